@@ -1,0 +1,38 @@
+/**
+ * Version constraints as in a world file or a `D:` line: an operator and a version (`>=2.3`, `~1.35`, `=1.0-r0`).
+ * An operator is a set of signs, in any order, as apk-tools 3 reads it: `<` older, `>` newer, `=` equal, `~` the
+ * version's line. `><` (identity hash) is not a constraint on versions and not read here.
+ */
+import { compareVersions, isInLine, parseVersion, type Version } from './version.ts';
+
+export interface Constraint {
+  readonly operator: string;
+  readonly version: Version;
+}
+
+const OPERATOR_SIGNS = '<>=~';
+
+/** Where the operator of `name>=1.0` starts and ends; both are the length where there is none. */
+export function operatorSpan(text: string): { readonly start: number; readonly end: number } {
+  let start = 0;
+  while (start < text.length && !OPERATOR_SIGNS.includes(text.charAt(start))) start += 1;
+  let end = start;
+  while (end < text.length && OPERATOR_SIGNS.includes(text.charAt(end))) end += 1;
+  return { start, end };
+}
+
+/** The constraint that `text` spells, or `undefined` when it has no operator or no valid version. */
+export function parseConstraint(text: string): Constraint | undefined {
+  const { start, end } = operatorSpan(text);
+  const operator = text.slice(0, end);
+  if (start !== 0 || end === 0 || (operator.includes('<') && operator.includes('>'))) return undefined;
+  const version = parseVersion(text.slice(end));
+  return version && { operator, version };
+}
+
+export function satisfies(version: Version, { operator, version: bound }: Constraint): boolean {
+  if (operator.includes('~') && isInLine(version, bound)) return true;
+  const order = compareVersions(version, bound);
+  if (order === 0) return operator.includes('=') || operator.includes('~');
+  return operator.includes(order < 0 ? '<' : '>');
+}

@@ -1,0 +1,165 @@
+/**
+ * APK versions, exactly as apk-tools 3 reads and orders them.
+ *
+ * Grammar (apk-package(5), "version"):
+ *
+ *   number{.number}[letter]{_suffix[number]}[~hash][-r number]
+ *
+ * with the suffixes alpha, beta, pre, rc (before the release) and cvs, svn, git, hg, p (after it), and a hash of
+ * lower case hexadecimal digits. A version is a list of parts, and the order of the kinds of parts *is* the rule:
+ * of two versions equal so far, the one whose next part is of the earlier kind is the newer one.
+ */
+
+/** In the order in which parts may follow each other. */
+const Kind = {
+  first: 0,
+  number: 1,
+  letter: 2,
+  suffix: 3,
+  suffixNumber: 4,
+  hash: 5,
+  revision: 6,
+  end: 7,
+} as const;
+type Kind = (typeof Kind)[keyof typeof Kind];
+
+/** Older to newer; a version without a suffix stands between `rc` and `cvs`. */
+const suffixes = ['alpha', 'beta', 'pre', 'rc', 'cvs', 'svn', 'git', 'hg', 'p'] as const;
+const preReleaseSuffixes = 4;
+
+interface Part {
+  readonly kind: Kind;
+  readonly text: string;
+  /** Numeric value, or the rank of a suffix. A bigint where a double could not hold it. */
+  readonly value: number | bigint;
+}
+
+/** A valid version. It exists only because `parseVersion` made it. */
+export interface Version {
+  readonly text: string;
+  readonly parts: readonly Part[];
+}
+
+const end: Part = { kind: Kind.end, text: '', value: 0 };
+
+const [ZERO, NINE, LETTER_A, LETTER_F, LETTER_Z] = [0x30, 0x39, 0x61, 0x66, 0x7a];
+const isDigit = (code: number): boolean => code >= ZERO && code <= NINE;
+const isLetter = (code: number): boolean => code >= LETTER_A && code <= LETTER_Z;
+const isHex = (code: number): boolean => isDigit(code) || (code >= LETTER_A && code <= LETTER_F);
+
+/** The version that `text` spells, or `undefined` where apk would call it invalid. */
+export function parseVersion(text: string): Version | undefined {
+  const parts: Part[] = [];
+  let position = 0;
+
+  const take = (accepts: (code: number) => boolean): string => {
+    const start = position;
+    while (position < text.length && accepts(text.charCodeAt(position))) position += 1;
+    return text.slice(start, position);
+  };
+  const takeNumber = (kind: Kind): boolean => {
+    const digits = take(isDigit);
+    if (digits !== '') parts.push({ kind, text: digits, value: numericValue(digits) });
+    return digits !== '';
+  };
+
+  if (!takeNumber(Kind.first)) return undefined;
+  while (text[position] === '.') {
+    position += 1;
+    if (!takeNumber(Kind.number)) return undefined;
+  }
+  if (isLetter(text.charCodeAt(position))) {
+    parts.push({ kind: Kind.letter, text: text.charAt(position), value: text.charCodeAt(position) });
+    position += 1;
+  }
+  while (text[position] === '_') {
+    position += 1;
+    const rank = suffixes.indexOf(take(isLetter) as (typeof suffixes)[number]);
+    if (rank < 0) return undefined;
+    parts.push({ kind: Kind.suffix, text: suffixes[rank] as string, value: rank });
+    takeNumber(Kind.suffixNumber);
+  }
+  if (text[position] === '~') {
+    position += 1;
+    const hash = take(isHex);
+    if (hash === '') return undefined;
+    parts.push({ kind: Kind.hash, text: hash, value: 0 });
+  }
+  if (text.startsWith('-r', position)) {
+    position += 2;
+    if (!takeNumber(Kind.revision)) return undefined;
+  }
+  return position === text.length ? { text, parts } : undefined;
+}
+
+/** apk counts in unsigned 64 bits and lets longer numbers wrap. */
+function numericValue(digits: string): number | bigint {
+  return digits.length <= 15 ? Number(digits) : BigInt.asUintN(64, BigInt(digits));
+}
+
+/** Negative when `left` is older than `right`, positive when newer, zero when apk calls them equal. */
+export function compareVersions(left: Version, right: Version): number {
+  for (let i = 0; ; i += 1) {
+    const a = left.parts[i] ?? end;
+    const b = right.parts[i] ?? end;
+    if (a.kind !== b.kind) return compareContinuation(a, b);
+    if (a.kind === Kind.end) return 0;
+    const order = compareParts(a, b);
+    if (order !== 0) return order;
+  }
+}
+
+/** Of two versions equal so far, the one that continues is newer – unless as a pre-release. */
+function compareContinuation(a: Part, b: Part): number {
+  if (isPreReleasePart(a)) return -1;
+  if (isPreReleasePart(b)) return 1;
+  return b.kind - a.kind;
+}
+
+function compareParts(a: Part, b: Part): number {
+  const asText =
+    a.kind === Kind.hash || (a.kind === Kind.number && (a.text.startsWith('0') || b.text.startsWith('0')));
+  if (asText) return compareOrder(a.text, b.text);
+  return compareOrder(a.value, b.value);
+}
+
+function compareOrder<T extends string | number | bigint>(a: T, b: T): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+function isPreReleasePart(part: Part): boolean {
+  return part.kind === Kind.suffix && part.value < preReleaseSuffixes;
+}
+
+/** Is this an alpha, beta, pre or rc? From the grammar alone, never from a guess at the numbers. */
+export function isPreRelease(version: Version): boolean {
+  return version.parts.some(isPreReleasePart);
+}
+
+/** Is `line` a prefix of `version`, part by part? `1.35` is one of `1.35.4-r1`, not of `1.350`. */
+export function isInLine(version: Version, line: Version): boolean {
+  return line.parts.every((part, i) => {
+    const own = version.parts[i];
+    return own !== undefined && own.kind === part.kind && compareParts(own, part) === 0;
+  });
+}
+
+/** The N of `-rN`, or `undefined` for a version without a revision. */
+export function revisionOf(version: Version): string | undefined {
+  const last = version.parts.at(-1);
+  return last?.kind === Kind.revision ? last.text : undefined;
+}
+
+/** The version without its `-rN`. */
+export function withoutRevision(version: Version): Version {
+  if (revisionOf(version) === undefined) return version;
+  return { text: version.text.slice(0, version.text.lastIndexOf('-')), parts: version.parts.slice(0, -1) };
+}
+
+/** The first `count` numbers of a version, for comparing majors and minors. */
+export function numbersOf(version: Version, count: number): readonly string[] {
+  return version.parts
+    .filter((part) => part.kind === Kind.first || part.kind === Kind.number)
+    .slice(0, count)
+    .map((part) => part.text);
+}

@@ -1,0 +1,42 @@
+/**
+ * What can stop an index from being used, from configuration to text. The code is the log field and the metric
+ * label; exit codes and HTTP statuses are switched from it once, in `main.ts` and `http/server.ts`.
+ */
+export const indexErrorCodes = [
+  'config-invalid',
+  'fetch-failed',
+  'fetch-too-large',
+  'signature-missing',
+  'signature-untrusted',
+  'signature-bad',
+  'archive-malformed',
+  'archive-too-large',
+  'apkindex-malformed',
+  'index-unsupported',
+  'index-rollback',
+  'index-shrunk',
+] as const;
+
+export type IndexErrorCode = (typeof indexErrorCodes)[number];
+
+/** The one error class of the pipeline. Messages name the thing and the fact, lower case, no full stop. */
+export class IndexError extends Error {
+  override readonly name = 'IndexError';
+  readonly code: IndexErrorCode;
+
+  constructor(code: IndexErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The error and its causes in one line, for logs and `/readyz`. */
+export function errorLine(error: unknown): string {
+  const parts: string[] = [];
+  for (let current = error; current !== undefined && parts.length < 5;) {
+    const text = current instanceof Error ? current.message || current.name : String(current);
+    if (!parts.includes(text)) parts.push(text);
+    current = current instanceof Error ? current.cause : undefined;
+  }
+  return parts.join(': ');
+}
