@@ -1,0 +1,47 @@
+/**
+ * Gzip members. An APKINDEX.tar.gz is several gzip files one behind the other: signature members, then the body.
+ * Signatures cover compressed bytes, so the exact byte where a member ends matters; pako tells it, zlib does not.
+ */
+import { Z_NO_FLUSH, Z_OK, Z_STREAM_END, ZStream, zlibInflate, zlibInflateEnd, zlibInflateInit2 } from 'pako';
+import { IndexError } from '../errors.ts';
+
+const GZIP_WRAPPER = 31;
+const BLOCK = 4096;
+
+/** One gzip member, inflated as far as asked for. */
+export interface GzipMember {
+  /** The inflated bytes; all of them when `end` is known. */
+  readonly content: Uint8Array;
+  /** Offset in `bytes` behind the member, or `undefined` where inflating stopped at `maxBytes`. */
+  readonly end: number | undefined;
+}
+
+/**
+ * Inflates the gzip member that starts at `start`, but not more than about `maxBytes` of it.
+ * Throws `archive-malformed` for anything that is no intact gzip member.
+ */
+export function inflateMember(bytes: Uint8Array, start: number, maxBytes: number): GzipMember {
+  const stream = new ZStream();
+  zlibInflateInit2(stream, GZIP_WRAPPER);
+  stream.input = bytes.subarray(start);
+  stream.avail_in = stream.input.length;
+  const content = new Uint8Array(maxBytes + BLOCK);
+  stream.output = content;
+  stream.avail_out = content.length;
+  try {
+    const status = zlibInflate(stream, Z_NO_FLUSH);
+    if (status === Z_STREAM_END) {
+      return { content: content.subarray(0, stream.next_out), end: start + stream.next_in };
+    }
+    if (status === Z_OK && stream.avail_out === 0) return { content, end: undefined };
+    const fact = status === Z_OK || stream.msg === '' ? 'it ends in the middle' : stream.msg;
+    throw new IndexError('archive-malformed', `gzip member at byte ${start}: ${fact}`);
+  } finally {
+    zlibInflateEnd(stream);
+  }
+}
+
+/** Do the bytes at `start` begin a gzip member (deflate, the only method there is)? */
+export function isGzip(bytes: Uint8Array, start = 0): boolean {
+  return bytes[start] === 0x1f && bytes[start + 1] === 0x8b && bytes[start + 2] === 8;
+}

@@ -1,0 +1,526 @@
+/**
+ * APKINDEX text, read from bytes as they are inflated.
+ *
+ * The text is lines `K:value`, K one letter; stanzas are separated by an empty line, one a package. Of the letters,
+ * this reads
+ *
+ *   P name   V version   A arch   t build time   o origin   c commit   U url   p provides   D depends   C identity
+ *
+ * and knows S I T L m i k r q F M R Z a s f g, which it skips. As in apk-tools 3, other lower case letters may be
+ * ignored, while another upper case letter makes a package uninstallable. `p:` and `D:` may be repeated and add up;
+ * of the others the last one counts. Where real tools give up the whole index over one line, this skips the stanza,
+ * counts it and says which it was – unless most stanzas are bad, which is no index.
+ *
+ * Scanned by the byte and kept as numbers: making strings of everything would take several times as long and ten times
+ * the memory (docs/decisions/003). `test/support/simple-packages.ts` is the plain way, which must give the same answers.
+ */
+import { IndexError } from '../errors.ts';
+import {
+  isExactDependency,
+  PackageTable,
+  unusableReasons,
+  type Columns,
+  type Postings,
+} from './package-table.ts';
+import type { ParseReport, Unusable } from './packages.ts';
+import { EMPTY, StringTable } from './string-table.ts';
+
+export interface ScanLimits {
+  /** The longest line, in bytes. Alpine's longest is 72 kB; apko stops at 1 MiB. */
+  readonly maxLineBytes: number;
+  readonly maxPackages: number;
+}
+
+export interface ScannedIndex {
+  readonly packages: PackageTable;
+  /** The arch most packages are for; what `A:` says, `noarch` aside. `undefined` if none says. */
+  readonly arch: string | undefined;
+  readonly report: ParseReport;
+}
+
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+const BLANK = 0x20;
+const COLON = 0x3a;
+const EQUALS = 0x3d;
+const letter = (text: string): number => text.charCodeAt(0);
+const [C, P, V, A, T_BUILT, O, C_COMMIT, U, P_PROVIDES, D] = [...'CPVAtocUpD'].map(letter) as [
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+];
+const knownUpperCase = new Set([...'CPVASITULDmFMRZ'].map(letter));
+
+const FOREIGN_ARCH = unusableReasons.indexOf('foreign-arch' satisfies Unusable);
+const UNKNOWN_FIELD = unusableReasons.indexOf('unknown-field' satisfies Unusable);
+
+export interface ScanOptions {
+  readonly limits: ScanLimits;
+  /** The arch the index was asked for; without it, the one most packages name. */
+  readonly arch?: string | undefined;
+  /** A guess that saves growing; any number is right. */
+  readonly expectedPackages?: number;
+}
+
+/** Reads one APKINDEX pushed in chunks of any size. */
+export class IndexScanner {
+  readonly #limits: ScanLimits;
+  readonly #strings: StringTable;
+  readonly #rows: GrowingColumns;
+  readonly #provided = new GrowingPairs();
+  readonly #expectedArch: string | undefined;
+  readonly #identities = new IdentitySet();
+  readonly #archs = new Map<number, number>();
+
+  /** The pieces of a line whose end has not come yet. */
+  #rest: Uint8Array[] = [];
+  #restBytes = 0;
+  #line = 0;
+
+  // The stanza being read; ids of strings, EMPTY for what it has not said.
+  #inStanza = false;
+  #bad = '';
+  #name = EMPTY;
+  #version = EMPTY;
+  #arch = EMPTY;
+  #origin = EMPTY;
+  #commit = EMPTY;
+  #url = EMPTY;
+  #provides = EMPTY;
+  #exact = EMPTY;
+  #builtAt = 0;
+  #unusable = 0;
+  #identity = 0;
+
+  #badStanzas = 0;
+  #firstBadStanza: string | undefined;
+  #duplicateIdentities = 0;
+
+  constructor({ limits, arch, expectedPackages = 1000 }: ScanOptions) {
+    this.#limits = limits;
+    this.#expectedArch = arch;
+    this.#strings = new StringTable(Math.ceil(expectedPackages * 1.5));
+    this.#rows = new GrowingColumns(expectedPackages);
+  }
+
+  push(chunk: Uint8Array): void {
+    let start = 0;
+    if (this.#restBytes > 0) {
+      start = chunk.indexOf(NEWLINE) + 1;
+      this.#keepRest(start === 0 ? chunk : chunk.subarray(0, start));
+      if (start === 0) return;
+      this.#readRest();
+    }
+    const bytes = chunk.subarray(start);
+    this.#keepRest(bytes.subarray(this.#lines(bytes)));
+  }
+
+  /** Throws `apkindex-malformed` when most stanzas were bad. */
+  end(): ScannedIndex {
+    if (this.#restBytes > 0) {
+      this.#keepRest(Buffer.of(NEWLINE));
+      this.#readRest();
+    }
+    this.#endStanza();
+    if (this.#badStanzas > this.#rows.count) {
+      const total = this.#badStanzas + this.#rows.count;
+      throw new IndexError(
+        'apkindex-malformed',
+        `${this.#badStanzas} of ${total} stanzas are bad: ${this.#firstBadStanza ?? ''}`,
+      );
+    }
+    return {
+      arch: this.#settleArch(),
+      packages: this.#finish(),
+      report: {
+        badStanzas: this.#badStanzas,
+        firstBadStanza: this.#firstBadStanza,
+        duplicateIdentities: this.#duplicateIdentities,
+      },
+    };
+  }
+
+  #keepRest(piece: Uint8Array): void {
+    if (piece.length === 0) return;
+    this.#restBytes += piece.length;
+    if (this.#restBytes > this.#limits.maxLineBytes) this.#refuseLine(this.#line + 1);
+    // A copy, because the chunk's memory may be used again.
+    this.#rest.push(piece.slice());
+  }
+
+  #readRest(): void {
+    const line = Buffer.concat(this.#rest);
+    this.#rest = [];
+    this.#restBytes = 0;
+    this.#lines(line);
+  }
+
+  #refuseLine(line: number): never {
+    throw new IndexError(
+      'apkindex-malformed',
+      `line ${line}: longer than ${this.#limits.maxLineBytes} bytes`,
+    );
+  }
+
+  /** Reads the whole lines in `bytes` and returns where the unfinished one begins. */
+  #lines(bytes: Uint8Array): number {
+    let start = 0;
+    for (;;) {
+      let end = start;
+      while (end < bytes.length && bytes[end] !== NEWLINE) end += 1;
+      if (end === bytes.length) return start;
+      this.#line += 1;
+      if (end - start > this.#limits.maxLineBytes) this.#refuseLine(this.#line);
+      this.#readLine(bytes, start, end > start && bytes[end - 1] === RETURN ? end - 1 : end);
+      start = end + 1;
+    }
+  }
+
+  #readLine(bytes: Uint8Array, lineStart: number, end: number): void {
+    const start = this.#line === 1 && startsWithByteOrderMark(bytes) ? lineStart + 3 : lineStart;
+    if (end - start < 2) {
+      // apk takes any line of one character for a separator, too.
+      this.#endStanza();
+      return;
+    }
+    this.#inStanza = true;
+    if (bytes[start + 1] !== COLON) {
+      this.#reject(`expected "K:value", got ${quote(bytes, start, end)}`);
+      return;
+    }
+    this.#readField(bytes[start] as number, bytes, start + 2, end);
+  }
+
+  #readField(field: number, bytes: Uint8Array, start: number, end: number): void {
+    switch (field) {
+      case P:
+        this.#name = this.#strings.intern(bytes, start, end);
+        break;
+      case V:
+        this.#version = this.#strings.intern(bytes, start, end);
+        break;
+      case A:
+        this.#arch = this.#strings.intern(bytes, start, end);
+        break;
+      case O:
+        this.#origin = this.#strings.intern(bytes, start, end);
+        break;
+      case C_COMMIT:
+        this.#commit = this.#strings.intern(bytes, start, end);
+        break;
+      case U:
+        this.#url = this.#strings.intern(bytes, start, end);
+        break;
+      case T_BUILT:
+        this.#builtAt = parseSeconds(bytes, start, end);
+        break;
+      case P_PROVIDES:
+        this.#provides = this.#append(this.#provides, bytes, start, end);
+        break;
+      case D:
+        this.#readDepends(bytes, start, end);
+        break;
+      case C:
+        this.#identity = identityHash(bytes, start, end);
+        break;
+      default:
+        if (field >= 0x41 && field <= 0x5a && !knownUpperCase.has(field)) this.#unusable = UNKNOWN_FIELD;
+    }
+  }
+
+  /** Few packages ask for exact versions; the others' lines are passed over. */
+  #readDepends(bytes: Uint8Array, start: number, end: number): void {
+    let equals = start;
+    while (equals < end && bytes[equals] !== EQUALS) equals += 1;
+    if (equals === end) return;
+    const exact = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
+      .toString('utf8')
+      .split(' ')
+      .filter(isExactDependency);
+    if (exact.length === 0) return;
+    const list = Buffer.from(exact.join(' '));
+    this.#exact = this.#append(this.#exact, list, 0, list.length);
+  }
+
+  /** Repeated list fields add up. */
+  #append(before: number, bytes: Uint8Array, start: number, end: number): number {
+    if (before === EMPTY) return this.#strings.intern(bytes, start, end);
+    const joined = Buffer.concat([this.#strings.bytes(before), Buffer.of(BLANK), bytes.subarray(start, end)]);
+    return this.#strings.intern(joined, 0, joined.length);
+  }
+
+  #reject(fact: string): void {
+    if (this.#bad === '') this.#bad = `line ${this.#line}: ${fact}`;
+  }
+
+  #endStanza(): void {
+    if (!this.#inStanza) return;
+    if (this.#name === EMPTY) this.#reject('package without P:');
+    else if (this.#version === EMPTY) this.#reject(`package ${this.#strings.text(this.#name)} without V:`);
+    if (this.#bad !== '') {
+      this.#badStanzas += 1;
+      this.#firstBadStanza ??= this.#bad;
+    } else if (this.#identity !== 0 && !this.#identities.add(this.#identity)) {
+      this.#duplicateIdentities += 1;
+    } else this.#addPackage();
+    this.#inStanza = false;
+    this.#bad = '';
+    this.#name = this.#version = this.#arch = this.#origin = this.#commit = EMPTY;
+    this.#url = this.#provides = this.#exact = EMPTY;
+    this.#builtAt = this.#unusable = this.#identity = 0;
+  }
+
+  #addPackage(): void {
+    const rows = this.#rows;
+    if (rows.count >= this.#limits.maxPackages) {
+      throw new IndexError(
+        'apkindex-malformed',
+        `line ${this.#line}: more than ${this.#limits.maxPackages} packages`,
+      );
+    }
+    const row = rows.add();
+    rows.columns.name[row] = this.#name;
+    rows.columns.version[row] = this.#version;
+    rows.columns.origin[row] = this.#origin;
+    rows.columns.commit[row] = this.#commit;
+    rows.columns.url[row] = this.#url;
+    rows.columns.provides[row] = this.#provides;
+    rows.columns.exactDependencies[row] = this.#exact;
+    rows.columns.builtAt[row] = this.#builtAt;
+    rows.columns.unusable[row] = this.#unusable;
+    rows.arch[row] = this.#arch;
+    this.#archs.set(this.#arch, (this.#archs.get(this.#arch) ?? 0) + 1);
+    if (this.#provides !== EMPTY) this.#noteProvidedNames(row);
+  }
+
+  #noteProvidedNames(row: number): void {
+    const list = this.#strings.bytes(this.#provides);
+    for (let start = 0; start < list.length;) {
+      let end = start;
+      let nameEnd = -1;
+      for (; end < list.length && list[end] !== BLANK; end += 1) {
+        if (nameEnd < 0 && isOperatorSign(list[end] as number)) nameEnd = end;
+      }
+      const until = nameEnd < 0 ? end : nameEnd;
+      if (until > start) this.#provided.add(this.#strings.intern(list, start, until), row);
+      start = end + 1;
+    }
+  }
+
+  /**
+   * Marks the packages that name another arch, which apk 3 refuses. Throws `apkindex-malformed` where that is most
+   * of them: an index in the wrong folder.
+   */
+  #settleArch(): string | undefined {
+    const counts = new Map([...this.#archs].map(([id, count]) => [this.#strings.text(id), count]));
+    counts.delete('');
+    counts.delete('noarch');
+    const [mostNamed] = [...counts.keys()].toSorted((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0));
+    const arch = this.#expectedArch ?? mostNamed;
+    const own = counts.get(arch ?? '') ?? 0;
+    const foreign = counts.values().reduce((sum, count) => sum + count, 0) - own;
+    if (mostNamed !== undefined && foreign > this.#rows.count / 2) {
+      throw new IndexError(
+        'apkindex-malformed',
+        `most packages are for ${mostNamed}, expected ${arch ?? ''}`,
+      );
+    }
+    if (foreign > 0) this.#markForeign(arch ?? '');
+    return arch;
+  }
+
+  #markForeign(own: string): void {
+    const { arch, columns, count } = this.#rows;
+    for (let row = 0; row < count; row += 1) {
+      if (!['', 'noarch', own].includes(this.#strings.text(arch[row] as number)))
+        columns.unusable[row] = FOREIGN_ARCH;
+    }
+  }
+
+  #finish(): PackageTable {
+    const columns = this.#rows.trimmed();
+    const rows = Uint32Array.from(columns.name.keys());
+    const byName = postings(this.#strings.count, columns.name, rows);
+    const byProvide = postings(this.#strings.count, this.#provided.keys(), this.#provided.rows());
+    this.#strings.trim();
+    return new PackageTable(this.#strings, columns, byName, byProvide);
+  }
+}
+
+/** The columns while their length is not known. */
+class GrowingColumns {
+  columns: Columns;
+  arch: Uint32Array;
+  count = 0;
+
+  constructor(capacity: number) {
+    const ids = (): Uint32Array => new Uint32Array(Math.max(16, capacity));
+    this.columns = {
+      name: ids(),
+      version: ids(),
+      origin: ids(),
+      commit: ids(),
+      url: ids(),
+      provides: ids(),
+      exactDependencies: ids(),
+      builtAt: ids(),
+      unusable: new Uint8Array(Math.max(16, capacity)),
+    };
+    this.arch = ids();
+  }
+
+  /** The number of a new row. */
+  add(): number {
+    if (this.count === this.arch.length) {
+      this.columns = mapColumns(this.columns, grown);
+      this.arch = grown(this.arch);
+    }
+    this.count += 1;
+    return this.count - 1;
+  }
+
+  trimmed(): Columns {
+    return mapColumns(this.columns, (column) => column.slice(0, this.count) as typeof column);
+  }
+}
+
+/** Pairs of a key and a row, in the order they were added. */
+class GrowingPairs {
+  #keys = new Uint32Array(1024);
+  #rows = new Uint32Array(1024);
+  #count = 0;
+
+  add(key: number, row: number): void {
+    if (this.#count === this.#keys.length) {
+      this.#keys = grown(this.#keys);
+      this.#rows = grown(this.#rows);
+    }
+    this.#keys[this.#count] = key;
+    this.#rows[this.#count] = row;
+    this.#count += 1;
+  }
+
+  keys(): Uint32Array {
+    return this.#keys.subarray(0, this.#count);
+  }
+
+  rows(): Uint32Array {
+    return this.#rows.subarray(0, this.#count);
+  }
+}
+
+/** Identities seen so far, as 52-bit hashes: open addressing, because a `Set` of numbers takes four times the room. */
+class IdentitySet {
+  #slots = new Float64Array(2048);
+  #count = 0;
+
+  /** Whether `identity` (not 0) is new. */
+  add(identity: number): boolean {
+    if (!insert(this.#slots, identity)) return false;
+    this.#count += 1;
+    if (this.#count * 2 > this.#slots.length) {
+      const slots = new Float64Array(this.#slots.length * 4);
+      for (const value of this.#slots) if (value !== 0) insert(slots, value);
+      this.#slots = slots;
+    }
+    return true;
+  }
+}
+
+function insert(slots: Float64Array, value: number): boolean {
+  const mask = slots.length - 1;
+  let slot = value % slots.length;
+  for (; slots[slot] !== 0; slot = (slot + 1) & mask) if (slots[slot] === value) return false;
+  slots[slot] = value;
+  return true;
+}
+
+function mapColumns(columns: Columns, change: <T extends Uint32Array | Uint8Array>(column: T) => T): Columns {
+  return {
+    name: change(columns.name),
+    version: change(columns.version),
+    origin: change(columns.origin),
+    commit: change(columns.commit),
+    url: change(columns.url),
+    provides: change(columns.provides),
+    exactDependencies: change(columns.exactDependencies),
+    builtAt: change(columns.builtAt),
+    unusable: change(columns.unusable),
+  };
+}
+
+function grown<T extends Uint32Array | Uint8Array>(column: T): T {
+  const copy = new (column.constructor as new (length: number) => T)(column.length * 2);
+  copy.set(column);
+  return copy;
+}
+
+/** Sorts rows by key, keeping their order and listing each row once a key. */
+function postings(keyCount: number, keys: Uint32Array, rows: Uint32Array): Postings {
+  const starts = new Uint32Array(keyCount + 1);
+  const lastRow = new Uint32Array(keyCount);
+  for (let i = 0; i < keys.length; i += 1) {
+    const key = keys[i] as number;
+    const row = rows[i] as number;
+    if (lastRow[key] === row + 1) continue;
+    lastRow[key] = row + 1;
+    starts[key + 1] = (starts[key + 1] as number) + 1;
+  }
+  for (let key = 0; key < keyCount; key += 1)
+    starts[key + 1] = (starts[key + 1] as number) + (starts[key] as number);
+  const sorted = new Uint32Array(starts[keyCount] as number);
+  const next = starts.slice(0, keyCount);
+  for (let i = 0; i < keys.length; i += 1) {
+    const key = keys[i] as number;
+    const row = rows[i] as number;
+    const place = next[key] as number;
+    if (place > (starts[key] as number) && sorted[place - 1] === row) continue;
+    sorted[place] = row;
+    next[key] = place + 1;
+  }
+  return { starts, rows: sorted };
+}
+
+/** Unix seconds; 0 for anything that is no plain number or does not fit. */
+function parseSeconds(bytes: Uint8Array, start: number, end: number): number {
+  let seconds = 0;
+  for (let i = start; i < end; i += 1) {
+    const digit = (bytes[i] as number) - 0x30;
+    if (digit < 0 || digit > 9) return 0;
+    seconds = seconds * 10 + digit;
+    if (seconds > 0xffffffff) return 0;
+  }
+  return seconds;
+}
+
+/** Two 26-bit FNV-1a hashes side by side; never 0 for a value that is there. */
+function identityHash(bytes: Uint8Array, start: number, end: number): number {
+  if (start === end) return 0;
+  let low = 0x811c9dc5;
+  let high = 0x01234567;
+  for (let i = start; i < end; i += 1) {
+    low = Math.imul(low ^ (bytes[i] as number), 0x01000193);
+    high = Math.imul(high ^ (bytes[i] as number), 0x5bd1e995) ^ (high >>> 13);
+  }
+  return (high >>> 6) * 0x4000000 + (low >>> 6) || 1;
+}
+
+function isOperatorSign(byte: number): boolean {
+  return byte === 0x3c || byte === EQUALS || byte === 0x3e || byte === 0x7e;
+}
+
+function startsWithByteOrderMark(bytes: Uint8Array): boolean {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+}
+
+function quote(bytes: Uint8Array, start: number, end: number): string {
+  const shown = Buffer.from(bytes.subarray(start, Math.min(end, start + 60))).toString('latin1');
+  return JSON.stringify(end - start > 60 ? `${shown}…` : shown);
+}

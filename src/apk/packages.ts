@@ -1,0 +1,61 @@
+/** One index in memory, as the catalog sees it. */
+
+/** Why apk itself would not install a package of an index, whatever the request. */
+export type Unusable = 'foreign-arch' | 'unknown-field';
+
+/** One stanza: a name at one version for one arch. Values are decoded when they are read. */
+export interface Package {
+  /** Its place in the index, unique there. */
+  readonly row: number;
+  readonly name: string;
+  readonly version: string;
+  /** Build time in unix seconds (`t:`), or `undefined` where the index does not tell or says 0. */
+  readonly builtAt: number | undefined;
+  /** The source package it was built from; empty where not told. */
+  readonly origin: string;
+  /** Commit of the recipe; empty where not told. */
+  readonly commit: string;
+  /** Upstream's page (`U:`); empty where not told. */
+  readonly url: string;
+  readonly provides: readonly Provide[];
+  /** Dependencies that only one exact version meets (`D:` with `=`). */
+  readonly exactDependencies: readonly ExactDependency[];
+  readonly unusable: Unusable | undefined;
+}
+
+/** A virtual name. Whatever operator stands behind it, apk reads what follows as its version. */
+export interface Provide {
+  readonly name: string;
+  readonly version: string | undefined;
+}
+
+export interface ExactDependency {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** All packages of one APKINDEX. */
+export interface Packages {
+  /** Usable and unusable packages. */
+  readonly packageCount: number;
+  /** Distinct package names. */
+  readonly nameCount: number;
+  /** Package names, in no particular order. */
+  names(): Iterable<string>;
+  /** Names that packages provide, in no particular order; a package name may be among them. */
+  providedNames(): Iterable<string>;
+  /** Packages of that name, in the order of the index. */
+  named(name: string): readonly Package[];
+  /** Packages that provide `name`, with or without a version, in the order of the index. */
+  providing(name: string): readonly Package[];
+}
+
+/** What was odd about an index that is used nevertheless. */
+export interface ParseReport {
+  /** Stanzas skipped because a line was no `K:value` or the name or version was missing. */
+  readonly badStanzas: number;
+  /** The first of them: line number and fact. */
+  readonly firstBadStanza: string | undefined;
+  /** Stanzas dropped because another one before them has the same identity (`C:`), as in apk. */
+  readonly duplicateIdentities: number;
+}

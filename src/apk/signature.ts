@@ -1,0 +1,167 @@
+/**
+ * Signatures of an index. A signature member is a tar without an end marker holding `.SIGN.<algorithm>.<key name>`
+ * files; each is a PKCS#1 v1.5 signature over the raw (compressed) bytes behind the last signature member.
+ */
+import { constants, createPublicKey, verify, type KeyObject } from 'node:crypto';
+import { IndexError } from '../errors.ts';
+import { inflateMember, isGzip } from './gzip-members.ts';
+import { TarReader } from './tar.ts';
+
+/** The digest behind each algorithm name apk-tools writes (extract_v2.c); DSA is not supported. */
+const digests = new Map([
+  ['RSA', 'sha1'],
+  ['RSA256', 'sha256'],
+  ['RSA512', 'sha512'],
+]);
+
+/** A signature block holds a few hundred bytes a key; apk itself reads 64 KiB of each at most. */
+const MAX_SIGNATURE_MEMBER_BYTES = 256 * 1024;
+const MAX_SIGNATURE_MEMBERS = 16;
+
+/** A trusted public key under the file name that `.SIGN.*` entries refer to it by. */
+export interface TrustedKey {
+  readonly name: string;
+  readonly key: KeyObject;
+}
+
+export interface Signature {
+  /** As written: `RSA`, `RSA256`, `RSA512` or one we do not know. */
+  readonly algorithm: string;
+  readonly keyName: string;
+  readonly bytes: Uint8Array;
+}
+
+/** An archive whose leading signature members have been taken off. Nothing of `body` is inflated yet. */
+export interface SignedArchive {
+  readonly signatures: readonly Signature[];
+  readonly body: Uint8Array;
+}
+
+/** A PEM (SPKI) RSA public key. Throws `config-invalid` naming the key and what is wrong with it. */
+export function parseKey(name: string, pem: string): TrustedKey {
+  let key: KeyObject;
+  try {
+    key = createPublicKey(pem);
+  } catch (cause) {
+    throw new IndexError('config-invalid', `key ${name} is not a PEM public key`, { cause });
+  }
+  if (key.asymmetricKeyType !== 'rsa') {
+    throw new IndexError('config-invalid', `key ${name} is ${key.asymmetricKeyType}, expected rsa`);
+  }
+  return { name, key };
+}
+
+/** Splits an archive at the byte where its last signature member ends. */
+export function splitSignatures(bytes: Uint8Array): SignedArchive {
+  const signatures: Signature[] = [];
+  let start = 0;
+  for (let members = 0; ; members += 1) {
+    if (start >= bytes.length) {
+      throw new IndexError(
+        'archive-malformed',
+        members === 0 ? 'empty file' : 'no index behind the signatures',
+      );
+    }
+    if (!isGzip(bytes, start)) {
+      throw new IndexError(
+        'archive-malformed',
+        `not gzip at byte ${start}: ${describeStart(bytes.subarray(start))}`,
+      );
+    }
+    const probe = inflateMember(bytes, start, 4096);
+    if (!startsWithSignature(probe.content)) return { signatures, body: bytes.subarray(start) };
+    if (members === MAX_SIGNATURE_MEMBERS) {
+      throw new IndexError('archive-malformed', `more than ${MAX_SIGNATURE_MEMBERS} signature members`);
+    }
+    const member = probe.end === undefined ? inflateMember(bytes, start, MAX_SIGNATURE_MEMBER_BYTES) : probe;
+    if (member.end === undefined) {
+      throw new IndexError(
+        'archive-malformed',
+        `signature member is larger than ${MAX_SIGNATURE_MEMBER_BYTES} bytes`,
+      );
+    }
+    signatures.push(...readSignatures(member.content));
+    start = member.end;
+  }
+}
+
+/**
+ * The key that vouches for the archive: of the signatures, the first whose key is trusted decides, as in apk-tools.
+ * Throws `signature-missing`, `signature-untrusted` or `signature-bad`. The hashing runs off the main thread.
+ */
+export async function verifySignature(
+  archive: SignedArchive,
+  keys: readonly TrustedKey[],
+): Promise<TrustedKey> {
+  const { signatures, body } = archive;
+  if (signatures.length === 0) throw new IndexError('signature-missing', 'the index is not signed');
+  for (const { algorithm, keyName, bytes } of signatures) {
+    const digest = digests.get(algorithm);
+    const trusted = keys.find(({ name }) => name === keyName);
+    if (!digest || !trusted) continue;
+    if (await isSignedBy(trusted.key, digest, body, bytes)) return trusted;
+    throw new IndexError('signature-bad', `the ${algorithm} signature by ${keyName} does not fit the index`);
+  }
+  const names = signatures.map(({ algorithm, keyName }) => `${keyName} (${algorithm})`).join(', ');
+  const known = keys.map(({ name }) => name).join(', ') || 'none';
+  throw new IndexError('signature-untrusted', `signed by ${names}; trusted keys: ${known}`);
+}
+
+function isSignedBy(
+  key: KeyObject,
+  digest: string,
+  body: Uint8Array,
+  signature: Uint8Array,
+): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    verify(digest, body, { key, padding: constants.RSA_PKCS1_PADDING }, signature, (error, good) => {
+      if (error) reject(error);
+      else resolve(good);
+    });
+  });
+}
+
+/** Does a tar begin with a `.SIGN.` file, pax headers before it aside? */
+function startsWithSignature(tar: Uint8Array): boolean {
+  for (let offset = 0; offset + 512 <= tar.length;) {
+    const header = Buffer.from(tar.buffer, tar.byteOffset + offset, 512);
+    const type = header.toString('latin1', 156, 157);
+    if (type !== 'x' && type !== 'g') return header.toString('latin1', 0, 6) === '.SIGN.';
+    const size = parseInt(header.toString('latin1', 124, 136), 8);
+    if (!(size >= 0)) return false;
+    offset += 512 + Math.ceil(size / 512) * 512;
+  }
+  return false;
+}
+
+function readSignatures(tar: Uint8Array): Signature[] {
+  const signatures: Signature[] = [];
+  let pieces: Uint8Array[] = [];
+  const reader = new TarReader({
+    entry: () => {
+      pieces = [];
+      return true;
+    },
+    data: (piece) => pieces.push(piece.slice()),
+    done: ({ name }) => {
+      const [, sign, algorithm, ...keyName] = name.split('.');
+      if (sign !== 'SIGN' || !name.startsWith('.SIGN.') || keyName.length === 0) {
+        throw new IndexError('archive-malformed', `${name} among the signatures`);
+      }
+      signatures.push({
+        algorithm: algorithm ?? '',
+        keyName: keyName.join('.'),
+        bytes: Buffer.concat(pieces),
+      });
+    },
+  });
+  reader.push(tar);
+  if (reader.end().marked) {
+    throw new IndexError('archive-malformed', 'signature member has an end-of-archive marker');
+  }
+  return signatures;
+}
+
+function describeStart(bytes: Uint8Array): string {
+  return JSON.stringify(Buffer.from(bytes.subarray(0, 32)).toString('latin1'));
+}

@@ -1,0 +1,224 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { IndexScanner, type ScannedIndex } from '../../src/apk/index-scanner.ts';
+import type { Package, Packages } from '../../src/apk/packages.ts';
+import { defaultReadLimits } from '../../src/apk/read-index.ts';
+import { readOracle } from '../support/oracle.ts';
+import { indexText, pkg } from '../support/signed-index.ts';
+import { simplePackages } from '../support/simple-packages.ts';
+
+function scan(text: string | Uint8Array, chunkBytes = 1 << 20, arch?: string): ScannedIndex {
+  const bytes = Buffer.from(text);
+  const scanner = new IndexScanner({ limits: defaultReadLimits, arch, expectedPackages: 1 });
+  for (let start = 0; start < bytes.length; start += chunkBytes) {
+    scanner.push(bytes.subarray(start, start + chunkBytes));
+  }
+  return scanner.end();
+}
+
+const versionsOf = (packages: Packages, name: string): string[] =>
+  packages.named(name).map((each) => each.version);
+
+/** A package as plain data. */
+function plain(each: Package): unknown {
+  const { row, name, version, builtAt, origin, commit, url, provides, exactDependencies, unusable } = each;
+  return { row, name, version, builtAt, origin, commit, url, provides, exactDependencies, unusable };
+}
+
+/** Everything that can be asked of an index, in a fixed order. */
+function dump(packages: Packages): unknown {
+  const names = [...packages.names()].toSorted();
+  const provided = [...packages.providedNames()].toSorted();
+  return {
+    counts: [packages.packageCount, packages.nameCount],
+    named: names.map((name) => [name, packages.named(name).map(plain)]),
+    providing: provided.map((name) => [name, packages.providing(name).map(plain)]),
+  };
+}
+
+test('a stanza becomes a package', () => {
+  const { packages, report, arch } = scan(
+    indexText([
+      pkg('nginx', '1.27.0-r1', {
+        t: '1750000000',
+        o: 'nginx-origin',
+        c: 'abc123',
+        U: 'https://nginx.org',
+        D: 'so:libc.so.6 nginx-common=1.27.0-r1 !apache foo>=1 pcre2==10.45-r0',
+        p: 'cmd:nginx=1.27.0-r1 httpd',
+      }),
+    ]),
+  );
+  expect(arch).toBe('x86_64');
+  expect(report).toEqual({ badStanzas: 0, firstBadStanza: undefined, duplicateIdentities: 0 });
+  expect(packages.named('nginx').map(plain)).toEqual([
+    {
+      row: 0,
+      name: 'nginx',
+      version: '1.27.0-r1',
+      builtAt: 1750000000,
+      origin: 'nginx-origin',
+      commit: 'abc123',
+      url: 'https://nginx.org',
+      provides: [
+        { name: 'cmd:nginx', version: '1.27.0-r1' },
+        { name: 'httpd', version: undefined },
+      ],
+      exactDependencies: [
+        { name: 'nginx-common', version: '1.27.0-r1' },
+        { name: 'pcre2', version: '10.45-r0' },
+      ],
+      unusable: undefined,
+    },
+  ]);
+  expect(packages.providing('httpd')).toHaveLength(1);
+  expect(packages.named('constructor')).toEqual([]);
+});
+
+describe('odd input', () => {
+  const foo = indexText([pkg('foo', '1.0-r0')]);
+  const bar = 'P:bar\nV:1.0-r0\n';
+
+  /** What stands behind `foo`, and how many stanzas are bad. In all cases foo stays. */
+  test.each<[title: string, text: string, bar: string[], badStanzas: number]>([
+    ['a last entry with one newline', bar, ['1.0-r0'], 0],
+    ['a last entry without newline', 'P:bar\nV:1.0-r0', ['1.0-r0'], 0],
+    ['Windows line ends', 'P:bar\r\nV:1.0-r0\r\n\r\n', ['1.0-r0'], 0],
+    ['several empty lines', `\n\n\n${bar}\n\n`, ['1.0-r0'], 0],
+    ['a blank as separator', ` \n${bar} \n`, ['1.0-r0'], 0],
+    ['a line of one character as separator', `${bar}x\nP:baz\nV:1\n\n`, ['1.0-r0'], 0],
+    ['a line without a colon', `${bar}hello world\n\n`, [], 1],
+    ['no name', 'V:1.0-r0\n\n', [], 1],
+    ['no version', 'P:bar\nA:x86_64\n\n', [], 1],
+    ['an unknown lower case field', `${bar}z:1\n\n`, ['1.0-r0'], 0],
+    ['fields of the installed database', `${bar}F:usr\nR:x\nr:foo\nq:1\n\n`, ['1.0-r0'], 0],
+    ['a repeated name, the last counts', `P:baz\nV:1.0-r0\nP:bar\n\n`, ['1.0-r0'], 0],
+    ['a repeated version, the last counts', 'P:bar\nV:0.5-r0\nV:1.0-r0\n\n', ['1.0-r0'], 0],
+    ['numbers that are none', `${bar}S:abc\nI:-1\nt:1.5\nk:-1\n\n`, ['1.0-r0'], 0],
+    ['a time beyond all times', `${bar}t:999999999999999999999999999999\n\n`, ['1.0-r0'], 0],
+    ['a NUL and broken UTF-8 in the description', `${bar}T:a\0\xe9\n\n`, ['1.0-r0'], 0],
+    ['a name with a blank', 'P:ba r\nV:1\n\nP:bar\nV:2\n\n', ['2'], 0],
+    ['the same identity as foo', indexText([{ ...pkg('foo', '1.0-r0'), P: 'bar' }]), [], 0],
+    ['a provides line of 1.2 MB', `${bar}p:${'x=1 '.repeat(310_000)}\n\n`, ['1.0-r0'], 0],
+  ])('%s', (_, text, expected, badStanzas) => {
+    for (const chunkBytes of text.length > 10_000 ? [1 << 20, 999] : [1 << 20, 7, 1]) {
+      const { packages, report } = scan(foo + text, chunkBytes);
+      expect(versionsOf(packages, 'foo')).toEqual(['1.0-r0']);
+      expect(versionsOf(packages, 'bar')).toEqual(expected);
+      expect(report.badStanzas).toBe(badStanzas);
+    }
+  });
+
+  test('a byte order mark is no part of the first line', () => {
+    expect(versionsOf(scan(`\uFEFF${foo}`).packages, 'foo')).toEqual(['1.0-r0']);
+  });
+
+  test('the first bad stanza is named with line and fact', () => {
+    expect(scan(`${foo}${foo.replaceAll('1.0', '1.1')}P:bar\nhello\n\n`).report).toMatchObject({
+      badStanzas: 1,
+      firstBadStanza: 'line 20: expected "K:value", got "hello"',
+    });
+  });
+
+  test('an index of mostly bad stanzas is refused', () => {
+    expect(() => scan(`pkgname = foo\npkgver = 1.0-r0\n\n`)).toThrow(
+      expect.objectContaining({
+        code: 'apkindex-malformed',
+        message: expect.stringContaining('line 1: expected "K:value"'),
+      }),
+    );
+  });
+
+  test('a line longer than the cap is refused by its number', () => {
+    const endless = `P:foo\nV:1\nT:${'x'.repeat(defaultReadLimits.maxLineBytes)}`;
+    for (const text of [endless, `${endless}\n\n`]) {
+      expect(() => scan(text, 65_536)).toThrow(/^line 3: longer than 8388608 bytes$/);
+    }
+  });
+
+  test('more packages than allowed are refused', () => {
+    const scanner = new IndexScanner({ limits: { ...defaultReadLimits, maxPackages: 1 } });
+    expect(() => scanner.push(Buffer.from(foo + bar + '\n'))).toThrow(/more than 1 packages/);
+  });
+
+  test('packages of another arch and with unknown upper case fields are kept as unusable', () => {
+    const text = indexText([
+      pkg('foo', '1', { A: 'aarch64' }),
+      pkg('foo', '2'),
+      pkg('foo', '3', { A: 'noarch' }),
+      pkg('foo', '4', { X: '1' }),
+    ]);
+    expect(
+      scan(text, 1 << 20, 'x86_64')
+        .packages.named('foo')
+        .map((each) => each.unusable),
+    ).toEqual(['foreign-arch', undefined, undefined, 'unknown-field']);
+  });
+
+  test('an index for another arch than asked for is refused', () => {
+    expect(() => scan(foo, 1 << 20, 'aarch64')).toThrow('most packages are for x86_64, expected aarch64');
+  });
+});
+
+/** Where an engine of the oracle accepts an index, so does this; it reads what apk 3 reads, and more. */
+test('agrees with what apk-tools and apko read', () => {
+  interface Case {
+    readonly title: string;
+    readonly text?: string;
+    readonly world: readonly string[];
+    readonly result: Record<'apk2' | 'apk3' | 'apko', { ok: boolean }>;
+  }
+  const cases = readOracle<{ cases: Case[] }>('parser-quirks.json').cases.filter(
+    ({ text }) => text !== undefined,
+  );
+  const asked = ({ text, world }: Case): boolean => {
+    const { packages } = scan(text ?? '');
+    const [name = ''] = world;
+    return [...packages.named(name), ...packages.providing(name)].some((each) => each.unusable === undefined);
+  };
+  const disagreements = cases.filter((each) => each.result.apk3.ok && !asked(each));
+  expect(cases.length).toBeGreaterThan(30);
+  expect(disagreements.map(({ title }) => title)).toEqual([]);
+});
+
+test('gives the same answers as the plain way, however the bytes are cut', () => {
+  const word = fc.constantFrom('foo', 'bar', 'so:libc.so.6', '/bin/sh', 'constructor', '__proto__', 'ünï');
+  const version = fc.constantFrom('1.0-r0', '1.1-r0', '2', 'latest');
+  const token = fc.oneof(
+    word,
+    fc.tuple(word, fc.constantFrom('=', '==', '~', '>=', '<'), version).map((parts) => parts.join('')),
+    word.map((name) => `!${name}`),
+  );
+  const list = fc.array(token, { maxLength: 4 }).map((tokens) => tokens.join(' '));
+  const line = fc.oneof(
+    { weight: 4, arbitrary: word.map((name) => `P:${name}`) },
+    { weight: 4, arbitrary: version.map((text) => `V:${text}`) },
+    fc.constantFrom(
+      'A:x86_64',
+      'A:aarch64',
+      'A:noarch',
+      'X:1',
+      'z:1',
+      'C:Q1a',
+      'C:Q1b',
+      'U:https://a.b',
+      'hello',
+      't:12',
+      't:x',
+    ),
+    list.map((tokens) => `p:${tokens}`),
+    list.map((tokens) => `D:${tokens}`),
+  );
+  const stanza = fc
+    .array(line, { minLength: 2, maxLength: 7 })
+    .map((lines) => `P:a\nV:1\n${lines.join('\n')}\n\n`);
+  // Plain stanzas in front keep the bad and foreign ones from being most of it.
+  const plainStanzas = Array.from({ length: 40 }, (_, i) => `P:plain${i}\nV:1\nA:x86_64\n\n`).join('');
+  const text = fc.array(stanza, { maxLength: 30 }).map((all) => plainStanzas + all.join(''));
+  fc.assert(
+    fc.property(text, fc.integer({ min: 1, max: 300 }), (input, chunkBytes) => {
+      expect(dump(scan(input, chunkBytes, 'x86_64').packages)).toEqual(dump(simplePackages(input, 'x86_64')));
+    }),
+    { numRuns: 300 },
+  );
+});

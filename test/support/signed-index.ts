@@ -1,0 +1,114 @@
+/** Indexes made on the spot, signed with a key of this run. */
+import { createHash, createSign, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
+import { pack } from 'tar-stream';
+import { parseKey, type TrustedKey } from '../../src/apk/signature.ts';
+
+/** Fields of a stanza by their letters. */
+export type Stanza = Readonly<Record<string, string>>;
+
+export interface TestKey extends TrustedKey {
+  readonly pem: string;
+  readonly privateKey: KeyObject;
+}
+
+const keys = new Map<string, TestKey>();
+
+/** A key pair under that key name, made once a run. */
+export function testKey(name = 'test.rsa.pub'): TestKey {
+  const known = keys.get(name);
+  if (known) return known;
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
+  const key = { ...parseKey(name, pem), pem, privateKey };
+  keys.set(name, key);
+  return key;
+}
+
+/** A package with what apk-tools 3 insists on; `fields` add to it or replace. */
+export function pkg(name: string, version: string, fields: Stanza = {}): Stanza {
+  const identity = createHash('sha1')
+    .update(JSON.stringify([name, version, fields]))
+    .digest('base64');
+  return { C: `Q1${identity}`, P: name, V: version, A: 'x86_64', S: '1', I: '1', T: '', L: 'MIT', ...fields };
+}
+
+export function indexText(stanzas: readonly Stanza[]): string {
+  return stanzas
+    .map(
+      (stanza) =>
+        Object.entries(stanza)
+          .map(([key, value]) => `${key}:${value}\n`)
+          .join('') + '\n',
+    )
+    .join('');
+}
+
+export interface TarFile {
+  readonly name: string;
+  readonly content: string | Uint8Array;
+  readonly type?: 'file' | 'directory' | 'symlink' | 'link' | 'pax-header';
+}
+
+/** A tar of these files; `marked: false` leaves out the end-of-archive marker, as signature members do. */
+export async function tar(files: readonly TarFile[], { marked = true } = {}): Promise<Buffer> {
+  const archive = pack();
+  for (const { name, content, type = 'file' } of files) {
+    const linkname = type === 'link' || type === 'symlink' ? 'APKINDEX' : undefined;
+    const header = { name, type, mtime: new Date(0), ...(linkname && { linkname }) };
+    archive.entry(header, Buffer.from(content));
+  }
+  archive.finalize();
+  const bytes = await buffer(archive);
+  return marked ? bytes : bytes.subarray(0, bytes.length - 1024);
+}
+
+/** The unsigned member of an index with this text. */
+export async function indexBody(text: string, description = 'test'): Promise<Buffer> {
+  return gzipSync(
+    await tar([
+      { name: 'DESCRIPTION', content: description },
+      { name: 'APKINDEX', content: text },
+    ]),
+  );
+}
+
+export interface SignatureSpec {
+  readonly key: TestKey;
+  readonly algorithm?: 'RSA' | 'RSA256' | 'RSA512';
+  /** The key name to write, if not the key's own. */
+  readonly as?: string;
+}
+
+const digests = { RSA: 'RSA-SHA1', RSA256: 'RSA-SHA256', RSA512: 'RSA-SHA512' } as const;
+
+export function signatureFile(
+  body: Uint8Array,
+  { key, algorithm = 'RSA256', as = key.name }: SignatureSpec,
+): TarFile {
+  const content = createSign(digests[algorithm]).update(body).sign(key.privateKey);
+  return { name: `.SIGN.${algorithm}.${as}`, content };
+}
+
+/** One signature member with a signature of `body` by each key. */
+export async function signatureMember(
+  body: Uint8Array,
+  signatures: readonly SignatureSpec[],
+): Promise<Buffer> {
+  return gzipSync(
+    await tar(
+      signatures.map((spec) => signatureFile(body, spec)),
+      { marked: false },
+    ),
+  );
+}
+
+/** A whole APKINDEX.tar.gz. */
+export async function signedIndex(
+  stanzas: readonly Stanza[],
+  signatures: readonly SignatureSpec[] = [{ key: testKey() }],
+): Promise<Buffer> {
+  const body = await indexBody(indexText(stanzas));
+  return Buffer.concat([await signatureMember(body, signatures), body]);
+}

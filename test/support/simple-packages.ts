@@ -1,0 +1,76 @@
+/**
+ * The plain way to read an APKINDEX: split lines, make objects, keep them in maps. Too slow and too large for the
+ * service, but plainly right; the fast scanner has to give the same answers.
+ */
+import { operatorSpan } from '../../src/apk/constraint.ts';
+import {
+  isExactDependency,
+  parseExactDependency,
+  parseProvide,
+  tokens,
+} from '../../src/apk/package-table.ts';
+import type { Package, Packages, Unusable } from '../../src/apk/packages.ts';
+
+export function simplePackages(text: string, arch: string): Packages {
+  const packages: Package[] = [];
+  const identities = new Set<string>();
+  for (const stanza of stanzas(text)) {
+    const field = (letter: string): string => stanza.findLast(([key]) => key === letter)?.[1] ?? '';
+    const list = (letter: string): readonly string[] =>
+      stanza.filter(([key]) => key === letter).flatMap(([, value]) => tokens(value));
+    const bad = stanza.some(([key]) => key === '') || field('P') === '' || field('V') === '';
+    if (bad || (field('C') !== '' && identities.has(field('C')))) continue;
+    identities.add(field('C'));
+    packages.push({
+      row: packages.length,
+      name: field('P'),
+      version: field('V'),
+      builtAt:
+        /^\d{1,10}$/.test(field('t')) && Number(field('t')) < 2 ** 32
+          ? Number(field('t')) || undefined
+          : undefined,
+      origin: field('o'),
+      commit: field('c'),
+      url: field('U'),
+      provides: list('p').map(parseProvide),
+      exactDependencies: list('D').filter(isExactDependency).map(parseExactDependency),
+      unusable: unusable(stanza, field('A'), arch),
+    });
+  }
+  const byName = Map.groupBy(packages, ({ name }) => name);
+  const byProvide = new Map<string, Package[]>();
+  for (const each of packages) {
+    for (const name of new Set(each.provides.map((provide) => provide.name))) {
+      if (operatorSpan(name).start === 0) continue;
+      byProvide.set(name, [...(byProvide.get(name) ?? []), each]);
+    }
+  }
+  return {
+    packageCount: packages.length,
+    nameCount: byName.size,
+    names: () => byName.keys(),
+    providedNames: () => byProvide.keys(),
+    named: (name) => byName.get(name) ?? [],
+    providing: (name) => byProvide.get(name) ?? [],
+  };
+}
+
+type Field = readonly [key: string, value: string];
+
+/** Runs of lines between separators; a line that is no `K:value` has an empty key. */
+function* stanzas(text: string): Generator<readonly Field[]> {
+  let stanza: Field[] = [];
+  for (const raw of `${text.replace(/^\uFEFF/, '')}\n\n`.split('\n')) {
+    const line = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
+    if (line.length < 2) {
+      if (stanza.length > 0) yield stanza;
+      stanza = [];
+    } else stanza.push(line[1] === ':' ? [line.charAt(0), line.slice(2)] : ['', line]);
+  }
+}
+
+function unusable(stanza: readonly Field[], own: string, arch: string): Unusable | undefined {
+  if (!['', 'noarch', arch].includes(own)) return 'foreign-arch';
+  const unknown = stanza.some(([key]) => /^[A-Z]$/.test(key) && !'CPVASITULDFMRZ'.includes(key));
+  return unknown ? 'unknown-field' : undefined;
+}
