@@ -11,6 +11,7 @@ import { parseKey } from '../../src/apk/signature.ts';
 import { IndexError } from '../../src/errors.ts';
 import { sharedData } from '../support/shared-data.ts';
 import {
+  changeHeader,
   indexBody,
   indexText,
   pkg,
@@ -227,11 +228,7 @@ describe('tar headers made by hand', () => {
   /** The tar of one APKINDEX, its header changed and the checksum set right again. */
   async function archive(change: (header: Buffer) => void): Promise<Buffer> {
     const bytes = await tar(files('APKINDEX'));
-    const header = bytes.subarray(0, 512);
-    change(header);
-    header.fill(' ', 148, 156);
-    const sum = header.reduce((total, byte) => total + byte, 0);
-    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+    changeHeader(bytes, 0, change);
     return gzipSync(bytes);
   }
   const octal = (size: number): string => size.toString(8).padStart(11, '0');

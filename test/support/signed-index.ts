@@ -54,14 +54,29 @@ export interface TarFile {
 /** A tar of these files; `marked: false` leaves out the end-of-archive marker, as signature members do. */
 export async function tar(files: readonly TarFile[], { marked = true } = {}): Promise<Buffer> {
   const archive = pack();
+  const paxOffsets: number[] = [];
+  let offset = 0;
   for (const { name, content, type = 'file' } of files) {
     const linkname = type === 'link' || type === 'symlink' ? 'APKINDEX' : undefined;
-    const header = { name, type, mtime: new Date(0), ...(linkname && { linkname }) };
-    archive.entry(header, Buffer.from(content));
+    if (type === 'pax-header') paxOffsets.push(offset);
+    const known = type === 'pax-header' ? 'file' : type;
+    const bytes = Buffer.from(content);
+    archive.entry({ name, type: known, mtime: new Date(0), ...(linkname && { linkname }) }, bytes);
+    offset += 512 + Math.ceil(bytes.length / 512) * 512;
   }
   archive.finalize();
   const bytes = await buffer(archive);
+  for (const at of paxOffsets) changeHeader(bytes, at, (header) => header.write('x', 156));
   return marked ? bytes : bytes.subarray(0, bytes.length - 1024);
+}
+
+/** Changes the tar header at `offset` and sets its checksum right again. */
+export function changeHeader(archive: Buffer, offset: number, change: (header: Buffer) => void): void {
+  const header = archive.subarray(offset, offset + 512);
+  change(header);
+  header.fill(' ', 148, 156);
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
 }
 
 /** The unsigned member of an index with this text. */
