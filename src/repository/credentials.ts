@@ -109,7 +109,8 @@ export async function resolveCredentials(
   return { name: name.toLowerCase(), value: await readHeaderSecret(value, environment) };
 }
 
-async function readSecret(secret: Secret, environment: Environment): Promise<string> {
+/** The secret itself. Throws `config-invalid`, naming the variable or file. */
+export async function readSecret(secret: Secret, environment: Environment): Promise<string> {
   const text =
     'env' in secret
       ? environment[secret.env]
