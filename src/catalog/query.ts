@@ -1,0 +1,61 @@
+/** What a lookup may ask besides the name, from its query parameters. Unknown parameters are ignored. */
+import { parseVersion, type Version } from '../apk/version.ts';
+
+export interface LookupQuery {
+  /** `?arch=x86_64`, repeatable and comma-separated: only these archs. */
+  readonly archs: readonly string[] | undefined;
+  /** `?current=1.0-r0`: the pin as it stands. */
+  readonly current: Version | undefined;
+  /** `?line=1.35`: only versions of that line. */
+  readonly line: Version | undefined;
+  /** `?strip=revision`: versions without `-rN`, once each. */
+  readonly stripRevision: boolean;
+}
+
+/** A question that cannot be answered as put; its message names the parameter and what was expected. */
+export class QueryError extends Error {
+  override readonly name = 'QueryError';
+}
+
+export type QueryParameters = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** Throws `QueryError`. An unreadable `current` is no error: a lookup must not fail over a pin we cannot read. */
+export function parseLookupQuery(parameters: QueryParameters, knownArchs: readonly string[]): LookupQuery {
+  return {
+    archs: parseArchs(all(parameters['arch']), knownArchs),
+    current: parseCurrent(all(parameters['current']).at(-1)),
+    line: parseLine(all(parameters['line']).at(-1)),
+    stripRevision: parseStrip(all(parameters['strip']).at(-1)),
+  };
+}
+
+function all(value: string | readonly string[] | undefined): readonly string[] {
+  return value === undefined ? [] : typeof value === 'string' ? [value] : value;
+}
+
+function parseArchs(values: readonly string[], known: readonly string[]): readonly string[] | undefined {
+  const asked = values.flatMap((value) => value.split(',')).filter((arch) => arch !== '');
+  const unknown = asked.find((arch) => !known.includes(arch));
+  if (unknown !== undefined) throw new QueryError(`arch: unknown, expected some of ${known.join(', ')}`);
+  return asked.length === 0 ? undefined : known.filter((arch) => asked.includes(arch));
+}
+
+/** A pin as people write it: `1.0-r0`, `=1.0-r0`. Fuzzy and open constraints (`~1.0`, `>=1`) pin no version. */
+function parseCurrent(value: string | undefined): Version | undefined {
+  let start = 0;
+  while (value?.[start] === '=') start += 1;
+  return value === undefined ? undefined : parseVersion(value.slice(start));
+}
+
+function parseLine(value: string | undefined): Version | undefined {
+  if (value === undefined || value === '') return undefined;
+  const line = parseVersion(value);
+  if (!line) throw new QueryError('line: expected the beginning of a version, such as 1.35');
+  return line;
+}
+
+function parseStrip(value: string | undefined): boolean {
+  if (value === undefined || value === '') return false;
+  if (value === 'revision') return true;
+  throw new QueryError('strip: expected revision');
+}
