@@ -35,6 +35,8 @@ export interface ScannedIndex {
   readonly packages: PackageTable;
   /** The arch most packages are for; what `A:` says, `noarch` aside. `undefined` if none says. */
   readonly arch: string | undefined;
+  /** When its newest package was built, in unix seconds; 0 where none tells. */
+  readonly newestBuiltAt: number;
   readonly report: ParseReport;
 }
 
@@ -99,6 +101,7 @@ export class IndexScanner {
   #unusable = 0;
   #identity = 0;
 
+  #newestBuiltAt = 0;
   #badStanzas = 0;
   #firstBadStanza: string | undefined;
   #duplicateIdentities = 0;
@@ -138,6 +141,7 @@ export class IndexScanner {
     }
     return {
       arch: this.#settleArch(),
+      newestBuiltAt: this.#newestBuiltAt,
       packages: this.#finish(),
       report: {
         badStanzas: this.#badStanzas,
@@ -295,6 +299,7 @@ export class IndexScanner {
     rows.columns.exactDependencies[row] = this.#exact;
     rows.columns.builtAt[row] = this.#builtAt;
     rows.columns.unusable[row] = this.#unusable;
+    if (this.#builtAt > this.#newestBuiltAt) this.#newestBuiltAt = this.#builtAt;
     rows.arch[row] = this.#arch;
     this.#archs.set(this.#arch, (this.#archs.get(this.#arch) ?? 0) + 1);
     if (this.#provides !== EMPTY) this.#noteProvidedNames(row);

@@ -48,6 +48,8 @@ export interface ReadOptions {
 export interface VerifiedIndex extends ScannedIndex {
   /** What the repository says of itself, e.g. `v3.22.2-206-ge2cfd1f9853`; often empty. */
   readonly description: string;
+  /** When the index was made, by the clock of who made it (tar header), in unix seconds; 0 where not told. */
+  readonly madeAt: number;
   /** Name of the key that vouches for it, `undefined` if it was not verified. */
   readonly keyName: string | undefined;
   /** SHA-256 of the body's compressed bytes, hex: the same index has the same digest whoever signed it. */
@@ -59,8 +61,8 @@ export async function readIndex(bytes: Uint8Array, options: ReadOptions): Promis
   refuseOtherFormats(bytes);
   const archive = splitSignatures(bytes);
   const key = options.keys === 'unverified' ? undefined : await verifySignature(archive, options.keys);
-  const { description, ...scanned } = await readBody(archive.body, options);
-  return { ...scanned, description, keyName: key?.name, digest: await sha256(archive.body, options.pause) };
+  const contents = await readBody(archive.body, options);
+  return { ...contents, keyName: key?.name, digest: await sha256(archive.body, options.pause) };
 }
 
 /** apk-tools 3 has an index format of its own, `ADB.`, `ADBd` or `ADBc`, which Alpine and Wolfi do not serve yet. */
@@ -73,24 +75,29 @@ function refuseOtherFormats(bytes: Uint8Array): void {
   }
 }
 
-async function readBody(
-  body: Uint8Array,
-  options: ReadOptions,
-): Promise<ScannedIndex & { description: string }> {
+type Contents = ScannedIndex & Pick<VerifiedIndex, 'description' | 'madeAt'>;
+
+async function readBody(body: Uint8Array, options: ReadOptions): Promise<Contents> {
   const { limits, arch, pause, signal } = options;
   const expectedPackages = Math.min(limits.maxPackages, Math.ceil(body.length / TYPICAL_PACKAGE_BYTES));
   const scanner = new IndexScanner({ limits, arch, expectedPackages });
   let hasIndex = false;
+  let current = '';
   let description = '';
+  let madeAt = 0;
   const tar = new TarReader({
-    entry: ({ name, size }) => {
+    entry: ({ name, size, modifiedAt }) => {
       if (name.startsWith('.SIGN.'))
         throw new IndexError('archive-malformed', `${name} inside the index member`);
-      if (name === 'APKINDEX') hasIndex = true;
+      current = name;
+      if (name === 'APKINDEX') {
+        hasIndex = true;
+        madeAt = modifiedAt;
+      }
       return name === 'APKINDEX' || (name === 'DESCRIPTION' && size <= DESCRIPTION_BYTES);
     },
     data: (chunk) => {
-      if (hasIndex) scanner.push(chunk);
+      if (current === 'APKINDEX') scanner.push(chunk);
       else description += Buffer.from(chunk).toString('utf8');
     },
     done: () => undefined,
@@ -105,7 +112,7 @@ async function readBody(
   }
   tar.end();
   if (!hasIndex) throw new IndexError('archive-malformed', 'tar: no APKINDEX in it');
-  return { ...scanner.end(), description: description.trim() };
+  return { ...scanner.end(), description: description.trim(), madeAt };
 }
 
 /** Inflates on zlib's own thread while the caller reads the chunk before. */

@@ -13,6 +13,8 @@ export interface TarEntry {
   readonly name: string;
   /** Content length in bytes. */
   readonly size: number;
+  /** Unix seconds; 0 where the header does not tell. */
+  readonly modifiedAt: number;
 }
 
 export interface TarHandler {
@@ -94,8 +96,8 @@ export class TarReader {
       return;
     }
     if (this.#zeroBlocks > 0) fail('goes on behind its end-of-archive marker');
-    const { name, size, type } = parseHeader(this.#header);
-    const entry = { name, size };
+    const { type, ...entry } = parseHeader(this.#header);
+    const { name, size } = entry;
     if (type === 'x' || type === 'g') {
       if (size > MAX_PAX_BYTES) fail(`pax header ${name} of ${size} bytes is larger than ${MAX_PAX_BYTES}`);
       this.#body = { entry, use: 'pax', remaining: size };
@@ -125,6 +127,7 @@ function parseHeader(header: Uint8Array): TarEntry & { readonly type: string } {
   return {
     name: prefix === '' ? name : quotable(`${prefix}/${name}`),
     size,
+    modifiedAt: parseNumber(header, 136, 12) ?? 0,
     type: String.fromCharCode(header[156] as number),
   };
 }

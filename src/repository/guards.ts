@@ -1,0 +1,79 @@
+/**
+ * Is this index plausible after the last good one? A signature says who made an index, not that it is the latest:
+ * whoever stands between us and the repository can replay an old one, and a broken publisher can sign an empty one.
+ */
+import type { VerifiedIndex } from '../apk/read-index.ts';
+import { IndexError } from '../errors.ts';
+
+/** What is remembered of an index to judge the next one by. */
+export interface IndexSummary {
+  readonly digest: string;
+  readonly names: number;
+  readonly packages: number;
+  /** Unix seconds; 0 where not told. */
+  readonly newestBuiltAt: number;
+  /** Unix seconds; 0 where not told. */
+  readonly madeAt: number;
+}
+
+export interface GuardPolicy {
+  /** `refuse` holds back an index that is older than the last good one. */
+  readonly rollback: 'refuse' | 'accept';
+  /** The share of names (0 to 1) that may be gone at once. */
+  readonly maxShrink: number;
+  /** Milliseconds an index may stay unchanged before it counts as frozen; `undefined`: for ever. */
+  readonly maxAge: number | undefined;
+}
+
+/** Small repositories lose a large share of their names by losing one package. */
+const SHRINK_FLOOR_NAMES = 4;
+
+export function summarize(index: VerifiedIndex): IndexSummary {
+  const { digest, packages, newestBuiltAt, madeAt } = index;
+  return { digest, names: packages.nameCount, packages: packages.packageCount, newestBuiltAt, madeAt };
+}
+
+/** Throws `index-rollback` or `index-shrunk` for an index that should not replace `last`. */
+export function checkPlausible(last: IndexSummary | undefined, next: IndexSummary, policy: GuardPolicy): void {
+  if (!last || last.digest === next.digest) return;
+  if (policy.rollback === 'refuse') checkNotOlder(last, next);
+  checkNotShrunk(last, next, policy.maxShrink);
+}
+
+/**
+ * The time an index was made decides where both tell it. A withdrawal also takes the newest package away, but in an
+ * index that was made later; without that evidence an index whose newest package is older is an older index.
+ */
+function checkNotOlder(last: IndexSummary, next: IndexSummary): void {
+  if (next.madeAt > last.madeAt && last.madeAt > 0) return;
+  if (next.madeAt > 0 && next.madeAt < last.madeAt) {
+    throw new IndexError('index-rollback', `made at ${date(next.madeAt)}, before the last good one of ${date(last.madeAt)}`);
+  }
+  if (next.newestBuiltAt < last.newestBuiltAt) {
+    throw new IndexError(
+      'index-rollback',
+      `its newest package is of ${date(next.newestBuiltAt)}, the last good one had one of ${date(last.newestBuiltAt)}`,
+    );
+  }
+}
+
+function checkNotShrunk(last: IndexSummary, next: IndexSummary, maxShrink: number): void {
+  const lost = last.names - next.names;
+  const isEmpty = next.names === 0 && last.names > 0;
+  if (isEmpty || (lost >= SHRINK_FLOOR_NAMES && lost > last.names * maxShrink)) {
+    throw new IndexError('index-shrunk', `${next.names} names, the last good one had ${last.names}`);
+  }
+}
+
+/**
+ * Milliseconds since the index last changed: since we first saw it or, if that is longer ago, since its newest
+ * package was built – which tells of a freeze even at the first start.
+ */
+export function unchangedFor(summary: IndexSummary, firstSeenAt: number, now: number): number {
+  const content = Math.max(summary.madeAt, summary.newestBuiltAt) * 1000;
+  return now - (content > 0 ? Math.min(firstSeenAt, content) : firstSeenAt);
+}
+
+function date(seconds: number): string {
+  return seconds === 0 ? 'no known time' : new Date(seconds * 1000).toISOString();
+}
