@@ -97,9 +97,10 @@ export async function verifySignature(
   if (signatures.length === 0) throw new IndexError('signature-missing', 'the index is not signed');
   for (const { algorithm, keyName, bytes } of signatures) {
     const digest = digests.get(algorithm);
-    const trusted = keys.find(({ name }) => name === keyName);
-    if (!digest || !trusted) continue;
-    if (await isSignedBy(trusted.key, digest, body, bytes)) return trusted;
+    // More than one key under a name: a key that is being replaced.
+    const trusted = keys.filter(({ name }) => name === keyName);
+    if (!digest || trusted.length === 0) continue;
+    for (const each of trusted) if (await isSignedBy(each.key, digest, body, bytes)) return each;
     throw new IndexError('signature-bad', `the ${algorithm} signature by ${keyName} does not fit the index`);
   }
   const names = signatures.map(({ algorithm, keyName }) => `${keyName} (${algorithm})`).join(', ');

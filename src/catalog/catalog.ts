@@ -81,6 +81,7 @@ export class Catalog {
   readonly archs: readonly string[];
   readonly sources: readonly CatalogSource[];
   readonly #unversionedProvides: boolean;
+  #nameCount: number | undefined;
   /** What was found out about packages with exact dependencies: the unmet one, or that there is none. */
   readonly #dependencies = new Map<string, ExactDependency | undefined>();
 
@@ -88,6 +89,17 @@ export class Catalog {
     this.sources = sources;
     this.archs = archs;
     this.#unversionedProvides = unversionedProvides;
+  }
+
+  /** How many packages there are, every arch and repository counted for itself. */
+  get packageCount(): number {
+    return this.sources.reduce((sum, { packages }) => sum + packages.packageCount, 0);
+  }
+
+  /** How many different package names there are. */
+  get nameCount(): number {
+    this.#nameCount ??= [...this.names()].length;
+    return this.#nameCount;
   }
 
   /** All package names of all archs, each once. Provided names are not among them. */

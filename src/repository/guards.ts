@@ -34,7 +34,11 @@ export function summarize(index: VerifiedIndex): IndexSummary {
 }
 
 /** Throws `index-rollback` or `index-shrunk` for an index that should not replace `last`. */
-export function checkPlausible(last: IndexSummary | undefined, next: IndexSummary, policy: GuardPolicy): void {
+export function checkPlausible(
+  last: IndexSummary | undefined,
+  next: IndexSummary,
+  policy: GuardPolicy,
+): void {
   if (!last || last.digest === next.digest) return;
   if (policy.rollback === 'refuse') checkNotOlder(last, next);
   checkNotShrunk(last, next, policy.maxShrink);
@@ -47,7 +51,10 @@ export function checkPlausible(last: IndexSummary | undefined, next: IndexSummar
 function checkNotOlder(last: IndexSummary, next: IndexSummary): void {
   if (next.madeAt > last.madeAt && last.madeAt > 0) return;
   if (next.madeAt > 0 && next.madeAt < last.madeAt) {
-    throw new IndexError('index-rollback', `made at ${date(next.madeAt)}, before the last good one of ${date(last.madeAt)}`);
+    throw new IndexError(
+      'index-rollback',
+      `made at ${date(next.madeAt)}, before the last good one of ${date(last.madeAt)}`,
+    );
   }
   if (next.newestBuiltAt < last.newestBuiltAt) {
     throw new IndexError(

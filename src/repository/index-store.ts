@@ -2,11 +2,11 @@
  * The last good index of each repository and arch on disk, for a start before the network answers.
  *
  * One file an index: a line of JSON that tells what it is, then the archive as it was fetched, signatures included –
- * what is read back goes through the same verification. Files are written aside and renamed, so there is never half a
- * one; anything else in the file than expected is a cache miss with one warning.
+ * what is read back goes through the same verification as what was fetched. Files are written aside and renamed; the
+ * time of the file is when upstream last confirmed it.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Validators } from './fetch-index.ts';
 import type { IndexSummary } from './guards.ts';
@@ -18,20 +18,19 @@ const NEWLINE = 0x0a;
 export interface StoredMeta {
   readonly validators: Validators;
   readonly summary: IndexSummary;
-  /** When upstream last said that this is the latest. */
-  readonly confirmedAt: number;
   /** When this very index was first seen. */
   readonly firstSeenAt: number;
 }
 
 export interface StoredIndex extends StoredMeta {
   readonly bytes: Uint8Array;
+  /** When upstream last said that this is the latest. */
+  readonly confirmedAt: number;
 }
 
 interface Header extends StoredMeta {
-  readonly format: typeof FORMAT;
+  readonly format: number;
   readonly address: string;
-  readonly sha256: string;
 }
 
 export class IndexStore {
@@ -51,29 +50,31 @@ export class IndexStore {
     const path = this.#path(address, 'apkindex');
     if (path === undefined) return undefined;
     try {
-      const file = await readFile(path);
+      const [file, { mtimeMs }] = await Promise.all([readFile(path), stat(path)]);
       const end = file.indexOf(NEWLINE);
-      const { format, address: own, sha256, ...meta } = JSON.parse(file.toString('utf8', 0, end)) as Header;
-      const bytes = file.subarray(end + 1);
-      if (format !== FORMAT) throw new Error(`format ${format}, expected ${FORMAT}`);
+      const {
+        format,
+        address: own,
+        ...meta
+      } = JSON.parse(file.toString('utf8', 0, Math.max(0, end))) as Header;
+      if (format !== FORMAT) throw new Error(`format ${JSON.stringify(format)}, expected ${FORMAT}`);
       if (own !== address) throw new Error('it is of another index');
-      if (sha256 !== digest(bytes)) throw new Error('its checksum does not fit');
-      return { ...meta, bytes };
+      return { ...meta, bytes: file.subarray(end + 1), confirmedAt: mtimeMs };
     } catch (error) {
       if (!isMissing(error)) this.#warn(`ignoring the cached index ${path}`, error);
       return undefined;
     }
   }
 
-  async save(address: string, { bytes, ...meta }: StoredIndex): Promise<void> {
-    const header: Header = { format: FORMAT, address, sha256: digest(bytes), ...meta };
+  async save(address: string, bytes: Uint8Array, meta: StoredMeta): Promise<void> {
+    const header: Header = { format: FORMAT, address, ...meta };
     await this.#write(this.#path(address, 'apkindex'), [Buffer.from(`${JSON.stringify(header)}\n`), bytes]);
   }
 
-  /** Remembers that upstream confirmed what is kept. */
-  async confirm(address: string, meta: StoredMeta): Promise<void> {
-    const stored = await this.load(address);
-    if (stored) await this.save(address, { ...meta, bytes: stored.bytes });
+  /** Remembers that upstream confirmed what is kept at `now` (unix milliseconds). */
+  async confirm(address: string, now: number): Promise<void> {
+    const path = this.#path(address, 'apkindex');
+    if (path !== undefined) await utimes(path, now / 1000, now / 1000).catch(() => undefined);
   }
 
   /** Notes the digest of an index that was held back, for `apk-beacon accept`; without one, forgets it. */
@@ -102,8 +103,15 @@ export class IndexStore {
 
   #path(address: string, ending: string): string | undefined {
     if (this.#folder === undefined) return undefined;
-    const readable = address.replace(/^[a-z]+:\/\//, '').replace(/[^A-Za-z0-9.-]+/g, '_').slice(0, 80);
-    return join(this.#folder, 'indexes', `${readable}-${digest(Buffer.from(address)).slice(0, 12)}.${ending}`);
+    const readable = address
+      .replace(/^[a-z]+:\/\//, '')
+      .replace(/[^A-Za-z0-9.-]+/g, '_')
+      .slice(0, 80);
+    return join(
+      this.#folder,
+      'indexes',
+      `${readable}-${digest(Buffer.from(address)).slice(0, 12)}.${ending}`,
+    );
   }
 
   async #readJson<T>(path: string | undefined): Promise<T | undefined> {

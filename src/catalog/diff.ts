@@ -1,0 +1,40 @@
+/** What a new index brought. */
+import type { Packages } from '../apk/packages.ts';
+
+export interface IndexChange {
+  /** Versions of names that were not there before. */
+  readonly added: number;
+  readonly removed: number;
+  /** The packages built last, `name-version`, latest first. */
+  readonly newest: readonly string[];
+}
+
+const NEWEST = 5;
+const NAMES_A_STEP = 200;
+
+/** Compares two indexes in steps, so that the caller can do other things between them. */
+export function* diffIndexes(before: Packages, after: Packages): Generator<undefined, IndexChange> {
+  let added = 0;
+  let kept = 0;
+  let steps = 0;
+  const newest: { readonly text: string; readonly builtAt: number }[] = [];
+  for (const name of after.names()) {
+    const old = new Set(before.named(name).map(({ version }) => version));
+    for (const { version, builtAt = 0 } of after.named(name)) {
+      if (old.delete(version)) {
+        kept += 1;
+        continue;
+      }
+      added += 1;
+      newest.push({ text: `${name}-${version}`, builtAt });
+    }
+    steps += 1;
+    if (steps % NAMES_A_STEP === 0) yield;
+  }
+  newest.sort((a, b) => b.builtAt - a.builtAt || (a.text < b.text ? -1 : 1));
+  return {
+    added,
+    removed: before.packageCount - kept,
+    newest: newest.slice(0, NEWEST).map(({ text }) => text),
+  };
+}

@@ -1,0 +1,44 @@
+/** `accept`: an operator says that an index the guards held back is as it should be. */
+import type { Config } from '../config.ts';
+import { IndexError } from '../errors.ts';
+import { Beacon } from './beacon.ts';
+import { createLogger } from './logger.ts';
+
+export async function acceptCommand(
+  words: readonly string[],
+  config: Config,
+  signal: AbortSignal,
+): Promise<number> {
+  const [name, arch, ...more] = words;
+  if (name === undefined || more.length > 0)
+    throw new IndexError('config-invalid', 'usage: accept DATASOURCE [ARCH]');
+  if (config.cacheDir === undefined) {
+    throw new IndexError(
+      'config-invalid',
+      'accept needs a cache directory; set rollback or maxShrink of the repository instead',
+    );
+  }
+  const logger = createLogger(config.logLevel, { terminal: process.stderr.isTTY, destination: 2 });
+  const { datasources, store, close } = openBeacon(config, logger);
+  const datasource = datasources.find((each) => each.name === name);
+  if (!datasource) throw new IndexError('config-invalid', `no datasource ${name}`);
+  let accepted = 0;
+  for (const { spec } of datasource.indexes) {
+    signal.throwIfAborted();
+    if (arch !== undefined && spec.arch !== arch) continue;
+    const held = await store.heldBack(spec.location);
+    if (!held) continue;
+    await store.accept(spec.location, held.digest);
+    process.stdout.write(`accepted ${spec.label}: ${held.message}\n`);
+    accepted += 1;
+  }
+  await close();
+  if (accepted === 0) process.stdout.write(`nothing of ${name} is held back\n`);
+  else process.stdout.write('taken at the next refresh; SIGHUP makes a running service refresh at once\n');
+  return 0;
+}
+
+function openBeacon(config: Config, logger: ReturnType<typeof createLogger>) {
+  const beacon = new Beacon({ config, logger, now: Date.now });
+  return { datasources: beacon.datasources, store: beacon.store, close: () => beacon.close() };
+}

@@ -1,0 +1,71 @@
+/** The commands, and the help that lists them. */
+import { loadConfig, optionHelp, parseCommandLine, type Environment } from '../config.ts';
+import { IndexError } from '../errors.ts';
+import { acceptCommand } from './accept.ts';
+import { configCommand } from './config.ts';
+import { explainCommand } from './explain.ts';
+import { createLogger } from './logger.ts';
+import { serve } from './serve.ts';
+
+const help = `apk-beacon – which versions of this APK package exist?
+
+  apk-beacon [serve] [options]             answer lookups (the default command)
+  apk-beacon explain NAME[=PIN] [options]  why a version is or is not offered, and what a pin would be offered
+  apk-beacon accept DATASOURCE [ARCH]      take the indexes that were held back
+  apk-beacon config [options]              print the configuration in force
+  apk-beacon help | version
+
+Options (each but --name also as the environment variable on the right):
+${optionHelp.map(({ flag, variable = '', help: text }) => `  ${flag.padEnd(27)} ${variable.padEnd(28)} ${text}`).join('\n')}
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
+`;
+
+const version = '0.1.0';
+
+/** Runs the command that `args` name and returns the exit code. */
+export async function runCommand(
+  args: readonly string[],
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<number> {
+  if (args.includes('--help') || args.includes('-h')) return print(help);
+  if (args.includes('--version')) return print(`${version}\n`);
+  const line = parseCommandLine(args, { json: { type: 'boolean' } });
+  const [command = 'serve', ...words] = line.words;
+  switch (command) {
+    case 'serve': {
+      expectNoMore(command, words);
+      const config = loadConfig(line, environment);
+      const logger = createLogger(config.logLevel, { terminal: process.stdout.isTTY });
+      await serve({ config, logger, signal, onRefreshNow: (now) => process.on('SIGHUP', now) });
+      return 0;
+    }
+    case 'explain':
+      return await explainCommand(words, loadConfig(line, environment), {
+        json: line.own['json'] === true,
+        signal,
+      });
+    case 'accept':
+      return await acceptCommand(words, loadConfig(line, environment), signal);
+    case 'config':
+      expectNoMore(command, words);
+      return configCommand(loadConfig(line, environment));
+    case 'help':
+      return print(help);
+    case 'version':
+      return print(`${version}\n`);
+    default:
+      throw new IndexError('config-invalid', `unknown command ${command}; apk-beacon help lists them`);
+  }
+}
+
+function expectNoMore(command: string, words: readonly string[]): void {
+  if (words.length > 0)
+    throw new IndexError('config-invalid', `${command} takes no argument, got ${words.join(' ')}`);
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}

@@ -1,0 +1,79 @@
+/** `explain`: "why was this not bumped?", in one command. */
+import { explain, type Explanation, type ExplainedVersion } from '../catalog/explain.ts';
+import { parseLookupQuery } from '../catalog/query.ts';
+import { closeNames } from '../catalog/close-names.ts';
+import type { Config } from '../config.ts';
+import { IndexError } from '../errors.ts';
+import { Beacon } from './beacon.ts';
+import { createLogger } from './logger.ts';
+
+export async function explainCommand(
+  words: readonly string[],
+  config: Config,
+  { json, signal }: { json: boolean; signal: AbortSignal },
+): Promise<number> {
+  const [asked, ...more] = words;
+  if (asked === undefined || more.length > 0)
+    throw new IndexError('config-invalid', 'usage: explain NAME[=PIN]');
+  const { datasource, name, pin } = parseAsked(asked, config);
+  const logger = createLogger('warn', { terminal: process.stderr.isTTY, destination: 2 });
+  const beacon = new Beacon({ config, logger, now: Date.now });
+  try {
+    await beacon.checkKeys(signal);
+    await beacon.restore(signal);
+    await beacon.refreshOnce(signal);
+  } finally {
+    await beacon.close();
+  }
+  const live = beacon.datasources.find((each) => each.name === datasource);
+  if (!live?.snapshot) throw new IndexError('fetch-failed', `${datasource} could not be loaded`);
+  const { catalog } = live.snapshot;
+  const query = parseLookupQuery({ current: pin }, live.archs);
+  const explanation = explain(catalog.report(name), query, pin);
+  if (json) process.stdout.write(`${JSON.stringify(explanation, undefined, 2)}\n`);
+  else process.stdout.write(describe(explanation, closeNames(name, catalog.names())));
+  return explanation.versions.length === 0 ? 1 : 0;
+}
+
+/** `NAME`, `NAME=PIN`, or with the datasource in front: `wolfi/NAME=PIN`. */
+function parseAsked(
+  asked: string,
+  config: Config,
+): { datasource: string; name: string; pin: string | undefined } {
+  const equals = asked.indexOf('=', 1);
+  const whole = equals < 0 ? asked : asked.slice(0, equals);
+  const pin = equals < 0 ? undefined : asked.slice(equals + 1);
+  const slash = whole.indexOf('/');
+  const named = slash > 0 && Object.hasOwn(config.datasources, whole.slice(0, slash));
+  if (!named) return { datasource: config.defaultDatasource, name: whole, pin };
+  return { datasource: whole.slice(0, slash), name: whole.slice(slash + 1), pin };
+}
+
+function describe({ name, archs, carriedBy, versions, pin }: Explanation, close: readonly string[]): string {
+  const lines = [`${name} on ${archs.join(', ')}`];
+  if (versions.length === 0) {
+    lines.push(`  no index knows it${close.length > 0 ? `; did you mean ${close.join(', ')}?` : ''}`);
+    return `${lines.join('\n')}\n`;
+  }
+  if (carriedBy.length < archs.length) lines.push(`  carried by ${carriedBy.join(', ') || 'none'}`);
+  if (pin) {
+    const way = pin.proposal === undefined ? 'no update' : `propose ${pin.proposal}`;
+    lines.push(`  pin ${pin.current} (${pin.state}): ${way}, because ${pin.because}`);
+  }
+  const width = Math.max(...versions.map(({ version }) => version.length));
+  for (const version of versions) lines.push(...describeVersion(version, width));
+  return `${lines.join('\n')}\n`;
+}
+
+function describeVersion(each: ExplainedVersion, width: number): readonly string[] {
+  const mark = each.offered ? '+' : '-';
+  const when = each.releaseTimestamp?.slice(0, 10) ?? 'no date   ';
+  const by = [...new Set(each.candidates.filter((one) => one.provided).map((one) => one.package))];
+  const notes = [
+    ...(each.preRelease ? ['pre-release'] : []),
+    ...(by.length > 0 ? [`provided by ${by.slice(0, 3).join(', ')}${by.length > 3 ? ', …' : ''}`] : []),
+  ];
+  const note = notes.length > 0 ? `  (${notes.join('; ')})` : '';
+  const head = `  ${mark} ${each.version.padEnd(width)}  ${when}${note}`;
+  return [head, ...(each.reasons ?? []).map((reason) => `      withheld: ${reason}`)];
+}

@@ -1,0 +1,48 @@
+/**
+ * What a request path asks for. Package names may hold `/` (`/bin/sh`) and come encoded or not, so paths are read from
+ * the raw target, segment by segment, and decoded once.
+ */
+
+export const MAX_NAME_LENGTH = 256;
+
+export type Target =
+  | { readonly kind: 'root' }
+  | { readonly kind: 'datasource'; readonly datasource: string }
+  | { readonly kind: 'package'; readonly datasource: string; readonly name: string; readonly view: View }
+  | { readonly kind: 'invalid'; readonly fact: string };
+
+/** What of a package is asked for; the last segment of the path unless it is the only one of the name. */
+export type View = 'releases' | 'latest' | 'explain';
+
+const views: readonly string[] = ['latest', 'explain'] satisfies View[];
+
+/**
+ * `path` is the raw path, without the query. A first segment that names a datasource is that datasource; anything else
+ * is a package of the default one.
+ */
+export function parsePath(path: string, datasources: readonly string[], defaultDatasource: string): Target {
+  const raw = path.replace(/^\//, '').replace(/\/$/, '').split('/');
+  let segments: string[];
+  try {
+    segments = raw.map((segment) => decodeURIComponent(segment));
+  } catch {
+    return { kind: 'invalid', fact: 'the path is no valid percent-encoding' };
+  }
+  if (segments.length === 1 && segments[0] === '') return { kind: 'root' };
+  const [first = ''] = segments;
+  const isNamed = datasources.includes(first);
+  const datasource = isNamed ? first : defaultDatasource;
+  const rest = isNamed ? segments.slice(1) : segments;
+  if (rest.length === 0) return { kind: 'datasource', datasource };
+  return parsePackage(datasource, rest);
+}
+
+function parsePackage(datasource: string, segments: readonly string[]): Target {
+  const last = segments.at(-1) ?? '';
+  const hasView = segments.length > 1 && views.includes(last);
+  const name = (hasView ? segments.slice(0, -1) : segments).join('/');
+  if (name.length > MAX_NAME_LENGTH) {
+    return { kind: 'invalid', fact: `the package name is longer than ${MAX_NAME_LENGTH} characters` };
+  }
+  return { kind: 'package', datasource, name, view: hasView ? (last as View) : 'releases' };
+}

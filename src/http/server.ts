@@ -1,0 +1,228 @@
+/**
+ * The HTTP side: routes, and how a request is answered. There is no state here but the answers kept for the current
+ * generation; a lookup that comes too early waits for its datasource.
+ */
+import { timingSafeEqual, createHash } from 'node:crypto';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import { explain } from '../catalog/explain.ts';
+import { parseLookupQuery, QueryError, type QueryParameters } from '../catalog/query.ts';
+import { newestInRange } from '../catalog/range.ts';
+import type { Lookups } from '../lookup.ts';
+import type { LookupResult, Metrics } from '../metrics.ts';
+import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
+import { parsePath, type Target } from './paths.ts';
+import { datasourceStatus, readiness } from './status.ts';
+
+export interface ServerOptions {
+  readonly datasources: readonly LiveDatasource[];
+  readonly defaultDatasource: string;
+  readonly lookups: Lookups;
+  readonly metrics: Metrics;
+  readonly logger: FastifyBaseLogger;
+  /** Milliseconds a lookup waits for the first index. */
+  readonly hold: number;
+  /** Seconds that clients may keep an answer. */
+  readonly maxAge: number;
+  readonly failFrozen: boolean;
+  /** Read for every request, because the file it is in may be rotated. */
+  readonly clientToken: (() => Promise<string>) | undefined;
+  readonly now: () => number;
+  /** Aborts when the service begins to stop. */
+  readonly stopping: AbortSignal;
+}
+
+/** Seconds after which to ask again for what is not loaded yet. Renovate waits up to 60. */
+const RETRY_AFTER = 15;
+
+const PROBES: readonly string[] = ['/livez', '/readyz', '/metrics'];
+
+export function buildServer(options: ServerOptions): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: options.logger,
+    disableRequestLogging: true,
+    bodyLimit: 1024,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 72_000,
+    // Requests that are under way or come on open connections while stopping are answered, not shed: Renovate would
+    // take a 503 for "no such package".
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 5000, maxHeaderSize: 16 * 1024 },
+    exposeHeadRoutes: true,
+    frameworkErrors: (error, _request, reply) => void problem(reply as FastifyReply, 400, error.message),
+    clientErrorHandler: (_error, socket) => {
+      if (socket.writable)
+        socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    },
+  });
+  const byName = new Map(options.datasources.map((datasource) => [datasource.name, datasource]));
+  const names = [...byName.keys()];
+
+  app.addHook('onSend', async (_request, reply) => {
+    if (options.stopping.aborted) reply.header('connection', 'close');
+  });
+  if (options.clientToken) app.addHook('onRequest', checkToken(options.clientToken));
+
+  app.get('/livez', (_request, reply) => reply.type('text/plain').send('ok\n'));
+  app.get('/readyz', (_request, reply) => {
+    const { now, failFrozen, stopping } = options;
+    const { ready, body } = readiness(options.datasources, {
+      now: now(),
+      failFrozen,
+      stopping: stopping.aborted,
+    });
+    return reply
+      .code(ready ? 200 : 503)
+      .header('cache-control', 'no-store')
+      .send(body);
+  });
+  app.get('/metrics', async (_request, reply) => {
+    const { registry } = options.metrics;
+    return reply.type(registry.contentType).send(await registry.metrics());
+  });
+  app.get('/*', async (request, reply) => {
+    const began = performance.now();
+    const [path = ''] = request.raw.url?.split('?', 1) ?? [];
+    const target = parsePath(path, names, options.defaultDatasource);
+    await answer(target, request, reply);
+    const route = target.kind === 'package' ? target.view : target.kind;
+    options.metrics.requestSeconds.observe(
+      { http_route: route, http_response_status_code: reply.statusCode },
+      (performance.now() - began) / 1000,
+    );
+    return reply;
+  });
+  app.setNotFoundHandler((request, reply) => {
+    if (request.method === 'GET' || request.method === 'HEAD')
+      return problem(reply, 400, 'the request target is no path');
+    return problem(reply.header('allow', 'GET, HEAD'), 405, 'only GET and HEAD are answered');
+  });
+  app.setErrorHandler((error, request, reply) => {
+    if (error instanceof QueryError) return problem(reply, 400, error.message);
+    const { statusCode = 500 } = error as { statusCode?: number };
+    if (statusCode < 500) return problem(reply, statusCode, (error as Error).message);
+    request.log.error({ err: error }, 'a request failed');
+    return problem(reply, 500, 'internal error');
+  });
+  return app;
+
+  async function answer(target: Target, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    switch (target.kind) {
+      case 'root':
+        return json(reply, { service: 'apk-beacon', default: options.defaultDatasource, datasources: names });
+      case 'invalid':
+        return problem(reply, 400, target.fact);
+      case 'datasource':
+        return json(reply, datasourceStatus(byName.get(target.datasource) as LiveDatasource, options.now()));
+      case 'package':
+        return answerPackage(target, request, reply);
+    }
+  }
+
+  async function answerPackage(
+    { datasource, name, view }: Extract<Target, { kind: 'package' }>,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<unknown> {
+    const live = byName.get(datasource) as LiveDatasource;
+    const snapshot = live.snapshot ?? (await held(live));
+    if (!snapshot) return notLoaded(live, reply);
+    const parameters = request.query as QueryParameters;
+    const query = parseLookupQuery(parameters, live.archs);
+    reply.header('x-apk-beacon-generation', snapshot.generation);
+    if (view === 'explain') {
+      const pin = parameters['current'];
+      const report = snapshot.catalog.report(name, query.archs);
+      return json(reply, explain(report, query, typeof pin === 'string' ? pin : undefined));
+    }
+    const { body, etag, found } = options.lookups.answer({ datasource, snapshot, name, query });
+    if (!found) {
+      options.metrics.lookups.inc({ datasource, result: 'unknown' });
+      return reply.code(404).header('cache-control', 'no-cache').type('application/json').send(body);
+    }
+    if (view === 'latest') return latest(live, snapshot, name, request, reply);
+    reply.header('cache-control', `max-age=${options.maxAge}`).header('etag', etag);
+    if (matches(request.headers['if-none-match'], etag)) {
+      options.metrics.lookups.inc({ datasource, result: 'not-modified' });
+      return reply.code(304).send();
+    }
+    options.metrics.lookups.inc({ datasource, result: 'found' });
+    return reply.type('application/json').send(body);
+  }
+
+  function latest(
+    { name: datasource, archs }: LiveDatasource,
+    snapshot: Snapshot,
+    name: string,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): unknown {
+    const parameters = request.query as QueryParameters;
+    const query = parseLookupQuery(parameters, archs);
+    const releases = options.lookups.releases({ datasource, snapshot, name, query });
+    const newest = newestInRange(releases, parameters['range']);
+    const result: LookupResult = newest ? 'found' : 'unknown';
+    options.metrics.lookups.inc({ datasource, result });
+    if (!newest) return problem(reply, 404, `no release of ${name} in ${datasource} fits`);
+    return reply
+      .header('cache-control', `max-age=${options.maxAge}`)
+      .type('text/plain')
+      .send(`${newest.version.text}\n`);
+  }
+
+  /** The first snapshot, waited for as long as a client is patient. */
+  async function held(live: LiveDatasource): Promise<Snapshot | undefined> {
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), options.hold);
+    try {
+      return await live.whenReady(AbortSignal.any([patience.signal, options.stopping]));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Never a 404 and never a 503 with Retry-After: Renovate takes both for "no such package". */
+  function notLoaded(live: LiveDatasource, reply: FastifyReply): unknown {
+    options.metrics.lookups.inc({ datasource: live.name, result: 'not-loaded' });
+    const missing = live.missing.map(({ spec, failure }) => ({ index: spec.label, error: failure?.message }));
+    return reply
+      .code(429)
+      .header('retry-after', RETRY_AFTER)
+      .header('cache-control', 'no-store')
+      .send({ error: `${live.name} is not loaded yet`, datasource: live.name, missing });
+  }
+}
+
+function json(reply: FastifyReply, value: object): unknown {
+  return reply.header('cache-control', 'no-cache').send(value);
+}
+
+function problem(reply: FastifyReply, status: number, error: string): FastifyReply {
+  return reply.code(status).header('cache-control', 'no-store').send({ error });
+}
+
+/** Does an If-None-Match header name this strong tag? */
+function matches(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return header.split(',').some((each) => each.trim() === '*' || each.trim().replace(/^W\//, '') === etag);
+}
+
+function checkToken(token: () => Promise<string>) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+    if (PROBES.includes(request.routeOptions.url ?? '')) return undefined;
+    const expected = `Bearer ${await token()}`;
+    if (isSame(request.headers.authorization ?? '', expected)) return undefined;
+    return problem(reply.header('www-authenticate', 'Bearer'), 401, 'a bearer token is needed');
+  };
+}
+
+/** Compares in a time that does not tell how much was right. */
+function isSame(given: string, expected: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(given), digest(expected));
+}

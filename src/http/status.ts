@@ -1,0 +1,95 @@
+/** What the service says of itself: `/readyz`, `/` and `/{datasource}`. */
+import { unchangedFor } from '../repository/guards.ts';
+import type { LiveDatasource } from '../repository/live-datasource.ts';
+import type { LiveIndex } from '../repository/live-index.ts';
+
+export interface IndexStatus {
+  readonly repository: string;
+  readonly arch: string | undefined;
+  readonly index: string;
+  readonly state: 'current' | 'failing' | 'missing';
+  readonly required: boolean;
+  readonly packages: number | undefined;
+  readonly names: number | undefined;
+  readonly verifiedBy: string | undefined;
+  readonly description: string | undefined;
+  /** Where it is from: fetched by this process, or kept by an earlier one and not confirmed since. */
+  readonly source: 'upstream' | 'cache' | undefined;
+  readonly confirmedAt: string | undefined;
+  /** Seconds since it last changed. */
+  readonly age: number | undefined;
+  readonly frozen: boolean;
+  readonly skippedStanzas: number | undefined;
+  readonly firstSkipped: string | undefined;
+  readonly error: string | undefined;
+  readonly errorCode: string | undefined;
+  readonly errorAt: string | undefined;
+}
+
+export function indexStatus(index: LiveIndex, now: number): IndexStatus {
+  const { spec, loaded, failure } = index;
+  const age = loaded && Math.max(0, unchangedFor(loaded.summary, loaded.firstSeenAt, now));
+  return {
+    repository: spec.repository,
+    arch: spec.arch ?? loaded?.index.arch,
+    index: spec.label,
+    state: !loaded ? 'missing' : failure ? 'failing' : 'current',
+    required: spec.required,
+    packages: loaded?.summary.packages,
+    names: loaded?.summary.names,
+    verifiedBy: loaded?.index.keyName,
+    description: loaded?.index.description || undefined,
+    source: loaded?.source,
+    confirmedAt: loaded && new Date(loaded.confirmedAt).toISOString(),
+    age: age === undefined ? undefined : Math.round(age / 1000),
+    frozen: age !== undefined && spec.guards.maxAge !== undefined && age > spec.guards.maxAge,
+    skippedStanzas: loaded?.index.report.badStanzas || undefined,
+    firstSkipped: loaded?.index.report.firstBadStanza,
+    error: failure?.message,
+    errorCode: failure?.code,
+    errorAt: failure && new Date(failure.at).toISOString(),
+  };
+}
+
+/** The summary of one datasource. */
+export function datasourceStatus(datasource: LiveDatasource, now: number): object {
+  const { name, snapshot, archs, indexes } = datasource;
+  return {
+    datasource: name,
+    ready: snapshot !== undefined,
+    generation: snapshot?.generation,
+    archs,
+    names: snapshot?.catalog.nameCount,
+    versions: snapshot?.catalog.packageCount,
+    indexes: indexes.map((index) => indexStatus(index, now)),
+  };
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly body: object;
+}
+
+/** Ready when every required index has been there; a frozen one counts against it only if told so. */
+export function readiness(
+  datasources: readonly LiveDatasource[],
+  { now, stopping, failFrozen }: { now: number; stopping: boolean; failFrozen: boolean },
+): Readiness {
+  const entries = datasources.map((datasource) => {
+    const problems = datasource.indexes
+      .map((index) => indexStatus(index, now))
+      .filter(({ state, frozen }) => state !== 'current' || frozen)
+      .map(({ index, state, frozen, error, errorCode, required }) => ({
+        index,
+        state,
+        frozen,
+        required,
+        errorCode,
+        error,
+      }));
+    const ready = datasource.snapshot !== undefined && !(failFrozen && problems.some(({ frozen }) => frozen));
+    return [datasource.name, { ready, generation: datasource.snapshot?.generation, problems }] as const;
+  });
+  const ready = !stopping && entries.every(([, entry]) => entry.ready);
+  return { ready, body: { ready, ...(stopping && { stopping }), datasources: Object.fromEntries(entries) } };
+}

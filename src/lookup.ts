@@ -1,0 +1,108 @@
+/**
+ * The one way to ask a datasource: what the HTTP routes, `export` and the command line call. Rendered answers are kept
+ * for their generation, so that an answer is made once however often it is asked for.
+ */
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { newestRelease, parseVersions, releasesFor, type Release } from './catalog/answer.ts';
+import type { NameReport } from './catalog/catalog.ts';
+import { closeNames } from './catalog/close-names.ts';
+import type { LookupQuery } from './catalog/query.ts';
+import { renderAnswer } from './catalog/renovate.ts';
+import type { Snapshot } from './repository/live-datasource.ts';
+import type { ServedVersions } from './served-versions.ts';
+
+export interface Answer {
+  readonly body: string;
+  /** Strong, of the body: an answer that a refresh did not change keeps it. */
+  readonly etag: string;
+  /** A name that no index knows, with names that are close. */
+  readonly found: boolean;
+}
+
+export interface Lookup {
+  /** The name of the datasource. */
+  readonly datasource: string;
+  readonly snapshot: Snapshot;
+  readonly name: string;
+  readonly query: LookupQuery;
+}
+
+const CACHE_BYTES = 16 * 1024 * 1024;
+
+export class Lookups {
+  readonly #served: ServedVersions;
+  readonly #answers = new LRUCache<string, Answer>({
+    maxSize: CACHE_BYTES,
+    sizeCalculation: ({ body }, key) => 2 * (body.length + key.length) + 200,
+  });
+
+  constructor(served: ServedVersions) {
+    this.#served = served;
+  }
+
+  /** The answer in JSON. */
+  answer(lookup: Lookup): Answer {
+    const key = cacheKey(lookup);
+    const kept = this.#answers.get(key);
+    if (kept) return kept;
+    const made = this.#make(lookup);
+    this.#answers.set(key, made);
+    return made;
+  }
+
+  /** The releases behind the answer, oldest first. */
+  releases({ datasource, snapshot, name, query }: Lookup): readonly Release[] {
+    const report = snapshot.catalog.report(name, query.archs);
+    return this.#releases(datasource, report, query);
+  }
+
+  #releases(datasource: string, report: NameReport, query: LookupQuery): readonly Release[] {
+    const remembered = query.current ? [] : parseVersions(this.#served.recall(datasource, report.name));
+    const releases = releasesFor(report, query, remembered);
+    const offered = report.versions.filter((version) => version.offered).map(({ version }) => version);
+    if (offered.length > 0) this.#served.note(datasource, report.name, offered);
+    return releases;
+  }
+
+  #make(lookup: Lookup): Answer {
+    const { datasource, snapshot, name, query } = lookup;
+    const report = snapshot.catalog.report(name, query.archs);
+    if (report.versions.length === 0) return rendered(false, unknownName(lookup, report.archs));
+    const releases = this.#releases(datasource, report, query);
+    return rendered(
+      true,
+      renderAnswer(releases, { stripRevision: query.stripRevision, current: query.current?.text }),
+    );
+  }
+}
+
+export { newestRelease };
+
+/** What a lookup of a name that no index knows is told. */
+function unknownName({ datasource, snapshot, name }: Lookup, archs: readonly string[]): object {
+  return {
+    error: `no package ${name} in ${datasource} (${archs.join(', ')})`,
+    datasource,
+    archs,
+    closeNames: closeNames(name, snapshot.catalog.names()),
+  };
+}
+
+function rendered(found: boolean, value: object): Answer {
+  const body = JSON.stringify(value);
+  return { body, found, etag: `"${createHash('sha1').update(body).digest('base64url')}"` };
+}
+
+function cacheKey({ datasource, snapshot, name, query }: Lookup): string {
+  const { archs, current, line, stripRevision } = query;
+  return JSON.stringify([
+    datasource,
+    snapshot.generation,
+    name,
+    archs,
+    current?.text,
+    line?.text,
+    stripRevision,
+  ]);
+}

@@ -1,0 +1,127 @@
+/**
+ * Every metric: name, help, labels, in one list. Label values are bounded: datasources, repositories and archs of the
+ * configuration, and fixed words; never package names.
+ */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { indexErrorCodes, type IndexErrorCode } from './errors.ts';
+import { unchangedFor } from './repository/guards.ts';
+import type { LiveDatasource } from './repository/live-datasource.ts';
+import type { LiveIndex, RefreshOutcome } from './repository/live-index.ts';
+
+export type LookupResult = 'found' | 'unknown' | 'not-modified' | 'not-loaded' | 'invalid';
+
+/** Errors that reject an index that was fetched, as opposed to not getting one. */
+const rejections: readonly IndexErrorCode[] = indexErrorCodes.filter(
+  (code) => code !== 'config-invalid' && code !== 'fetch-failed',
+);
+
+const indexLabels = ['datasource', 'repository', 'arch'] as const;
+type IndexLabels = Record<(typeof indexLabels)[number], string>;
+
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #datasources: readonly LiveDatasource[];
+
+  readonly lookups = this.#counter('apk_lookup_total', 'Lookups of package names', ['datasource', 'result']);
+  readonly #fetches = this.#counter('apk_index_fetch_total', 'Refreshes of an index', [
+    ...indexLabels,
+    'result',
+  ]);
+  readonly #fetchSeconds = new Histogram({
+    name: 'apk_index_fetch_duration_seconds',
+    help: 'Time to fetch, verify and read an index',
+    labelNames: ['datasource'],
+    buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+    registers: [this.registry],
+  });
+  readonly #rejected = this.#counter('apk_index_rejected_total', 'Indexes that were fetched and not taken', [
+    ...indexLabels,
+    'reason',
+  ]);
+  readonly requestSeconds = new Histogram({
+    name: 'http_server_request_duration_seconds',
+    help: 'Time to answer a request',
+    labelNames: ['http_route', 'http_response_status_code'],
+    buckets: [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 45],
+    registers: [this.registry],
+  });
+
+  constructor(datasources: readonly LiveDatasource[], now: () => number) {
+    this.#datasources = datasources;
+    collectDefaultMetrics({ register: this.registry });
+    this.#indexGauge(
+      'apk_index_last_success_timestamp_seconds',
+      'When upstream last confirmed the index',
+      (index) => (index.loaded ? index.loaded.confirmedAt / 1000 : 0),
+    );
+    this.#indexGauge('apk_index_age_seconds', 'Since when the index has not changed', ({ loaded }) =>
+      loaded ? Math.max(0, unchangedFor(loaded.summary, loaded.firstSeenAt, now())) / 1000 : undefined,
+    );
+    this.#indexGauge('apk_index_max_age_seconds', 'How long the index may stay unchanged', ({ spec }) =>
+      spec.guards.maxAge === undefined ? undefined : spec.guards.maxAge / 1000,
+    );
+    this.#indexGauge('apk_index_packages', 'Packages in the index', ({ loaded }) => loaded?.summary.packages);
+    this.#indexGauge('apk_index_names', 'Package names in the index', ({ loaded }) => loaded?.summary.names);
+    this.#indexGauge(
+      'apk_index_bad_stanzas',
+      'Stanzas of the index that were skipped',
+      ({ loaded }) => loaded?.index.report.badStanzas,
+    );
+    this.#indexGauge('apk_index_failing', '1 while the last refresh failed', ({ failure }) =>
+      failure ? 1 : 0,
+    );
+    this.#datasourceGauge('apk_datasource_ready', '1 once the datasource can answer', ({ snapshot }) =>
+      snapshot ? 1 : 0,
+    );
+  }
+
+  /** Accounts for a refresh that took `seconds`. */
+  countRefresh(datasource: string, index: LiveIndex, outcome: RefreshOutcome, seconds: number): void {
+    const labels = labelsOf(datasource, index);
+    this.#fetches.inc({ ...labels, result: outcome.status });
+    this.#fetchSeconds.observe({ datasource }, seconds);
+    if (outcome.status === 'failed' && rejections.includes(outcome.failure.code)) {
+      this.#rejected.inc({ ...labels, reason: outcome.failure.code });
+    }
+  }
+
+  #counter<T extends string>(name: string, help: string, labelNames: readonly T[]): Counter<T> {
+    return new Counter({ name, help, labelNames: [...labelNames], registers: [this.registry] });
+  }
+
+  #indexGauge(name: string, help: string, value: (index: LiveIndex) => number | undefined): void {
+    const datasources = this.#datasources;
+    new Gauge({
+      name,
+      help,
+      labelNames: indexLabels,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const datasource of datasources) {
+          for (const index of datasource.indexes) {
+            const current = value(index);
+            if (current !== undefined) this.set(labelsOf(datasource.name, index), current);
+          }
+        }
+      },
+    });
+  }
+
+  #datasourceGauge(name: string, help: string, value: (datasource: LiveDatasource) => number): void {
+    const datasources = this.#datasources;
+    new Gauge({
+      name,
+      help,
+      labelNames: ['datasource'],
+      registers: [this.registry],
+      collect() {
+        for (const datasource of datasources) this.set({ datasource: datasource.name }, value(datasource));
+      },
+    });
+  }
+}
+
+function labelsOf(datasource: string, { spec }: LiveIndex): IndexLabels {
+  return { datasource, repository: spec.repository, arch: spec.arch ?? '' };
+}

@@ -1,0 +1,149 @@
+/**
+ * What proves to an upstream who asks. Secrets come from environment variables and files, which are read anew for
+ * each request, so that a rotated one is used without a restart. No message ever holds one.
+ */
+import { IndexError } from '../errors.ts';
+import { loadNetrc, type NetrcEntry } from './netrc.ts';
+import type { Environment } from './proxy.ts';
+import { readTextFile } from './read-text-file.ts';
+
+/** Where a secret is: the name of an environment variable, or the path of a file whose last line break is not read. */
+export type Secret = { readonly env: string } | { readonly file: string };
+
+/** What the configuration of one repository says. */
+export type RepositoryCredentials =
+  | { readonly basic: { readonly username: string | Secret; readonly password: Secret } }
+  | { readonly bearer: Secret }
+  | { readonly header: { readonly name: string; readonly value: Secret } };
+
+/** A request header with a secret in it. */
+export interface CredentialHeader {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** `HTTP_AUTH` as apk and apko read it. */
+export interface HttpAuth {
+  readonly host: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+/** In the order in which they are tried; a user name in the URL comes after `own`. */
+export interface CredentialSources {
+  readonly own?: CredentialHeader | undefined;
+  readonly httpAuth?: HttpAuth | undefined;
+  readonly netrc?: readonly NetrcEntry[] | undefined;
+}
+
+/** The credential for a URL, if there is one. */
+export type CredentialLookup = (url: URL) => Promise<CredentialHeader | undefined>;
+
+export interface CredentialLookupOptions {
+  /** Where `HTTP_AUTH` and the variables that hold secrets are looked up. */
+  readonly environment: Environment;
+  /** Path of a `.netrc`, which may be missing. */
+  readonly netrcFile?: string | undefined;
+  /** The credentials of a repository, for URLs of its origin only. */
+  readonly repository?: { readonly url: URL; readonly credentials: RepositoryCredentials } | undefined;
+}
+
+/** Finds credentials for URLs. Throws `config-invalid`, naming the variable or file and what is wrong with it. */
+export function credentialLookup({
+  environment,
+  netrcFile,
+  repository,
+}: CredentialLookupOptions): CredentialLookup {
+  const httpAuth = environment['HTTP_AUTH'] ? parseHttpAuth(environment['HTTP_AUTH']) : undefined;
+  return async (url) => {
+    const own =
+      repository?.url.origin === url.origin
+        ? await resolveCredentials(repository.credentials, environment)
+        : undefined;
+    const netrc = netrcFile === undefined ? undefined : await loadNetrc(netrcFile);
+    return authorizationFor(url, { own, httpAuth, netrc });
+  };
+}
+
+/** The credential that goes with a request for `url`: the repository's own, the URL's, HTTP_AUTH's or netrc's. */
+export function authorizationFor(
+  url: URL,
+  { own, httpAuth, netrc }: CredentialSources,
+): CredentialHeader | undefined {
+  if (own) return own;
+  if (url.username !== '' || url.password !== '')
+    return basic(percentDecoded(url.username), percentDecoded(url.password));
+  const host = url.hostname.toLowerCase();
+  if (httpAuth?.host.toLowerCase() === host) return basic(httpAuth.username, httpAuth.password);
+  const entry = netrc?.find(({ machine }) => machine === undefined || machine.toLowerCase() === host);
+  return entry && basic(entry.login, entry.password);
+}
+
+/** Reads `basic:<realm/host>:<user>:<password>`. As in apk, the password may hold colons. */
+export function parseHttpAuth(text: string): HttpAuth {
+  const [scheme, host, username, ...password] = text.split(':');
+  if (scheme?.toLowerCase() !== 'basic' || !host || username === undefined || password.length === 0) {
+    throw new IndexError('config-invalid', 'HTTP_AUTH is not basic:<host>:<user>:<password>');
+  }
+  return { host, username, password: password.join(':') };
+}
+
+/** Reads the secrets of `credentials` and makes the header of them. */
+export async function resolveCredentials(
+  credentials: RepositoryCredentials,
+  environment: Environment,
+): Promise<CredentialHeader> {
+  if ('basic' in credentials) {
+    const { username, password } = credentials.basic;
+    const user = typeof username === 'string' ? username : await readSecret(username, environment);
+    return basic(user, await readSecret(password, environment));
+  }
+  if ('bearer' in credentials) {
+    const value = `Bearer ${await readHeaderSecret(credentials.bearer, environment)}`;
+    return { name: 'authorization', value };
+  }
+  const { name, value } = credentials.header;
+  if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) {
+    throw new IndexError('config-invalid', `${JSON.stringify(name)} is not the name of a header`);
+  }
+  return { name: name.toLowerCase(), value: await readHeaderSecret(value, environment) };
+}
+
+/** The secret itself. Throws `config-invalid`, naming the variable or file. */
+export async function readSecret(secret: Secret, environment: Environment): Promise<string> {
+  const text =
+    'env' in secret
+      ? environment[secret.env]
+      : (await readTextFile('secret file', secret.file)).replace(/\r?\n$/, '');
+  if (text) return text;
+  const fact = text === undefined ? 'not set' : 'empty';
+  throw new IndexError('config-invalid', `${secretName(secret)} is ${fact}`);
+}
+
+/** A secret that becomes the value of a header as it is. */
+async function readHeaderSecret(secret: Secret, environment: Environment): Promise<string> {
+  const text = await readSecret(secret, environment);
+  if (/^[\x20-\x7e]+$/.test(text)) return text;
+  throw new IndexError(
+    'config-invalid',
+    `${secretName(secret)} holds a character that a header cannot, such as a line break`,
+  );
+}
+
+function secretName(secret: Secret): string {
+  return 'env' in secret ? `environment variable ${secret.env}` : `secret file ${secret.file}`;
+}
+
+function basic(username: string, password: string): CredentialHeader {
+  const value = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+  return { name: 'authorization', value };
+}
+
+/** `%40` → `@`. A text with a stray `%`, which the URL standard lets stand, is taken as it is. */
+export function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

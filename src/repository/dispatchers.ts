@@ -1,0 +1,123 @@
+/**
+ * The connections over which requests go out. Each dispatcher is one of undici's, made here and passed to every
+ * request: undici's default one ends in the copy bundled with Node, in which an early close by the server can end
+ * the process (nodejs/undici#5360). For the same reason nothing uses the built-in `fetch`. HTTP/1.1 only.
+ */
+import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import { Agent, Pool, ProxyAgent, type Dispatcher } from 'undici';
+import { IndexError } from '../errors.ts';
+import { proxyFor, type Environment } from './proxy.ts';
+import { readTextFile } from './read-text-file.ts';
+
+/** Paths of PEM files. */
+export interface ClientCertificate {
+  readonly certificateFile: string;
+  readonly keyFile: string;
+}
+
+export interface DispatcherOptions {
+  /** Where the proxy variables are looked up. */
+  readonly environment: Environment;
+  /** Paths of PEM files with authorities to trust besides those Node trusts. */
+  readonly extraCa?: readonly string[];
+  readonly clientCertificate?: ClientCertificate | undefined;
+  /** Milliseconds. */
+  readonly timeouts: { readonly connect: number; readonly headers: number };
+}
+
+/** What the TLS files hold. */
+interface TlsMaterial {
+  readonly ca: readonly string[];
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+export class Dispatchers {
+  readonly #options: DispatcherOptions;
+  #material: TlsMaterial = { ca: [] };
+  /** By proxy, and by whether they identify themselves with the client certificate. */
+  #dispatchers = new Map<string, Dispatcher>();
+  #destroyed = false;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  /** The dispatcher for `url`. The TLS files are read each time, so that rotated ones are used. */
+  async dispatcherFor(url: URL, identify: boolean): Promise<Dispatcher> {
+    this.#use(await this.#loadMaterial());
+    const proxy = proxyFor(url, this.#options.environment);
+    const key = `${identify} ${proxy?.href ?? 'direct'}`;
+    const known = this.#dispatchers.get(key);
+    if (known) return known;
+    const dispatcher = this.#create(proxy, identify);
+    this.#dispatchers.set(key, dispatcher);
+    return dispatcher;
+  }
+
+  /** Ends all connections; requests under way fail. */
+  async destroy(): Promise<void> {
+    this.#destroyed = true;
+    const dispatchers = [...this.#dispatchers.values()];
+    this.#dispatchers.clear();
+    await Promise.all(dispatchers.map((dispatcher) => dispatcher.destroy()));
+  }
+
+  async #loadMaterial(): Promise<TlsMaterial> {
+    const { extraCa = [], clientCertificate } = this.#options;
+    const ca = await Promise.all(extraCa.map(loadAuthorities));
+    if (!clientCertificate) return { ca };
+    const [cert, key] = await Promise.all([
+      readTextFile('client certificate', clientCertificate.certificateFile),
+      readTextFile('key of the client certificate', clientCertificate.keyFile),
+    ]);
+    return { ca, cert, key };
+  }
+
+  /** Connections made with other material than this are used no more once their requests are through. */
+  #use(material: TlsMaterial): void {
+    if (this.#destroyed) throw new IndexError('fetch-failed', 'the connections are closed');
+    if (JSON.stringify(material) === JSON.stringify(this.#material)) return;
+    for (const dispatcher of this.#dispatchers.values()) {
+      // A request of the old connections that fails says so itself.
+      dispatcher.close().catch(() => undefined);
+    }
+    this.#dispatchers = new Map();
+    this.#material = material;
+  }
+
+  #create(proxy: URL | undefined, identify: boolean): Dispatcher {
+    const { connect: timeout, headers: headersTimeout } = this.#options.timeouts;
+    const tls = { secureContext: this.#secureContext(identify), allowH2: false };
+    if (!proxy) return new Agent({ connect: { ...tls, timeout }, allowH2: false });
+    return new ProxyAgent({
+      uri: proxy.href,
+      requestTls: tls,
+      proxyTls: { ...tls, secureContext: this.#secureContext(false) },
+      connectTimeout: timeout,
+      allowH2: false,
+      // Without it a proxy that never answers CONNECT would be waited for much longer.
+      clientFactory: (origin, options) => new Pool(origin, { ...options, headersTimeout }),
+    });
+  }
+
+  #secureContext(identify: boolean): SecureContext {
+    const { ca, cert, key } = this.#material;
+    const authorities = ca.length === 0 ? {} : { ca: [...getCACertificates('default'), ...ca] };
+    if (!identify || cert === undefined || key === undefined) return createSecureContext(authorities);
+    try {
+      return createSecureContext({ ...authorities, cert, key });
+    } catch (cause) {
+      const files = this.#options.clientCertificate;
+      const message = `client certificate ${files?.certificateFile} cannot be used with key ${files?.keyFile}`;
+      throw new IndexError('config-invalid', message, { cause });
+    }
+  }
+}
+
+async function loadAuthorities(path: string): Promise<string> {
+  const pem = await readTextFile('CA file', path);
+  // OpenSSL takes a file without any certificate and trusts nobody more for it.
+  if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem;
+  throw new IndexError('config-invalid', `CA file ${path} holds no certificate in PEM format`);
+}

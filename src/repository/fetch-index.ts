@@ -1,0 +1,165 @@
+import type { BigIntStats } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { constants, gunzip, gunzipSync } from 'node:zlib';
+import type { CredentialLookup } from './credentials.ts';
+import { FetchError, parseRetryAfter, redactUrl } from './fetch-error.ts';
+import type { UpstreamAnswer, UpstreamClient } from './upstream-client.ts';
+
+export { FetchError, redactUrl } from './fetch-error.ts';
+
+/** What upstream said about the index it sent, to ask next time whether that is still the one. */
+export interface Validators {
+  /** As sent, quotes and `W/` included. Of a local file, made of its inode, size and time of change. */
+  readonly etag?: string | undefined;
+  /** As sent: servers may compare it as text. */
+  readonly lastModified?: string | undefined;
+}
+
+export type IndexFetch =
+  | { readonly status: 'modified'; readonly bytes: Uint8Array; readonly validators: Validators }
+  | { readonly status: 'not-modified' };
+
+export interface FetchIndexOptions {
+  readonly client: UpstreamClient;
+  /** Of the index that is already here. */
+  readonly validators?: Validators | undefined;
+  readonly maxBytes: number;
+  /** Where even a user name in the URL is looked up: without it none is sent. */
+  readonly credentials?: CredentialLookup | undefined;
+  /** `expected` is the announced length, where there is one. */
+  readonly onProgress?: ((received: number, expected: number | undefined) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * One `APKINDEX.tar.gz`, from an http(s) or `file:` URL or a path, unless it is still what `validators` describe.
+ * Throws a `FetchError` that names the URL, without its secrets, or the path.
+ */
+export async function fetchIndex(location: URL | string, options: FetchIndexOptions): Promise<IndexFetch> {
+  const url = typeof location === 'string' ? URL.parse(location) : location;
+  if (url === null) return readLocal(String(location), options);
+  if (url.protocol === 'file:') return readLocal(fileURLToPath(url), options);
+  if (url.protocol === 'http:' || url.protocol === 'https:') return fetchRemote(url, options);
+  throw new FetchError(`${redactUrl(url)}: only http, https and file URLs can be fetched`);
+}
+
+async function fetchRemote(url: URL, options: FetchIndexOptions): Promise<IndexFetch> {
+  const { client, credentials, maxBytes, onProgress, signal } = options;
+  const headers = conditionalHeaders(options.validators);
+  const credential = await credentials?.(url);
+  const answer = await client.get(url, { headers, credential, maxBytes, onProgress, signal });
+  if (answer.status === 304 && Object.keys(headers).length > 0) return { status: 'not-modified' };
+  if (answer.status !== 200) throw statusError(url, answer);
+  const bytes = await withoutContentEncoding(url, answer, maxBytes);
+  const validators = {
+    etag: sendable(answer.header('etag')),
+    lastModified: sendable(answer.header('last-modified')),
+  };
+  return { status: 'modified', bytes, validators };
+}
+
+/** The error for a status that is not the one hoped for. */
+export function statusError(url: URL, answer: UpstreamAnswer): FetchError {
+  const retryAfter = parseRetryAfter(answer.header('retry-after'), Date.now());
+  return new FetchError(`${redactUrl(url)} answered ${answer.status}`, { status: answer.status, retryAfter });
+}
+
+function conditionalHeaders({ etag, lastModified }: Validators = {}): Record<string, string> {
+  return {
+    ...(etag && { 'if-none-match': etag }),
+    ...(lastModified && { 'if-modified-since': lastModified }),
+  };
+}
+
+/** A validator that could not be sent back would make every later request fail. */
+function sendable(header: string | undefined): string | undefined {
+  return header !== undefined && /^[\x20-\x7e]{1,1000}$/.test(header) ? header : undefined;
+}
+
+/**
+ * Some servers compress what is compressed, though asked not to; others call a .gz file encoded that is merely what
+ * it is (Apache's `AddEncoding`). What is inside tells: an index is gzip.
+ */
+async function withoutContentEncoding(
+  url: URL,
+  answer: UpstreamAnswer,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  const encoding = answer.header('content-encoding')?.trim().toLowerCase() ?? 'identity';
+  if (encoding === 'identity') return answer.bytes;
+  if (encoding !== 'gzip' && encoding !== 'x-gzip') {
+    throw new FetchError(
+      `${redactUrl(url)}: content-encoding ${JSON.stringify(encoding)}, which was not asked for`,
+    );
+  }
+  if (!holdsGzip(answer.bytes)) return answer.bytes;
+  try {
+    return await promisify(gunzip)(answer.bytes, { maxOutputLength: maxBytes });
+  } catch (cause) {
+    if (cause instanceof RangeError) {
+      const message = `${redactUrl(url)}: without its content-encoding more than the ${maxBytes} bytes allowed`;
+      throw new FetchError(message, { code: 'fetch-too-large', cause });
+    }
+    throw new FetchError(`${redactUrl(url)}: content-encoding gzip cannot be removed`, { cause });
+  }
+}
+
+/** Whether `bytes` are gzip in gzip. A few of them suffice to see, and cannot inflate to much. */
+function holdsGzip(bytes: Uint8Array): boolean {
+  try {
+    const inside = gunzipSync(bytes.subarray(0, 1024), { finishFlush: constants.Z_SYNC_FLUSH });
+    return inside[0] === 0x1f && inside[1] === 0x8b;
+  } catch {
+    return false;
+  }
+}
+
+async function readLocal(path: string, options: FetchIndexOptions): Promise<IndexFetch> {
+  const { validators, maxBytes, onProgress, signal } = options;
+  signal?.throwIfAborted();
+  try {
+    // Before the file is opened: opening a pipe would wait for its writer.
+    const stats = await stat(path, { bigint: true });
+    if (!stats.isFile()) throw new FetchError(`${path} is not a file`);
+    const etag = fileEtag(stats);
+    if (validators?.etag === etag) return { status: 'not-modified' };
+    const bytes = await readFileBytes(path, maxBytes, signal);
+    onProgress?.(bytes.length, bytes.length);
+    return { status: 'modified', bytes, validators: { etag } };
+  } catch (cause) {
+    if (cause instanceof FetchError || signal?.aborted) throw cause;
+    throw new FetchError(`cannot read ${path}`, { cause });
+  }
+}
+
+function fileEtag({ ino, size, mtimeNs }: BigIntStats): string {
+  return `"${ino}-${size}-${mtimeNs}"`;
+}
+
+/** The size is the one at opening: of a file that grows meanwhile, the next refresh gets the rest. */
+async function readFileBytes(
+  path: string,
+  maxBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    if (size > maxBytes) {
+      const message = `${path}: ${size} bytes are more than the ${maxBytes} allowed`;
+      throw new FetchError(message, { code: 'fetch-too-large' });
+    }
+    const bytes = Buffer.allocUnsafeSlow(size);
+    for (let length = 0; length < size;) {
+      signal?.throwIfAborted();
+      const { bytesRead } = await file.read(bytes, length, size - length);
+      if (bytesRead === 0) throw new FetchError(`${path} became shorter while it was read`);
+      length += bytesRead;
+    }
+    return bytes;
+  } finally {
+    await file.close();
+  }
+}

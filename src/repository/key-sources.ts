@@ -1,0 +1,231 @@
+/**
+ * The public keys to trust, from files, directories, URLs and Chainguard's key discovery.
+ *
+ * A key from the network is trusted on first use: it is fetched once and kept in `<cacheDir>/keys/<source>/<key
+ * name>`. From then on that file is the key and the network is not asked, so that whoever takes over an upstream
+ * later cannot replace it. To accept a new key, delete the directory of its source.
+ */
+import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import { IndexError } from '../errors.ts';
+import { percentDecoded, type CredentialLookup } from './credentials.ts';
+import { FetchError, redactUrl } from './fetch-error.ts';
+import { statusError } from './fetch-index.ts';
+import { readTextFile } from './read-text-file.ts';
+import type { UpstreamClient } from './upstream-client.ts';
+
+/** An RSA key to verify signatures with. `pem` is its SPKI form. */
+export interface PublicKey {
+  /** The file name that signatures refer to, as in `.SIGN.RSA256.<name>`. */
+  readonly name: string;
+  readonly pem: string;
+}
+
+/**
+ * The path of a key or of a directory of `*.pub`, the http(s) URL of a key, or a repository whose
+ * `apk-configuration` says where its keys are.
+ */
+export type KeySource = string | { readonly discover: URL };
+
+export interface LoadKeysOptions {
+  readonly client: UpstreamClient;
+  /** Without one, keys from the network are fetched anew at each start. */
+  readonly cacheDir?: string | undefined;
+  readonly credentials?: CredentialLookup | undefined;
+  /** Told of a key that is used but could not be kept. */
+  readonly warn?: ((error: IndexError) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const maxKeyBytes = 64 * 1024;
+
+/**
+ * The keys of all sources, in their order. Two different keys may have one name: that is how a key is replaced.
+ * Throws `config-invalid` for what is no key, naming where it is from, and a `FetchError` for what is not there.
+ */
+export async function loadKeys(
+  sources: readonly KeySource[],
+  options: LoadKeysOptions,
+): Promise<readonly PublicKey[]> {
+  const keys = await Promise.all(sources.map((source) => loadSource(source, options)));
+  return keys.flat().filter((key, index, all) => index === all.findIndex((other) => isSame(key, other)));
+}
+
+const isSame = (a: PublicKey, b: PublicKey): boolean => a.name === b.name && a.pem === b.pem;
+
+async function loadSource(source: KeySource, options: LoadKeysOptions): Promise<readonly PublicKey[]> {
+  if (typeof source !== 'string') {
+    const url = configurationUrl(source.discover);
+    return pinned(url, options, () => discoverKeys(url, options));
+  }
+  const url = URL.parse(source);
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') {
+    return pinned(url, options, async () => [await fetchKey(url, options)]);
+  }
+  return loadPath(source);
+}
+
+async function loadPath(path: string): Promise<readonly PublicKey[]> {
+  const stats = await stat(path).catch((cause: unknown) => {
+    throw new IndexError('config-invalid', `cannot read key ${path}`, { cause });
+  });
+  if (!stats.isDirectory()) return [await loadKeyFile(path)];
+  const keys = await loadDirectory(path);
+  if (keys.length > 0) return keys;
+  throw new IndexError('config-invalid', `no key (*.pub) in directory ${path}`);
+}
+
+/** The keys in a directory; none where there is no such directory. */
+async function loadDirectory(path: string): Promise<readonly PublicKey[]> {
+  const names = await readdir(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return [];
+    throw new IndexError('config-invalid', `cannot read the keys in ${path}`, { cause });
+  });
+  const keyNames = names.filter((name) => name.endsWith('.pub')).sort();
+  return Promise.all(keyNames.map((name) => loadKeyFile(join(path, name))));
+}
+
+async function loadKeyFile(path: string): Promise<PublicKey> {
+  return { name: basename(path), pem: toSpki(await readTextFile('key', path, maxKeyBytes), `key ${path}`) };
+}
+
+/** The normal form of a public key in PEM. `what` names it in errors. */
+function toSpki(text: string, what: string): string {
+  const labels = text.match(/-----BEGIN [A-Z0-9 ]{1,40}-----/g) ?? [];
+  if (labels.length !== 1 || labels[0] !== '-----BEGIN PUBLIC KEY-----') {
+    const found = labels.length === 0 ? 'no PEM block' : labels.join(', ');
+    throw new IndexError(
+      'config-invalid',
+      `${what}: expected one -----BEGIN PUBLIC KEY-----, found ${found}`,
+    );
+  }
+  try {
+    return rsaPem(createPublicKey(text), what);
+  } catch (cause) {
+    if (cause instanceof IndexError) throw cause;
+    throw new IndexError('config-invalid', `${what} is not a public key in SPKI form`, { cause });
+  }
+}
+
+function rsaPem(key: KeyObject, what: string): string {
+  if (key.asymmetricKeyType === 'rsa') return key.export({ type: 'spki', format: 'pem' }).toString();
+  throw new IndexError('config-invalid', `${what} is of type ${key.asymmetricKeyType}, not rsa`);
+}
+
+async function fetchKey(url: URL, options: LoadKeysOptions): Promise<PublicKey> {
+  const text = await fetchText(url, options);
+  if (text === undefined) throw new FetchError(`${redactUrl(url)} answered 404`, { status: 404 });
+  const what = `key ${redactUrl(url)}`;
+  const name = percentDecoded(url.pathname.slice(url.pathname.lastIndexOf('/') + 1));
+  return { name: keyName(name, what), pem: toSpki(text, what) };
+}
+
+const Configuration = z.object({ jwks_uri: z.string() });
+const KeySet = z.object({ keys: z.array(z.object({ kty: z.string(), kid: z.string().optional() }).loose()) });
+
+function configurationUrl(repository: URL): URL {
+  const url = new URL(repository);
+  url.pathname = `${url.pathname.replace(/\/$/, '')}/apk-configuration`;
+  return url;
+}
+
+/** Keys as Chainguard's repositories publish them; none where the repository knows nothing of that. */
+async function discoverKeys(url: URL, options: LoadKeysOptions): Promise<readonly PublicKey[]> {
+  const text = await fetchText(url, options);
+  if (text === undefined) return [];
+  const jwksUrl = URL.parse(parseJson(Configuration, text, url).jwks_uri, url.href);
+  const isHome = jwksUrl?.origin === url.origin;
+  if (jwksUrl === null || (jwksUrl.protocol !== 'https:' && !isHome)) {
+    throw new FetchError(`${redactUrl(url)}: jwks_uri is neither https nor of the same origin`);
+  }
+  const jwks = await fetchText(jwksUrl, isHome ? options : { ...options, credentials: undefined });
+  if (jwks === undefined) throw new FetchError(`${redactUrl(jwksUrl)} answered 404`, { status: 404 });
+  const keys = parseJson(KeySet, jwks, jwksUrl).keys.filter(({ kty }) => kty === 'RSA');
+  if (keys.length === 0) throw new FetchError(`${redactUrl(jwksUrl)} holds no RSA key`);
+  if (new Set(keys.map(({ kid }) => kid)).size < keys.length) {
+    throw new FetchError(`${redactUrl(jwksUrl)} holds two keys with one kid`);
+  }
+  return keys.map((key) => jwkToKey(key, `key ${key.kid ?? 'without kid'} of ${redactUrl(jwksUrl)}`));
+}
+
+function jwkToKey(jwk: JsonWebKey & { readonly kid?: string | undefined }, what: string): PublicKey {
+  const name = keyName(`${jwk.kid ?? ''}.rsa.pub`, what);
+  try {
+    // Only the public numbers: a key set that holds more must not make us hold it.
+    const key = createPublicKey({ key: { kty: 'RSA', n: jwk.n, e: jwk.e } as JsonWebKey, format: 'jwk' });
+    return { name, pem: rsaPem(key, what) };
+  } catch (cause) {
+    throw new IndexError('config-invalid', `${what} is not an RSA key`, { cause });
+  }
+}
+
+function parseJson<T>(schema: z.ZodType<T>, text: string, url: URL): T {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new FetchError(`${redactUrl(url)} is not the JSON expected`, { cause });
+  }
+}
+
+/** The text at `url`, or `undefined` where there is none (404). */
+async function fetchText(
+  url: URL,
+  { client, credentials, signal }: LoadKeysOptions,
+): Promise<string | undefined> {
+  const credential = await credentials?.(url);
+  const answer = await client.get(url, { credential, maxBytes: maxKeyBytes, signal });
+  if (answer.status === 404) return undefined;
+  if (answer.status !== 200) throw statusError(url, answer);
+  return Buffer.from(answer.bytes).toString('utf8');
+}
+
+/** A name that is a file of its own directory wherever it is written, and no other. */
+function keyName(name: string, what: string): string {
+  if (/^[\w+@-][\w.+@-]{0,199}$/.test(name) && name.endsWith('.pub')) return name;
+  throw new IndexError('config-invalid', `${what}: ${JSON.stringify(name)} is not the name of a key (*.pub)`);
+}
+
+/** The keys kept from the first use of `url`, or those that `fetch` gives, which are then kept. */
+async function pinned(
+  url: URL,
+  { cacheDir, warn }: LoadKeysOptions,
+  fetch: () => Promise<readonly PublicKey[]>,
+): Promise<readonly PublicKey[]> {
+  if (cacheDir === undefined) return fetch();
+  const directory = join(cacheDir, 'keys', sourceName(url));
+  const kept = await loadDirectory(directory);
+  if (kept.length > 0) return kept;
+  const keys = await fetch();
+  if (keys.length > 0) {
+    await keep(keys, directory).catch((cause: unknown) => {
+      warn?.(
+        new IndexError('config-invalid', `cannot keep the keys of ${redactUrl(url)} in ${directory}`, {
+          cause,
+        }),
+      );
+    });
+  }
+  return keys;
+}
+
+/** All keys of a source appear at once or not at all. */
+async function keep(keys: readonly PublicKey[], directory: string): Promise<void> {
+  const parent = join(directory, '..');
+  await mkdir(parent, { recursive: true });
+  const temporary = await mkdtemp(join(parent, '.new-'));
+  try {
+    await Promise.all(keys.map(({ name, pem }) => writeFile(join(temporary, name), pem, { flush: true })));
+    await rename(temporary, directory);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** A directory name that shows the host and is different for each URL. User name and password do not count. */
+function sourceName(url: URL): string {
+  const hash = createHash('sha256').update(`${url.origin}${url.pathname}${url.search}`).digest('hex');
+  return `${url.hostname.replace(/[^\w.-]/g, '_')}-${hash.slice(0, 16)}`;
+}

@@ -1,0 +1,206 @@
+/**
+ * One index kept current: fetch, read, guard, swap. The last good one stays whatever happens to the next.
+ */
+import type { ReadLimits, VerifiedIndex } from '../apk/read-index.ts';
+import { readIndex } from '../apk/read-index.ts';
+import type { TrustedKey } from '../apk/signature.ts';
+import { errorLine, IndexError, type IndexErrorCode } from '../errors.ts';
+import type { CredentialLookup } from './credentials.ts';
+import { FetchError } from './fetch-error.ts';
+import { fetchIndex, type Validators } from './fetch-index.ts';
+import { checkPlausible, summarize, type GuardPolicy, type IndexSummary } from './guards.ts';
+import type { IndexStore } from './index-store.ts';
+import type { UpstreamClient } from './upstream-client.ts';
+
+/** Which index, and what it must be like. */
+export interface IndexSpec {
+  /** Where to fetch it: a URL or a path. */
+  readonly location: string;
+  /** The same for logs and answers, without secrets. */
+  readonly label: string;
+  /** The repository it belongs to, without secrets. */
+  readonly repository: string;
+  /** The arch it is asked for; `undefined` where only the index itself tells. */
+  readonly arch: string | undefined;
+  /** Without it the datasource cannot answer. */
+  readonly required: boolean;
+  readonly guards: GuardPolicy;
+  readonly maxCompressedBytes: number;
+  readonly limits: ReadLimits;
+  /** Kept on disk; local files are not. */
+  readonly cached: boolean;
+}
+
+/** What an index needs of the world. */
+export interface IndexServices {
+  readonly client: UpstreamClient;
+  readonly credentials: CredentialLookup | undefined;
+  /** Trusted keys, or `unverified`. May fail while a key server is down. */
+  readonly keys: (signal: AbortSignal) => Promise<readonly TrustedKey[] | 'unverified'>;
+  readonly store: IndexStore;
+  readonly now: () => number;
+  /** Reading takes the processor and memory, so one index is read at a time. */
+  readonly oneAtATime: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Lets other work of the process go on; called often. */
+  readonly pause: () => Promise<void> | undefined;
+  readonly onProgress?: (index: IndexSpec, received: number, expected: number | undefined) => void;
+  readonly warn: (message: string, error: unknown) => void;
+}
+
+export interface LoadedIndex {
+  readonly index: VerifiedIndex;
+  readonly summary: IndexSummary;
+  readonly validators: Validators;
+  readonly source: 'upstream' | 'cache';
+  /** When upstream last said that this is the latest; unix milliseconds, like all times here. */
+  readonly confirmedAt: number;
+  readonly firstSeenAt: number;
+}
+
+export interface IndexFailure {
+  readonly code: IndexErrorCode;
+  readonly message: string;
+  readonly at: number;
+  /** Milliseconds for which upstream asked to be left alone. */
+  readonly retryAfter: number | undefined;
+}
+
+export type RefreshOutcome =
+  | { readonly status: 'changed'; readonly before: LoadedIndex | undefined; readonly after: LoadedIndex }
+  | { readonly status: 'unchanged' }
+  | { readonly status: 'failed'; readonly failure: IndexFailure };
+
+export class LiveIndex {
+  readonly spec: IndexSpec;
+  readonly #services: IndexServices;
+  #loaded: LoadedIndex | undefined;
+  #failure: IndexFailure | undefined;
+  #failures = 0;
+
+  constructor(spec: IndexSpec, services: IndexServices) {
+    this.spec = spec;
+    this.#services = services;
+  }
+
+  /** The last good index. */
+  get loaded(): LoadedIndex | undefined {
+    return this.#loaded;
+  }
+
+  /** Why the last refresh failed; `undefined` after one that did not. */
+  get failure(): IndexFailure | undefined {
+    return this.#failure;
+  }
+
+  /** How many refreshes have failed in a row. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Takes the index kept on disk, if there is a good one. Whether there was. */
+  async restore(signal: AbortSignal): Promise<boolean> {
+    const { store, warn } = this.#services;
+    const stored = this.spec.cached ? await store.load(this.spec.location) : undefined;
+    if (!stored) return false;
+    try {
+      const index = await this.#read(stored.bytes, signal);
+      const { validators, confirmedAt, firstSeenAt } = stored;
+      this.#loaded = {
+        index,
+        summary: summarize(index),
+        validators,
+        source: 'cache',
+        confirmedAt,
+        firstSeenAt,
+      };
+      return true;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      warn(`ignoring the cached index of ${this.spec.label}`, error);
+      return false;
+    }
+  }
+
+  /** Asks upstream for a newer index. Failures are outcomes, not exceptions; only an abort throws. */
+  async refresh(signal: AbortSignal): Promise<RefreshOutcome> {
+    try {
+      const outcome = await this.#fetchAndRead(signal);
+      this.#failure = undefined;
+      this.#failures = 0;
+      return outcome;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.#failure = {
+        code: error instanceof IndexError ? error.code : 'fetch-failed',
+        message: errorLine(error),
+        at: this.#services.now(),
+        retryAfter: error instanceof FetchError ? error.retryAfter : undefined,
+      };
+      this.#failures += 1;
+      return { status: 'failed', failure: this.#failure };
+    }
+  }
+
+  async #fetchAndRead(signal: AbortSignal): Promise<RefreshOutcome> {
+    const { client, credentials, store, now, onProgress } = this.#services;
+    const before = this.#loaded;
+    const fetched = await fetchIndex(this.spec.location, {
+      client,
+      credentials,
+      validators: before?.validators,
+      maxBytes: this.spec.maxCompressedBytes,
+      onProgress: (received, expected) => onProgress?.(this.spec, received, expected),
+      signal,
+    });
+    if (fetched.status === 'not-modified') {
+      if (before) this.#loaded = { ...before, confirmedAt: now() };
+      if (this.spec.cached) await store.confirm(this.spec.location, now());
+      return { status: 'unchanged' };
+    }
+    const index = await this.#read(fetched.bytes, signal);
+    const summary = summarize(index);
+    await this.#guard(before?.summary, summary);
+    const isSame = before?.summary.digest === summary.digest;
+    const firstSeenAt = isSame ? before.firstSeenAt : now();
+    const { validators } = fetched;
+    const after = {
+      index,
+      summary,
+      validators,
+      source: 'upstream',
+      confirmedAt: now(),
+      firstSeenAt,
+    } as const;
+    this.#loaded = isSame ? { ...after, index: before.index } : after;
+    if (this.spec.cached)
+      await store.save(this.spec.location, fetched.bytes, { validators, summary, firstSeenAt });
+    return isSame ? { status: 'unchanged' } : { status: 'changed', before, after };
+  }
+
+  async #read(bytes: Uint8Array, signal: AbortSignal): Promise<VerifiedIndex> {
+    const { keys, oneAtATime, pause } = this.#services;
+    const { arch, limits, label } = this.spec;
+    const trusted = await keys(signal);
+    try {
+      return await oneAtATime(() => readIndex(bytes, { keys: trusted, limits, arch, pause, signal }));
+    } catch (error) {
+      if (!(error instanceof IndexError) || error instanceof FetchError) throw error;
+      throw new IndexError(error.code, `${label}: ${errorLine(error)}`, { cause: error.cause });
+    }
+  }
+
+  /** Throws when the index is held back, and keeps note of it for an operator to accept. */
+  async #guard(last: IndexSummary | undefined, next: IndexSummary): Promise<void> {
+    const { store } = this.#services;
+    const { location, guards, label } = this.spec;
+    try {
+      checkPlausible(last, next, guards);
+      await store.setHeldBack(location, undefined);
+    } catch (error) {
+      if (!(error instanceof IndexError)) throw error;
+      if ((await store.accepted(location)) === next.digest) return;
+      await store.setHeldBack(location, { digest: next.digest, code: error.code, message: error.message });
+      throw new IndexError(error.code, `${label} is held back: ${error.message}`);
+    }
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * GET requests to upstreams, none of which is trusted to answer, to answer in time, or to end.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Dispatcher } from 'undici';
+import { IndexError } from '../errors.ts';
+import type { CredentialHeader } from './credentials.ts';
+import { Dispatchers, type ClientCertificate } from './dispatchers.ts';
+import { FetchError, redactUrl } from './fetch-error.ts';
+import type { Environment } from './proxy.ts';
+import { isRedirect, redirectTarget } from './redirect.ts';
+
+/** All in milliseconds. */
+export interface Timeouts {
+  /** For DNS, TCP and TLS together. */
+  readonly connect: number;
+  /** From the request until all headers of the answer are there. */
+  readonly headers: number;
+  /** Between two pieces of a body. */
+  readonly bodyIdle: number;
+  /** For everything together, redirects included. */
+  readonly total: number;
+}
+
+export const defaultTimeouts: Timeouts = {
+  connect: 10_000,
+  headers: 30_000,
+  bodyIdle: 30_000,
+  total: 300_000,
+};
+
+export interface UpstreamClientOptions {
+  /** Where `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are looked up. */
+  readonly environment: Environment;
+  /** Paths of PEM files with authorities to trust besides those Node trusts. */
+  readonly extraCa?: readonly string[];
+  /** Shown to a server that asks for it, unless a redirect to another origin led there. */
+  readonly clientCertificate?: ClientCertificate | undefined;
+  readonly timeouts?: Partial<Timeouts>;
+}
+
+export interface GetOptions {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent to the origin of the URL only, whatever it redirects to. */
+  readonly credential?: CredentialHeader | undefined;
+  /** A body larger than this is refused before more of it is held. */
+  readonly maxBytes: number;
+  /** `expected` is what the answer announced. */
+  readonly onProgress?: ((received: number, expected: number | undefined) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface UpstreamAnswer {
+  /** Any status that is not a redirect. */
+  readonly status: number;
+  /** The first value of a header, by its lower case name. */
+  readonly header: (name: string) => string | undefined;
+  /** The body of a 200; of any other status it is not read. */
+  readonly bytes: Uint8Array;
+}
+
+export interface UpstreamClient {
+  /**
+   * What `url` answers, after at most five redirects. Throws a `FetchError` where there is no whole answer, a
+   * `config-invalid` where TLS files or proxy variables cannot be used, and the signal's reason on its abort.
+   */
+  readonly get: (url: URL, options: GetOptions) => Promise<UpstreamAnswer>;
+  /** Ends all connections; requests under way fail. */
+  readonly close: () => Promise<void>;
+}
+
+export function createUpstreamClient(options: UpstreamClientOptions): UpstreamClient {
+  const timeouts = { ...defaultTimeouts, ...options.timeouts };
+  const dispatchers = new Dispatchers({ ...options, timeouts });
+  return {
+    get: (url, getOptions) => {
+      const tooLate = (): Error =>
+        new FetchError(`${redactUrl(url)}: no whole answer ${within(timeouts.total)}`);
+      return withDeadline(timeouts.total, tooLate, getOptions.signal, (signal) =>
+        follow(url, { ...getOptions, dispatchers, timeouts, signal }),
+      );
+    },
+    close: () => dispatchers.destroy(),
+  };
+}
+
+const maxRedirects = 5;
+
+interface Exchange extends GetOptions {
+  readonly dispatchers: Dispatchers;
+  readonly timeouts: Timeouts;
+  readonly signal: AbortSignal;
+}
+
+/** Once a redirect has led to another origin, later ones do not get the credentials either, even back home. */
+async function follow(url: URL, exchange: Exchange): Promise<UpstreamAnswer> {
+  let current = url;
+  let trusted = true;
+  for (let redirects = 0; redirects <= maxRedirects; redirects += 1) {
+    const answer = await exchangeOnce(current, trusted, exchange);
+    if (!isRedirect(answer.status)) return answer;
+    current = redirectTarget(current, answer.header('location'));
+    trusted &&= current.origin === url.origin;
+  }
+  throw new FetchError(
+    `${redactUrl(url)} redirects more than ${maxRedirects} times, last to ${redactUrl(current)}`,
+  );
+}
+
+async function exchangeOnce(url: URL, trusted: boolean, exchange: Exchange): Promise<UpstreamAnswer> {
+  const { dispatchers, timeouts, signal, credential } = exchange;
+  try {
+    const dispatcher = await dispatchers.dispatcherFor(url, trusted);
+    const { statusCode, headers, body } = await dispatcher.request({
+      method: 'GET',
+      origin: url.origin,
+      path: url.pathname + url.search,
+      headers: {
+        'user-agent': 'apk-beacon',
+        accept: '*/*',
+        'accept-encoding': 'identity',
+        ...exchange.headers,
+        ...(trusted && credential ? { [credential.name]: credential.value } : {}),
+      },
+      headersTimeout: timeouts.headers,
+      bodyTimeout: timeouts.bodyIdle,
+      signal,
+    });
+    const header = (name: string): string | undefined => firstValue(headers, name);
+    if (statusCode === 200) {
+      return { status: 200, header, bytes: await readBody(url, body, header('content-length'), exchange) };
+    }
+    body.on('error', () => undefined).destroy();
+    return { status: statusCode, header, bytes: new Uint8Array() };
+  } catch (cause) {
+    if (cause instanceof IndexError || signal.aborted) throw cause;
+    throw fetchError(url, cause, timeouts);
+  }
+}
+
+function firstValue(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === 'string' ? value : value?.[0];
+}
+
+/**
+ * The whole body. One that announces its length goes straight into its place; one that does not is held as it came
+ * and copied once at its end.
+ */
+async function readBody(
+  url: URL,
+  body: Dispatcher.ResponseData['body'],
+  contentLength: string | undefined,
+  { maxBytes, onProgress }: GetOptions,
+): Promise<Uint8Array> {
+  const expected = contentLength === undefined ? undefined : Number(contentLength);
+  if (expected !== undefined && expected > maxBytes) {
+    body.on('error', () => undefined).destroy();
+    throw tooLarge(url, `${expected} bytes are more than the ${maxBytes} allowed`);
+  }
+  const place = expected === undefined ? undefined : Buffer.allocUnsafeSlow(expected);
+  const chunks: Buffer[] = [];
+  let received = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    if (received + chunk.length > (expected ?? maxBytes)) {
+      throw tooLarge(url, `the body has more than the ${expected ?? maxBytes} bytes allowed`);
+    }
+    if (place) chunk.copy(place, received);
+    else chunks.push(chunk);
+    received += chunk.length;
+    onProgress?.(received, expected);
+  }
+  // undici has checked it; what was not written to is memory that held something else before.
+  if (place && received < place.length) throw new FetchError(`${redactUrl(url)}: the body is too short`);
+  return place ?? Buffer.concat(chunks, received);
+}
+
+function tooLarge(url: URL, fact: string): FetchError {
+  return new FetchError(`${redactUrl(url)}: ${fact}`, { code: 'fetch-too-large', status: 200 });
+}
+
+function fetchError(url: URL, cause: unknown, timeouts: Timeouts): FetchError {
+  // Where a name has several addresses, this is one error for each of them, and has no message itself.
+  const first: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
+  return new FetchError(`${redactUrl(url)}: ${fetchFailure(first, timeouts)}`, { cause: first });
+}
+
+function fetchFailure(error: unknown, timeouts: Timeouts): string {
+  switch (error instanceof Error && 'code' in error ? error.code : undefined) {
+    case 'UND_ERR_CONNECT_TIMEOUT':
+      return `no connection ${within(timeouts.connect)}`;
+    case 'UND_ERR_HEADERS_TIMEOUT':
+      return `no headers ${within(timeouts.headers)}`;
+    case 'UND_ERR_BODY_TIMEOUT':
+      return `the body stopped, nothing more of it came ${within(timeouts.bodyIdle)}`;
+    case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
+      return 'the body has not the length announced';
+    default:
+      return 'cannot be fetched';
+  }
+}
+
+const within = (milliseconds: number): string => `within ${milliseconds / 1000} s`;
+
+/**
+ * What `work` gives, unless time is up or `signal` aborts before. The race is for requests that wait for their
+ * connection: undici tells them of an abort only when they have it.
+ */
+async function withDeadline<T>(
+  milliseconds: number,
+  tooLate: () => Error,
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(tooLate()), milliseconds);
+  const forward = (): void => controller.abort(signal?.reason);
+  signal?.addEventListener('abort', forward, { once: true });
+  try {
+    return await Promise.race([rejectOnAbort(controller.signal), work(controller.signal)]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', forward);
+  }
+}
+
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+}
