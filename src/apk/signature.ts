@@ -143,7 +143,7 @@ function readSignatures(tar: Uint8Array): Signature[] {
       pieces = [];
       return true;
     },
-    data: (piece) => pieces.push(piece.slice()),
+    data: (piece) => pieces.push(new Uint8Array(piece)),
     done: ({ name }) => {
       const [, sign, algorithm, ...keyName] = name.split('.');
       if (sign !== 'SIGN' || !name.startsWith('.SIGN.') || keyName.length === 0) {
