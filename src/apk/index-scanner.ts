@@ -23,7 +23,7 @@ import {
   type Postings,
 } from './package-table.ts';
 import type { ParseReport, Unusable } from './packages.ts';
-import { EMPTY, StringTable } from './string-table.ts';
+import { EMPTY, MAX_PROBES, StringTable } from './string-table.ts';
 
 export interface ScanLimits {
   /** The longest line, in bytes. Alpine's longest is 72 kB; apko stops at 1 MiB. */
@@ -483,7 +483,10 @@ class IdentitySet {
 function insert(slots: Float64Array, value: number): boolean {
   const mask = slots.length - 1;
   let slot = value % slots.length;
-  for (; slots[slot] !== 0; slot = (slot + 1) & mask) if (slots[slot] === value) return false;
+  for (let probes = 0; slots[slot] !== 0; slot = (slot + 1) & mask, probes += 1) {
+    if (slots[slot] === value) return false;
+    if (probes > MAX_PROBES) throw new IndexError('apkindex-malformed', 'its identities are made to collide');
+  }
   slots[slot] = value;
   return true;
 }
