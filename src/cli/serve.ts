@@ -7,6 +7,7 @@ import { buildServer } from '../http/server.ts';
 import { Lookups } from '../lookup.ts';
 import { Metrics } from '../metrics.ts';
 import { readSecret } from '../repository/credentials.ts';
+import { redactAddress } from '../repository/fetch-error.ts';
 import { ServedVersions } from '../served-versions.ts';
 import { Beacon } from './beacon.ts';
 
@@ -49,15 +50,31 @@ export async function serve({ config, logger, signal, onRefreshNow }: ServeOptio
   });
 
   await server.listen(config.listen);
-  introduce(config, logger);
-  onRefreshNow?.(() => beacon.refreshNow());
-  await beacon.restore(signal);
-  await Promise.all([beacon.keepFresh(signal), saveNowAndThen(served, signal)]);
+  const over = new AbortController();
+  try {
+    introduce(config, logger);
+    onRefreshNow?.(() => beacon.refreshNow());
+    await untilAborted(signal, async () => {
+      await beacon.restore(signal);
+      const ending = AbortSignal.any([signal, over.signal]);
+      await Promise.all([beacon.keepFresh(signal), saveNowAndThen(served, ending)]);
+    });
+    logger.info(`stopping: answering for ${config.drain / 1000} s more`);
+    await sleep(config.drain);
+  } finally {
+    over.abort();
+    await server.close();
+    await Promise.all([served.save(), beacon.close()]);
+  }
+}
 
-  logger.info(`stopping: answering for ${config.drain / 1000} s more`);
-  await sleep(config.drain);
-  await server.close();
-  await Promise.all([served.save(), beacon.close()]);
+/** Does `work`, whose being cut short by `signal` is no failure. */
+async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 }
 
 /** What is served, from where, and the line to put into Renovate. */
@@ -65,15 +82,14 @@ function introduce(config: Config, logger: FastifyBaseLogger): void {
   const host = ['0.0.0.0', '::'].includes(config.listen.host) ? 'localhost' : config.listen.host;
   const base = `http://${host.includes(':') ? `[${host}]` : host}:${config.listen.port}`;
   for (const [name, { repositories, archs }] of Object.entries(config.datasources)) {
-    const from = repositories.map(({ url }) => url.replace(/\/\/[^/@]*@/, '//***@')).join(', ');
+    const from = repositories.map(({ url }) => redactAddress(url)).join(', ');
     logger.info(`datasource ${name}: ${from} for ${archs.join(' and ')}`);
     const template = `${base}/${name}/{{packageName}}`;
     logger.info(
       `for Renovate: "customDatasources": { "${name}": { "defaultRegistryUrlTemplate": "${template}" } }`,
     );
     for (const { url, trust } of repositories) {
-      if (trust === 'none')
-        logger.warn(`signatures of ${url.replace(/\/\/[^/@]*@/, '//***@')} are NOT CHECKED (trust: none)`);
+      if (trust === 'none') logger.warn(`signatures of ${redactAddress(url)} are NOT CHECKED (trust: none)`);
     }
   }
 }
