@@ -215,10 +215,13 @@ export class Beacon {
     const builtin = repository.keys ? [] : [...builtinKeys.values()];
     const warn = (error: IndexError): void => this.#options.logger.warn(errorLine(error));
     let loaded: readonly TrustedKey[] | undefined;
-    return async (signal) => {
-      const own = loaded ? [] : await loadKeys(sources, { client, cacheDir, credentials, warn, signal });
-      loaded ??= [...own, ...builtin].map(({ name, pem }) => parseKey(name, pem));
-      return loaded;
+    return async (signal, from) => {
+      if (loaded) return loaded;
+      const offline = from === 'disk';
+      const own = await loadKeys(sources, { client, cacheDir, credentials, offline, warn, signal });
+      const keys = [...own, ...builtin].map(({ name, pem }) => parseKey(name, pem));
+      if (!offline) loaded = keys;
+      return keys;
     };
   }
 
