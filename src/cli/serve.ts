@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import type { Config } from '../config.ts';
+import { errorLine } from '../errors.ts';
 import { buildServer } from '../http/server.ts';
 import { Lookups } from '../lookup.ts';
 import { Metrics } from '../metrics.ts';
@@ -32,7 +33,10 @@ export async function serve({ config, logger, signal, onRefreshNow }: ServeOptio
   });
   const metrics = new Metrics(beacon.datasources, now);
   await beacon.checkKeys(signal);
-  const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'));
+  const served = new ServedVersions(
+    config.cacheDir && join(config.cacheDir, 'served.json'),
+    (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
+  );
   await served.load();
   const { clientToken } = config;
   const server = buildServer({
