@@ -64,6 +64,8 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   const names = [...byName.keys()];
 
   app.addHook('onSend', async (_request, reply) => {
+    // Nothing here is for a browser to run, whatever name it was asked for.
+    reply.header('x-content-type-options', 'nosniff').header('content-security-policy', "default-src 'none'");
     if (options.stopping.aborted) reply.header('connection', 'close');
   });
   if (options.clientToken) app.addHook('onRequest', checkToken(options.clientToken));
