@@ -20,7 +20,7 @@ export function closeNames(name: string, names: Iterable<string>): readonly stri
 function closeness(name: string, candidate: string): number | undefined {
   if (Math.abs(name.length - candidate.length) <= MAX_DISTANCE) {
     const apart = distance(name, candidate);
-    if (apart <= Math.min(MAX_DISTANCE, name.length / 3)) return apart;
+    if (apart <= Math.min(MAX_DISTANCE, Math.ceil(name.length / 3))) return apart;
   }
   const isLonger =
     name.length >= 3 && candidate.startsWith(name) && '-.0123456789'.includes(candidate.charAt(name.length));

@@ -90,7 +90,8 @@ function reasonsOf({ candidates, missingOn, builtAt }: VersionReport): readonly 
   const reasons = candidates
     .filter((each) => each.obstacle)
     .map((each) => `${describeObstacle(each)} on ${each.arch}`);
-  for (const arch of missingOn) {
+  const isInstallable = candidates.some((each) => !each.obstacle);
+  for (const arch of isInstallable ? missingOn : []) {
     if (!candidates.some((each) => each.arch === arch)) reasons.push(`missing on ${arch}${since}`);
   }
   return [...new Set(reasons)];

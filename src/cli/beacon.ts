@@ -245,7 +245,7 @@ export class Beacon {
 function specsOf(datasource: DatasourceConfig, repository: RepositoryConfig, config: Config): IndexSpec[] {
   const base = withoutTrailingSlashes(repository.url);
   const remote = isRemote(base);
-  const label = remote ? redactUrl(base) : base;
+  const label = remote ? redactUrl(base).replace(/\/$/, '') : base;
   const common = {
     repository: label,
     required: repository.required,

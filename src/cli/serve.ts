@@ -1,7 +1,7 @@
 /** `serve`: answers lookups and keeps every index fresh until told to stop. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FastifyBaseLogger } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
 import { errorLine } from '../errors.ts';
 import { buildServer } from '../http/server.ts';
@@ -23,21 +23,21 @@ export interface ServeOptions {
   readonly onRefreshNow?: (refreshNow: () => void) => void;
 }
 
-export async function serve({ config, logger, signal, onRefreshNow }: ServeOptions): Promise<void> {
+/** Everything of a running service, put together and not yet started. */
+export interface Service {
+  readonly beacon: Beacon;
+  readonly server: FastifyInstance;
+  readonly served: ServedVersions;
+}
+
+export function assemble({ config, logger, signal }: ServeOptions): Service {
   const now = Date.now;
-  const beacon = new Beacon({
-    config,
-    logger,
-    now,
-    onRefresh: (...facts) => metrics.countRefresh(...facts),
-  });
+  const beacon = new Beacon({ config, logger, now, onRefresh: (...facts) => metrics.countRefresh(...facts) });
   const metrics = new Metrics(beacon.datasources, now);
-  await beacon.checkKeys(signal);
   const served = new ServedVersions(
     config.cacheDir && join(config.cacheDir, 'served.json'),
     (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
   );
-  await served.load();
   const { clientToken } = config;
   const server = buildServer({
     datasources: beacon.datasources,
@@ -52,7 +52,14 @@ export async function serve({ config, logger, signal, onRefreshNow }: ServeOptio
     now,
     stopping: signal,
   });
+  return { beacon, server, served };
+}
 
+export async function serve(options: ServeOptions): Promise<void> {
+  const { config, logger, signal, onRefreshNow } = options;
+  const { beacon, server, served } = assemble(options);
+  await beacon.checkKeys(signal);
+  await served.load();
   await server.listen(config.listen);
   const over = new AbortController();
   try {

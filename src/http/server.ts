@@ -4,6 +4,7 @@
  */
 import { timingSafeEqual, createHash } from 'node:crypto';
 import Fastify, {
+  LogController,
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyReply,
@@ -44,7 +45,7 @@ const PROBES: readonly string[] = ['/livez', '/readyz', '/metrics'];
 export function buildServer(options: ServerOptions): FastifyInstance {
   const app = Fastify({
     loggerInstance: options.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 1024,
     requestTimeout: 30_000,
     keepAliveTimeout: 72_000,
@@ -63,10 +64,11 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   const byName = new Map(options.datasources.map((datasource) => [datasource.name, datasource]));
   const names = [...byName.keys()];
 
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, _payload, done) => {
     // Nothing here is for a browser to run, whatever name it was asked for.
     reply.header('x-content-type-options', 'nosniff').header('content-security-policy', "default-src 'none'");
     if (options.stopping.aborted) reply.header('connection', 'close');
+    done();
   });
   if (options.clientToken) app.addHook('onRequest', checkToken(options.clientToken));
 
