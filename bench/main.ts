@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --quick] [--only SECTION…] [--data FOLDER | --generated]`: every figure of docs/performance.md,
+ * `npm run bench [-- --quick] [--only SECTION]… [--data FOLDER | --generated] [--flag=NODE_FLAG]…`: every figure of docs/performance.md,
  * in one run. Results go to `bench/results/`; a whole run that is not quick also renews the tables and plots in docs.
  *
  * Machines differ and are shared: what counts are ratios of variants that took turns in the same run.
@@ -39,6 +39,8 @@ const { values: options } = parseArgs({
     generated: { type: 'boolean', default: false },
     data: { type: 'string' },
     only: { type: 'string', multiple: true },
+    /** Given to the Node that runs the service, to find out what a flag does. */
+    flag: { type: 'string', multiple: true, default: [] },
   },
 });
 
@@ -78,6 +80,7 @@ async function prepare(): Promise<Setting> {
     indexes,
     folder,
     service,
+    serve: (more, flags = []) => [...flags, ...options.flag, service, ...more],
     names: paths.wolfi,
     paths: pathsFile,
     sizes,
@@ -123,7 +126,7 @@ async function run(setting: Setting): Promise<void> {
   process.stdout.write(`\n${[targets, others, noteList].filter((part) => part !== '').join('\n\n')}\n`);
   mkdirSync(results, { recursive: true });
   writeFileSync(join(results, 'results.json'), json);
-  if (options.quick || options.only) return;
+  if (options.quick || options.only || options.flag.length > 0) return;
 
   const docs = join(root, 'docs/performance');
   mkdirSync(docs, { recursive: true });

@@ -9,6 +9,8 @@ export interface Setting {
   readonly folder: string;
   /** The bundled service. */
   readonly service: string;
+  /** The command line that starts it: Node with its flags, the bundle. */
+  readonly serve: (more: readonly string[], flags?: readonly string[]) => readonly string[];
   /** Package names of the pair of archs to ask for, encoded as paths. */
   readonly names: readonly string[];
   /** The same for any set, as a JSON file. */

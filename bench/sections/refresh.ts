@@ -147,7 +147,7 @@ async function measureRound(setting: Setting, set: IndexSet, wanted: readonly Ar
   setting.log(`refresh: ${set}, ${wanted.join(' and ')}`);
   await using upstream = startChild('upstream', [set, setting.indexes.folder, ...wanted]);
   const config = writeConfig(setting, addressIn(await upstream.line(/listening/)), wanted);
-  await using service = start(process.execPath, [...probe, setting.service, '--config', config]);
+  await using service = start(process.execPath, setting.serve(['--config', config], probe));
   const url = `${addressIn(await service.line(/Server listening/))}/bench`;
   for (const arch of wanted) await service.line(new RegExp(`${arch}.*loaded \\d+ packages`));
   const seconds = String(setting.seconds);

@@ -70,7 +70,7 @@ export async function requestsSection(setting: Setting): Promise<SectionResult> 
 
 /** The floors' body: as large as the median of what is asked for. */
 async function medianBody(setting: Setting, config: string): Promise<number> {
-  await using running = start(process.execPath, [setting.service, '--config', config]);
+  await using running = start(process.execPath, setting.serve(['--config', config]));
   const url = `${addressIn(await running.line(/Server listening/))}/bench`;
   for (const arch of archs) await running.line(new RegExp(`${arch}.*loaded \\d+ packages`));
   const sizes: number[] = [];
@@ -84,15 +84,15 @@ async function medianBody(setting: Setting, config: string): Promise<number> {
 async function floor(setting: Setting, kind: string, bytes: number): Promise<Speed> {
   setting.log(`requests: ${kind}`);
   await using running = startChild('server', [kind, String(Math.round(bytes))]);
-  return speedOf(setting, running, addressIn(await running.line(/Server listening/)));
+  return await speedOf(setting, running, addressIn(await running.line(/Server listening/)));
 }
 
 async function service(setting: Setting, config: string): Promise<Speed> {
   setting.log('requests: the service');
-  await using running = start(process.execPath, [setting.service, '--config', config]);
+  await using running = start(process.execPath, setting.serve(['--config', config]));
   const url = addressIn(await running.line(/Server listening/));
   for (const arch of archs) await running.line(new RegExp(`${arch}.*loaded \\d+ packages`));
-  return speedOf(setting, running, `${url}/bench`);
+  return await speedOf(setting, running, `${url}/bench`);
 }
 
 /** After a second to become warm. */

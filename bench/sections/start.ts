@@ -17,7 +17,7 @@ export async function startSection(setting: Setting): Promise<SectionResult> {
   const warm = writeConfig(setting, url, archs, mkdtempSync(join(setting.folder, 'cache-')));
   await fillCache(setting, warm);
   const command = (config: string) => () =>
-    firstAnswer(setting, () => start(process.execPath, [setting.service, '--config', config]), '/bench/');
+    firstAnswer(setting, () => start(process.execPath, setting.serve(['--config', config])), '/bench/');
   const results = await interleave(setting.rounds * 2, {
     fastify: () => firstAnswer(setting, () => startChild('server', ['fastify', '100']), '/'),
     warm: command(warm),
@@ -53,7 +53,7 @@ export async function startSection(setting: Setting): Promise<SectionResult> {
 
 /** Runs the service until all that can be kept on disk is. */
 async function fillCache(setting: Setting, config: string): Promise<void> {
-  await using running = start(process.execPath, [setting.service, '--config', config]);
+  await using running = start(process.execPath, setting.serve(['--config', config]));
   for (const arch of archs) await running.line(new RegExp(`${arch}.*loaded \\d+ packages`));
   await sleep(2000);
 }

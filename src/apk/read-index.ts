@@ -108,11 +108,26 @@ async function readBody(body: Uint8Array, options: ReadOptions): Promise<Content
     inflated += chunk.length;
     checkSize(inflated, body.length, limits);
     tar.push(chunk);
+    release(chunk);
     await pause?.();
   }
   tar.end();
   if (!hasIndex) throw new IndexError('archive-malformed', 'tar: no APKINDEX in it');
-  return { ...scanner.end(), description: description.trim(), madeAt };
+  return { ...(await inSteps(scanner.finish(), pause)), description: description.trim(), madeAt };
+}
+
+async function inSteps<T>(work: Generator<undefined, T>, pause: ReadOptions['pause']): Promise<T> {
+  let step = work.next();
+  for (; !step.done; step = work.next()) await pause?.();
+  return step.value;
+}
+
+/**
+ * Gives a chunk's memory back at once instead of when the garbage collector looks for it, which may be tens of
+ * megabytes later. Only where the chunk is all of its buffer, so that nobody else can have a use for it.
+ */
+function release({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && byteLength === buffer.byteLength) buffer.transfer(0);
 }
 
 /** Inflates on zlib's own thread while the caller reads the chunk before. */

@@ -81,9 +81,13 @@ export class StringTable {
     return this.#blob.subarray(this.#starts[id], this.#starts[id + 1]);
   }
 
-  /** Gives back what was reserved for strings that did not come. */
+  /**
+   * Gives back what was reserved for strings that did not come, where that is most of it: memory that was never
+   * written to is none yet, and copying what is used would need both at once.
+   */
   trim(): void {
-    if (this.#blobEnd < this.#blob.length) this.#blob = copyOf(this.#blob, this.#blobEnd);
+    if (this.#blobEnd < this.#blob.length / 2) this.#blob = copyOf(this.#blob, this.#blobEnd);
+    if (this.#count > this.#hashes.length / 2) return;
     this.#starts = this.#starts.slice(0, this.#count + 1);
     this.#hashes = this.#hashes.slice(0, this.#count);
   }
