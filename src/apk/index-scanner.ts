@@ -109,7 +109,7 @@ export class IndexScanner {
   constructor({ limits, arch, expectedPackages = 1000 }: ScanOptions) {
     this.#limits = limits;
     this.#expectedArch = arch;
-    this.#strings = new StringTable(Math.ceil(expectedPackages * 1.5));
+    this.#strings = new StringTable(expectedPackages * 2);
     this.#rows = new GrowingColumns(expectedPackages);
     this.#provided = new GrowingPairs(expectedPackages);
     this.#identities = new IdentitySet(expectedPackages);

@@ -30,7 +30,7 @@ export const defaultReadLimits: ReadLimits = {
 const RATIO_FREE_BYTES = 16 * 1024 * 1024;
 const CHUNK_BYTES = 128 * 1024;
 /** What a package takes in a compressed index, for a first guess at how many there are. */
-const TYPICAL_PACKAGE_BYTES = 64;
+const TYPICAL_PACKAGE_BYTES = 56;
 const DESCRIPTION_BYTES = 4096;
 
 export interface ReadOptions {

@@ -28,6 +28,8 @@ interface HotAnswer {
   /** Names and values in turn, as `writeHead` likes them best. */
   readonly headers: readonly string[];
   readonly body: string;
+  /** `latin1` where every character is one byte either way: writing that is a copy. */
+  readonly encoding: 'latin1' | 'utf8';
 }
 
 export class HotAnswers {
@@ -46,9 +48,15 @@ export class HotAnswers {
   /** Keeps a 200 with these headers, all that were sent but `connection`. */
   keep(target: string, { live, snapshot }: Source, headers: Headers, body: string): void {
     if (target.length > MAX_TARGET_LENGTH) return;
-    const kept = { ...headers, 'content-length': Buffer.byteLength(body) };
-    const pairs = Object.entries(kept).flatMap(([name, value]) => [name, String(value)]);
-    this.#answers.set(target, { live, snapshot: new WeakRef(snapshot), headers: pairs, body });
+    const bytes = Buffer.byteLength(body);
+    const all = { ...headers, 'content-length': bytes };
+    this.#answers.set(target, {
+      live,
+      snapshot: new WeakRef(snapshot),
+      headers: Object.entries(all).flatMap(([name, value]) => [name, String(value)]),
+      body,
+      encoding: bytes === body.length ? 'latin1' : 'utf8',
+    });
   }
 
   /** Answers the request if it can; otherwise leaves it as it is. */
@@ -62,7 +70,7 @@ export class HotAnswers {
       this.#answers.delete(target);
       return false;
     }
-    response.writeHead(200, found.headers as string[]).end(found.body);
+    response.writeHead(200, found.headers as string[]).end(found.body, found.encoding);
     this.#onAnswer(found.live, (performance.now() - began) / 1000);
     return true;
   }
