@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { createGunzip } from 'node:zlib';
 import { IndexError } from '../errors.ts';
+import { release } from './release.ts';
 import { IndexScanner, type ScannedIndex } from './index-scanner.ts';
 import { splitSignatures, verifySignature, type TrustedKey } from './signature.ts';
 import { TarReader } from './tar.ts';
@@ -58,11 +59,20 @@ export interface VerifiedIndex extends ScannedIndex {
 
 /** Reads the bytes of an APKINDEX.tar.gz. Throws an `IndexError` of the code that fits. */
 export async function readIndex(bytes: Uint8Array, options: ReadOptions): Promise<VerifiedIndex> {
+  const { body, keyName } = await verifyArchive(bytes, options.keys);
+  const contents = await readBody(body, options);
+  return { ...contents, keyName, digest: await digestOf(body, options.pause) };
+}
+
+/** The part that signatures are of, and the key that vouches for it unless told not to look. */
+export async function verifyArchive(
+  bytes: Uint8Array,
+  keys: ReadOptions['keys'],
+): Promise<{ body: Uint8Array; keyName: string | undefined }> {
   refuseOtherFormats(bytes);
   const archive = splitSignatures(bytes);
-  const key = options.keys === 'unverified' ? undefined : await verifySignature(archive, options.keys);
-  const contents = await readBody(archive.body, options);
-  return { ...contents, keyName: key?.name, digest: await sha256(archive.body, options.pause) };
+  const key = keys === 'unverified' ? undefined : await verifySignature(archive, keys);
+  return { body: archive.body, keyName: key?.name };
 }
 
 /** apk-tools 3 has an index format of its own, `ADB.`, `ADBd` or `ADBc`, which Alpine and Wolfi do not serve yet. */
@@ -122,14 +132,6 @@ async function inSteps<T>(work: Generator<undefined, T>, pause: ReadOptions['pau
   return step.value;
 }
 
-/**
- * Gives a chunk's memory back at once instead of when the garbage collector looks for it, which may be tens of
- * megabytes later. Only where the chunk is all of its buffer, so that nobody else can have a use for it.
- */
-function release({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && byteLength === buffer.byteLength) buffer.transfer(0);
-}
-
 /** Inflates on zlib's own thread while the caller reads the chunk before. */
 async function* inflate(body: Uint8Array, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
   const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
@@ -161,7 +163,8 @@ function checkSize(inflated: number, compressed: number, limits: ReadLimits): vo
   }
 }
 
-async function sha256(bytes: Uint8Array, pause: ReadOptions['pause']): Promise<string> {
+/** What `VerifiedIndex` calls its digest. */
+export async function digestOf(bytes: Uint8Array, pause: ReadOptions['pause']): Promise<string> {
   const hash = createHash('sha256');
   for (let start = 0; start < bytes.length; start += 1024 * 1024) {
     hash.update(bytes.subarray(start, start + 1024 * 1024));
