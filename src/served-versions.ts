@@ -6,18 +6,19 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 const FORMAT = 1;
-const MAX_NAMES = 20_000;
 const MAX_VERSIONS = 32;
 
 export class ServedVersions {
   readonly #file: string | undefined;
+  readonly #maxNames: number;
   /** By datasource and name, most recently asked last; versions, most recently served first. */
   readonly #versions = new Map<string, readonly string[]>();
   #changed = false;
 
   /** Without a file the memory ends with the process. */
-  constructor(file: string | undefined) {
+  constructor(file: string | undefined, { maxNames = 20_000 } = {}) {
     this.#file = file;
+    this.#maxNames = maxNames;
   }
 
   /** Versions served for `name` at any time, most recently served and newest first. */
@@ -39,7 +40,7 @@ export class ServedVersions {
     if (after.length === before.length && after.every((version, i) => version === before[i])) return;
     this.#changed = true;
     const oldest = this.#versions.keys().next().value;
-    if (this.#versions.size > MAX_NAMES && oldest !== undefined) this.#versions.delete(oldest);
+    if (this.#versions.size > this.#maxNames && oldest !== undefined) this.#versions.delete(oldest);
   }
 
   /** Reads what an earlier process kept; anything unreadable is as good as nothing. */
@@ -53,7 +54,7 @@ export class ServedVersions {
       const [id, list] = Array.isArray(entry) ? (entry as unknown[]) : [];
       if (typeof id !== 'string' || !Array.isArray(list)) continue;
       const texts = list.filter((version) => typeof version === 'string').slice(0, MAX_VERSIONS);
-      if (this.#versions.size < MAX_NAMES) this.#versions.set(id, texts);
+      if (this.#versions.size < this.#maxNames) this.#versions.set(id, texts);
     }
   }
 
