@@ -2,12 +2,14 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
+import { Asked } from '../asked.ts';
 import type { Config } from '../config.ts';
 import { buildServer } from '../http/server.ts';
 import { Lookups } from '../lookup.ts';
 import { Metrics } from '../metrics.ts';
 import { readSecret } from '../repository/credentials.ts';
 import { ServedVersions } from '../served-versions.ts';
+import { Surveyor } from '../surveyor.ts';
 import { Beacon } from './beacon.ts';
 
 const SAVE_EVERY = 30_000;
@@ -23,13 +25,19 @@ export interface ServeOptions {
 
 export async function serve({ config, logger, signal, onRefreshNow }: ServeOptions): Promise<void> {
   const now = Date.now;
+  const surveyor = new Surveyor();
   const beacon = new Beacon({
     config,
     logger,
     now,
+    onPublish: (datasource) => void surveyor.survey(datasource, signal),
     onRefresh: (...facts) => metrics.countRefresh(...facts),
   });
-  const metrics = new Metrics(beacon.datasources, now);
+  const asked = new Asked(
+    beacon.datasources.map(({ name }) => name),
+    now,
+  );
+  const metrics = new Metrics({ datasources: beacon.datasources, surveyor, asked, now });
   await beacon.checkKeys(signal);
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'));
   await served.load();
@@ -39,6 +47,7 @@ export async function serve({ config, logger, signal, onRefreshNow }: ServeOptio
     defaultDatasource: config.defaultDatasource,
     lookups: new Lookups(served),
     metrics,
+    asked,
     logger,
     hold: config.hold,
     maxAge: Math.floor(Math.min(60, config.refresh / 10_000)),

@@ -9,6 +9,7 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
+import { askedBody, type Asked } from '../asked.ts';
 import { explain } from '../catalog/explain.ts';
 import { parseLookupQuery, QueryError, type QueryParameters } from '../catalog/query.ts';
 import { newestInRange } from '../catalog/range.ts';
@@ -23,6 +24,7 @@ export interface ServerOptions {
   readonly defaultDatasource: string;
   readonly lookups: Lookups;
   readonly metrics: Metrics;
+  readonly asked: Asked;
   readonly logger: FastifyBaseLogger;
   /** Milliseconds a lookup waits for the first index. */
   readonly hold: number;
@@ -119,6 +121,10 @@ export function buildServer(options: ServerOptions): FastifyInstance {
         return problem(reply, 400, target.fact);
       case 'datasource':
         return json(reply, datasourceStatus(byName.get(target.datasource) as LiveDatasource, options.now()));
+      case 'asked': {
+        const live = byName.get(target.datasource) as LiveDatasource;
+        return json(reply, askedBody(live.name, options.asked.list(live)));
+      }
       case 'package':
         return answerPackage(target, request, reply);
     }
@@ -141,6 +147,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
       return json(reply, explain(report, query, typeof pin === 'string' ? pin : undefined));
     }
     const { body, etag, found } = options.lookups.answer({ datasource, snapshot, name, query });
+    options.asked.note(datasource, name, found, snapshot);
     if (!found) {
       options.metrics.lookups.inc({ datasource, result: 'unknown' });
       return reply.code(404).header('cache-control', 'no-cache').type('application/json').send(body);
