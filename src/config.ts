@@ -1,5 +1,5 @@
 /**
- * What is in force: flags before environment before file before defaults. The only reader of `process.env` and of the
+ * What is in force: flags before environment before file before defaults. The only reader of the environment and of the
  * command line. Every error names where the value came from, its key and what was expected.
  */
 import { readFileSync } from 'node:fs';
@@ -256,6 +256,7 @@ function overrideDatasources(
   if (!isUntrusted && Object.keys(extra).length === 0)
     return config.datasources ? { datasources: config.datasources } : {};
   // Without --repository the other flags speak of all datasources there are.
+  if (arch) checked({ datasources: { any: { ...extra, repositories: ['any'] } } }, 'archs', nameOf('arch'));
   const all = Object.entries(config.datasources ?? { wolfi: wolfi() }).map(([each, datasource]) => [
     each,
     {

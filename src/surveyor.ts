@@ -7,6 +7,7 @@ export class Surveyor {
   readonly #surveys = new Map<string, Survey>();
   readonly #pause = createPause();
   readonly #oneAtATime = createQueue();
+  #latest: Promise<void> = Promise.resolve();
 
   /** The latest generation that was surveyed; `undefined` before the first was. */
   of(datasource: string): Survey | undefined {
@@ -16,7 +17,14 @@ export class Surveyor {
   /** Surveys what is published now. Resolves when that is done, superseded, or `signal` aborts. */
   async survey(datasource: LiveDatasource, signal: AbortSignal): Promise<void> {
     const { snapshot } = datasource;
-    if (snapshot) await this.#oneAtATime(() => this.#run(datasource, snapshot, signal));
+    if (!snapshot) return;
+    this.#latest = this.#oneAtATime(() => this.#run(datasource, snapshot, signal));
+    await this.#latest;
+  }
+
+  /** Resolves when nothing is left to survey. */
+  async idle(): Promise<void> {
+    await this.#latest;
   }
 
   async #run(

@@ -250,7 +250,7 @@ export class Beacon {
 function specsOf(datasource: DatasourceConfig, repository: RepositoryConfig, config: Config): IndexSpec[] {
   const base = repository.url.replace(/\/+$/, '');
   const remote = isRemote(base);
-  const label = remote ? redactUrl(base) : base;
+  const label = remote ? redactUrl(base).replace(/\/$/, '') : base;
   const common = {
     repository: label,
     required: repository.required,

@@ -9,6 +9,7 @@ export function configCommand(config: Config): number {
     environment: undefined,
     listen: `${rest.listen.host.includes(':') ? `[${rest.listen.host}]` : rest.listen.host}:${rest.listen.port}`,
     refresh: duration(rest.refresh),
+    cacheDir: rest.cacheDir ?? null,
     hold: duration(rest.hold),
     drain: duration(rest.drain),
     timeouts: Object.fromEntries(
@@ -38,7 +39,7 @@ export function configCommand(config: Config): number {
     ),
   };
   if (file !== undefined) process.stdout.write(`# from ${file}\n`);
-  process.stdout.write(stringify({ ...shown, cacheDir: rest.cacheDir ?? null }));
+  process.stdout.write(stringify(shown));
   return 0;
 }
 

@@ -1,7 +1,7 @@
 /** `serve`: answers lookups and keeps every index fresh until told to stop. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FastifyBaseLogger } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { Asked } from '../asked.ts';
 import type { Config } from '../config.ts';
 import { buildServer } from '../http/server.ts';
@@ -23,14 +23,26 @@ export interface ServeOptions {
   readonly onRefreshNow?: (refreshNow: () => void) => void;
 }
 
-export async function serve({ config, logger, signal, onRefreshNow }: ServeOptions): Promise<void> {
+/** Everything of a running service, put together and not yet started. */
+export interface Service {
+  readonly beacon: Beacon;
+  readonly server: FastifyInstance;
+  readonly served: ServedVersions;
+  readonly surveyor: Surveyor;
+}
+
+export function assemble({ config, logger, signal }: ServeOptions): Service {
   const now = Date.now;
   const surveyor = new Surveyor();
   const beacon = new Beacon({
     config,
     logger,
     now,
-    onPublish: (datasource) => void surveyor.survey(datasource, signal),
+    onPublish: (datasource) => {
+      surveyor
+        .survey(datasource, signal)
+        .catch((error: unknown) => logger.error({ err: error }, `cannot survey ${datasource.name}`));
+    },
     onRefresh: (...facts) => metrics.countRefresh(...facts),
   });
   const asked = new Asked(
@@ -38,9 +50,7 @@ export async function serve({ config, logger, signal, onRefreshNow }: ServeOptio
     now,
   );
   const metrics = new Metrics({ datasources: beacon.datasources, surveyor, asked, now });
-  await beacon.checkKeys(signal);
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'));
-  await served.load();
   const { clientToken } = config;
   const server = buildServer({
     datasources: beacon.datasources,
@@ -56,7 +66,14 @@ export async function serve({ config, logger, signal, onRefreshNow }: ServeOptio
     now,
     stopping: signal,
   });
+  return { beacon, server, served, surveyor };
+}
 
+export async function serve(options: ServeOptions): Promise<void> {
+  const { config, logger, signal, onRefreshNow } = options;
+  const { beacon, server, served } = assemble(options);
+  await beacon.checkKeys(signal);
+  await served.load();
   await server.listen(config.listen);
   introduce(config, logger);
   onRefreshNow?.(() => beacon.refreshNow());

@@ -4,6 +4,7 @@
  */
 import { timingSafeEqual, createHash } from 'node:crypto';
 import Fastify, {
+  LogController,
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyReply,
@@ -46,7 +47,7 @@ const PROBES: readonly string[] = ['/livez', '/readyz', '/metrics'];
 export function buildServer(options: ServerOptions): FastifyInstance {
   const app = Fastify({
     loggerInstance: options.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 1024,
     requestTimeout: 30_000,
     keepAliveTimeout: 72_000,
@@ -65,8 +66,10 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   const byName = new Map(options.datasources.map((datasource) => [datasource.name, datasource]));
   const names = [...byName.keys()];
 
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    reply.header('x-content-type-options', 'nosniff');
     if (options.stopping.aborted) reply.header('connection', 'close');
+    done();
   });
   if (options.clientToken) app.addHook('onRequest', checkToken(options.clientToken));
 

@@ -116,7 +116,7 @@ export class LiveIndex {
       return true;
     } catch (error) {
       if (signal.aborted) throw error;
-      warn(`ignoring the cached index of ${this.spec.label}`, error);
+      warn('ignoring the cached index', error);
       return false;
     }
   }

@@ -1,0 +1,41 @@
+/** The import rules of docs/architecture.md. */
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { expect, test } from 'vitest';
+
+/** What a folder may import besides itself and `errors.ts`. Folders that are not named may import anything. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  apk: ['node:zlib', 'node:crypto', 'pako'],
+  catalog: ['apk', 'fastest-levenshtein', 'semver', 'tar-stream', 'node:zlib', 'node:crypto'],
+  repository: ['apk', 'catalog', 'node:', 'undici', 'zod'],
+};
+
+const sources = globSync('src/**/*.ts').map((file) => ({ file, text: readFileSync(file, 'utf8') }));
+const importsOf = (text: string): string[] =>
+  [...text.matchAll(/(?:from|import\() ?'([^']+)'/g)].map((match) => match[1] ?? '');
+
+test.each(sources)('$file imports what its folder may', ({ file, text }) => {
+  const folder = file.split('/')[1] ?? '';
+  const rules = allowed[folder];
+  const wrong = importsOf(text).filter((from) => {
+    const target = from.startsWith('.') ? normalize(join(dirname(file), from)).split('/')[1] : from;
+    if (target === 'errors.ts' || target === folder || !rules)
+      return target === 'cli' && folder !== 'cli' && folder !== 'main.ts';
+    return !rules.some((rule) => target === rule || (rule.endsWith(':') && target?.startsWith(rule)));
+  });
+  expect(wrong).toEqual([]);
+});
+
+test.each(sources.filter(({ file }) => /^src\/(apk|catalog)\//.test(file)))(
+  '$file does no I/O, reads no clock and logs nothing',
+  ({ text }) => {
+    expect(text).not.toMatch(
+      /\bDate\.now\b|new Date\(\)|performance\.|Math\.random|process\.|console\.|setTimeout|setImmediate/,
+    );
+  },
+);
+
+test('only the configuration and the entry point know the environment', () => {
+  const readers = sources.filter(({ text }) => text.includes('process.env')).map(({ file }) => file);
+  expect(readers).toEqual(['src/main.ts']);
+});

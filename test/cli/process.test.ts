@@ -1,0 +1,219 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { request } from 'undici';
+import { parse } from 'yaml';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { addressOf, start } from '../support/process.ts';
+import { startUpstream } from '../support/repository-server.ts';
+import { temporaryFolder } from '../support/service.ts';
+import { pkg, signedIndex, testKey, type Stanza } from '../support/signed-index.ts';
+
+let folder: string;
+let key: string;
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  key = join(folder, testKey().name);
+  await writeFile(key, testKey().pem);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** A repository in a folder. */
+async function repository(name: string, stanzas: readonly Stanza[]): Promise<string> {
+  const path = join(folder, name);
+  for (const arch of ['x86_64', 'aarch64']) {
+    await mkdir(join(path, arch), { recursive: true });
+    const index = await signedIndex(stanzas.map((stanza) => ({ ...stanza, A: arch })));
+    await writeFile(join(path, arch, 'APKINDEX.tar.gz'), index);
+  }
+  return path;
+}
+
+const local = ['--listen', '127.0.0.1:0', '--cache-dir', 'none'];
+
+async function get(url: string): Promise<{ status: number; body: string }> {
+  const { statusCode, body } = await request(url);
+  return { status: statusCode, body: await body.text() };
+}
+
+describe('serve', () => {
+  test('answers from a folder, says what it serves, refreshes on SIGHUP and stops on SIGTERM with 0', async () => {
+    const path = await repository('wolfi', [pkg('curl', '8.20.0-r0')]);
+    await using service = start([...local, '--repository', path, '--key', key]);
+    const address = await addressOf(service);
+    expect(await get(`${address}/curl/latest`)).toEqual({ status: 200, body: '8.20.0-r0\n' });
+    const hint = JSON.parse(await service.line(/for Renovate/)) as { msg: string };
+    expect(hint.msg).toMatch(
+      /"defaultRegistryUrlTemplate": "http:\/\/127\.0\.0\.1:\d+\/default\/\{\{packageName\}\}"/,
+    );
+    expect(await service.line(/loaded 1 packages/)).toContain('verified by test.rsa.pub');
+
+    await repository('wolfi', [pkg('curl', '8.20.0-r0'), pkg('curl', '8.21.0-r0')]);
+    service.child.kill('SIGHUP');
+    await service.line(/changed: 1 added.*x86_64|x86_64.*changed: 1 added/);
+    await service.line(/aarch64.*changed: 1 added/);
+    expect((await get(`${address}/curl/latest`)).body).toBe('8.21.0-r0\n');
+
+    service.child.kill('SIGTERM');
+    expect(await service.ended).toBe(0);
+  });
+
+  test('takes the arguments of the Go peers: an address of one index', async () => {
+    const path = await repository('single', [pkg('curl', '8.20.0-r0')]);
+    const index = join(path, 'aarch64', 'APKINDEX.tar.gz');
+    await using service = start([...local, '--repository', index, '--key', key]);
+    const address = await addressOf(service);
+    expect((await get(`${address}/curl/latest`)).body).toBe('8.20.0-r0\n');
+    expect(JSON.parse((await get(`${address}/default`)).body)).toMatchObject({ archs: ['aarch64'] });
+  });
+
+  test('without a network it stays, says which URL failed and why, and so does /readyz', async () => {
+    await using service = start([...local, '--repository', 'http://127.0.0.1:1/os', '--key', key]);
+    const address = await addressOf(service);
+    const line = await service.line(/cannot refresh/);
+    expect(line).toContain('http://127.0.0.1:1/os/x86_64/APKINDEX.tar.gz');
+    expect(line).toContain('ECONNREFUSED');
+    const ready = await get(`${address}/readyz`);
+    expect(ready.status).toBe(503);
+    expect(ready.body).toContain('ECONNREFUSED');
+    service.child.kill('SIGINT');
+    expect(await service.ended).toBe(0);
+  });
+
+  test('an untrusted index is refused, unless told otherwise, loudly', async () => {
+    const path = await repository('untrusted', [pkg('curl', '8.20.0-r0')]);
+    await using refusing = start([...local, '--repository', path]);
+    expect(await refusing.line(/cannot refresh/)).toContain('signed by test.rsa.pub (RSA256); trusted keys:');
+    await using taking = start([...local, '--repository', path, '--allow-untrusted']);
+    await taking.line(/NOT CHECKED/);
+    expect((await get(`${await addressOf(taking)}/curl/latest`)).body).toBe('8.20.0-r0\n');
+  });
+});
+
+describe('a cache', () => {
+  test('answers before the network does, verified, and a damaged one is passed over with one warning', async () => {
+    const cacheDir = join(folder, 'cache');
+    await using upstream = await startUpstream();
+    upstream.serve('x86_64', await signedIndex([pkg('curl', '8.20.0-r0')]));
+    const args = [
+      '--listen', '127.0.0.1:0', '--cache-dir', cacheDir, '--arch', 'x86_64',
+      '--repository', upstream.url, '--key', key,
+    ]; // prettier-ignore
+    {
+      await using service = start(args);
+      await service.line(/loaded 1 packages/);
+      service.child.kill('SIGTERM');
+      expect(await service.ended).toBe(0);
+    }
+    upstream.misbehave('x86_64', (_, response) => void response.destroy());
+    {
+      await using service = start(args);
+      const address = await addressOf(service);
+      expect((await get(`${address}/curl/latest`)).body).toBe('8.20.0-r0\n');
+      expect((await get(`${address}/readyz`)).status).toBe(200);
+      expect(JSON.parse((await get(`${address}/default`)).body)).toMatchObject({
+        indexes: [{ source: 'cache' }],
+      });
+    }
+    const [file = ''] = (await readdir(join(cacheDir, 'indexes'))).filter((name) =>
+      name.endsWith('.apkindex'),
+    );
+    const kept = await readFile(join(cacheDir, 'indexes', file));
+    await writeFile(join(cacheDir, 'indexes', file), kept.subarray(0, kept.length - 10));
+    await using service = start(args);
+    expect(await service.line(/ignoring the cached index/)).toContain('it ends in the middle');
+    await service.line(/cannot refresh/);
+    expect((await get(`${await addressOf(service)}/readyz`)).status).toBe(503);
+    expect(service.lines.filter((line) => line.includes('ignoring')).length).toBe(1);
+  });
+
+  test('that cannot be written is done without', async () => {
+    const path = join(folder, 'a-file');
+    await writeFile(path, '');
+    await using upstream = await startUpstream();
+    upstream.serve('x86_64', await signedIndex([pkg('curl', '8.20.0-r0')]));
+    const where = ['--cache-dir', join(path, 'cache'), '--repository', upstream.url];
+    await using service = start(['--listen', '127.0.0.1:0', '--arch', 'x86_64', '--key', key, ...where]);
+    expect((await get(`${await addressOf(service)}/curl/latest`)).body).toBe('8.20.0-r0\n');
+    await service.line(/cannot keep indexes/);
+  });
+});
+
+describe('what cannot work ends with one clear line and the right code', () => {
+  test.each<[args: string[], code: number, message: RegExp]>([
+    [['--lisen', 'x'], 2, /^apk-beacon: unknown option --lisen, did you mean --listen\?$/],
+    [['sreve'], 2, /^apk-beacon: unknown command sreve; apk-beacon help lists them$/],
+    [['serve', 'more'], 2, /^apk-beacon: serve takes no argument, got more$/],
+    [['--key', '/nowhere/x.rsa.pub'], 2, /^apk-beacon: cannot read key \/nowhere\/x\.rsa\.pub: ENOENT/],
+    [['--config', '/nowhere.yaml'], 2, /^apk-beacon: cannot read the configuration \/nowhere\.yaml: ENOENT/],
+    [['explain'], 2, /^apk-beacon: usage: explain NAME\[=PIN\]$/],
+  ])('%j', async (args, code, message) => {
+    await using failing = start(args);
+    expect(await failing.ended).toBe(code);
+    expect(failing.lines).toEqual([expect.stringMatching(message)]);
+  });
+
+  test('a port in use', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { port } = other.address() as AddressInfo;
+    await using failing = start(['--listen', `127.0.0.1:${port}`]);
+    expect(await failing.ended).toBe(1);
+    expect(failing.lines).toEqual([
+      expect.stringContaining(`127.0.0.1:${port} is in use by another process`),
+    ]);
+    other.close();
+  });
+});
+
+describe('explain', () => {
+  test('tells people why', async () => {
+    const path = await repository('why', [
+      pkg('curl', '8.20.0-r0', { t: '1767225600' }),
+      pkg('curl', '8.21.0-r0', { D: 'libcurl=8.21.0-r0' }),
+    ]);
+    const from = ['--repository', path, '--key', key, '--cache-dir', 'none'];
+    await using why = start(['explain', 'curl=8.19.0-r0', ...from]);
+    expect(await why.ended).toBe(0);
+    expect(why.lines).toEqual([
+      'curl on x86_64, aarch64',
+      '  pin 8.19.0-r0 (gone): propose 8.20.0-r0, because 8.20.0-r0 is the newest release',
+      '  - 8.21.0-r0  no date   ',
+      '      withheld: curl needs libcurl=8.21.0-r0, which cannot be installed on x86_64',
+      '      withheld: curl needs libcurl=8.21.0-r0, which cannot be installed on aarch64',
+      '  + 8.20.0-r0  2026-01-01',
+    ]);
+    await using unknown = start(['explain', 'crul', ...from]);
+    expect(await unknown.ended).toBe(1);
+    expect(unknown.lines[1]).toBe('  no index knows it; did you mean curl?');
+    await using json = start(['explain', 'curl', '--json', ...from]);
+    expect(await json.ended).toBe(0);
+    expect(JSON.parse(json.lines.join('\n'))).toMatchObject({
+      name: 'curl',
+      versions: [{}, { offered: true }],
+    });
+  });
+});
+
+test('config prints what is in force, with what a URL carries masked', async () => {
+  const repositories = ['--repository', 'https://user:canary@apks.example.com/os'];
+  await using shown = start(['config', ...repositories], { APK_BEACON_REFRESH: '90s' });
+  expect(await shown.ended).toBe(0);
+  const text = shown.lines.join('\n');
+  expect(text).toContain('refresh: 90s');
+  expect(text).toContain('url: https://***:***@apks.example.com/os');
+  expect(text).not.toContain('canary');
+  const file = join(folder, 'printed.yaml');
+  await writeFile(file, text);
+  await using again = start(['config', '--config', file]);
+  expect(await again.ended).toBe(0);
+  expect(parse(again.lines.join('\n'))).toEqual(parse(text));
+});
+
+test.each([['help'], ['--help'], ['-h']])('%s lists commands and options', async (...args) => {
+  await using shown = start(args);
+  expect(await shown.ended).toBe(0);
+  expect(shown.lines.join('\n')).toMatch(/explain NAME.*--allow-untrusted.*APK_BEACON_ALLOW_UNTRUSTED/s);
+});
