@@ -5,6 +5,7 @@ import { acceptCommand } from './accept.ts';
 import { configCommand } from './config.ts';
 import { explainCommand } from './explain.ts';
 import { exportCommand } from './export.ts';
+import { healthCommand } from './health.ts';
 import { createLogger } from './logger.ts';
 import { serve } from './serve.ts';
 
@@ -13,6 +14,7 @@ const help = `apk-beacon – which versions of this APK package exist?
   apk-beacon [serve] [options]             answer lookups (the default command)
   apk-beacon explain NAME[=PIN] [options]  why a version is or is not offered, and what a pin would be offered
   apk-beacon export --out DIR [--brotli]   every answer as a static file, see docs/operate.md
+  apk-beacon health [options]              whether the service that listens here is alive
   apk-beacon accept DATASOURCE [ARCH]      take the indexes that were held back
   apk-beacon config [options]              print the configuration in force
   apk-beacon help | version
@@ -59,6 +61,9 @@ export async function runCommand(
         brotli: line.own['brotli'] === true,
         signal,
       });
+    case 'health':
+      expectNoMore(command, words);
+      return await healthCommand(loadConfig(line, environment));
     case 'accept':
       return await acceptCommand(words, loadConfig(line, environment), signal);
     case 'config':

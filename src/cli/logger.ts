@@ -7,7 +7,7 @@ const redact = ['*.authorization', '*.password', '*.token', '*.headers.authoriza
 
 export function createLogger(
   level: string,
-  { terminal, destination = 1 }: { terminal: boolean; destination?: 1 | 2 },
+  { terminal, destination = 1 }: { terminal: boolean; destination?: number },
 ): Logger {
   const options = { level, redact, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   if (!terminal) return pino(options, pino.destination({ fd: destination, sync: true }));

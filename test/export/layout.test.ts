@@ -49,7 +49,8 @@ test('every path leads back to its name, and no file is in the way of another or
         const segments = path.split('/');
         expect(segments.every((segment) => segment !== '' && segment !== '.' && segment !== '..')).toBe(true);
         expect(Math.max(...segments.map((segment) => Buffer.byteLength(segment)))).toBeLessThanOrEqual(255);
-        for (let i = 1; i < segments.length; i += 1) expect(taken).not.toContain(segments.slice(0, i).join('/'));
+        for (let i = 1; i < segments.length; i += 1)
+          expect(taken).not.toContain(segments.slice(0, i).join('/'));
       }
     }),
     { numRuns: 2000 },
