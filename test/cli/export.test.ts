@@ -106,7 +106,7 @@ test('a name that vanishes is deleted; a version that vanishes stays listed as d
 test.each([
   [
     'cannot be fetched',
-    (upstream: Upstream) =>
+    async (upstream: Upstream) =>
       upstream.misbehave('aarch64', (_, response) => void response.writeHead(403).end()),
   ],
   [

@@ -22,7 +22,16 @@ export function start(
   environment: Record<string, string> = {},
   program = main,
 ): RunningProcess {
-  const child = spawn(process.execPath, [program, ...args], {
+  return startProgram(process.execPath, [program, ...args], environment);
+}
+
+/** Any other program. */
+export function startProgram(
+  program: string,
+  args: readonly string[],
+  environment: Record<string, string> = {},
+): RunningProcess {
+  const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...environment },
   });
