@@ -10,7 +10,8 @@ import type { LiveDatasource } from './repository/live-datasource.ts';
 import type { LiveIndex, RefreshOutcome } from './repository/live-index.ts';
 import type { Surveyor } from './surveyor.ts';
 
-export type LookupResult = 'found' | 'unknown' | 'not-modified' | 'not-loaded' | 'invalid';
+const lookupResults = ['found', 'unknown', 'not-modified', 'not-loaded'] as const;
+export type LookupResult = (typeof lookupResults)[number];
 
 /** Errors that reject an index that was fetched, as opposed to not getting one. */
 const rejections: readonly IndexErrorCode[] = indexErrorCodes.filter(
@@ -61,6 +62,7 @@ export class Metrics {
   constructor({ datasources, surveyor, asked, now }: MetricsOptions) {
     this.#datasources = datasources;
     collectDefaultMetrics({ register: this.registry });
+    this.#startCounters();
     this.#indexGauge(
       'apk_index_last_success_timestamp_seconds',
       'When upstream last confirmed the index',
@@ -128,6 +130,16 @@ export class Metrics {
         ];
       },
     );
+  }
+
+  /** Counters begin with 0, so that the first count is an increase that alerts can see. */
+  #startCounters(): void {
+    for (const { name: datasource, indexes } of this.#datasources) {
+      for (const result of lookupResults) this.lookups.inc({ datasource, result }, 0);
+      for (const index of indexes) {
+        for (const reason of rejections) this.#rejected.inc({ ...labelsOf(datasource, index), reason }, 0);
+      }
+    }
   }
 
   /** Accounts for a refresh that took `seconds`. */

@@ -108,9 +108,13 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     return problem(reply.header('allow', 'GET, HEAD'), 405, 'only GET and HEAD are answered');
   });
   app.setErrorHandler((error, request, reply) => {
-    if (error instanceof QueryError) return problem(reply, 400, error.message);
     const { statusCode = 500 } = error as { statusCode?: number };
-    if (statusCode < 500) return problem(reply, statusCode, (error as Error).message);
+    const status = error instanceof QueryError ? 400 : statusCode;
+    options.metrics.requestSeconds.observe(
+      { http_route: 'failed', http_response_status_code: status },
+      reply.elapsedTime / 1000,
+    );
+    if (status < 500) return problem(reply, status, (error as Error).message);
     request.log.error({ err: error }, 'a request failed');
     return problem(reply, 500, 'internal error');
   });
