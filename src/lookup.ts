@@ -77,10 +77,8 @@ export class Lookups {
       return { answer: rendered(false, unknownName(lookup, report.archs)), releases: [] };
     const releases = this.#releases(datasource, report, query);
     const { stripRevision, current } = query;
-    return {
-      answer: rendered(true, renderAnswer(releases, { stripRevision, current: current?.text })),
-      releases,
-    };
+    const answer = renderAnswer(releases, { stripRevision, current: current?.version.text });
+    return { answer: rendered(true, answer), releases };
   }
 }
 
@@ -108,7 +106,8 @@ function cacheKey({ datasource, snapshot, name, query }: Lookup): string {
     snapshot.generation,
     name,
     archs,
-    current?.text,
+    current?.operator,
+    current?.version.text,
     line?.text,
     stripRevision,
   ]);
