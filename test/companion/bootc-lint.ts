@@ -94,7 +94,7 @@ const warningChecks: Readonly<Record<string, Check>> = {
   },
 };
 
-// Thirteen with var-tmpfiles, which bootc itself only runs on a booted root.
+// All but var-tmpfiles, which bootc runs on a booted root only.
 export const checkNames = [...Object.keys(fatalChecks), ...Object.keys(warningChecks)];
 
 export function lintBootc(root: string): Lint {
