@@ -87,7 +87,7 @@ export async function openWorkshop(folder: string): Promise<Workshop> {
 }
 
 /** As shipped, but for the addresses of the repositories, which the bases alone mention. */
-function copyDefinitions(target: string, replaced: Readonly<Record<string, string>>): void {
+export function copyDefinitions(target: string, replaced: Readonly<Record<string, string>>): void {
   mkdirSync(join(target, 'images'));
   copyFileSync('apkontainer.yaml', join(target, 'apkontainer.yaml'));
   for (const name of readdirSync('images').filter((entry) => entry.endsWith('.yaml'))) {
