@@ -10,9 +10,12 @@ import { parseRecipe } from '../../src/images/recipes.ts';
 import type { ApkFile, ApkPackage } from '../support/apk-repository.ts';
 import { staticRecipes } from './static-packages.ts';
 
-export const imageNames = readdirSync('images')
-  .filter((name) => name.endsWith('.yaml') && !name.endsWith('-base.yaml'))
+export const definitionNames = readdirSync('images')
+  .filter((name) => name.endsWith('.yaml'))
   .map((name) => name.replace(/\.yaml$/, ''));
+
+/** Without the bases, which are there to be included. */
+export const imageNames = definitionNames.filter((name) => !name.endsWith('-base'));
 
 export const definition = (name: string): Resolved =>
   resolveDefinition(`${name}.yaml`, (file) => readFileSync(`images/${file}`, 'utf8'));
@@ -118,7 +121,7 @@ const real = new Set(staticRecipes.flatMap((name) => recipe(name).packages.map((
 
 export function standIns(arch: string): ApkPackage[] {
   const versions = new Map<string, string>();
-  for (const { definition: merged } of [...imageNames.map(definition), service()]) {
+  for (const { definition: merged } of [...definitionNames.map(definition), service()]) {
     for (const entry of merged.contents?.packages ?? []) {
       const { start, end } = operatorSpan(entry);
       const own = entry.slice(0, start);
