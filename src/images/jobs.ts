@@ -24,8 +24,18 @@ export type Purpose = 'verify' | 'publish';
 export type Job = Readonly<Record<string, unknown>>;
 export type Pipeline = Readonly<Record<string, Job | readonly unknown[]>>;
 
+/**
+ * The generator has decided what runs. Without a word on that, GitLab would leave jobs without rules of their own out of
+ * a merge request's pipelines.
+ */
+const always = { workflow: { rules: [{ when: 'always' }] } };
+
+/** What every generated pipeline starts with: the file of the repository that says what its jobs do. */
+export const preamble = (template: string) => ({ ...always, include: [{ local: template }] });
+
 /** GitLab refuses a pipeline without jobs. */
 export const nothingToDo: Pipeline = {
+  ...always,
   'nothing-to-do': { stage: 'build', script: ['echo "nothing this pipeline builds has changed"'] },
 };
 
@@ -75,7 +85,7 @@ export function imagePipeline(images: readonly Image[], changed: Changed, purpos
   if (touched.length === 0) return nothingToDo;
   const names = touched.map(({ name }) => name).join(' ');
   return Object.assign(
-    { include: [{ local: '.gitlab/images.yml' }] },
+    preamble('.gitlab/images.yml'),
     purpose === 'verify' ? { lock: { extends: '.lock-images', variables: { IMAGES: names } } } : {},
     ...touched.map((image) => (purpose === 'verify' ? buildJobs(image) : publishJobs(image))),
   ) as Pipeline;

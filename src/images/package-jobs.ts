@@ -3,7 +3,14 @@
  * dependencies, each with an index of its own that only it writes. The repository's index is written by one job, after
  * everything was built and tested on every arch, so no two jobs rewrite it and no arch gets ahead of another.
  */
-import { concernsEveryJob, nothingToDo, type Changed, type Pipeline, type Purpose } from './jobs.ts';
+import {
+  concernsEveryJob,
+  nothingToDo,
+  preamble,
+  type Changed,
+  type Pipeline,
+  type Purpose,
+} from './jobs.ts';
 import { buildOrder, type Recipe } from './recipes.ts';
 
 /** What GitLab's runners are tagged with; Go's words, as runners' default tags on both clouds and laptops are. */
@@ -19,7 +26,7 @@ export function packagePipeline(
   purpose: Purpose,
 ): Pipeline {
   const order = buildOrder(recipes);
-  const touched = recipes.filter(({ name }) => isRecipeTouched(`${folder}/${name}`, changed));
+  const touched = recipes.filter(({ name }) => isRecipeTouched(`${folder}/${name}`, changed, purpose));
   if (touched.length === 0) return nothingToDo;
 
   const built = new Set(touched.flatMap(({ name, archs }) => archs.map((arch) => `${name}:${arch}`)));
@@ -29,7 +36,7 @@ export function packagePipeline(
       .filter((name) => built.has(`${name}:${arch}`))
       .map((name) => ({ job: `build:${name}:${arch}`, artifacts: true }));
 
-  const jobs: Record<string, Pipeline[string]> = { include: [{ local: '.gitlab/packages.yml' }] };
+  const jobs: Record<string, Pipeline[string]> = { ...preamble('.gitlab/packages.yml') };
   for (const { name, archs } of touched) {
     for (const arch of archs) {
       const shared = { variables: { PACKAGE: name, ARCH: arch }, tags: [runnerTags.get(arch) ?? arch] };
@@ -49,10 +56,12 @@ export function packagePipeline(
   return jobs;
 }
 
-function isRecipeTouched(path: string, changed: Changed): boolean {
+function isRecipeTouched(path: string, changed: Changed, purpose: Purpose): boolean {
   if (changed === 'everything') return true;
   for (const file of changed) {
-    if (concernsEveryJob(file) || file === `${path}.yaml` || file.startsWith(`${path}/`)) return true;
+    if (file === `${path}.yaml` || file.startsWith(`${path}/`)) return true;
+    // A change of the pipeline is tried on every recipe, but is no reason to publish versions a second time.
+    if (purpose === 'verify' && concernsEveryJob(file)) return true;
   }
   return false;
 }

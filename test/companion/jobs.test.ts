@@ -16,7 +16,8 @@ const images = readdirSync('images')
         resolveDefinition(name, (file) => readFileSync(`images/${file}`, 'utf8')),
       ) ?? [],
   );
-const jobNames = (pipeline: object) => Object.keys(pipeline).filter((name) => name !== 'include');
+const jobNames = (pipeline: object) =>
+  Object.keys(pipeline).filter((name) => !['include', 'workflow'].includes(name));
 const changed = (...paths: string[]): Changed => new Set(paths);
 const imageJobs = (paths: Changed, purpose: Purpose = 'verify') =>
   jobNames(imagePipeline(images, paths, purpose));
@@ -62,6 +63,7 @@ describe('image pipeline', () => {
   it('publishes and signs on the default branch, and never on a merge request', () => {
     const pipeline = imagePipeline(images, changed('images/niri.yaml'), 'publish');
     expect(pipeline).toEqual({
+      workflow: { rules: [{ when: 'always' }] },
       include: [{ local: '.gitlab/images.yml' }],
       'publish:niri': {
         extends: '.publish-image',
@@ -148,6 +150,12 @@ describe('package pipeline', () => {
       ['publish', { extends: '.publish-packages', resource_group: 'apk-repository' }],
     ]);
     expect(packageJobs('everything')).not.toHaveProperty('publish');
+  });
+
+  it('tries a change of the pipeline on every recipe, without publishing any', () => {
+    const pipeline = changed('.gitlab/packages.yml');
+    expect(jobNames(packageJobs(pipeline))).toHaveLength(recipes.length * 4);
+    expect(jobNames(packageJobs(pipeline, 'publish'))).toEqual(['nothing-to-do']);
   });
 
   it('refuses recipes that need each other to be built', () => {
