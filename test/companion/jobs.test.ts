@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -198,6 +199,43 @@ subpackages:
         { name: 'thing-two' },
       ],
     });
+  });
+});
+
+describe('apk-beacon-images', () => {
+  const call = (args: readonly string[], input = '') =>
+    spawnSync(process.execPath, ['src/images/main.ts', ...args], { input, encoding: 'utf8' });
+
+  it('prints the pipeline of the paths that git says have changed', () => {
+    const { status, stdout } = call(
+      ['images', '--changed', '-', '--publish'],
+      'README.md\nimages/niri.yaml\n',
+    );
+    expect(status).toBe(0);
+    expect(parse(stdout)).toEqual(imagePipeline(images, changed('images/niri.yaml'), 'publish'));
+  });
+
+  it('prints everything when it is not told what has changed', () => {
+    const { stdout } = call(['packages']);
+    expect(Object.keys(parse(stdout) as object)).toContain('build:linux-lts:aarch64');
+    // Anchors are what YAML makes of shared objects; nobody wants to read them.
+    expect(stdout).not.toMatch(/[&*]a\d/);
+  });
+
+  it('prints a definition with its includes merged', () => {
+    const { stdout } = call(['show', 'containerd.yaml']);
+    expect(parse(stdout)).toMatchObject({ cmd: 'init', annotations: { 'containers.bootc': '1' } });
+  });
+
+  it.each([
+    [[], 'usage: apk-beacon-images'],
+    [['show', 'missing.yaml'], 'missing.yaml'],
+    [['images', '--folder', 'packages'], 'apk-beacon.yaml: '],
+  ])('fails with one line on %j', (args, message) => {
+    const { status, stdout, stderr } = call(args);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(stderr).toContain(message);
   });
 });
 
