@@ -11,7 +11,7 @@ import { environment, mustRun } from './tools.ts';
 export const staticRecipes = ['bootc-baselayout', 'nori-user', 'pinewall-config'];
 
 /** What Wolfi's busybox and baselayout give a build, as far as these recipes go. */
-function buildEnvironment(): ApkFile[] {
+export function buildEnvironment(): ApkFile[] {
   const applets = mustRun('busybox', ['--list']).stdout.trim().split('\n');
   return [
     { path: 'bin/busybox', type: 'file', mode: 0o755, content: readFileSync('/bin/busybox') },
