@@ -50,12 +50,15 @@ describeWith([...workshopTools, ...tools], 'the router between LAN and WAN', () 
       /listening/,
       process.execPath,
       '-e',
-      `require('node:http').createServer((_, response) => response.end('page of ${namespace}'))
+      `require('node:http').createServer((request, response) => response.end('${namespace} to ' + request.socket.remoteAddress))
          .listen(${port}, '0.0.0.0', () => console.log('listening'))`,
     );
-  /** What a client gets, or that it gets nothing within two seconds. */
-  const get = (namespace: string, address: string) =>
-    at(namespace, 'curl', '-sS', '-m', '2', `http://${address}/`);
+  // An answer may take its time on a busy machine; for a dropped packet two seconds are as good as any.
+  const patience = 30;
+  const get = (namespace: string, address: string, seconds = patience) =>
+    at(namespace, 'curl', '-sS', '-m', `${seconds}`, `http://${address}/`);
+  const ping = (namespace: string, address: string, seconds = patience) =>
+    at(namespace, 'ping', '-c', '1', '-W', `${seconds}`, address);
 
   beforeAll(async () => {
     const image = (await (await openWorkshop(folder)).build('pinewall-config')).get('amd64');
@@ -112,36 +115,35 @@ describeWith([...workshopTools, ...tools], 'the router between LAN and WAN', () 
   });
 
   it('lets the LAN out, behind the address of the router', () => {
-    expect(get(lan, '203.0.113.1').stdout).toBe(`page of ${wan}`);
-    const seen = at(router, 'nft', 'list', 'chain', 'inet', 'pinewall', 'postrouting').stdout;
-    expect(seen).toContain('masquerade');
-    expect(at(lan, 'ping', '-c', '1', '-W', '2', '203.0.113.1').status).toBe(0);
+    expect(get(lan, '203.0.113.1').stdout).toBe(`${wan} to 203.0.113.2`);
+    expect(ping(lan, '203.0.113.1').status).toBe(0);
   });
 
   it('lets nothing of the WAN into the LAN', () => {
-    expect(get(wan, '192.168.77.50')).toMatchObject({ status: 28, stdout: '' });
-    expect(at(wan, 'ping', '-c', '1', '-W', '2', '192.168.77.50').status).toBe(1);
+    expect(get(wan, '192.168.77.50', 2)).toMatchObject({ status: 28, stdout: '' });
+    expect(ping(wan, '192.168.77.50', 2).status).toBe(1);
   });
 
   it('would let it in without the ruleset, so the ruleset is what keeps it out', () => {
     mustAt(router, 'nft', 'flush', 'ruleset');
-    expect(get(wan, '192.168.77.50').stdout).toBe(`page of ${lan}`);
+    expect(get(wan, '192.168.77.50').stdout).toBe(`${lan} to 203.0.113.1`);
     mustAt(router, 'nft', '-f', join(root, 'usr/lib/pinewall/nftables.nft'));
-    expect(get(wan, '192.168.77.50').stdout).toBe('');
+    expect(get(wan, '192.168.77.50', 2).stdout).toBe('');
   });
 
   it('answers SSH on the LAN only', () => {
-    expect(get(lan, '192.168.77.1:22').stdout).toBe(`page of ${router}`);
-    expect(get(wan, '203.0.113.2:22').stdout).toBe('');
+    expect(get(lan, '192.168.77.1:22').stdout).toBe(`${router} to 192.168.77.50`);
+    expect(get(wan, '203.0.113.2:22', 2).stdout).toBe('');
   });
 
-  const lookUp = (namespace: string, server: string) =>
-    at(namespace, 'timeout', '5', 'busybox', 'nslookup', '-type=a', 'pinewall.lan', server);
+  const lookUp = (namespace: string, server: string, seconds = patience) =>
+    at(namespace, 'timeout', `${seconds}`, 'busybox', 'nslookup', '-type=a', 'pinewall.lan', server);
 
   it('answers DNS on the LAN only, with names of its own', () => {
     expect(lookUp(lan, '192.168.77.1').stdout).toMatch(/Address:? .*192\.168\.77\.1$/m);
-    expect(lookUp(wan, '203.0.113.2').status).not.toBe(0);
-    expect(lookUp(wan, '203.0.113.2').stdout).not.toContain('192.168.77.1');
+    const refused = lookUp(wan, '203.0.113.2', 3);
+    expect(refused.status).not.toBe(0);
+    expect(refused.stdout).not.toContain('192.168.77.1');
   });
 
   // dnsmasq looks for three seconds whether somebody has the address already, before it offers it.
