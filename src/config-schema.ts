@@ -116,6 +116,11 @@ export const configSchema = z.strictObject({
   listen: listen.prefault('0.0.0.0:3000'),
   refresh: duration.prefault('15m'),
   cacheDir: z.string().nullable().optional(),
+  /** Where clients reach the service, if not where they say (`Host`): behind a proxy that rewrites it. */
+  publicUrl: z
+    .url({ protocol: /^https?$/, error: 'expected an http or https URL' })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a lookup waits for a first index before it is told to come back. */
   hold: duration.prefault('45s'),

@@ -5,6 +5,7 @@ import { acceptCommand } from './accept.ts';
 import { configCommand } from './config.ts';
 import { explainCommand } from './explain.ts';
 import { createLogger } from './logger.ts';
+import { presetCommand } from './preset.ts';
 import { serve } from './serve.ts';
 
 const help = `apk-beacon – which versions of this APK package exist?
@@ -12,6 +13,8 @@ const help = `apk-beacon – which versions of this APK package exist?
   apk-beacon [serve] [options]             answer lookups (the default command)
   apk-beacon explain NAME[=PIN] [options]  why a version is or is not offered, and what a pin would be offered
   apk-beacon accept DATASOURCE [ARCH]      take the indexes that were held back
+  apk-beacon preset [DATASOURCE …] [--url URL]
+                                           print the Renovate preset, for a repository of presets
   apk-beacon config [options]              print the configuration in force
   apk-beacon help | version
 
@@ -31,7 +34,7 @@ export async function runCommand(
 ): Promise<number> {
   if (args.includes('--help') || args.includes('-h')) return print(help);
   if (args.includes('--version')) return print(`${version}\n`);
-  const line = parseCommandLine(args, { json: { type: 'boolean' } });
+  const line = parseCommandLine(args, { json: { type: 'boolean' }, url: { type: 'string' } });
   const [command = 'serve', ...words] = line.words;
   switch (command) {
     case 'serve': {
@@ -48,6 +51,8 @@ export async function runCommand(
       });
     case 'accept':
       return await acceptCommand(words, loadConfig(line, environment), signal);
+    case 'preset':
+      return presetCommand(words, loadConfig(line, environment), line.own['url']);
     case 'config':
       expectNoMore(command, words);
       return configCommand(loadConfig(line, environment));

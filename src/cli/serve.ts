@@ -9,6 +9,7 @@ import { Metrics } from '../metrics.ts';
 import { readSecret } from '../repository/credentials.ts';
 import { ServedVersions } from '../served-versions.ts';
 import { Beacon } from './beacon.ts';
+import { localUrl, presetFor } from './preset.ts';
 
 const SAVE_EVERY = 30_000;
 
@@ -44,6 +45,7 @@ export function assemble({ config, logger, signal }: ServeOptions): Service {
     maxAge: Math.floor(Math.min(60, config.refresh / 10_000)),
     failFrozen: config.frozen === 'fail',
     clientToken: clientToken && (() => readSecret(clientToken, config.environment)),
+    preset: (names, url) => presetFor(config, names, config.publicUrl ?? url),
     now,
     stopping: signal,
   });
@@ -69,20 +71,16 @@ export async function serve(options: ServeOptions): Promise<void> {
 
 /** What is served, from where, and the line to put into Renovate. */
 function introduce(config: Config, logger: FastifyBaseLogger): void {
-  const host = ['0.0.0.0', '::'].includes(config.listen.host) ? 'localhost' : config.listen.host;
-  const base = `http://${host.includes(':') ? `[${host}]` : host}:${config.listen.port}`;
+  const base = config.publicUrl ?? localUrl(config);
   for (const [name, { repositories, archs }] of Object.entries(config.datasources)) {
     const from = repositories.map(({ url }) => url.replace(/\/\/[^/@]*@/, '//***@')).join(', ');
     logger.info(`datasource ${name}: ${from} for ${archs.join(' and ')}`);
-    const template = `${base}/${name}/{{packageName}}`;
-    logger.info(
-      `for Renovate: "customDatasources": { "${name}": { "defaultRegistryUrlTemplate": "${template}" } }`,
-    );
     for (const { url, trust } of repositories) {
       if (trust === 'none')
         logger.warn(`signatures of ${url.replace(/\/\/[^/@]*@/, '//***@')} are NOT CHECKED (trust: none)`);
     }
   }
+  logger.info(`for Renovate: "extends": ["${base}/renovate.json"]`);
 }
 
 async function saveNowAndThen(served: ServedVersions, signal: AbortSignal): Promise<void> {

@@ -9,7 +9,11 @@ export type Target =
   | { readonly kind: 'root' }
   | { readonly kind: 'datasource'; readonly datasource: string }
   | { readonly kind: 'package'; readonly datasource: string; readonly name: string; readonly view: View }
+  /** The Renovate preset of one datasource, or of all. */
+  | { readonly kind: 'preset'; readonly datasource: string | undefined }
   | { readonly kind: 'invalid'; readonly fact: string };
+
+const PRESET = 'renovate.json';
 
 /** What of a package is asked for; the last segment of the path unless it is the only one of the name. */
 export type View = 'releases' | 'latest' | 'explain';
@@ -34,6 +38,9 @@ export function parsePath(path: string, datasources: readonly string[], defaultD
   const datasource = isNamed ? first : defaultDatasource;
   const rest = isNamed ? segments.slice(1) : segments;
   if (rest.length === 0) return { kind: 'datasource', datasource };
+  if (rest.length === 1 && rest[0] === PRESET) {
+    return { kind: 'preset', datasource: isNamed ? datasource : undefined };
+  }
   return parsePackage(datasource, rest);
 }
 

@@ -32,6 +32,8 @@ export interface ServerOptions {
   readonly failFrozen: boolean;
   /** Read for every request, because the file it is in may be rotated. */
   readonly clientToken: (() => Promise<string>) | undefined;
+  /** The Renovate preset for these datasources, with the address under which the client has reached the service. */
+  readonly preset: (datasources: readonly string[], url: string) => object;
   readonly now: () => number;
   /** Aborts when the service begins to stop. */
   readonly stopping: AbortSignal;
@@ -120,6 +122,8 @@ export function buildServer(options: ServerOptions): FastifyInstance {
         return json(reply, { service: 'apk-beacon', default: options.defaultDatasource, datasources: names });
       case 'invalid':
         return problem(reply, 400, target.fact);
+      case 'preset':
+        return json(reply, options.preset(target.datasource ? [target.datasource] : names, ownUrl(request)));
       case 'datasource':
         return json(reply, datasourceStatus(byName.get(target.datasource) as LiveDatasource, options.now()));
       case 'package':
@@ -199,6 +203,11 @@ export function buildServer(options: ServerOptions): FastifyInstance {
       .header('cache-control', 'no-store')
       .send({ error: `${live.name} is not loaded yet`, datasource: live.name, missing });
   }
+}
+
+/** As the client wrote it; of a `Host` that could be no host, nothing is taken over. */
+function ownUrl({ protocol, host }: FastifyRequest): string {
+  return `${protocol}://${/^[A-Za-z0-9._-]+(:\d+)?$|^\[[0-9a-fA-F:.]+\](:\d+)?$/.test(host) ? host : 'localhost'}`;
 }
 
 function json(reply: FastifyReply, value: object): unknown {

@@ -86,7 +86,9 @@ export async function runRenovate(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  const log = output.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogEntry] : []));
+  const log = output
+    .split('\n')
+    .flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogEntry] : []));
   const report = await readFile(reportPath, 'utf8').catch(() => undefined);
   if (report === undefined) throw new Error(`Renovate wrote no report: ${errors}${output.slice(-2000)}`);
   return { dependencies: dependenciesOf(JSON.parse(report) as RawReport), log };
