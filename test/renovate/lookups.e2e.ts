@@ -94,7 +94,7 @@ describe('lookups', () => {
           packageRules: [{ matchFileNames: ['aged.yaml'], minimumReleaseAge: '7 days' }],
         }),
       },
-      environment: allowInternal,
+      environment: allowInternal(beacon.url),
     });
   });
   afterAll(() => beacon[Symbol.asyncDispose]());

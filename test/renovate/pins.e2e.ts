@@ -37,7 +37,7 @@ describe('pins', () => {
     beacon = await startBeacon({ datasources: { wolfi: [published('curl=8.19.0-r0')], alpine: [] } });
     report = await lookUp({
       files: { ...files, 'renovate.json': exampleFor(beacon.url) },
-      environment: { ...allowInternal, RENOVATE_DRY_RUN: 'extract' },
+      environment: { ...allowInternal(beacon.url), RENOVATE_DRY_RUN: 'extract' },
     });
   });
   afterAll(() => beacon[Symbol.asyncDispose]());

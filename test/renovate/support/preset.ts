@@ -12,8 +12,13 @@ export function exampleFor(url: string): string {
   return text.replaceAll('http://apk-beacon:3000', url);
 }
 
-/** What an administrator sets so that Renovate may ask a service on an internal address. */
-export const allowInternal = {
-  RENOVATE_HOST_RULES: JSON.stringify([{ matchHost: '127.0.0.1', allowInternal: true }]),
-  RENOVATE_INTERNAL_HOST_ACCESS: 'block',
-};
+/**
+ * What an administrator sets so that Renovate may ask a service on an internal address once it refuses those by
+ * default. A host name alone does not do for presets: it has to be the beginning of the address.
+ */
+export function allowInternal(url: string): Readonly<Record<string, string>> {
+  return {
+    RENOVATE_HOST_RULES: JSON.stringify([{ matchHost: `${url}/`, allowInternal: true }]),
+    RENOVATE_INTERNAL_HOST_ACCESS: 'block',
+  };
+}
