@@ -1,7 +1,6 @@
 /** What Renovate makes of a service that starts, restarts, has lost its upstream or asks for a token. */
 import { describe, expect, test } from 'vitest';
-import type { Responder, Upstream } from '../support/repository-server.ts';
-import { archs, published, startBeacon, until } from './support/beacon.ts';
+import { misbehave, published, startBeacon, until } from './support/beacon.ts';
 import { allowInternal, extending } from './support/preset.ts';
 import { startRecorder } from './support/recorder.ts';
 import { lookUp, type Report } from './support/run.ts';
@@ -22,21 +21,17 @@ async function ask(url: string, more: object = {}): Promise<Report> {
   });
 }
 
-function breakDown(upstream: Upstream | undefined, responder: Responder | undefined): void {
-  for (const arch of archs) upstream?.misbehave(arch, responder);
-}
-
 describe('the service', () => {
   test('holds a lookup until the first index is there ("before the first load", §2.3)', async () => {
     await using beacon = await startBeacon({
       datasources: { wolfi },
       before: (upstreams) =>
-        breakDown(upstreams['wolfi'], (_request, response) => response.writeHead(503).end()),
+        misbehave(upstreams['wolfi'], (_request, response) => response.writeHead(503).end()),
     });
     await using recorder = await startRecorder(beacon.url);
     const report = ask(recorder.url);
     await recorder.asked(/^\/wolfi\/curl\?/);
-    breakDown(beacon.upstreams['wolfi'], undefined);
+    misbehave(beacon.upstreams['wolfi'], undefined);
     beacon.process.child.kill('SIGHUP');
     expect(proposals(await report)).toEqual([['8.20.0-r1']]);
     expect(recorder.statuses(/^\/wolfi\/curl/)).toEqual([200]);
@@ -47,12 +42,12 @@ describe('the service', () => {
       datasources: { wolfi },
       config: { hold: '10ms' },
       before: (upstreams) =>
-        breakDown(upstreams['wolfi'], (_request, response) => response.writeHead(503).end()),
+        misbehave(upstreams['wolfi'], (_request, response) => response.writeHead(503).end()),
     });
     await using recorder = await startRecorder(beacon.url);
     const report = ask(recorder.url);
     await until(() => Promise.resolve(recorder.statuses(/^\/wolfi\/curl/).length > 0));
-    breakDown(beacon.upstreams['wolfi'], undefined);
+    misbehave(beacon.upstreams['wolfi'], undefined);
     beacon.process.child.kill('SIGHUP');
     expect(proposals(await report)).toEqual([['8.20.0-r1']]);
     expect(recorder.statuses(/^\/wolfi\/curl/)).toEqual([429, 200]);
@@ -61,7 +56,7 @@ describe('the service', () => {
   test('answers after a restart though upstream is dead ("persist the last good index", §2.3)', async () => {
     await using beacon = await startBeacon({ datasources: { wolfi } });
     await until(async () => (await fetch(`${beacon.url}/readyz`)).ok);
-    breakDown(beacon.upstreams['wolfi'], (_request, response) => response.destroy());
+    misbehave(beacon.upstreams['wolfi'], (_request, response) => response.destroy());
     await using again = await beacon.restart();
     expect(proposals(await ask(again.url))).toEqual([['8.20.0-r1']]);
   });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { addressOf, start, type RunningProcess } from '../../support/process.ts';
-import { startUpstream, type Upstream } from '../../support/repository-server.ts';
+import { startUpstream, type Responder, type Upstream } from '../../support/repository-server.ts';
 import { pkg, signedIndex, testKey, type Stanza } from '../../support/signed-index.ts';
 
 export const archs = ['x86_64', 'aarch64'] as const;
@@ -47,6 +47,11 @@ export interface Beacon extends AsyncDisposable {
   readonly refreshed: (datasource: string) => Promise<void>;
   /** Ends the process, as a crash would, and starts another with the same configuration and cache. */
   readonly restart: () => Promise<Beacon>;
+}
+
+/** Makes both arches of a repository answer by hand, or serves them again. */
+export function misbehave(upstream: Upstream | undefined, responder: Responder | undefined): void {
+  for (const arch of archs) upstream?.misbehave(arch, responder);
 }
 
 export interface BeaconOptions {

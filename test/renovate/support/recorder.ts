@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 
 export interface Recorder extends AsyncDisposable {
   readonly url: string;
+  /** Goes on to another service from now on. */
+  readonly retarget: (target: string) => void;
   /** Paths with queries, in order. */
   readonly paths: readonly string[];
   /** Resolves once a path that matches has been asked for, before it is answered. */
@@ -13,7 +15,8 @@ export interface Recorder extends AsyncDisposable {
   readonly statuses: (pattern: RegExp) => readonly number[];
 }
 
-export async function startRecorder(target: string): Promise<Recorder> {
+export async function startRecorder(first: string): Promise<Recorder> {
+  let target = first;
   const paths: string[] = [];
   const answers: { readonly path: string; readonly status: number }[] = [];
   const waiting: { readonly pattern: RegExp; readonly resolve: () => void }[] = [];
@@ -35,6 +38,7 @@ export async function startRecorder(target: string): Promise<Recorder> {
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    retarget: (next) => void (target = next),
     paths,
     asked: (pattern) =>
       paths.some((path) => pattern.test(path))
