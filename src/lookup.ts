@@ -72,7 +72,7 @@ export class Lookups {
     const releases = this.#releases(datasource, report, query);
     return rendered(
       true,
-      renderAnswer(releases, { stripRevision: query.stripRevision, current: query.current?.text }),
+      renderAnswer(releases, { stripRevision: query.stripRevision, current: query.current?.version.text }),
     );
   }
 }
@@ -101,7 +101,8 @@ function cacheKey({ datasource, snapshot, name, query }: Lookup): string {
     snapshot.generation,
     name,
     archs,
-    current?.text,
+    current?.operator,
+    current?.version.text,
     line?.text,
     stripRevision,
   ]);

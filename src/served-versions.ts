@@ -45,7 +45,9 @@ export class ServedVersions {
   /** Reads what an earlier process kept; anything unreadable is as good as nothing. */
   async load(): Promise<void> {
     if (this.#file === undefined) return;
-    const kept: unknown = await readFile(this.#file, 'utf8').then(JSON.parse, () => undefined);
+    const kept: unknown = await readFile(this.#file, 'utf8')
+      .then((text): unknown => JSON.parse(text))
+      .catch(() => undefined);
     if (typeof kept !== 'object' || kept === null || !('format' in kept) || kept.format !== FORMAT) return;
     const { versions } = kept as { versions?: unknown };
     if (!Array.isArray(versions)) return;

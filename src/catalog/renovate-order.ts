@@ -162,7 +162,7 @@ export function steer(offered: readonly Version[], pin: Version): Steering {
       return { road, target, listed: present ? listed : insert(listed, withdrawn(pin)) };
     }
     case 'rollback':
-      return { road, target, listed: [{ version: target, deprecated: false, unstable: false }] };
+      return { road, target, listed: flag(upTo(target, offered, pin), pin) };
     case 'unreachable':
       return { road, target, listed: flag(offered, pin) };
   }
@@ -185,6 +185,13 @@ function roadTo(target: Version, pin: Version): Exclude<Road, 'none'> {
   const step = order.compare(target, pin);
   if (step === 0) return 'unreachable';
   return step > 0 ? 'update' : 'rollback';
+}
+
+/** The target and what Renovate takes for older than both it and the pin, so that a rollback ends at the target. */
+function upTo(target: Version, offered: readonly Version[], pin: Version): readonly Version[] {
+  const { compare, reads } = renovateOrderFor(pin);
+  const isBelow = (version: Version): boolean => compare(version, target) < 0 && compare(version, pin) < 0;
+  return offered.filter((version) => version === target || (reads(version) && isBelow(version)));
 }
 
 /**
@@ -273,8 +280,9 @@ export function steerRange(offered: readonly Version[], pin: Constraint): readon
 /**
  * Which of the versions once served and now withdrawn may be listed as deprecated in an answer for pins not known.
  * Renovate passes over deprecated releases only when the pin is in the list and not one itself, and a rollback may end
- * at one. So whichever of `remembered` is pinned, for Renovate's order and any of its bucket settings none of the
- * result is proposed, and who pins one of the result is led to an offered version.
+ * at one. So whichever of `remembered` is pinned, for Renovate's order none of the result is proposed, and who pins one
+ * of the result is led to an offered version. That holds with updates separated by major, as they are by default; with
+ * `separateMinorPatch` or `separateMultipleMinor` a pin has to be told (`?current=`).
  *
  * They must be listed without a timestamp: under `minimumReleaseAge` an older one might be preferred for its age.
  */
@@ -284,7 +292,7 @@ export function safeToList(offered: readonly Version[], remembered: readonly Ver
   const isSafeFor = (pin: Version, version: Version): boolean => {
     const { compare } = renovateOrderFor(pin);
     const side = compare(version, pin);
-    if (side > 0) return isCovered(version, stable, renovateOrderFor(pin));
+    if (side > 0) return isCovered(version, pin, stable);
     const isPinListed = [...listed, version, ...offered].some((other) => compare(other, pin) === 0);
     return isPinListed || offered.some((other) => compare(other, version) > 0 && compare(other, pin) < 0);
   };
@@ -297,10 +305,17 @@ export function safeToList(offered: readonly Version[], remembered: readonly Ver
   return listed.sort(compareVersions);
 }
 
-/** Is there one above it in even the smallest bucket, that of its major and minor? */
-function isCovered(version: Version, stable: readonly Version[], order: RenovateOrder): boolean {
-  const minor = order.minorOf(version);
-  return stable.some((newer) => order.minorOf(newer) === minor && order.compare(newer, version) > 0);
+/** Is there a stable one above `version` in its bucket, as seen from `pin`? */
+function isCovered(version: Version, pin: Version, stable: readonly Version[]): boolean {
+  const order = renovateOrderFor(pin);
+  const bucket = bucketOf(version, pin, order);
+  return stable.some((newer) => order.compare(newer, version) > 0 && bucketOf(newer, pin, order) === bucket);
+}
+
+/** Its bucket with `separateMultipleMajor`, the finest that has to be reckoned with. */
+function bucketOf(version: Version, pin: Version, { minorOf }: RenovateOrder): string {
+  const [major = '', pinMajor] = [version, pin].map((each) => minorOf(each).split('.')[0]);
+  return major === pinMajor ? 'non-major' : `v${major}`;
 }
 
 function joinNumbers(numbers: readonly string[]): string {

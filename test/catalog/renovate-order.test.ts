@@ -76,12 +76,12 @@ describe('an answer for a known pin', () => {
       listed: ['1.0-r0', '1.0-r1 deprecated', '1.1-r0'],
     },
     {
-      what: 'lists only the target when a withdrawn pin has nothing newer: a rollback',
+      what: 'does not list a withdrawn pin that has nothing newer: a rollback',
       offered: ['1.0-r0', '1.1-r0'],
       pin: '2.0-r0',
       road: 'rollback',
       target: '1.1-r0',
-      listed: ['1.1-r0'],
+      listed: ['1.0-r0', '1.1-r0'],
     },
     {
       what: 'takes the rollback road to a newer version that Renovate takes for an older one',
@@ -209,10 +209,16 @@ describe('withdrawn versions in an answer for unknown pins', () => {
       safe: ['1.2.3-r0', '1.2.4-r0'],
     },
     {
-      what: 'of two, of which the newer would be the target of the older in its bucket, neither is listed',
-      offered: ['1.5.0-r0'],
+      what: 'one that would be the target of another in its bucket is not',
+      offered: ['2.0.0-r0'],
       remembered: ['1.2.4-r0', '1.2.3-r0'],
       safe: [],
+    },
+    {
+      what: 'several are listed below a newer one of the same bucket',
+      offered: ['1.5.0-r0'],
+      remembered: ['1.2.3-r0', '1.4.0-r0'],
+      safe: ['1.2.3-r0', '1.4.0-r0'],
     },
     {
       what: 'none is listed that a rollback from another would lead to',
@@ -226,7 +232,7 @@ describe('withdrawn versions in an answer for unknown pins', () => {
     expect(listed.map(({ text }) => text)).toEqual(safe);
   });
 
-  test('are never proposed, whatever the buckets and whichever of them is pinned', () => {
+  test('are never proposed, whichever of them is pinned, with updates separated by major or not', () => {
     fc.assert(
       fc.property(versionLists, fc.infiniteStream(fc.boolean()), ({ offered: all, buckets }, coin) => {
         const offered = all.filter(() => coin.next().value);
@@ -237,7 +243,8 @@ describe('withdrawn versions in an answer for unknown pins', () => {
           ...safe.map((one): Listed => ({ version: one, deprecated: true, unstable: false })),
         ];
         for (const pin of all) {
-          const proposals = propose(listed, pin, renovateOrderFor(pin), buckets);
+          const settings = { ...buckets, separateMinorPatch: false, separateMultipleMinor: false };
+          const proposals = propose(listed, pin, renovateOrderFor(pin), settings);
           expect(proposals.filter((one) => safe.includes(one))).toEqual([]);
           if (safe.includes(pin) && !isPreRelease(pin)) expect(proposals.length).toBeGreaterThan(0);
         }

@@ -1,0 +1,62 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { ServedVersions } from '../src/served-versions.ts';
+import { temporaryFolder } from './support/service.ts';
+
+test('what was served is recalled newest and latest first, each datasource for itself', () => {
+  const served = new ServedVersions(undefined);
+  served.note('wolfi', 'curl', ['1', '2']);
+  served.note('wolfi', 'curl', ['2', '3']);
+  expect(served.recall('wolfi', 'curl')).toEqual(['3', '2', '1']);
+  expect(served.recall('alpine', 'curl')).toEqual([]);
+});
+
+test('names and versions are bounded, those not asked for longest go first', () => {
+  const served = new ServedVersions(undefined);
+  served.note('wolfi', 'first', ['1']);
+  served.note('wolfi', 'second', ['1']);
+  served.note('wolfi', 'first', ['1', '2']);
+  for (let i = 0; i < 19_999; i += 1) served.note('wolfi', `name-${i}`, ['1']);
+  expect(served.recall('wolfi', 'second')).toEqual([]);
+  expect(served.recall('wolfi', 'first')).toEqual(['2', '1']);
+  served.note(
+    'wolfi',
+    'many',
+    Array.from({ length: 500 }, (_, i) => `${i}`),
+  );
+  expect(served.recall('wolfi', 'many')).toHaveLength(32);
+  expect(served.recall('wolfi', 'many')[0]).toBe('499');
+});
+
+test('it outlives the process, and a file that is none of ours is as good as nothing', async () => {
+  const folder = await temporaryFolder();
+  const file = join(folder, 'cache', 'served.json');
+  const before = new ServedVersions(file);
+  await before.load();
+  before.note('wolfi', '__proto__', ['1', '2']);
+  await before.save();
+  const after = new ServedVersions(file);
+  await after.load();
+  expect(after.recall('wolfi', '__proto__')).toEqual(['2', '1']);
+  const kept = await readFile(file, 'utf8');
+  for (const text of [
+    '',
+    'null',
+    '{',
+    '{"format":2}',
+    kept.slice(0, -3),
+    '{"format":1,"versions":[[1,2],["a",[3]]]}',
+  ]) {
+    await writeFile(file, text);
+    const other = new ServedVersions(file);
+    await other.load();
+    expect(other.recall('wolfi', '__proto__')).toEqual([]);
+  }
+  await rm(file);
+  await mkdir(file);
+  const unwritable = new ServedVersions(file);
+  unwritable.note('wolfi', 'curl', ['1']);
+  await expect(unwritable.save()).resolves.toBeUndefined();
+  await rm(folder, { recursive: true });
+});
