@@ -49,7 +49,7 @@ const wolfi = [
   published('skewed=1.2-r0', { archs: ['x86_64'] }),
   published('line=1.36.1-r0'),
 ];
-const alpine = [published('linux-lts=6.18.43-r2'), published('kept=1.0-r3'), published('busybox=1.37.0-r31')];
+const alpine = [published('linux-lts=6.18.43-r2'), published('kept=1.0-r3')];
 
 const image = (...pins: string[]): string =>
   `contents:\n  packages:\n${pins.map((pin) => `    - '${pin}'\n`).join('')}`;
@@ -78,8 +78,6 @@ const files = {
   'linux-lts.yaml': repackaged('linux-lts', '6.18.42', 1),
   'kept.yaml': repackaged('kept', '"1.0"', 2),
   'runtime.yaml': 'package:\n  name: x\n  dependencies:\n    runtime: [curl=8.19.0-r0]\n',
-  Dockerfile:
-    'FROM alpine:edge\nRUN apk add busybox=1.37.0-r20\nFROM cgr.dev/chainguard/wolfi-base\nRUN apk add curl=8.19.0-r0\n',
 };
 
 describe('lookups', () => {
@@ -194,11 +192,6 @@ describe('lookups', () => {
 
   test('runtime dependencies of recipes are an opt-in', () =>
     expect(dependency('runtime.yaml', 'curl').skipReason).toBe('disabled'));
-
-  test('Dockerfiles: each stage asks the datasource of its base image (§6)', () => {
-    expect(updates('Dockerfile', 'busybox')).toEqual(['patch 1.37.0-r31']);
-    expect(updates('Dockerfile', 'curl')).toEqual(['minor 8.20.0-r1']);
-  });
 
   test('homepage and links come from the package (§1: a value that is no URL is dropped)', () => {
     expect(dependency('update.yaml', 'curl').homepage).toBe('https://curl.se/');

@@ -57,6 +57,8 @@ export function misbehave(upstream: Upstream | undefined, responder: Responder |
 export interface BeaconOptions {
   /** Packages of each datasource; the first datasource is the default one. */
   readonly datasources: Readonly<Record<string, readonly Published[]>>;
+  /** More of each repository's configuration. */
+  readonly repository?: Readonly<Record<string, unknown>>;
   /** More of the configuration file. */
   readonly config?: Record<string, unknown>;
   readonly environment?: Record<string, string>;
@@ -80,7 +82,7 @@ export async function startBeacon(options: BeaconOptions): Promise<Beacon> {
   const datasources = Object.fromEntries(
     Object.entries(upstreams).map(([name, { url }]) => [
       name,
-      { repositories: [{ url, maxAge: 'never' }], archs: [...archs], keys: [key] },
+      { repositories: [{ url, maxAge: 'never', ...options.repository }], archs: [...archs], keys: [key] },
     ]),
   );
   await writeFile(

@@ -36,6 +36,8 @@ export interface Gitea extends AsyncDisposable {
   readonly renovate: (name: string, environment?: Readonly<Record<string, string>>) => Promise<Report>;
 }
 
+/** The pipeline of every commit has passed. */
+const passed = [{ id: 1, status: 'success', context: 'ci', created_at: '2026-01-01T00:00:00Z' }];
 const user = { id: 1, login: 'renovate', full_name: 'Renovate', email: 'renovate@example.com' };
 
 export async function startGitea(): Promise<Gitea> {
@@ -99,7 +101,7 @@ export async function startGitea(): Promise<Gitea> {
       default: {
         const path = /^contents\/(.+)$/.exec(rest)?.[1];
         if (path !== undefined) return contents(name, decodeURIComponent(path));
-        return /^commits\/.+\/statuses$/.test(rest) ? [] : undefined;
+        return /^commits\/.+\/statuses$/.test(rest) ? passed : undefined;
       }
     }
   }
