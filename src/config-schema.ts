@@ -143,6 +143,13 @@ export const configSchema = z.strictObject({
   drain: wait.prefault('1s'),
   /** What clients have to show as `Authorization: Bearer …`. */
   clientToken: secret.optional(),
+  /** Signs the virtual indexes; `name` is what clients call the public key in `/etc/apk/keys`. */
+  signingKey: z
+    .strictObject({
+      name: z.string().regex(/^[A-Za-z0-9@._-]+\.rsa\.pub$/, 'expected a key name such as beacon.rsa.pub'),
+      key: secret,
+    })
+    .optional(),
   /** Whether a frozen index makes `/readyz` fail or only speak of it. */
   frozen: z.enum(['warn', 'fail']).default('warn'),
   /** As apk, from `NETRC` or `~/.netrc` unless told; `null` reads none. */

@@ -10,6 +10,7 @@ import { Metrics } from '../metrics.ts';
 import { readSecret } from '../repository/credentials.ts';
 import { redactAddress } from '../repository/fetch-error.ts';
 import { ServedVersions } from '../served-versions.ts';
+import { VirtualIndexes, type Signer } from '../virtual-indexes.ts';
 import { Beacon } from './beacon.ts';
 import { localUrl, presetFor } from './preset.ts';
 
@@ -44,6 +45,7 @@ export function assemble({ config, logger, signal }: ServeOptions): Service {
     datasources: beacon.datasources,
     defaultDatasource: config.defaultDatasource,
     lookups: new Lookups(served),
+    virtualIndexes: new VirtualIndexes(signer(config)),
     metrics,
     logger,
     hold: config.hold,
@@ -55,6 +57,12 @@ export function assemble({ config, logger, signal }: ServeOptions): Service {
     stopping: signal,
   });
   return { beacon, server, served };
+}
+
+/** Read for every index that is made, because the key may be rotated. */
+function signer({ signingKey, environment }: Config): Signer | undefined {
+  if (!signingKey) return undefined;
+  return { keyName: signingKey.name, privateKey: () => readSecret(signingKey.key, environment) };
 }
 
 export async function serve(options: ServeOptions): Promise<void> {

@@ -9,11 +9,14 @@ export type Target =
   | { readonly kind: 'root' }
   | { readonly kind: 'datasource'; readonly datasource: string }
   | { readonly kind: 'package'; readonly datasource: string; readonly name: string; readonly view: View }
+  /** The virtual index of one arch, or of what all have. */
+  | { readonly kind: 'index'; readonly datasource: string; readonly arch: string }
   /** The Renovate preset of one datasource, or of all. */
   | { readonly kind: 'preset'; readonly datasource: string | undefined }
   | { readonly kind: 'invalid'; readonly fact: string };
 
 const PRESET = 'renovate.json';
+const INDEX = 'APKINDEX.tar.gz';
 
 /** What of a package is asked for; the last segment of the path unless it is the only one of the name. */
 export type View = 'releases' | 'latest' | 'explain';
@@ -41,6 +44,8 @@ export function parsePath(path: string, datasources: readonly string[], defaultD
   if (rest.length === 1 && rest[0] === PRESET) {
     return { kind: 'preset', datasource: isNamed ? datasource : undefined };
   }
+  const [arch = ''] = rest;
+  if (rest.length === 2 && rest[1] === INDEX) return { kind: 'index', datasource, arch };
   return parsePackage(datasource, rest);
 }
 

@@ -10,10 +10,12 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
+import { ANY_ARCH } from '../catalog/virtual-index.ts';
 import { explain } from '../catalog/explain.ts';
 import { parseLookupQuery, QueryError, type QueryParameters } from '../catalog/query.ts';
 import { newestInRange } from '../catalog/range.ts';
 import type { Lookups } from '../lookup.ts';
+import type { VirtualIndexes } from '../virtual-indexes.ts';
 import type { LookupResult, Metrics } from '../metrics.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import { parsePath, type Target } from './paths.ts';
@@ -23,6 +25,7 @@ export interface ServerOptions {
   readonly datasources: readonly LiveDatasource[];
   readonly defaultDatasource: string;
   readonly lookups: Lookups;
+  readonly virtualIndexes: VirtualIndexes;
   readonly metrics: Metrics;
   readonly logger: FastifyBaseLogger;
   /** Milliseconds a lookup waits for the first index. */
@@ -125,6 +128,8 @@ export function buildServer(options: ServerOptions): FastifyInstance {
         return problem(reply, 400, target.fact);
       case 'preset':
         return json(reply, options.preset(target.datasource ? [target.datasource] : names, ownUrl(request)));
+      case 'index':
+        return answerIndex(target, request, reply);
       case 'datasource':
         return json(reply, datasourceStatus(byName.get(target.datasource) as LiveDatasource, options.now()));
       case 'package':
@@ -161,6 +166,27 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     }
     options.metrics.lookups.inc({ datasource, result: 'found' });
     return reply.type('application/json').send(body);
+  }
+
+  async function answerIndex(
+    { datasource, arch }: Extract<Target, { kind: 'index' }>,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<unknown> {
+    const live = byName.get(datasource) as LiveDatasource;
+    if (arch !== ANY_ARCH && !live.archs.includes(arch)) {
+      const known = [...live.archs, ANY_ARCH].join(', ');
+      return problem(reply, 404, `no arch ${arch} in ${datasource}, expected one of ${known}`);
+    }
+    const snapshot = live.snapshot ?? (await held(live));
+    if (!snapshot) return notLoaded(live, reply);
+    const { bytes, etag } = await options.virtualIndexes.archive(snapshot, arch);
+    reply
+      .header('x-apk-beacon-generation', snapshot.generation)
+      .header('cache-control', `max-age=${options.maxAge}`)
+      .header('etag', etag);
+    if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
+    return reply.type('application/gzip').send(bytes);
   }
 
   function latest(

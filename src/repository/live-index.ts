@@ -23,7 +23,7 @@ export interface IndexSpec {
   /** The arch it is asked for; `undefined` where only the index itself tells. */
   readonly arch: string | undefined;
   /** The operator's template for links to the recipes' history. */
-  readonly changelog: string | undefined;
+  readonly changelog?: string | undefined;
   /** Without it the datasource cannot answer. */
   readonly required: boolean;
   readonly guards: GuardPolicy;
