@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import { Asked } from '../asked.ts';
 import type { Config } from '../config.ts';
 import { errorLine } from '../errors.ts';
 import { buildServer } from '../http/server.ts';
@@ -10,7 +11,10 @@ import { Metrics } from '../metrics.ts';
 import { readSecret } from '../repository/credentials.ts';
 import { redactAddress } from '../repository/fetch-error.ts';
 import { ServedVersions } from '../served-versions.ts';
+import { Surveyor } from '../surveyor.ts';
+import { VirtualIndexes, type Signer } from '../virtual-indexes.ts';
 import { Beacon } from './beacon.ts';
+import { localUrl, presetFor } from './preset.ts';
 
 const SAVE_EVERY = 30_000;
 
@@ -28,31 +32,55 @@ export interface Service {
   readonly beacon: Beacon;
   readonly server: FastifyInstance;
   readonly served: ServedVersions;
+  readonly surveyor: Surveyor;
 }
 
 export function assemble({ config, logger, signal }: ServeOptions): Service {
   const now = Date.now;
-  const beacon = new Beacon({ config, logger, now, onRefresh: (...facts) => metrics.countRefresh(...facts) });
-  const metrics = new Metrics(beacon.datasources, now);
-  const served = new ServedVersions(
-    config.cacheDir && join(config.cacheDir, 'served.json'),
-    (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
+  const surveyor = new Surveyor();
+  const beacon = new Beacon({
+    config,
+    logger,
+    now,
+    onPublish: (datasource) => {
+      surveyor
+        .survey(datasource, signal)
+        .catch((error: unknown) => logger.error({ err: error }, `cannot survey ${datasource.name}`));
+    },
+    onRefresh: (...facts) => metrics.countRefresh(...facts),
+  });
+  const asked = new Asked(
+    beacon.datasources.map(({ name }) => name),
+    now,
   );
+  const metrics = new Metrics({ datasources: beacon.datasources, surveyor, asked, now });
+  const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
+    warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
+  });
   const { clientToken } = config;
   const server = buildServer({
     datasources: beacon.datasources,
     defaultDatasource: config.defaultDatasource,
     lookups: new Lookups(served),
+    virtualIndexes: new VirtualIndexes(signer(config)),
     metrics,
+    asked,
     logger,
     hold: config.hold,
     maxAge: Math.floor(Math.min(60, config.refresh / 10_000)),
     failFrozen: config.frozen === 'fail',
     clientToken: clientToken && (() => readSecret(clientToken, config.environment)),
+    preset: (names, url) => presetFor(config, names, config.publicUrl ?? url),
     now,
     stopping: signal,
   });
-  return { beacon, server, served };
+  return { beacon, server, served, surveyor };
+}
+
+/** Read for every index that is made, because the key may be rotated. */
+function signer({ signingKey, environment }: Config): Signer | undefined {
+  if (!signingKey) return undefined;
+  return { keyName: signingKey.name, privateKey: () => readSecret(signingKey.key, environment) };
 }
 
 export async function serve(options: ServeOptions): Promise<void> {
@@ -90,19 +118,15 @@ async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Pro
 
 /** What is served, from where, and the line to put into Renovate. */
 function introduce(config: Config, logger: FastifyBaseLogger): void {
-  const host = ['0.0.0.0', '::'].includes(config.listen.host) ? 'localhost' : config.listen.host;
-  const base = `http://${host.includes(':') ? `[${host}]` : host}:${config.listen.port}`;
+  const base = config.publicUrl ?? localUrl(config);
   for (const [name, { repositories, archs }] of Object.entries(config.datasources)) {
     const from = repositories.map(({ url }) => redactAddress(url)).join(', ');
     logger.info(`datasource ${name}: ${from} for ${archs.join(' and ')}`);
-    const template = `${base}/${name}/{{packageName}}`;
-    logger.info(
-      `for Renovate: "customDatasources": { "${name}": { "defaultRegistryUrlTemplate": "${template}" } }`,
-    );
     for (const { url, trust } of repositories) {
       if (trust === 'none') logger.warn(`signatures of ${redactAddress(url)} are NOT CHECKED (trust: none)`);
     }
   }
+  logger.info(`for Renovate: "extends": ["${base}/renovate.json"]`);
 }
 
 async function saveNowAndThen(served: ServedVersions, signal: AbortSignal): Promise<void> {
