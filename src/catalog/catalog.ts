@@ -87,7 +87,7 @@ export class Catalog {
   readonly #unversionedProvides: boolean;
   #nameCount: number | undefined;
   /** What was found out about packages with exact dependencies: the unmet one, or that there is none. */
-  readonly #dependencies = new Map<string, ExactDependency | undefined>();
+  readonly #dependencies = new Map<PackageId, ExactDependency | undefined>();
 
   /**
    * Who has a name, by arch and name, while one name is reported on: its versions need versions of another name, so
@@ -194,11 +194,11 @@ export class Catalog {
    */
   #unmetDependency(each: Package, sourceIndex: number): ExactDependency | undefined {
     if (each.exactDependencies.length === 0) return undefined;
-    const root = nodeKey(sourceIndex, each);
+    const root = this.#idOf(sourceIndex, each);
     if (this.#dependencies.has(root)) return this.#dependencies.get(root);
 
     const open = this.#reachable(each, sourceIndex);
-    const unmet = new Map<string, ExactDependency>();
+    const unmet = new Map<PackageId, ExactDependency>();
     const isMet = ({ providers }: Need): boolean =>
       providers.some((key) => !unmet.has(key) && this.#dependencies.get(key) === undefined);
     for (let before = -1; before < unmet.size;) {
@@ -214,11 +214,11 @@ export class Catalog {
   }
 
   /** Packages with exact dependencies that `each` needs, directly or not, and that are not settled yet. */
-  #reachable(each: Package, sourceIndex: number): Map<string, readonly Need[]> {
-    const open = new Map<string, readonly Need[]>();
+  #reachable(each: Package, sourceIndex: number): Map<PackageId, readonly Need[]> {
+    const open = new Map<PackageId, readonly Need[]>();
     const waiting: Pick<Provider, 'each' | 'sourceIndex'>[] = [{ each, sourceIndex }];
     for (let next = waiting.pop(); next; next = waiting.pop()) {
-      const key = nodeKey(next.sourceIndex, next.each);
+      const key = this.#idOf(next.sourceIndex, next.each);
       if (open.has(key) || this.#dependencies.has(key)) continue;
       const arch = this.sources[next.sourceIndex]?.arch ?? '';
       const needs = next.each.exactDependencies.map((dependency) => {
@@ -227,7 +227,7 @@ export class Catalog {
           if (provider.each.exactDependencies.length > 0) waiting.push(provider);
         return {
           dependency,
-          providers: providers.map((provider) => nodeKey(provider.sourceIndex, provider.each)),
+          providers: providers.map((provider) => this.#idOf(provider.sourceIndex, provider.each)),
         };
       });
       open.set(key, needs);
@@ -242,6 +242,10 @@ export class Catalog {
     this.#providers.set(key, providers);
     const wanted = parseVersion(version);
     return providers.filter(({ given }) => given.every((each) => isSameVersion(each, version, wanted)));
+  }
+
+  #idOf(sourceIndex: number, { row }: Package): PackageId {
+    return row * this.sources.length + sourceIndex;
   }
 
   #allProvidersOf(name: string, arch: string): Provider[] {
@@ -272,14 +276,13 @@ interface GivenVersion {
   readonly parsed: Version | undefined;
 }
 
+/** A package of any source; a number, because there are a hundred thousand with exact dependencies. */
+type PackageId = number;
+
 /** An exact dependency and the packages that could meet it. */
 interface Need {
   readonly dependency: ExactDependency;
-  readonly providers: readonly string[];
-}
-
-function nodeKey(sourceIndex: number, { row }: Package): string {
-  return `${sourceIndex}:${row}`;
+  readonly providers: readonly PackageId[];
 }
 
 /** Every version at which a package gives a name: its own, and those of its provides (`undefined`: without one). */
