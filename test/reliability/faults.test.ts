@@ -102,7 +102,7 @@ const faults: [name: string, responder: Responder, code: string][] = [
   ['encodes as br', body(good, { 'content-encoding': 'br' }), 'fetch-failed'],
   ['sends a bomb around the index', body(gzipSync(Buffer.concat([good, Buffer.alloc(1e7)])), { 'content-encoding': 'gzip' }), 'fetch-too-large'],
   ['sends a bomb as the index', body(Buffer.concat([await signatureMember(bomb, [{ key: testKey() }]), bomb])), 'archive-too-large'],
-  ['sends an index that lacks its end', body(good.subarray(0, good.length - 10)), 'signature-bad'],
+  ['sends an index that lacks its end', body(good.subarray(0, good.length - 10)), 'archive-malformed'],
   ['sends an index that is not signed', body(unsigned), 'signature-missing'],
   ['sends an index that another key signed', body(await signedIndex([pkg('app', '9.9.9-r9')], [{ key: otherKey }])), 'signature-untrusted'],
   ['sends an index under an old signature', body(Buffer.concat([await signatureMember(empty, [{ key: testKey() }]), unsigned])), 'signature-bad'],
