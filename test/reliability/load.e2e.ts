@@ -72,16 +72,14 @@ function get(url: string, agent: Agent): Promise<Answer> {
   });
 }
 
-/** Clients that ask again and again until `over` aborts; every answer, in no order. */
-async function load(url: string, over: AbortSignal): Promise<readonly Answer[]> {
+/** Clients that ask again and again until `over` aborts. What is answered is added to `answers`, in no order. */
+async function load(url: string, answers: Answer[], over: AbortSignal): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
-  const answers: Answer[] = [];
   const client = async (): Promise<void> => {
     while (!over.aborted) answers.push(await get(url, agent));
   };
   await Promise.all(Array.from({ length: CLIENTS }, client));
   agent.destroy();
-  return answers;
 }
 
 /** The service, with the indexes of both repositories loaded. */
@@ -102,7 +100,8 @@ test('an answer is of one generation, while both indexes of a datasource change 
   await using service = await running();
   const address = await addressOf(service);
   const over = new AbortController();
-  const answers = load(`${address}/app`, over.signal);
+  const answers: Answer[] = [];
+  const clients = load(`${address}/app`, answers, over.signal);
   for (let state = 1; state < STATES; state += 1) {
     main.serve('x86_64', indexes[1][state] as Buffer);
     community.serve('x86_64', indexes[2][state] as Buffer);
@@ -111,6 +110,7 @@ test('an answer is of one generation, while both indexes of a datasource change 
     await expect.poll(changes, { timeout: 30_000 }).toBe(2 * state);
   }
   over.abort();
+  await clients;
 
   const digest = (bytes: Buffer): string =>
     createHash('sha256').update(splitSignatures(bytes).body).digest('hex');
@@ -124,7 +124,7 @@ test('an answer is of one generation, while both indexes of a datasource change 
     }
   }
   const seen = new Map<string, number>();
-  for (const { status, generation, body } of await answers) {
+  for (const { status, generation, body } of answers) {
     expect(status).toBe(200);
     const { releases } = JSON.parse(body) as { releases: { version: string; isDeprecated?: boolean }[] };
     const offered = releases.filter((release) => !release.isDeprecated).map(({ version }) => version);
@@ -146,18 +146,20 @@ test('SIGTERM under load loses no request, ends those that wait, and exits with 
   const waiting = get(`${address}/hanging/app`, agent);
 
   const over = new AbortController();
-  const answers = load(`${address}/app`, over.signal);
+  const answers: Answer[] = [];
+  const clients = load(`${address}/app`, answers, over.signal);
+  await expect.poll(() => answers.length, { timeout: 60_000 }).toBeGreaterThan(500);
   service.child.kill('SIGTERM');
   const stopped = Date.now();
   // What a load balancer does: it sends requests until it is told that the service goes.
   await expect.poll(async () => (await get(`${address}/readyz`, agent)).status).toBe(503);
   over.abort();
-  const all = await answers;
-  expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]));
+  await clients;
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
   expect((await waiting).status).toBe(429);
   expect(await service.ended).toBe(0);
   expect(Date.now() - stopped).toBeLessThan(10_000);
-  process.stdout.write(`${all.length} requests around SIGTERM, none lost\n`);
+  process.stdout.write(`${answers.length} requests before and after SIGTERM, none lost\n`);
 });
 
 test('clients that never finish their request are closed, and others answered meanwhile', async () => {
