@@ -1,37 +1,78 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ServedVersions } from '../src/served-versions.ts';
-import { temporaryDirectory } from './support/temporary-directory.ts';
+import { temporaryFolder } from './support/service.ts';
 
-test('remembers across a restart', async () => {
-  const file = join(await temporaryDirectory(), 'cache', 'served.json');
-  const first = new ServedVersions(file);
-  first.note('wolfi', 'app', ['1.0-r0', '2.0-r0']);
-  await first.save();
-  const second = new ServedVersions(file);
-  await second.load();
-  expect(second.recall('wolfi', 'app')).toEqual(['2.0-r0', '1.0-r0']);
+test('what was served is recalled newest and latest first, each datasource for itself', () => {
+  const served = new ServedVersions(undefined);
+  served.note('wolfi', 'curl', ['1', '2']);
+  served.note('wolfi', 'curl', ['2', '3']);
+  expect(served.recall('wolfi', 'curl')).toEqual(['3', '2', '1']);
+  expect(served.recall('alpine', 'curl')).toEqual([]);
+});
+
+test('names and versions are bounded, those not asked for longest go first', () => {
+  const served = new ServedVersions(undefined);
+  served.note('wolfi', 'first', ['1']);
+  served.note('wolfi', 'second', ['1']);
+  served.note('wolfi', 'first', ['1', '2']);
+  for (let i = 0; i < 19_999; i += 1) served.note('wolfi', `name-${i}`, ['1']);
+  expect(served.recall('wolfi', 'second')).toEqual([]);
+  expect(served.recall('wolfi', 'first')).toEqual(['2', '1']);
+  served.note(
+    'wolfi',
+    'many',
+    Array.from({ length: 500 }, (_, i) => `${i}`),
+  );
+  expect(served.recall('wolfi', 'many')).toHaveLength(32);
+  expect(served.recall('wolfi', 'many')[0]).toBe('499');
+});
+
+test('it outlives the process, and a file that is none of ours is as good as nothing', async () => {
+  const folder = await temporaryFolder();
+  const file = join(folder, 'cache', 'served.json');
+  const before = new ServedVersions(file);
+  await before.load();
+  before.note('wolfi', '__proto__', ['1', '2']);
+  await before.save();
+  const after = new ServedVersions(file);
+  await after.load();
+  expect(after.recall('wolfi', '__proto__')).toEqual(['2', '1']);
+  const kept = await readFile(file, 'utf8');
+  for (const text of [
+    '',
+    'null',
+    '{',
+    '{"format":2}',
+    kept.slice(0, -3),
+    '{"format":1,"versions":[[1,2],["a",[3]]]}',
+  ]) {
+    await writeFile(file, text);
+    const other = new ServedVersions(file);
+    await other.load();
+    expect(other.recall('wolfi', '__proto__')).toEqual([]);
+  }
+  await rm(file);
+  await mkdir(file);
+  const unwritable = new ServedVersions(file);
+  unwritable.note('wolfi', 'curl', ['1']);
+  await expect(unwritable.save()).resolves.toBeUndefined();
+  await rm(folder, { recursive: true });
 });
 
 test.each(['', '{"format":1,"vers', 'null', '{"format":0,"versions":[]}', '{"format":1,"versions":[[1,2]]}'])(
-  'a damaged memory (%j) is as good as none, with one warning',
+  'of a damaged file (%j) there is one warning, and of a missing one none',
   async (text) => {
-    const file = join(await temporaryDirectory(), 'served.json');
-    await writeFile(file, text);
+    const folder = await temporaryFolder();
+    const file = join(folder, 'served.json');
     const warnings: string[] = [];
-    const served = new ServedVersions(file, (message) => void warnings.push(message));
+    const served = new ServedVersions(file, { warn: (message) => void warnings.push(message) });
+    await served.load();
+    expect(warnings).toEqual([]);
+    await writeFile(file, text);
     await served.load();
     expect(warnings).toEqual([expect.stringContaining(file)]);
-    served.note('wolfi', 'app', ['1.0-r0']);
-    await served.save();
-    const again = new ServedVersions(file);
-    await again.load();
-    expect(again.recall('wolfi', 'app')).toEqual(['1.0-r0']);
+    await rm(folder, { recursive: true });
   },
 );
-
-test('no memory at all is nothing to warn of', async () => {
-  const file = join(await temporaryDirectory(), 'served.json');
-  await new ServedVersions(file, (message) => expect.unreachable(message)).load();
-});

@@ -9,7 +9,8 @@ import {
   type Version,
 } from '../apk/version.ts';
 import type { Candidate, NameReport } from './catalog.ts';
-import type { LookupQuery } from './query.ts';
+import { pinnedVersion, type LookupQuery } from './query.ts';
+import { listAll, safeToList, steer, steerRange, type Listed } from './renovate-order.ts';
 
 /** One version on offer, or a withdrawn one that is listed so that its pins find a way on. */
 export interface Release {
@@ -22,18 +23,53 @@ export interface Release {
   readonly candidate: Candidate | undefined;
   /** No longer there; listed as deprecated. */
   readonly withdrawn: boolean;
+  /** A pre-release, for those who ask for one only. */
+  readonly unstable: boolean;
 }
 
-/** Releases oldest first. Empty where the name has none that fit the question. */
+/**
+ * Releases oldest first; empty where the name has none that fit the question. With a pin known, the list is what leads
+ * Renovate to the right version (docs/decisions/010). Without, everything is listed, and of the versions served before
+ * (`remembered`) and gone those that can do no harm.
+ */
 export function releasesFor(
   report: NameReport,
   query: LookupQuery,
   remembered: readonly Version[],
 ): readonly Release[] {
   const offered = offeredReleases(report, query);
-  if (query.current) return withCurrent(offered, query.current);
-  return withRemembered(offered, select(remembered, query));
+  const known = new Map(offered.map((release) => [release.version.text, release]));
+  const listed = list(
+    offered.map(({ version }) => version),
+    query,
+    remembered,
+  );
+  return listed.map(({ version, deprecated, unstable }) => ({
+    ...(known.get(version.text) ?? withdrawnRelease(version)),
+    withdrawn: deprecated,
+    unstable,
+  }));
 }
+
+function list(
+  offered: readonly Version[],
+  query: LookupQuery,
+  remembered: readonly Version[],
+): readonly Listed[] {
+  const pinned = pinnedVersion(query);
+  if (pinned) return steer(offered, pinned).listed;
+  if (query.current) return steerRange(offered, query.current);
+  const there = new Set(offered.map(({ text }) => text));
+  const gone = select(remembered, query).filter(({ text }) => !there.has(text));
+  const withdrawn = safeToList(offered, gone).map((version) => ({
+    version,
+    deprecated: true,
+    unstable: false,
+  }));
+  return [...listAll(offered), ...withdrawn].sort((a, b) => compareVersions(a.version, b.version));
+}
+
+const OFFERED = { withdrawn: false, unstable: false } as const;
 
 function offeredReleases(report: NameReport, { line, stripRevision }: LookupQuery): readonly Release[] {
   const releases: Release[] = [];
@@ -44,7 +80,7 @@ function offeredReleases(report: NameReport, { line, stripRevision }: LookupQuer
       builtAt,
       revision: revisionOf(parsed),
       candidate: chosen,
-      withdrawn: false,
+      ...OFFERED,
     });
   }
   return stripRevision ? stripRevisions(releases) : releases;
@@ -62,24 +98,6 @@ function stripRevisions(releases: readonly Release[]): readonly Release[] {
   });
 }
 
-/**
- * Renovate offers no update for a pin that is gone unless the pin is listed (with `rollbackPrs`), and no rollback
- * unless it is not. So a withdrawn pin is listed exactly when something newer than it exists.
- */
-function withCurrent(offered: readonly Release[], current: Version): readonly Release[] {
-  if (offered.some(({ version }) => version.text === current.text)) return offered;
-  const newer = offered.findIndex(({ version }) => compareVersions(version, current) > 0);
-  return newer < 0 ? offered : offered.toSpliced(newer, 0, withdrawnRelease(current));
-}
-
-/** Without knowing the pin: of the versions served before, those that may be listed without leading another pin astray. */
-function withRemembered(offered: readonly Release[], remembered: readonly Version[]): readonly Release[] {
-  const gone = remembered.filter(
-    (version) => !offered.some((release) => release.version.text === version.text),
-  );
-  return gone.slice(0, 1).reduce(withCurrent, offered);
-}
-
 function select(remembered: readonly Version[], { line, stripRevision }: LookupQuery): readonly Version[] {
   const inLine = line ? remembered.filter((version) => isInLine(version, line)) : remembered;
   return stripRevision ? inLine.map(withoutRevision) : inLine;
@@ -92,6 +110,7 @@ function withdrawnRelease(version: Version): Release {
     revision: revisionOf(version),
     candidate: undefined,
     withdrawn: true,
+    unstable: false,
   };
 }
 

@@ -1,8 +1,8 @@
 /** "Why was this not bumped?" – what is known of every version of a name, and what a pin would be offered. */
 import { compareVersions, isPreRelease, type Version } from '../apk/version.ts';
-import { newestRelease, releasesFor } from './answer.ts';
 import type { Candidate, NameReport, VersionReport, WithheldReason } from './catalog.ts';
-import type { LookupQuery } from './query.ts';
+import { pinnedVersion, type LookupQuery } from './query.ts';
+import { steer, type Steering } from './renovate-order.ts';
 import { timestamp } from './renovate.ts';
 
 export interface Explanation {
@@ -117,26 +117,30 @@ function describeObstacle({ obstacle, package: each }: Candidate): string {
 }
 
 function explainPin(report: NameReport, query: LookupQuery, pin: string): ExplainedPin {
-  const current = query.current;
-  if (!current) return { current: pin, state: 'invalid', because: 'the pin is no exact APK version' };
-  const found = report.versions.find(({ version }) => version === current.text);
-  const releases = releasesFor(report, query, []);
-  const newest = newestRelease(releases)?.version;
+  const pinned = pinnedVersion(query);
+  if (!pinned) return { current: pin, state: 'invalid', because: 'the pin is no exact APK version' };
+  const found = report.versions.find(({ version }) => version === pinned.text);
   const state = found?.offered ? 'offered' : found ? 'withheld' : 'gone';
-  return { current: pin, state, ...proposalFor(current, newest, state) };
+  const offered = report.versions.flatMap(({ parsed, offered: is }) => (is && parsed ? [parsed] : []));
+  return { current: pin, state, ...proposalFor(pinned, steer(offered, pinned), state) };
 }
 
 function proposalFor(
-  current: Version,
-  newest: Version | undefined,
+  pinned: Version,
+  { road, target }: Steering,
   state: ExplainedPin['state'],
 ): Pick<ExplainedPin, 'proposal' | 'because'> {
-  if (!newest) return { because: 'there is no release at all' };
-  const order = compareVersions(newest, current);
-  if (order > 0) return { proposal: newest.text, because: `${newest.text} is the newest release` };
-  if (state === 'offered') return { because: 'the pin is the newest release' };
-  return {
-    proposal: newest.text,
-    because: `the pin is ${state} and nothing newer exists: roll back to ${newest.text}`,
-  };
+  if (!target) return { because: 'there is no release at all' };
+  if (target.text === pinned.text) return { because: 'the pin is the newest release' };
+  if (road === 'unreachable')
+    return { because: `${target.text} is newer, but Renovate cannot tell the two apart` };
+  const isNewer = compareVersions(target, pinned) > 0;
+  if (!isNewer) {
+    return {
+      proposal: target.text,
+      because: `the pin is ${state} and nothing newer exists: roll back to ${target.text}`,
+    };
+  }
+  const detour = road === 'rollback' ? '; Renovate takes it for an older one and calls it a rollback' : '';
+  return { proposal: target.text, because: `${target.text} is the newest release${detour}` };
 }

@@ -1,11 +1,12 @@
 /** What a lookup may ask besides the name, from its query parameters. Unknown parameters are ignored. */
+import { parseConstraint, type Constraint } from '../apk/constraint.ts';
 import { parseVersion, type Version } from '../apk/version.ts';
 
 export interface LookupQuery {
   /** `?arch=x86_64`, repeatable and comma-separated: only these archs. */
   readonly archs: readonly string[] | undefined;
-  /** `?current=1.0-r0`: the pin as it stands. */
-  readonly current: Version | undefined;
+  /** `?current=1.0-r0`: the pin as it stands, of one version (`=`) or of a line (`~1.0`). */
+  readonly current: Constraint | undefined;
   /** `?line=1.35`: only versions of that line. */
   readonly line: Version | undefined;
   /** `?strip=revision`: versions without `-rN`, once each. */
@@ -40,11 +41,15 @@ function parseArchs(values: readonly string[], known: readonly string[]): readon
   return asked.length === 0 ? undefined : known.filter((arch) => asked.includes(arch));
 }
 
-/** A pin as people write it: `1.0-r0`, `=1.0-r0`. Fuzzy and open constraints (`~1.0`, `>=1`) pin no version. */
-function parseCurrent(value: string | undefined): Version | undefined {
-  let start = 0;
-  while (value?.[start] === '=') start += 1;
-  return value === undefined ? undefined : parseVersion(value.slice(start));
+/** A pin as people write it: `1.0-r0`, `=1.0-r0`, `~1.0`. */
+function parseCurrent(value: string | undefined): Constraint | undefined {
+  const version = value === undefined ? undefined : parseVersion(value);
+  return version ? { operator: '=', version } : parseConstraint(value ?? '');
+}
+
+/** The version that is pinned; `undefined` for a pin that leaves a choice. */
+export function pinnedVersion({ current }: LookupQuery): Version | undefined {
+  return current && current.operator.replaceAll('=', '') === '' ? current.version : undefined;
 }
 
 function parseLine(value: string | undefined): Version | undefined {

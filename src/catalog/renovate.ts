@@ -5,7 +5,6 @@
  * know; `revision` is for other readers. `digest` reaches managers that capture a `currentDigest`: with
  * `?strip=revision` it is the revision, so that a recipe can take version and revision apart.
  */
-import { isPreRelease } from '../apk/version.ts';
 import { newestRelease, type Release } from './answer.ts';
 import type { Candidate } from './catalog.ts';
 import { changelogUrl } from './recipe-links.ts';
@@ -33,22 +32,20 @@ export interface RenderOptions {
 }
 
 export function renderAnswer(releases: readonly Release[], options: RenderOptions): RenovateAnswer {
-  const anyStable = releases.some(({ version, withdrawn }) => !withdrawn && !isPreRelease(version));
   const newest = newestRelease(releases);
   const from = releases.find(({ version }) => version.text === options.current);
   return {
-    releases: releases.map((release) => renderRelease(release, anyStable, options.stripRevision)),
+    releases: releases.map((release) => renderRelease(release, options.stripRevision)),
     ...(newest?.candidate && links(newest.candidate, from?.builtAt)),
   };
 }
 
-function renderRelease(release: Release, anyStable: boolean, stripRevision: boolean): RenovateRelease {
-  const { version, builtAt, revision, withdrawn } = release;
+function renderRelease(release: Release, stripRevision: boolean): RenovateRelease {
+  const { version, builtAt, revision, withdrawn, unstable } = release;
   return {
     version: version.text,
     ...(builtAt !== undefined && { releaseTimestamp: timestamp(builtAt) }),
-    // A package that only ever has pre-releases has to stay usable.
-    ...(anyStable && isPreRelease(version) && { isStable: false }),
+    ...(unstable && { isStable: false }),
     ...(withdrawn && { isDeprecated: true }),
     ...(revision !== undefined && { revision: Number(revision) }),
     ...(stripRevision && revision !== undefined && { digest: revision }),

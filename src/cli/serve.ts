@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import { Asked } from '../asked.ts';
 import type { Config } from '../config.ts';
 import { errorLine } from '../errors.ts';
 import { buildServer } from '../http/server.ts';
@@ -10,6 +11,7 @@ import { Metrics } from '../metrics.ts';
 import { readSecret } from '../repository/credentials.ts';
 import { redactAddress } from '../repository/fetch-error.ts';
 import { ServedVersions } from '../served-versions.ts';
+import { Surveyor } from '../surveyor.ts';
 import { Beacon } from './beacon.ts';
 
 const SAVE_EVERY = 30_000;
@@ -28,22 +30,38 @@ export interface Service {
   readonly beacon: Beacon;
   readonly server: FastifyInstance;
   readonly served: ServedVersions;
+  readonly surveyor: Surveyor;
 }
 
 export function assemble({ config, logger, signal }: ServeOptions): Service {
   const now = Date.now;
-  const beacon = new Beacon({ config, logger, now, onRefresh: (...facts) => metrics.countRefresh(...facts) });
-  const metrics = new Metrics(beacon.datasources, now);
-  const served = new ServedVersions(
-    config.cacheDir && join(config.cacheDir, 'served.json'),
-    (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
+  const surveyor = new Surveyor();
+  const beacon = new Beacon({
+    config,
+    logger,
+    now,
+    onPublish: (datasource) => {
+      surveyor
+        .survey(datasource, signal)
+        .catch((error: unknown) => logger.error({ err: error }, `cannot survey ${datasource.name}`));
+    },
+    onRefresh: (...facts) => metrics.countRefresh(...facts),
+  });
+  const asked = new Asked(
+    beacon.datasources.map(({ name }) => name),
+    now,
   );
+  const metrics = new Metrics({ datasources: beacon.datasources, surveyor, asked, now });
+  const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
+    warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
+  });
   const { clientToken } = config;
   const server = buildServer({
     datasources: beacon.datasources,
     defaultDatasource: config.defaultDatasource,
     lookups: new Lookups(served),
     metrics,
+    asked,
     logger,
     hold: config.hold,
     maxAge: Math.floor(Math.min(60, config.refresh / 10_000)),
@@ -52,7 +70,7 @@ export function assemble({ config, logger, signal }: ServeOptions): Service {
     now,
     stopping: signal,
   });
-  return { beacon, server, served };
+  return { beacon, server, served, surveyor };
 }
 
 export async function serve(options: ServeOptions): Promise<void> {

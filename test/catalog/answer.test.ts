@@ -22,22 +22,28 @@ function answer(parameters: QueryParameters = {}): RenovateAnswer {
   const query = parseLookupQuery(parameters, foo.archs);
   return renderAnswer(releases(foo, 'foo', parameters), {
     stripRevision: query.stripRevision,
-    current: query.current?.text,
+    current: query.current?.version.text,
   });
 }
 
 describe('the current pin', () => {
   test.each<[title: string, current: string, expected: readonly string[]]>([
-    ['is there: the plain answer', '1.35.0-r0', versions],
+    ['is there: the plain answer', '1.35.4-r0', versions],
     [
       'is gone and something newer exists: it is listed',
       '1.35.2-r3',
       [...versions.slice(0, 4), '1.35.2-r3†', ...versions.slice(4)],
     ],
     ['is gone and newer than all: it is not, so that a rollback is offered', '2.0-r0', versions],
-    ['is written as a constraint', '=1.35.0-r0', versions],
+    ['is written as a constraint', '=1.35.4-r0', versions],
+    [
+      'is there, and Renovate would misplace a pre-release: that is left out',
+      '1.35.0-r0',
+      versions.toSpliced(1, 1),
+    ],
     ['is no version: it does not count', 'latest', versions],
-    ['leaves a choice: it does not count', '~1.33', versions],
+    ['is a line of which nothing is left: it is listed', '~1.33', ['1.33†', ...versions]],
+    ['is a line that is there: the plain answer', '~1.34', versions],
   ])('%s', (_, current, expected) => {
     expect(listed({ current })).toEqual(expected);
   });

@@ -139,7 +139,7 @@ describe('a lookup', () => {
     expect((await service.get('/wolfi/crul/latest')).statusCode).toBe(404);
   });
 
-  test('remembers what it served: a withdrawn version is listed as deprecated', async () => {
+  test('remembers what it served: withdrawn versions are listed as deprecated', async () => {
     await using upstream = await startUpstream();
     await using service = await loaded(upstream);
     await service.get('/curl');
@@ -147,6 +147,7 @@ describe('a lookup', () => {
     await service.beacon.refreshOnce(signal);
     expect((await service.get('/curl')).json()).toEqual({
       releases: [
+        { version: '8.20.0-r0', isDeprecated: true, revision: 0 },
         { version: '8.21.0-r1', isDeprecated: true, revision: 1 },
         { version: '8.22.0-r0', releaseTimestamp: '2026-02-01T00:16:40.000Z', revision: 0 },
       ],
