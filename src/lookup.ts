@@ -46,9 +46,15 @@ export class Lookups {
     const key = cacheKey(lookup);
     const kept = this.#answers.get(key);
     if (kept) return kept;
-    const made = this.#make(lookup);
-    this.#answers.set(key, made);
-    return made;
+    const { answer } = this.once(lookup);
+    this.#answers.set(key, answer);
+    return answer;
+  }
+
+  /** The answer and the releases behind it, for a caller that asks for every name once: it is not kept. */
+  once(lookup: Lookup): { answer: Answer; releases: readonly Release[] } {
+    const report = lookup.snapshot.catalog.report(lookup.name, lookup.query.archs);
+    return this.#make(lookup, report);
   }
 
   /** The releases behind the answer, oldest first. */
@@ -65,15 +71,14 @@ export class Lookups {
     return releases;
   }
 
-  #make(lookup: Lookup): Answer {
-    const { datasource, snapshot, name, query } = lookup;
-    const report = snapshot.catalog.report(name, query.archs);
-    if (report.versions.length === 0) return rendered(false, unknownName(lookup, report.archs));
+  #make(lookup: Lookup, report: NameReport): { answer: Answer; releases: readonly Release[] } {
+    const { datasource, query } = lookup;
+    if (report.versions.length === 0)
+      return { answer: rendered(false, unknownName(lookup, report.archs)), releases: [] };
     const releases = this.#releases(datasource, report, query);
-    return rendered(
-      true,
-      renderAnswer(releases, { stripRevision: query.stripRevision, current: query.current?.version.text }),
-    );
+    const { stripRevision, current } = query;
+    const answer = renderAnswer(releases, { stripRevision, current: current?.version.text });
+    return { answer: rendered(true, answer), releases };
   }
 }
 

@@ -3,17 +3,30 @@
  * configuration, and fixed words; never package names.
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Asked } from './asked.ts';
 import { indexErrorCodes, type IndexErrorCode } from './errors.ts';
 import { unchangedFor } from './repository/guards.ts';
 import type { LiveDatasource } from './repository/live-datasource.ts';
 import type { LiveIndex, RefreshOutcome } from './repository/live-index.ts';
+import type { Surveyor } from './surveyor.ts';
 
-export type LookupResult = 'found' | 'unknown' | 'not-modified' | 'not-loaded' | 'invalid';
+const lookupResults = ['found', 'unknown', 'not-modified', 'not-loaded'] as const;
+export type LookupResult = (typeof lookupResults)[number];
 
 /** Errors that reject an index that was fetched, as opposed to not getting one. */
 const rejections: readonly IndexErrorCode[] = indexErrorCodes.filter(
   (code) => code !== 'config-invalid' && code !== 'fetch-failed',
 );
+
+/** Rejections by our own guards: signed, and yet not taken until someone accepts them. */
+const guarded: readonly IndexErrorCode[] = ['index-rollback', 'index-shrunk'];
+
+export interface MetricsOptions {
+  readonly datasources: readonly LiveDatasource[];
+  readonly surveyor: Surveyor;
+  readonly asked: Asked;
+  readonly now: () => number;
+}
 
 const indexLabels = ['datasource', 'repository', 'arch'] as const;
 type IndexLabels = Record<(typeof indexLabels)[number], string>;
@@ -46,9 +59,10 @@ export class Metrics {
     registers: [this.registry],
   });
 
-  constructor(datasources: readonly LiveDatasource[], now: () => number) {
+  constructor({ datasources, surveyor, asked, now }: MetricsOptions) {
     this.#datasources = datasources;
     collectDefaultMetrics({ register: this.registry });
+    this.#startCounters();
     this.#indexGauge(
       'apk_index_last_success_timestamp_seconds',
       'When upstream last confirmed the index',
@@ -70,9 +84,62 @@ export class Metrics {
     this.#indexGauge('apk_index_failing', '1 while the last refresh failed', ({ failure }) =>
       failure ? 1 : 0,
     );
-    this.#datasourceGauge('apk_datasource_ready', '1 once the datasource can answer', ({ snapshot }) =>
-      snapshot ? 1 : 0,
+    this.#indexGauge(
+      'apk_index_held_back',
+      '1 while the guards hold back what upstream offers',
+      ({ failure }) => (failure && guarded.includes(failure.code) ? 1 : 0),
     );
+    this.#datasourceGauge('apk_datasource_ready', '1 once the datasource can answer', [], ({ snapshot }) => [
+      [{}, snapshot ? 1 : 0],
+    ]);
+    this.#datasourceGauge(
+      'apk_index_generation_info',
+      'The generation that answers are made of',
+      ['generation'],
+      ({ snapshot }) => (snapshot ? [[{ generation: snapshot.generation }, 1]] : []),
+    );
+    this.#datasourceGauge('apk_versions_offered', 'Versions on offer', [], ({ name }) => {
+      const survey = surveyor.of(name);
+      return survey ? [[{}, survey.offered]] : [];
+    });
+    this.#datasourceGauge(
+      'apk_versions_withheld',
+      'Versions that are in an index and not offered',
+      ['reason'],
+      ({ name }) => Object.entries(surveyor.of(name)?.withheld ?? {}).map(([reason, n]) => [{ reason }, n]),
+    );
+    this.#datasourceGauge(
+      'apk_names_without_release',
+      'Package names without a version on offer',
+      [],
+      ({ name }) => {
+        const survey = surveyor.of(name);
+        return survey ? [[{}, survey.namesWithoutRelease]] : [];
+      },
+    );
+    this.#datasourceGauge(
+      'apk_asked_names',
+      'Different names looked up lately; GET /{datasource}/-/asked lists them',
+      ['state'],
+      (datasource) => {
+        const names = asked.list(datasource);
+        const known = names.filter((each) => each.known).length;
+        return [
+          [{ state: 'known' }, known],
+          [{ state: 'unknown' }, names.length - known],
+        ];
+      },
+    );
+  }
+
+  /** Counters begin with 0, so that the first count is an increase that alerts can see. */
+  #startCounters(): void {
+    for (const { name: datasource, indexes } of this.#datasources) {
+      for (const result of lookupResults) this.lookups.inc({ datasource, result }, 0);
+      for (const index of indexes) {
+        for (const reason of rejections) this.#rejected.inc({ ...labelsOf(datasource, index), reason }, 0);
+      }
+    }
   }
 
   /** Accounts for a refresh that took `seconds`. */
@@ -108,15 +175,25 @@ export class Metrics {
     });
   }
 
-  #datasourceGauge(name: string, help: string, value: (datasource: LiveDatasource) => number): void {
+  /** `values` gives the values of one datasource, each with its labels besides the datasource. */
+  #datasourceGauge<T extends string>(
+    name: string,
+    help: string,
+    labels: readonly T[],
+    values: (datasource: LiveDatasource) => readonly (readonly [Partial<Record<T, string>>, number])[],
+  ): void {
     const datasources = this.#datasources;
-    new Gauge({
+    new Gauge<string>({
       name,
       help,
-      labelNames: ['datasource'],
+      labelNames: ['datasource', ...labels],
       registers: [this.registry],
       collect() {
-        for (const datasource of datasources) this.set({ datasource: datasource.name }, value(datasource));
+        this.reset();
+        for (const datasource of datasources) {
+          for (const [own, value] of values(datasource))
+            this.set({ datasource: datasource.name, ...own }, value);
+        }
       },
     });
   }

@@ -7,7 +7,6 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 
 const FORMAT = 1;
-const MAX_NAMES = 20_000;
 const MAX_VERSIONS = 32;
 /** Twice what the largest memory takes. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
@@ -17,16 +16,23 @@ const fileSchema = z.object({
   versions: z.array(z.tuple([z.string(), z.array(z.string())])),
 });
 
+export interface MemoryOptions {
+  readonly maxNames?: number;
+  readonly warn?: (message: string, error: unknown) => void;
+}
+
 export class ServedVersions {
   readonly #file: string | undefined;
   readonly #warn: (message: string, error: unknown) => void;
+  readonly #maxNames: number;
   /** By datasource and name, most recently asked last; versions, most recently served first. */
   readonly #versions = new Map<string, readonly string[]>();
   #changed = false;
 
   /** Without a file the memory ends with the process. `warn` is told once of a file that cannot be read. */
-  constructor(file: string | undefined, warn: (message: string, error: unknown) => void = () => undefined) {
+  constructor(file: string | undefined, { maxNames = 20_000, warn = () => undefined }: MemoryOptions = {}) {
     this.#file = file;
+    this.#maxNames = maxNames;
     this.#warn = warn;
   }
 
@@ -49,7 +55,7 @@ export class ServedVersions {
     if (after.length === before.length && after.every((version, i) => version === before[i])) return;
     this.#changed = true;
     const oldest = this.#versions.keys().next().value;
-    if (this.#versions.size > MAX_NAMES && oldest !== undefined) this.#versions.delete(oldest);
+    if (this.#versions.size > this.#maxNames && oldest !== undefined) this.#versions.delete(oldest);
   }
 
   /** Reads what an earlier process kept; anything unreadable is as good as nothing. */
@@ -59,7 +65,7 @@ export class ServedVersions {
       const { size } = await stat(this.#file);
       if (size > MAX_FILE_BYTES) throw new Error(`it is larger than ${MAX_FILE_BYTES} bytes`);
       const { versions } = fileSchema.parse(JSON.parse(await readFile(this.#file, 'utf8')));
-      for (const [id, list] of versions.slice(-MAX_NAMES))
+      for (const [id, list] of versions.slice(-this.#maxNames))
         this.#versions.set(id, list.slice(0, MAX_VERSIONS));
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;

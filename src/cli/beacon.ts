@@ -33,6 +33,8 @@ export interface BeaconOptions {
   readonly config: Config;
   readonly logger: FastifyBaseLogger;
   readonly now: () => number;
+  /** Told of every new generation. */
+  readonly onPublish?: (datasource: LiveDatasource) => void;
   /** Told of every refresh. */
   readonly onRefresh?: (
     datasource: string,
@@ -76,7 +78,7 @@ export class Beacon {
     await Promise.all(
       this.datasources.map(async (datasource) => {
         await Promise.all(datasource.indexes.map((index) => index.restore(signal)));
-        datasource.publish();
+        this.#publish(datasource);
       }),
     );
   }
@@ -121,7 +123,7 @@ export class Beacon {
     const { logger, onRefresh } = this.#options;
     const began = performance.now();
     const outcome = await index.refresh(signal);
-    if (outcome.status === 'changed') datasource.publish();
+    if (outcome.status === 'changed') this.#publish(datasource);
     onRefresh?.(datasource.name, index, outcome, (performance.now() - began) / 1000);
     const facts = { datasource: datasource.name, index: index.spec.label };
     switch (outcome.status) {
@@ -135,6 +137,12 @@ export class Beacon {
         await this.#logChange(facts, datasource, outcome);
         return { failed: false };
     }
+  }
+
+  #publish(datasource: LiveDatasource): void {
+    const before = datasource.snapshot;
+    datasource.publish();
+    if (datasource.snapshot !== before) this.#options.onPublish?.(datasource);
   }
 
   async #logChange(

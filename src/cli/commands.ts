@@ -4,6 +4,8 @@ import { IndexError } from '../errors.ts';
 import { acceptCommand } from './accept.ts';
 import { configCommand } from './config.ts';
 import { explainCommand } from './explain.ts';
+import { exportCommand } from './export.ts';
+import { healthCommand } from './health.ts';
 import { createLogger } from './logger.ts';
 import { presetCommand } from './preset.ts';
 import { serve } from './serve.ts';
@@ -12,6 +14,8 @@ const help = `apk-beacon – which versions of this APK package exist?
 
   apk-beacon [serve] [options]             answer lookups (the default command)
   apk-beacon explain NAME[=PIN] [options]  why a version is or is not offered, and what a pin would be offered
+  apk-beacon export --out DIR [--brotli]   every answer as a static file, see docs/operate.md
+  apk-beacon health [options]              whether the service that listens here is alive
   apk-beacon accept DATASOURCE [ARCH]      take the indexes that were held back
   apk-beacon preset [DATASOURCE …] [--url URL]
                                            print the Renovate preset, for a repository of presets
@@ -34,7 +38,12 @@ export async function runCommand(
 ): Promise<number> {
   if (args.includes('--help') || args.includes('-h')) return print(help);
   if (args.includes('--version')) return print(`${version}\n`);
-  const line = parseCommandLine(args, { json: { type: 'boolean' }, url: { type: 'string' } });
+  const line = parseCommandLine(args, {
+    json: { type: 'boolean' },
+    out: { type: 'string' },
+    brotli: { type: 'boolean' },
+    url: { type: 'string' },
+  });
   const [command = 'serve', ...words] = line.words;
   switch (command) {
     case 'serve': {
@@ -49,6 +58,16 @@ export async function runCommand(
         json: line.own['json'] === true,
         signal,
       });
+    case 'export':
+      expectNoMore(command, words);
+      return await exportCommand(loadConfig(line, environment), {
+        out: line.own['out'],
+        brotli: line.own['brotli'] === true,
+        signal,
+      });
+    case 'health':
+      expectNoMore(command, words);
+      return await healthCommand(loadConfig(line, environment));
     case 'accept':
       return await acceptCommand(words, loadConfig(line, environment), signal);
     case 'preset':

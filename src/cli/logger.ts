@@ -8,7 +8,7 @@ const redact = ['*.authorization', '*.password', '*.token', '*.headers.authoriza
 
 export function createLogger(
   level: string,
-  { terminal, destination = 1 }: { terminal: boolean; destination?: 1 | 2 },
+  { terminal, destination = 1 }: { terminal: boolean; destination?: number },
 ): Logger {
   const hooks = { streamWrite: withoutUserinfo };
   const options = { level, redact, hooks, base: null, timestamp: pino.stdTimeFunctions.isoTime };

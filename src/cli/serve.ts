@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import { Asked } from '../asked.ts';
 import type { Config } from '../config.ts';
 import { errorLine } from '../errors.ts';
 import { buildServer } from '../http/server.ts';
@@ -11,6 +12,7 @@ import { readSecret } from '../repository/credentials.ts';
 import { redactAddress } from '../repository/fetch-error.ts';
 import { ServedVersions } from '../served-versions.ts';
 import { VirtualIndexes, type Signer } from '../virtual-indexes.ts';
+import { Surveyor } from '../surveyor.ts';
 import { Beacon } from './beacon.ts';
 import { localUrl, presetFor } from './preset.ts';
 
@@ -30,16 +32,31 @@ export interface Service {
   readonly beacon: Beacon;
   readonly server: FastifyInstance;
   readonly served: ServedVersions;
+  readonly surveyor: Surveyor;
 }
 
 export function assemble({ config, logger, signal }: ServeOptions): Service {
   const now = Date.now;
-  const beacon = new Beacon({ config, logger, now, onRefresh: (...facts) => metrics.countRefresh(...facts) });
-  const metrics = new Metrics(beacon.datasources, now);
-  const served = new ServedVersions(
-    config.cacheDir && join(config.cacheDir, 'served.json'),
-    (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
+  const surveyor = new Surveyor();
+  const beacon = new Beacon({
+    config,
+    logger,
+    now,
+    onPublish: (datasource) => {
+      surveyor
+        .survey(datasource, signal)
+        .catch((error: unknown) => logger.error({ err: error }, `cannot survey ${datasource.name}`));
+    },
+    onRefresh: (...facts) => metrics.countRefresh(...facts),
+  });
+  const asked = new Asked(
+    beacon.datasources.map(({ name }) => name),
+    now,
   );
+  const metrics = new Metrics({ datasources: beacon.datasources, surveyor, asked, now });
+  const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
+    warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
+  });
   const { clientToken } = config;
   const server = buildServer({
     datasources: beacon.datasources,
@@ -47,6 +64,7 @@ export function assemble({ config, logger, signal }: ServeOptions): Service {
     lookups: new Lookups(served),
     virtualIndexes: new VirtualIndexes(signer(config)),
     metrics,
+    asked,
     logger,
     hold: config.hold,
     maxAge: Math.floor(Math.min(60, config.refresh / 10_000)),
@@ -56,7 +74,7 @@ export function assemble({ config, logger, signal }: ServeOptions): Service {
     now,
     stopping: signal,
   });
-  return { beacon, server, served };
+  return { beacon, server, served, surveyor };
 }
 
 /** Read for every index that is made, because the key may be rotated. */

@@ -8,6 +8,7 @@ export const MAX_NAME_LENGTH = 256;
 export type Target =
   | { readonly kind: 'root' }
   | { readonly kind: 'datasource'; readonly datasource: string }
+  | { readonly kind: 'asked'; readonly datasource: string }
   | { readonly kind: 'package'; readonly datasource: string; readonly name: string; readonly view: View }
   /** The virtual index of one arch, or of what all have. */
   | { readonly kind: 'index'; readonly datasource: string; readonly arch: string }
@@ -22,6 +23,10 @@ const INDEX = 'APKINDEX.tar.gz';
 export type View = 'releases' | 'latest' | 'explain';
 
 const views: readonly string[] = ['latest', 'explain'] satisfies View[];
+
+export function isView(segment: string): boolean {
+  return views.includes(segment);
+}
 
 /**
  * `path` is the raw path, without the query. A first segment that names a datasource is that datasource; anything else
@@ -46,12 +51,20 @@ export function parsePath(path: string, datasources: readonly string[], defaultD
   }
   const [arch = ''] = rest;
   if (rest.length === 2 && rest[1] === INDEX) return { kind: 'index', datasource, arch };
+  if (rest[0] === '-') return parseExtra(datasource, rest.slice(1));
   return parsePackage(datasource, rest);
+}
+
+/** Behind `/-/`, which is no package name: what is no lookup, and `latest` as static files can have it. */
+function parseExtra(datasource: string, [what, ...segments]: readonly string[]): Target {
+  if (what === 'asked' && segments.length === 0) return { kind: 'asked', datasource };
+  if (what === 'latest' && segments.length > 0) return parsePackage(datasource, [...segments, what]);
+  return { kind: 'invalid', fact: 'behind /-/ there are asked and latest/{name}' };
 }
 
 function parsePackage(datasource: string, segments: readonly string[]): Target {
   const last = segments.at(-1) ?? '';
-  const hasView = segments.length > 1 && views.includes(last);
+  const hasView = segments.length > 1 && isView(last);
   const name = (hasView ? segments.slice(0, -1) : segments).join('/');
   if (name.length > MAX_NAME_LENGTH) {
     return { kind: 'invalid', fact: `the package name is longer than ${MAX_NAME_LENGTH} characters` };

@@ -11,6 +11,7 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify';
 import { ANY_ARCH } from '../catalog/virtual-index.ts';
+import { askedBody, type Asked } from '../asked.ts';
 import { explain } from '../catalog/explain.ts';
 import { parseLookupQuery, QueryError, type QueryParameters } from '../catalog/query.ts';
 import { newestInRange } from '../catalog/range.ts';
@@ -27,6 +28,7 @@ export interface ServerOptions {
   readonly lookups: Lookups;
   readonly virtualIndexes: VirtualIndexes;
   readonly metrics: Metrics;
+  readonly asked: Asked;
   readonly logger: FastifyBaseLogger;
   /** Milliseconds a lookup waits for the first index. */
   readonly hold: number;
@@ -112,9 +114,13 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     return problem(reply.header('allow', 'GET, HEAD'), 405, 'only GET and HEAD are answered');
   });
   app.setErrorHandler((error, request, reply) => {
-    if (error instanceof QueryError) return problem(reply, 400, error.message);
     const { statusCode = 500 } = error as { statusCode?: number };
-    if (statusCode < 500) return problem(reply, statusCode, (error as Error).message);
+    const status = error instanceof QueryError ? 400 : statusCode;
+    options.metrics.requestSeconds.observe(
+      { http_route: 'failed', http_response_status_code: status },
+      reply.elapsedTime / 1000,
+    );
+    if (status < 500) return problem(reply, status, (error as Error).message);
     request.log.error({ err: error }, 'a request failed');
     return problem(reply, 500, 'internal error');
   });
@@ -132,6 +138,10 @@ export function buildServer(options: ServerOptions): FastifyInstance {
         return answerIndex(target, request, reply);
       case 'datasource':
         return json(reply, datasourceStatus(byName.get(target.datasource) as LiveDatasource, options.now()));
+      case 'asked': {
+        const live = byName.get(target.datasource) as LiveDatasource;
+        return json(reply, askedBody(live.name, options.asked.list(live)));
+      }
       case 'package':
         return answerPackage(target, request, reply);
     }
@@ -154,6 +164,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
       return json(reply, explain(report, query, typeof pin === 'string' ? pin : undefined));
     }
     const { body, etag, found } = options.lookups.answer({ datasource, snapshot, name, query });
+    options.asked.note(datasource, name, found, snapshot);
     if (!found) {
       options.metrics.lookups.inc({ datasource, result: 'unknown' });
       return reply.code(404).header('cache-control', 'no-cache').type('application/json').send(body);

@@ -16,8 +16,22 @@ export interface RunningProcess extends AsyncDisposable {
   readonly ended: Promise<number | string>;
 }
 
-export function start(args: readonly string[], environment: Record<string, string> = {}): RunningProcess {
-  const child = spawn(process.execPath, [main, ...args], {
+/** `program` is what is run: the sources, or a bundle. */
+export function start(
+  args: readonly string[],
+  environment: Record<string, string> = {},
+  program = main,
+): RunningProcess {
+  return startProgram(process.execPath, [program, ...args], environment);
+}
+
+/** Any other program. */
+export function startProgram(
+  program: string,
+  args: readonly string[],
+  environment: Record<string, string> = {},
+): RunningProcess {
+  const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...environment },
   });

@@ -1,0 +1,71 @@
+/**
+ * Who asked for what: the names that clients looked up lately, so that one that is in no index (any more) shows before
+ * a build fails over it. Bounded: what was asked for longest ago is forgotten first.
+ */
+import { LRUCache } from 'lru-cache';
+import type { LiveDatasource, Snapshot } from './repository/live-datasource.ts';
+
+const MAX_NAMES = 5000;
+
+export interface AskedName {
+  readonly name: string;
+  /** How often since this process knows of the name. */
+  readonly count: number;
+  /** Unix milliseconds. */
+  readonly lastAskedAt: number;
+  /** Whether an index has the name now. */
+  readonly known: boolean;
+}
+
+interface Entry {
+  count: number;
+  lastAskedAt: number;
+  known: boolean;
+  /** The generation that `known` is of. */
+  snapshot: Snapshot;
+}
+
+export class Asked {
+  readonly #names = new Map<string, LRUCache<string, Entry>>();
+  readonly #now: () => number;
+
+  constructor(datasources: readonly string[], now: () => number, { max = MAX_NAMES } = {}) {
+    this.#now = now;
+    for (const name of datasources) this.#names.set(name, new LRUCache({ max }));
+  }
+
+  /** Notes that `name` was looked up. */
+  note(datasource: string, name: string, known: boolean, snapshot: Snapshot): void {
+    const names = this.#names.get(datasource);
+    const count = (names?.get(name)?.count ?? 0) + 1;
+    names?.set(name, { count, lastAskedAt: this.#now(), known, snapshot });
+  }
+
+  /** What was asked for, by name. A name that a refresh took away is not known any more, asked again or not. */
+  list({ name: datasource, snapshot }: LiveDatasource): readonly AskedName[] {
+    const entries = [...(this.#names.get(datasource)?.entries() ?? [])];
+    return entries
+      .map(([name, entry]) => {
+        if (snapshot && entry.snapshot !== snapshot) {
+          entry.known = snapshot.catalog.has(name);
+          entry.snapshot = snapshot;
+        }
+        const { count, lastAskedAt, known } = entry;
+        return { name, count, lastAskedAt, known };
+      })
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+}
+
+/** `GET /{datasource}/-/asked`, unknown names apart because they are what one comes for. */
+export function askedBody(datasource: string, names: readonly AskedName[]): object {
+  const shown = (known: boolean): readonly object[] =>
+    names
+      .filter((each) => each.known === known)
+      .map(({ name, count, lastAskedAt }) => ({
+        name,
+        count,
+        lastAskedAt: new Date(lastAskedAt).toISOString(),
+      }));
+  return { datasource, unknown: shown(false), known: shown(true) };
+}

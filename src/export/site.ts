@@ -1,0 +1,55 @@
+/** What an export consists of: every answer of a datasource as a file, in the bytes that the service would send. */
+import { parseLookupQuery } from '../catalog/query.ts';
+import { newestRelease, type Lookups } from '../lookup.ts';
+import { MAX_NAME_LENGTH } from '../http/paths.ts';
+import type { Snapshot } from '../repository/live-datasource.ts';
+import { fileOf } from './layout.ts';
+
+export interface SiteFile {
+  /** Below the folder of the export, with `/` on every system. */
+  readonly path: string;
+  readonly body: string;
+  /** The path under which the service answers it, where that is another. */
+  readonly servedAt: string | undefined;
+}
+
+/** All names of a snapshot that the service answers, packages and what they provide, sorted. */
+export function exportedNames({ catalog }: Snapshot): readonly string[] {
+  const names = new Set(catalog.names());
+  for (const { packages } of catalog.sources) for (const name of packages.providedNames()) names.add(name);
+  return [...names].filter((name) => name !== '' && name.length <= MAX_NAME_LENGTH).toSorted();
+}
+
+/** The files of one datasource: of every name its releases and, unless it has none, the newest. */
+export function* siteFiles(
+  datasource: string,
+  snapshot: Snapshot,
+  names: readonly string[],
+  lookups: Lookups,
+): Generator<SiteFile> {
+  const all = new Set(names);
+  const query = parseLookupQuery({}, snapshot.catalog.archs);
+  for (const name of names) {
+    const { answer, releases } = lookups.once({ datasource, snapshot, name, query });
+    const { body, found } = answer;
+    if (!found) continue;
+    const file = fileOf(name, all);
+    const servedAt = (path: string): string | undefined => (file === name ? undefined : path);
+    yield { path: `${datasource}/${file}`, body, servedAt: servedAt(`/${datasource}/${name}`) };
+    const newest = newestRelease(releases);
+    if (!newest) continue;
+    yield {
+      path: `${datasource}/-/latest/${file}`,
+      body: `${newest.version.text}\n`,
+      servedAt: servedAt(`/${datasource}/-/latest/${name}`),
+    };
+  }
+}
+
+/**
+ * Rules for GitLab Pages, Netlify and Cloudflare Pages: `…/{name}/latest` is where the service has it, but no file
+ * system lets `{name}` be a file and a directory.
+ */
+export function redirects(datasources: readonly string[]): string {
+  return datasources.map((name) => `/${name}/:name/latest /${name}/-/latest/:name 200\n`).join('');
+}

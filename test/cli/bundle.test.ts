@@ -1,0 +1,54 @@
+/** The bundle where it runs: in a folder without dependencies. */
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, expect, test } from 'vitest';
+import { addressOf, start } from '../support/process.ts';
+import { startUpstream } from '../support/repository-server.ts';
+import { temporaryFolder } from '../support/service.ts';
+import { pkg, signedIndex, testKey } from '../support/signed-index.ts';
+import { listen } from '../support/upstream.ts';
+
+const run = promisify(execFile);
+let folder: string;
+let bundle: string;
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  bundle = join(folder, 'apk-beacon.mjs');
+  await run(process.execPath, ['scripts/build.ts', bundle]);
+});
+
+test('it serves, logs, is alive and stops', async () => {
+  await using upstream = await startUpstream();
+  for (const arch of ['x86_64', 'aarch64']) {
+    upstream.serve(arch, await signedIndex([pkg('curl', '8.21.0-r1', { A: arch })]));
+  }
+  const key = join(folder, testKey().name);
+  await writeFile(key, testKey().pem);
+  const options = ['--repository', upstream.url, '--key', key, '--cache-dir', join(folder, 'cache')];
+  await using service = start(['--listen', '127.0.0.1:0', ...options], {}, bundle);
+  const address = await addressOf(service);
+  expect(await (await fetch(`${address}/curl`)).json()).toMatchObject({
+    releases: [{ version: '8.21.0-r1' }],
+  });
+  expect(await (await fetch(`${address}/metrics`)).text()).toContain('apk_index_packages');
+  await using health = start(['health', '--listen', new URL(address).host], {}, bundle);
+  expect(await health.ended, health.lines.join()).toBe(0);
+  service.child.kill('SIGTERM');
+  expect(await service.ended).toBe(0);
+});
+
+test('health tells what is not alive', async () => {
+  const broken = await listen(
+    createServer((_request, response) => response.writeHead(500).end()),
+    'http',
+  );
+  await using ill = start(['health', '--listen', broken.host], {}, bundle);
+  expect(await ill.ended).toBe(1);
+  expect(ill.lines).toEqual([`apk-beacon: not alive at 127.0.0.1:${broken.port}: it answered 500`]);
+  await using gone = start(['health', '--listen', '127.0.0.1:1'], {}, bundle);
+  expect(await gone.ended).toBe(1);
+});

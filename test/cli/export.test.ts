@@ -1,0 +1,136 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { addressOf, start } from '../support/process.ts';
+import { startUpstream, type Upstream } from '../support/repository-server.ts';
+import { pkg, signedIndex, testKey, type Stanza } from '../support/signed-index.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+const stanzas = [
+  pkg('curl', '8.20.0-r0', { t: '1767225600', p: 'cmd:curl=8.20.0-r0' }),
+  pkg('curl', '8.21.0-r1', { t: '1769904000', p: 'cmd:curl=8.21.0-r1' }),
+  pkg('busybox', '1.37.0-r5', { p: '/bin/sh so:libbb.so.1=1' }),
+  pkg('bin', '1-r0'),
+  pkg('libstdc++', '16.1.0-r2', { p: '/usr/lib/x.so=1' }),
+];
+
+async function serveIndexes(upstream: Upstream, of: readonly Stanza[]): Promise<void> {
+  for (const arch of ['x86_64', 'aarch64']) {
+    upstream.serve(arch, await signedIndex(of.map((stanza) => ({ ...stanza, A: arch }))));
+  }
+}
+
+interface Setup {
+  readonly upstream: Upstream;
+  readonly out: string;
+  readonly arguments: readonly string[];
+}
+
+async function setUp(of: readonly Stanza[]): Promise<Setup & AsyncDisposable> {
+  const folder = await temporaryDirectory();
+  const key = join(folder, testKey().name);
+  await writeFile(key, testKey().pem);
+  const upstream = await startUpstream();
+  await serveIndexes(upstream, of);
+  return {
+    upstream,
+    out: join(folder, 'public'),
+    arguments: [
+      '--name',
+      'wolfi',
+      '--repository',
+      upstream.url,
+      '--key',
+      key,
+      '--cache-dir',
+      join(folder, 'cache'),
+    ],
+    [Symbol.asyncDispose]: () => upstream[Symbol.asyncDispose](),
+  };
+}
+
+async function exported(setup: Setup): Promise<{ code: number | string; lines: readonly string[] }> {
+  await using run = start(['export', '--out', setup.out, ...setup.arguments]);
+  return { code: await run.ended, lines: run.lines };
+}
+
+interface Manifest {
+  readonly datasources: Record<string, { generation: string; names: number }>;
+  readonly files: Record<string, { servedAt?: string }>;
+}
+
+const manifestOf = async (out: string): Promise<Manifest> =>
+  JSON.parse(await readFile(join(out, 'manifest.json'), 'utf8')) as Manifest;
+
+test('every file has the bytes that the service answers at its path', async () => {
+  await using setup = await setUp(stanzas);
+  const { code, lines } = await exported(setup);
+  expect(code).toBe(0);
+  expect(lines.at(-1)).toMatch(/^exported 8 names of wolfi \([0-9a-f]{12}\): 16 files of 0\.0 MB/);
+  const { files, datasources } = await manifestOf(setup.out);
+  expect(Object.keys(files)).toContain('wolfi/cmd:curl');
+  expect(files['wolfi/-/name/%2Fbin%2Fsh']?.servedAt).toBe('/wolfi//bin/sh');
+
+  await using service = start([...setup.arguments, '--listen', '127.0.0.1:0']);
+  const address = await addressOf(service);
+  for (const [path, { servedAt = `/${path}` }] of Object.entries(files)) {
+    if (path === '_redirects') continue;
+    const answer = await fetch(address + servedAt);
+    expect(answer.status, servedAt).toBe(200);
+    expect(await readFile(join(setup.out, path), 'utf8'), servedAt).toBe(await answer.text());
+  }
+  const { headers } = await fetch(`${address}/wolfi/curl`);
+  expect(headers.get('x-apk-beacon-generation')).toBe(datasources['wolfi']?.generation);
+  const [latest, elsewhere] = await Promise.all(
+    ['curl/latest', '-/latest/curl'].map(async (path) => (await fetch(`${address}/wolfi/${path}`)).text()),
+  );
+  expect(latest).toBe('8.21.0-r1\n');
+  expect(elsewhere).toBe(latest);
+});
+
+test('a name that vanishes is deleted; a version that vanishes stays listed as deprecated', async () => {
+  await using setup = await setUp([pkg('gone', '1-r0'), pkg('curl', '8.20.0-r0'), pkg('kept', '1-r0')]);
+  await exported(setup);
+  await serveIndexes(setup.upstream, [pkg('curl', '8.21.0-r1'), pkg('kept', '1-r0')]);
+  const { code } = await exported(setup);
+  expect(code).toBe(0);
+  expect(await readdir(join(setup.out, 'wolfi'))).toEqual(['-', 'curl', 'kept']);
+  expect(JSON.parse(await readFile(join(setup.out, 'wolfi/curl'), 'utf8'))).toEqual({
+    releases: [
+      { version: '8.20.0-r0', isDeprecated: true, revision: 0 },
+      { version: '8.21.0-r1', revision: 1 },
+    ],
+  });
+});
+
+test.each([
+  [
+    'cannot be fetched',
+    (upstream: Upstream) => {
+      upstream.misbehave('aarch64', (_, response) => void response.writeHead(403).end());
+      return Promise.resolve();
+    },
+  ],
+  [
+    'is not signed by a trusted key',
+    async (upstream: Upstream) =>
+      upstream.serve('aarch64', await signedIndex(stanzas, [{ key: testKey('evil.rsa.pub') }])),
+  ],
+  ['has lost its packages', async (upstream: Upstream) => upstream.serve('aarch64', await signedIndex([]))],
+])('an index that %s fails the export and leaves the old one', async (_, spoil) => {
+  await using setup = await setUp(stanzas);
+  await exported(setup);
+  const before = await readFile(join(setup.out, 'manifest.json'), 'utf8');
+  await spoil(setup.upstream);
+  const { code, lines } = await exported(setup);
+  expect(code).toBe(1);
+  expect(lines.at(-1)).toMatch(/^apk-beacon: .*aarch64/);
+  expect(await readFile(join(setup.out, 'manifest.json'), 'utf8')).toBe(before);
+  expect(await readdir(setup.out)).toEqual(['_redirects', 'manifest.json', 'wolfi']);
+});
+
+test('without --out it says how to use it', async () => {
+  await using run = start(['export']);
+  expect(await run.ended).toBe(2);
+  expect(run.lines).toEqual(['apk-beacon: usage: export --out DIR [--brotli]']);
+});
