@@ -11,8 +11,8 @@ import { Metrics } from '../metrics.ts';
 import { readSecret } from '../repository/credentials.ts';
 import { redactAddress } from '../repository/fetch-error.ts';
 import { ServedVersions } from '../served-versions.ts';
-import { VirtualIndexes, type Signer } from '../virtual-indexes.ts';
 import { Surveyor } from '../surveyor.ts';
+import { VirtualIndexes, type Signer } from '../virtual-indexes.ts';
 import { Beacon } from './beacon.ts';
 import { localUrl, presetFor } from './preset.ts';
 

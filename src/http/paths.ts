@@ -46,12 +46,12 @@ export function parsePath(path: string, datasources: readonly string[], defaultD
   const datasource = isNamed ? first : defaultDatasource;
   const rest = isNamed ? segments.slice(1) : segments;
   if (rest.length === 0) return { kind: 'datasource', datasource };
+  if (rest[0] === '-') return parseExtra(datasource, rest.slice(1));
   if (rest.length === 1 && rest[0] === PRESET) {
     return { kind: 'preset', datasource: isNamed ? datasource : undefined };
   }
   const [arch = ''] = rest;
   if (rest.length === 2 && rest[1] === INDEX) return { kind: 'index', datasource, arch };
-  if (rest[0] === '-') return parseExtra(datasource, rest.slice(1));
   return parsePackage(datasource, rest);
 }
 

@@ -10,8 +10,8 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import { ANY_ARCH } from '../catalog/virtual-index.ts';
 import { askedBody, type Asked } from '../asked.ts';
+import { ANY_ARCH } from '../catalog/virtual-index.ts';
 import { explain } from '../catalog/explain.ts';
 import { parseLookupQuery, QueryError, type QueryParameters } from '../catalog/query.ts';
 import { newestInRange } from '../catalog/range.ts';
