@@ -30,7 +30,11 @@ export interface Config extends Omit<ConfigFile, 'datasources' | 'cacheDir'> {
 
 /** Options shared by all commands; the ones with `env` can be given as `APK_BEACON_…`, too. */
 const options = {
-  config: { type: 'string', placeholder: 'FILE', help: 'configuration file (YAML)' },
+  config: {
+    type: 'string',
+    placeholder: 'FILE|YAML',
+    help: 'configuration file, or its content if that has more than one line',
+  },
   listen: { type: 'string', placeholder: 'HOST:PORT', help: 'address to listen on (0.0.0.0:3000)' },
   refresh: { type: 'string', placeholder: 'TIME', help: 'how often to ask for newer indexes (15m)' },
   'cache-dir': {
@@ -123,7 +127,7 @@ function bare(option: (typeof options)[keyof typeof options]): ParseArgsOptionsC
 export function loadConfig({ settings }: CommandLine, environment: Environment): Config {
   const variables = environmentSettings(environment);
   const file = settings.config?.at(-1) ?? variables.config?.at(-1);
-  const base = file === undefined ? parseConfig({}, 'configuration') : readConfigFile(file);
+  const base = file === undefined ? parseConfig({}, 'configuration') : readConfig(file);
   const overridden = override(
     override(base, variables, (name) => variableOf(name)),
     settings,
@@ -137,24 +141,29 @@ export function loadConfig({ settings }: CommandLine, environment: Environment):
     defaultDatasource: names.find((name) => datasources[name]?.default) ?? (names[0] as string),
     cacheDir: cacheDirOf(overridden.cacheDir, environment),
     environment,
-    file,
+    file: file?.includes('\n') ? undefined : file,
   };
 }
 
-function readConfigFile(file: string): ConfigFile {
-  let text: string;
+/** CI systems hand over variables more easily than files; a path has no line break. */
+function readConfig(fileOrText: string): ConfigFile {
+  if (fileOrText.includes('\n')) return parseConfigText(fileOrText, '--config');
   try {
-    text = readFileSync(file, 'utf8');
+    return parseConfigText(readFileSync(fileOrText, 'utf8'), fileOrText);
   } catch (cause) {
-    throw new IndexError('config-invalid', `cannot read the configuration ${file}`, { cause });
+    if (cause instanceof IndexError) throw cause;
+    throw new IndexError('config-invalid', `cannot read the configuration ${fileOrText}`, { cause });
   }
+}
+
+function parseConfigText(text: string, source: string): ConfigFile {
   try {
-    return parseConfig(parseYaml(text) ?? {}, file);
+    return parseConfig(parseYaml(text) ?? {}, source);
   } catch (cause) {
     if (!(cause instanceof YAMLParseError)) throw cause;
     const { line, col } = cause.linePos?.[0] ?? { line: 0, col: 0 };
     const [fact = ''] = cause.message.split(' at line', 1);
-    throw new IndexError('config-invalid', `${file}:${line}:${col}: ${fact}`);
+    throw new IndexError('config-invalid', `${source}:${line}:${col}: ${fact}`);
   }
 }
 
