@@ -20,6 +20,10 @@ const duration = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/** What a timer can wait, about 24 days; it would take a longer time for none at all. */
+const wait = duration.refine((time) => time < 2 ** 31, 'expected at most 24d');
+const someWait = wait.refine((time) => time > 0, 'expected more than 0');
+
 /** `300MiB` → bytes. */
 const size = z.string().transform((text, context) => {
   const match = /^(\d{1,9})(B|kB|MB|GB|KiB|MiB|GiB)$/.exec(text);
@@ -68,13 +72,24 @@ const credentials = z.union(
 const arch = z.string().regex(/^[a-z0-9_]+$/, "expected apk's name of an arch, such as x86_64 or aarch64");
 const archs = z.array(arch).min(1, 'expected at least one arch');
 
+/** A path, or a URL that can be fetched. No error shows it, for it may hold a password. */
+const address = z
+  .string()
+  .min(1, 'expected a URL or a path')
+  .refine(
+    (text) =>
+      !/^[A-Za-z][A-Za-z0-9+.-]{0,30}:\/\//.test(text) ||
+      /^(https?|file):$/.test(URL.parse(text)?.protocol ?? ''),
+    'expected a path or an http, https or file URL',
+  );
+
 const repository = z.strictObject({
-  url: z.string().min(1, 'expected a URL or a path'),
+  url: address,
   archs: archs.optional(),
   /** Without a required index the datasource does not answer. */
   required: z.boolean().default(true),
   trust: z.enum(['signed', 'none']).default('signed'),
-  keys: z.array(z.string()).optional(),
+  keys: z.array(address).optional(),
   discoverKeys: z.boolean().default(false),
   credentials: credentials.optional(),
   clientCertificate: z.strictObject({ certificate: z.string(), key: z.string() }).optional(),
@@ -91,7 +106,7 @@ const datasource = z.strictObject({
     .array(z.preprocess((value) => (typeof value === 'string' ? { url: value } : value), repository))
     .min(1, 'expected at least one repository'),
   archs: archs.default(['x86_64', 'aarch64']),
-  keys: z.array(z.string()).default([]),
+  keys: z.array(address).default([]),
   unversionedProvides: z.boolean().default(false),
 });
 
@@ -114,25 +129,26 @@ const datasourceName = z
 
 export const configSchema = z.strictObject({
   listen: listen.prefault('0.0.0.0:3000'),
-  refresh: duration.prefault('15m'),
+  refresh: someWait.prefault('15m'),
   cacheDir: z.string().nullable().optional(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a lookup waits for a first index before it is told to come back. */
-  hold: duration.prefault('45s'),
+  hold: wait.prefault('45s'),
   /** How long requests are still taken after SIGTERM, while others learn that this instance is going. */
-  drain: duration.prefault('1s'),
+  drain: wait.prefault('1s'),
   /** What clients have to show as `Authorization: Bearer …`. */
   clientToken: secret.optional(),
   /** Whether a frozen index makes `/readyz` fail or only speak of it. */
   frozen: z.enum(['warn', 'fail']).default('warn'),
-  netrc: z.string().optional(),
+  /** As apk, from `NETRC` or `~/.netrc` unless told; `null` reads none. */
+  netrc: z.string().nullable().optional(),
   extraCa: z.array(z.string()).default([]),
   timeouts: z
     .strictObject({
-      connect: duration.prefault('10s'),
-      headers: duration.prefault('30s'),
-      bodyIdle: duration.prefault('30s'),
-      total: duration.prefault('5m'),
+      connect: someWait.prefault('10s'),
+      headers: someWait.prefault('30s'),
+      bodyIdle: someWait.prefault('30s'),
+      total: someWait.prefault('5m'),
     })
     .prefault({}),
   limits: z

@@ -2,7 +2,7 @@
  * What is in force: flags before environment before file before defaults. The only reader of the environment and of the
  * command line. Every error names where the value came from, its key and what was expected.
  */
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
@@ -16,9 +16,11 @@ export type { DatasourceConfig, RepositoryConfig, Listen } from './config-schema
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-export interface Config extends Omit<ConfigFile, 'datasources' | 'cacheDir'> {
+export interface Config extends Omit<ConfigFile, 'datasources' | 'cacheDir' | 'netrc'> {
   /** Absent: nothing is kept on disk. */
   readonly cacheDir: string | undefined;
+  /** Path of a `.netrc` to look for credentials in. */
+  readonly netrc: string | undefined;
   readonly datasources: Readonly<Record<string, DatasourceConfig>>;
   /** The datasource that answers at `/{package}`. */
   readonly defaultDatasource: string;
@@ -140,6 +142,7 @@ export function loadConfig({ settings }: CommandLine, environment: Environment):
     datasources,
     defaultDatasource: names.find((name) => datasources[name]?.default) ?? (names[0] as string),
     cacheDir: cacheDirOf(overridden.cacheDir, environment),
+    netrc: netrcOf(overridden.netrc, environment),
     environment,
     file: file?.includes('\n') ? undefined : file,
   };
@@ -298,4 +301,17 @@ function wolfi(): DatasourceConfig {
 function cacheDirOf(configured: string | null | undefined, environment: Environment): string | undefined {
   if (configured === null) return undefined;
   return configured ?? join(environment['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'apk-beacon');
+}
+
+/** As apk and curl look for it. A home that we cannot read is as good as one without such a file. */
+function netrcOf(configured: string | null | undefined, environment: Environment): string | undefined {
+  if (configured !== undefined) return configured ?? undefined;
+  if (environment['NETRC']) return environment['NETRC'];
+  const path = join(environment['HOME'] || homedir(), '.netrc');
+  try {
+    accessSync(path, constants.R_OK);
+    return path;
+  } catch {
+    return undefined;
+  }
 }

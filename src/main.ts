@@ -1,9 +1,12 @@
 /** argv → command; signals → AbortSignal; error code → exit code. */
 import { runCommand } from './cli/commands.ts';
-import { errorLine, IndexError } from './errors.ts';
+import { errorLines, IndexError } from './errors.ts';
 
 /** As a shell would report a process that died of the signal. */
 const FORCED = { SIGINT: 130, SIGTERM: 143 } as const;
+
+// Arguments may hold a password in a URL; from here on `ps` and `top` do not show them.
+process.title = 'apk-beacon';
 
 const stop = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
@@ -25,5 +28,5 @@ function explainFailure(error: unknown): string {
     const { address = '', port = 0 } = error as { address?: string; port?: number };
     return `${address}:${port} is in use by another process; choose another with --listen HOST:PORT`;
   }
-  return errorLine(error);
+  return errorLines(error);
 }

@@ -2,23 +2,38 @@
  * Which versions of which names were served: the only pins that can come of an answer. When such a version is gone,
  * a question that does not tell its pin can still be answered as if it did. Bounded, and kept on disk.
  */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { z } from 'zod';
 
 const FORMAT = 1;
 const MAX_VERSIONS = 32;
+/** Twice what the largest memory takes. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
+
+const fileSchema = z.object({
+  format: z.literal(FORMAT),
+  versions: z.array(z.tuple([z.string(), z.array(z.string())])),
+});
+
+export interface MemoryOptions {
+  readonly maxNames?: number;
+  readonly warn?: (message: string, error: unknown) => void;
+}
 
 export class ServedVersions {
   readonly #file: string | undefined;
+  readonly #warn: (message: string, error: unknown) => void;
   readonly #maxNames: number;
   /** By datasource and name, most recently asked last; versions, most recently served first. */
   readonly #versions = new Map<string, readonly string[]>();
   #changed = false;
 
-  /** Without a file the memory ends with the process. */
-  constructor(file: string | undefined, { maxNames = 20_000 } = {}) {
+  /** Without a file the memory ends with the process. `warn` is told once of a file that cannot be read. */
+  constructor(file: string | undefined, { maxNames = 20_000, warn = () => undefined }: MemoryOptions = {}) {
     this.#file = file;
     this.#maxNames = maxNames;
+    this.#warn = warn;
   }
 
   /** Versions served for `name` at any time, most recently served and newest first. */
@@ -46,17 +61,15 @@ export class ServedVersions {
   /** Reads what an earlier process kept; anything unreadable is as good as nothing. */
   async load(): Promise<void> {
     if (this.#file === undefined) return;
-    const kept: unknown = await readFile(this.#file, 'utf8')
-      .then((text): unknown => JSON.parse(text))
-      .catch(() => undefined);
-    if (typeof kept !== 'object' || kept === null || !('format' in kept) || kept.format !== FORMAT) return;
-    const { versions } = kept as { versions?: unknown };
-    if (!Array.isArray(versions)) return;
-    for (const entry of versions as unknown[]) {
-      const [id, list] = Array.isArray(entry) ? (entry as unknown[]) : [];
-      if (typeof id !== 'string' || !Array.isArray(list)) continue;
-      const texts = list.filter((version) => typeof version === 'string').slice(0, MAX_VERSIONS);
-      if (this.#versions.size < this.#maxNames) this.#versions.set(id, texts);
+    try {
+      const { size } = await stat(this.#file);
+      if (size > MAX_FILE_BYTES) throw new Error(`it is larger than ${MAX_FILE_BYTES} bytes`);
+      const { versions } = fileSchema.parse(JSON.parse(await readFile(this.#file, 'utf8')));
+      for (const [id, list] of versions.slice(-this.#maxNames))
+        this.#versions.set(id, list.slice(0, MAX_VERSIONS));
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
+      this.#warn(`ignoring the versions served before, ${this.#file}`, error);
     }
   }
 

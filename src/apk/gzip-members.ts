@@ -12,13 +12,13 @@ const BLOCK = 4096;
 export interface GzipMember {
   /** The inflated bytes; all of them when `end` is known. */
   readonly content: Uint8Array;
-  /** Offset in `bytes` behind the member, or `undefined` where inflating stopped at `maxBytes`. */
-  readonly end: number | undefined;
+  /** Offset in `bytes` behind the member, or why inflating stopped before: at `maxBytes`, or as the input ended. */
+  readonly end: number | 'more' | 'cut';
 }
 
 /**
  * Inflates the gzip member that starts at `start`, but not more than about `maxBytes` of it.
- * Throws `archive-malformed` for anything that is no intact gzip member.
+ * Throws `archive-malformed` for what is no gzip.
  */
 export function inflateMember(bytes: Uint8Array, start: number, maxBytes: number): GzipMember {
   const stream = new ZStream();
@@ -33,9 +33,10 @@ export function inflateMember(bytes: Uint8Array, start: number, maxBytes: number
     if (status === Z_STREAM_END) {
       return { content: content.subarray(0, stream.next_out), end: start + stream.next_in };
     }
-    if (status === Z_OK && stream.avail_out === 0) return { content, end: undefined };
-    const fact = status === Z_OK || stream.msg === '' ? 'it ends in the middle' : stream.msg;
-    throw new IndexError('archive-malformed', `gzip member at byte ${start}: ${fact}`);
+    if (status === Z_OK && stream.avail_out === 0) return { content, end: 'more' };
+    if (stream.avail_in === 0 && stream.msg === '')
+      return { content: content.subarray(0, stream.next_out), end: 'cut' };
+    throw new IndexError('archive-malformed', `gzip member at byte ${start}: ${stream.msg}`);
   } finally {
     zlibInflateEnd(stream);
   }

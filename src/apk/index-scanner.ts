@@ -23,7 +23,7 @@ import {
   type Postings,
 } from './package-table.ts';
 import type { ParseReport, Unusable } from './packages.ts';
-import { EMPTY, StringTable } from './string-table.ts';
+import { EMPTY, MAX_PROBES, StringTable } from './string-table.ts';
 
 export interface ScanLimits {
   /** The longest line, in bytes. Alpine's longest is 72 kB; apko stops at 1 MiB. */
@@ -95,8 +95,8 @@ export class IndexScanner {
   #origin = EMPTY;
   #commit = EMPTY;
   #url = EMPTY;
-  #provides = EMPTY;
-  #exact = EMPTY;
+  readonly #provides = new RepeatedField();
+  readonly #exact = new RepeatedField();
   #builtAt = 0;
   #unusable = 0;
   #identity = 0;
@@ -156,7 +156,7 @@ export class IndexScanner {
     this.#restBytes += piece.length;
     if (this.#restBytes > this.#limits.maxLineBytes) this.#refuseLine(this.#line + 1);
     // A copy, because the chunk's memory may be used again.
-    this.#rest.push(piece.slice());
+    this.#rest.push(new Uint8Array(piece));
   }
 
   #readRest(): void {
@@ -226,7 +226,7 @@ export class IndexScanner {
         this.#builtAt = parseSeconds(bytes, start, end);
         break;
       case P_PROVIDES:
-        this.#provides = this.#append(this.#provides, bytes, start, end);
+        this.#provides.add(this.#strings, bytes, start, end);
         break;
       case D:
         this.#readDepends(bytes, start, end);
@@ -250,24 +250,22 @@ export class IndexScanner {
       .filter(isExactDependency);
     if (exact.length === 0) return;
     const list = Buffer.from(exact.join(' '));
-    this.#exact = this.#append(this.#exact, list, 0, list.length);
-  }
-
-  /** Repeated list fields add up. */
-  #append(before: number, bytes: Uint8Array, start: number, end: number): number {
-    if (before === EMPTY) return this.#strings.intern(bytes, start, end);
-    const joined = Buffer.concat([this.#strings.bytes(before), Buffer.of(BLANK), bytes.subarray(start, end)]);
-    return this.#strings.intern(joined, 0, joined.length);
+    this.#exact.add(this.#strings, list, 0, list.length);
   }
 
   #reject(fact: string): void {
     if (this.#bad === '') this.#bad = `line ${this.#line}: ${fact}`;
   }
 
+  #quote(id: number): string {
+    const bytes = this.#strings.bytes(id);
+    return quote(bytes, 0, bytes.length);
+  }
+
   #endStanza(): void {
     if (!this.#inStanza) return;
     if (this.#name === EMPTY) this.#reject('package without P:');
-    else if (this.#version === EMPTY) this.#reject(`package ${this.#strings.text(this.#name)} without V:`);
+    else if (this.#version === EMPTY) this.#reject(`package ${this.#quote(this.#name)} without V:`);
     if (this.#bad !== '') {
       this.#badStanzas += 1;
       this.#firstBadStanza ??= this.#bad;
@@ -277,7 +275,9 @@ export class IndexScanner {
     this.#inStanza = false;
     this.#bad = '';
     this.#name = this.#version = this.#arch = this.#origin = this.#commit = EMPTY;
-    this.#url = this.#provides = this.#exact = EMPTY;
+    this.#url = EMPTY;
+    this.#provides.clear();
+    this.#exact.clear();
     this.#builtAt = this.#unusable = this.#identity = 0;
   }
 
@@ -295,18 +295,19 @@ export class IndexScanner {
     rows.columns.origin[row] = this.#origin;
     rows.columns.commit[row] = this.#commit;
     rows.columns.url[row] = this.#url;
-    rows.columns.provides[row] = this.#provides;
-    rows.columns.exactDependencies[row] = this.#exact;
+    const provides = this.#provides.intern(this.#strings);
+    rows.columns.provides[row] = provides;
+    rows.columns.exactDependencies[row] = this.#exact.intern(this.#strings);
     rows.columns.builtAt[row] = this.#builtAt;
     rows.columns.unusable[row] = this.#unusable;
     if (this.#builtAt > this.#newestBuiltAt) this.#newestBuiltAt = this.#builtAt;
     rows.arch[row] = this.#arch;
     this.#archs.set(this.#arch, (this.#archs.get(this.#arch) ?? 0) + 1);
-    if (this.#provides !== EMPTY) this.#noteProvidedNames(row);
+    if (provides !== EMPTY) this.#noteProvidedNames(provides, row);
   }
 
-  #noteProvidedNames(row: number): void {
-    const list = this.#strings.bytes(this.#provides);
+  #noteProvidedNames(provides: number, row: number): void {
+    const list = this.#strings.bytes(provides);
     for (let start = 0; start < list.length;) {
       let end = start;
       let nameEnd = -1;
@@ -334,7 +335,7 @@ export class IndexScanner {
     if (mostNamed !== undefined && foreign > this.#rows.count / 2) {
       throw new IndexError(
         'apkindex-malformed',
-        `most packages are for ${mostNamed}, expected ${arch ?? ''}`,
+        `most packages are for ${escaped(mostNamed.slice(0, 60))}, expected ${arch ?? ''}`,
       );
     }
     if (foreign > 0) this.#markForeign(arch ?? '');
@@ -356,6 +357,46 @@ export class IndexScanner {
     const byProvide = postings(this.#strings.count, this.#provided.keys(), this.#provided.rows());
     this.#strings.trim();
     return new PackageTable(this.#strings, columns, byName, byProvide);
+  }
+}
+
+/**
+ * The value of a list field, which adds up where the field is repeated. Only the whole list becomes a string of the
+ * table: of a field repeated a million times the partial lists would take all memory.
+ */
+class RepeatedField {
+  #first = EMPTY;
+  #list = new Uint8Array();
+  #length = 0;
+
+  add(strings: StringTable, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#first === EMPTY) {
+      this.#first = strings.intern(bytes, start, end);
+      return;
+    }
+    if (this.#length === 0) this.#append(strings.bytes(this.#first));
+    this.#append(Uint8Array.of(BLANK));
+    this.#append(bytes.subarray(start, end));
+  }
+
+  /** The id of the whole list. */
+  intern(strings: StringTable): number {
+    return this.#length === 0 ? this.#first : strings.intern(this.#list, 0, this.#length);
+  }
+
+  clear(): void {
+    this.#first = EMPTY;
+    this.#length = 0;
+  }
+
+  #append(bytes: Uint8Array): void {
+    if (this.#length + bytes.length > this.#list.length) {
+      const list = new Uint8Array(Math.max(1024, 2 * (this.#length + bytes.length)));
+      list.set(this.#list.subarray(0, this.#length));
+      this.#list = list;
+    }
+    this.#list.set(bytes, this.#length);
+    this.#length += bytes.length;
   }
 }
 
@@ -442,7 +483,10 @@ class IdentitySet {
 function insert(slots: Float64Array, value: number): boolean {
   const mask = slots.length - 1;
   let slot = value % slots.length;
-  for (; slots[slot] !== 0; slot = (slot + 1) & mask) if (slots[slot] === value) return false;
+  for (let probes = 0; slots[slot] !== 0; slot = (slot + 1) & mask, probes += 1) {
+    if (slots[slot] === value) return false;
+    if (probes > MAX_PROBES) throw new IndexError('apkindex-malformed', 'its identities are made to collide');
+  }
   slots[slot] = value;
   return true;
 }
@@ -523,6 +567,11 @@ function isOperatorSign(byte: number): boolean {
 
 function startsWithByteOrderMark(bytes: Uint8Array): boolean {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+}
+
+/** Fit for a message: no control characters. */
+function escaped(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
 }
 
 function quote(bytes: Uint8Array, start: number, end: number): string {

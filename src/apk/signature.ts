@@ -17,6 +17,9 @@ const digests = new Map([
 /** A signature block holds a few hundred bytes a key; apk itself reads 64 KiB of each at most. */
 const MAX_SIGNATURE_MEMBER_BYTES = 256 * 1024;
 const MAX_SIGNATURE_MEMBERS = 16;
+/** Enough to see what a member begins with, pax headers included. */
+const PROBE_BYTES = 4096;
+const TAR_BLOCK = 512;
 
 /** A trusted public key under the file name that `.SIGN.*` entries refer to it by. */
 export interface TrustedKey {
@@ -68,17 +71,17 @@ export function splitSignatures(bytes: Uint8Array): SignedArchive {
         `not gzip at byte ${start}: ${describeStart(bytes.subarray(start))}`,
       );
     }
-    const probe = inflateMember(bytes, start, 4096);
-    if (!startsWithSignature(probe.content)) return { signatures, body: bytes.subarray(start) };
+    const probe = inflateMember(bytes, start, PROBE_BYTES);
+    const isTold = probe.content.length >= TAR_BLOCK || typeof probe.end === 'number';
+    if (isTold && !startsWithSignature(probe.content)) return { signatures, body: bytes.subarray(start) };
     if (members === MAX_SIGNATURE_MEMBERS) {
       throw new IndexError('archive-malformed', `more than ${MAX_SIGNATURE_MEMBERS} signature members`);
     }
-    const member = probe.end === undefined ? inflateMember(bytes, start, MAX_SIGNATURE_MEMBER_BYTES) : probe;
-    if (member.end === undefined) {
-      throw new IndexError(
-        'archive-malformed',
-        `signature member is larger than ${MAX_SIGNATURE_MEMBER_BYTES} bytes`,
-      );
+    const member = probe.end === 'more' ? inflateMember(bytes, start, MAX_SIGNATURE_MEMBER_BYTES) : probe;
+    if (typeof member.end === 'string') {
+      const fact =
+        member.end === 'cut' ? 'ends in the middle' : `is larger than ${MAX_SIGNATURE_MEMBER_BYTES} bytes`;
+      throw new IndexError('archive-malformed', `gzip member at byte ${start} ${fact}`);
     }
     signatures.push(...readSignatures(member.content));
     start = member.end;
@@ -124,13 +127,13 @@ function isSignedBy(
 
 /** Does a tar begin with a `.SIGN.` file, pax headers before it aside? */
 function startsWithSignature(tar: Uint8Array): boolean {
-  for (let offset = 0; offset + 512 <= tar.length;) {
-    const header = Buffer.from(tar.buffer, tar.byteOffset + offset, 512);
+  for (let offset = 0; offset + TAR_BLOCK <= tar.length;) {
+    const header = Buffer.from(tar.buffer, tar.byteOffset + offset, TAR_BLOCK);
     const type = header.toString('latin1', 156, 157);
     if (type !== 'x' && type !== 'g') return header.toString('latin1', 0, 6) === '.SIGN.';
     const size = parseInt(header.toString('latin1', 124, 136), 8);
     if (!(size >= 0)) return false;
-    offset += 512 + Math.ceil(size / 512) * 512;
+    offset += TAR_BLOCK + Math.ceil(size / TAR_BLOCK) * TAR_BLOCK;
   }
   return false;
 }
@@ -143,7 +146,7 @@ function readSignatures(tar: Uint8Array): Signature[] {
       pieces = [];
       return true;
     },
-    data: (piece) => pieces.push(piece.slice()),
+    data: (piece) => pieces.push(new Uint8Array(piece)),
     done: ({ name }) => {
       const [, sign, algorithm, ...keyName] = name.split('.');
       if (sign !== 'SIGN' || !name.startsWith('.SIGN.') || keyName.length === 0) {

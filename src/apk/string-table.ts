@@ -4,6 +4,14 @@
  * (docs/decisions/003). Strings are made of the bytes only when asked for.
  */
 
+import { IndexError } from '../errors.ts';
+
+/**
+ * The longest way from the slot a hash leads to. By chance it is some hundreds in a table of millions; who computes
+ * strings that collide could make it, and with it the time to read an index, as long as the table.
+ */
+export const MAX_PROBES = 2000;
+
 /** The number of the empty string in every table. */
 export const EMPTY = 0;
 
@@ -37,15 +45,18 @@ export class StringTable {
     return this.#blob.length + this.#starts.byteLength + this.#hashes.byteLength + this.#slots.byteLength;
   }
 
-  /** The id of `bytes[start..end)`, which is added if it is new. */
+  /** The id of `bytes[start..end)`, which is added if it is new. Throws `apkindex-malformed` for hash flooding. */
   intern(bytes: Uint8Array, start: number, end: number): number {
     const hash = hashOf(bytes, start, end);
     const mask = this.#slots.length - 1;
     let slot = hash & mask;
+    let probes = 0;
     for (let taken = this.#slots[slot] as number; taken !== 0; taken = this.#slots[slot] as number) {
       if (this.#hashes[taken - 1] === hash && this.#equals(taken - 1, bytes, start, end)) return taken - 1;
       slot = (slot + 1) & mask;
+      probes += 1;
     }
+    if (probes > MAX_PROBES) throw new IndexError('apkindex-malformed', 'its strings are made to collide');
     return this.#add(bytes, start, end, hash, slot);
   }
 

@@ -7,13 +7,18 @@
 import { IndexError } from '../errors.ts';
 
 const BLOCK = 512;
+const NEWLINE = 0x0a;
 const MAX_PAX_BYTES = 64 * 1024;
+/** Headers of any kind. An index has two or three files; what is signed has a signature and a pax header a key. */
+const MAX_HEADERS = 1000;
+/** The last second that a `Date` can tell. */
+const MAX_SECONDS = 8.64e12;
 
 export interface TarEntry {
   readonly name: string;
   /** Content length in bytes. */
   readonly size: number;
-  /** Unix seconds; 0 where the header does not tell. */
+  /** Unix seconds; 0 where the header does not tell, or tells a time that cannot be. */
   readonly modifiedAt: number;
 }
 
@@ -35,6 +40,7 @@ export class TarReader {
   #body: Body | undefined;
   #padding = 0;
   #zeroBlocks = 0;
+  #headers = 0;
   #pax: Uint8Array[] = [];
   readonly #names = new Set<string>();
 
@@ -57,7 +63,7 @@ export class TarReader {
   /** Whether the archive ended in the middle of a file or header, or had an end-of-archive marker. */
   end(): { readonly marked: boolean } {
     if (this.#body) fail(`ends inside ${this.#body.entry.name}`);
-    if (this.#headerBytes > 0) fail('ends inside a header');
+    if (this.#headerBytes > 0 || this.#padding > 0) fail('ends inside a block');
     return { marked: this.#zeroBlocks > 0 };
   }
 
@@ -66,7 +72,7 @@ export class TarReader {
     const piece = bytes.subarray(0, body.remaining);
     body.remaining -= piece.length;
     if (body.use === 'read') this.#handler.data(piece);
-    if (body.use === 'pax') this.#pax.push(piece.slice());
+    if (body.use === 'pax') this.#pax.push(new Uint8Array(piece));
     if (body.remaining === 0) this.#finishBody(body);
     return piece.length;
   }
@@ -96,6 +102,8 @@ export class TarReader {
       return;
     }
     if (this.#zeroBlocks > 0) fail('goes on behind its end-of-archive marker');
+    this.#headers += 1;
+    if (this.#headers > MAX_HEADERS) fail(`more than ${MAX_HEADERS} entries`);
     const { type, ...entry } = parseHeader(this.#header);
     const { name, size } = entry;
     if (type === 'x' || type === 'g') {
@@ -122,12 +130,13 @@ function parseHeader(header: Uint8Array): TarEntry & { readonly type: string } {
   const size = parseNumber(header, 124, 12);
   if (size === undefined) fail(`size of ${name} is not a number`);
   if (size > Number.MAX_SAFE_INTEGER || size < 0) fail(`size of ${name} is absurd`);
+  const modifiedAt = parseNumber(header, 136, 12) ?? 0;
   const isUstar = text(header, 257, 6) === 'ustar';
   const prefix = isUstar ? text(header, 345, 155) : '';
   return {
     name: prefix === '' ? name : quotable(`${prefix}/${name}`),
     size,
-    modifiedAt: parseNumber(header, 136, 12) ?? 0,
+    modifiedAt: modifiedAt >= 0 && modifiedAt <= MAX_SECONDS ? modifiedAt : 0,
     type: String.fromCharCode(header[156] as number),
   };
 }
@@ -157,11 +166,21 @@ function quotable(name: string): string {
   return JSON.stringify(name).slice(1, -1);
 }
 
-/** A pax record that renames or resizes the next file would be read by some and not by others. */
+/**
+ * A pax record that renames or resizes the next file would be read by some and not by others, and so would records
+ * that are not `LENGTH KEYWORD=VALUE\n` one behind the other.
+ */
 function refuseOverrides(pax: Buffer): void {
-  for (const record of pax.toString('latin1').split('\n')) {
-    const keyword = record.slice(record.indexOf(' ') + 1).split('=', 1)[0] ?? '';
-    if (['path', 'size', 'linkpath'].includes(keyword)) fail(`pax header sets ${keyword}`);
+  for (let start = 0; start < pax.length;) {
+    const blank = pax.indexOf(' ', start);
+    const digits = pax.toString('latin1', start, Math.max(start, blank));
+    const end = start + (/^[1-9]\d{0,5}$/.test(digits) ? Number(digits) : NaN);
+    if (!(end > blank + 1 && end <= pax.length) || pax[end - 1] !== NEWLINE) fail('pax header is malformed');
+    const record = pax.toString('latin1', blank + 1, end - 1);
+    const keyword = record.split('=', 1)[0] ?? '';
+    if (['path', 'size', 'linkpath'].includes(keyword) || keyword.startsWith('GNU.sparse.'))
+      fail(`pax header sets ${keyword}`);
+    start = end;
   }
 }
 

@@ -120,11 +120,11 @@ export class Beacon {
   }
 
   async #refresh(datasource: LiveDatasource, index: LiveIndex, signal: AbortSignal): Promise<RefreshResult> {
-    const { logger, onRefresh, now } = this.#options;
-    const began = now();
+    const { logger, onRefresh } = this.#options;
+    const began = performance.now();
     const outcome = await index.refresh(signal);
     if (outcome.status === 'changed') this.#publish(datasource);
-    onRefresh?.(datasource.name, index, outcome, (now() - began) / 1000);
+    onRefresh?.(datasource.name, index, outcome, (performance.now() - began) / 1000);
     const facts = { datasource: datasource.name, index: index.spec.label };
     switch (outcome.status) {
       case 'failed':
@@ -189,7 +189,7 @@ export class Beacon {
       netrcFile: config.netrc,
       ...(url && repository.credentials && { repository: { url, credentials: repository.credentials } }),
     });
-    let progressAt = now();
+    let progressAt = performance.now();
     return {
       client,
       credentials,
@@ -200,8 +200,8 @@ export class Beacon {
       pause: this.#pause,
       warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
       onProgress: ({ label }, received, expected) => {
-        if (now() - progressAt < PROGRESS_EVERY) return;
-        progressAt = now();
+        if (performance.now() - progressAt < PROGRESS_EVERY) return;
+        progressAt = performance.now();
         const whole = expected === undefined ? '' : ` of ${megabytes(expected)}`;
         logger.info({ index: label }, `fetching: ${megabytes(received)}${whole} MB`);
       },
@@ -223,10 +223,13 @@ export class Beacon {
     const builtin = repository.keys ? [] : [...builtinKeys.values()];
     const warn = (error: IndexError): void => this.#options.logger.warn(errorLine(error));
     let loaded: readonly TrustedKey[] | undefined;
-    return async (signal) => {
-      const own = loaded ? [] : await loadKeys(sources, { client, cacheDir, credentials, warn, signal });
-      loaded ??= [...own, ...builtin].map(({ name, pem }) => parseKey(name, pem));
-      return loaded;
+    return async (signal, from) => {
+      if (loaded) return loaded;
+      const offline = from === 'disk';
+      const own = await loadKeys(sources, { client, cacheDir, credentials, offline, warn, signal });
+      const keys = [...own, ...builtin].map(({ name, pem }) => parseKey(name, pem));
+      if (!offline) loaded = keys;
+      return keys;
     };
   }
 
@@ -248,7 +251,7 @@ export class Beacon {
 
 /** The indexes of a repository: one an arch, or the one file that its address names. */
 function specsOf(datasource: DatasourceConfig, repository: RepositoryConfig, config: Config): IndexSpec[] {
-  const base = repository.url.replace(/\/+$/, '');
+  const base = withoutTrailingSlashes(repository.url);
   const remote = isRemote(base);
   const label = remote ? redactUrl(base).replace(/\/$/, '') : base;
   const common = {
@@ -264,7 +267,8 @@ function specsOf(datasource: DatasourceConfig, repository: RepositoryConfig, con
     },
     cached: remote,
   };
-  if (base.endsWith('.tar.gz')) return [{ ...common, location: base, label, arch: undefined }];
+  if ((URL.parse(base)?.pathname ?? base).endsWith('.tar.gz'))
+    return [{ ...common, location: base, label, arch: undefined }];
   return (repository.archs ?? datasource.archs).map((arch) => ({
     ...common,
     location: remote ? remoteIndex(base, arch) : join(base, arch, 'APKINDEX.tar.gz'),
@@ -276,12 +280,19 @@ function specsOf(datasource: DatasourceConfig, repository: RepositoryConfig, con
 /** Behind the path, so that a query in the address stays where it is. */
 function remoteIndex(base: string, arch: string): string {
   const url = new URL(base);
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}/${arch}/APKINDEX.tar.gz`;
+  url.pathname = `${withoutTrailingSlashes(url.pathname)}/${arch}/APKINDEX.tar.gz`;
   return url.href;
 }
 
 function isRemote(address: string): boolean {
-  return address.startsWith('http://') || address.startsWith('https://');
+  return /^https?:\/\//i.test(address);
+}
+
+/** A regular expression for this would take quadratic time. */
+function withoutTrailingSlashes(path: string): string {
+  let end = path.length;
+  while (path[end - 1] === '/') end -= 1;
+  return path.slice(0, end);
 }
 
 function megabytes(bytes: number): string {

@@ -58,8 +58,8 @@ function duration(milliseconds: number): string {
 
 function masked(address: string): string {
   const url = URL.parse(address);
-  if (!url || (url.username === '' && url.password === '')) return address;
-  url.username = '***';
-  url.password = '***';
+  if (!url) return address;
+  if (url.username !== '' || url.password !== '') url.username = url.password = '***';
+  if (url.search !== '') url.search = '***';
   return url.href;
 }

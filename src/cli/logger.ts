@@ -1,6 +1,7 @@
 /** Logs: JSON lines, or readable ones on a terminal. */
 import { pino, type Logger } from 'pino';
 import pretty from 'pino-pretty';
+import { withoutUserinfo } from '../errors.ts';
 
 /** Never written, wherever they turn up in what is logged. */
 const redact = ['*.authorization', '*.password', '*.token', '*.headers.authorization', 'authorization'];
@@ -9,7 +10,8 @@ export function createLogger(
   level: string,
   { terminal, destination = 1 }: { terminal: boolean; destination?: number },
 ): Logger {
-  const options = { level, redact, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  const hooks = { streamWrite: withoutUserinfo };
+  const options = { level, redact, hooks, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   if (!terminal) return pino(options, pino.destination({ fd: destination, sync: true }));
   const stream = pretty({ colorize: true, translateTime: 'SYS:HH:MM:ss', destination, sync: true });
   return pino(options, stream);

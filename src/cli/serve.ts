@@ -4,10 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { Asked } from '../asked.ts';
 import type { Config } from '../config.ts';
+import { errorLine } from '../errors.ts';
 import { buildServer } from '../http/server.ts';
 import { Lookups } from '../lookup.ts';
 import { Metrics } from '../metrics.ts';
 import { readSecret } from '../repository/credentials.ts';
+import { redactAddress } from '../repository/fetch-error.ts';
 import { ServedVersions } from '../served-versions.ts';
 import { Surveyor } from '../surveyor.ts';
 import { Beacon } from './beacon.ts';
@@ -50,7 +52,9 @@ export function assemble({ config, logger, signal }: ServeOptions): Service {
     now,
   );
   const metrics = new Metrics({ datasources: beacon.datasources, surveyor, asked, now });
-  const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'));
+  const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
+    warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
+  });
   const { clientToken } = config;
   const server = buildServer({
     datasources: beacon.datasources,
@@ -75,15 +79,31 @@ export async function serve(options: ServeOptions): Promise<void> {
   await beacon.checkKeys(signal);
   await served.load();
   await server.listen(config.listen);
-  introduce(config, logger);
-  onRefreshNow?.(() => beacon.refreshNow());
-  await beacon.restore(signal);
-  await Promise.all([beacon.keepFresh(signal), saveNowAndThen(served, signal)]);
+  const over = new AbortController();
+  try {
+    introduce(config, logger);
+    onRefreshNow?.(() => beacon.refreshNow());
+    await untilAborted(signal, async () => {
+      await beacon.restore(signal);
+      const ending = AbortSignal.any([signal, over.signal]);
+      await Promise.all([beacon.keepFresh(signal), saveNowAndThen(served, ending)]);
+    });
+    logger.info(`stopping: answering for ${config.drain / 1000} s more`);
+    await sleep(config.drain);
+  } finally {
+    over.abort();
+    await server.close();
+    await Promise.all([served.save(), beacon.close()]);
+  }
+}
 
-  logger.info(`stopping: answering for ${config.drain / 1000} s more`);
-  await sleep(config.drain);
-  await server.close();
-  await Promise.all([served.save(), beacon.close()]);
+/** Does `work`, whose being cut short by `signal` is no failure. */
+async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 }
 
 /** What is served, from where, and the line to put into Renovate. */
@@ -91,15 +111,14 @@ function introduce(config: Config, logger: FastifyBaseLogger): void {
   const host = ['0.0.0.0', '::'].includes(config.listen.host) ? 'localhost' : config.listen.host;
   const base = `http://${host.includes(':') ? `[${host}]` : host}:${config.listen.port}`;
   for (const [name, { repositories, archs }] of Object.entries(config.datasources)) {
-    const from = repositories.map(({ url }) => url.replace(/\/\/[^/@]*@/, '//***@')).join(', ');
+    const from = repositories.map(({ url }) => redactAddress(url)).join(', ');
     logger.info(`datasource ${name}: ${from} for ${archs.join(' and ')}`);
     const template = `${base}/${name}/{{packageName}}`;
     logger.info(
       `for Renovate: "customDatasources": { "${name}": { "defaultRegistryUrlTemplate": "${template}" } }`,
     );
     for (const { url, trust } of repositories) {
-      if (trust === 'none')
-        logger.warn(`signatures of ${url.replace(/\/\/[^/@]*@/, '//***@')} are NOT CHECKED (trust: none)`);
+      if (trust === 'none') logger.warn(`signatures of ${redactAddress(url)} are NOT CHECKED (trust: none)`);
     }
   }
 }

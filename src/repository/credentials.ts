@@ -24,6 +24,7 @@ export interface CredentialHeader {
 
 /** `HTTP_AUTH` as apk and apko read it. */
 export interface HttpAuth {
+  /** `*` for any host that is asked. */
   readonly host: string;
   readonly username: string;
   readonly password: string;
@@ -74,7 +75,8 @@ export function authorizationFor(
   if (url.username !== '' || url.password !== '')
     return basic(percentDecoded(url.username), percentDecoded(url.password));
   const host = url.hostname.toLowerCase();
-  if (httpAuth?.host.toLowerCase() === host) return basic(httpAuth.username, httpAuth.password);
+  if (httpAuth && ['*', host].includes(httpAuth.host.toLowerCase()))
+    return basic(httpAuth.username, httpAuth.password);
   const entry = netrc?.find(({ machine }) => machine === undefined || machine.toLowerCase() === host);
   return entry && basic(entry.login, entry.password);
 }

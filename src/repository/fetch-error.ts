@@ -28,6 +28,11 @@ export function redactUrl(location: URL | string): string {
   return `${url.protocol}//${url.host}${url.pathname}${url.search === '' ? '' : '?…'}`;
 }
 
+/** The address of a repository or key, a URL or a path, fit for messages. */
+export function redactAddress(address: string): string {
+  return URL.canParse(address) ? redactUrl(address) : address;
+}
+
 /**
  * Milliseconds that a `Retry-After` header (RFC 9110, 10.2.3: seconds or a date) asks to wait, or `undefined` where
  * it says neither. `now` is in milliseconds since 1970.

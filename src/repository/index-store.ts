@@ -5,19 +5,23 @@
  * what is read back goes through the same verification as what was fetched. Files are written aside and renamed; the
  * time of the file is when upstream last confirmed it.
  */
-import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
+import { redactAddress } from './fetch-error.ts';
 import type { Validators } from './fetch-index.ts';
-import type { IndexSummary } from './guards.ts';
 
-const FORMAT = 1;
+const FORMAT = 2;
 const NEWLINE = 0x0a;
+/** Far above any header; an archive's own limit is the caller's. */
+const MAX_HEADER_BYTES = 64 * 1024;
+/** Milliseconds after which a file that was begun is one that nobody will finish. */
+const ORPHAN_AGE = 3_600_000;
 
 /** What is kept with an archive. Times are unix milliseconds. */
 export interface StoredMeta {
   readonly validators: Validators;
-  readonly summary: IndexSummary;
   /** When this very index was first seen. */
   readonly firstSeenAt: number;
 }
@@ -28,16 +32,22 @@ export interface StoredIndex extends StoredMeta {
   readonly confirmedAt: number;
 }
 
-interface Header extends StoredMeta {
-  readonly format: number;
-  readonly address: string;
-}
+/** Something that can be sent as the value of a header. */
+const headerValue = z.string().regex(/^[\x20-\x7e]{1,1000}$/);
+const headerSchema = z.object({
+  format: z.literal(FORMAT, `another format than ${FORMAT}`),
+  /** Whose index it is. */
+  identity: z.string(),
+  validators: z.object({ etag: headerValue.optional(), lastModified: headerValue.optional() }),
+  firstSeenAt: z.number(),
+});
 
 export class IndexStore {
   readonly #folder: string | undefined;
   readonly #warn: (message: string, error: unknown) => void;
   /** Writing failed once: a read-only or full disk. It is tried again, but not complained about again. */
   #complained = false;
+  #swept: Promise<void> | undefined;
 
   /** Without a folder nothing is kept. `warn` is called at most once for what cannot be written. */
   constructor(folder: string | undefined, warn: (message: string, error: unknown) => void) {
@@ -45,29 +55,34 @@ export class IndexStore {
     this.#warn = warn;
   }
 
-  /** The index kept for `address`, or `undefined` where there is none that can be used. */
-  async load(address: string): Promise<StoredIndex | undefined> {
+  /** The index of at most `maxBytes` kept for `address`, or `undefined` where there is none that can be used. */
+  async load(address: string, maxBytes: number): Promise<StoredIndex | undefined> {
     const path = this.#path(address, 'apkindex');
     if (path === undefined) return undefined;
+    await this.#sweep();
     try {
-      const [file, { mtimeMs }] = await Promise.all([readFile(path), stat(path)]);
-      const end = file.indexOf(NEWLINE);
-      const {
-        format,
-        address: own,
-        ...meta
-      } = JSON.parse(file.toString('utf8', 0, Math.max(0, end))) as Header;
-      if (format !== FORMAT) throw new Error(`format ${JSON.stringify(format)}, expected ${FORMAT}`);
-      if (own !== address) throw new Error('it is of another index');
-      return { ...meta, bytes: file.subarray(end + 1), confirmedAt: mtimeMs };
+      const stats = await stat(path);
+      if (!stats.isFile()) throw new Error('it is not a file');
+      if (stats.size > maxBytes + MAX_HEADER_BYTES) throw new Error(`it is larger than ${maxBytes} bytes`);
+      const file = await readFile(path);
+      const end = file.subarray(0, MAX_HEADER_BYTES).indexOf(NEWLINE);
+      if (end < 0) throw new Error('it has no header');
+      const { identity, validators, firstSeenAt } = parseHeader(file.toString('utf8', 0, end));
+      if (identity !== identityOf(address)) throw new Error('it is of another index');
+      return { validators, firstSeenAt, bytes: file.subarray(end + 1), confirmedAt: stats.mtimeMs };
     } catch (error) {
       if (!isMissing(error)) this.#warn(`ignoring the cached index ${path}`, error);
       return undefined;
     }
   }
 
-  async save(address: string, bytes: Uint8Array, meta: StoredMeta): Promise<void> {
-    const header: Header = { format: FORMAT, address, ...meta };
+  async save(address: string, bytes: Uint8Array, { validators, firstSeenAt }: StoredMeta): Promise<void> {
+    const header: z.input<typeof headerSchema> = {
+      format: FORMAT,
+      identity: identityOf(address),
+      validators,
+      firstSeenAt,
+    };
     await this.#write(this.#path(address, 'apkindex'), [Buffer.from(`${JSON.stringify(header)}\n`), bytes]);
   }
 
@@ -93,7 +108,7 @@ export class IndexStore {
   async accept(address: string, accepted: string): Promise<void> {
     const path = this.#path(address, 'accepted.json');
     if (path === undefined) throw new Error('there is no cache directory');
-    await mkdir(this.#folder as string, { recursive: true });
+    await mkdir(join(path, '..'), { recursive: true });
     await writeFile(path, JSON.stringify({ digest: accepted }));
   }
 
@@ -101,17 +116,29 @@ export class IndexStore {
     return (await this.#readJson<{ digest: string }>(this.#path(address, 'accepted.json')))?.digest;
   }
 
+  /** The file name shows the address; neither it nor the file holds a user name, password or query. */
   #path(address: string, ending: string): string | undefined {
     if (this.#folder === undefined) return undefined;
-    const readable = address
+    const readable = redactAddress(address)
       .replace(/^[a-z]+:\/\//, '')
       .replace(/[^A-Za-z0-9.-]+/g, '_')
       .slice(0, 80);
-    return join(
-      this.#folder,
-      'indexes',
-      `${readable}-${digest(Buffer.from(address)).slice(0, 12)}.${ending}`,
-    );
+    return join(this.#folder, 'indexes', `${readable}-${identityOf(address).slice(0, 12)}.${ending}`);
+  }
+
+  /** Removes what processes that were killed have left half-written. */
+  #sweep(): Promise<void> {
+    this.#swept ??= this.#removeOrphans().catch(() => undefined);
+    return this.#swept;
+  }
+
+  async #removeOrphans(): Promise<void> {
+    const folder = join(this.#folder ?? '', 'indexes');
+    for (const name of await readdir(folder)) {
+      if (!name.endsWith('.new')) continue;
+      const { mtimeMs } = await stat(join(folder, name));
+      if (Date.now() - mtimeMs > ORPHAN_AGE) await rm(join(folder, name), { force: true });
+    }
   }
 
   async #readJson<T>(path: string | undefined): Promise<T | undefined> {
@@ -125,7 +152,8 @@ export class IndexStore {
 
   async #write(path: string | undefined, pieces: readonly Uint8Array[]): Promise<void> {
     if (path === undefined) return;
-    const aside = `${path}.${process.pid}.new`;
+    // Two datasources may have one index, and two processes one folder.
+    const aside = `${path}.${randomUUID()}.new`;
     try {
       await mkdir(join(path, '..'), { recursive: true });
       const file = await open(aside, 'w');
@@ -152,8 +180,17 @@ export interface HeldBack {
   readonly message: string;
 }
 
-function digest(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+function parseHeader(line: string): z.output<typeof headerSchema> {
+  const result = headerSchema.safeParse(JSON.parse(line));
+  if (result.success) return result.data;
+  throw new Error(result.error.issues[0]?.message);
+}
+
+/** The same for an index whoever asks for it: a changed password must not lose what is kept, nor be kept itself. */
+function identityOf(address: string): string {
+  const url = URL.parse(address);
+  const known = url ? `${url.origin}${url.pathname}${url.search}` : address;
+  return createHash('sha256').update(known).digest('hex');
 }
 
 function isMissing(error: unknown): boolean {

@@ -34,6 +34,8 @@ export interface LoadKeysOptions {
   /** Without one, keys from the network are fetched anew at each start. */
   readonly cacheDir?: string | undefined;
   readonly credentials?: CredentialLookup | undefined;
+  /** Nothing is fetched; a key from the network that is not kept yet is one that is not there. */
+  readonly offline?: boolean | undefined;
   /** Told of a key that is used but could not be kept. */
   readonly warn?: ((error: IndexError) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -147,7 +149,7 @@ async function discoverKeys(url: URL, options: LoadKeysOptions): Promise<readonl
   if (new Set(keys.map(({ kid }) => kid)).size < keys.length) {
     throw new FetchError(`${redactUrl(jwksUrl)} holds two keys with one kid`);
   }
-  return keys.map((key) => jwkToKey(key, `key ${key.kid ?? 'without kid'} of ${redactUrl(jwksUrl)}`));
+  return keys.map((key) => jwkToKey(key, `key ${JSON.stringify(key.kid ?? '')} of ${redactUrl(jwksUrl)}`));
 }
 
 function jwkToKey(jwk: JsonWebKey & { readonly kid?: string | undefined }, what: string): PublicKey {
@@ -190,13 +192,14 @@ function keyName(name: string, what: string): string {
 /** The keys kept from the first use of `url`, or those that `fetch` gives, which are then kept. */
 async function pinned(
   url: URL,
-  { cacheDir, warn }: LoadKeysOptions,
+  { cacheDir, offline, warn }: LoadKeysOptions,
   fetch: () => Promise<readonly PublicKey[]>,
 ): Promise<readonly PublicKey[]> {
-  if (cacheDir === undefined) return fetch();
+  if (cacheDir === undefined && !offline) return fetch();
+  if (cacheDir === undefined) return [];
   const directory = join(cacheDir, 'keys', sourceName(url));
   const kept = await loadDirectory(directory);
-  if (kept.length > 0) return kept;
+  if (kept.length > 0 || offline) return kept;
   const keys = await fetch();
   if (keys.length > 0) {
     await keep(keys, directory).catch((cause: unknown) => {

@@ -31,12 +31,15 @@ export interface IndexSpec {
   readonly cached: boolean;
 }
 
+/** Whether keys may be fetched, or only those taken that are on disk. */
+export type KeyOrigin = 'anywhere' | 'disk';
+
 /** What an index needs of the world. */
 export interface IndexServices {
   readonly client: UpstreamClient;
   readonly credentials: CredentialLookup | undefined;
   /** Trusted keys, or `unverified`. May fail while a key server is down. */
-  readonly keys: (signal: AbortSignal) => Promise<readonly TrustedKey[] | 'unverified'>;
+  readonly keys: (signal: AbortSignal, from: KeyOrigin) => Promise<readonly TrustedKey[] | 'unverified'>;
   readonly store: IndexStore;
   readonly now: () => number;
   /** Reading takes the processor and memory, so one index is read at a time. */
@@ -97,13 +100,15 @@ export class LiveIndex {
     return this.#failures;
   }
 
-  /** Takes the index kept on disk, if there is a good one. Whether there was. */
+  /** Takes the index kept on disk, if there is a good one. Asks nobody, so it cannot be kept waiting. Whether there was. */
   async restore(signal: AbortSignal): Promise<boolean> {
     const { store, warn } = this.#services;
-    const stored = this.spec.cached ? await store.load(this.spec.location) : undefined;
+    const stored = this.spec.cached
+      ? await store.load(this.spec.location, this.spec.maxCompressedBytes)
+      : undefined;
     if (!stored) return false;
     try {
-      const index = await this.#read(stored.bytes, signal);
+      const index = await this.#read(stored.bytes, 'disk', signal);
       const { validators, confirmedAt, firstSeenAt } = stored;
       this.#loaded = {
         index,
@@ -157,7 +162,7 @@ export class LiveIndex {
       if (this.spec.cached) await store.confirm(this.spec.location, now());
       return { status: 'unchanged' };
     }
-    const index = await this.#read(fetched.bytes, signal);
+    const index = await this.#read(fetched.bytes, 'anywhere', signal);
     const summary = summarize(index);
     await this.#guard(before?.summary, summary);
     const isSame = before?.summary.digest === summary.digest;
@@ -172,15 +177,14 @@ export class LiveIndex {
       firstSeenAt,
     } as const;
     this.#loaded = isSame ? { ...after, index: before.index } : after;
-    if (this.spec.cached)
-      await store.save(this.spec.location, fetched.bytes, { validators, summary, firstSeenAt });
+    if (this.spec.cached) await store.save(this.spec.location, fetched.bytes, { validators, firstSeenAt });
     return isSame ? { status: 'unchanged' } : { status: 'changed', before, after };
   }
 
-  async #read(bytes: Uint8Array, signal: AbortSignal): Promise<VerifiedIndex> {
+  async #read(bytes: Uint8Array, from: KeyOrigin, signal: AbortSignal): Promise<VerifiedIndex> {
     const { keys, oneAtATime, pause } = this.#services;
     const { arch, limits, label } = this.spec;
-    const trusted = await keys(signal);
+    const trusted = await keys(signal, from);
     try {
       return await oneAtATime(() => readIndex(bytes, { keys: trusted, limits, arch, pause, signal }));
     } catch (error) {
@@ -198,7 +202,10 @@ export class LiveIndex {
       await store.setHeldBack(location, undefined);
     } catch (error) {
       if (!(error instanceof IndexError)) throw error;
-      if ((await store.accepted(location)) === next.digest) return;
+      if ((await store.accepted(location)) === next.digest) {
+        await store.setHeldBack(location, undefined);
+        return;
+      }
       await store.setHeldBack(location, { digest: next.digest, code: error.code, message: error.message });
       throw new IndexError(error.code, `${label} is held back: ${error.message}`);
     }

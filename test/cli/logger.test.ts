@@ -33,5 +33,5 @@ test('what a URL of the configuration carries is in no line of a whole run', asy
   service.child.kill('SIGTERM');
   expect(await service.ended).toBe(0);
   expect(service.lines.join('\n')).not.toContain(canary);
-  expect(service.lines.join('\n')).toContain('***@127.0.0.1:9');
+  expect(service.lines.join('\n')).toContain('http://127.0.0.1:9/');
 });
