@@ -1,11 +1,11 @@
 /**
  * `npm run bench:load -- [--repository URL|DIR --key FILE] [--replicas N] [--seconds N] [--connections N]`
- * `npm run bench:load -- --url http://host/datasource --names FILE`
+ * `npm run bench:load -- --url http://host/datasource --names FILE [--pid PROCESS]`
  *
  * Lookups as Renovate makes them – different names, JSON, connections kept alive – as fast as they are answered:
  * against as many processes of the service as asked for (each is told to refresh in the middle of it), or against
- * whatever serves an export. Prints requests a second, latency and memory. Client and server share this machine, so
- * what it prints is less than what the servers can do.
+ * whatever serves an export. Prints requests a second, latency, memory, and the processor time that the servers took.
+ * Client and servers share this machine, so they could do more than the first figure says; the last one tells how much.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,9 +24,13 @@ const { values: options } = parseArgs({
     connections: { type: 'string', default: '64' },
     program: { type: 'string', default: 'dist/apk-beacon.mjs' },
     url: { type: 'string' },
+    pid: { type: 'string' },
     names: { type: 'string' },
   },
 });
+
+/** Milliseconds. */
+const WARM_UP = 4000;
 
 interface Replica {
   readonly child: ChildProcess;
@@ -94,10 +98,31 @@ function namesIn(file: string): readonly string[] {
   return Object.keys(files).flatMap((path) => /^[^/]+\/([^/]+)$/.exec(path)?.[1] ?? []);
 }
 
-async function peakMemory({ child }: Replica): Promise<number> {
-  const status = await import('node:fs/promises').then(({ readFile }) =>
-    readFile(`/proc/${child.pid}/status`, 'utf8'),
+/** Processor time of a process so far, in seconds. */
+function cpuSeconds(pid: number | string): number {
+  // man 5 proc: behind the name in brackets, user and system time are the 12th and 13th field, in ticks of 1/100 s.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** Measures lookups at `urls` and the processor time of the processes that answer them. */
+async function measure(urls: readonly string[], pids: readonly (number | string)[]): Promise<void> {
+  const total = (): number => pids.reduce<number>((sum, pid) => sum + cpuSeconds(pid), 0);
+  const before = total();
+  const times = await ask(urls, names, performance.now() + seconds * 1000);
+  const used = total() - before;
+  report(times, seconds);
+  if (pids.length === 0) return;
+  const each = (used / times.length) * 1000;
+  print(
+    `${each.toFixed(2)} ms of processor time a lookup: ${Math.round(1000 / each)} lookups a second and core`,
   );
+}
+
+function peakMemory({ child }: Replica): number {
+  const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
   return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024;
 }
 
@@ -116,19 +141,23 @@ const seconds = Number(options.seconds);
 const names = options.names === undefined ? ['curl'] : namesIn(options.names);
 if (options.url !== undefined) {
   print(`${options.connections} connections to ${options.url}, ${names.length} names`);
-  report(await ask([options.url], names, performance.now() + seconds * 1000), seconds);
+  await ask([options.url], names, performance.now() + WARM_UP);
+  await measure([options.url], options.pid === undefined ? [] : [options.pid]);
 } else {
   const replicas = await Promise.all(Array.from({ length: Number(options.replicas) }, startReplica));
   print(
     `${replicas.length} processes, first answers after ${replicas.map(({ started }) => started.toFixed(0)).join(', ')} ms`,
   );
   const urls = replicas.map(({ url }) => url);
-  await ask(urls, names, performance.now() + 2000);
+  await ask(urls, names, performance.now() + WARM_UP);
   print(`${options.connections} connections, ${names.length} names, warmed up:`);
   const refreshing = sleep(seconds * 500).then(() => replicas.forEach(({ child }) => child.kill('SIGHUP')));
-  report(await ask(urls, names, performance.now() + seconds * 1000), seconds);
+  await measure(
+    urls,
+    replicas.map(({ child }) => child.pid ?? 0),
+  );
   await refreshing;
-  const peaks = await Promise.all(replicas.map(peakMemory));
+  const peaks = replicas.map(peakMemory);
   print(`peak memory ${peaks.map((peak) => peak.toFixed(0)).join(', ')} MiB`);
   for (const { child } of replicas) child.kill('SIGTERM');
 }

@@ -106,8 +106,10 @@ test('a name that vanishes is deleted; a version that vanishes stays listed as d
 test.each([
   [
     'cannot be fetched',
-    (upstream: Upstream) =>
-      Promise.resolve(upstream.misbehave('aarch64', (_, response) => void response.writeHead(403).end())),
+    (upstream: Upstream) => {
+      upstream.misbehave('aarch64', (_, response) => void response.writeHead(403).end());
+      return Promise.resolve();
+    },
   ],
   [
     'is not signed by a trusted key',

@@ -80,7 +80,7 @@ describe.skipIf(!haveTools('kustomize', 'kubeconform', 'go'))('the Kubernetes ma
     expect(spec('NetworkPolicy')?.podSelector).toEqual({ matchLabels: labels });
   });
 
-  test('carry a configuration that the service takes', async () => {
+  test('carry a configuration that the service takes', () => {
     const resources = parseAllDocuments(built).map((document) => document.toJS() as Resource);
     const text = resources.find(({ kind }) => kind === 'ConfigMap')?.data?.['apk-beacon.yaml'] ?? '';
     expect(loadConfig({ words: [], settings: { config: [text] }, own: {} }, {}).datasources).toHaveProperty(
