@@ -131,6 +131,11 @@ export const configSchema = z.strictObject({
   listen: listen.prefault('0.0.0.0:3000'),
   refresh: someWait.prefault('15m'),
   cacheDir: z.string().nullable().optional(),
+  /** Where clients reach the service, if not where they say (`Host`): behind a proxy that rewrites it. */
+  publicUrl: z
+    .url({ protocol: /^https?$/, error: 'expected an http or https URL' })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a lookup waits for a first index before it is told to come back. */
   hold: wait.prefault('45s'),
@@ -138,6 +143,13 @@ export const configSchema = z.strictObject({
   drain: wait.prefault('1s'),
   /** What clients have to show as `Authorization: Bearer …`. */
   clientToken: secret.optional(),
+  /** Signs the virtual indexes; `name` is what clients call the public key in `/etc/apk/keys`. */
+  signingKey: z
+    .strictObject({
+      name: z.string().regex(/^[A-Za-z0-9@._-]+\.rsa\.pub$/, 'expected a key name such as beacon.rsa.pub'),
+      key: secret,
+    })
+    .optional(),
   /** Whether a frozen index makes `/readyz` fail or only speak of it. */
   frozen: z.enum(['warn', 'fail']).default('warn'),
   /** As apk, from `NETRC` or `~/.netrc` unless told; `null` reads none. */

@@ -19,6 +19,8 @@ export interface CatalogSource {
   readonly repository: string;
   readonly arch: string;
   readonly packages: Packages;
+  /** The operator's template for links to the recipes' history. */
+  readonly changelog?: string | undefined;
 }
 
 export interface CatalogOptions {
@@ -46,6 +48,8 @@ export interface Candidate {
   readonly version: string;
   readonly arch: string;
   readonly repository: string;
+  /** The repository's own template for links to the recipe's history. */
+  readonly changelog: string | undefined;
   readonly package: Package;
   /** The package has another name and provides this one. */
   readonly provided: boolean;
@@ -152,6 +156,7 @@ export class Catalog {
       version,
       arch: source.arch,
       repository: source.repository,
+      changelog: source.changelog,
       package: each,
       provided,
       obstacle: obstacle ?? this.#obstacle(version, each, index),

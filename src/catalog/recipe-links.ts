@@ -4,7 +4,7 @@ import type { Candidate } from './catalog.ts';
 const DAY = 86_400;
 
 /**
- * A template per kind of repository. `{origin}` is the source package, `{commit}` the recipe's commit, `{component}`
+ * A template per kind of repository; operators give their own (`changelog:`). `{origin}` is the source package, `{commit}` the recipe's commit, `{component}`
  * the last part of the repository's address, `{since}` and `{until}` the days between which two versions were built.
  */
 const templates: readonly { readonly repository: RegExp; readonly template: string }[] = [
@@ -19,15 +19,11 @@ const templates: readonly { readonly repository: RegExp; readonly template: stri
 ];
 
 /** The recipe's history up to this build, from `since` (unix seconds) where the page can be asked for that. */
-export function changelogUrl(
-  candidate: Candidate,
-  since: number | undefined,
-  own?: string,
-): string | undefined {
-  const { repository } = candidate;
+export function changelogUrl(candidate: Candidate, since: number | undefined): string | undefined {
+  const { repository, changelog: own } = candidate;
   const { origin, commit, name, builtAt } = candidate.package;
   const template = own ?? templates.find((each) => each.repository.test(repository))?.template;
-  if (template === undefined || commit === '') return undefined;
+  if (template === undefined || (commit === '' && template.includes('{commit}'))) return undefined;
   const values: Record<string, string | undefined> = {
     origin: origin || name,
     commit,

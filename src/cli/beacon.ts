@@ -256,6 +256,7 @@ function specsOf(datasource: DatasourceConfig, repository: RepositoryConfig, con
   const label = remote ? redactUrl(base).replace(/\/$/, '') : base;
   const common = {
     repository: label,
+    changelog: repository.changelog,
     required: repository.required,
     guards: { rollback: repository.rollback, maxShrink: repository.maxShrink, maxAge: repository.maxAge },
     maxCompressedBytes: config.limits.compressed,

@@ -7,6 +7,7 @@ import { explainCommand } from './explain.ts';
 import { exportCommand } from './export.ts';
 import { healthCommand } from './health.ts';
 import { createLogger } from './logger.ts';
+import { presetCommand } from './preset.ts';
 import { serve } from './serve.ts';
 
 const help = `apk-beacon – which versions of this APK package exist?
@@ -16,6 +17,8 @@ const help = `apk-beacon – which versions of this APK package exist?
   apk-beacon export --out DIR [--brotli]   every answer as a static file, see docs/operate.md
   apk-beacon health [options]              whether the service that listens here is alive
   apk-beacon accept DATASOURCE [ARCH]      take the indexes that were held back
+  apk-beacon preset [DATASOURCE …] [--url URL]
+                                           print the Renovate preset, for a repository of presets
   apk-beacon config [options]              print the configuration in force
   apk-beacon help | version
 
@@ -39,6 +42,7 @@ export async function runCommand(
     json: { type: 'boolean' },
     out: { type: 'string' },
     brotli: { type: 'boolean' },
+    url: { type: 'string' },
   });
   const [command = 'serve', ...words] = line.words;
   switch (command) {
@@ -66,6 +70,8 @@ export async function runCommand(
       return await healthCommand(loadConfig(line, environment));
     case 'accept':
       return await acceptCommand(words, loadConfig(line, environment), signal);
+    case 'preset':
+      return presetCommand(words, loadConfig(line, environment), line.own['url']);
     case 'config':
       expectNoMore(command, words);
       return configCommand(loadConfig(line, environment));

@@ -12,7 +12,9 @@ import { readSecret } from '../repository/credentials.ts';
 import { redactAddress } from '../repository/fetch-error.ts';
 import { ServedVersions } from '../served-versions.ts';
 import { Surveyor } from '../surveyor.ts';
+import { VirtualIndexes, type Signer } from '../virtual-indexes.ts';
 import { Beacon } from './beacon.ts';
+import { localUrl, presetFor } from './preset.ts';
 
 const SAVE_EVERY = 30_000;
 
@@ -60,6 +62,7 @@ export function assemble({ config, logger, signal }: ServeOptions): Service {
     datasources: beacon.datasources,
     defaultDatasource: config.defaultDatasource,
     lookups: new Lookups(served),
+    virtualIndexes: new VirtualIndexes(signer(config)),
     metrics,
     asked,
     logger,
@@ -67,10 +70,17 @@ export function assemble({ config, logger, signal }: ServeOptions): Service {
     maxAge: Math.floor(Math.min(60, config.refresh / 10_000)),
     failFrozen: config.frozen === 'fail',
     clientToken: clientToken && (() => readSecret(clientToken, config.environment)),
+    preset: (names, url) => presetFor(config, names, config.publicUrl ?? url),
     now,
     stopping: signal,
   });
   return { beacon, server, served, surveyor };
+}
+
+/** Read for every index that is made, because the key may be rotated. */
+function signer({ signingKey, environment }: Config): Signer | undefined {
+  if (!signingKey) return undefined;
+  return { keyName: signingKey.name, privateKey: () => readSecret(signingKey.key, environment) };
 }
 
 export async function serve(options: ServeOptions): Promise<void> {
@@ -108,19 +118,15 @@ async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Pro
 
 /** What is served, from where, and the line to put into Renovate. */
 function introduce(config: Config, logger: FastifyBaseLogger): void {
-  const host = ['0.0.0.0', '::'].includes(config.listen.host) ? 'localhost' : config.listen.host;
-  const base = `http://${host.includes(':') ? `[${host}]` : host}:${config.listen.port}`;
+  const base = config.publicUrl ?? localUrl(config);
   for (const [name, { repositories, archs }] of Object.entries(config.datasources)) {
     const from = repositories.map(({ url }) => redactAddress(url)).join(', ');
     logger.info(`datasource ${name}: ${from} for ${archs.join(' and ')}`);
-    const template = `${base}/${name}/{{packageName}}`;
-    logger.info(
-      `for Renovate: "customDatasources": { "${name}": { "defaultRegistryUrlTemplate": "${template}" } }`,
-    );
     for (const { url, trust } of repositories) {
       if (trust === 'none') logger.warn(`signatures of ${redactAddress(url)} are NOT CHECKED (trust: none)`);
     }
   }
+  logger.info(`for Renovate: "extends": ["${base}/renovate.json"]`);
 }
 
 async function saveNowAndThen(served: ServedVersions, signal: AbortSignal): Promise<void> {

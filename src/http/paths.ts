@@ -10,7 +10,14 @@ export type Target =
   | { readonly kind: 'datasource'; readonly datasource: string }
   | { readonly kind: 'asked'; readonly datasource: string }
   | { readonly kind: 'package'; readonly datasource: string; readonly name: string; readonly view: View }
+  /** The virtual index of one arch, or of what all have. */
+  | { readonly kind: 'index'; readonly datasource: string; readonly arch: string }
+  /** The Renovate preset of one datasource, or of all. */
+  | { readonly kind: 'preset'; readonly datasource: string | undefined }
   | { readonly kind: 'invalid'; readonly fact: string };
+
+const PRESET = 'renovate.json';
+const INDEX = 'APKINDEX.tar.gz';
 
 /** What of a package is asked for; the last segment of the path unless it is the only one of the name. */
 export type View = 'releases' | 'latest' | 'explain';
@@ -40,6 +47,11 @@ export function parsePath(path: string, datasources: readonly string[], defaultD
   const rest = isNamed ? segments.slice(1) : segments;
   if (rest.length === 0) return { kind: 'datasource', datasource };
   if (rest[0] === '-') return parseExtra(datasource, rest.slice(1));
+  if (rest.length === 1 && rest[0] === PRESET) {
+    return { kind: 'preset', datasource: isNamed ? datasource : undefined };
+  }
+  const [arch = ''] = rest;
+  if (rest.length === 2 && rest[1] === INDEX) return { kind: 'index', datasource, arch };
   return parsePackage(datasource, rest);
 }
 

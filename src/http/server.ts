@@ -11,10 +11,12 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify';
 import { askedBody, type Asked } from '../asked.ts';
+import { ANY_ARCH } from '../catalog/virtual-index.ts';
 import { explain } from '../catalog/explain.ts';
 import { parseLookupQuery, QueryError, type QueryParameters } from '../catalog/query.ts';
 import { newestInRange } from '../catalog/range.ts';
 import type { Lookups } from '../lookup.ts';
+import type { VirtualIndexes } from '../virtual-indexes.ts';
 import type { LookupResult, Metrics } from '../metrics.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import { parsePath, type Target } from './paths.ts';
@@ -24,6 +26,7 @@ export interface ServerOptions {
   readonly datasources: readonly LiveDatasource[];
   readonly defaultDatasource: string;
   readonly lookups: Lookups;
+  readonly virtualIndexes: VirtualIndexes;
   readonly metrics: Metrics;
   readonly asked: Asked;
   readonly logger: FastifyBaseLogger;
@@ -34,6 +37,8 @@ export interface ServerOptions {
   readonly failFrozen: boolean;
   /** Read for every request, because the file it is in may be rotated. */
   readonly clientToken: (() => Promise<string>) | undefined;
+  /** The Renovate preset for these datasources, with the address under which the client has reached the service. */
+  readonly preset: (datasources: readonly string[], url: string) => object;
   readonly now: () => number;
   /** Aborts when the service begins to stop. */
   readonly stopping: AbortSignal;
@@ -127,6 +132,10 @@ export function buildServer(options: ServerOptions): FastifyInstance {
         return json(reply, { service: 'apk-beacon', default: options.defaultDatasource, datasources: names });
       case 'invalid':
         return problem(reply, 400, target.fact);
+      case 'preset':
+        return json(reply, options.preset(target.datasource ? [target.datasource] : names, ownUrl(request)));
+      case 'index':
+        return answerIndex(target, request, reply);
       case 'datasource':
         return json(reply, datasourceStatus(byName.get(target.datasource) as LiveDatasource, options.now()));
       case 'asked': {
@@ -170,6 +179,27 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     return reply.type('application/json').send(body);
   }
 
+  async function answerIndex(
+    { datasource, arch }: Extract<Target, { kind: 'index' }>,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<unknown> {
+    const live = byName.get(datasource) as LiveDatasource;
+    if (arch !== ANY_ARCH && !live.archs.includes(arch)) {
+      const known = [...live.archs, ANY_ARCH].join(', ');
+      return problem(reply, 404, `no arch ${arch} in ${datasource}, expected one of ${known}`);
+    }
+    const snapshot = live.snapshot ?? (await held(live));
+    if (!snapshot) return notLoaded(live, reply);
+    const { bytes, etag } = await options.virtualIndexes.archive(snapshot, arch);
+    reply
+      .header('x-apk-beacon-generation', snapshot.generation)
+      .header('cache-control', `max-age=${options.maxAge}`)
+      .header('etag', etag);
+    if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
+    return reply.type('application/gzip').send(bytes);
+  }
+
   function latest(
     { name: datasource, archs }: LiveDatasource,
     snapshot: Snapshot,
@@ -211,6 +241,11 @@ export function buildServer(options: ServerOptions): FastifyInstance {
       .header('cache-control', 'no-store')
       .send({ error: `${live.name} is not loaded yet`, datasource: live.name, missing });
   }
+}
+
+/** As the client wrote it; of a `Host` that could be no host, nothing is taken over. */
+function ownUrl({ protocol, host }: FastifyRequest): string {
+  return `${protocol}://${/^[A-Za-z0-9._-]+(:\d+)?$|^\[[0-9a-fA-F:.]+\](:\d+)?$/.test(host) ? host : 'localhost'}`;
 }
 
 function json(reply: FastifyReply, value: object): unknown {

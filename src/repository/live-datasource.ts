@@ -59,6 +59,7 @@ export class LiveDatasource {
       repository: spec.repository,
       arch,
       packages: index.packages,
+      changelog: spec.changelog,
     }));
     const catalog = new Catalog({
       sources,

@@ -22,6 +22,8 @@ export interface IndexSpec {
   readonly repository: string;
   /** The arch it is asked for; `undefined` where only the index itself tells. */
   readonly arch: string | undefined;
+  /** The operator's template for links to the recipes' history. */
+  readonly changelog?: string | undefined;
   /** Without it the datasource cannot answer. */
   readonly required: boolean;
   readonly guards: GuardPolicy;

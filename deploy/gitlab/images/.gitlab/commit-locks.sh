@@ -1,0 +1,16 @@
+#!/bin/sh
+# Commits changed locks and pushes them: commit-locks.sh BRANCH [git push options]
+set -eu
+branch=$1
+shift
+
+if git diff --quiet -- images; then
+  echo "the locks are fresh"
+  exit 0
+fi
+git add -- 'images/*.lock.json'
+git -c user.name=apko-lock -c user.email="apko-lock@$CI_SERVER_HOST" commit -m "chore(images): refresh the locks"
+# Force only on the branch that is made for this; on somebody's merge request a lost race must fail.
+force=
+[ "$branch" = apko-lock ] && force=--force
+git push $force "$@" "https://lock:$LOCK_TOKEN@$CI_SERVER_HOST/$CI_PROJECT_PATH.git" "HEAD:refs/heads/$branch"

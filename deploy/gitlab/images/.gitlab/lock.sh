@@ -1,0 +1,16 @@
+#!/bin/sh
+# Writes images/NAME.lock.json for the named definitions: lock.sh "bootc.yaml niri.yaml"
+# With the arguments the image is built with, because apko's checksum of the configuration covers them.
+set -eu
+cd images
+
+arguments=
+for repository in ${APK_REPOSITORIES:-}; do arguments="$arguments -b $repository"; done
+for key in ${APK_KEYS:-}; do arguments="$arguments -k $key"; done
+
+for definition in $1; do
+  case $definition in *-base.yaml) continue ;; esac
+  # shellcheck disable=SC2086 # one argument each
+  apko lock $arguments "$definition"
+done
+git add --intent-to-add -- '*.lock.json'

@@ -1,0 +1,175 @@
+/**
+ * apko's image definitions and how `include:` merges them, as apko 1.2 does: the child's single values win, lists are
+ * joined with the base's in front, maps are joined with the child's keys winning. Nothing of a base can be removed.
+ *
+ * `apko show-config` would tell as well, but it fetches every key and repository on the way.
+ */
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+import { IndexError } from '../errors.ts';
+
+const strings = z.array(z.string());
+const stringMap = z.record(z.string(), z.string());
+
+// Strict like apko's own decoder: a misspelt key is an error and not a silently missing setting.
+const definitionSchema = z.strictObject({
+  include: z.string().optional(),
+  contents: z
+    .strictObject({
+      keyring: strings.optional(),
+      runtime_keyring: z.array(z.strictObject({ name: z.string(), content: z.string() })).optional(),
+      build_repositories: strings.optional(),
+      runtime_repositories: strings.optional(),
+      repositories: strings.optional(),
+      packages: strings.optional(),
+      baseimage: z.strictObject({ image: z.string(), apkindex: z.string() }).optional(),
+    })
+    .optional(),
+  entrypoint: z
+    .strictObject({
+      type: z.string().optional(),
+      command: z.string().optional(),
+      'shell-fragment': z.string().optional(),
+      services: stringMap.optional(),
+    })
+    .optional(),
+  cmd: z.string().optional(),
+  'stop-signal': z.string().optional(),
+  'work-dir': z.string().optional(),
+  accounts: z
+    .strictObject({
+      'run-as': z.string().optional(),
+      users: z
+        .array(
+          z.strictObject({
+            username: z.string(),
+            uid: z.int().positive(),
+            gid: z.int().nonnegative().optional(),
+            shell: z.string().optional(),
+            homedir: z.string().optional(),
+          }),
+        )
+        .optional(),
+      groups: z
+        .array(
+          z.strictObject({
+            groupname: z.string(),
+            gid: z.int().nonnegative(),
+            members: strings.optional(),
+          }),
+        )
+        .optional(),
+    })
+    .optional(),
+  archs: strings.optional(),
+  environment: stringMap.optional(),
+  paths: z
+    .array(
+      z.strictObject({
+        path: z.string(),
+        type: z.enum(['directory', 'empty-file', 'hardlink', 'symlink', 'permissions']),
+        uid: z.int().nonnegative().optional(),
+        gid: z.int().nonnegative().optional(),
+        permissions: z.int().nonnegative().optional(),
+        source: z.string().optional(),
+        recursive: z.boolean().optional(),
+      }),
+    )
+    .optional(),
+  'vcs-url': z.string().optional(),
+  annotations: stringMap.optional(),
+  volumes: strings.optional(),
+  layering: z.strictObject({ strategy: z.literal('origin'), budget: z.int().positive() }).optional(),
+  format: z.string().optional(),
+  certificates: z
+    .strictObject({
+      additional: z.array(z.strictObject({ name: z.string(), content: z.string() })).optional(),
+      providers: strings.optional(),
+    })
+    .optional(),
+});
+
+export type Definition = z.infer<typeof definitionSchema>;
+
+export interface Resolved {
+  /** With every `include:` merged in; has none itself. */
+  readonly definition: Definition;
+  /** The definition's own, unmerged packages: the first one's pin is the image's version. */
+  readonly ownPackages: readonly string[];
+  /** The file itself, then what it includes, outwards. */
+  readonly files: readonly string[];
+}
+
+export function parseDefinition(text: string, file: string): Definition {
+  const result = definitionSchema.safeParse(parse(text));
+  if (result.success) return result.data;
+  throw new IndexError('config-invalid', `${file}: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`);
+}
+
+/** `read` gets names as `include:` spells them: apko resolves them against the directory it is started in. */
+export function resolveDefinition(file: string, read: (file: string) => string): Resolved {
+  return resolve(file, read, []);
+}
+
+function resolve(file: string, read: (file: string) => string, includedBy: readonly string[]): Resolved {
+  if (includedBy.includes(file)) {
+    throw new IndexError('config-invalid', `${[...includedBy, file].join(' includes ')}, which never ends`);
+  }
+  const own = parseDefinition(read(file), file);
+  const ownPackages = own.contents?.packages ?? [];
+  const { include, ...child } = own;
+  if (include === undefined) return { definition: child, ownPackages, files: [file] };
+  const base = resolve(include, read, [...includedBy, file]);
+  return { definition: mergeInto(child, base.definition), ownPackages, files: [file, ...base.files] };
+}
+
+/** The child with everything the base adds to it. */
+export function mergeInto(child: Definition, base: Definition): Definition {
+  const single = <T>(own: T | undefined, inherited: T | undefined) => own ?? inherited;
+  const joined = <T>(own: T[] | undefined, inherited: T[] | undefined) =>
+    own === undefined && inherited === undefined ? undefined : [...(inherited ?? []), ...(own ?? [])];
+  const overlaid = (own?: Record<string, string>, inherited?: Record<string, string>) =>
+    own === undefined && inherited === undefined ? undefined : { ...inherited, ...own };
+
+  return defined({
+    contents: defined({
+      keyring: joined(child.contents?.keyring, base.contents?.keyring),
+      runtime_keyring: joined(child.contents?.runtime_keyring, base.contents?.runtime_keyring),
+      build_repositories: joined(child.contents?.build_repositories, base.contents?.build_repositories),
+      runtime_repositories: joined(child.contents?.runtime_repositories, base.contents?.runtime_repositories),
+      repositories: joined(child.contents?.repositories, base.contents?.repositories),
+      packages: joined(child.contents?.packages, base.contents?.packages),
+      baseimage: single(child.contents?.baseimage, base.contents?.baseimage),
+    }),
+    entrypoint: single(child.entrypoint, base.entrypoint),
+    // Strings: apko cannot tell an empty one from a missing one, so an empty one does not override.
+    cmd: child.cmd || base.cmd,
+    'stop-signal': child['stop-signal'] || base['stop-signal'],
+    'work-dir': child['work-dir'] || base['work-dir'],
+    accounts: defined({
+      'run-as': child.accounts?.['run-as'] || base.accounts?.['run-as'],
+      users: joined(child.accounts?.users, base.accounts?.users),
+      groups: joined(child.accounts?.groups, base.accounts?.groups),
+    }),
+    // A list, but replaced as a whole: a child narrows the arches it is built for.
+    archs: child.archs?.length ? child.archs : base.archs,
+    environment: overlaid(child.environment, base.environment),
+    paths: joined(child.paths, base.paths),
+    // apko does not inherit it.
+    'vcs-url': child['vcs-url'],
+    annotations: overlaid(child.annotations, base.annotations),
+    volumes: joined(child.volumes, base.volumes),
+    // Strategy and budget go together.
+    layering: single(child.layering, base.layering),
+    format: child.format || base.format,
+    certificates: single(child.certificates, base.certificates),
+  });
+}
+
+type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+/** Without the keys whose value is undefined, which YAML and comparisons would otherwise show. */
+function defined<T extends object>(value: T): Defined<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as Defined<T>;
+}

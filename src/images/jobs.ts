@@ -1,0 +1,112 @@
+/**
+ * The child pipeline of an image repository, for GitLab: which images a change touches, and what is done with each.
+ * An image is touched by its own file and by every file it includes, so a raised pin in `bootc.yaml` rebuilds the
+ * container host, the desktop and the router as well.
+ *
+ * What a job does stands in `.gitlab/images.yml` of the repository; here is only which jobs there are.
+ */
+import { isPreRelease, parseVersion, withoutRevision } from '../apk/version.ts';
+import type { Resolved } from './include.ts';
+
+export interface Image {
+  readonly name: string;
+  /** Paths in the repository, as git prints them. */
+  readonly files: readonly string[];
+  readonly tags: readonly string[];
+}
+
+/** Paths that changed, or `everything`: a nightly run, a first push, a change of the pipeline itself. */
+export type Changed = ReadonlySet<string> | 'everything';
+
+/** On a merge request images are only built; on the default branch they are published and signed. */
+export type Purpose = 'verify' | 'publish';
+
+export type Job = Readonly<Record<string, unknown>>;
+export type Pipeline = Readonly<Record<string, Job | readonly unknown[]>>;
+
+/**
+ * The generator has decided what runs. Without a word on that, GitLab would leave jobs without rules of their own out of
+ * a merge request's pipelines.
+ */
+const always = { workflow: { rules: [{ when: 'always' }] } };
+
+/** What every generated pipeline starts with: the file of the repository that says what its jobs do. */
+export const preamble = (template: string) => ({ ...always, include: [{ local: template }] });
+
+/** GitLab refuses a pipeline without jobs. */
+export const nothingToDo: Pipeline = {
+  ...always,
+  'nothing-to-do': { stage: 'build', script: ['echo "nothing this pipeline builds has changed"'] },
+};
+
+/** Changes of these concern every job. */
+export function concernsEveryJob(path: string): boolean {
+  return path === '.gitlab-ci.yml' || path.startsWith('.gitlab/');
+}
+
+export function isTouched(files: Iterable<string>, changed: Changed): boolean {
+  if (changed === 'everything') return true;
+  for (const path of changed) if (concernsEveryJob(path)) return true;
+  for (const file of files) if (changed.has(file)) return true;
+  return false;
+}
+
+/** `undefined` for a base: a definition named `…-base` is there to be included and pins nothing of its own. */
+export function toImage(folder: string, { files, ownPackages }: Resolved): Image | undefined {
+  const [file] = files;
+  const name = file?.replace(/\.yaml$/, '');
+  if (name === undefined || name.endsWith('-base')) return undefined;
+  const paths = [...files, `${name}.lock.json`].map((path) => (folder === '.' ? path : `${folder}/${path}`));
+  return { name, files: paths, tags: tagsOf(ownPackages[0]) };
+}
+
+/**
+ * The tags of an image whose first package is pinned so: `1.16.9-r0`, `1.16.9`, `1.16`, `1` and `latest`. A pre-release
+ * does not move the short ones, and `~` is no character for a tag.
+ */
+export function tagsOf(pin: string | undefined): readonly string[] {
+  const text = pin?.split('=', 2)[1];
+  const version = parseVersion(text ?? '');
+  if (text === undefined || version === undefined) return ['latest'];
+  const tags = [text];
+  for (
+    let short = withoutRevision(version).text;
+    short !== '';
+    short = short.replace(/[._~-]?[A-Za-z0-9]+$/, '')
+  ) {
+    if (short !== text) tags.push(short);
+    if (isPreRelease(version)) break;
+  }
+  return ['latest', ...tags.map((tag) => tag.replaceAll('~', '-'))];
+}
+
+export function imagePipeline(images: readonly Image[], changed: Changed, purpose: Purpose): Pipeline {
+  const touched = images.filter(({ files }) => isTouched(files, changed));
+  if (touched.length === 0) return nothingToDo;
+  const names = touched.map(({ name }) => name).join(' ');
+  return Object.assign(
+    preamble('.gitlab/images.yml'),
+    purpose === 'verify' ? { lock: { extends: '.lock-images', variables: { IMAGES: names } } } : {},
+    ...touched.map((image) => (purpose === 'verify' ? buildJobs(image) : publishJobs(image))),
+  ) as Pipeline;
+}
+
+function buildJobs({ name }: Image): Pipeline {
+  return { [`build:${name}`]: { extends: '.build-image', variables: { IMAGE: name } } };
+}
+
+function publishJobs({ name, tags }: Image): Pipeline {
+  return {
+    [`publish:${name}`]: {
+      extends: '.publish-image',
+      variables: { IMAGE: name, TAGS: tags.join(' ') },
+      // Two pipelines in a row must not leave the older image under the tags.
+      resource_group: `publish:${name}`,
+    },
+    [`sign:${name}`]: {
+      extends: '.sign-image',
+      variables: { IMAGE: name },
+      needs: [{ job: `publish:${name}`, artifacts: true }],
+    },
+  };
+}

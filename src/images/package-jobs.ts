@@ -1,0 +1,67 @@
+/**
+ * The child pipeline of a package repository, for GitLab: one job per recipe and arch, in the order of their
+ * dependencies, each with an index of its own that only it writes. The repository's index is written by one job, after
+ * everything was built and tested on every arch, so no two jobs rewrite it and no arch gets ahead of another.
+ */
+import {
+  concernsEveryJob,
+  nothingToDo,
+  preamble,
+  type Changed,
+  type Pipeline,
+  type Purpose,
+} from './jobs.ts';
+import { buildOrder, type Recipe } from './recipes.ts';
+
+/** What GitLab's runners are tagged with; Go's words, as runners' default tags on both clouds and laptops are. */
+const runnerTags = new Map([
+  ['x86_64', 'amd64'],
+  ['aarch64', 'arm64'],
+]);
+
+export function packagePipeline(
+  folder: string,
+  recipes: readonly Recipe[],
+  changed: Changed,
+  purpose: Purpose,
+): Pipeline {
+  const order = buildOrder(recipes);
+  const touched = recipes.filter(({ name }) => isRecipeTouched(`${folder}/${name}`, changed, purpose));
+  if (touched.length === 0) return nothingToDo;
+
+  const built = new Set(touched.flatMap(({ name, archs }) => archs.map((arch) => `${name}:${arch}`)));
+  // What is not rebuilt comes from the repository as it is published.
+  const builds = (names: readonly string[], arch: string) =>
+    names
+      .filter((name) => built.has(`${name}:${arch}`))
+      .map((name) => ({ job: `build:${name}:${arch}`, artifacts: true }));
+
+  const jobs: Record<string, Pipeline[string]> = { ...preamble('.gitlab/packages.yml') };
+  for (const { name, archs } of touched) {
+    for (const arch of archs) {
+      const shared = { variables: { PACKAGE: name, ARCH: arch }, tags: [runnerTags.get(arch) ?? arch] };
+      const { beforeBuild = [], beforeTest = [] } = order.get(name) ?? {};
+      jobs[`build:${name}:${arch}`] = {
+        extends: '.build-package',
+        ...shared,
+        needs: builds(beforeBuild, arch),
+      };
+      jobs[`test:${name}:${arch}`] = { extends: '.test-package', ...shared, needs: builds(beforeTest, arch) };
+    }
+  }
+  if (purpose === 'publish') {
+    // In the stage after build and test, without `needs`: it waits for all of them and gets all their packages.
+    jobs['publish'] = { extends: '.publish-packages', resource_group: 'apk-repository' };
+  }
+  return jobs;
+}
+
+function isRecipeTouched(path: string, changed: Changed, purpose: Purpose): boolean {
+  if (changed === 'everything') return true;
+  for (const file of changed) {
+    if (file === `${path}.yaml` || file.startsWith(`${path}/`)) return true;
+    // A change of the pipeline is tried on every recipe, but is no reason to publish versions a second time.
+    if (purpose === 'verify' && concernsEveryJob(file)) return true;
+  }
+  return false;
+}

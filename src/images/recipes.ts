@@ -1,0 +1,156 @@
+/**
+ * melange recipes as a graph: which of the repository's own recipes must be built before which. Only names are read;
+ * what a recipe does is melange's business.
+ */
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+import { operatorSpan } from '../apk/constraint.ts';
+import { IndexError } from '../errors.ts';
+
+const names = z.array(z.string()).nullish();
+const dependencies = z.looseObject({ runtime: names, provides: names }).nullish();
+const environment = z.looseObject({ contents: z.looseObject({ packages: names }).nullish() }).nullish();
+
+// Loose where style is melange's own affair: it checks its recipes itself.
+const recipeSchema = z.looseObject({
+  package: z.looseObject({
+    name: z.string(),
+    version: z.coerce.string(),
+    epoch: z.int().nonnegative(),
+    'target-architecture': names,
+    dependencies,
+  }),
+  environment,
+  test: z.looseObject({ environment }).nullish(),
+  vars: z.record(z.string(), z.coerce.string()).nullish(),
+  data: z
+    .array(z.looseObject({ name: z.string(), items: z.record(z.string(), z.coerce.string()) }))
+    .nullish(),
+  subpackages: z
+    .array(z.looseObject({ name: z.string(), range: z.string().nullish(), dependencies }))
+    .nullish(),
+});
+
+interface Package {
+  readonly name: string;
+  readonly runtime: readonly string[];
+  readonly provides: readonly string[];
+}
+
+export interface Recipe {
+  /** The file's name without `.yaml`; also that of the folder beside it with its sources. */
+  readonly name: string;
+  readonly version: string;
+  readonly archs: readonly string[];
+  /** What must be installed to build it, and to test it; names without constraints. */
+  readonly build: readonly string[];
+  readonly test: readonly string[];
+  readonly packages: readonly Package[];
+}
+
+const bothArchs = ['x86_64', 'aarch64'];
+
+export function parseRecipe(text: string, name: string): Recipe {
+  const result = recipeSchema.safeParse(parse(text));
+  if (!result.success) {
+    throw new IndexError('config-invalid', `${name}: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`);
+  }
+  const recipe = result.data;
+  const variables = new Map([
+    ['package.name', recipe.package.name],
+    ['package.version', recipe.package.version],
+    ['package.full-version', `${recipe.package.version}-r${recipe.package.epoch}`],
+    ...Object.entries(recipe.vars ?? {}).map(([key, value]): [string, string] => [`vars.${key}`, value]),
+  ]);
+  const listed = (list: readonly string[] | null | undefined, scope: Variables = variables) =>
+    (list ?? []).map((entry) => nameOf(substitute(entry, scope)));
+  const toPackage = (
+    text: string,
+    own: z.infer<typeof dependencies>,
+    scope: Variables = variables,
+  ): Package => ({
+    name: substitute(text, scope),
+    runtime: listed(own?.runtime, scope),
+    provides: listed(own?.provides, scope),
+  });
+
+  const subpackages = (recipe.subpackages ?? []).flatMap(({ name, range, dependencies }) => {
+    if (!range) return [toPackage(name, dependencies)];
+    // One subpackage per item of the named list.
+    const items = recipe.data?.find((list) => list.name === range)?.items ?? {};
+    return Object.entries(items).map(([key, value]) =>
+      toPackage(name, dependencies, new Map([...variables, ['range.key', key], ['range.value', value]])),
+    );
+  });
+  const archs = recipe.package['target-architecture'] ?? [];
+  return {
+    name,
+    version: recipe.package.version,
+    archs: archs.length === 0 || archs.includes('all') ? bothArchs : archs,
+    build: listed(recipe.environment?.contents?.packages),
+    test: listed(recipe.test?.environment?.contents?.packages),
+    packages: [toPackage(recipe.package.name, recipe.package.dependencies), ...subpackages],
+  };
+}
+
+type Variables = ReadonlyMap<string, string>;
+
+function substitute(text: string, variables: Variables): string {
+  return text.replace(/\$\{\{\s*([^}\s]+)\s*\}\}/g, (all, name: string) => variables.get(name) ?? all);
+}
+
+/** `linux-lts~6.18@local` → `linux-lts`. */
+function nameOf(dependency: string): string {
+  const name = dependency.slice(0, operatorSpan(dependency).start).replace(/^!/, '');
+  return name.split('@', 1)[0] ?? name;
+}
+
+export interface Order {
+  /** Own recipes whose packages must lie there before this one can be built. */
+  readonly beforeBuild: readonly string[];
+  /** And before it can be installed and tested; itself included. */
+  readonly beforeTest: readonly string[];
+}
+
+/**
+ * By recipe name. Whatever a build environment installs brings its runtime dependencies, and what those were built
+ * with: melange finds dependencies on libraries by itself, so they stand in no recipe, and they come from there.
+ */
+export function buildOrder(recipes: readonly Recipe[]): ReadonlyMap<string, Order> {
+  const providers = new Map<string, { readonly recipe: Recipe; readonly runtime: readonly string[] }>();
+  for (const recipe of recipes) {
+    for (const { name, runtime, provides } of recipe.packages) {
+      for (const provided of [name, ...provides]) providers.set(provided, { recipe, runtime });
+    }
+  }
+
+  /** Recipes reached from these names, in the order of their discovery. */
+  const reach = (start: readonly string[]): string[] => {
+    const reached = new Set<string>();
+    const seen = new Set<string>();
+    const pending = [...start];
+    for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+      const provider = providers.get(name);
+      if (provider === undefined || seen.has(name)) continue;
+      seen.add(name);
+      reached.add(provider.recipe.name);
+      pending.push(...provider.runtime, ...provider.recipe.build);
+    }
+    return [...reached].sort();
+  };
+
+  return new Map(
+    recipes.map((recipe) => {
+      const beforeBuild = reach(recipe.build);
+      if (beforeBuild.includes(recipe.name)) {
+        throw new IndexError(
+          'config-invalid',
+          `${recipe.name} needs itself to be built, by way of ${beforeBuild.join(', ')}`,
+        );
+      }
+      const installed = recipe.packages.flatMap(({ name, runtime }) => [name, ...runtime]);
+      return [recipe.name, { beforeBuild, beforeTest: reach([...installed, ...recipe.test]) }];
+    }),
+  );
+}

@@ -1,0 +1,102 @@
+/**
+ * nori-user in a real boot of systemd: the user appears on the first one with the password of the credential, and a
+ * changed password survives the next. The root is a minimal Debian, made once by `.ci/companion`; its folder is named by
+ * APK_BEACON_DEBIAN_ROOT.
+ */
+import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+
+import { buildStaticPackages } from './static-packages.ts';
+import { describeWith, makeFolder, mustRun, run } from './tools.ts';
+
+const debian = process.env['APK_BEACON_DEBIAN_ROOT'] ?? '';
+const required = ['systemd-nspawn', 'melange', 'bwrap', 'busybox', 'tar', 'perl', 'chpasswd', 'root'];
+const tools =
+  existsSync(join(debian, 'usr/lib/systemd/systemd')) && debian !== ''
+    ? required
+    : [...required, 'a Debian root'];
+
+describeWith(tools, 'nori-user in a real boot', () => {
+  const folder = makeFolder();
+
+  beforeAll(() => buildStaticPackages(folder));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** A Debian with the package installed, that switches itself off once it is up. */
+  function install(name: string): string {
+    const root = join(folder, name);
+    mustRun('cp', ['-a', debian, root]);
+    mustRun('tar', [
+      '-xz',
+      '-C',
+      root,
+      '--exclude=.*',
+      '-f',
+      join(folder, 'built/x86_64/nori-user-1-r0.apk'),
+    ]);
+    writeFileSync(
+      join(root, 'usr/lib/systemd/system/report.service'),
+      `[Unit]
+After=multi-user.target systemd-tmpfiles-setup.service
+SuccessAction=poweroff-force
+FailureAction=poweroff-force
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'date +%%s%%N > /booted; id nori > /report 2>&1; stat -c "%%U %%a" /var/home/nori >> /report 2>&1'
+`,
+    );
+    mkdirSync(join(root, 'usr/lib/systemd/system/multi-user.target.wants'), { recursive: true });
+    mustRun('ln', [
+      '-s',
+      '../report.service',
+      join(root, 'usr/lib/systemd/system/multi-user.target.wants/report.service'),
+    ]);
+    return root;
+  }
+
+  /** Boots as after an update: systemd compares the age of /usr with that of its own marks. */
+  function boot(root: string): { readonly report: string; readonly hash: string } {
+    for (const file of ['booted', 'report']) rmSync(join(root, file), { force: true });
+    utimesSync(join(root, 'usr'), new Date(), new Date());
+    const booted = run('systemd-nspawn', [
+      ...['--boot', `--directory=${root}`, '--register=no', '--keep-unit', '--private-network'],
+      ...['--resolv-conf=off', '--timezone=off', '--console=pipe', `--machine=nori-${process.pid}`],
+    ]);
+    if (!existsSync(join(root, 'booted'))) throw new Error(`it did not boot: ${booted.output.slice(-4000)}`);
+    const shadow = readFileSync(join(root, 'etc/shadow'), 'utf8');
+    return {
+      report: readFileSync(join(root, 'report'), 'utf8'),
+      hash: /^nori:([^:]*):/m.exec(shadow)?.[1] ?? '',
+    };
+  }
+
+  /** libcrypt's answer, which is also the one at a login. */
+  const opens = (password: string, hash: string) =>
+    run('perl', ['-e', 'print crypt($ARGV[0], $ARGV[1]) eq $ARGV[1] ? "yes" : "no"', password, hash]).stdout;
+
+  it('creates the user on the first boot and keeps a changed password on the second', () => {
+    const root = install('first');
+    const first = boot(root);
+    expect(first.report).toMatch(
+      /^uid=1000\(nori\) gid=1000\(nori\) groups=.*\(audio\).*\(video\).*\(render\)\nnori 750\n$/,
+    );
+    expect(opens('nori', first.hash)).toBe('yes');
+    expect(opens('other', first.hash)).toBe('no');
+
+    mustRun('chpasswd', ['--root', root], { input: 'nori:changed by its owner\n' });
+    const second = boot(root);
+    expect(second.report).toBe(first.report);
+    expect(opens('changed by its owner', second.hash)).toBe('yes');
+    expect(opens('nori', second.hash)).toBe('no');
+  });
+
+  it('locks the user out where the drop-in lacks its section, so the drop-in is what lets one in', () => {
+    const root = install('broken');
+    const dropIn = join(root, 'usr/lib/systemd/system/systemd-sysusers.service.d/nori-user.conf');
+    writeFileSync(dropIn, readFileSync(dropIn, 'utf8').replace('[Service]\n', ''));
+    const { report, hash } = boot(root);
+    expect(report).toContain('uid=1000(nori)');
+    expect(hash).toMatch(/^!/);
+  });
+});

@@ -1,0 +1,291 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+
+import { resolveDefinition } from '../../src/images/include.ts';
+import { imagePipeline, tagsOf, toImage, type Changed, type Purpose } from '../../src/images/jobs.ts';
+import { packagePipeline } from '../../src/images/package-jobs.ts';
+import { parseRecipe } from '../../src/images/recipes.ts';
+
+const images = readdirSync('images')
+  .filter((name) => name.endsWith('.yaml'))
+  .flatMap(
+    (name) =>
+      toImage(
+        'images',
+        resolveDefinition(name, (file) => readFileSync(`images/${file}`, 'utf8')),
+      ) ?? [],
+  );
+const jobNames = (pipeline: object) =>
+  Object.keys(pipeline).filter((name) => !['include', 'workflow'].includes(name));
+const changed = (...paths: string[]): Changed => new Set(paths);
+const imageJobs = (paths: Changed, purpose: Purpose = 'verify') =>
+  jobNames(imagePipeline(images, paths, purpose));
+
+describe('image pipeline', () => {
+  it('rebuilds every image that includes a changed definition', () => {
+    expect(imageJobs(changed('images/bootc.yaml'))).toEqual([
+      'lock',
+      'build:bootc',
+      'build:containerd',
+      'build:niri',
+      'build:pinewall-config',
+    ]);
+  });
+
+  it('rebuilds one image for its own definition or lock', () => {
+    for (const path of ['images/niri.yaml', 'images/niri.lock.json']) {
+      expect(imageJobs(changed(path)), path).toEqual(['lock', 'build:niri']);
+    }
+  });
+
+  it('rebuilds all for the common base, for the pipeline itself, and at night', () => {
+    const all = ['lock', ...images.map(({ name }) => `build:${name}`)];
+    for (const paths of [
+      changed('images/wolfi-base.yaml'),
+      changed('.gitlab/images.yml'),
+      'everything',
+    ] as const) {
+      expect(imageJobs(paths)).toEqual(all);
+    }
+  });
+
+  it('builds no base', () => {
+    expect(images.map(({ name }) => name)).not.toContain('wolfi-base');
+    expect(imageJobs(changed('images/alpine-base.yaml'))).toEqual(['nothing-to-do']);
+  });
+
+  it('is never empty, which GitLab would refuse', () => {
+    expect(imageJobs(changed('README.md'))).toEqual(['nothing-to-do']);
+    expect(imagePipeline([], 'everything', 'publish')).toHaveProperty('nothing-to-do.script');
+  });
+
+  it('publishes and signs on the default branch, and never on a merge request', () => {
+    const pipeline = imagePipeline(images, changed('images/niri.yaml'), 'publish');
+    expect(pipeline).toEqual({
+      workflow: { rules: [{ when: 'always' }] },
+      include: [{ local: '.gitlab/images.yml' }],
+      'publish:niri': {
+        extends: '.publish-image',
+        variables: { IMAGE: 'niri', TAGS: 'latest 26.04-r3 26.04 26' },
+        resource_group: 'publish:niri',
+      },
+      'sign:niri': {
+        extends: '.sign-image',
+        variables: { IMAGE: 'niri' },
+        needs: [{ job: 'publish:niri', artifacts: true }],
+      },
+    });
+    expect(imageJobs('everything').filter((name) => /publish|sign/.test(name))).toEqual([]);
+  });
+});
+
+describe('tags', () => {
+  it.each([
+    ['bootc=1.16.9-r0', ['latest', '1.16.9-r0', '1.16.9', '1.16', '1']],
+    ['linux-firmware=20260701-r2', ['latest', '20260701-r2', '20260701']],
+    ['openssh=10.5_p1-r0', ['latest', '10.5_p1-r0', '10.5_p1', '10.5', '10']],
+    // A pre-release must not be what 2.0 and 2 stand for.
+    ['thing=2.0_rc1-r0', ['latest', '2.0_rc1-r0', '2.0_rc1']],
+    ['thing=1.0~ab12cd-r0', ['latest', '1.0-ab12cd-r0', '1.0-ab12cd', '1.0', '1']],
+    ['thing', ['latest']],
+    ['thing~1.2', ['latest']],
+    [undefined, ['latest']],
+  ])('of %s', (pin, tags) => {
+    expect(tagsOf(pin)).toEqual(tags);
+  });
+});
+
+describe('package pipeline', () => {
+  const recipes = readdirSync('packages')
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => parseRecipe(readFileSync(`packages/${name}`, 'utf8'), name.replace(/\.yaml$/, '')));
+  const packageJobs = (paths: Changed, purpose: Purpose = 'verify') =>
+    packagePipeline('packages', recipes, paths, purpose) as Record<string, { needs?: { job: string }[] }>;
+  const needsOf = (name: string, jobs = packageJobs('everything')) =>
+    jobs[name]?.needs?.map(({ job }) => job);
+
+  it('builds what an environment installs first, on the same arch', () => {
+    expect(needsOf('build:bootc:x86_64')).toEqual(['build:composefs:x86_64', 'build:ostree:x86_64']);
+    expect(needsOf('build:linux-lts-initramfs:aarch64')).toEqual([
+      'build:bootc:aarch64',
+      'build:bootc-baselayout:aarch64',
+      'build:composefs:aarch64',
+      'build:dracut:aarch64',
+      'build:linux-lts:aarch64',
+      'build:ostree:aarch64',
+    ]);
+    expect(needsOf('build:nori-user:x86_64')).toEqual([]);
+  });
+
+  it('tests a package with what it depends on at run time', () => {
+    expect(needsOf('test:bootc:x86_64')).toEqual([
+      'build:bootc:x86_64',
+      'build:bootc-baselayout:x86_64',
+      'build:composefs:x86_64',
+      'build:ostree:x86_64',
+    ]);
+  });
+
+  it('takes what has not changed from the published repository', () => {
+    const jobs = packageJobs(changed('packages/bootc.yaml'));
+    expect(jobNames(jobs).sort()).toEqual(
+      ['aarch64', 'x86_64'].flatMap((arch) => [`build:bootc:${arch}`, `test:bootc:${arch}`]).sort(),
+    );
+    expect(needsOf('build:bootc:x86_64', jobs)).toEqual([]);
+  });
+
+  it('counts the sources of a recipe as the recipe, and not those of one whose name is longer', () => {
+    const jobs = jobNames(packageJobs(changed('packages/linux-lts/verify-apk.ts')));
+    expect(jobs).toContain('build:linux-lts:x86_64');
+    expect(jobs).not.toContain('build:linux-lts-initramfs:x86_64');
+  });
+
+  it('leaves the repository to a single job, and to none on a merge request', () => {
+    const jobs = packageJobs('everything', 'publish');
+    const writers = Object.entries(jobs).filter(([, job]) =>
+      JSON.stringify(job).includes('.publish-packages'),
+    );
+    expect(writers).toEqual([
+      ['publish', { extends: '.publish-packages', resource_group: 'apk-repository' }],
+    ]);
+    expect(packageJobs('everything')).not.toHaveProperty('publish');
+  });
+
+  it('tries a change of the pipeline on every recipe, without publishing any', () => {
+    const pipeline = changed('.gitlab/packages.yml');
+    expect(jobNames(packageJobs(pipeline))).toHaveLength(recipes.length * 4);
+    expect(jobNames(packageJobs(pipeline, 'publish'))).toEqual(['nothing-to-do']);
+  });
+
+  it('refuses recipes that need each other to be built', () => {
+    const needing = (name: string, needed: string) =>
+      parseRecipe(
+        `package: { name: ${name}, version: "1", epoch: 0 }\nenvironment: { contents: { packages: [${needed}] } }`,
+        name,
+      );
+    expect(() =>
+      packagePipeline('packages', [needing('a', 'b'), needing('b', 'a')], 'everything', 'verify'),
+    ).toThrow('a needs itself to be built');
+  });
+
+  it('understands variables, ranges, constraints and provided names', () => {
+    const recipe = parseRecipe(
+      `package:
+  name: thing
+  version: 1.2.3
+  epoch: 4
+  target-architecture: [x86_64]
+  dependencies: { provides: ['virtual=\${{package.full-version}}'] }
+vars: { major: 1 }
+environment: { contents: { packages: ['other>=2', 'tagged@local'] } }
+data: [{ name: flavours, items: { one: '1', two: '2' } }]
+subpackages:
+  - name: \${{package.name}}-\${{vars.major}}-dev
+    dependencies: { runtime: ['\${{package.name}}=\${{package.full-version}}'] }
+  - range: flavours
+    name: thing-\${{range.key}}
+`,
+      'thing',
+    );
+    expect(recipe).toMatchObject({
+      archs: ['x86_64'],
+      build: ['other', 'tagged'],
+      packages: [
+        { name: 'thing', provides: ['virtual'] },
+        { name: 'thing-1-dev', runtime: ['thing'] },
+        { name: 'thing-one' },
+        { name: 'thing-two' },
+      ],
+    });
+  });
+});
+
+describe('apk-beacon-images', () => {
+  const call = (args: readonly string[], input = '') =>
+    spawnSync(process.execPath, ['src/images/main.ts', ...args], { input, encoding: 'utf8' });
+
+  it('prints the pipeline of the paths that git says have changed', () => {
+    const { status, stdout } = call(
+      ['images', '--changed', '-', '--publish'],
+      'README.md\nimages/niri.yaml\n',
+    );
+    expect(status).toBe(0);
+    expect(parse(stdout)).toEqual(imagePipeline(images, changed('images/niri.yaml'), 'publish'));
+  });
+
+  it('prints everything when it is not told what has changed', () => {
+    const { stdout } = call(['packages']);
+    expect(Object.keys(parse(stdout) as object)).toContain('build:linux-lts:aarch64');
+    // Anchors are what YAML makes of shared objects; nobody wants to read them.
+    expect(stdout).not.toMatch(/[&*]a\d/);
+  });
+
+  it('prints a definition with its includes merged', () => {
+    const { stdout } = call(['show', 'containerd.yaml']);
+    expect(parse(stdout)).toMatchObject({ cmd: 'init', annotations: { 'containers.bootc': '1' } });
+  });
+
+  it.each([
+    [[], 'usage: apk-beacon-images'],
+    [['show', 'missing.yaml'], 'missing.yaml'],
+    [['images', '--folder', 'packages'], 'apk-beacon.yaml: '],
+  ])('fails with one line on %j', (args, message) => {
+    const { status, stdout, stderr } = call(args);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr.trim().split('\n')).toHaveLength(1);
+    expect(stderr).toContain(message);
+  });
+});
+
+describe('the pipelines of deploy/gitlab/images', () => {
+  const folder = 'deploy/gitlab/images';
+  const load = (file: string) => parse(readFileSync(`${folder}/${file}`, 'utf8')) as Record<string, object>;
+
+  it.each([
+    ['images', imagePipeline(images, 'everything', 'verify'), imagePipeline(images, 'everything', 'publish')],
+    [
+      'packages',
+      ...(['verify', 'publish'] as const).map((purpose) =>
+        packagePipeline(
+          'packages',
+          [parseRecipe('package: { name: a, version: "1", epoch: 0 }', 'a')],
+          'everything',
+          purpose,
+        ),
+      ),
+    ],
+  ])('%s: every generated job extends one that is there, in a stage that is there', (name, ...pipelines) => {
+    const templates = load(`.gitlab/${name}.yml`);
+    const { stages } = templates as unknown as { stages: string[] };
+    const stageOf = (job: string): string | undefined => {
+      const { stage, extends: base } = (templates[job] ?? {}) as { stage?: string; extends?: string };
+      return stage ?? (base === undefined ? undefined : stageOf(base));
+    };
+    const extended = pipelines.flatMap((pipeline) =>
+      Object.values(pipeline).flatMap((job) => ('extends' in job ? [String(job.extends)] : [])),
+    );
+    expect(extended.length).toBeGreaterThan(2);
+    for (const job of extended) expect(stages, job).toContain(stageOf(job));
+  });
+
+  it('calls only scripts that are there, and the generator as it is called', () => {
+    const all = ['.gitlab-ci.yml', '.gitlab/images.yml', '.gitlab/packages.yml'].map((file) =>
+      readFileSync(`${folder}/${file}`, 'utf8'),
+    );
+    const scripts = new Set(all.join('\n').match(/\.gitlab\/[\w-]+\.sh/g));
+    expect([...scripts].sort()).toEqual(
+      readdirSync(`${folder}/.gitlab`)
+        .filter((name) => name.endsWith('.sh'))
+        .map((name) => `.gitlab/${name}`),
+    );
+    expect(all[0]).toMatch(/apk-beacon-images images \$changed \$purpose/);
+  });
+
+  it('never lets the revision of the repository into an image', () => {
+    expect(readFileSync(`${folder}/.gitlab/images.yml`, 'utf8')).toMatch(
+      /apko_arguments="\$apko_arguments --vcs=false"/,
+    );
+  });
+});

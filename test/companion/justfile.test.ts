@@ -1,0 +1,130 @@
+import { spawnSync } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+describe('Justfile', () => {
+  const text = readFileSync('Justfile', 'utf8');
+
+  it.each(['build', 'check', 'publish', 'run', 'bootc', 'image', 'flash'])('has a recipe %s', (recipe) => {
+    expect(text).toMatch(new RegExp(`^${recipe}( |:)`, 'm'));
+  });
+
+  it('installs with the flags a Wolfi host needs', () => {
+    for (const flag of [
+      '--composefs-backend',
+      '--via-loopback',
+      '--filesystem ext4',
+      '--wipe',
+      '--bootloader systemd',
+    ]) {
+      expect(text).toContain(flag);
+    }
+    for (const flag of [
+      '--privileged',
+      '--pid=host',
+      '-v /dev:/dev',
+      '-v /var/lib/containers:/var/lib/containers',
+    ]) {
+      expect(text).toContain(flag);
+    }
+  });
+
+  it('writes to a disk through the guard only', () => {
+    expect(text).not.toMatch(/\bdd\b/);
+    expect(text).toMatch(/^flash device:\n {4}scripts\/flash\.sh /m);
+  });
+});
+
+describe('just flash', () => {
+  let folder = '';
+  let device = '';
+
+  /** A disk as /sys/block has it, and a file in its place. */
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'apk-beacon-flash-'));
+    device = join(folder, 'sdx');
+    writeFileSync(device, '');
+    writeFileSync(join(folder, 'image'), 'an image');
+    writeFileSync(join(folder, 'mounts'), '/dev/root / ext4 rw 0 0\n');
+    const disk = join(folder, 'sys/sdx');
+    mkdirSync(join(disk, 'device'), { recursive: true });
+    mkdirSync(join(disk, 'holders'));
+    for (const [name, value] of Object.entries({ ro: 0, removable: 1, size: 64, 'device/model': 'Stick' })) {
+      writeFileSync(join(disk, name), `${value}\n`);
+    }
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  const flash = (answer: string, to = device) => {
+    const { status, stderr, stdout } = spawnSync('scripts/flash.sh', [join(folder, 'image'), to], {
+      input: answer,
+      encoding: 'utf8',
+      env: { ...process.env, FLASH_SYS: join(folder, 'sys'), FLASH_MOUNTS: join(folder, 'mounts') },
+    });
+    return { status, said: stdout + stderr, written: readFileSync(device, 'utf8') };
+  };
+  const disk = (file: string, value: string) => writeFileSync(join(folder, 'sys/sdx', file), value);
+
+  it('writes to an idle removable disk whose name was typed again', () => {
+    const { status, said, written } = flash('sdx\n');
+    expect(said).toContain('Stick');
+    expect({ status, written }).toEqual({ status: 0, written: 'an image' });
+  });
+
+  it('follows a link to the disk and asks for the name of the disk itself', () => {
+    symlinkSync(device, join(folder, 'by-id'));
+    expect(flash('by-id\n', join(folder, 'by-id'))).toMatchObject({ status: 1, written: '' });
+    expect(flash('sdx\n', join(folder, 'by-id'))).toMatchObject({ status: 0, written: 'an image' });
+  });
+
+  it.each([
+    ['another answer', () => undefined, 'yes\n', 'nothing was written'],
+    ['no answer', () => undefined, '', 'nothing was written'],
+    ['a fixed disk', () => disk('removable', '0'), 'sdx\n', 'not a removable disk'],
+    ['a read-only disk', () => disk('ro', '1'), 'sdx\n', 'read-only'],
+    [
+      'a disk that is too small',
+      () => truncateSync(join(folder, 'image'), 64 * 512 + 1),
+      'sdx\n',
+      'too small',
+    ],
+    [
+      'a disk with a mounted partition',
+      () => writeFileSync(join(folder, 'mounts'), `${device}1 /home ext4 rw 0 0\n`),
+      'sdx\n',
+      'is mounted on /home',
+    ],
+    [
+      'a disk below something else',
+      () => mkdirSync(join(folder, 'sys/sdx/holders/dm-0')),
+      'sdx\n',
+      'in use by dm-0',
+    ],
+    ['a partition', () => rmSync(join(folder, 'sys/sdx'), { recursive: true }), 'sdx\n', 'not a whole disk'],
+  ])('refuses %s', (_, prepare, answer, message) => {
+    prepare();
+    const { status, said, written } = flash(answer);
+    expect({ status, written }).toEqual({ status: 1, written: '' });
+    expect(said).toContain(message);
+  });
+
+  it('refuses a file that is no block device', () => {
+    const { status, stderr } = spawnSync('scripts/flash.sh', [join(folder, 'image'), device], {
+      encoding: 'utf8',
+    });
+    expect(status).toBe(1);
+    expect(stderr).toContain('not a block device');
+    expect(statSync(device).size).toBe(0);
+  });
+});

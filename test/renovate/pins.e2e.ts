@@ -1,0 +1,64 @@
+/**
+ * Which pins the preset finds, and where it asks about them, over files with all that has misled extractors
+ * (`test/fixtures/pins`). Guards against the defects of the best-known public setup: one dependency per file
+ * (`combination`), a datasource derived from `include:` that is not defined, environment variables taken for pins.
+ */
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { published, startBeacon, type Beacon } from './support/beacon.ts';
+import { allowInternal, exampleFor } from './support/preset.ts';
+import { lookUp, type Dependency, type Report } from './support/run.ts';
+
+const folder = fileURLToPath(new URL('../fixtures/pins/', import.meta.url));
+const files = Object.fromEntries(
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .map((path) => [path.slice(folder.length), readFileSync(path, 'utf8')]),
+);
+const expected = JSON.parse(files['expected.json'] ?? '') as Record<string, string[]>;
+
+/** `curl=8.19.0-r0 wolfi`, `linux-lts=6.18.42+1 alpine`. */
+function show({ depName, currentValue, currentDigest, datasource }: Dependency): string {
+  return `${depName}=${currentValue}${currentDigest ? `+${currentDigest}` : ''} ${datasource.replace('custom.', '')}`;
+}
+
+/** Renovate's own managers find base images, and pins of `apk add` that they cannot look up. */
+function ours(dependencies: readonly Dependency[] = []): readonly Dependency[] {
+  return dependencies.filter(({ datasource }) => datasource?.startsWith('custom.'));
+}
+
+describe('pins', () => {
+  let beacon: Beacon;
+  let report: Report;
+  beforeAll(async () => {
+    beacon = await startBeacon({ datasources: { wolfi: [published('curl=8.19.0-r0')], alpine: [] } });
+    report = await lookUp({
+      files: { ...files, 'renovate.json': exampleFor(beacon.url) },
+      environment: { ...allowInternal(beacon.url), RENOVATE_DRY_RUN: 'extract' },
+    });
+  });
+  afterAll(() => beacon[Symbol.asyncDispose]());
+
+  test.each(Object.keys(files))('%s: every pin is found, and nothing else', (file) => {
+    expect(ours(report.dependencies.get(file)).map(show)).toEqual(expected[file] ?? []);
+  });
+
+  test('each is asked about with the pin in the address, encoded', () => {
+    const all = ['images/hostile.yaml', 'recipes/linux-lts.yaml'].flatMap(
+      (file) => report.dependencies.get(file) ?? [],
+    );
+    const urls = (name: string): unknown => ours(all).find(({ depName }) => depName === name)?.registryUrls;
+    expect(urls('libstdc++')).toEqual([`${beacon.url}/wolfi/libstdc%2B%2B?current=15.2.0-r10`]);
+    expect(urls('so:libssl.so.3')).toEqual([`${beacon.url}/wolfi/so%3Alibssl.so.3?current=3`]);
+    expect(urls('go')).toEqual([`${beacon.url}/wolfi/go?current=%3D~1.25`]);
+    expect(urls('linux-lts')).toEqual([`${beacon.url}/alpine/linux-lts?strip=revision&current=6.18.42`]);
+  });
+
+  test('Renovate has nothing to warn of', () => {
+    const warnings = report.log.filter(({ level, msg }) => level >= 40 && !msg.startsWith('RE2 not usable'));
+    expect(warnings.map(({ msg }) => msg)).toEqual([]);
+  });
+});
