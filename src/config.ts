@@ -151,12 +151,13 @@ export function loadConfig({ settings }: CommandLine, environment: Environment):
 /** CI systems hand over variables more easily than files; a path has no line break. */
 function readConfig(fileOrText: string): ConfigFile {
   if (fileOrText.includes('\n')) return parseConfigText(fileOrText, '--config');
+  let text: string;
   try {
-    return parseConfigText(readFileSync(fileOrText, 'utf8'), fileOrText);
+    text = readFileSync(fileOrText, 'utf8');
   } catch (cause) {
-    if (cause instanceof IndexError) throw cause;
     throw new IndexError('config-invalid', `cannot read the configuration ${fileOrText}`, { cause });
   }
+  return parseConfigText(text, fileOrText);
 }
 
 function parseConfigText(text: string, source: string): ConfigFile {
@@ -300,17 +301,32 @@ function wolfi(): DatasourceConfig {
 
 function cacheDirOf(configured: string | null | undefined, environment: Environment): string | undefined {
   if (configured === null) return undefined;
-  return configured ?? join(environment['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'apk-beacon');
+  if (configured !== undefined) return configured;
+  const home = homeOf(environment);
+  const base = environment['XDG_CACHE_HOME'] || (home && join(home, '.cache'));
+  return base && join(base, 'apk-beacon');
 }
 
 /** As apk and curl look for it. A home that we cannot read is as good as one without such a file. */
 function netrcOf(configured: string | null | undefined, environment: Environment): string | undefined {
   if (configured !== undefined) return configured ?? undefined;
   if (environment['NETRC']) return environment['NETRC'];
-  const path = join(environment['HOME'] || homedir(), '.netrc');
+  const home = homeOf(environment);
+  if (home === undefined) return undefined;
+  const path = join(home, '.netrc');
   try {
     accessSync(path, constants.R_OK);
     return path;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A user that no one has heard of, as in containers, has none. */
+function homeOf(environment: Environment): string | undefined {
+  if (environment['HOME']) return environment['HOME'];
+  try {
+    return homedir();
   } catch {
     return undefined;
   }

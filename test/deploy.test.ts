@@ -24,7 +24,7 @@ test('alerts and dashboard use metrics that the service has', async () => {
   for (const text of [rules, dashboard]) {
     const used = new Set(
       text.match(
-        /\b(apk_(index|datasource|lookup|versions|names|asked)|http_server|process|nodejs)_[a-z_]+/g,
+        /\b(apk_(index|datasource|lookup|versions|names|asked)|http_server|process|nodejs)_[a-z0-9_]+/g,
       ),
     );
     expect(used.size).toBeGreaterThan(5);
@@ -37,4 +37,37 @@ test('the image’s last stage runs nothing, so that it needs no shell and no em
   expect(build).toMatch(/^--platform=\$BUILDPLATFORM /);
   expect(last).not.toMatch(/^RUN /m);
   expect(last).toMatch(/^USER 65532:65532$/m);
+});
+
+test('Renovate keeps this repository with the rules that it is told to others', () => {
+  const read = (file: string): Record<string, unknown> =>
+    JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+  const [own, example] = [read('renovate.json'), read('renovate.example.json')];
+  for (const [key, value] of Object.entries(example)) {
+    if (key === 'description') continue;
+    if (Array.isArray(value)) expect(own[key], key).toEqual(expect.arrayContaining(value));
+    else expect(own[key], key).toEqual(value);
+  }
+});
+
+test('the tools that CI installs are found by Renovate', () => {
+  const { customManagers } = JSON.parse(readFileSync('renovate.json', 'utf8')) as {
+    customManagers: { managerFilePatterns: string[]; matchStrings: string[]; datasourceTemplate?: string }[];
+  };
+  const script = readFileSync('.ci/operate', 'utf8');
+  const found = customManagers
+    .filter(({ managerFilePatterns }) => managerFilePatterns.includes('/^\\.ci/operate$/'))
+    .flatMap(({ matchStrings, datasourceTemplate }) =>
+      matchStrings.flatMap((pattern) =>
+        [...script.matchAll(new RegExp(pattern, 'g'))].map(({ groups }) => [
+          datasourceTemplate,
+          groups?.['depName'],
+        ]),
+      ),
+    );
+  expect(found).toEqual([
+    ['go', 'sigs.k8s.io/kustomize/kustomize/v5'],
+    ['go', 'github.com/yannh/kubeconform'],
+    ['npm', 'gitlab-ci-local'],
+  ]);
 });
