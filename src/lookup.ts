@@ -37,13 +37,16 @@ export class Lookups {
     sizeCalculation: ({ body }, key) => 2 * (body.length + key.length) + 200,
   });
 
+  readonly #serials = new WeakMap<Snapshot, number>();
+  #lastSerial = 0;
+
   constructor(served: ServedVersions) {
     this.#served = served;
   }
 
   /** The answer in JSON. */
   answer(lookup: Lookup): Answer {
-    const key = cacheKey(lookup);
+    const key = cacheKey(lookup, this.#serialOf(lookup.snapshot));
     const kept = this.#answers.get(key);
     if (kept) return kept;
     const { answer } = this.once(lookup);
@@ -55,6 +58,15 @@ export class Lookups {
   once(lookup: Lookup): { answer: Answer; releases: readonly Release[] } {
     const report = lookup.snapshot.catalog.report(lookup.name, lookup.query.archs);
     return this.#make(lookup, report);
+  }
+
+  /** Snapshots are told apart by what they are: two of one generation need not have been read by one process. */
+  #serialOf(snapshot: Snapshot): number {
+    const known = this.#serials.get(snapshot);
+    if (known !== undefined) return known;
+    this.#lastSerial += 1;
+    this.#serials.set(snapshot, this.#lastSerial);
+    return this.#lastSerial;
   }
 
   /** The releases behind the answer, oldest first. */
@@ -99,11 +111,11 @@ function rendered(found: boolean, value: object): Answer {
   return { body, found, etag: `"${createHash('sha1').update(body).digest('base64url')}"` };
 }
 
-function cacheKey({ datasource, snapshot, name, query }: Lookup): string {
+function cacheKey({ datasource, name, query }: Lookup, serial: number): string {
   const { archs, current, line, stripRevision } = query;
   return JSON.stringify([
     datasource,
-    snapshot.generation,
+    serial,
     name,
     archs,
     current?.operator,

@@ -76,9 +76,9 @@ export class IndexScanner {
   readonly #limits: ScanLimits;
   readonly #strings: StringTable;
   readonly #rows: GrowingColumns;
-  readonly #provided = new GrowingPairs();
+  readonly #provided: GrowingPairs;
   readonly #expectedArch: string | undefined;
-  readonly #identities = new IdentitySet();
+  readonly #identities: IdentitySet;
   readonly #archs = new Map<number, number>();
 
   /** The pieces of a line whose end has not come yet. */
@@ -109,8 +109,10 @@ export class IndexScanner {
   constructor({ limits, arch, expectedPackages = 1000 }: ScanOptions) {
     this.#limits = limits;
     this.#expectedArch = arch;
-    this.#strings = new StringTable(Math.ceil(expectedPackages * 1.5));
+    this.#strings = new StringTable(expectedPackages * 2);
     this.#rows = new GrowingColumns(expectedPackages);
+    this.#provided = new GrowingPairs(expectedPackages);
+    this.#identities = new IdentitySet(expectedPackages);
   }
 
   push(chunk: Uint8Array): void {
@@ -127,6 +129,15 @@ export class IndexScanner {
 
   /** Throws `apkindex-malformed` when most stanzas were bad. */
   end(): ScannedIndex {
+    const work = this.finish();
+    for (;;) {
+      const step = work.next();
+      if (step.done) return step.value;
+    }
+  }
+
+  /** The same in steps: sorting a million packages takes longer than others should have to wait. */
+  *finish(): Generator<undefined, ScannedIndex> {
     if (this.#restBytes > 0) {
       this.#keepRest(Buffer.of(NEWLINE));
       this.#readRest();
@@ -139,10 +150,11 @@ export class IndexScanner {
         `${this.#badStanzas} of ${total} stanzas are bad: ${this.#firstBadStanza ?? ''}`,
       );
     }
+    const arch = this.#settleArch();
     return {
-      arch: this.#settleArch(),
+      arch,
       newestBuiltAt: this.#newestBuiltAt,
-      packages: this.#finish(),
+      packages: yield* this.#makeTable(),
       report: {
         badStanzas: this.#badStanzas,
         firstBadStanza: this.#firstBadStanza,
@@ -350,13 +362,17 @@ export class IndexScanner {
     }
   }
 
-  #finish(): PackageTable {
-    const columns = this.#rows.trimmed();
-    const rows = Uint32Array.from(columns.name.keys());
-    const byName = postings(this.#strings.count, columns.name, rows);
-    const byProvide = postings(this.#strings.count, this.#provided.keys(), this.#provided.rows());
+  *#makeTable(): Generator<undefined, PackageTable> {
+    const { columns, count } = this.#rows;
+    const names = columns.name.subarray(0, count);
+    const rows = new Uint32Array(count);
+    for (let row = 0; row < count; row += 1) rows[row] = row;
+    const byName = yield* postings(this.#strings.count, names, rows);
+    const byProvide = yield* postings(this.#strings.count, this.#provided.keys(), this.#provided.rows());
+    yield;
     this.#strings.trim();
-    return new PackageTable(this.#strings, columns, byName, byProvide);
+    yield;
+    return new PackageTable(this.#strings, this.#rows.trimmed(), byName, byProvide);
   }
 }
 
@@ -432,16 +448,27 @@ class GrowingColumns {
     return this.count - 1;
   }
 
+  /** Memory that was reserved and never written to is none yet; only where most is, copying pays. */
   trimmed(): Columns {
-    return mapColumns(this.columns, (column) => column.slice(0, this.count) as typeof column);
+    const isLoose = this.count < this.arch.length / 2;
+    return mapColumns(this.columns, (column) =>
+      isLoose
+        ? (column.slice(0, this.count) as typeof column)
+        : (column.subarray(0, this.count) as typeof column),
+    );
   }
 }
 
 /** Pairs of a key and a row, in the order they were added. */
 class GrowingPairs {
-  #keys = new Uint32Array(1024);
-  #rows = new Uint32Array(1024);
+  #keys: Uint32Array;
+  #rows: Uint32Array;
   #count = 0;
+
+  constructor(capacity: number) {
+    this.#keys = new Uint32Array(Math.max(16, capacity));
+    this.#rows = new Uint32Array(Math.max(16, capacity));
+  }
 
   add(key: number, row: number): void {
     if (this.#count === this.#keys.length) {
@@ -464,8 +491,12 @@ class GrowingPairs {
 
 /** Identities seen so far, as 52-bit hashes: open addressing, because a `Set` of numbers takes four times the room. */
 class IdentitySet {
-  #slots = new Float64Array(2048);
+  #slots: Float64Array;
   #count = 0;
+
+  constructor(expected: number) {
+    this.#slots = new Float64Array(Math.max(2048, 2 ** Math.ceil(Math.log2(expected * 2))));
+  }
 
   /** Whether `identity` (not 0) is new. */
   add(identity: number): boolean {
@@ -511,25 +542,33 @@ function grown<T extends Uint32Array | Uint8Array>(column: T): T {
   return copy;
 }
 
+/** How many pairs or keys are handled between two steps; some milliseconds. */
+const PAIRS_A_STEP = 2 ** 17;
+
 /** Sorts rows by key, keeping their order and listing each row once a key. */
-function postings(keyCount: number, keys: Uint32Array, rows: Uint32Array): Postings {
+function* postings(keyCount: number, keys: Uint32Array, rows: Uint32Array): Generator<undefined, Postings> {
   const starts = new Uint32Array(keyCount + 1);
-  const lastRow = new Uint32Array(keyCount);
+  // Of each key, the last row counted plus one; then where its next row goes.
+  const next = new Uint32Array(keyCount);
   for (let i = 0; i < keys.length; i += 1) {
     const key = keys[i] as number;
     const row = rows[i] as number;
-    if (lastRow[key] === row + 1) continue;
-    lastRow[key] = row + 1;
+    if (i % PAIRS_A_STEP === 0) yield;
+    if (next[key] === row + 1) continue;
+    next[key] = row + 1;
     starts[key + 1] = (starts[key + 1] as number) + 1;
   }
-  for (let key = 0; key < keyCount; key += 1)
+  for (let key = 0; key < keyCount; key += 1) {
+    if (key % PAIRS_A_STEP === 0) yield;
+    next[key] = starts[key] as number;
     starts[key + 1] = (starts[key + 1] as number) + (starts[key] as number);
+  }
   const sorted = new Uint32Array(starts[keyCount] as number);
-  const next = starts.slice(0, keyCount);
   for (let i = 0; i < keys.length; i += 1) {
     const key = keys[i] as number;
     const row = rows[i] as number;
     const place = next[key] as number;
+    if (i % PAIRS_A_STEP === 0) yield;
     if (place > (starts[key] as number) && sorted[place - 1] === row) continue;
     sorted[place] = row;
     next[key] = place + 1;

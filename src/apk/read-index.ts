@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { createGunzip } from 'node:zlib';
 import { IndexError } from '../errors.ts';
+import { release } from './release.ts';
 import { IndexScanner, type ScannedIndex } from './index-scanner.ts';
 import { splitSignatures, verifySignature, type TrustedKey } from './signature.ts';
 import { TarReader } from './tar.ts';
@@ -30,7 +31,7 @@ export const defaultReadLimits: ReadLimits = {
 const RATIO_FREE_BYTES = 16 * 1024 * 1024;
 const CHUNK_BYTES = 128 * 1024;
 /** What a package takes in a compressed index, for a first guess at how many there are. */
-const TYPICAL_PACKAGE_BYTES = 64;
+const TYPICAL_PACKAGE_BYTES = 56;
 const DESCRIPTION_BYTES = 4096;
 
 export interface ReadOptions {
@@ -58,11 +59,20 @@ export interface VerifiedIndex extends ScannedIndex {
 
 /** Reads the bytes of an APKINDEX.tar.gz. Throws an `IndexError` of the code that fits. */
 export async function readIndex(bytes: Uint8Array, options: ReadOptions): Promise<VerifiedIndex> {
+  const { body, keyName } = await verifyArchive(bytes, options.keys);
+  const contents = await readBody(body, options);
+  return { ...contents, keyName, digest: await digestOf(body, options.pause) };
+}
+
+/** The part that signatures are of, and the key that vouches for it unless told not to look. */
+export async function verifyArchive(
+  bytes: Uint8Array,
+  keys: ReadOptions['keys'],
+): Promise<{ body: Uint8Array; keyName: string | undefined }> {
   refuseOtherFormats(bytes);
   const archive = splitSignatures(bytes);
-  const key = options.keys === 'unverified' ? undefined : await verifySignature(archive, options.keys);
-  const contents = await readBody(archive.body, options);
-  return { ...contents, keyName: key?.name, digest: await sha256(archive.body, options.pause) };
+  const key = keys === 'unverified' ? undefined : await verifySignature(archive, keys);
+  return { body: archive.body, keyName: key?.name };
 }
 
 /** apk-tools 3 has an index format of its own, `ADB.`, `ADBd` or `ADBc`, which Alpine and Wolfi do not serve yet. */
@@ -108,11 +118,18 @@ async function readBody(body: Uint8Array, options: ReadOptions): Promise<Content
     inflated += chunk.length;
     checkSize(inflated, body.length, limits);
     tar.push(chunk);
+    release(chunk);
     await pause?.();
   }
   tar.end();
   if (!hasIndex) throw new IndexError('archive-malformed', 'tar: no APKINDEX in it');
-  return { ...scanner.end(), description: description.trim(), madeAt };
+  return { ...(await inSteps(scanner.finish(), pause)), description: description.trim(), madeAt };
+}
+
+async function inSteps<T>(work: Generator<undefined, T>, pause: ReadOptions['pause']): Promise<T> {
+  let step = work.next();
+  for (; !step.done; step = work.next()) await pause?.();
+  return step.value;
 }
 
 /** Inflates on zlib's own thread while the caller reads the chunk before. */
@@ -146,7 +163,8 @@ function checkSize(inflated: number, compressed: number, limits: ReadLimits): vo
   }
 }
 
-async function sha256(bytes: Uint8Array, pause: ReadOptions['pause']): Promise<string> {
+/** What `VerifiedIndex` calls its digest. */
+export async function digestOf(bytes: Uint8Array, pause: ReadOptions['pause']): Promise<string> {
   const hash = createHash('sha256');
   for (let start = 0; start < bytes.length; start += 1024 * 1024) {
     hash.update(bytes.subarray(start, start + 1024 * 1024));

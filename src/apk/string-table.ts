@@ -15,6 +15,14 @@ export const MAX_PROBES = 2000;
 /** The number of the empty string in every table. */
 export const EMPTY = 0;
 
+/** What a table consists of. */
+export interface StringTableParts {
+  readonly starts: Uint32Array;
+  readonly hashes: Uint32Array;
+  readonly slots: Uint32Array;
+  readonly blob: Uint8Array;
+}
+
 export class StringTable {
   #blob: Buffer;
   #blobEnd = 0;
@@ -33,6 +41,28 @@ export class StringTable {
     this.#hashes = new Uint32Array(capacity);
     this.#slots = new Uint32Array(slotsFor(capacity));
     this.intern(this.#blob, 0, 0);
+  }
+
+  /** The table that `parts()` were taken of. */
+  static of({ starts, hashes, slots, blob }: StringTableParts): StringTable {
+    const table = new StringTable();
+    table.#starts = starts;
+    table.#hashes = hashes;
+    table.#slots = slots;
+    table.#blob = Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength);
+    table.#blobEnd = blob.byteLength;
+    table.#count = hashes.length;
+    return table;
+  }
+
+  /** What it consists of, as views that must not be changed. */
+  parts(): StringTableParts {
+    return {
+      starts: this.#starts.subarray(0, this.#count + 1),
+      hashes: this.#hashes.subarray(0, this.#count),
+      slots: this.#slots,
+      blob: this.#blob.subarray(0, this.#blobEnd),
+    };
   }
 
   /** How many distinct strings there are; ids run from 0 to one less. */
@@ -65,7 +95,9 @@ export class StringTable {
     const bytes = Buffer.from(text, 'utf8');
     const hash = hashOf(bytes, 0, bytes.length);
     const mask = this.#slots.length - 1;
-    for (let slot = hash & mask; this.#slots[slot] !== 0; slot = (slot + 1) & mask) {
+    // Bounded, because the table may be one that was kept on disk.
+    for (let slot = hash & mask, probes = 0; probes <= mask; slot = (slot + 1) & mask, probes += 1) {
+      if (!this.#slots[slot]) return undefined;
       const id = (this.#slots[slot] as number) - 1;
       if (this.#hashes[id] === hash && this.#equals(id, bytes, 0, bytes.length)) return id;
     }
@@ -81,9 +113,13 @@ export class StringTable {
     return this.#blob.subarray(this.#starts[id], this.#starts[id + 1]);
   }
 
-  /** Gives back what was reserved for strings that did not come. */
+  /**
+   * Gives back what was reserved for strings that did not come, where that is most of it: memory that was never
+   * written to is none yet, and copying what is used would need both at once.
+   */
   trim(): void {
-    if (this.#blobEnd < this.#blob.length) this.#blob = copyOf(this.#blob, this.#blobEnd);
+    if (this.#blobEnd < this.#blob.length / 2) this.#blob = copyOf(this.#blob, this.#blobEnd);
+    if (this.#count > this.#hashes.length / 2) return;
     this.#starts = this.#starts.slice(0, this.#count + 1);
     this.#hashes = this.#hashes.slice(0, this.#count);
   }

@@ -83,6 +83,13 @@ export class Beacon {
     );
   }
 
+  /** Reads in full what `restore` took as an earlier process had read it. */
+  async recheck(signal: AbortSignal): Promise<void> {
+    await this.#each(async (datasource, index) => {
+      if (await index.recheck(signal)) datasource.publish();
+    });
+  }
+
   /** Refreshes every index once. */
   async refreshOnce(signal: AbortSignal): Promise<void> {
     await this.#each((datasource, index) => this.#refresh(datasource, index, signal));

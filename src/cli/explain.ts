@@ -21,6 +21,7 @@ export async function explainCommand(
   try {
     await beacon.checkKeys(signal);
     await beacon.restore(signal);
+    await beacon.recheck(signal);
     await beacon.refreshOnce(signal);
   } finally {
     await beacon.close();

@@ -96,7 +96,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     await untilAborted(signal, async () => {
       await beacon.restore(signal);
       const ending = AbortSignal.any([signal, over.signal]);
-      await Promise.all([beacon.keepFresh(signal), saveNowAndThen(served, ending)]);
+      await Promise.all([beacon.recheck(signal), beacon.keepFresh(signal), saveNowAndThen(served, ending)]);
     });
     logger.info(`stopping: answering for ${config.drain / 1000} s more`);
     await sleep(config.drain);

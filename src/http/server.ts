@@ -3,6 +3,7 @@
  * generation; a lookup that comes too early waits for its datasource.
  */
 import { timingSafeEqual, createHash } from 'node:crypto';
+import { createServer } from 'node:http';
 import Fastify, {
   LogController,
   type FastifyBaseLogger,
@@ -19,6 +20,7 @@ import type { Lookups } from '../lookup.ts';
 import type { VirtualIndexes } from '../virtual-indexes.ts';
 import type { LookupResult, Metrics } from '../metrics.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
+import { HotAnswers, type Source } from './hot-answers.ts';
 import { parsePath, type Target } from './paths.ts';
 import { datasourceStatus, readiness } from './status.ts';
 
@@ -47,20 +49,41 @@ export interface ServerOptions {
 /** Seconds after which to ask again for what is not loaded yet. Renovate waits up to 60. */
 const RETRY_AFTER = 15;
 
+/** Milliseconds. */
+const REQUEST_TIMEOUT = 30_000;
+const KEEP_ALIVE = 72_000;
+const httpOptions = { headersTimeout: 10_000, connectionsCheckingInterval: 5000, maxHeaderSize: 16 * 1024 };
+
 const PROBES: readonly string[] = ['/livez', '/readyz', '/metrics'];
 
 export function buildServer(options: ServerOptions): FastifyInstance {
+  const hot = new HotAnswers(({ name: datasource }, seconds) => {
+    options.metrics.lookups.inc({ datasource, result: 'found' });
+    options.metrics.requestSeconds.observe(
+      { http_route: 'releases', http_response_status_code: 200 },
+      seconds,
+    );
+  });
+  /** Replies that may be kept as they are. */
+  const keepable = new WeakMap<FastifyReply, Source>();
   const app = Fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 1024,
-    requestTimeout: 30_000,
-    keepAliveTimeout: 72_000,
+    serverFactory: (handler) => {
+      const server = createServer(httpOptions, (request, response) => {
+        // Who has to show a token, or should hear that the connection ends, goes the long way.
+        const isPlain = !options.clientToken && !options.stopping.aborted;
+        if (!isPlain || !hot.answer(request, response)) handler(request, response);
+      });
+      server.requestTimeout = REQUEST_TIMEOUT;
+      server.keepAliveTimeout = KEEP_ALIVE;
+      return server;
+    },
     // Requests that are under way or come on open connections while stopping are answered, not shed: Renovate would
     // take a 503 for "no such package".
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 5000, maxHeaderSize: 16 * 1024 },
     exposeHeadRoutes: true,
     frameworkErrors: (error, _request, reply) => void problem(reply as FastifyReply, 400, error.message),
     clientErrorHandler: (_error, socket) => {
@@ -71,10 +94,12 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   const byName = new Map(options.datasources.map((datasource) => [datasource.name, datasource]));
   const names = [...byName.keys()];
 
-  app.addHook('onSend', (_request, reply, _payload, done) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
     // Nothing here is for a browser to run, whatever name it was asked for.
     reply.header('x-content-type-options', 'nosniff').header('content-security-policy', "default-src 'none'");
     if (options.stopping.aborted) reply.header('connection', 'close');
+    const source = keepable.get(reply);
+    if (source) hot.keep(request.raw.url ?? '', source, reply.getHeaders(), payload as string);
     done();
   });
   if (options.clientToken) app.addHook('onRequest', checkToken(options.clientToken));
@@ -176,6 +201,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
       return reply.code(304).send();
     }
     options.metrics.lookups.inc({ datasource, result: 'found' });
+    if (request.method === 'GET' && !options.stopping.aborted) keepable.set(reply, { live, snapshot });
     return reply.type('application/json').send(body);
   }
 

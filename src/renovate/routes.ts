@@ -6,7 +6,7 @@ export function addressMarks({ repositories }: PresetSource): readonly string[] 
   return repositories.flatMap((address) => {
     const url = URL.parse(address);
     if (!url || !['http:', 'https:'].includes(url.protocol)) return [];
-    return `${url.host}${url.pathname.replace(/\/+$/, '')}`;
+    return `${url.host}${url.pathname.replace(/(?<!\/)\/+$/, '')}`;
   });
 }
 

@@ -86,6 +86,22 @@ export class IndexStore {
     await this.#write(this.#path(address, 'apkindex'), [Buffer.from(`${JSON.stringify(header)}\n`), bytes]);
   }
 
+  /** What was made of the index kept for `address`; worth nothing without it (`apk/parsed-index.ts`). */
+  async loadParsed(address: string, maxBytes: number): Promise<Uint8Array | undefined> {
+    const path = this.#path(address, 'parsed');
+    if (path === undefined) return undefined;
+    try {
+      const { size } = await stat(path);
+      return size > maxBytes ? undefined : await readFile(path);
+    } catch {
+      return undefined;
+    }
+  }
+
+  async saveParsed(address: string, pieces: readonly Uint8Array[]): Promise<void> {
+    await this.#write(this.#path(address, 'parsed'), pieces);
+  }
+
   /** Remembers that upstream confirmed what is kept at `now` (unix milliseconds). */
   async confirm(address: string, now: number): Promise<void> {
     const path = this.#path(address, 'apkindex');

@@ -2,7 +2,9 @@
  * One index kept current: fetch, read, guard, swap. The last good one stays whatever happens to the next.
  */
 import type { ReadLimits, VerifiedIndex } from '../apk/read-index.ts';
+import { isSameTable, packIndex, unpackIndex } from '../apk/parsed-index.ts';
 import { readIndex } from '../apk/read-index.ts';
+import { release } from '../apk/release.ts';
 import type { TrustedKey } from '../apk/signature.ts';
 import { errorLine, IndexError, type IndexErrorCode } from '../errors.ts';
 import type { CredentialLookup } from './credentials.ts';
@@ -81,6 +83,8 @@ export class LiveIndex {
   #loaded: LoadedIndex | undefined;
   #failure: IndexFailure | undefined;
   #failures = 0;
+  /** The archive of an index that was taken as an earlier process had read it. */
+  #unchecked: { readonly bytes: Uint8Array; readonly index: VerifiedIndex } | undefined;
 
   constructor(spec: IndexSpec, services: IndexServices) {
     this.spec = spec;
@@ -110,7 +114,10 @@ export class LiveIndex {
       : undefined;
     if (!stored) return false;
     try {
-      const index = await this.#read(stored.bytes, 'disk', signal);
+      const known = await this.#unpack(stored.bytes, signal);
+      const index = known ?? (await this.#read(stored.bytes, 'disk', signal));
+      if (known) this.#unchecked = { bytes: stored.bytes, index: known };
+      else await this.#savePacked(index);
       const { validators, confirmedAt, firstSeenAt } = stored;
       this.#loaded = {
         index,
@@ -126,6 +133,28 @@ export class LiveIndex {
       warn('ignoring the cached index', error);
       return false;
     }
+  }
+
+  /**
+   * Reads what `restore` took as an earlier process had read it, and takes its own reading where the two differ:
+   * nothing that is made up in the cache folder is answered from for long. Whether anything changed.
+   */
+  async recheck(signal: AbortSignal): Promise<boolean> {
+    const unchecked = this.#unchecked;
+    this.#unchecked = undefined;
+    if (!unchecked) return false;
+    const index = await this.#read(unchecked.bytes, 'disk', signal).catch((error: unknown) => {
+      if (signal.aborted) throw error;
+      this.#services.warn('cannot read the cached index again', error);
+    });
+    if (!index) return false;
+    const loaded = this.#loaded;
+    if (loaded?.index !== unchecked.index || isSameTable(index.packages, unchecked.index.packages))
+      return false;
+    this.#services.warn('the cached table was not that of the cached index', new Error(this.spec.label));
+    this.#loaded = { ...loaded, index, summary: summarize(index) };
+    await this.#savePacked(index);
+    return true;
   }
 
   /** Asks upstream for a newer index. Failures are outcomes, not exceptions; only an abort throws. */
@@ -179,8 +208,31 @@ export class LiveIndex {
       firstSeenAt,
     } as const;
     this.#loaded = isSame ? { ...after, index: before.index } : after;
-    if (this.spec.cached) await store.save(this.spec.location, fetched.bytes, { validators, firstSeenAt });
+    if (this.spec.cached) {
+      await store.save(this.spec.location, fetched.bytes, { validators, firstSeenAt });
+      await this.#savePacked(this.#loaded.index);
+    }
+    release(fetched.bytes);
     return isSame ? { status: 'unchanged' } : { status: 'changed', before, after };
+  }
+
+  /** The index as an earlier process has read it from the same bytes; its signature is verified now. */
+  async #unpack(bytes: Uint8Array, signal: AbortSignal): Promise<VerifiedIndex | undefined> {
+    const { keys, store, pause } = this.#services;
+    const { arch, limits, location } = this.spec;
+    const packed = await store.loadParsed(location, limits.maxInflatedBytes);
+    if (!packed) return undefined;
+    return await unpackIndex(packed, bytes, {
+      keys: await keys(signal, 'disk'),
+      limits,
+      arch,
+      pause,
+      signal,
+    });
+  }
+
+  async #savePacked(index: VerifiedIndex): Promise<void> {
+    await this.#services.store.saveParsed(this.spec.location, packIndex(index, this.spec));
   }
 
   async #read(bytes: Uint8Array, from: KeyOrigin, signal: AbortSignal): Promise<VerifiedIndex> {

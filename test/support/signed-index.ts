@@ -80,7 +80,7 @@ export function changeHeader(archive: Buffer, offset: number, change: (header: B
 }
 
 /** The unsigned member of an index with this text. */
-export async function indexBody(text: string, description = 'test'): Promise<Buffer> {
+export async function indexBody(text: string | Uint8Array, description = 'test'): Promise<Buffer> {
   return gzipSync(
     await tar([
       { name: 'DESCRIPTION', content: description },

@@ -1,0 +1,138 @@
+/**
+ * `npm run bench [-- --quick] [--only SECTION]… [--data FOLDER | --generated] [--flag=NODE_FLAG]…`: every figure of docs/performance.md,
+ * in one run. Results go to `bench/results/`; a whole run that is not quick also renews the tables and plots in docs.
+ *
+ * Machines differ and are shared: what counts are ratios of variants that took turns in the same run.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir, availableParallelism } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { readIndex } from '../src/apk/read-index.ts';
+import { testKey } from '../test/support/signed-index.ts';
+import { archs, Indexes } from './indexes.ts';
+import { drawPlot } from './plot.ts';
+import { markdownTable, replaceBetween, type SectionResult } from './report.ts';
+import { exportSection } from './sections/export.ts';
+import { loadSection } from './sections/load.ts';
+import { peersSection } from './sections/peers.ts';
+import { refreshSection } from './sections/refresh.ts';
+import { requestsSection } from './sections/requests.ts';
+import { startSection } from './sections/start.ts';
+import type { IndexSet, Setting } from './setting.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const sections: Readonly<Record<string, (setting: Setting) => Promise<SectionResult>>> = {
+  load: loadSection,
+  refresh: refreshSection,
+  requests: requestsSection,
+  start: startSection,
+  export: exportSection,
+  peers: peersSection,
+};
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    generated: { type: 'boolean', default: false },
+    data: { type: 'string' },
+    only: { type: 'string', multiple: true },
+    /** Given to the Node that runs the service, to find out what a flag does. */
+    flag: { type: 'string', multiple: true, default: [] },
+  },
+});
+
+const results = join(root, 'bench/results');
+const folder = mkdtempSync(join(tmpdir(), 'apk-beacon-bench-'));
+try {
+  await run(await prepare());
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function log(text: string): void {
+  process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
+}
+
+/** Indexes, names to ask for, and the bundle. */
+async function prepare(): Promise<Setting> {
+  const beside = join(root, '../shared/data/wolfi-2026-07-24');
+  const data = options.generated ? undefined : (options.data ?? (existsSync(beside) ? beside : undefined));
+  const sizes = { small: 10_000, wolfi: 117_000, tenfold: 1_170_000 };
+  const indexes = new Indexes(results);
+  log(`making indexes, ${data ? `the pair of archs from ${basename(data)}` : 'all generated'}`);
+  await indexes.make('small', { packages: sizes.small }, ['x86_64']);
+  await indexes.make('wolfi', data ? { data } : { packages: sizes.wolfi }, archs);
+  await indexes.make('tenfold', { packages: sizes.tenfold }, ['x86_64']);
+  const paths: Record<IndexSet, readonly string[]> = {
+    small: await someNames(indexes, 'small'),
+    wolfi: await someNames(indexes, 'wolfi'),
+    tenfold: await someNames(indexes, 'tenfold'),
+  };
+  const pathsFile = (set: IndexSet): string => join(folder, `paths-${set}.json`);
+  for (const set of ['small', 'wolfi', 'tenfold'] as const)
+    writeFileSync(pathsFile(set), JSON.stringify(paths[set]));
+  const service = join(folder, 'apk-beacon.mjs');
+  execFileSync(process.execPath, [join(root, 'scripts/build.ts'), service], { cwd: root });
+  return {
+    indexes,
+    folder,
+    service,
+    serve: (more, flags = []) => [...flags, ...options.flag, service, ...more],
+    names: paths.wolfi,
+    paths: pathsFile,
+    sizes,
+    rounds: options.quick ? 2 : 8,
+    seconds: options.quick ? 2 : 6,
+    log,
+  };
+}
+
+/** A thousand names, spread over the index and encoded as paths. */
+async function someNames(indexes: Indexes, set: IndexSet): Promise<string[]> {
+  const limits = { maxInflatedBytes: 2 ** 31, maxRatio: 100, maxLineBytes: 2 ** 23, maxPackages: 5_000_000 };
+  const bytes = readFileSync(indexes.file(set, 'x86_64'));
+  const { packages } = await readIndex(bytes, { keys: [testKey()], limits });
+  const names = [...packages.names()];
+  const step = Math.max(1, Math.floor(names.length / 1000));
+  return names
+    .filter((_, i) => i % step === 0)
+    .slice(0, 1000)
+    .map(encodeURIComponent);
+}
+
+async function run(setting: Setting): Promise<void> {
+  const wanted = options.only ?? Object.keys(sections);
+  const all: Record<string, SectionResult> = {};
+  for (const name of wanted) {
+    const section = sections[name];
+    if (!section) throw new Error(`no section ${name}; there are ${Object.keys(sections).join(', ')}`);
+    all[name] = await section(setting);
+  }
+  const rows = Object.values(all).flatMap((each) => each.rows);
+  const notes = Object.values(all).flatMap((each) => each.notes ?? []);
+  const about = {
+    node: process.version,
+    cores: availableParallelism(),
+    sizes: setting.sizes,
+    rounds: setting.rounds,
+  };
+  const json = `${JSON.stringify({ about, rows, notes }, undefined, 2)}\n`;
+  const targets = markdownTable(rows.filter(({ must }) => must !== undefined));
+  const others = markdownTable(rows.filter(({ must }) => must === undefined));
+  const noteList = notes.map((note) => `- ${note}`).join('\n');
+  process.stdout.write(`\n${[targets, others, noteList].filter((part) => part !== '').join('\n\n')}\n`);
+  mkdirSync(results, { recursive: true });
+  writeFileSync(join(results, 'results.json'), json);
+  if (options.quick || options.only || options.flag.length > 0) return;
+
+  const docs = join(root, 'docs/performance');
+  mkdirSync(docs, { recursive: true });
+  writeFileSync(join(docs, 'results.json'), json);
+  for (const plot of Object.values(all).flatMap((each) => each.plots ?? []))
+    writeFileSync(join(docs, plot.file), drawPlot(plot));
+  replaceBetween(`${docs}.md`, 'targets', targets);
+  replaceBetween(`${docs}.md`, 'others', [others, noteList].filter((part) => part !== '').join('\n\n'));
+}

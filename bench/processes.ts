@@ -1,0 +1,79 @@
+/** Child processes of the measurements. */
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const child = (name: string): string => fileURLToPath(new URL(`./child/${name}.ts`, import.meta.url));
+const environment = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent' };
+
+/** Runs `child/NAME.ts` to its end and reads the JSON it prints. */
+export async function runChild<T>(
+  name: string,
+  args: readonly string[],
+  flags: readonly string[] = [],
+): Promise<T> {
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, child(name), ...args], {
+    env: environment,
+    maxBuffer: 2 ** 26,
+  });
+  return JSON.parse(stdout) as T;
+}
+
+export interface Running extends AsyncDisposable {
+  readonly pid: number;
+  /** Lines of both outputs so far. */
+  readonly lines: readonly string[];
+  /** The first line from `after` on that matches. */
+  readonly line: (pattern: RegExp, after?: number) => Promise<string>;
+  /** Asks a child that listens to its channel. */
+  readonly ask: <T>(question: string) => Promise<T>;
+  readonly signal: (name: NodeJS.Signals) => void;
+}
+
+/** Starts a command that keeps running. */
+export function start(command: string, args: readonly string[], env: Record<string, string> = {}): Running {
+  const process_ = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { ...environment, ...env },
+  });
+  return running(process_, [command, ...args].join(' '));
+}
+
+export function startChild(name: string, args: readonly string[]): Running {
+  return start(process.execPath, [child(name), ...args]);
+}
+
+/** What lets `ask` reach into a Node process that knows nothing of being measured. */
+export const probe: readonly string[] = ['--import', child('probe')];
+
+function running(process_: ChildProcess, title: string): Running {
+  const lines: string[] = [];
+  const ended = once(process_, 'close');
+  const outputs = [process_.stdout, process_.stderr];
+  const readers = outputs.flatMap((output) => (output ? [createInterface(output)] : []));
+  for (const reader of readers) reader.on('line', (line) => lines.push(line));
+  return {
+    pid: process_.pid ?? 0,
+    lines,
+    line: async (pattern, after = 0) => {
+      for (;;) {
+        const found = lines.slice(after).find((line) => pattern.test(line));
+        if (found !== undefined) return found;
+        if (process_.exitCode !== null) throw new Error(`${title} ended:\n${lines.join('\n')}`);
+        await Promise.race([ended, ...readers.map((reader) => once(reader, 'line'))]);
+      }
+    },
+    ask: async <T>(question: string) => {
+      process_.send(question);
+      const [answer] = (await once(process_, 'message')) as [T];
+      return answer;
+    },
+    signal: (name) => process_.kill(name),
+    async [Symbol.asyncDispose]() {
+      if (process_.exitCode === null) process_.kill('SIGKILL');
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,80 @@
+/** What a run says: rows of figures, as JSON and as a Markdown table. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { Measured } from './statistics.ts';
+
+export type Unit = '' | 'ms' | 'MB' | 's' | '1/s';
+
+export interface Row {
+  readonly id: string;
+  readonly what: string;
+  readonly unit: Unit;
+  readonly value: Measured;
+  /** The targets; rows without are there to compare with. */
+  readonly must?: number;
+  readonly aim?: number;
+  /** More is better. */
+  readonly atLeast?: boolean;
+}
+
+/** Lines of a plot: a name and points. */
+export interface Series {
+  readonly name: string;
+  readonly points: readonly (readonly [x: number, y: number])[];
+}
+
+export interface Plot {
+  readonly file: string;
+  readonly title: string;
+  readonly x: string;
+  readonly y: string;
+  readonly logarithmic: boolean;
+  readonly series: readonly Series[];
+}
+
+export interface SectionResult {
+  readonly rows: readonly Row[];
+  readonly plots?: readonly Plot[];
+  /** What could not be measured, and why. */
+  readonly notes?: readonly string[];
+}
+
+export function verdict({ value, must, aim, atLeast = false }: Row): string {
+  const reaches = (target: number): boolean => (atLeast ? value.median >= target : value.median <= target);
+  if (must === undefined) return '';
+  if (aim !== undefined && reaches(aim)) return 'aim';
+  return reaches(must) ? 'must' : 'missed';
+}
+
+export function markdownTable(rows: readonly Row[]): string {
+  const lines = rows.map((row) => {
+    const { what, unit, value, must, aim, atLeast } = row;
+    const sign = atLeast ? '≥' : '≤';
+    const target = (limit: number | undefined): string => (limit === undefined ? '' : `${sign} ${limit}`);
+    const spread = value.rounds > 1 ? `${number(value.lowest)}–${number(value.highest)}` : '';
+    return [what, target(must), target(aim), `${number(value.median)} ${unit}`.trim(), spread, verdict(row)];
+  });
+  return table(['', 'must', 'aim', 'median', 'spread', 'reached'], lines);
+}
+
+/** Columns padded as prettier does, so that a written document needs no formatting. */
+function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
+  const widths = head.map((_, i) => Math.max(3, ...[head, ...lines].map((line) => (line[i] ?? '').length)));
+  const row = (cells: readonly string[]): string =>
+    `| ${widths.map((width, i) => (cells[i] ?? '').padEnd(width)).join(' | ')} |`;
+  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
+  return [row(head), rule, ...lines.map(row)].join('\n');
+}
+
+function number(value: number): string {
+  if (Math.abs(value) >= 100) return value.toFixed(0);
+  return Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+/** Replaces what stands between `<!-- NAME -->` and `<!-- /NAME -->` in a document. */
+export function replaceBetween(file: string, name: string, content: string): void {
+  const text = readFileSync(file, 'utf8');
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`${file} has no place for ${name}`);
+  writeFileSync(file, `${text.slice(0, from + begin.length)}\n\n${content}\n\n${text.slice(to)}`);
+}

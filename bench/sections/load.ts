@@ -1,0 +1,149 @@
+/** Bytes in memory → verified and queryable, against inflating the same bytes and nothing else. */
+import { archs, type Arch } from '../indexes.ts';
+import type { LoadResult } from '../child/load.ts';
+import { runChild } from '../processes.ts';
+import type { Row, SectionResult } from '../report.ts';
+import type { IndexSet, Setting } from '../setting.ts';
+import { interleave, measured, ratios } from '../statistics.ts';
+
+type Results = Record<string, LoadResult[]>;
+
+export async function loadSection(setting: Setting): Promise<SectionResult> {
+  const small = await measureSet(setting, 'small', ['x86_64'], ['gunzip', 'load']);
+  const one = await measureSet(setting, 'wolfi', ['x86_64'], ['gunzip', 'gunzip-one-chunk', 'load']);
+  const pair = await measureSet(setting, 'wolfi', archs, ['gunzip', 'catalog', 'catalog-all-names']);
+  const tenfold = await measureSet(setting, 'tenfold', ['x86_64'], ['gunzip', 'load']);
+  const rows: Row[] = [
+    {
+      ...row('load', 'load one arch ÷ gunzip', first(one, 'load'), first(one, 'gunzip')),
+      must: 3,
+      aim: 2,
+    },
+    {
+      ...row(
+        'load-tenfold',
+        'load a tenfold index ÷ gunzip',
+        first(tenfold, 'load'),
+        first(tenfold, 'gunzip'),
+      ),
+      must: 2.5,
+      aim: 1.6,
+    },
+    {
+      ...row(
+        'catalog',
+        'load both archs, catalog, first answer ÷ gunzip of both',
+        first(pair, 'catalog'),
+        first(pair, 'gunzip'),
+      ),
+      must: 5,
+      aim: 3,
+    },
+    row(
+      'catalog-all',
+      'the same and what is known of every name',
+      first(pair, 'catalog-all-names'),
+      first(pair, 'gunzip'),
+    ),
+    row(
+      'load-again',
+      'load one arch again in the same process ÷ gunzip again',
+      again(one, 'load'),
+      again(one, 'gunzip'),
+    ),
+    row(
+      'load-strict',
+      'load one arch ÷ gunzipSync in one chunk',
+      first(one, 'load'),
+      first(one, 'gunzip-one-chunk'),
+    ),
+    row('load-cpu', 'processor time to load one arch ÷ that of gunzip', cpu(one, 'load'), cpu(one, 'gunzip')),
+    row(
+      'load-tenfold-cpu',
+      'processor time to load a tenfold index ÷ that of gunzip',
+      cpu(tenfold, 'load'),
+      cpu(tenfold, 'gunzip'),
+    ),
+    { id: 'load-ms', what: 'load one arch', unit: 'ms', value: measured(first(one, 'load')) },
+    {
+      id: 'load-tenfold-ms',
+      what: 'load a tenfold index',
+      unit: 'ms',
+      value: measured(first(tenfold, 'load')),
+    },
+    {
+      id: 'load-tenfold-block',
+      what: 'longest block of the event loop while a tenfold index is loaded, in a fresh process',
+      unit: 'ms',
+      value: measured((tenfold['load'] ?? []).map(({ longestBlock }) => longestBlock)),
+    },
+  ];
+  const sets: [IndexSet, Results][] = [
+    ['small', small],
+    ['wolfi', one],
+    ['tenfold', tenfold],
+  ];
+  const series = (variant: string, value: (result: LoadResult) => number): [number, number][] =>
+    sets.map(([set, results]) => [setting.sizes[set], measured((results[variant] ?? []).map(value)).median]);
+  return {
+    rows,
+    plots: [
+      {
+        file: 'load-time.svg',
+        title: 'Time from bytes to answers',
+        x: 'packages',
+        y: 'milliseconds',
+        logarithmic: true,
+        series: [
+          { name: 'gunzip alone', points: series('gunzip', (each) => each.first) },
+          { name: 'verified, queryable', points: series('load', (each) => each.first) },
+        ],
+      },
+      {
+        file: 'load-memory.svg',
+        title: 'Memory for it, above an empty process',
+        x: 'packages',
+        y: 'MB',
+        logarithmic: true,
+        series: [
+          { name: 'gunzip alone: peak', points: series('gunzip', (each) => each.peak / 1e6) },
+          { name: 'load: peak', points: series('load', (each) => each.peak / 1e6) },
+          { name: 'load: kept', points: series('load', (each) => Math.max(1, each.kept / 1e6)) },
+        ],
+      },
+    ],
+  };
+}
+
+async function measureSet(
+  { indexes, rounds, log }: Setting,
+  set: IndexSet,
+  wanted: readonly Arch[],
+  variants: readonly string[],
+): Promise<Results> {
+  log(`load: ${set}, ${wanted.join(' and ')}`);
+  const files = wanted.map((arch) => indexes.file(set, arch));
+  const repeat = set === 'wolfi' && wanted.length === 1 ? '4' : '0';
+  const run = (variant: string) => () =>
+    runChild<LoadResult>('load', [variant, indexes.keyFile, repeat, ...files], ['--expose-gc']);
+  return interleave(
+    set === 'tenfold' ? Math.ceil(rounds / 2) : rounds,
+    Object.fromEntries(variants.map((each) => [each, run(each)])),
+  );
+}
+
+function row(id: string, what: string, values: readonly number[], floors: readonly number[]): Row {
+  return { id, what, unit: '', value: measured(ratios(values, floors)) };
+}
+
+function first(results: Results, variant: string): number[] {
+  return (results[variant] ?? []).map((result) => result.first);
+}
+
+function again(results: Results, variant: string): number[] {
+  return (results[variant] ?? []).map((result) => result.again);
+}
+
+function cpu(results: Results, variant: string): number[] {
+  return (results[variant] ?? []).map((result) => result.cpu);
+}
