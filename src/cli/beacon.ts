@@ -4,6 +4,7 @@
  */
 import type { FastifyBaseLogger } from 'fastify';
 import { join } from 'node:path';
+import { withoutTrailingSlashes } from '../addresses.ts';
 import { parseKey, type TrustedKey } from '../apk/signature.ts';
 import { diffIndexes } from '../catalog/diff.ts';
 import type { Config, DatasourceConfig, RepositoryConfig } from '../config.ts';
@@ -294,13 +295,6 @@ function remoteIndex(base: string, arch: string): string {
 
 function isRemote(address: string): boolean {
   return /^https?:\/\//i.test(address);
-}
-
-/** A regular expression for this would take quadratic time. */
-function withoutTrailingSlashes(path: string): string {
-  let end = path.length;
-  while (path[end - 1] === '/') end -= 1;
-  return path.slice(0, end);
 }
 
 function megabytes(bytes: number): string {
