@@ -14,7 +14,7 @@ import { readIndex } from '../src/apk/read-index.ts';
 import { testKey } from '../test/support/signed-index.ts';
 import { archs, Indexes } from './indexes.ts';
 import { drawPlot } from './plot.ts';
-import { markdownTable, replaceBetween, type SectionResult } from './report.ts';
+import { markdownTable, replaceBetween, type Row, type SectionResult } from './report.ts';
 import { exportSection } from './sections/export.ts';
 import { loadSection } from './sections/load.ts';
 import { peersSection } from './sections/peers.ts';
@@ -134,5 +134,18 @@ async function run(setting: Setting): Promise<void> {
   for (const plot of Object.values(all).flatMap((each) => each.plots ?? []))
     writeFileSync(join(docs, plot.file), drawPlot(plot));
   replaceBetween(`${docs}.md`, 'targets', targets);
+  replaceBetween(`${docs}.md`, 'capacity', capacity(rows));
   replaceBetween(`${docs}.md`, 'others', [others, noteList].filter((part) => part !== '').join('\n\n'));
+}
+
+/** What one processor and one gigabyte carry, from the figures of this run. */
+function capacity(rows: readonly Row[]): string {
+  const median = (id: string): number => rows.find((row) => row.id === id)?.value.median ?? NaN;
+  const forRefresh = median('rss-refresh') - median('rss');
+  const archs = Math.floor((1000 - median('rss') - forRefresh) / median('load-kept')) + 2;
+  const perSecond = Math.round(median('requests-second') / 100) * 100;
+  return [
+    `- One processor answers about ${perSecond} lookups a second over keep-alive connections.`,
+    `- One GB carries about ${archs} archs of Wolfi's size, with the room that a refresh of one pair takes.`,
+  ].join('\n');
 }

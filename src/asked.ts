@@ -22,7 +22,8 @@ interface Entry {
   lastAskedAt: number;
   known: boolean;
   /** The generation that `known` is of. */
-  snapshot: Snapshot;
+  /** Of the generation for which `known` was found out; a snapshot would be kept in memory by it. */
+  generation: string;
 }
 
 export class Asked {
@@ -38,7 +39,7 @@ export class Asked {
   note(datasource: string, name: string, known: boolean, snapshot: Snapshot): void {
     const names = this.#names.get(datasource);
     const count = (names?.get(name)?.count ?? 0) + 1;
-    names?.set(name, { count, lastAskedAt: this.#now(), known, snapshot });
+    names?.set(name, { count, lastAskedAt: this.#now(), known, generation: snapshot.generation });
   }
 
   /** What was asked for, by name. A name that a refresh took away is not known any more, asked again or not. */
@@ -46,9 +47,9 @@ export class Asked {
     const entries = [...(this.#names.get(datasource)?.entries() ?? [])];
     return entries
       .map(([name, entry]) => {
-        if (snapshot && entry.snapshot !== snapshot) {
+        if (snapshot && entry.generation !== snapshot.generation) {
           entry.known = snapshot.catalog.has(name);
-          entry.snapshot = snapshot;
+          entry.generation = snapshot.generation;
         }
         const { count, lastAskedAt, known } = entry;
         return { name, count, lastAskedAt, known };

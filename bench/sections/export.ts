@@ -23,6 +23,7 @@ export async function exportSection(setting: Setting): Promise<SectionResult> {
     await run(process.execPath, [
       setting.service,
       'export',
+      '--out',
       join(setting.folder, `site-${round}`),
       '--config',
       config,

@@ -72,6 +72,12 @@ export async function loadSection(setting: Setting): Promise<SectionResult> {
       value: measured(first(tenfold, 'load')),
     },
     {
+      id: 'load-kept',
+      what: 'memory an arch takes once it is loaded',
+      unit: 'MB',
+      value: measured((one['load'] ?? []).map(({ kept }) => kept / 1e6)),
+    },
+    {
       id: 'load-tenfold-block',
       what: 'longest block of the event loop while a tenfold index is loaded, in a fresh process',
       unit: 'ms',

@@ -15,6 +15,7 @@ import { StringTable } from './string-table.ts';
 const FORMAT = 1;
 const NEWLINE = 0x0a;
 const MAX_HEADER_BYTES = 64 * 1024;
+const CHECKED_AT_ONCE = 1024 * 1024;
 
 /** Numbers lie in the bytes in the order of this machine. */
 const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
@@ -42,15 +43,19 @@ const columnNames = [
   'builtAt',
 ] as const satisfies (keyof Columns)[];
 
-/** The bytes of an index that was read under these terms. */
-export function packIndex(index: VerifiedIndex, terms: Terms): Uint8Array[] {
+/** The bytes of an index that was read under these terms. Its table is not copied. */
+export async function packIndex(
+  index: VerifiedIndex,
+  terms: Terms,
+  pause?: ReadOptions['pause'],
+): Promise<Uint8Array[]> {
   const { arch, newestBuiltAt, report, description, madeAt, digest } = index;
   const parts = partsOf(index.packages);
   const facts = { arch, newestBuiltAt, report, description, madeAt };
   const header: Header = {
     terms: describe(terms),
     digest,
-    checksum: parts.reduce((sum, part) => crc32(part, sum), crc32(JSON.stringify(facts))),
+    checksum: await checksumOf(facts, parts, pause),
     lengths: parts.map((part) => part.byteLength),
     facts,
   };
@@ -72,8 +77,9 @@ export async function unpackIndex(
   const digest = await digestOf(body, options.pause);
   if (digest !== header.value.digest) return undefined;
   const parts = cut(packed, header.end, header.value);
-  if (!parts) return undefined;
-  return { ...header.value.facts, packages: tableOf(parts), keyName, digest };
+  const { facts, checksum } = header.value;
+  if (!parts || (await checksumOf(facts, parts, options.pause)) !== checksum) return undefined;
+  return { ...facts, packages: tableOf(parts), keyName, digest };
 }
 
 /** Do two indexes hold the very same table? */
@@ -96,17 +102,27 @@ function readHeader(packed: Uint8Array): { value: Header; end: number } | undefi
   }
 }
 
-/** The parts behind the header, or `undefined` where they are not whole. */
-function cut(
-  packed: Uint8Array,
-  start: number,
-  { lengths, checksum, facts }: Header,
-): Uint8Array[] | undefined {
+/** The parts behind the header, or `undefined` where something is missing or too much. */
+function cut(packed: Uint8Array, start: number, { lengths }: Header): Uint8Array[] | undefined {
   const total = lengths.reduce((sum, length) => sum + length, start);
   if (total !== packed.length) return undefined;
-  if (crc32(packed.subarray(start), crc32(JSON.stringify(facts))) !== checksum) return undefined;
   let place = start;
   return lengths.map((length) => packed.subarray(place, (place += length)));
+}
+
+async function checksumOf(
+  facts: Facts,
+  parts: readonly Uint8Array[],
+  pause: ReadOptions['pause'],
+): Promise<number> {
+  let sum = crc32(JSON.stringify(facts));
+  for (const part of parts) {
+    for (let start = 0; start < part.length; start += CHECKED_AT_ONCE) {
+      sum = crc32(part.subarray(start, start + CHECKED_AT_ONCE), sum);
+      await pause?.();
+    }
+  }
+  return sum;
 }
 
 /** Everything a table is made of: numbers of four bytes first, which have to be aligned. */

@@ -89,6 +89,12 @@ export class Catalog {
   /** What was found out about packages with exact dependencies: the unmet one, or that there is none. */
   readonly #dependencies = new Map<string, ExactDependency | undefined>();
 
+  /**
+   * Who has a name, by arch and name, while one name is reported on: its versions need versions of another name, so
+   * that the same is asked for hundreds of times.
+   */
+  readonly #providers = new Map<string, readonly Provider[]>();
+
   constructor({ sources, archs, unversionedProvides = false }: CatalogOptions) {
     this.sources = sources;
     this.archs = archs;
@@ -128,6 +134,7 @@ export class Catalog {
   /** What is known of `name`, on all archs of the datasource or on some of them. */
   report(name: string, archs: readonly string[] = this.archs): NameReport {
     const candidates = archs.flatMap((arch) => this.#candidatesOn(arch, name));
+    this.#providers.clear();
     const carriedBy = archs.filter((arch) =>
       candidates.some(
         (each) => each.arch === arch && (!each.obstacle || each.obstacle.reason === 'dependency-unmet'),
@@ -209,7 +216,7 @@ export class Catalog {
   /** Packages with exact dependencies that `each` needs, directly or not, and that are not settled yet. */
   #reachable(each: Package, sourceIndex: number): Map<string, readonly Need[]> {
     const open = new Map<string, readonly Need[]>();
-    const waiting = [{ each, sourceIndex }];
+    const waiting: Pick<Provider, 'each' | 'sourceIndex'>[] = [{ each, sourceIndex }];
     for (let next = waiting.pop(); next; next = waiting.pop()) {
       const key = nodeKey(next.sourceIndex, next.each);
       if (open.has(key) || this.#dependencies.has(key)) continue;
@@ -229,18 +236,40 @@ export class Catalog {
   }
 
   /** The usable packages on `arch` that meet `dependency`, their own dependencies aside. */
-  #providersOf({ name, version }: ExactDependency, arch: string): { each: Package; sourceIndex: number }[] {
+  #providersOf({ name, version }: ExactDependency, arch: string): readonly Provider[] {
+    const key = `${arch} ${name}`;
+    const providers = this.#providers.get(key) ?? this.#allProvidersOf(name, arch);
+    this.#providers.set(key, providers);
+    const wanted = parseVersion(version);
+    return providers.filter(({ given }) => given.every((each) => isSameVersion(each, version, wanted)));
+  }
+
+  #allProvidersOf(name: string, arch: string): Provider[] {
     return this.sources.flatMap((source, sourceIndex) => {
       if (source.arch !== arch) return [];
       const all = new Set([...source.packages.named(name), ...source.packages.providing(name)]);
       return [...all]
-        .filter(
-          (each) =>
-            !each.unusable && givenVersions(each, name).every((given) => isSameVersion(given, version)),
-        )
-        .map((each) => ({ each, sourceIndex }));
+        .filter((each) => !each.unusable)
+        .map((each) => ({
+          each,
+          sourceIndex,
+          given: givenVersions(each, name).map((text) => ({ text, parsed: parseVersion(text ?? '') })),
+        }));
     });
   }
+}
+
+/** A package that has a name, at these versions. */
+interface Provider {
+  readonly each: Package;
+  readonly sourceIndex: number;
+  readonly given: readonly GivenVersion[];
+}
+
+interface GivenVersion {
+  /** `undefined` for a provide without a version. */
+  readonly text: string | undefined;
+  readonly parsed: Version | undefined;
 }
 
 /** An exact dependency and the packages that could meet it. */
@@ -259,10 +288,13 @@ function givenVersions(each: Package, name: string): readonly (string | undefine
   return each.name === name ? [each.version, ...provided] : provided;
 }
 
-function isSameVersion(given: string | undefined, wanted: string): boolean {
-  if (given === undefined || given === wanted) return given === wanted;
-  const [a, b] = [parseVersion(given), parseVersion(wanted)];
-  return a !== undefined && b !== undefined && compareVersions(a, b) === 0;
+function isSameVersion(
+  { text, parsed }: GivenVersion,
+  wanted: string,
+  wantedParsed: Version | undefined,
+): boolean {
+  if (text === undefined || text === wanted) return text === wanted;
+  return parsed !== undefined && wantedParsed !== undefined && compareVersions(parsed, wantedParsed) === 0;
 }
 
 function reportVersion(

@@ -10,7 +10,7 @@ export interface IndexChange {
 }
 
 const NEWEST = 5;
-const NAMES_A_STEP = 200;
+const NAMES_A_STEP = 50;
 
 /** Compares two indexes in steps, so that the caller can do other things between them. */
 export function* diffIndexes(before: Packages, after: Packages): Generator<undefined, IndexChange> {

@@ -52,6 +52,7 @@ async function loadAll(config: Config, signal: AbortSignal): Promise<readonly Lo
   try {
     await beacon.checkKeys(signal);
     await beacon.restore(signal);
+    await beacon.recheck(signal);
     await beacon.refreshOnce(signal);
     return beacon.datasources.map(current);
   } finally {

@@ -18,12 +18,15 @@ const BODY_BYTES = 16 * 1024 * 1024;
 export interface Source {
   readonly live: LiveDatasource;
   readonly snapshot: Snapshot;
+  /** The package that was asked for. */
+  readonly name: string;
 }
 
 type Headers = Readonly<Record<string, string | number | string[] | undefined>>;
 
 interface HotAnswer {
   readonly live: LiveDatasource;
+  readonly name: string;
   readonly snapshot: WeakRef<Snapshot>;
   /** Names and values in turn, as `writeHead` likes them best. */
   readonly headers: readonly string[];
@@ -38,20 +41,21 @@ export class HotAnswers {
     maxSize: BODY_BYTES,
     sizeCalculation: ({ body }, target) => body.length + target.length + 400,
   });
-  readonly #onAnswer: (live: LiveDatasource, seconds: number) => void;
+  readonly #onAnswer: (source: Source, seconds: number) => void;
 
   /** `onAnswer` is told of every answer given, for metrics. */
-  constructor(onAnswer: (live: LiveDatasource, seconds: number) => void) {
+  constructor(onAnswer: (source: Source, seconds: number) => void) {
     this.#onAnswer = onAnswer;
   }
 
   /** Keeps a 200 with these headers, all that were sent but `connection`. */
-  keep(target: string, { live, snapshot }: Source, headers: Headers, body: string): void {
+  keep(target: string, { live, snapshot, name }: Source, headers: Headers, body: string): void {
     if (target.length > MAX_TARGET_LENGTH) return;
     const bytes = Buffer.byteLength(body);
     const all = { ...headers, 'content-length': bytes };
     this.#answers.set(target, {
       live,
+      name,
       snapshot: new WeakRef(snapshot),
       headers: Object.entries(all).flatMap(([name, value]) => [name, String(value)]),
       body,
@@ -66,12 +70,14 @@ export class HotAnswers {
     const target = request.url ?? '';
     const found = this.#answers.get(target);
     if (!found) return false;
-    if (found.snapshot.deref() !== found.live.snapshot) {
+    const { live, name, headers, body, encoding } = found;
+    const snapshot = found.snapshot.deref();
+    if (!snapshot || snapshot !== live.snapshot) {
       this.#answers.delete(target);
       return false;
     }
-    response.writeHead(200, found.headers as string[]).end(found.body, found.encoding);
-    this.#onAnswer(found.live, (performance.now() - began) / 1000);
+    response.writeHead(200, headers as string[]).end(body, encoding);
+    this.#onAnswer({ live, name, snapshot }, (performance.now() - began) / 1000);
     return true;
   }
 }

@@ -57,7 +57,9 @@ const httpOptions = { headersTimeout: 10_000, connectionsCheckingInterval: 5000,
 const PROBES: readonly string[] = ['/livez', '/readyz', '/metrics'];
 
 export function buildServer(options: ServerOptions): FastifyInstance {
-  const hot = new HotAnswers(({ name: datasource }, seconds) => {
+  const hot = new HotAnswers(({ live, name, snapshot }, seconds) => {
+    const datasource = live.name;
+    options.asked.note(datasource, name, true, snapshot);
     options.metrics.lookups.inc({ datasource, result: 'found' });
     options.metrics.requestSeconds.observe(
       { http_route: 'releases', http_response_status_code: 200 },
@@ -201,7 +203,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
       return reply.code(304).send();
     }
     options.metrics.lookups.inc({ datasource, result: 'found' });
-    if (request.method === 'GET' && !options.stopping.aborted) keepable.set(reply, { live, snapshot });
+    if (request.method === 'GET' && !options.stopping.aborted) keepable.set(reply, { live, snapshot, name });
     return reply.type('application/json').send(body);
   }
 

@@ -55,6 +55,11 @@ export class IndexStore {
     this.#warn = warn;
   }
 
+  /** Whether anything is kept. */
+  get keeps(): boolean {
+    return this.#folder !== undefined;
+  }
+
   /** The index of at most `maxBytes` kept for `address`, or `undefined` where there is none that can be used. */
   async load(address: string, maxBytes: number): Promise<StoredIndex | undefined> {
     const path = this.#path(address, 'apkindex');

@@ -232,7 +232,8 @@ export class LiveIndex {
   }
 
   async #savePacked(index: VerifiedIndex): Promise<void> {
-    await this.#services.store.saveParsed(this.spec.location, packIndex(index, this.spec));
+    const { store, pause } = this.#services;
+    if (store.keeps) await store.saveParsed(this.spec.location, await packIndex(index, this.spec, pause));
   }
 
   async #read(bytes: Uint8Array, from: KeyOrigin, signal: AbortSignal): Promise<VerifiedIndex> {
