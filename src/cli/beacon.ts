@@ -18,6 +18,7 @@ import { LiveDatasource } from '../repository/live-datasource.ts';
 import {
   LiveIndex,
   type IndexServices,
+  type LoadedIndex,
   type IndexSpec,
   type RefreshOutcome,
 } from '../repository/live-index.ts';
@@ -80,6 +81,7 @@ export class Beacon {
       this.datasources.map(async (datasource) => {
         await Promise.all(datasource.indexes.map((index) => index.restore(signal)));
         this.#publish(datasource);
+        this.#logRestored(datasource);
       }),
     );
   }
@@ -160,14 +162,12 @@ export class Beacon {
   ): Promise<void> {
     const { logger } = this.#options;
     const { packages, names } = after.summary;
-    const verified =
-      after.index.keyName === undefined ? 'NOT VERIFIED' : `verified by ${after.index.keyName}`;
     const { badStanzas, firstBadStanza } = after.index.report;
     if (badStanzas > 0)
       logger.warn(facts, `skipped ${badStanzas} bad stanzas, the first at ${firstBadStanza}`);
     const all = { ...facts, generation: snapshot?.generation, packages, names };
     if (!before) {
-      logger.info(all, `loaded ${packages} packages of ${names} names, ${verified}`);
+      logger.info(all, `loaded ${describe(after)}`);
       return;
     }
     const diff = diffIndexes(before.index.packages, after.index.packages);
@@ -176,8 +176,20 @@ export class Beacon {
     const { added, removed, newest } = step.value;
     logger.info(
       { ...all, added, removed, newest },
-      `changed: ${added} added, ${removed} removed, ${verified}`,
+      `changed: ${added} added, ${removed} removed, ${verification(after)}`,
     );
+  }
+
+  #logRestored({ name, indexes }: LiveDatasource): void {
+    for (const { spec, loaded } of indexes) {
+      if (!loaded) continue;
+      const confirmed = new Date(loaded.confirmedAt).toISOString();
+      const facts = { datasource: name, index: spec.label };
+      this.#options.logger.info(
+        facts,
+        `kept from an earlier run: ${describe(loaded)}, confirmed at ${confirmed}`,
+      );
+    }
   }
 
   #datasource(name: string, config: DatasourceConfig): LiveDatasource {
@@ -295,6 +307,18 @@ function remoteIndex(base: string, arch: string): string {
 
 function isRemote(address: string): boolean {
   return /^https?:\/\//i.test(address);
+}
+
+/** What an index holds, how old that is, and who vouches for it. */
+function describe(loaded: LoadedIndex): string {
+  const { packages, names, newestBuiltAt } = loaded.summary;
+  const newest =
+    newestBuiltAt > 0 ? `the newest built at ${new Date(newestBuiltAt * 1000).toISOString()}, ` : '';
+  return `${packages} packages of ${names} names, ${newest}${verification(loaded)}`;
+}
+
+function verification({ index }: LoadedIndex): string {
+  return index.keyName === undefined ? 'NOT VERIFIED' : `verified by ${index.keyName}`;
 }
 
 function megabytes(bytes: number): string {
