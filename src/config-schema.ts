@@ -1,5 +1,6 @@
 /** The configuration file: what it may say, and the defaults of what it does not. */
 import { z } from 'zod';
+import { withoutTrailingSlashes } from './addresses.ts';
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const sizes: Readonly<Record<string, number>> = {
@@ -134,7 +135,7 @@ export const configSchema = z.strictObject({
   /** Where clients reach the service, if not where they say (`Host`): behind a proxy that rewrites it. */
   publicUrl: z
     .url({ protocol: /^https?$/, error: 'expected an http or https URL' })
-    .transform((url) => url.replace(/\/+$/, ''))
+    .transform(withoutTrailingSlashes)
     .optional(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** How long a lookup waits for a first index before it is told to come back. */

@@ -32,7 +32,11 @@ export interface Config extends Omit<ConfigFile, 'datasources' | 'cacheDir' | 'n
 
 /** Options shared by all commands; the ones with `env` can be given as `APK_BEACON_…`, too. */
 const options = {
-  config: { type: 'string', placeholder: 'FILE', help: 'configuration file (YAML)' },
+  config: {
+    type: 'string',
+    placeholder: 'FILE|YAML',
+    help: 'configuration file, or its content if that has more than one line',
+  },
   listen: { type: 'string', placeholder: 'HOST:PORT', help: 'address to listen on (0.0.0.0:3000)' },
   refresh: { type: 'string', placeholder: 'TIME', help: 'how often to ask for newer indexes (15m)' },
   'cache-dir': {
@@ -125,7 +129,7 @@ function bare(option: (typeof options)[keyof typeof options]): ParseArgsOptionsC
 export function loadConfig({ settings }: CommandLine, environment: Environment): Config {
   const variables = environmentSettings(environment);
   const file = settings.config?.at(-1) ?? variables.config?.at(-1);
-  const base = file === undefined ? parseConfig({}, 'configuration') : readConfigFile(file);
+  const base = file === undefined ? parseConfig({}, 'configuration') : readConfig(file);
   const overridden = override(
     override(base, variables, (name) => variableOf(name)),
     settings,
@@ -140,24 +144,30 @@ export function loadConfig({ settings }: CommandLine, environment: Environment):
     cacheDir: cacheDirOf(overridden.cacheDir, environment),
     netrc: netrcOf(overridden.netrc, environment),
     environment,
-    file,
+    file: file?.includes('\n') ? undefined : file,
   };
 }
 
-function readConfigFile(file: string): ConfigFile {
+/** CI systems hand over variables more easily than files; a path has no line break. */
+function readConfig(fileOrText: string): ConfigFile {
+  if (fileOrText.includes('\n')) return parseConfigText(fileOrText, '--config');
   let text: string;
   try {
-    text = readFileSync(file, 'utf8');
+    text = readFileSync(fileOrText, 'utf8');
   } catch (cause) {
-    throw new IndexError('config-invalid', `cannot read the configuration ${file}`, { cause });
+    throw new IndexError('config-invalid', `cannot read the configuration ${fileOrText}`, { cause });
   }
+  return parseConfigText(text, fileOrText);
+}
+
+function parseConfigText(text: string, source: string): ConfigFile {
   try {
-    return parseConfig(parseYaml(text) ?? {}, file);
+    return parseConfig(parseYaml(text) ?? {}, source);
   } catch (cause) {
     if (!(cause instanceof YAMLParseError)) throw cause;
     const { line, col } = cause.linePos?.[0] ?? { line: 0, col: 0 };
     const [fact = ''] = cause.message.split(' at line', 1);
-    throw new IndexError('config-invalid', `${file}:${line}:${col}: ${fact}`);
+    throw new IndexError('config-invalid', `${source}:${line}:${col}: ${fact}`);
   }
 }
 
@@ -291,17 +301,32 @@ function wolfi(): DatasourceConfig {
 
 function cacheDirOf(configured: string | null | undefined, environment: Environment): string | undefined {
   if (configured === null) return undefined;
-  return configured ?? join(environment['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'apk-beacon');
+  if (configured !== undefined) return configured;
+  const home = homeOf(environment);
+  const base = environment['XDG_CACHE_HOME'] || (home && join(home, '.cache'));
+  return base && join(base, 'apk-beacon');
 }
 
 /** As apk and curl look for it. A home that we cannot read is as good as one without such a file. */
 function netrcOf(configured: string | null | undefined, environment: Environment): string | undefined {
   if (configured !== undefined) return configured ?? undefined;
   if (environment['NETRC']) return environment['NETRC'];
-  const path = join(environment['HOME'] || homedir(), '.netrc');
+  const home = homeOf(environment);
+  if (home === undefined) return undefined;
+  const path = join(home, '.netrc');
   try {
     accessSync(path, constants.R_OK);
     return path;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A user that no one has heard of, as in containers, has none. */
+function homeOf(environment: Environment): string | undefined {
+  if (environment['HOME']) return environment['HOME'];
+  try {
+    return homedir();
   } catch {
     return undefined;
   }

@@ -60,6 +60,15 @@ test('a file is read', () => {
   ]);
 });
 
+test('its content may stand in place of the file, for CI systems that have variables and no files', () => {
+  const config = load([], { APK_BEACON_CONFIG: example });
+  expect(config.listen).toEqual({ host: '127.0.0.1', port: 3999 });
+  expect(config.file).toBeUndefined();
+  expect(() => load([], { APK_BEACON_CONFIG: 'listen: :1\nports: 2\n' })).toThrow(
+    /^--config: unknown key ports/,
+  );
+});
+
 describe('precedence', () => {
   test('flags go before the environment, that before the file', () => {
     const environment = { APK_BEACON_REFRESH: '2h', APK_BEACON_LISTEN: '[::1]:1' };

@@ -60,3 +60,19 @@ test('it outlives the process, and a file that is none of ours is as good as not
   await expect(unwritable.save()).resolves.toBeUndefined();
   await rm(folder, { recursive: true });
 });
+
+test.each(['', '{"format":1,"vers', 'null', '{"format":0,"versions":[]}', '{"format":1,"versions":[[1,2]]}'])(
+  'of a damaged file (%j) there is one warning, and of a missing one none',
+  async (text) => {
+    const folder = await temporaryFolder();
+    const file = join(folder, 'served.json');
+    const warnings: string[] = [];
+    const served = new ServedVersions(file, { warn: (message) => void warnings.push(message) });
+    await served.load();
+    expect(warnings).toEqual([]);
+    await writeFile(file, text);
+    await served.load();
+    expect(warnings).toEqual([expect.stringContaining(file)]);
+    await rm(folder, { recursive: true });
+  },
+);

@@ -4,6 +4,7 @@
  */
 import type { FastifyBaseLogger } from 'fastify';
 import { join } from 'node:path';
+import { withoutTrailingSlashes } from '../addresses.ts';
 import { parseKey, type TrustedKey } from '../apk/signature.ts';
 import { diffIndexes } from '../catalog/diff.ts';
 import type { Config, DatasourceConfig, RepositoryConfig } from '../config.ts';
@@ -17,6 +18,7 @@ import { LiveDatasource } from '../repository/live-datasource.ts';
 import {
   LiveIndex,
   type IndexServices,
+  type LoadedIndex,
   type IndexSpec,
   type RefreshOutcome,
 } from '../repository/live-index.ts';
@@ -79,6 +81,7 @@ export class Beacon {
       this.datasources.map(async (datasource) => {
         await Promise.all(datasource.indexes.map((index) => index.restore(signal)));
         this.#publish(datasource);
+        this.#logRestored(datasource);
       }),
     );
   }
@@ -159,14 +162,12 @@ export class Beacon {
   ): Promise<void> {
     const { logger } = this.#options;
     const { packages, names } = after.summary;
-    const verified =
-      after.index.keyName === undefined ? 'NOT VERIFIED' : `verified by ${after.index.keyName}`;
     const { badStanzas, firstBadStanza } = after.index.report;
     if (badStanzas > 0)
       logger.warn(facts, `skipped ${badStanzas} bad stanzas, the first at ${firstBadStanza}`);
     const all = { ...facts, generation: snapshot?.generation, packages, names };
     if (!before) {
-      logger.info(all, `loaded ${packages} packages of ${names} names, ${verified}`);
+      logger.info(all, `loaded ${describe(after)}`);
       return;
     }
     const diff = diffIndexes(before.index.packages, after.index.packages);
@@ -175,8 +176,20 @@ export class Beacon {
     const { added, removed, newest } = step.value;
     logger.info(
       { ...all, added, removed, newest },
-      `changed: ${added} added, ${removed} removed, ${verified}`,
+      `changed: ${added} added, ${removed} removed, ${verification(after)}`,
     );
+  }
+
+  #logRestored({ name, indexes }: LiveDatasource): void {
+    for (const { spec, loaded } of indexes) {
+      if (!loaded) continue;
+      const confirmed = new Date(loaded.confirmedAt).toISOString();
+      const facts = { datasource: name, index: spec.label };
+      this.#options.logger.info(
+        facts,
+        `kept from an earlier run: ${describe(loaded)}, confirmed at ${confirmed}`,
+      );
+    }
   }
 
   #datasource(name: string, config: DatasourceConfig): LiveDatasource {
@@ -296,11 +309,16 @@ function isRemote(address: string): boolean {
   return /^https?:\/\//i.test(address);
 }
 
-/** A regular expression for this would take quadratic time. */
-function withoutTrailingSlashes(path: string): string {
-  let end = path.length;
-  while (path[end - 1] === '/') end -= 1;
-  return path.slice(0, end);
+/** What an index holds, how old that is, and who vouches for it. */
+function describe(loaded: LoadedIndex): string {
+  const { packages, names, newestBuiltAt } = loaded.summary;
+  const newest =
+    newestBuiltAt > 0 ? `the newest built at ${new Date(newestBuiltAt * 1000).toISOString()}, ` : '';
+  return `${packages} packages of ${names} names, ${newest}${verification(loaded)}`;
+}
+
+function verification({ index }: LoadedIndex): string {
+  return index.keyName === undefined ? 'NOT VERIFIED' : `verified by ${index.keyName}`;
 }
 
 function megabytes(bytes: number): string {

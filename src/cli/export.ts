@@ -101,5 +101,7 @@ function summary(
   );
   const size = `${(bytes / 1e6).toFixed(1)} MB, ${(gzipBytes / 1e6).toFixed(1)} MB compressed`;
   const seconds = (milliseconds / 1000).toFixed(1);
-  return `exported ${each.join(', ')}: ${files} files of ${size}; wrote ${written}, deleted ${deleted} in ${seconds} s`;
+  const { user, system } = process.cpuUsage();
+  const took = `${seconds} s (${((user + system) / 1e6).toFixed(1)} s of processor time)`;
+  return `exported ${each.join(', ')}: ${files} files of ${size}; wrote ${written}, deleted ${deleted} in ${took}`;
 }

@@ -13,6 +13,12 @@ export function createLogger(
   const hooks = { streamWrite: withoutUserinfo };
   const options = { level, redact, hooks, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   if (!terminal) return pino(options, pino.destination({ fd: destination, sync: true }));
-  const stream = pretty({ colorize: true, translateTime: 'SYS:HH:MM:ss', destination, sync: true });
+  const stream = pretty({
+    colorize: true,
+    singleLine: true,
+    translateTime: 'SYS:HH:MM:ss',
+    destination,
+    sync: true,
+  });
   return pino(options, stream);
 }

@@ -1,4 +1,5 @@
 /** `preset`: prints the Renovate preset that fits the configuration. `serve` answers the same at `/renovate.json`. */
+import { withoutTrailingSlashes } from '../addresses.ts';
 import type { Config } from '../config.ts';
 import { IndexError } from '../errors.ts';
 import { renovatePreset, type Preset } from '../renovate/preset.ts';
@@ -20,7 +21,7 @@ export function presetCommand(
 
 function checkedUrl(text: string): string {
   const url = URL.parse(text);
-  if (url && ['http:', 'https:'].includes(url.protocol)) return text.replace(/\/+$/, '');
+  if (url && ['http:', 'https:'].includes(url.protocol)) return withoutTrailingSlashes(text);
   throw new IndexError('config-invalid', `--url: expected an http or https URL, got ${text}`);
 }
 

@@ -72,7 +72,7 @@ export function tagsOf(pin: string | undefined): readonly string[] {
   for (
     let short = withoutRevision(version).text;
     short !== '';
-    short = short.replace(/[._~-]?[A-Za-z0-9]+$/, '')
+    short = short.replace(/(?:^|[._~-])[A-Za-z0-9]+$/, '')
   ) {
     if (short !== text) tags.push(short);
     if (isPreRelease(version)) break;

@@ -1,4 +1,5 @@
 /** By what a file shows which datasource its pins belong to. */
+import { withoutTrailingSlashes } from '../addresses.ts';
 import type { PresetSource } from './preset.ts';
 
 /** The part of an address that a file's own list of repositories will show, whatever the scheme and slashes. */
@@ -6,7 +7,7 @@ export function addressMarks({ repositories }: PresetSource): readonly string[] 
   return repositories.flatMap((address) => {
     const url = URL.parse(address);
     if (!url || !['http:', 'https:'].includes(url.protocol)) return [];
-    return `${url.host}${url.pathname.replace(/\/+$/, '')}`;
+    return `${url.host}${withoutTrailingSlashes(url.pathname)}`;
   });
 }
 

@@ -38,10 +38,12 @@ export async function keepFresh(
 ): Promise<void> {
   let failures = 0;
   while (!signal.aborted) {
+    // Before the refresh: an alarm that rings during it must not be slept over.
+    const wake = alarm.signal;
     const { failed, retryAfter = 0 } = await refresh(signal);
     failures = failed ? failures + 1 : 0;
     const delay = Math.max(nextDelay(failures, schedule), Math.min(retryAfter, schedule.interval));
-    await sleep(delay, undefined, { signal: AbortSignal.any([signal, alarm.signal]) }).catch(ignoreAbort);
+    await sleep(delay, undefined, { signal: AbortSignal.any([signal, wake]) }).catch(ignoreAbort);
   }
 }
 

@@ -14,7 +14,6 @@ const buildah = (...args: readonly string[]): Promise<string> => run('buildah', 
 
 interface Inspected {
   readonly Docker: {
-    readonly architecture: string;
     readonly config: {
       readonly User: string;
       readonly Env: readonly string[];
@@ -59,7 +58,7 @@ describe.skipIf(!haveTools('buildah', 'unshare', 'chroot', 'ldd', 'npm'))('the i
   });
   afterAll(async () => {
     await buildah('rm', container);
-    for (const name of ['service', 'service-arm64', 'runtime', 'runtime-arm64', 'build'])
+    for (const name of ['service', 'runtime', 'build'])
       await buildah('rmi', '--force', `${prefix}/${name}`).catch(() => undefined);
   });
 
@@ -120,15 +119,5 @@ describe.skipIf(!haveTools('buildah', 'unshare', 'chroot', 'ldd', 'npm'))('the i
 
     service.child.kill('SIGTERM');
     expect(await service.ended).toBe(0);
-  });
-
-  test('is built for arm64 without emulation', async () => {
-    // Nothing of it is run here, so it may be empty.
-    const base = (await buildah('from', '--platform=linux/arm64', 'scratch')).trim();
-    await buildah('copy', base, 'LICENSE', '/');
-    await buildah('commit', '--quiet', '--rm', base, `${prefix}/runtime-arm64`);
-    const options = ['--platform=linux/arm64', `--build-arg=RUNTIME_IMAGE=${prefix}/runtime-arm64`];
-    await build(`${image}-arm64`, ...options);
-    expect((await inspect(`${image}-arm64`)).architecture).toBe('arm64');
   });
 });

@@ -1,10 +1,13 @@
 /** Tools that are not npm packages. With APK_BEACON_REQUIRE_TOOLS=1 a missing one is a failure, otherwise a skip. */
 import { execFile, execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
 import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
 
 const isPresent = (tool: string): boolean => {
+  if (isAbsolute(tool)) return existsSync(tool);
   try {
     execFileSync('sh', ['-c', 'command -v "$0"', tool], { stdio: 'ignore' });
     return true;

@@ -20,6 +20,7 @@ function indexAt(state: number, name = 'app'): Promise<Buffer> {
 }
 
 const good = await indexAt(2);
+const large = await signedIndex(Array.from({ length: 500 }, (_, i) => pkg(`app-${i}`, '1.0-r0')));
 const bomb = gzipSync(
   await tar([{ name: 'APKINDEX', content: Buffer.alloc(4 * 1024 * 1024, 'P:a\nV:1\n\n') }]),
 );
@@ -102,7 +103,7 @@ const faults: [name: string, responder: Responder, code: string][] = [
   ['encodes as br', body(good, { 'content-encoding': 'br' }), 'fetch-failed'],
   ['sends a bomb around the index', body(gzipSync(Buffer.concat([good, Buffer.alloc(1e7)])), { 'content-encoding': 'gzip' }), 'fetch-too-large'],
   ['sends a bomb as the index', body(Buffer.concat([await signatureMember(bomb, [{ key: testKey() }]), bomb])), 'archive-too-large'],
-  ['sends an index that lacks its end', body(good.subarray(0, good.length - 10)), 'signature-bad'],
+  ['sends an index that lacks its end', body(large.subarray(0, large.length - 10)), 'signature-bad'],
   ['sends an index that is not signed', body(unsigned), 'signature-missing'],
   ['sends an index that another key signed', body(await signedIndex([pkg('app', '9.9.9-r9')], [{ key: otherKey }])), 'signature-untrusted'],
   ['sends an index under an old signature', body(Buffer.concat([await signatureMember(empty, [{ key: testKey() }]), unsigned])), 'signature-bad'],

@@ -3,9 +3,10 @@
  * (`test/fixtures/pins`). Guards against the defects of the best-known public setup: one dependency per file
  * (`combination`), a datasource derived from `include:` that is not defined, environment variables taken for pins.
  */
-import { readFileSync, readdirSync } from 'node:fs';
+import { globSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { published, startBeacon, type Beacon } from './support/beacon.ts';
 import { allowInternal, exampleFor } from './support/preset.ts';
@@ -17,6 +18,10 @@ const files = Object.fromEntries(
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .map((path) => [path.slice(folder.length), readFileSync(path, 'utf8')]),
+);
+/** Our own images and recipes. */
+const companion = Object.fromEntries(
+  globSync('{images,packages}/*.yaml').map((path) => [`companion/${path}`, readFileSync(path, 'utf8')]),
 );
 const expected = JSON.parse(files['expected.json'] ?? '') as Record<string, string[]>;
 
@@ -36,7 +41,7 @@ describe('pins', () => {
   beforeAll(async () => {
     beacon = await startBeacon({ datasources: { wolfi: [published('curl=8.19.0-r0')], alpine: [] } });
     report = await lookUp({
-      files: { ...files, 'renovate.json': exampleFor(beacon.url) },
+      files: { ...files, ...companion, 'renovate.json': exampleFor(beacon.url) },
       environment: { ...allowInternal(beacon.url), RENOVATE_DRY_RUN: 'extract' },
     });
   });
@@ -44,6 +49,18 @@ describe('pins', () => {
 
   test.each(Object.keys(files))('%s: every pin is found, and nothing else', (file) => {
     expect(ours(report.dependencies.get(file)).map(show)).toEqual(expected[file] ?? []);
+  });
+
+  test.each(Object.keys(companion))('%s: as many as a plain count finds', (file) => {
+    const found = ours(report.dependencies.get(file)).map(
+      ({ depName, currentValue }) => `${depName}=${currentValue}`,
+    );
+    expect(found).toEqual(pinsOf(parse(companion[file] ?? '')));
+  });
+
+  test('among our own images are pins at all', () => {
+    const count = Object.values(companion).flatMap((text) => pinsOf(parse(text))).length;
+    expect(count).toBeGreaterThan(5);
   });
 
   test('each is asked about with the pin in the address, encoded', () => {
@@ -62,3 +79,11 @@ describe('pins', () => {
     expect(warnings.map(({ msg }) => msg)).toEqual([]);
   });
 });
+
+/** All of `contents.packages`, wherever that is, that have a version. */
+function pinsOf(value: unknown): readonly string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const { contents } = value as { contents?: { packages?: readonly string[] } };
+  const own = contents?.packages?.filter((line) => /^[a-z0-9.+-]+=[0-9]/i.test(line)) ?? [];
+  return [...own, ...Object.values(value).flatMap(pinsOf)];
+}

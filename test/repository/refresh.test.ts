@@ -31,6 +31,20 @@ test('an alarm wakes a sleeping loop, an abort ends it', async () => {
   expect(runs).toBe(3);
 });
 
+test('an alarm that rings during a refresh is not slept over', async () => {
+  const alarm = new Alarm();
+  const stop = new AbortController();
+  let runs = 0;
+  const refresh = (): Promise<{ failed: boolean }> => {
+    runs += 1;
+    if (runs === 1) alarm.ring();
+    else stop.abort();
+    return Promise.resolve({ failed: false });
+  };
+  await keepFresh(refresh, schedule, alarm, stop.signal);
+  expect(runs).toBe(2);
+});
+
 test('a pause is taken once a turn of work has passed', async () => {
   let now = 0;
   const pause = createPause(() => now);

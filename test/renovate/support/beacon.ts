@@ -39,6 +39,7 @@ export function stanzas(packages: readonly Published[], arch: Arch): readonly St
 export interface Beacon extends AsyncDisposable {
   readonly url: string;
   readonly process: RunningProcess;
+  readonly configFile: string;
   /** The repository of each datasource. */
   readonly upstreams: Readonly<Record<string, Upstream>>;
   /** Publishes to a repository; a running service learns of it by `refreshed`. */
@@ -110,6 +111,7 @@ async function launch(
   return {
     url,
     process: running,
+    configFile: file,
     upstreams,
     publish: async (datasource, packages) => {
       const upstream = upstreams[datasource];

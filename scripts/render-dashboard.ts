@@ -1,0 +1,124 @@
+/**
+ * Draws deploy/grafana/apk-beacon.json as an SVG, without Grafana: asks a Prometheus for every query of every panel and
+ * fails if one has no answer. It shows what the dashboard shows, not how Grafana would draw it.
+ *
+ * usage: node scripts/render-dashboard.ts PROMETHEUS_URL SECONDS OUT
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+
+interface Panel {
+  readonly title: string;
+  readonly type: 'stat' | 'timeseries';
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+  readonly fieldConfig: { readonly defaults: { readonly unit: string } };
+  readonly targets: readonly { readonly expr: string; readonly legendFormat: string }[];
+}
+
+interface Series {
+  readonly name: string;
+  /** Unix seconds and value. */
+  readonly points: readonly (readonly [number, number])[];
+}
+
+const [prometheus = '', seconds = '', out = ''] = process.argv.slice(2);
+const UNIT = { width: 50, height: 34 };
+const COLORS = ['#73bf69', '#f2cc0c', '#5794f2', '#ff780a', '#b877d9', '#f2495c', '#8ab8ff', '#96d98d'];
+const end = Math.floor(Date.now() / 1000);
+const start = end - Number(seconds);
+
+const { panels } = JSON.parse(readFileSync('deploy/grafana/apk-beacon.json', 'utf8')) as {
+  panels: readonly Panel[];
+};
+const drawn = await Promise.all(panels.map(async (panel) => draw(panel, await seriesOf(panel))));
+const height = Math.max(...panels.map(({ gridPos: { y, h } }) => y + h)) * UNIT.height;
+writeFileSync(
+  out,
+  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${24 * UNIT.width} ${height}" font-family="sans-serif" font-size="12">
+<rect width="100%" height="100%" fill="#111217"/>
+${drawn.join('\n')}
+</svg>
+`,
+);
+
+async function seriesOf({ title, targets }: Panel): Promise<readonly Series[]> {
+  const all = await Promise.all(targets.map(query));
+  const series = all.flat();
+  if (series.length === 0) throw new Error(`nothing for ${title}`);
+  return series;
+}
+
+async function query({ expr, legendFormat }: Panel['targets'][number]): Promise<readonly Series[]> {
+  const url = new URL('api/v1/query_range', prometheus);
+  const text = expr.replaceAll('$datasource', '.*').replaceAll('$__rate_interval', '10s');
+  const parameters = { query: text, start, end, step: 1 };
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, String(value));
+  const { data, error } = (await (await fetch(url)).json()) as {
+    error?: string;
+    data?: { result: { metric: Record<string, string>; values: [number, string][] }[] };
+  };
+  if (!data) throw new Error(`${text}: ${error}`);
+  return data.result.map(({ metric, values }) => ({
+    name: legendFormat.replace(/\{\{(\w+)\}\}/g, (_, label: string) => metric[label] ?? ''),
+    points: values
+      .map(([time, value]) => [time, Number(value)] as const)
+      .filter(([, value]) => !Number.isNaN(value)),
+  }));
+}
+
+function draw(panel: Panel, series: readonly Series[]): string {
+  const { x, y, w, h } = panel.gridPos;
+  const box = {
+    x: x * UNIT.width + 4,
+    y: y * UNIT.height + 4,
+    w: w * UNIT.width - 8,
+    h: h * UNIT.height - 8,
+  };
+  const content = panel.type === 'stat' ? drawStat(panel, series, box) : drawLines(panel, series, box);
+  return `<g transform="translate(${box.x} ${box.y})"><rect width="${box.w}" height="${box.h}" rx="3" fill="#181b1f" stroke="#2c3235"/>
+<text x="10" y="20" fill="#d8d9da" font-weight="bold">${escape(panel.title)}</text>
+${content}</g>`;
+}
+
+interface Size {
+  readonly w: number;
+  readonly h: number;
+}
+
+function drawStat({ fieldConfig }: Panel, series: readonly Series[], { w, h }: Size): string {
+  const [first] = series;
+  const value = format(first?.points.at(-1)?.[1] ?? NaN, fieldConfig.defaults.unit);
+  return `<text x="${w / 2}" y="${h / 2 + 18}" fill="#73bf69" font-size="28" text-anchor="middle">${value}</text>
+<text x="${w / 2}" y="${h - 12}" fill="#8e8e8e" text-anchor="middle">${escape(first?.name ?? '')}</text>`;
+}
+
+function drawLines({ fieldConfig }: Panel, series: readonly Series[], { w, h }: Size): string {
+  const { unit } = fieldConfig.defaults;
+  const frame = { left: 70, right: w - 12, top: 34, bottom: h - 22 - 14 * Math.ceil(series.length / 3) };
+  const max = 1.1 * Math.max(1e-9, ...series.flatMap(({ points }) => points.map(([, value]) => value)));
+  const px = (time: number): number =>
+    frame.left + ((time - start) / (end - start)) * (frame.right - frame.left);
+  const py = (value: number): number => frame.bottom - (value / max) * (frame.bottom - frame.top);
+  const grid = [0, 0.5, 1].map((part) => {
+    const at = py(part * max).toFixed(1);
+    return `<path d="M${frame.left} ${at}H${frame.right}" stroke="#2c3235"/><text x="${frame.left - 6}" y="${Number(at) + 4}" fill="#8e8e8e" text-anchor="end">${format(part * max, unit)}</text>`;
+  });
+  const lines = series.map(({ name, points }, i) => {
+    const color = COLORS[i % COLORS.length] ?? '';
+    const path = points.map(([time, value]) => `${px(time).toFixed(1)} ${py(value).toFixed(1)}`).join('L');
+    const [lx, ly] = [12 + ((i % 3) * (w - 20)) / 3, frame.bottom + 20 + 14 * Math.floor(i / 3)];
+    return `<path d="M${path}" fill="none" stroke="${color}" stroke-width="1.5"/><rect x="${lx}" y="${ly - 8}" width="10" height="4" fill="${color}"/><text x="${lx + 14}" y="${ly}" fill="#8e8e8e" font-size="11">${escape(name)}</text>`;
+  });
+  return [...grid, ...lines].join('\n');
+}
+
+function format(value: number, unit: string): string {
+  if (unit === 'bytes') return `${(value / 2 ** 20).toFixed(0)} MiB`;
+  if (unit !== 's')
+    return value >= 1000 ? `${(value / 1000).toFixed(1)} k` : String(Number(value.toPrecision(3)));
+  if (value >= 86_400) return `${(value / 86_400).toFixed(1)} d`;
+  return value >= 1 ? `${value.toFixed(0)} s` : `${(value * 1000).toFixed(1)} ms`;
+}
+
+function escape(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+}

@@ -1,0 +1,73 @@
+/** What is deployed speaks of metrics that exist, everywhere the same. */
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { startService } from './support/service.ts';
+
+const rules = readFileSync('deploy/prometheus/apk-beacon.rules.yaml', 'utf8');
+const operatorRule = readFileSync('deploy/kubernetes/monitoring/prometheusrule.yaml', 'utf8');
+const dashboard = readFileSync('deploy/grafana/apk-beacon.json', 'utf8');
+
+test('the PrometheusRule has the groups of the rules file', () => {
+  const { spec } = parse(operatorRule) as { spec: { groups: unknown } };
+  expect(spec.groups).toEqual((parse(rules) as { groups: unknown }).groups);
+});
+
+test('alerts and dashboard use metrics that the service has', async () => {
+  await using service = await startService({
+    config: { datasources: { one: { repositories: ['/nowhere'] } } },
+  });
+  const { body } = await service.get('/metrics');
+  const known = [...body.matchAll(/^# TYPE (\S+) (\S+)/gm)].flatMap(([, name = '', type]) =>
+    type === 'histogram' ? ['_bucket', '_count', '_sum'].map((suffix) => name + suffix) : [name],
+  );
+  for (const text of [rules, dashboard]) {
+    const used = new Set(
+      text.match(
+        /\b(apk_(index|datasource|lookup|versions|names|asked)|http_server|process|nodejs)_[a-z0-9_]+/g,
+      ),
+    );
+    expect(used.size).toBeGreaterThan(5);
+    expect([...used].filter((name) => !known.includes(name))).toEqual([]);
+  }
+});
+
+test('the image’s last stage runs nothing, so that it needs no shell and no emulation', () => {
+  const [, build = '', last = ''] = readFileSync('Dockerfile', 'utf8').split(/^FROM /m);
+  expect(build).toMatch(/^--platform=\$BUILDPLATFORM /);
+  expect(last).not.toMatch(/^RUN /m);
+  expect(last).toMatch(/^USER 65532:65532$/m);
+});
+
+test('Renovate keeps this repository with the rules that it is told to others', () => {
+  const read = (file: string): Record<string, unknown> =>
+    JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+  const [own, example] = [read('renovate.json'), read('renovate.example.json')];
+  for (const [key, value] of Object.entries(example)) {
+    if (key === 'description') continue;
+    if (Array.isArray(value)) expect(own[key], key).toEqual(expect.arrayContaining(value));
+    else expect(own[key], key).toEqual(value);
+  }
+});
+
+test('the tools that CI installs are found by Renovate', () => {
+  const { customManagers } = JSON.parse(readFileSync('renovate.json', 'utf8')) as {
+    customManagers: { managerFilePatterns: string[]; matchStrings: string[]; datasourceTemplate?: string }[];
+  };
+  const script = readFileSync('.ci/operate', 'utf8');
+  const found = customManagers
+    .filter(({ managerFilePatterns }) => managerFilePatterns.includes('/^\\.ci/operate$/'))
+    .flatMap(({ matchStrings, datasourceTemplate }) =>
+      matchStrings.flatMap((pattern) =>
+        [...script.matchAll(new RegExp(pattern, 'g'))].map(({ groups }) => [
+          datasourceTemplate,
+          groups?.['depName'],
+        ]),
+      ),
+    );
+  expect(found).toEqual([
+    ['go', 'sigs.k8s.io/kustomize/kustomize/v5'],
+    ['go', 'github.com/yannh/kubeconform'],
+    ['npm', 'gitlab-ci-local'],
+  ]);
+});

@@ -1,0 +1,117 @@
+/**
+ * No text of 100 kB takes more than linear time: every regular expression in `src`, found by the compiler's own parser,
+ * and the functions that read what others wrote. Quadratic time on such a text is tens of seconds of the processor;
+ * what is measured here is milliseconds, and what is allowed lies far from both.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import ts from 'typescript';
+import { expect, test } from 'vitest';
+import { operatorSpan, parseConstraint } from '../../src/apk/constraint.ts';
+import { parseVersion } from '../../src/apk/version.ts';
+import { closeNames } from '../../src/catalog/close-names.ts';
+import { parseLookupQuery } from '../../src/catalog/query.ts';
+import { newestInRange } from '../../src/catalog/range.ts';
+import { errorLine, errorLines } from '../../src/errors.ts';
+import { parsePath } from '../../src/http/paths.ts';
+import { parseHttpAuth } from '../../src/repository/credentials.ts';
+import { parseRetryAfter, redactAddress } from '../../src/repository/fetch-error.ts';
+import { parseNetrc } from '../../src/repository/netrc.ts';
+import { proxyFor } from '../../src/repository/proxy.ts';
+import { catalog, releases } from '../support/catalogs.ts';
+import { pkg } from '../support/signed-index.ts';
+
+const LENGTH = 100_000;
+/** Microseconds of the processor for one function and all strings. */
+const ALLOWED = 5_000_000;
+
+const seeds = [
+  'a', 'A', '0', ' ', '\t', '/', '-', '.', '_', '=', '@', ':', ',', '"', '\\', '%', '+', '~', '<', '[', '{', '\n', '\r\n',
+  'a.', 'a-', 'a ', 'a,', '0.', '0-', '1.0', '_p', '-r1', '://', '//@', ':a@', '*.', '%41', 'a=', '{a', '-----BEGIN ', 'A ', 'é',
+]; // prettier-ignore
+const strings = seeds.flatMap((seed) => {
+  const long = seed.repeat(Math.ceil(LENGTH / seed.length));
+  return [long, `${long}\0`, `x${long}x`, `1.0${long}!`, `https://${long}`];
+});
+
+function processorTime(work: () => void): number {
+  const before = process.cpuUsage();
+  work();
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
+}
+
+interface Found {
+  readonly where: string;
+  readonly pattern: RegExp;
+}
+
+function expressionsIn(folder: string): readonly Found[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .flatMap((name) => {
+      const source = ts.createSourceFile(
+        name,
+        readFileSync(join(folder, name), 'utf8'),
+        ts.ScriptTarget.Latest,
+        true,
+      );
+      const found: Found[] = [];
+      const visit = (node: ts.Node): void => {
+        if (ts.isRegularExpressionLiteral(node)) {
+          const end = node.text.lastIndexOf('/');
+          const { line } = source.getLineAndCharacterOfPosition(node.getStart());
+          const pattern = new RegExp(node.text.slice(1, end), node.text.slice(end + 1));
+          found.push({ where: `${name}:${line + 1} ${node.text}`, pattern });
+        }
+        ts.forEachChild(node, visit);
+      };
+      visit(source);
+      return found;
+    });
+}
+
+const expressions = expressionsIn(fileURLToPath(new URL('../../src', import.meta.url)));
+
+test('the expressions are found', () => expect(expressions.length).toBeGreaterThan(20));
+
+test.each(expressions.map(({ where, pattern }) => [where, pattern]))('%s', (_where, pattern) => {
+  const time = processorTime(() => {
+    for (const text of strings) text.replace(pattern, '');
+  });
+  expect(time).toBeLessThan(ALLOWED);
+});
+
+const app = catalog([pkg('app', '1.0-r0'), pkg('a'.repeat(250), '1.0-r0')]);
+const functions: Record<string, (text: string) => unknown> = {
+  parseVersion,
+  parseConstraint,
+  operatorSpan,
+  parsePath: (text) => parsePath(`/${text}`, ['wolfi'], 'wolfi'),
+  parseLookupQuery: (text) =>
+    parseLookupQuery({ current: text, line: text, arch: text, strip: text }, ['x86_64']),
+  newestInRange: (text) => newestInRange(releases(app, 'app'), text),
+  closeNames: (text) => closeNames(text, app.names()),
+  report: (text) => app.report(text),
+  errorLine: (text) => errorLine(new Error(text)),
+  errorLines: (text) => errorLines(new Error(text)),
+  redactAddress,
+  parseHttpAuth: (text) => parseHttpAuth(`basic:${text}`),
+  parseNetrc: (text) => parseNetrc(text, '.netrc'),
+  parseRetryAfter: (text) => parseRetryAfter(text, 0),
+  proxyFor: (text) => proxyFor(new URL('https://a.example/'), { https_proxy: 'http://b', no_proxy: text }),
+};
+
+test.each(Object.entries(functions))('%s', (_name, call) => {
+  const time = processorTime(() => {
+    for (const text of strings) {
+      try {
+        call(text);
+      } catch (error) {
+        expect(error).toBeInstanceOf(Error);
+      }
+    }
+  });
+  expect(time).toBeLessThan(ALLOWED);
+});

@@ -1,0 +1,115 @@
+import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { IndexStore } from '../../src/repository/index-store.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+const address = 'https://apks.example.com/os/x86_64/APKINDEX.tar.gz';
+const bytes = Buffer.from('an archive\nof two lines');
+const meta = { validators: { etag: '"1"', lastModified: undefined }, firstSeenAt: 1_000_000 };
+
+let folder: string;
+let warnings: string[];
+let store: IndexStore;
+const open = (): IndexStore =>
+  new IndexStore(folder, (message, error) => void warnings.push(`${message}: ${String(error)}`));
+
+beforeEach(async () => {
+  folder = await temporaryDirectory();
+  warnings = [];
+  store = open();
+});
+
+async function keptFile(): Promise<string> {
+  const [name = ''] = (await readdir(join(folder, 'indexes'))).filter((each) => each.endsWith('.apkindex'));
+  return join(folder, 'indexes', name);
+}
+
+test('gives back what was saved, and when upstream confirmed it', async () => {
+  await store.save(address, bytes, meta);
+  await store.confirm(address, 5_000_000);
+  const kept = await store.load(address, 100);
+  expect(kept && Buffer.from(kept.bytes)).toEqual(bytes);
+  expect(kept).toMatchObject({ validators: { etag: '"1"' }, firstSeenAt: 1_000_000, confirmedAt: 5_000_000 });
+  expect(await store.load(`${address}?other`, 100)).toBeUndefined();
+  expect(warnings).toEqual([]);
+});
+
+test('is the same for another password, and keeps none', async () => {
+  const secret = 'https://me:c4n4ry@apks.example.com/os/x86_64/APKINDEX.tar.gz';
+  await store.save(secret, bytes, meta);
+  expect(await store.load(address, 100)).toBeDefined();
+  expect(`${await keptFile()} ${await readFile(await keptFile(), 'latin1')}`).not.toContain('c4n4ry');
+});
+
+test('two writers at once leave one of both, whole', async () => {
+  const other = Buffer.alloc(1_000_000, 'b');
+  const first = Buffer.alloc(1_000_000, 'a');
+  await Promise.all([
+    open().save(address, first, meta),
+    store.save(address, other, meta),
+    store.save(address, first, meta),
+  ]);
+  const kept = await store.load(address, 2_000_000);
+  expect([first, other].some((each) => each.equals(kept?.bytes ?? Buffer.alloc(0)))).toBe(true);
+  expect(await readdir(dirname(await keptFile()))).toHaveLength(1);
+  expect(warnings).toEqual([]);
+});
+
+describe('what cannot be used is passed over with one warning that names the file', () => {
+  const header = (change: (header: Record<string, unknown>) => unknown) => (file: Buffer): Buffer => {
+    const end = file.indexOf('\n');
+    const changed = change(JSON.parse(file.toString('utf8', 0, end)) as Record<string, unknown>);
+    return Buffer.concat([Buffer.from(JSON.stringify(changed)), file.subarray(end)]);
+  }; // prettier-ignore
+
+  test.each<[what: string, change: (file: Buffer) => Buffer, why: string]>([
+    ['an empty file', () => Buffer.alloc(0), 'no header'],
+    ['a header cut short', (file) => file.subarray(0, 20), 'no header'],
+    ['a header that is no JSON', (file) => Buffer.concat([Buffer.from('{'), file]), 'JSON'],
+    ['a header that is null', header(() => null), 'expected object'],
+    ['an older format', header((old) => ({ ...old, format: 1 })), 'another format than 2'],
+    ['the index of another address', header((old) => ({ ...old, identity: 'x' })), 'of another index'],
+    [
+      'a validator that cannot be sent',
+      header((old) => ({ ...old, validators: { etag: 'a\r\nx: y' } })),
+      'pattern',
+    ],
+    ['a header without a time', header((old) => ({ ...old, firstSeenAt: undefined })), 'expected number'],
+    [
+      'a file beyond the limit',
+      (file) => Buffer.concat([file, Buffer.alloc(100_000)]),
+      'larger than 1000 bytes',
+    ],
+  ])('%s', async (_what, change, why) => {
+    await store.save(address, bytes, meta);
+    const path = await keptFile();
+    await writeFile(path, change(await readFile(path)));
+    expect(await store.load(address, 1000)).toBeUndefined();
+    expect(warnings).toEqual([expect.stringContaining(why)]);
+    expect(warnings[0]).toContain(path);
+    await store.save(address, bytes, meta);
+    expect(await store.load(address, 1000)).toBeDefined();
+  });
+
+  test('a folder in its place', async () => {
+    await store.save(address, bytes, meta);
+    const path = await keptFile();
+    folder = await temporaryDirectory();
+    await mkdir(join(folder, 'indexes', path.split('/').at(-1) ?? ''), { recursive: true });
+    expect(await open().load(address, 1000)).toBeUndefined();
+    expect(warnings).toEqual([expect.stringContaining('not a file')]);
+  });
+});
+
+test('what a killed process left half-written is removed once it is old', async () => {
+  await store.save(address, bytes, meta);
+  const path = await keptFile();
+  await writeFile(`${path}.old.new`, 'x');
+  await writeFile(`${path}.fresh.new`, 'x');
+  await utimes(`${path}.old.new`, 1, 1);
+  await open().load(address, 1000);
+  expect((await readdir(join(folder, 'indexes'))).filter((name) => name.endsWith('.new'))).toEqual([
+    expect.stringContaining('.fresh.new'),
+  ]);
+});
