@@ -1,11 +1,11 @@
 /** Surveys every generation in the background, for the metrics: a little at a time, and only the latest to its end. */
 import { surveyCatalog, type Survey } from './catalog/survey.ts';
 import type { LiveDatasource } from './repository/live-datasource.ts';
-import { createPause, createQueue } from './repository/pace.ts';
+import { createPause, createQueue, leisurely } from './repository/pace.ts';
 
 export class Surveyor {
   readonly #surveys = new Map<string, Survey>();
-  readonly #pause = createPause();
+  readonly #pause = createPause(leisurely);
   readonly #oneAtATime = createQueue();
   #latest: Promise<void> = Promise.resolve();
 

@@ -95,10 +95,10 @@ async function service(setting: Setting, config: string): Promise<Speed> {
   return await speedOf(setting, running, `${url}/bench`);
 }
 
-/** After a second to become warm. */
+/** After three seconds to become warm: every answer has to be made once. */
 export async function speedOf(setting: Setting, running: Running, url: string): Promise<Speed> {
   const paths = setting.paths('wolfi');
-  await runChild('client', ['closed', url, paths, '1', CONNECTIONS]);
+  await runChild('client', ['closed', url, paths, '3', CONNECTIONS]);
   const before = cpuOf(running.pid);
   const report = await runChild<ClientReport>('client', [
     'closed',

@@ -22,7 +22,7 @@ import {
   type IndexSpec,
   type RefreshOutcome,
 } from '../repository/live-index.ts';
-import { createPause, createQueue } from '../repository/pace.ts';
+import { createPause, createQueue, leisurely } from '../repository/pace.ts';
 import { Alarm, keepFresh, type RefreshResult } from '../repository/refresh.ts';
 import { createUpstreamClient, type UpstreamClient } from '../repository/upstream-client.ts';
 
@@ -52,6 +52,7 @@ export class Beacon {
   readonly #clients: UpstreamClient[] = [];
   readonly #alarm = new Alarm();
   readonly #pause = createPause();
+  readonly #leisurely = createPause(leisurely);
   readonly #oneAtATime = createQueue();
   readonly #store: IndexStore;
 
@@ -172,7 +173,7 @@ export class Beacon {
     }
     const diff = diffIndexes(before.index.packages, after.index.packages);
     let step = diff.next();
-    for (; !step.done; step = diff.next()) await this.#pause();
+    for (; !step.done; step = diff.next()) await this.#leisurely();
     const { added, removed, newest } = step.value;
     logger.info(
       { ...all, added, removed, newest },
