@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { newestRelease, parseVersions, releasesFor, type Release } from './catalog/answer.ts';
+import { parseVersions, releasesFor, type Release } from './catalog/answer.ts';
 import type { NameReport } from './catalog/catalog.ts';
 import { closeNames } from './catalog/close-names.ts';
 import type { LookupQuery } from './catalog/query.ts';
@@ -56,8 +56,14 @@ export class Lookups {
 
   /** The answer and the releases behind it, for a caller that asks for every name once: it is not kept. */
   once(lookup: Lookup): { answer: Answer; releases: readonly Release[] } {
-    const report = lookup.snapshot.catalog.report(lookup.name, lookup.query.archs);
-    return this.#make(lookup, report);
+    const { datasource, snapshot, name, query } = lookup;
+    const report = snapshot.catalog.report(name, query.archs);
+    if (report.versions.length === 0)
+      return { answer: rendered(false, unknownName(lookup, report.archs)), releases: [] };
+    const releases = this.#releases(datasource, report, query);
+    const { stripRevision, current } = query;
+    const answer = renderAnswer(releases, { stripRevision, current: current?.version.text });
+    return { answer: rendered(true, answer), releases };
   }
 
   /** Snapshots are told apart by what they are: two of one generation need not have been read by one process. */
@@ -82,19 +88,7 @@ export class Lookups {
     if (offered.length > 0) this.#served.note(datasource, report.name, offered);
     return releases;
   }
-
-  #make(lookup: Lookup, report: NameReport): { answer: Answer; releases: readonly Release[] } {
-    const { datasource, query } = lookup;
-    if (report.versions.length === 0)
-      return { answer: rendered(false, unknownName(lookup, report.archs)), releases: [] };
-    const releases = this.#releases(datasource, report, query);
-    const { stripRevision, current } = query;
-    const answer = renderAnswer(releases, { stripRevision, current: current?.version.text });
-    return { answer: rendered(true, answer), releases };
-  }
 }
-
-export { newestRelease };
 
 /** What a lookup of a name that no index knows is told. */
 function unknownName({ datasource, snapshot, name }: Lookup, archs: readonly string[]): object {

@@ -155,11 +155,3 @@ export function withoutRevision(version: Version): Version {
   if (revisionOf(version) === undefined) return version;
   return { text: version.text.slice(0, version.text.lastIndexOf('-')), parts: version.parts.slice(0, -1) };
 }
-
-/** The first `count` numbers of a version, for comparing majors and minors. */
-export function numbersOf(version: Version, count: number): readonly string[] {
-  return version.parts
-    .filter((part) => part.kind === Kind.first || part.kind === Kind.number)
-    .slice(0, count)
-    .map((part) => part.text);
-}

@@ -19,7 +19,8 @@ export async function acceptCommand(
     );
   }
   const logger = createLogger(config.logLevel, { terminal: process.stderr.isTTY, destination: 2 });
-  const { datasources, store, close } = openBeacon(config, logger);
+  const beacon = new Beacon({ config, logger, now: Date.now });
+  const { datasources, store } = beacon;
   const datasource = datasources.find((each) => each.name === name);
   if (!datasource) throw new IndexError('config-invalid', `no datasource ${name}`);
   let accepted = 0;
@@ -32,13 +33,8 @@ export async function acceptCommand(
     process.stdout.write(`accepted ${spec.label}: ${held.message}\n`);
     accepted += 1;
   }
-  await close();
+  await beacon.close();
   if (accepted === 0) process.stdout.write(`nothing of ${name} is held back\n`);
   else process.stdout.write('taken at the next refresh; SIGHUP makes a running service refresh at once\n');
   return 0;
-}
-
-function openBeacon(config: Config, logger: ReturnType<typeof createLogger>) {
-  const beacon = new Beacon({ config, logger, now: Date.now });
-  return { datasources: beacon.datasources, store: beacon.store, close: () => beacon.close() };
 }

@@ -90,13 +90,25 @@ export class Beacon {
   /** Reads in full what `restore` took as an earlier process had read it. */
   async recheck(signal: AbortSignal): Promise<void> {
     await this.#each(async (datasource, index) => {
-      if (await index.recheck(signal)) datasource.publish();
+      if (await index.recheck(signal)) this.#publish(datasource);
     });
   }
 
   /** Refreshes every index once. */
   async refreshOnce(signal: AbortSignal): Promise<void> {
     await this.#each((datasource, index) => this.#refresh(datasource, index, signal));
+  }
+
+  /** All of it for a command that asks once: what is kept, what upstream has, and nothing left open. */
+  async loadOnce(signal: AbortSignal): Promise<void> {
+    try {
+      await this.checkKeys(signal);
+      await this.restore(signal);
+      await this.recheck(signal);
+      await this.refreshOnce(signal);
+    } finally {
+      await this.close();
+    }
   }
 
   /** Keeps every index fresh until `signal` aborts. Each goes at its own pace; none waits for another. */

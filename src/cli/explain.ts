@@ -18,14 +18,7 @@ export async function explainCommand(
   const { datasource, name, pin } = parseAsked(asked, config);
   const logger = createLogger('warn', { terminal: process.stderr.isTTY, destination: 2 });
   const beacon = new Beacon({ config, logger, now: Date.now });
-  try {
-    await beacon.checkKeys(signal);
-    await beacon.restore(signal);
-    await beacon.recheck(signal);
-    await beacon.refreshOnce(signal);
-  } finally {
-    await beacon.close();
-  }
+  await beacon.loadOnce(signal);
   const live = beacon.datasources.find((each) => each.name === datasource);
   if (!live?.snapshot) throw new IndexError('fetch-failed', `${datasource} could not be loaded`);
   const { catalog } = live.snapshot;

@@ -49,15 +49,8 @@ interface Loaded {
 async function loadAll(config: Config, signal: AbortSignal): Promise<readonly Loaded[]> {
   const logger = createLogger(config.logLevel, { terminal: process.stderr.isTTY, destination: 2 });
   const beacon = new Beacon({ config, logger, now: Date.now });
-  try {
-    await beacon.checkKeys(signal);
-    await beacon.restore(signal);
-    await beacon.recheck(signal);
-    await beacon.refreshOnce(signal);
-    return beacon.datasources.map(current);
-  } finally {
-    await beacon.close();
-  }
+  await beacon.loadOnce(signal);
+  return beacon.datasources.map(current);
 }
 
 /** Static files cannot tell that they are stale, so an index that only the cache had is not enough. */

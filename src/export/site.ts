@@ -1,6 +1,7 @@
 /** What an export consists of: every answer of a datasource as a file, in the bytes that the service would send. */
 import { parseLookupQuery } from '../catalog/query.ts';
-import { newestRelease, type Lookups } from '../lookup.ts';
+import { newestRelease } from '../catalog/answer.ts';
+import type { Lookups } from '../lookup.ts';
 import { MAX_NAME_LENGTH } from '../http/paths.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
 import { fileOf } from './layout.ts';
