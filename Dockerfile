@@ -1,4 +1,4 @@
-# The service as an image: one bundled file on a runtime that has Node and no shell.
+# The service as an image: a bundle on a runtime that has Node and no shell.
 #
 #   docker build -t apk-beacon .
 #   docker run --rm -p 3000:3000 --read-only -v apk-beacon:/var/cache/apk-beacon apk-beacon
@@ -15,7 +15,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY scripts/build.ts scripts/
 COPY src src
-RUN npm run build -- /out/usr/lib/apk-beacon/apk-beacon.mjs && mkdir -p /out/var/cache/apk-beacon
+RUN npm run build -- /out/usr/lib/apk-beacon && mkdir -p /out/var/cache/apk-beacon
 
 FROM ${RUNTIME_IMAGE}
 ARG VERSION=0.1.0

@@ -74,8 +74,8 @@ async function prepare(): Promise<Setting> {
   const pathsFile = (set: IndexSet): string => join(folder, `paths-${set}.json`);
   for (const set of ['small', 'wolfi', 'tenfold'] as const)
     writeFileSync(pathsFile(set), JSON.stringify(paths[set]));
-  const service = join(folder, 'apk-beacon.mjs');
-  execFileSync(process.execPath, [join(root, 'scripts/build.ts'), service], { cwd: root });
+  execFileSync(process.execPath, [join(root, 'scripts/build.ts'), join(folder, 'dist')], { cwd: root });
+  const service = join(folder, 'dist/apk-beacon.mjs');
   return {
     indexes,
     folder,

@@ -1,5 +1,5 @@
 /** The configuration file: what it may say, and the defaults of what it does not. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { withoutTrailingSlashes } from './addresses.ts';
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { closest, distance } from 'fastest-levenshtein';
 import { parse as parseYaml, YAMLParseError } from 'yaml';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { configSchema, knownKeys, type ConfigFile, type DatasourceConfig } from './config-schema.ts';
 import { IndexError } from './errors.ts';
 

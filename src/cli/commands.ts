@@ -1,14 +1,6 @@
-/** The commands, and the help that lists them. */
+/** The commands, and the help that lists them. Each is loaded when it is asked for: a health check needs no server. */
 import { loadConfig, optionHelp, parseCommandLine, type Environment } from '../config.ts';
 import { IndexError } from '../errors.ts';
-import { acceptCommand } from './accept.ts';
-import { configCommand } from './config.ts';
-import { explainCommand } from './explain.ts';
-import { exportCommand } from './export.ts';
-import { healthCommand } from './health.ts';
-import { createLogger } from './logger.ts';
-import { presetCommand } from './preset.ts';
-import { serve } from './serve.ts';
 
 const help = `apk-beacon – which versions of this APK package exist?
 
@@ -49,32 +41,45 @@ export async function runCommand(
     case 'serve': {
       expectNoMore(command, words);
       const config = loadConfig(line, environment);
-      const logger = createLogger(config.logLevel, { terminal: process.stdout.isTTY });
+      const [{ serve }, { createLogger }] = await Promise.all([import('./serve.ts'), import('./logger.ts')]);
+      const logger = await createLogger(config.logLevel, { terminal: process.stdout.isTTY });
       await serve({ config, logger, signal, onRefreshNow: (now) => process.on('SIGHUP', now) });
       return 0;
     }
-    case 'explain':
+    case 'explain': {
+      const { explainCommand } = await import('./explain.ts');
       return await explainCommand(words, loadConfig(line, environment), {
         json: line.own['json'] === true,
         signal,
       });
-    case 'export':
+    }
+    case 'export': {
       expectNoMore(command, words);
+      const { exportCommand } = await import('./export.ts');
       return await exportCommand(loadConfig(line, environment), {
         out: line.own['out'],
         brotli: line.own['brotli'] === true,
         signal,
       });
-    case 'health':
+    }
+    case 'health': {
       expectNoMore(command, words);
+      const { healthCommand } = await import('./health.ts');
       return await healthCommand(loadConfig(line, environment));
-    case 'accept':
+    }
+    case 'accept': {
+      const { acceptCommand } = await import('./accept.ts');
       return await acceptCommand(words, loadConfig(line, environment), signal);
-    case 'preset':
+    }
+    case 'preset': {
+      const { presetCommand } = await import('./preset.ts');
       return presetCommand(words, loadConfig(line, environment), line.own['url']);
-    case 'config':
+    }
+    case 'config': {
       expectNoMore(command, words);
+      const { configCommand } = await import('./config.ts');
       return configCommand(loadConfig(line, environment));
+    }
     case 'help':
       return print(help);
     case 'version':

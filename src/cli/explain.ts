@@ -16,7 +16,7 @@ export async function explainCommand(
   if (asked === undefined || more.length > 0)
     throw new IndexError('config-invalid', 'usage: explain NAME[=PIN]');
   const { datasource, name, pin } = parseAsked(asked, config);
-  const logger = createLogger('warn', { terminal: process.stderr.isTTY, destination: 2 });
+  const logger = await createLogger('warn', { terminal: process.stderr.isTTY, destination: 2 });
   const beacon = new Beacon({ config, logger, now: Date.now });
   await beacon.loadOnce(signal);
   const live = beacon.datasources.find((each) => each.name === datasource);

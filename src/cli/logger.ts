@@ -1,18 +1,18 @@
 /** Logs: JSON lines, or readable ones on a terminal. */
 import { pino, type Logger } from 'pino';
-import pretty from 'pino-pretty';
 import { withoutUserinfo } from '../errors.ts';
 
 /** Never written, wherever they turn up in what is logged. */
 const redact = ['*.authorization', '*.password', '*.token', '*.headers.authorization', 'authorization'];
 
-export function createLogger(
+export async function createLogger(
   level: string,
   { terminal, destination = 1 }: { terminal: boolean; destination?: number },
-): Logger {
+): Promise<Logger> {
   const hooks = { streamWrite: withoutUserinfo };
   const options = { level, redact, hooks, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   if (!terminal) return pino(options, pino.destination({ fd: destination, sync: true }));
+  const { default: pretty } = await import('pino-pretty');
   const stream = pretty({
     colorize: true,
     singleLine: true,

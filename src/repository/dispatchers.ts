@@ -2,12 +2,17 @@
  * The connections over which requests go out. Each dispatcher is one of undici's, made here and passed to every
  * request: undici's default one ends in the copy bundled with Node, in which an early close by the server can end
  * the process (nodejs/undici#5360). For the same reason nothing uses the built-in `fetch`. HTTP/1.1 only.
+ *
+ * undici is large and only loaded for the first request: a start from the cache answers before.
  */
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
-import { Agent, Pool, ProxyAgent, type Dispatcher } from 'undici';
+import type undici from 'undici';
+import type { Dispatcher } from 'undici';
 import { IndexError } from '../errors.ts';
 import { proxyFor, type Environment } from './proxy.ts';
 import { readTextFile } from './read-text-file.ts';
+
+type Undici = typeof undici;
 
 /** Paths of PEM files. */
 export interface ClientCertificate {
@@ -45,12 +50,13 @@ export class Dispatchers {
 
   /** The dispatcher for `url`. The TLS files are read each time, so that rotated ones are used. */
   async dispatcherFor(url: URL, identify: boolean): Promise<Dispatcher> {
-    this.#use(await this.#loadMaterial());
+    const [material, { default: undici }] = await Promise.all([this.#loadMaterial(), import('undici')]);
+    this.#use(material);
     const proxy = proxyFor(url, this.#options.environment);
     const key = `${identify} ${proxy?.href ?? 'direct'}`;
     const known = this.#dispatchers.get(key);
     if (known) return known;
-    const dispatcher = this.#create(proxy, identify);
+    const dispatcher = this.#create(undici, proxy, identify);
     this.#dispatchers.set(key, dispatcher);
     return dispatcher;
   }
@@ -86,7 +92,7 @@ export class Dispatchers {
     this.#material = material;
   }
 
-  #create(proxy: URL | undefined, identify: boolean): Dispatcher {
+  #create({ Agent, Pool, ProxyAgent }: Undici, proxy: URL | undefined, identify: boolean): Dispatcher {
     const { connect: timeout, headers: headersTimeout } = this.#options.timeouts;
     const tls = { secureContext: this.#secureContext(identify), allowH2: false };
     if (!proxy) return new Agent({ connect: { ...tls, timeout }, allowH2: false });

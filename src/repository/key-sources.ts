@@ -8,7 +8,7 @@
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { IndexError } from '../errors.ts';
 import { percentDecoded, type CredentialLookup } from './credentials.ts';
 import { FetchError, redactUrl } from './fetch-error.ts';

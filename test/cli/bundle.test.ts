@@ -18,7 +18,7 @@ let bundle: string;
 beforeAll(async () => {
   folder = await temporaryFolder();
   bundle = join(folder, 'apk-beacon.mjs');
-  await run(process.execPath, ['scripts/build.ts', bundle]);
+  await run(process.execPath, ['scripts/build.ts', folder]);
 });
 
 test('it serves, logs, is alive and stops', async () => {

@@ -11,7 +11,7 @@ const canary = 'hunter2-canary';
 test('secrets are redacted wherever a line may carry them', async () => {
   const file = join(await temporaryDirectory(), 'log');
   const descriptor = openSync(file, 'w');
-  const logger = createLogger('info', { terminal: false, destination: descriptor });
+  const logger = await createLogger('info', { terminal: false, destination: descriptor });
   logger.info({ authorization: canary }, 'one');
   logger.info({ request: { authorization: canary } }, 'two');
   logger.info({ request: { headers: { authorization: canary, host: 'kept' } } }, 'three');
