@@ -3,112 +3,128 @@
  * of rows by key at the end.
  */
 import { IndexError } from '../errors.ts';
+import { grown, type Arena } from './memory.ts';
 import type { Columns, Postings } from './package-table.ts';
+import { release } from './release.ts';
 import { MAX_PROBES } from './string-table.ts';
 
 /** The columns while their length is not known. */
 export class GrowingColumns {
   columns: Columns;
-  arch: Uint32Array;
   count = 0;
 
-  constructor(capacity: number) {
-    const ids = (): Uint32Array => new Uint32Array(Math.max(16, capacity));
+  constructor(arena: Arena, capacity: number) {
+    const rows = Math.max(16, capacity);
     this.columns = {
-      name: ids(),
-      version: ids(),
-      origin: ids(),
-      commit: ids(),
-      url: ids(),
-      provides: ids(),
-      exactDependencies: ids(),
-      builtAt: ids(),
-      unusable: new Uint8Array(Math.max(16, capacity)),
+      name: arena.numbers(rows),
+      version: arena.numbers(rows),
+      origin: arena.numbers(rows),
+      commit: arena.numbers(rows),
+      url: arena.numbers(rows),
+      provides: arena.numbers(rows),
+      exactDependencies: arena.numbers(rows),
+      builtAt: arena.numbers(rows),
+      unusable: arena.bytes(rows),
     };
-    this.arch = ids();
   }
 
   /** The number of a new row. */
   add(): number {
-    if (this.count === this.arch.length) {
-      this.columns = mapColumns(this.columns, grown);
-      this.arch = grown(this.arch);
-    }
+    if (this.count === this.columns.name.length) this.columns = mapColumns(this.columns, grown);
     this.count += 1;
     return this.count - 1;
   }
 
-  /** Memory that was reserved and never written to is none yet; only where most is, copying pays. */
-  trimmed(): Columns {
-    const isLoose = this.count < this.arch.length / 2;
-    return mapColumns(this.columns, (column) =>
-      isLoose
-        ? (column.slice(0, this.count) as typeof column)
-        : (column.subarray(0, this.count) as typeof column),
-    );
+  finished(): Columns {
+    return mapColumns(this.columns, (column) => column.subarray(0, this.count) as typeof column);
   }
 }
 
-/** Pairs of a key and a row, in the order they were added. */
-export class GrowingPairs {
-  #keys: Uint32Array;
-  #rows: Uint32Array;
+/** Numbers in the order they were added. */
+export class GrowingNumbers {
+  #numbers = new Uint32Array(1024);
   #count = 0;
 
-  constructor(capacity: number) {
-    this.#keys = new Uint32Array(Math.max(16, capacity));
-    this.#rows = new Uint32Array(Math.max(16, capacity));
-  }
-
-  add(key: number, row: number): void {
-    if (this.#count === this.#keys.length) {
-      this.#keys = grown(this.#keys);
-      this.#rows = grown(this.#rows);
-    }
-    this.#keys[this.#count] = key;
-    this.#rows[this.#count] = row;
+  add(number: number): void {
+    if (this.#count === this.#numbers.length) this.#numbers = grown(this.#numbers);
+    this.#numbers[this.#count] = number;
     this.#count += 1;
   }
 
-  keys(): Uint32Array {
-    return this.#keys.subarray(0, this.#count);
+  all(): Uint32Array {
+    return this.#numbers.subarray(0, this.#count);
   }
 
-  rows(): Uint32Array {
-    return this.#rows.subarray(0, this.#count);
+  release(): void {
+    release(this.#numbers);
   }
 }
 
-/** Identities seen so far, as 52-bit hashes: open addressing, because a `Set` of numbers takes four times the room. */
+/**
+ * Identities seen so far, as hashes of twice 32 bits: open addressing, because a `Set` takes many times the room.
+ */
 export class IdentitySet {
-  #slots: Float64Array;
+  /** Pairs; in a free place the second is 0. */
+  #slots: Uint32Array;
   #count = 0;
+  // The identity of the package being read; the second number is 0 while it has none.
+  #low = 0;
+  #high = 0;
 
   constructor(expected: number) {
-    this.#slots = new Float64Array(Math.max(2048, 2 ** Math.ceil(Math.log2(expected * 2))));
+    this.#slots = new Uint32Array(2 * Math.max(2048, 2 ** Math.ceil(Math.log2(expected * 2))));
   }
 
-  /** Whether `identity` (not 0) is new. */
-  add(identity: number): boolean {
-    if (!insert(this.#slots, identity)) return false;
-    this.#count += 1;
-    if (this.#count * 2 > this.#slots.length) {
-      const slots = new Float64Array(this.#slots.length * 4);
-      for (const value of this.#slots) if (value !== 0) insert(slots, value);
-      this.#slots = slots;
+  /** Reads the identity in `bytes[start..end)`. */
+  read(bytes: Uint8Array, start: number, end: number): void {
+    let low = 0x811c9dc5;
+    let high = 0x01234567;
+    for (let i = start; i < end; i += 1) {
+      const byte = bytes[i] as number;
+      low = Math.imul(low ^ byte, 0x01000193);
+      high = Math.imul(high ^ byte, 0x5bd1e995) ^ (high >>> 13);
     }
+    this.#low = (low ^ (low >>> 15)) >>> 0;
+    this.#high = start === end ? 0 : high >>> 0 || 1;
+  }
+
+  clear(): void {
+    this.#high = 0;
+  }
+
+  /** Adds what was read. `false` if it was there before; without an identity a package is always new. */
+  add(): boolean {
+    if (this.#high === 0) return true;
+    if (!insert(this.#slots, this.#low, this.#high)) return false;
+    this.#count += 1;
+    if (this.#count * 4 > this.#slots.length) this.#grow();
     return true;
+  }
+
+  release(): void {
+    release(this.#slots);
+  }
+
+  #grow(): void {
+    const slots = new Uint32Array(this.#slots.length * 4);
+    for (let place = 0; place < this.#slots.length; place += 2) {
+      const high = this.#slots[place + 1] as number;
+      if (high !== 0) insert(slots, this.#slots[place] as number, high);
+    }
+    this.#slots = slots;
   }
 }
 
-function insert(slots: Float64Array, value: number): boolean {
+/** Adds a pair whose second number is not 0; `false` if it is there. */
+function insert(slots: Uint32Array, low: number, high: number): boolean {
   const mask = slots.length - 1;
-  let slot = value % slots.length;
-  for (let probes = 0; slots[slot] !== 0; slot = (slot + 1) & mask, probes += 1) {
-    if (slots[slot] === value) return false;
+  let place = (low << 1) & mask;
+  for (let probes = 0; slots[place + 1] !== 0; place = (place + 2) & mask, probes += 1) {
+    if (slots[place] === low && slots[place + 1] === high) return false;
     if (probes > MAX_PROBES) throw new IndexError('apkindex-malformed', 'its identities are made to collide');
   }
-  slots[slot] = value;
+  slots[place] = low;
+  slots[place + 1] = high;
   return true;
 }
 
@@ -126,27 +142,22 @@ function mapColumns(columns: Columns, change: <T extends Uint32Array | Uint8Arra
   };
 }
 
-function grown<T extends Uint32Array | Uint8Array>(column: T): T {
-  const copy = new (column.constructor as new (length: number) => T)(column.length * 2);
-  copy.set(column);
-  return copy;
-}
+/** How many pairs or keys are handled between two steps: less than a millisecond's worth. */
+const PAIRS_A_STEP = 2 ** 14;
 
-/** How many pairs or keys are handled between two steps; some milliseconds. */
-const PAIRS_A_STEP = 2 ** 17;
-
-/** Sorts rows by key, keeping their order and listing each row once a key. */
+/** Sorts rows by key, keeping their order and listing each row once a key. `rows` may be left out: 0, 1, 2 … */
 export function* postings(
+  arena: Arena,
   keyCount: number,
   keys: Uint32Array,
-  rows: Uint32Array,
+  rows?: Uint32Array,
 ): Generator<undefined, Postings> {
-  const starts = new Uint32Array(keyCount + 1);
+  const starts = arena.numbers(keyCount + 1);
   // Of each key, the last row counted plus one; then where its next row goes.
   const next = new Uint32Array(keyCount);
   for (let i = 0; i < keys.length; i += 1) {
     const key = keys[i] as number;
-    const row = rows[i] as number;
+    const row = rows ? (rows[i] as number) : i;
     if (i % PAIRS_A_STEP === 0) yield;
     if (next[key] === row + 1) continue;
     next[key] = row + 1;
@@ -157,10 +168,10 @@ export function* postings(
     next[key] = starts[key] as number;
     starts[key + 1] = (starts[key + 1] as number) + (starts[key] as number);
   }
-  const sorted = new Uint32Array(starts[keyCount] as number);
+  const sorted = arena.numbers(starts[keyCount] as number);
   for (let i = 0; i < keys.length; i += 1) {
     const key = keys[i] as number;
-    const row = rows[i] as number;
+    const row = rows ? (rows[i] as number) : i;
     const place = next[key] as number;
     if (i % PAIRS_A_STEP === 0) yield;
     if (place > (starts[key] as number) && sorted[place - 1] === row) continue;
@@ -168,16 +179,4 @@ export function* postings(
     next[key] = place + 1;
   }
   return { starts, rows: sorted };
-}
-
-/** Two 26-bit FNV-1a hashes side by side; never 0 for a value that is there. */
-export function identityHash(bytes: Uint8Array, start: number, end: number): number {
-  if (start === end) return 0;
-  let low = 0x811c9dc5;
-  let high = 0x01234567;
-  for (let i = start; i < end; i += 1) {
-    low = Math.imul(low ^ (bytes[i] as number), 0x01000193);
-    high = Math.imul(high ^ (bytes[i] as number), 0x5bd1e995) ^ (high >>> 13);
-  }
-  return (high >>> 6) * 0x4000000 + (low >>> 6) || 1;
 }

@@ -15,7 +15,9 @@
  * the memory (docs/decisions/003). `test/support/simple-packages.ts` is the plain way, which must give the same answers.
  */
 import { IndexError } from '../errors.ts';
-import { GrowingColumns, GrowingPairs, IdentitySet, identityHash, postings } from './growing-table.ts';
+import { packCommit } from './commit.ts';
+import { GrowingColumns, GrowingNumbers, IdentitySet, postings } from './growing-table.ts';
+import { Arena } from './memory.ts';
 import { isExactDependency, PackageTable, unusableReasons } from './package-table.ts';
 import type { ParseReport, Unusable } from './packages.ts';
 import { EMPTY, StringTable } from './string-table.ts';
@@ -62,16 +64,24 @@ export interface ScanOptions {
   readonly limits: ScanLimits;
   /** The arch the index was asked for; without it, the one most packages name. */
   readonly arch?: string | undefined;
-  /** A guess that saves growing; any number is right. */
-  readonly expectedPackages?: number;
+  /** How large the index is while it is compressed, to tell how much to reserve; any number is right. */
+  readonly compressedBytes?: number;
 }
 
 /** Reads one APKINDEX pushed in chunks of any size. */
 export class IndexScanner {
   readonly #limits: ScanLimits;
-  readonly #strings: StringTable;
+  readonly #arena: Arena;
+  /** Names of packages and what they provide: what can be looked up. */
+  readonly #names: StringTable;
+  /** All other strings. */
+  readonly #values: StringTable;
+  readonly #commits: StringTable;
   readonly #rows: GrowingColumns;
-  readonly #provided: GrowingPairs;
+  readonly #rowArchs = new GrowingNumbers();
+  /** Pairs of a name and the row that provides it. */
+  readonly #providedNames = new GrowingNumbers();
+  readonly #providingRows = new GrowingNumbers();
   readonly #expectedArch: string | undefined;
   readonly #identities: IdentitySet;
   readonly #archs = new Map<number, number>();
@@ -81,7 +91,7 @@ export class IndexScanner {
   #restBytes = 0;
   #line = 0;
 
-  // The stanza being read; ids of strings, EMPTY for what it has not said.
+  // The stanza being read; numbers of strings, EMPTY for what it has not said.
   #inStanza = false;
   #bad = '';
   #name = EMPTY;
@@ -94,20 +104,30 @@ export class IndexScanner {
   readonly #exact = new RepeatedField();
   #builtAt = 0;
   #unusable = 0;
-  #identity = 0;
+
+  // What stood there last, for a start.
+  #lastName = EMPTY;
+  #lastArch = EMPTY;
+  #lastOrigin = EMPTY;
+  #lastUrl = EMPTY;
+  #lastProvided: number[] = [];
 
   #newestBuiltAt = 0;
   #badStanzas = 0;
   #firstBadStanza: string | undefined;
   #duplicateIdentities = 0;
 
-  constructor({ limits, arch, expectedPackages = 1000 }: ScanOptions) {
+  constructor({ limits, arch, compressedBytes = 64 * 1024 }: ScanOptions) {
+    const { typical, most } = expectedPackages(compressedBytes, limits.maxPackages);
     this.#limits = limits;
     this.#expectedArch = arch;
-    this.#strings = new StringTable(expectedPackages * 2);
-    this.#rows = new GrowingColumns(expectedPackages);
-    this.#provided = new GrowingPairs(expectedPackages);
-    this.#identities = new IdentitySet(expectedPackages);
+    // Room for numbers of `most` packages, in columns, starts and postings, and for twice the compressed bytes.
+    this.#arena = new Arena(most * 4 * 16 + compressedBytes * 2);
+    this.#rows = new GrowingColumns(this.#arena, most);
+    this.#names = StringTable.reserve(this.#arena, { strings: typical / 4, bytes: compressedBytes / 2 });
+    this.#values = StringTable.reserve(this.#arena, { strings: typical, bytes: compressedBytes });
+    this.#commits = StringTable.reserve(this.#arena, { strings: typical, bytes: compressedBytes / 2 });
+    this.#identities = new IdentitySet(typical);
   }
 
   push(chunk: Uint8Array): void {
@@ -212,38 +232,43 @@ export class IndexScanner {
   #readField(field: number, bytes: Uint8Array, start: number, end: number): void {
     switch (field) {
       case P:
-        this.#name = this.#strings.intern(bytes, start, end);
+        this.#name = this.#lastName = this.#names.intern(bytes, start, end, this.#lastName);
         break;
       case V:
-        this.#version = this.#strings.intern(bytes, start, end);
+        this.#version = this.#values.intern(bytes, start, end);
         break;
       case A:
-        this.#arch = this.#strings.intern(bytes, start, end);
+        this.#arch = this.#lastArch = this.#values.intern(bytes, start, end, this.#lastArch);
         break;
       case O:
-        this.#origin = this.#strings.intern(bytes, start, end);
+        this.#origin = this.#lastOrigin = this.#values.intern(bytes, start, end, this.#lastOrigin);
         break;
       case C_COMMIT:
-        this.#commit = this.#strings.intern(bytes, start, end);
+        this.#commit = this.#internCommit(bytes, start, end);
         break;
       case U:
-        this.#url = this.#strings.intern(bytes, start, end);
+        this.#url = this.#lastUrl = this.#values.intern(bytes, start, end, this.#lastUrl);
         break;
       case T_BUILT:
         this.#builtAt = parseSeconds(bytes, start, end);
         break;
       case P_PROVIDES:
-        this.#provides.add(this.#strings, bytes, start, end);
+        this.#provides.add(this.#values, bytes, start, end);
         break;
       case D:
         this.#readDepends(bytes, start, end);
         break;
       case C:
-        this.#identity = identityHash(bytes, start, end);
+        this.#identities.read(bytes, start, end);
         break;
       default:
         if (field >= 0x41 && field <= 0x5a && !knownUpperCase.has(field)) this.#unusable = UNKNOWN_FIELD;
     }
+  }
+
+  #internCommit(bytes: Uint8Array, start: number, end: number): number {
+    const commit = packCommit(bytes, start, end);
+    return this.#commits.intern(commit, 0, commit.length);
   }
 
   /** Few packages ask for exact versions; the others' lines are passed over. */
@@ -257,35 +282,33 @@ export class IndexScanner {
       .filter(isExactDependency);
     if (exact.length === 0) return;
     const list = Buffer.from(exact.join(' '));
-    this.#exact.add(this.#strings, list, 0, list.length);
+    this.#exact.add(this.#values, list, 0, list.length);
   }
 
   #reject(fact: string): void {
     if (this.#bad === '') this.#bad = `line ${this.#line}: ${fact}`;
   }
 
-  #quote(id: number): string {
-    const bytes = this.#strings.bytes(id);
-    return quote(bytes, 0, bytes.length);
-  }
-
   #endStanza(): void {
     if (!this.#inStanza) return;
     if (this.#name === EMPTY) this.#reject('package without P:');
-    else if (this.#version === EMPTY) this.#reject(`package ${this.#quote(this.#name)} without V:`);
+    else if (this.#version === EMPTY) {
+      const name = this.#names.list.bytes(this.#name);
+      this.#reject(`package ${quote(name, 0, name.length)} without V:`);
+    }
     if (this.#bad !== '') {
       this.#badStanzas += 1;
       this.#firstBadStanza ??= this.#bad;
-    } else if (this.#identity !== 0 && !this.#identities.add(this.#identity)) {
-      this.#duplicateIdentities += 1;
-    } else this.#addPackage();
+    } else if (this.#identities.add()) this.#addPackage();
+    else this.#duplicateIdentities += 1;
     this.#inStanza = false;
     this.#bad = '';
     this.#name = this.#version = this.#arch = this.#origin = this.#commit = EMPTY;
     this.#url = EMPTY;
     this.#provides.clear();
     this.#exact.clear();
-    this.#builtAt = this.#unusable = this.#identity = 0;
+    this.#identities.clear();
+    this.#builtAt = this.#unusable = 0;
   }
 
   #addPackage(): void {
@@ -302,19 +325,20 @@ export class IndexScanner {
     rows.columns.origin[row] = this.#origin;
     rows.columns.commit[row] = this.#commit;
     rows.columns.url[row] = this.#url;
-    const provides = this.#provides.intern(this.#strings);
+    const provides = this.#provides.intern(this.#values);
     rows.columns.provides[row] = provides;
-    rows.columns.exactDependencies[row] = this.#exact.intern(this.#strings);
+    rows.columns.exactDependencies[row] = this.#exact.intern(this.#values);
     rows.columns.builtAt[row] = this.#builtAt;
     rows.columns.unusable[row] = this.#unusable;
     if (this.#builtAt > this.#newestBuiltAt) this.#newestBuiltAt = this.#builtAt;
-    rows.arch[row] = this.#arch;
+    this.#rowArchs.add(this.#arch);
     this.#archs.set(this.#arch, (this.#archs.get(this.#arch) ?? 0) + 1);
     if (provides !== EMPTY) this.#noteProvidedNames(provides, row);
   }
 
   #noteProvidedNames(provides: number, row: number): void {
-    const list = this.#strings.bytes(provides);
+    const list = this.#values.list.bytes(provides);
+    const provided: number[] = [];
     for (let start = 0; start < list.length;) {
       let end = start;
       let nameEnd = -1;
@@ -322,9 +346,15 @@ export class IndexScanner {
         if (nameEnd < 0 && isOperatorSign(list[end] as number)) nameEnd = end;
       }
       const until = nameEnd < 0 ? end : nameEnd;
-      if (until > start) this.#provided.add(this.#strings.intern(list, start, until), row);
+      if (until > start) {
+        const id = this.#names.intern(list, start, until, this.#lastProvided[provided.length]);
+        provided.push(id);
+        this.#providedNames.add(id);
+        this.#providingRows.add(row);
+      }
       start = end + 1;
     }
+    this.#lastProvided = provided;
   }
 
   /**
@@ -332,7 +362,7 @@ export class IndexScanner {
    * of them: an index in the wrong folder.
    */
   #settleArch(): string | undefined {
-    const counts = new Map([...this.#archs].map(([id, count]) => [this.#strings.text(id), count]));
+    const counts = new Map([...this.#archs].map(([id, count]) => [this.#values.list.text(id), count]));
     counts.delete('');
     counts.delete('noarch');
     const [mostNamed] = [...counts.keys()].toSorted((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0));
@@ -350,24 +380,28 @@ export class IndexScanner {
   }
 
   #markForeign(own: string): void {
-    const { arch, columns, count } = this.#rows;
-    for (let row = 0; row < count; row += 1) {
-      if (!['', 'noarch', own].includes(this.#strings.text(arch[row] as number)))
-        columns.unusable[row] = FOREIGN_ARCH;
-    }
+    const { list } = this.#values;
+    const foreign = new Set(
+      [...this.#archs.keys()].filter((id) => !['', 'noarch', own].includes(list.text(id))),
+    );
+    for (const [row, id] of this.#rowArchs.all().entries())
+      if (foreign.has(id)) this.#rows.columns.unusable[row] = FOREIGN_ARCH;
   }
 
   *#makeTable(): Generator<undefined, PackageTable> {
-    const { columns, count } = this.#rows;
-    const names = columns.name.subarray(0, count);
-    const rows = new Uint32Array(count);
-    for (let row = 0; row < count; row += 1) rows[row] = row;
-    const byName = yield* postings(this.#strings.count, names, rows);
-    const byProvide = yield* postings(this.#strings.count, this.#provided.keys(), this.#provided.rows());
-    yield;
-    this.#strings.trim();
-    yield;
-    return new PackageTable(this.#strings, this.#rows.trimmed(), byName, byProvide);
+    const columns = this.#rows.finished();
+    const names = this.#names.list.count;
+    const byName = yield* postings(this.#arena, names, columns.name);
+    const byProvide = yield* postings(
+      this.#arena,
+      names,
+      this.#providedNames.all(),
+      this.#providingRows.all(),
+    );
+    const strings = { names: this.#names, values: this.#values.close(), commits: this.#commits.close() };
+    for (const done of [this.#identities, this.#rowArchs, this.#providedNames, this.#providingRows])
+      done.release();
+    return new PackageTable(strings, columns, { byName, byProvide });
   }
 }
 
@@ -385,7 +419,7 @@ class RepeatedField {
       this.#first = strings.intern(bytes, start, end);
       return;
     }
-    if (this.#length === 0) this.#append(strings.bytes(this.#first));
+    if (this.#length === 0) this.#append(strings.list.bytes(this.#first));
     this.#append(Uint8Array.of(BLANK));
     this.#append(bytes.subarray(start, end));
   }
@@ -409,6 +443,12 @@ class RepeatedField {
     this.#list.set(bytes, this.#length);
     this.#length += bytes.length;
   }
+}
+
+/** How many packages an index of so many compressed bytes holds: Wolfi's takes 70 a package, and none half of that. */
+function expectedPackages(compressedBytes: number, limit: number): { typical: number; most: number } {
+  const packages = (bytesEach: number): number => Math.min(limit, Math.ceil(compressedBytes / bytesEach));
+  return { typical: packages(70), most: packages(32) };
 }
 
 /** Unix seconds; 0 for anything that is no plain number or does not fit. */

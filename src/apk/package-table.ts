@@ -4,7 +4,8 @@
  */
 import { operatorSpan } from './constraint.ts';
 import type { ExactDependency, Package, Packages, Provide, Unusable } from './packages.ts';
-import type { StringTable } from './string-table.ts';
+import { commitText } from './commit.ts';
+import type { StringList, StringTable } from './string-table.ts';
 
 export const unusableReasons: readonly (Unusable | undefined)[] = [
   undefined,
@@ -12,7 +13,17 @@ export const unusableReasons: readonly (Unusable | undefined)[] = [
   'unknown-field',
 ];
 
-/** Columns of equal length; all but `builtAt` and `unusable` hold ids of `strings`. */
+/** The strings of a table. */
+export interface TableStrings {
+  /** Of packages and of what they provide. */
+  readonly names: StringTable;
+  /** As `packCommit` has made them. */
+  readonly commits: StringList;
+  /** All others. */
+  readonly values: StringList;
+}
+
+/** Columns of equal length; all but `builtAt` and `unusable` hold numbers of strings. */
 export interface Columns {
   readonly name: Uint32Array;
   readonly version: Uint32Array;
@@ -29,21 +40,25 @@ export interface Columns {
   readonly unusable: Uint8Array;
 }
 
-/** For each string id, the rows it leads to: `rows[starts[id]..starts[id + 1])`. */
+/** For each number of a name, the rows it leads to: `rows[starts[id]..starts[id + 1])`. */
 export interface Postings {
   readonly starts: Uint32Array;
   readonly rows: Uint32Array;
 }
 
 export class PackageTable implements Packages {
-  readonly strings: StringTable;
+  readonly strings: TableStrings;
   readonly columns: Columns;
   readonly byName: Postings;
   readonly byProvide: Postings;
   readonly packageCount: number;
   readonly nameCount: number;
 
-  constructor(strings: StringTable, columns: Columns, byName: Postings, byProvide: Postings) {
+  constructor(
+    strings: TableStrings,
+    columns: Columns,
+    { byName, byProvide }: { readonly byName: Postings; readonly byProvide: Postings },
+  ) {
     this.strings = strings;
     this.columns = columns;
     this.byName = byName;
@@ -70,12 +85,12 @@ export class PackageTable implements Packages {
 
   *#keys(postings: Postings): Iterable<string> {
     for (let id = 0; id + 1 < postings.starts.length; id += 1) {
-      if (postings.starts[id] !== postings.starts[id + 1]) yield this.strings.text(id);
+      if (postings.starts[id] !== postings.starts[id + 1]) yield this.strings.names.list.text(id);
     }
   }
 
   #lookUp(postings: Postings, name: string): readonly Package[] {
-    const id = this.strings.find(name);
+    const id = this.strings.names.find(name);
     if (id === undefined) return [];
     const rows = postings.rows.subarray(postings.starts[id], postings.starts[id + 1]);
     return Array.from(rows, (row) => new TablePackage(this, row));
@@ -93,7 +108,7 @@ class TablePackage implements Package {
   }
 
   get name(): string {
-    return this.#text('name');
+    return this.#table.strings.names.list.text(this.#table.columns.name[this.row] as number);
   }
   get version(): string {
     return this.#text('version');
@@ -102,7 +117,7 @@ class TablePackage implements Package {
     return this.#text('origin');
   }
   get commit(): string {
-    return this.#text('commit');
+    return commitText(this.#table.strings.commits.bytes(this.#table.columns.commit[this.row] as number));
   }
   get url(): string {
     return this.#text('url');
@@ -120,8 +135,8 @@ class TablePackage implements Package {
     return unusableReasons[this.#table.columns.unusable[this.row] as number];
   }
 
-  #text(column: Exclude<keyof Columns, 'builtAt' | 'unusable'>): string {
-    return this.#table.strings.text(this.#table.columns[column][this.row] as number);
+  #text(column: 'version' | 'origin' | 'url' | 'provides' | 'exactDependencies'): string {
+    return this.#table.strings.values.text(this.#table.columns[column][this.row] as number);
   }
 }
 

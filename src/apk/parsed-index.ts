@@ -1,31 +1,33 @@
 /**
  * A read index as bytes, so that a start need not read it again: its table as it is in memory, behind a line of JSON.
  *
- * Such bytes vouch for nothing. They stand for an archive only if they name the digest of its body and were made under
- * the same terms – layout, limits, arch –; the archive's own signature is verified before they are looked at. A
- * checksum finds damage. Who can write them can make them say anything, so the caller has to read the archive anyway
+ * Such bytes vouch for nothing. They stand for an archive only if they bear its checksum and were made under the same
+ * terms – layout, limits, arch –; the archive's own signature is verified before they are looked at. A checksum of
+ * their own finds damage. Who can write them can make them say anything, so the caller has to read the archive anyway
  * when there is time, and to compare (docs/decisions/007).
  */
 import { crc32 } from 'node:zlib';
 import { PackageTable, type Columns } from './package-table.ts';
-import { digestOf, verifyArchive, type ReadOptions, type VerifiedIndex } from './read-index.ts';
-import { StringTable } from './string-table.ts';
+import { inPieces, type Pause } from './pieces.ts';
+import { verifyArchive, type ReadOptions, type VerifiedIndex } from './read-index.ts';
+import { StringList, StringTable } from './string-table.ts';
 
 /** Changes with the layout, and with whatever the scanner makes of a text. */
-const FORMAT = 1;
+const FORMAT = 2;
 const NEWLINE = 0x0a;
 const MAX_HEADER_BYTES = 64 * 1024;
-const CHECKED_AT_ONCE = 1024 * 1024;
 
 /** Numbers lie in the bytes in the order of this machine. */
 const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 type Terms = Pick<ReadOptions, 'limits' | 'arch'>;
-type Facts = Pick<VerifiedIndex, 'arch' | 'newestBuiltAt' | 'report' | 'description' | 'madeAt'>;
+type Facts = Pick<VerifiedIndex, 'arch' | 'newestBuiltAt' | 'report' | 'description' | 'madeAt' | 'digest'>;
 
 interface Header {
   readonly terms: string;
-  readonly digest: string;
+  /** Of the archive, signatures included. */
+  readonly archive: number;
+  /** Of facts, lengths and parts. */
   readonly checksum: number;
   /** Of the parts, in their order. */
   readonly lengths: readonly number[];
@@ -43,20 +45,23 @@ const columnNames = [
   'builtAt',
 ] as const satisfies (keyof Columns)[];
 
-/** The bytes of an index that was read under these terms. Its table is not copied. */
+/** The bytes of an index that was read from `archive` under these terms. Its table is not copied. */
 export async function packIndex(
   index: VerifiedIndex,
+  archive: Uint8Array,
   terms: Terms,
-  pause?: ReadOptions['pause'],
+  pause?: Pause,
 ): Promise<Uint8Array[]> {
   const { arch, newestBuiltAt, report, description, madeAt, digest } = index;
   const parts = partsOf(index.packages);
-  const facts = { arch, newestBuiltAt, report, description, madeAt };
+  const facts = { arch, newestBuiltAt, report, description, madeAt, digest };
+  const lengths = parts.map((part) => part.byteLength);
+  const checksum = await checksumOf({ facts, lengths }, parts, pause);
   const header: Header = {
     terms: describe(terms),
-    digest,
-    checksum: await checksumOf(facts, parts, pause),
-    lengths: parts.map((part) => part.byteLength),
+    archive: await crcOf([archive], pause),
+    checksum,
+    lengths,
     facts,
   };
   const json = JSON.stringify(header);
@@ -73,13 +78,12 @@ export async function unpackIndex(
 ): Promise<VerifiedIndex | undefined> {
   const header = readHeader(packed);
   if (header?.value.terms !== describe(options)) return undefined;
-  const { body, keyName } = await verifyArchive(archive, options.keys);
-  const digest = await digestOf(body, options.pause);
-  if (digest !== header.value.digest) return undefined;
+  const { keyName } = await verifyArchive(archive, options);
+  if ((await crcOf([archive], options.pause)) !== header.value.archive) return undefined;
   const parts = cut(packed, header.end, header.value);
   const { facts, checksum } = header.value;
-  if (!parts || (await checksumOf(facts, parts, options.pause)) !== checksum) return undefined;
-  return { ...facts, packages: tableOf(parts), keyName, digest };
+  if (!parts || (await checksumOf(header.value, parts, options.pause)) !== checksum) return undefined;
+  return { ...facts, packages: tableOf(parts), keyName };
 }
 
 /** Do two indexes hold the very same table? */
@@ -111,67 +115,64 @@ function cut(packed: Uint8Array, start: number, { lengths }: Header): Uint8Array
 }
 
 async function checksumOf(
-  facts: Facts,
+  { facts, lengths }: Pick<Header, 'facts' | 'lengths'>,
   parts: readonly Uint8Array[],
-  pause: ReadOptions['pause'],
+  pause: Pause | undefined,
 ): Promise<number> {
-  let sum = crc32(JSON.stringify(facts));
+  return await crcOf([Buffer.from(JSON.stringify([facts, lengths])), ...parts], pause);
+}
+
+/** Of all of them one behind the other. */
+async function crcOf(parts: readonly Uint8Array[], pause: Pause | undefined): Promise<number> {
+  let sum = 0;
   for (const part of parts) {
-    for (let start = 0; start < part.length; start += CHECKED_AT_ONCE) {
-      sum = crc32(part.subarray(start, start + CHECKED_AT_ONCE), sum);
-      await pause?.();
-    }
+    await inPieces(part, pause, (piece) => {
+      sum = crc32(piece, sum);
+    });
   }
   return sum;
 }
 
 /** Everything a table is made of: numbers of four bytes first, which have to be aligned. */
 function partsOf({ strings, columns, byName, byProvide }: PackageTable): Uint8Array[] {
-  const { starts, hashes, slots, blob } = strings.parts();
+  const [names, values, commits] = [strings.names.parts(), strings.values.parts(), strings.commits.parts()];
   const numbers = [
     ...columnNames.map((name) => columns[name]),
     byName.starts,
     byName.rows,
     byProvide.starts,
     byProvide.rows,
-    starts,
-    hashes,
-    slots,
+    names.starts,
+    names.slots,
+    values.starts,
+    commits.starts,
   ];
-  return [...numbers.map(bytesOf), columns.unusable, blob];
+  return [...numbers.map(bytesOf), columns.unusable, names.blob, values.blob, commits.blob];
 }
 
 function tableOf(parts: readonly Uint8Array[]): PackageTable {
-  const numbers = (i: number): Uint32Array => {
-    const { buffer, byteOffset, byteLength } = parts[i] as Uint8Array;
+  let next = 0;
+  const bytes = (): Uint8Array => parts[next++] as Uint8Array;
+  const numbers = (): Uint32Array => {
+    const { buffer, byteOffset, byteLength } = bytes();
     return new Uint32Array(buffer, byteOffset, byteLength / 4);
   };
-  const [name, version, origin, commit, url, provides, exactDependencies, builtAt] = columnNames.map((_, i) =>
-    numbers(i),
-  ) as [
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-    Uint32Array,
-  ];
-  const next = columnNames.length;
-  const strings = StringTable.of({
-    starts: numbers(next + 4),
-    hashes: numbers(next + 5),
-    slots: numbers(next + 6),
-    blob: parts[next + 8] as Uint8Array,
-  });
-  const unusable = parts[next + 7] as Uint8Array;
-  return new PackageTable(
-    strings,
-    { name, version, origin, commit, url, provides, exactDependencies, builtAt, unusable },
-    { starts: numbers(next), rows: numbers(next + 1) },
-    { starts: numbers(next + 2), rows: numbers(next + 3) },
-  );
+  // In the order of `partsOf`.
+  const columns = Object.fromEntries(columnNames.map((name) => [name, numbers()])) as Record<
+    (typeof columnNames)[number],
+    Uint32Array
+  >;
+  const byName = { starts: numbers(), rows: numbers() };
+  const byProvide = { starts: numbers(), rows: numbers() };
+  const names = { starts: numbers(), slots: numbers() };
+  const [valueStarts, commitStarts] = [numbers(), numbers()];
+  const unusable = bytes();
+  const strings = {
+    names: StringTable.of({ ...names, blob: bytes() }),
+    values: new StringList({ starts: valueStarts, blob: bytes() }, valueStarts.length - 1),
+    commits: new StringList({ starts: commitStarts, blob: bytes() }, commitStarts.length - 1),
+  };
+  return new PackageTable(strings, { ...columns, unusable }, { byName, byProvide });
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {

@@ -5,8 +5,9 @@
 import { createHash } from 'node:crypto';
 import { createGunzip } from 'node:zlib';
 import { IndexError } from '../errors.ts';
-import { release } from './release.ts';
 import { IndexScanner, type ScannedIndex } from './index-scanner.ts';
+import { inPieces, type Pause } from './pieces.ts';
+import { release } from './release.ts';
 import { splitSignatures, verifySignature, type TrustedKey } from './signature.ts';
 import { TarReader } from './tar.ts';
 
@@ -30,8 +31,6 @@ export const defaultReadLimits: ReadLimits = {
 /** Below this inflated size a bad ratio does no harm: a small index of alike packages may have one. */
 const RATIO_FREE_BYTES = 16 * 1024 * 1024;
 const CHUNK_BYTES = 128 * 1024;
-/** What a package takes in a compressed index, for a first guess at how many there are. */
-const TYPICAL_PACKAGE_BYTES = 56;
 const DESCRIPTION_BYTES = 4096;
 
 export interface ReadOptions {
@@ -41,7 +40,7 @@ export interface ReadOptions {
   /** The arch the index was asked for. */
   readonly arch?: string | undefined;
   /** Called between chunks: lets the caller share the thread with others. */
-  readonly pause?: () => Promise<void> | undefined;
+  readonly pause?: Pause | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -59,7 +58,7 @@ export interface VerifiedIndex extends ScannedIndex {
 
 /** Reads the bytes of an APKINDEX.tar.gz. Throws an `IndexError` of the code that fits. */
 export async function readIndex(bytes: Uint8Array, options: ReadOptions): Promise<VerifiedIndex> {
-  const { body, keyName } = await verifyArchive(bytes, options.keys);
+  const { body, keyName } = await verifyArchive(bytes, options);
   const contents = await readBody(body, options);
   return { ...contents, keyName, digest: await digestOf(body, options.pause) };
 }
@@ -67,11 +66,11 @@ export async function readIndex(bytes: Uint8Array, options: ReadOptions): Promis
 /** The part that signatures are of, and the key that vouches for it unless told not to look. */
 export async function verifyArchive(
   bytes: Uint8Array,
-  keys: ReadOptions['keys'],
+  { keys, pause }: Pick<ReadOptions, 'keys' | 'pause'>,
 ): Promise<{ body: Uint8Array; keyName: string | undefined }> {
   refuseOtherFormats(bytes);
   const archive = splitSignatures(bytes);
-  const key = keys === 'unverified' ? undefined : await verifySignature(archive, keys);
+  const key = keys === 'unverified' ? undefined : await verifySignature(archive, keys, pause);
   return { body: archive.body, keyName: key?.name };
 }
 
@@ -89,8 +88,7 @@ type Contents = ScannedIndex & Pick<VerifiedIndex, 'description' | 'madeAt'>;
 
 async function readBody(body: Uint8Array, options: ReadOptions): Promise<Contents> {
   const { limits, arch, pause, signal } = options;
-  const expectedPackages = Math.min(limits.maxPackages, Math.ceil(body.length / TYPICAL_PACKAGE_BYTES));
-  const scanner = new IndexScanner({ limits, arch, expectedPackages });
+  const scanner = new IndexScanner({ limits, arch, compressedBytes: body.length });
   let hasIndex = false;
   let current = '';
   let description = '';
@@ -126,7 +124,7 @@ async function readBody(body: Uint8Array, options: ReadOptions): Promise<Content
   return { ...(await inSteps(scanner.finish(), pause)), description: description.trim(), madeAt };
 }
 
-async function inSteps<T>(work: Generator<undefined, T>, pause: ReadOptions['pause']): Promise<T> {
+async function inSteps<T>(work: Generator<undefined, T>, pause: Pause | undefined): Promise<T> {
   let step = work.next();
   for (; !step.done; step = work.next()) await pause?.();
   return step.value;
@@ -164,11 +162,8 @@ function checkSize(inflated: number, compressed: number, limits: ReadLimits): vo
 }
 
 /** What `VerifiedIndex` calls its digest. */
-export async function digestOf(bytes: Uint8Array, pause: ReadOptions['pause']): Promise<string> {
+async function digestOf(bytes: Uint8Array, pause: Pause | undefined): Promise<string> {
   const hash = createHash('sha256');
-  for (let start = 0; start < bytes.length; start += 1024 * 1024) {
-    hash.update(bytes.subarray(start, start + 1024 * 1024));
-    await pause?.();
-  }
+  await inPieces(bytes, pause, (piece) => hash.update(piece));
   return hash.digest('hex');
 }

@@ -3,6 +3,6 @@
  * megabytes later. Only where they are all of their buffer, so that nobody else can have a use for it; they are empty
  * afterwards.
  */
-export function release({ buffer, byteLength }: Uint8Array): void {
+export function release({ buffer, byteLength }: ArrayBufferView): void {
   if (buffer instanceof ArrayBuffer && byteLength === buffer.byteLength) buffer.transfer(0);
 }

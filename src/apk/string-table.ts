@@ -1,10 +1,10 @@
 /**
- * Byte strings, each kept once and named by a small number. An index repeats its names, versions and commits many
- * times over; a table of 117,000 packages holds about 150,000 distinct strings, a few megabytes in one buffer
- * (docs/decisions/003). Strings are made of the bytes only when asked for.
+ * Byte strings, each named by a small number. An index repeats its names, versions and commits many times over: each is
+ * kept once, its bytes in one buffer (docs/decisions/003), and becomes a string only when someone asks.
  */
-
 import { IndexError } from '../errors.ts';
+import { grown, type Arena } from './memory.ts';
+import { release } from './release.ts';
 
 /**
  * The longest way from the slot a hash leads to. By chance it is some hundreds in a table of millions; who computes
@@ -12,96 +12,53 @@ import { IndexError } from '../errors.ts';
  */
 export const MAX_PROBES = 2000;
 
-/** The number of the empty string in every table. */
+/** The number of the empty string everywhere. */
 export const EMPTY = 0;
 
-/** What a table consists of. */
-export interface StringTableParts {
+/** How much room to reserve; more is found when it is needed. */
+export interface StringCapacity {
+  readonly strings: number;
+  readonly bytes: number;
+}
+
+/** What a list consists of. */
+export interface StringListParts {
+  /** Where the bytes of each id start; they end where those of the next id start. */
   readonly starts: Uint32Array;
-  readonly hashes: Uint32Array;
-  readonly slots: Uint32Array;
   readonly blob: Uint8Array;
 }
 
-export class StringTable {
-  #blob: Buffer;
-  #blobEnd = 0;
-  /** Where the bytes of each id start; they end where those of the next id start. */
+/** Strings in the order they were added. */
+export class StringList {
   #starts: Uint32Array;
-  #hashes: Uint32Array;
-  #count = 0;
-  /** Open addressing: id + 1 of the string whose hash leads here, 0 where the slot is free. */
-  #slots: Uint32Array;
+  #blob: Buffer;
+  #count: number;
 
-  /** `expected` strings fit before anything has to grow. */
-  constructor(expected = 64) {
-    const capacity = Math.max(64, expected);
-    this.#blob = Buffer.allocUnsafeSlow(capacity * 32);
-    this.#starts = new Uint32Array(capacity + 1);
-    this.#hashes = new Uint32Array(capacity);
-    this.#slots = new Uint32Array(slotsFor(capacity));
-    this.intern(this.#blob, 0, 0);
+  /** With zeros in both it holds the empty string. */
+  constructor({ starts, blob }: StringListParts, count = 1) {
+    this.#starts = starts;
+    this.#blob = asBuffer(blob);
+    this.#count = count;
   }
 
-  /** The table that `parts()` were taken of. */
-  static of({ starts, hashes, slots, blob }: StringTableParts): StringTable {
-    const table = new StringTable();
-    table.#starts = starts;
-    table.#hashes = hashes;
-    table.#slots = slots;
-    table.#blob = Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength);
-    table.#blobEnd = blob.byteLength;
-    table.#count = hashes.length;
-    return table;
+  static reserve(arena: Arena, { strings, bytes }: StringCapacity): StringList {
+    return new StringList({
+      starts: arena.numbers(Math.max(16, strings + 2)),
+      blob: arena.bytes(Math.max(64, bytes)),
+    });
   }
 
   /** What it consists of, as views that must not be changed. */
-  parts(): StringTableParts {
+  parts(): StringListParts {
     return {
       starts: this.#starts.subarray(0, this.#count + 1),
-      hashes: this.#hashes.subarray(0, this.#count),
-      slots: this.#slots,
-      blob: this.#blob.subarray(0, this.#blobEnd),
+      blob: this.#blob.subarray(0, this.#starts[this.#count]),
     };
   }
 
-  /** How many distinct strings there are; ids run from 0 to one less. */
+  /** How many strings there are; ids run from 0 to one less. */
   get count(): number {
     return this.#count;
-  }
-
-  /** Bytes held, for accounting. */
-  get byteLength(): number {
-    return this.#blob.length + this.#starts.byteLength + this.#hashes.byteLength + this.#slots.byteLength;
-  }
-
-  /** The id of `bytes[start..end)`, which is added if it is new. Throws `apkindex-malformed` for hash flooding. */
-  intern(bytes: Uint8Array, start: number, end: number): number {
-    const hash = hashOf(bytes, start, end);
-    const mask = this.#slots.length - 1;
-    let slot = hash & mask;
-    let probes = 0;
-    for (let taken = this.#slots[slot] as number; taken !== 0; taken = this.#slots[slot] as number) {
-      if (this.#hashes[taken - 1] === hash && this.#equals(taken - 1, bytes, start, end)) return taken - 1;
-      slot = (slot + 1) & mask;
-      probes += 1;
-    }
-    if (probes > MAX_PROBES) throw new IndexError('apkindex-malformed', 'its strings are made to collide');
-    return this.#add(bytes, start, end, hash, slot);
-  }
-
-  /** The id of `text`, or `undefined` where it is not in the table. */
-  find(text: string): number | undefined {
-    const bytes = Buffer.from(text, 'utf8');
-    const hash = hashOf(bytes, 0, bytes.length);
-    const mask = this.#slots.length - 1;
-    // Bounded, because the table may be one that was kept on disk.
-    for (let slot = hash & mask, probes = 0; probes <= mask; slot = (slot + 1) & mask, probes += 1) {
-      if (!this.#slots[slot]) return undefined;
-      const id = (this.#slots[slot] as number) - 1;
-      if (this.#hashes[id] === hash && this.#equals(id, bytes, 0, bytes.length)) return id;
-    }
-    return undefined;
   }
 
   text(id: number): string {
@@ -113,58 +70,116 @@ export class StringTable {
     return this.#blob.subarray(this.#starts[id], this.#starts[id + 1]);
   }
 
-  /**
-   * Gives back what was reserved for strings that did not come, where that is most of it: memory that was never
-   * written to is none yet, and copying what is used would need both at once.
-   */
-  trim(): void {
-    if (this.#blobEnd < this.#blob.length / 2) this.#blob = copyOf(this.#blob, this.#blobEnd);
-    if (this.#count > this.#hashes.length / 2) return;
-    this.#starts = this.#starts.slice(0, this.#count + 1);
-    this.#hashes = this.#hashes.slice(0, this.#count);
-  }
-
-  #add(bytes: Uint8Array, start: number, end: number, hash: number, slot: number): number {
+  /** The id of a new string, `bytes[start..end)`. */
+  add(bytes: Uint8Array, start: number, end: number): number {
     const id = this.#count;
-    if (id === this.#hashes.length) this.#growIds();
+    if (id + 1 === this.#starts.length) this.#starts = grown(this.#starts);
+    const place = this.#starts[id] as number;
     const length = end - start;
-    if (this.#blobEnd + length > this.#blob.length) {
-      this.#blob = copyOf(this.#blob, Math.max(this.#blob.length * 2, this.#blobEnd + length));
-    }
-    for (let i = 0; i < length; i += 1) this.#blob[this.#blobEnd + i] = bytes[start + i] as number;
-    this.#blobEnd += length;
-    this.#starts[id + 1] = this.#blobEnd;
-    this.#hashes[id] = hash;
+    if (place + length > this.#blob.length) this.#blob = asBuffer(grown(this.#blob, place + length));
+    for (let i = 0; i < length; i += 1) this.#blob[place + i] = bytes[start + i] as number;
+    this.#starts[id + 1] = place + length;
     this.#count = id + 1;
-    this.#slots[slot] = id + 1;
-    if (this.#count * 4 > this.#slots.length * 3) this.#growSlots();
     return id;
   }
 
-  #equals(id: number, bytes: Uint8Array, start: number, end: number): boolean {
+  equals(id: number, bytes: Uint8Array, start: number, end: number): boolean {
     const own = this.#starts[id] as number;
     if ((this.#starts[id + 1] as number) - own !== end - start) return false;
     for (let i = end - start - 1; i >= 0; i -= 1) if (this.#blob[own + i] !== bytes[start + i]) return false;
     return true;
   }
+}
 
-  #growIds(): void {
-    const capacity = this.#hashes.length * 2;
-    const starts = new Uint32Array(capacity + 1);
-    starts.set(this.#starts);
-    const hashes = new Uint32Array(capacity);
-    hashes.set(this.#hashes);
-    this.#starts = starts;
-    this.#hashes = hashes;
+/** What a table consists of. */
+export interface StringTableParts extends StringListParts {
+  readonly slots: Uint32Array;
+}
+
+/** A list that holds each string once and knows its number. */
+export class StringTable {
+  readonly list: StringList;
+  /** Open addressing, in pairs: a hash that leads here and the id of its string, 0 where the slot is free. */
+  #slots: Uint32Array;
+
+  constructor(list: StringList, slots: Uint32Array) {
+    this.list = list;
+    this.#slots = slots;
   }
 
-  #growSlots(): void {
+  static reserve(arena: Arena, capacity: StringCapacity): StringTable {
+    const list = StringList.reserve(arena, capacity);
+    return new StringTable(list, new Uint32Array(2 * slotsFor(capacity.strings)));
+  }
+
+  /** The table that `parts()` were taken of. */
+  static of({ slots, ...list }: StringTableParts): StringTable {
+    return new StringTable(new StringList(list, list.starts.length - 1), slots);
+  }
+
+  /** What it consists of, as views that must not be changed. */
+  parts(): StringTableParts {
+    return { ...this.list.parts(), slots: this.#slots };
+  }
+
+  /**
+   * The id of `bytes[start..end)`, which is added if it is new. `likely` is looked at first: what stands in an index
+   * often stood in the package before. Throws `apkindex-malformed` for hash flooding.
+   */
+  intern(bytes: Uint8Array, start: number, end: number, likely = EMPTY): number {
+    if (start === end) return EMPTY;
+    if (likely !== EMPTY && this.list.equals(likely, bytes, start, end)) return likely;
+    const hash = hashOf(bytes, start, end);
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let slot = (hash << 1) & mask;
+    let probes = 0;
+    for (let id = slots[slot + 1] as number; id !== 0; id = slots[slot + 1] as number) {
+      if (slots[slot] === hash && this.list.equals(id, bytes, start, end)) return id;
+      slot = (slot + 2) & mask;
+      probes += 1;
+    }
+    if (probes > MAX_PROBES) throw new IndexError('apkindex-malformed', 'its strings are made to collide');
+    const id = this.list.add(bytes, start, end);
+    slots[slot] = hash;
+    slots[slot + 1] = id;
+    if (id * 8 > slots.length * 3) this.#grow();
+    return id;
+  }
+
+  /** The list alone, which nothing is added to any more. The table is of no use afterwards. */
+  close(): StringList {
+    release(this.#slots);
+    return this.list;
+  }
+
+  /** The id of `text`, or `undefined` where it is not in the table. */
+  find(text: string): number | undefined {
+    const bytes = Buffer.from(text, 'utf8');
+    if (bytes.length === 0) return EMPTY;
+    const hash = hashOf(bytes, 0, bytes.length);
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    // Bounded, because the table may be one that was kept on disk.
+    for (let slot = (hash << 1) & mask, probes = 0; probes <= mask; slot = (slot + 2) & mask, probes += 1) {
+      const id = slots[slot + 1];
+      if (!id) return undefined;
+      if (slots[slot] === hash && this.list.equals(id, bytes, 0, bytes.length)) return id;
+    }
+    return undefined;
+  }
+
+  #grow(): void {
     const slots = new Uint32Array(this.#slots.length * 2);
     const mask = slots.length - 1;
-    for (let id = 0; id < this.#count; id += 1) {
-      let slot = (this.#hashes[id] as number) & mask;
-      while (slots[slot] !== 0) slot = (slot + 1) & mask;
-      slots[slot] = id + 1;
+    for (let from = 0; from < this.#slots.length; from += 2) {
+      const id = this.#slots[from + 1] as number;
+      if (id === 0) continue;
+      const hash = this.#slots[from] as number;
+      let slot = (hash << 1) & mask;
+      while (slots[slot + 1] !== 0) slot = (slot + 2) & mask;
+      slots[slot] = hash;
+      slots[slot + 1] = id;
     }
     this.#slots = slots;
   }
@@ -172,13 +187,7 @@ export class StringTable {
 
 /** A power of two that keeps a table of `count` strings under three quarters full. */
 function slotsFor(count: number): number {
-  return 2 ** Math.ceil(Math.log2((count * 4) / 3 + 1));
-}
-
-function copyOf(blob: Buffer, capacity: number): Buffer {
-  const copy = Buffer.allocUnsafeSlow(capacity);
-  blob.copy(copy, 0, 0, Math.min(capacity, blob.length));
-  return copy;
+  return 2 ** Math.ceil(Math.log2(Math.max(16, count) * (4 / 3) + 1));
 }
 
 /** FNV-1a, finished so that the low bits, which choose the slot, depend on all of it. */
@@ -187,4 +196,8 @@ function hashOf(bytes: Uint8Array, start: number, end: number): number {
   for (let i = start; i < end; i += 1) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
   hash ^= hash >>> 15;
   return hash >>> 0;
+}
+
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -117,7 +117,7 @@ export class LiveIndex {
       const known = await this.#unpack(stored.bytes, signal);
       const index = known ?? (await this.#read(stored.bytes, 'disk', signal));
       if (known) this.#unchecked = { bytes: stored.bytes, index: known };
-      else await this.#savePacked(index);
+      else await this.#savePacked(index, stored.bytes);
       const { validators, confirmedAt, firstSeenAt } = stored;
       this.#loaded = {
         index,
@@ -149,11 +149,10 @@ export class LiveIndex {
     });
     if (!index) return false;
     const loaded = this.#loaded;
-    if (loaded?.index !== unchecked.index || isSameTable(index.packages, unchecked.index.packages))
-      return false;
+    if (loaded?.index !== unchecked.index || isSame(index, loaded.index)) return false;
     this.#services.warn('the cached table was not that of the cached index', new Error(this.spec.label));
     this.#loaded = { ...loaded, index, summary: summarize(index) };
-    await this.#savePacked(index);
+    await this.#savePacked(index, unchecked.bytes);
     return true;
   }
 
@@ -210,7 +209,7 @@ export class LiveIndex {
     this.#loaded = isSame ? { ...after, index: before.index } : after;
     if (this.spec.cached) {
       await store.save(this.spec.location, fetched.bytes, { validators, firstSeenAt });
-      await this.#savePacked(this.#loaded.index);
+      await this.#savePacked(this.#loaded.index, fetched.bytes);
     }
     release(fetched.bytes);
     return isSame ? { status: 'unchanged' } : { status: 'changed', before, after };
@@ -231,9 +230,10 @@ export class LiveIndex {
     });
   }
 
-  async #savePacked(index: VerifiedIndex): Promise<void> {
+  async #savePacked(index: VerifiedIndex, archive: Uint8Array): Promise<void> {
     const { store, pause } = this.#services;
-    if (store.keeps) await store.saveParsed(this.spec.location, await packIndex(index, this.spec, pause));
+    if (!store.keeps) return;
+    await store.saveParsed(this.spec.location, await packIndex(index, archive, this.spec, pause));
   }
 
   async #read(bytes: Uint8Array, from: KeyOrigin, signal: AbortSignal): Promise<VerifiedIndex> {
@@ -265,4 +265,8 @@ export class LiveIndex {
       throw new IndexError(error.code, `${label} is held back: ${error.message}`);
     }
   }
+}
+
+function isSame(a: VerifiedIndex, b: VerifiedIndex): boolean {
+  return a.digest === b.digest && isSameTable(a.packages, b.packages);
 }

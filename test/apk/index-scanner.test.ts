@@ -9,7 +9,7 @@ import { simplePackages } from '../support/simple-packages.ts';
 
 function scan(text: string | Uint8Array, chunkBytes = 1 << 20, arch?: string): ScannedIndex {
   const bytes = Buffer.from(text);
-  const scanner = new IndexScanner({ limits: defaultReadLimits, arch, expectedPackages: 1 });
+  const scanner = new IndexScanner({ limits: defaultReadLimits, arch, compressedBytes: 1 });
   for (let start = 0; start < bytes.length; start += chunkBytes) {
     scanner.push(bytes.subarray(start, start + chunkBytes));
   }

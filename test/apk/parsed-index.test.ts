@@ -23,7 +23,7 @@ async function packed(
 ): Promise<{ archive: Buffer; fresh: VerifiedIndex; bytes: Buffer }> {
   const archive = await signedIndex(of);
   const fresh = await readIndex(archive, options);
-  return { archive, fresh, bytes: Buffer.concat(await packIndex(fresh, options)) };
+  return { archive, fresh, bytes: Buffer.concat(await packIndex(fresh, archive, options)) };
 }
 
 /** All that can be asked of packages. */

@@ -50,7 +50,7 @@ test('what was made up in the cache folder is found out', async () => {
   const options = { keys: [testKey()], limits, arch: 'x86_64' };
   const { digest } = await readIndex(archive, options);
   const forged = await readIndex(await signedIndex([pkg('curl', '6.6.6-r6')]), options);
-  await writeFile(parsed, Buffer.concat(await packIndex({ ...forged, digest }, options)));
+  await writeFile(parsed, Buffer.concat(await packIndex({ ...forged, digest }, archive, options)));
 
   await using service = await serviceOf(url, cacheDir);
   await service.beacon.restore(signal);
