@@ -67,9 +67,11 @@ class Connection {
       const end = this.#received.indexOf('\r\n\r\n');
       if (end < 0) return;
       const head = this.#received.slice(0, end);
-      const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
+      const length = /content-length: (\d+)/i.exec(head)?.[1];
+      // Without a length it comes in chunks, as longer answers of Go's servers do.
+      if (length === undefined && !this.#received.endsWith('\r\n0\r\n\r\n')) return;
       if (!head.startsWith('HTTP/1.1 200')) failures += 1;
-      this.#missing = length - (this.#received.length - end - 4);
+      this.#missing = length === undefined ? 0 : Number(length) - (this.#received.length - end - 4);
       this.#received = '';
     }
     if (this.#missing <= 0) this.#done();
