@@ -1,7 +1,8 @@
 /**
- * Asks a server: `client.ts closed|open URL PATHS SECONDS N`. `closed`: N connections, each asks again as soon as it
- * has its answer. `open`: N requests a second, whatever becomes of them: while a server stops for a while, requests
- * wait for a connection and are timed from then on, so that it is charged for all that had to wait. Prints a `ClientReport`.
+ * Asks a server: `client.ts closed|once|open URL PATHS SECONDS N`. `closed`: N connections, each asks again as soon as
+ * it has its answer. `once`: the same, but every path only once, in SECONDS at most. `open`: N requests a second, whatever
+ * becomes of them: while a server stops for a while, requests wait for a connection and are timed from then on, so that
+ * it is charged for all that had to wait. Prints a `ClientReport`.
  */
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -101,6 +102,19 @@ async function closed(connections: number): Promise<void> {
   for (const each of all) each.close();
 }
 
+async function once(connections: number): Promise<void> {
+  let sent = 0;
+  const send = (each: Connection): void => {
+    if (sent === requests.length) return;
+    sent += 1;
+    each.send(performance.now());
+  };
+  const all = Array.from({ length: connections }, () => new Connection(send));
+  for (const each of all) send(each);
+  while (latencies.length < requests.length && performance.now() - began < duration) await sleep(1);
+  for (const each of all) each.close();
+}
+
 async function open(rate: number): Promise<void> {
   const idle: Connection[] = [];
   const waiting: number[] = [];
@@ -134,7 +148,8 @@ function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-await (mode === 'open' ? open(Number(n)) : closed(Number(n)));
+const modes: Readonly<Record<string, (n: number) => Promise<void>>> = { closed, once, open };
+await modes[mode]?.(Number(n));
 latencies.sort((a, b) => a - b);
 const at = (share: number): number => latencies[Math.floor(latencies.length * share)] ?? NaN;
 const report: ClientReport = {
