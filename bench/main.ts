@@ -14,7 +14,14 @@ import { readIndex } from '../src/apk/read-index.ts';
 import { testKey } from '../test/support/signed-index.ts';
 import { archs, Indexes } from './indexes.ts';
 import { drawPlot } from './plot.ts';
-import { markdownTable, replaceBetween, type Row, type SectionResult } from './report.ts';
+import {
+  bulletList,
+  markdownTable,
+  paragraphs,
+  replaceBetween,
+  type Row,
+  type SectionResult,
+} from './report.ts';
 import { exportSection } from './sections/export.ts';
 import { loadSection } from './sections/load.ts';
 import { peersSection } from './sections/peers.ts';
@@ -113,6 +120,8 @@ async function run(setting: Setting): Promise<void> {
   }
   const rows = Object.values(all).flatMap((each) => each.rows);
   const notes = Object.values(all).flatMap((each) => each.notes ?? []);
+  const places = Object.values(all).flatMap((each) => each.place ?? []);
+  const common = Object.values(all).filter((each) => !each.place);
   const about = {
     node: process.version,
     cores: availableParallelism(),
@@ -121,9 +130,11 @@ async function run(setting: Setting): Promise<void> {
   };
   const json = `${JSON.stringify({ about, rows, notes }, undefined, 2)}\n`;
   const targets = markdownTable(rows.filter(({ must }) => must !== undefined));
-  const others = markdownTable(rows.filter(({ must }) => must === undefined));
-  const noteList = notes.map((note) => `- ${note}`).join('\n');
-  process.stdout.write(`\n${[targets, others, noteList].filter((part) => part !== '').join('\n\n')}\n`);
+  const others = paragraphs(
+    markdownTable(common.flatMap((each) => each.rows).filter(({ must }) => must === undefined)),
+    bulletList(common.flatMap((each) => each.notes ?? [])),
+  );
+  process.stdout.write(`\n${paragraphs(targets, others, ...places.map(({ markdown }) => markdown))}\n`);
   mkdirSync(results, { recursive: true });
   writeFileSync(join(results, 'results.json'), json);
   if (options.quick || options.only || options.flag.length > 0) return;
@@ -135,7 +146,8 @@ async function run(setting: Setting): Promise<void> {
     writeFileSync(join(docs, plot.file), drawPlot(plot));
   replaceBetween(`${docs}.md`, 'targets', targets);
   replaceBetween(`${docs}.md`, 'capacity', capacity(rows));
-  replaceBetween(`${docs}.md`, 'others', [others, noteList].filter((part) => part !== '').join('\n\n'));
+  replaceBetween(`${docs}.md`, 'others', others);
+  for (const { name, markdown } of places) replaceBetween(`${docs}.md`, name, markdown);
 }
 
 /** What one processor and one gigabyte carry, from the figures of this run. */

@@ -27,6 +27,7 @@ export interface Running extends AsyncDisposable {
   readonly lines: readonly string[];
   /** The first line from `after` on that matches. */
   readonly line: (pattern: RegExp, after?: number) => Promise<string>;
+  readonly isRunning: () => boolean;
   /** Asks a child that listens to its channel. */
   readonly ask: <T>(question: string) => Promise<T>;
   readonly signal: (name: NodeJS.Signals) => void;
@@ -51,28 +52,32 @@ export const probe: readonly string[] = ['--import', child('probe')];
 function running(process_: ChildProcess, title: string): Running {
   const lines: string[] = [];
   const ended = once(process_, 'close');
+  const isRunning = (): boolean => process_.exitCode === null && process_.signalCode === null;
+  const ending = (): Error => new Error(`${title} ended:\n${lines.join('\n')}`);
   const outputs = [process_.stdout, process_.stderr];
   const readers = outputs.flatMap((output) => (output ? [createInterface(output)] : []));
   for (const reader of readers) reader.on('line', (line) => lines.push(line));
   return {
     pid: process_.pid ?? 0,
     lines,
+    isRunning,
     line: async (pattern, after = 0) => {
       for (;;) {
         const found = lines.slice(after).find((line) => pattern.test(line));
         if (found !== undefined) return found;
-        if (process_.exitCode !== null) throw new Error(`${title} ended:\n${lines.join('\n')}`);
+        if (!isRunning()) throw ending();
         await Promise.race([ended, ...readers.map((reader) => once(reader, 'line'))]);
       }
     },
     ask: async <T>(question: string) => {
       process_.send(question);
-      const [answer] = (await once(process_, 'message')) as [T];
+      const failed = ended.then(() => Promise.reject(ending()));
+      const [answer] = (await Promise.race([once(process_, 'message'), failed])) as [T];
       return answer;
     },
     signal: (name) => process_.kill(name),
     async [Symbol.asyncDispose]() {
-      if (process_.exitCode === null) process_.kill('SIGKILL');
+      if (isRunning()) process_.kill('SIGKILL');
       await ended;
     },
   };

@@ -36,6 +36,14 @@ export interface SectionResult {
   readonly plots?: readonly Plot[];
   /** What could not be measured, and why. */
   readonly notes?: readonly string[];
+  /** Markdown of its rows and notes for a place of their own in the document, where they are not among the others. */
+  readonly place?: { readonly name: string; readonly markdown: string };
+}
+
+/** Figures of one who does the same as others. */
+export interface Line {
+  readonly who: string;
+  readonly rows: readonly Row[];
 }
 
 export function verdict({ value, must, aim, atLeast = false }: Row): string {
@@ -56,8 +64,29 @@ export function markdownTable(rows: readonly Row[]): string {
   return table(['', 'must', 'aim', 'median', 'spread', 'reached'], lines);
 }
 
+/** A line for each, under what its rows are. */
+export function comparisonTable(columns: readonly string[], lines: readonly Line[]): string {
+  const cell = ({ value, unit }: Row): string => {
+    const spread = value.rounds > 1 ? ` (${number(value.lowest)}–${number(value.highest)})` : '';
+    return `${number(value.median)} ${unit}${spread}`;
+  };
+  return table(
+    ['', ...columns],
+    lines.map(({ who, rows }) => [who, ...rows.map(cell)]),
+  );
+}
+
+export function paragraphs(...parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join('\n\n');
+}
+
+export function bulletList(items: readonly string[]): string {
+  return items.map((item) => `- ${item}`).join('\n');
+}
+
 /** Columns padded as prettier does, so that a written document needs no formatting. */
 function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
+  if (lines.length === 0) return '';
   const widths = head.map((_, i) => Math.max(3, ...[head, ...lines].map((line) => (line[i] ?? '').length)));
   const row = (cells: readonly string[]): string =>
     `| ${widths.map((width, i) => (cells[i] ?? '').padEnd(width)).join(' | ')} |`;

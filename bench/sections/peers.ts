@@ -1,94 +1,121 @@
-/** Peers on the PATH, given one arch of the same index and asked the same. */
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+/** The service beside its peers, given one arch of the same index and asked the same, in turns. */
+import type { Lookups, LookupReport } from '../child/renovate.ts';
+import { ARCH, contendersFor, type Contender } from '../contenders.ts';
 import { memoryOf } from '../memory.ts';
-import { start, startChild } from '../processes.ts';
-import type { Row, SectionResult } from '../report.ts';
+import { startChild } from '../processes.ts';
+import {
+  bulletList,
+  comparisonTable,
+  paragraphs,
+  type Line,
+  type SectionResult,
+  type Unit,
+} from '../report.ts';
 import type { Setting } from '../setting.ts';
-import { measured } from '../statistics.ts';
+import { interleave, measured } from '../statistics.ts';
 import { addressIn } from './refresh.ts';
-import { speedOf } from './requests.ts';
 
-interface Peer {
-  readonly command: string;
-  readonly args: (index: string) => readonly string[];
-  /** Where it answers for a package. */
-  readonly url: string;
+interface Turn {
+  /** Milliseconds. */
+  readonly start: number;
+  /** Bytes. */
+  readonly peak: number;
+  readonly asked: LookupReport;
 }
 
-const peers: readonly Peer[] = [
+interface Figure {
+  readonly id: string;
+  readonly what: string;
+  readonly unit: Unit;
+  readonly of: (turn: Turn) => number;
+}
+
+const figures: readonly Figure[] = [
+  { id: 'start', what: 'start → first answer', unit: 'ms', of: ({ start }) => start },
+  { id: 'rss', what: 'peak RSS', unit: 'MB', of: ({ peak }) => peak / 1e6 },
   {
-    command: 'renovate-apk-indexer',
-    args: (index) => ['--apk-index-url', index],
-    url: 'http://127.0.0.1:3000',
+    id: 'requests-first',
+    what: 'lookups a second: the first thousand',
+    unit: '1/s',
+    of: ({ asked }) => perSecond(asked.first),
   },
   {
-    command: 'apk-datasource',
-    args: (index) => ['serve', '--index-url', index, '--port', '3001'],
-    url: 'http://127.0.0.1:3001/x86_64',
+    id: 'requests',
+    what: 'lookups a second: once warm',
+    unit: '1/s',
+    of: ({ asked }) => perSecond(asked.again),
   },
 ];
 
 export async function peersSection(setting: Setting): Promise<SectionResult> {
-  const present = peers.filter(({ command }) => isOnPath(command));
-  const absent = peers.filter((peer) => !present.includes(peer));
-  const rows: Row[] = [];
-  for (const peer of present) rows.push(...(await measurePeer(setting, peer)));
-  return { rows, notes: absent.map(({ command }) => `${command}: not on the PATH, not measured`) };
+  await using upstream = startChild('upstream', ['wolfi', setting.indexes.folder, ARCH]);
+  const contenders = contendersFor(setting, addressIn(await upstream.line(/listening/)));
+  const present = contenders.filter(({ absent }) => absent === undefined);
+  const results = await interleave(
+    Math.ceil(setting.rounds / 2),
+    Object.fromEntries(present.map((each) => [each.id, () => takeTurn(setting, each)])),
+  );
+  const lines = present
+    .map((each) => lineOf(each, completed(results[each.id] ?? [])))
+    .filter(({ rows }) => rows.length > 0);
+  const notes = contenders.flatMap((each) => notesOn(each, results[each.id] ?? []));
+  const columns = figures.map(({ what }) => what);
+  return {
+    rows: lines.flatMap(({ rows }) => rows),
+    notes,
+    place: { name: 'peers', markdown: paragraphs(comparisonTable(columns, lines), bulletList(notes)) },
+  };
 }
 
-async function measurePeer(setting: Setting, { command, args, url }: Peer): Promise<Row[]> {
-  const loads: number[] = [];
-  const peaks: number[] = [];
-  const speeds: number[] = [];
-  await using upstream = startChild('upstream', ['wolfi', setting.indexes.folder]);
-  const index = `${addressIn(await upstream.line(/listening/))}/x86_64/APKINDEX.tar.gz`;
-  for (let round = 0; round < Math.ceil(setting.rounds / 2); round += 1) {
-    setting.log(`peers: ${command}`);
-    const began = performance.now();
-    await using running = start(command, args(index));
-    await untilAnswered(`${url}/${setting.names[0]}`);
-    loads.push(performance.now() - began);
-    speeds.push((await speedOf(setting, running, url)).perSecond);
-    peaks.push(memoryOf(running.pid).peak / 1e6);
+/** Whoever fails is told of, and costs only figures of its own, not those of the whole run. */
+async function takeTurn(setting: Setting, contender: Contender): Promise<Turn | undefined> {
+  setting.log(`peers: ${contender.who}`);
+  try {
+    return await measureTurn(contender);
+  } catch (error) {
+    setting.log(String(error));
+    return undefined;
   }
+}
+
+async function measureTurn(contender: Contender): Promise<Turn> {
+  const began = performance.now();
+  await using running = contender.start();
+  const ask = await contender.answered(running);
+  const start = performance.now() - began;
+  const asked = await ask();
+  return { start, asked, peak: memoryOf(running.pid).peak };
+}
+
+function lineOf({ who, id }: Contender, turns: readonly Turn[]): Line {
+  if (turns.length === 0) return { who, rows: [] };
+  const rows = figures.map(({ id: figure, what, unit, of }) => ({
+    id: `${id}-${figure}`,
+    what: `${who}: ${what}, one arch`,
+    unit,
+    value: measured(turns.map(of)),
+  }));
+  return { who, rows };
+}
+
+function perSecond({ requests, seconds }: Lookups): number {
+  return requests / seconds;
+}
+
+function notesOn({ who, absent }: Contender, results: readonly (Turn | undefined)[]): string[] {
+  if (absent !== undefined) return [`${who} was not measured. ${absent}.`];
+  const turns = completed(results);
+  const failed = results.length - turns.length;
+  const total = (of: (lookups: Lookups) => number): number =>
+    turns.reduce((sum, { asked }) => sum + of(asked.again), 0);
+  const missing = total(({ failures }) => failures);
+  const requests = total((lookups) => lookups.requests);
   return [
-    {
-      id: `${command}-start`,
-      what: `${command}: start → first answer, one arch`,
-      unit: 'ms',
-      value: measured(loads),
-    },
-    { id: `${command}-rss`, what: `${command}: peak RSS, one arch`, unit: 'MB', value: measured(peaks) },
-    {
-      id: `${command}-requests`,
-      what: `${command}: requests a second`,
-      unit: '1/s',
-      value: measured(speeds),
-    },
+    ...(failed > 0 ? [`${who} failed in ${failed} of ${results.length} rounds.`] : []),
+    ...(missing > 0 ? [`${who} had no answer to ${missing} of ${requests} lookups.`] : []),
   ];
 }
 
-function isOnPath(command: string): boolean {
-  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, command), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
-async function untilAnswered(url: string): Promise<void> {
-  for (let tries = 0; tries < 6000; tries += 1) {
-    const status = await fetch(url).then(
-      (response) => response.status,
-      () => 0,
-    );
-    if (status === 200) return;
-    await sleep(10);
-  }
-  throw new Error(`${url} did not answer`);
+function completed(results: readonly (Turn | undefined)[]): Turn[] {
+  return results.filter((turn) => turn !== undefined);
 }

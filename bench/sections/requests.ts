@@ -97,17 +97,20 @@ async function service(setting: Setting, config: string): Promise<Speed> {
 
 /** After three seconds to become warm: every answer has to be made once. */
 export async function speedOf(setting: Setting, running: Running, url: string): Promise<Speed> {
-  const paths = setting.paths('wolfi');
-  await runChild('client', ['closed', url, paths, '3', CONNECTIONS]);
+  await askAll(setting, 'closed', url, 3);
   const before = cpuOf(running.pid);
-  const report = await runChild<ClientReport>('client', [
-    'closed',
-    url,
-    paths,
-    String(setting.seconds),
-    CONNECTIONS,
-  ]);
+  const report = await askAll(setting, 'closed', url, setting.seconds);
   if (report.failures > 0) throw new Error(`${report.failures} answers of ${url} were no 200`);
   const cpu = ((cpuOf(running.pid) - before) * 1000) / report.requests;
   return { perSecond: report.requests / report.seconds, cpu };
+}
+
+/** Asks for all names over as many connections as every server is asked. */
+export function askAll(
+  setting: Setting,
+  mode: 'closed' | 'once',
+  url: string,
+  seconds: number,
+): Promise<ClientReport> {
+  return runChild('client', [mode, url, setting.paths('wolfi'), String(seconds), CONNECTIONS]);
 }
