@@ -1,5 +1,8 @@
 /** The configuration file: what it may say, and the defaults of what it does not. */
 import * as z from 'zod';
+
+// A configuration is checked once; compiling the checks takes longer than that.
+z.config({ jitless: true });
 import { withoutTrailingSlashes } from './addresses.ts';
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };

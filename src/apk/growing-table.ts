@@ -3,9 +3,8 @@
  * of rows by key at the end.
  */
 import { IndexError } from '../errors.ts';
-import { grown, type Arena } from './memory.ts';
+import { grown, release, type Arena } from './memory.ts';
 import type { Columns, Postings } from './package-table.ts';
-import { release } from './release.ts';
 import { MAX_PROBES } from './string-table.ts';
 
 /** The columns while their length is not known. */

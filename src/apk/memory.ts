@@ -13,6 +13,22 @@ export function reserve(byteLength: number): ArrayBuffer {
   return new ArrayBuffer(byteLength < SMALL ? byteLength : Math.max(byteLength, ALWAYS_MAPPED));
 }
 
+/** The same as bytes of exactly that length. */
+export function reserveBytes(byteLength: number): Buffer<ArrayBuffer> {
+  return Buffer.from(reserve(byteLength), 0, byteLength);
+}
+
+/**
+ * Gives the memory of `view` back at once instead of when the garbage collector looks for it, which may be tens of
+ * megabytes later. Only where nobody else can have a use for it: where it is all of its buffer, or what was asked for
+ * of a reserved one. It is empty afterwards.
+ */
+export function release({ buffer, byteOffset, byteLength }: ArrayBufferView): void {
+  const isWhole = byteLength === buffer.byteLength;
+  const isReserved = byteOffset === 0 && buffer.byteLength === ALWAYS_MAPPED;
+  if (buffer instanceof ArrayBuffer && (isWhole || isReserved)) buffer.transfer(0);
+}
+
 /** One reserved piece, cut into arrays from its beginning. What does not fit any more becomes a piece of its own. */
 export class Arena {
   readonly #buffer: ArrayBuffer;

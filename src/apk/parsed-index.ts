@@ -1,9 +1,8 @@
 /**
  * A read index as bytes, so that a start need not read it again: its table as it is in memory, behind a line of JSON.
  *
- * Such bytes vouch for nothing. They stand for an archive only if they bear its checksum and were made under the same
- * terms – layout, limits, arch –; the archive's own signature is verified before they are looked at. A checksum of
- * their own finds damage. Who can write them can make them say anything, so the caller has to read the archive anyway
+ * Such bytes vouch for nothing. They stand for an archive only if they name it and were made under the same terms –
+ * layout, limits, arch –; the archive's own signature is verified before they are looked at. A checksum finds damage. Who can write them can make them say anything, so the caller has to read the archive anyway
  * when there is time, and to compare (docs/decisions/007).
  */
 import { crc32 } from 'node:zlib';
@@ -25,8 +24,8 @@ type Facts = Pick<VerifiedIndex, 'arch' | 'newestBuiltAt' | 'report' | 'descript
 
 interface Header {
   readonly terms: string;
-  /** Of the archive, signatures included. */
-  readonly archive: number;
+  /** Which archive it was made of. */
+  readonly archive: string;
   /** Of facts, lengths and parts. */
   readonly checksum: number;
   /** Of the parts, in their order. */
@@ -59,7 +58,7 @@ export async function packIndex(
   const checksum = await checksumOf({ facts, lengths }, parts, pause);
   const header: Header = {
     terms: describe(terms),
-    archive: await crcOf([archive], pause),
+    archive: identify(archive),
     checksum,
     lengths,
     facts,
@@ -79,7 +78,7 @@ export async function unpackIndex(
   const header = readHeader(packed);
   if (header?.value.terms !== describe(options)) return undefined;
   const { keyName } = await verifyArchive(archive, options);
-  if ((await crcOf([archive], options.pause)) !== header.value.archive) return undefined;
+  if (identify(archive) !== header.value.archive) return undefined;
   const parts = cut(packed, header.end, header.value);
   const { facts, checksum } = header.value;
   if (!parts || (await checksumOf(header.value, parts, options.pause)) !== checksum) return undefined;
@@ -94,6 +93,11 @@ export function isSameTable(a: PackageTable, b: PackageTable): boolean {
 
 function describe({ limits, arch }: Terms): string {
   return JSON.stringify([FORMAT, LITTLE_ENDIAN, limits, arch]);
+}
+
+/** Tells archives apart by their length and what a gzip file ends with: checksum and length of what it holds. */
+function identify(archive: Uint8Array): string {
+  return `${archive.length} ${Buffer.from(archive.subarray(-8)).toString('hex')}`;
 }
 
 function readHeader(packed: Uint8Array): { value: Header; end: number } | undefined {
@@ -119,12 +123,7 @@ async function checksumOf(
   parts: readonly Uint8Array[],
   pause: Pause | undefined,
 ): Promise<number> {
-  return await crcOf([Buffer.from(JSON.stringify([facts, lengths])), ...parts], pause);
-}
-
-/** Of all of them one behind the other. */
-async function crcOf(parts: readonly Uint8Array[], pause: Pause | undefined): Promise<number> {
-  let sum = 0;
+  let sum = crc32(JSON.stringify([facts, lengths]));
   for (const part of parts) {
     await inPieces(part, pause, (piece) => {
       sum = crc32(piece, sum);

@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 import { createGunzip } from 'node:zlib';
 import { IndexError } from '../errors.ts';
 import { IndexScanner, type ScannedIndex } from './index-scanner.ts';
+import { release } from './memory.ts';
 import { inPieces, type Pause } from './pieces.ts';
-import { release } from './release.ts';
 import { splitSignatures, verifySignature, type TrustedKey } from './signature.ts';
 import { TarReader } from './tar.ts';
 

@@ -3,8 +3,7 @@
  * kept once, its bytes in one buffer (docs/decisions/003), and becomes a string only when someone asks.
  */
 import { IndexError } from '../errors.ts';
-import { grown, type Arena } from './memory.ts';
-import { release } from './release.ts';
+import { grown, release, type Arena } from './memory.ts';
 
 /**
  * The longest way from the slot a hash leads to. By chance it is some hundreds in a table of millions; who computes

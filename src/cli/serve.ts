@@ -5,7 +5,6 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { Asked } from '../asked.ts';
 import type { Config } from '../config.ts';
 import { errorLine } from '../errors.ts';
-import { buildServer } from '../http/server.ts';
 import { Lookups } from '../lookup.ts';
 import { Metrics } from '../metrics.ts';
 import { readSecret } from '../repository/credentials.ts';
@@ -27,16 +26,28 @@ export interface ServeOptions {
   readonly onRefreshNow?: (refreshNow: () => void) => void;
 }
 
-/** Everything of a running service, put together and not yet started. */
-export interface Service {
+/** All that keeps the datasources. */
+interface Core {
   readonly beacon: Beacon;
-  readonly server: FastifyInstance;
   readonly served: ServedVersions;
   readonly surveyor: Surveyor;
+  readonly asked: Asked;
+  readonly metrics: Metrics;
 }
 
-export function assemble({ config, logger, signal }: ServeOptions): Service {
-  const now = Date.now;
+/** Everything of a running service, put together and not yet started. */
+export interface Service extends Core {
+  readonly server: FastifyInstance;
+}
+
+export async function assemble(options: ServeOptions): Promise<Service> {
+  const core = assembleCore(options);
+  return { ...core, server: await serverOf(core, options) };
+}
+
+const now = Date.now;
+
+function assembleCore({ config, logger, signal }: ServeOptions): Core {
   const surveyor = new Surveyor();
   const beacon = new Beacon({
     config,
@@ -57,8 +68,17 @@ export function assemble({ config, logger, signal }: ServeOptions): Service {
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
     warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
   });
+  return { beacon, served, surveyor, asked, metrics };
+}
+
+/** Loads the server only now: at a start there is something else to do until then. */
+async function serverOf(
+  { beacon, served, asked, metrics }: Core,
+  { config, logger, signal }: ServeOptions,
+): Promise<FastifyInstance> {
+  const { buildServer } = await import('../http/server.ts');
   const { clientToken } = config;
-  const server = buildServer({
+  return buildServer({
     datasources: beacon.datasources,
     defaultDatasource: config.defaultDatasource,
     lookups: new Lookups(served),
@@ -74,7 +94,6 @@ export function assemble({ config, logger, signal }: ServeOptions): Service {
     now,
     stopping: signal,
   });
-  return { beacon, server, served, surveyor };
 }
 
 /** Read for every index that is made, because the key may be rotated. */
@@ -85,16 +104,20 @@ function signer({ signingKey, environment }: Config): Signer | undefined {
 
 export async function serve(options: ServeOptions): Promise<void> {
   const { config, logger, signal, onRefreshNow } = options;
-  const { beacon, server, served } = assemble(options);
-  await beacon.checkKeys(signal);
-  await served.load();
+  const core = assembleCore(options);
+  const { beacon, served } = core;
+  await Promise.all([beacon.checkKeys(signal), served.load()]);
+  // What is kept on disk is read on other threads while the server is loaded on this one.
+  const restored = beacon.restore(signal);
+  restored.catch(() => undefined);
+  const server = await serverOf(core, options);
   await server.listen(config.listen);
   const over = new AbortController();
   try {
     introduce(config, logger);
     onRefreshNow?.(() => beacon.refreshNow());
     await untilAborted(signal, async () => {
-      await beacon.restore(signal);
+      await restored;
       const ending = AbortSignal.any([signal, over.signal]);
       await Promise.all([beacon.recheck(signal), beacon.keepFresh(signal), saveNowAndThen(served, ending)]);
     });

@@ -3,6 +3,7 @@ import { open, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { constants, gunzip, gunzipSync } from 'node:zlib';
+import { reserveBytes } from '../apk/memory.ts';
 import type { CredentialLookup } from './credentials.ts';
 import { FetchError, parseRetryAfter, redactUrl } from './fetch-error.ts';
 import type { UpstreamAnswer, UpstreamClient } from './upstream-client.ts';
@@ -151,7 +152,7 @@ async function readFileBytes(
       const message = `${path}: ${size} bytes are more than the ${maxBytes} allowed`;
       throw new FetchError(message, { code: 'fetch-too-large' });
     }
-    const bytes = Buffer.allocUnsafeSlow(size);
+    const bytes = reserveBytes(size);
     for (let length = 0; length < size;) {
       signal?.throwIfAborted();
       const { bytesRead } = await file.read(bytes, length, size - length);

@@ -6,11 +6,16 @@
  * time of the file is when upstream last confirmed it.
  */
 import { createHash, randomUUID } from 'node:crypto';
+import { closeSync, openSync, read as readCallback, statSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import * as z from 'zod';
+import { reserveBytes } from '../apk/memory.ts';
 import { redactAddress } from './fetch-error.ts';
 import type { Validators } from './fetch-index.ts';
+
+const read = promisify(readCallback);
 
 const FORMAT = 2;
 const NEWLINE = 0x0a;
@@ -64,20 +69,19 @@ export class IndexStore {
   async load(address: string, maxBytes: number): Promise<StoredIndex | undefined> {
     const path = this.#path(address, 'apkindex');
     if (path === undefined) return undefined;
-    await this.#sweep();
+    const swept = this.#sweep();
     try {
-      const stats = await stat(path);
-      if (!stats.isFile()) throw new Error('it is not a file');
-      if (stats.size > maxBytes + MAX_HEADER_BYTES) throw new Error(`it is larger than ${maxBytes} bytes`);
-      const file = await readFile(path);
+      const { file, mtimeMs } = await readAtOnce(path, maxBytes, MAX_HEADER_BYTES);
       const end = file.subarray(0, MAX_HEADER_BYTES).indexOf(NEWLINE);
       if (end < 0) throw new Error('it has no header');
       const { identity, validators, firstSeenAt } = parseHeader(file.toString('utf8', 0, end));
       if (identity !== identityOf(address)) throw new Error('it is of another index');
-      return { validators, firstSeenAt, bytes: file.subarray(end + 1), confirmedAt: stats.mtimeMs };
+      return { validators, firstSeenAt, bytes: file.subarray(end + 1), confirmedAt: mtimeMs };
     } catch (error) {
       if (!isMissing(error)) this.#warn(`ignoring the cached index ${path}`, error);
       return undefined;
+    } finally {
+      await swept;
     }
   }
 
@@ -96,8 +100,7 @@ export class IndexStore {
     const path = this.#path(address, 'parsed');
     if (path === undefined) return undefined;
     try {
-      const { size } = await stat(path);
-      return size > maxBytes ? undefined : await readFile(path);
+      return (await readAtOnce(path, maxBytes)).file;
     } catch {
       return undefined;
     }
@@ -191,6 +194,28 @@ export class IndexStore {
       if (!this.#complained) this.#warn(`cannot keep indexes in ${this.#folder}, going on without`, error);
       this.#complained = true;
     }
+  }
+}
+
+/**
+ * A file and the time of its last change, read in one go (`readFile` reads large ones piece by piece) and begun at once:
+ * at a start this thread is about to be busy, and others can read meanwhile.
+ */
+async function readAtOnce(
+  path: string,
+  maxBytes: number,
+  headerBytes = 0,
+): Promise<{ file: Buffer; mtimeMs: number }> {
+  const stats = statSync(path);
+  if (!stats.isFile()) throw new Error('it is not a file');
+  const { size, mtimeMs } = stats;
+  if (size > maxBytes + headerBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
+  const descriptor = openSync(path, 'r');
+  try {
+    const { bytesRead, buffer } = await read(descriptor, reserveBytes(size), 0, size, 0);
+    return { file: bytesRead === size ? buffer : buffer.subarray(0, bytesRead), mtimeMs };
+  } finally {
+    closeSync(descriptor);
   }
 }
 

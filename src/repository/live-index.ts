@@ -4,7 +4,7 @@
 import type { ReadLimits, VerifiedIndex } from '../apk/read-index.ts';
 import { isSameTable, packIndex, unpackIndex } from '../apk/parsed-index.ts';
 import { readIndex } from '../apk/read-index.ts';
-import { release } from '../apk/release.ts';
+import { release } from '../apk/memory.ts';
 import type { TrustedKey } from '../apk/signature.ts';
 import { errorLine, IndexError, type IndexErrorCode } from '../errors.ts';
 import type { CredentialLookup } from './credentials.ts';
@@ -109,12 +109,15 @@ export class LiveIndex {
   /** Takes the index kept on disk, if there is a good one. Asks nobody, so it cannot be kept waiting. Whether there was. */
   async restore(signal: AbortSignal): Promise<boolean> {
     const { store, warn } = this.#services;
-    const stored = this.spec.cached
-      ? await store.load(this.spec.location, this.spec.maxCompressedBytes)
-      : undefined;
+    const { cached, location, maxCompressedBytes, limits } = this.spec;
+    if (!cached) return false;
+    const [stored, packed] = await Promise.all([
+      store.load(location, maxCompressedBytes),
+      store.loadParsed(location, limits.maxInflatedBytes),
+    ]);
     if (!stored) return false;
     try {
-      const known = await this.#unpack(stored.bytes, signal);
+      const known = packed && (await this.#unpack(packed, stored.bytes, signal));
       const index = known ?? (await this.#read(stored.bytes, 'disk', signal));
       if (known) this.#unchecked = { bytes: stored.bytes, index: known };
       else await this.#savePacked(index, stored.bytes);
@@ -216,12 +219,14 @@ export class LiveIndex {
   }
 
   /** The index as an earlier process has read it from the same bytes; its signature is verified now. */
-  async #unpack(bytes: Uint8Array, signal: AbortSignal): Promise<VerifiedIndex | undefined> {
-    const { keys, store, pause } = this.#services;
-    const { arch, limits, location } = this.spec;
-    const packed = await store.loadParsed(location, limits.maxInflatedBytes);
-    if (!packed) return undefined;
-    return await unpackIndex(packed, bytes, {
+  async #unpack(
+    packed: Uint8Array,
+    archive: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<VerifiedIndex | undefined> {
+    const { keys, pause } = this.#services;
+    const { arch, limits } = this.spec;
+    return await unpackIndex(packed, archive, {
       keys: await keys(signal, 'disk'),
       limits,
       arch,

@@ -3,6 +3,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
+import { reserveBytes } from '../apk/memory.ts';
 import { IndexError } from '../errors.ts';
 import type { CredentialHeader } from './credentials.ts';
 import { Dispatchers, type ClientCertificate } from './dispatchers.ts';
@@ -158,7 +159,7 @@ async function readBody(
     body.on('error', () => undefined).destroy();
     throw tooLarge(url, `${expected} bytes are more than the ${maxBytes} allowed`);
   }
-  const place = expected === undefined ? undefined : Buffer.allocUnsafeSlow(expected);
+  const place = expected === undefined ? undefined : reserveBytes(expected);
   const chunks: Buffer[] = [];
   let received = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -170,7 +171,7 @@ async function readBody(
     received += chunk.length;
     onProgress?.(received, expected);
   }
-  // undici has checked it; what was not written to is memory that held something else before.
+  // undici has checked it; a body that is short after all must not pass for one that ends in zeros.
   if (place && received < place.length) throw new FetchError(`${redactUrl(url)}: the body is too short`);
   return place ?? Buffer.concat(chunks, received);
 }

@@ -36,7 +36,7 @@ export async function startService(options: ServiceOptions): Promise<TestService
     { level: options.logLevel ?? 'info' },
     { write: (line: string) => void logs.push(line) },
   );
-  const service = assemble({ config, logger, signal: stop.signal });
+  const service = await assemble({ config, logger, signal: stop.signal });
   return {
     ...service,
     config,
