@@ -58,12 +58,14 @@ function service(setting: Setting, upstream: string): Contender {
 
 /** Each time with an empty package cache, as in a container that was just started. */
 function renovate(setting: Setting, upstream: string): Contender {
+  const { sources = '', absent } = findRenovate();
   const cache = (): string => mkdtempSync(join(setting.folder, 'renovate-'));
   return {
     who: "Renovate's own apk datasource",
     id: 'renovate',
-    absent: absenceOfRenovate(),
-    start: () => startChild('renovate', [`${upstream}?arch=${ARCH}`, setting.paths('wolfi'), cache()]),
+    absent,
+    start: () =>
+      startChild('renovate', [sources, `${upstream}?arch=${ARCH}`, setting.paths('wolfi'), cache()]),
     answered: async (running) => {
       await running.line(/^answered$/);
       return () => running.ask<LookupReport>(String(setting.seconds));
@@ -71,12 +73,11 @@ function renovate(setting: Setting, upstream: string): Contender {
   };
 }
 
-function absenceOfRenovate(): string | undefined {
+function findRenovate(): { sources?: string; absent?: string } {
   try {
-    renovateSources();
-    return undefined;
+    return { sources: renovateSources() };
   } catch (error) {
-    return `${(error as Error).message}; it is looked for in \`.cache/renovate/node_modules\``;
+    return { absent: `${(error as Error).message}; it is looked for in \`.cache/renovate/node_modules\`` };
   }
 }
 

@@ -42,10 +42,11 @@ export class Indexes {
     wanted: readonly Arch[],
   ): Promise<void> {
     writeFileSync(this.keyFile, testKey().pem);
+    const origin = 'data' in source ? 'real' : 'generated';
     for (const arch of wanted) {
       for (const version of ['now', 'next'] as const) {
         const file = this.file(set, arch, version);
-        const body = await this.#body(`${file}.body`, () => [
+        const body = await this.#body(`${file}.${origin}`, () => [
           ...('data' in source ? realText(source.data, arch) : generatedText(source.packages, arch)),
           ...(version === 'next' ? [addedText(arch)] : []),
         ]);

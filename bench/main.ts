@@ -14,6 +14,7 @@ import { readIndex } from '../src/apk/read-index.ts';
 import { testKey } from '../test/support/signed-index.ts';
 import { archs, Indexes } from './indexes.ts';
 import { drawPlot } from './plot.ts';
+import { buildChildren } from './processes.ts';
 import {
   bulletList,
   markdownTable,
@@ -81,6 +82,7 @@ async function prepare(): Promise<Setting> {
   const pathsFile = (set: IndexSet): string => join(folder, `paths-${set}.json`);
   for (const set of ['small', 'wolfi', 'tenfold'] as const)
     writeFileSync(pathsFile(set), JSON.stringify(paths[set]));
+  await buildChildren();
   execFileSync(process.execPath, [join(root, 'scripts/build.ts'), join(folder, 'dist')], { cwd: root });
   const service = join(folder, 'dist/apk-beacon.mjs');
   return {

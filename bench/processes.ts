@@ -1,14 +1,36 @@
 /** Child processes of the measurements. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { build } from 'esbuild';
 
-const child = (name: string): string => fileURLToPath(new URL(`./child/${name}.ts`, import.meta.url));
+const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const child = (name: string): string => join(folder('results/child'), `${name}.mjs`);
+
+/**
+ * The children as JavaScript. Taking the types off at each start would cost them tens of milliseconds and megabytes,
+ * and the service, which is measured with a probe among them, as well.
+ */
+export async function buildChildren(): Promise<void> {
+  await build({
+    entryPoints: globSync(join(folder('child'), '*.ts')),
+    outdir: folder('results/child'),
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+    logLevel: 'warning',
+  });
+}
+
 const environment = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent' };
 
-/** Runs `child/NAME.ts` to its end and reads the JSON it prints. */
+/** Runs the child to its end and reads the JSON it prints. */
 export async function runChild<T>(
   name: string,
   args: readonly string[],
@@ -54,9 +76,14 @@ function running(process_: ChildProcess, title: string): Running {
   const ended = once(process_, 'close');
   const isRunning = (): boolean => process_.exitCode === null && process_.signalCode === null;
   const ending = (): Error => new Error(`${title} ended:\n${lines.join('\n')}`);
-  const outputs = [process_.stdout, process_.stderr];
-  const readers = outputs.flatMap((output) => (output ? [createInterface(output)] : []));
-  for (const reader of readers) reader.on('line', (line) => lines.push(line));
+  const output = new EventEmitter().setMaxListeners(0);
+  for (const stream of [process_.stdout, process_.stderr]) {
+    if (!stream) continue;
+    createInterface(stream).on('line', (line) => {
+      lines.push(line);
+      output.emit('line');
+    });
+  }
   return {
     pid: process_.pid ?? 0,
     lines,
@@ -66,7 +93,7 @@ function running(process_: ChildProcess, title: string): Running {
         const found = lines.slice(after).find((line) => pattern.test(line));
         if (found !== undefined) return found;
         if (!isRunning()) throw ending();
-        await Promise.race([ended, ...readers.map((reader) => once(reader, 'line'))]);
+        await Promise.race([ended, once(output, 'line')]);
       }
     },
     ask: async <T>(question: string) => {

@@ -1,10 +1,9 @@
 /**
- * Renovate's own `apk` datasource: `renovate.ts REGISTRY PATHS FOLDER` looks up the first name with a package cache in
- * FOLDER, says so, and when told a number of seconds looks up all names once, and again and again for so long. Of Renovate
+ * Renovate's own `apk` datasource, of the sources in SOURCES: `renovate.ts SOURCES REGISTRY PATHS FOLDER` looks up the
+ * first name with a package cache in FOLDER, says so, and when told a number of seconds looks up all names once, and again and again for so long. Of Renovate
  * only what a lookup needs is loaded: a whole run has more to load.
  */
 import { readFileSync } from 'node:fs';
-import { renovateSources } from '../../test/renovate/support/install.ts';
 
 export interface LookupReport {
   readonly first: Lookups;
@@ -19,9 +18,8 @@ export interface Lookups {
   readonly failures: number;
 }
 
-const [registry = '', pathsFile = '', cacheDir = ''] = process.argv.slice(2);
+const [sources = '', registry = '', pathsFile = '', cacheDir = ''] = process.argv.slice(2);
 const names = (JSON.parse(readFileSync(pathsFile, 'utf8')) as string[]).map(decodeURIComponent);
-const sources = renovateSources();
 const load = async <T>(path: string): Promise<T> => (await import(sources + path)) as T;
 
 const { getPkgReleases } = await load<{

@@ -92,8 +92,11 @@ export class PackageTable implements Packages {
   #lookUp(postings: Postings, name: string): readonly Package[] {
     const id = this.strings.names.find(name);
     if (id === undefined) return [];
-    const rows = postings.rows.subarray(postings.starts[id], postings.starts[id + 1]);
-    return Array.from(rows, (row) => new TablePackage(this, row));
+    const packages: Package[] = [];
+    const end = postings.starts[id + 1] as number;
+    for (let place = postings.starts[id] as number; place < end; place += 1)
+      packages.push(new TablePackage(this, postings.rows[place] as number));
+    return packages;
   }
 }
 

@@ -94,6 +94,8 @@ export class Catalog {
    * that the same is asked for hundreds of times.
    */
   readonly #providers = new Map<string, readonly Provider[]>();
+  /** Versions by their texts, for as long: every arch has the same. */
+  readonly #versions = new Map<string, Version | undefined>();
 
   constructor({ sources, archs, unversionedProvides = false }: CatalogOptions) {
     this.sources = sources;
@@ -133,45 +135,48 @@ export class Catalog {
 
   /** What is known of `name`, on all archs of the datasource or on some of them. */
   report(name: string, archs: readonly string[] = this.archs): NameReport {
-    const candidates = archs.flatMap((arch) => this.#candidatesOn(arch, name));
-    this.#providers.clear();
+    const candidates: Candidate[] = [];
+    for (const arch of archs) this.#addCandidates(candidates, arch, name);
     const carriedBy = archs.filter((arch) =>
       candidates.some(
         (each) => each.arch === arch && (!each.obstacle || each.obstacle.reason === 'dependency-unmet'),
       ),
     );
-    const versions = [...Map.groupBy(candidates, ({ version }) => version)]
-      .map(([version, group]) => reportVersion(version, group, carriedBy))
-      .toSorted(byVersion);
-    return { name, archs, carriedBy, versions };
+    const versions: VersionReport[] = [];
+    for (const [version, group] of Map.groupBy(candidates, (each) => each.version))
+      versions.push(reportVersion(version, this.#parse(version), group, carriedBy));
+    this.#providers.clear();
+    this.#versions.clear();
+    return { name, archs, carriedBy, versions: versions.sort(byVersion) };
   }
 
-  #candidatesOn(arch: string, name: string): Candidate[] {
-    return this.sources.flatMap((source, index) => {
-      if (source.arch !== arch) return [];
-      const named = source.packages.named(name);
-      const providing = source.packages.providing(name).filter((each) => each.name !== name);
-      return [...named, ...providing].flatMap((each) => this.#candidatesOf(each, name, source, index));
-    });
+  #addCandidates(candidates: Candidate[], arch: string, name: string): void {
+    for (const [index, source] of this.sources.entries()) {
+      if (source.arch !== arch) continue;
+      for (const { each, provided, given } of carriersOf(source.packages, name)) {
+        const { versions, obstacle } = this.#versionsGiven(each, given);
+        for (const version of versions) {
+          candidates.push({
+            version,
+            arch,
+            repository: source.repository,
+            changelog: source.changelog,
+            package: each,
+            provided,
+            obstacle: obstacle ?? this.#obstacle(version, each, index),
+          });
+        }
+      }
+    }
   }
 
-  /** The versions at which `each` gives `name`: one, or several that are all unusable. */
-  #candidatesOf(each: Package, name: string, source: CatalogSource, index: number): Candidate[] {
-    const provided = each.name !== name;
-    const { versions, obstacle } = this.#versionsGiven(each, name);
-    return versions.map((version) => ({
-      version,
-      arch: source.arch,
-      repository: source.repository,
-      changelog: source.changelog,
-      package: each,
-      provided,
-      obstacle: obstacle ?? this.#obstacle(version, each, index),
-    }));
-  }
-
-  #versionsGiven(each: Package, name: string): { versions: readonly string[]; obstacle?: Obstacle } {
-    const given = givenVersions(each, name);
+  /** The versions to which a package lays claim: one, or several that are all unusable. */
+  #versionsGiven(
+    each: Package,
+    given: Carrier['given'],
+  ): { versions: readonly string[]; obstacle?: Obstacle } {
+    const [only] = given;
+    if (given.length === 1 && only !== undefined) return { versions: [only] };
     const versions = new Set(given.filter((version) => version !== undefined));
     if (versions.size === 0) {
       if (this.#unversionedProvides) return { versions: [each.version] };
@@ -183,7 +188,7 @@ export class Catalog {
 
   #obstacle(version: string, each: Package, sourceIndex: number): Obstacle | undefined {
     if (each.unusable) return { reason: each.unusable };
-    if (!parseVersion(version)) return { reason: 'invalid-version' };
+    if (!this.#parse(version)) return { reason: 'invalid-version' };
     const unmet = this.#unmetDependency(each, sourceIndex);
     return unmet && { reason: 'dependency-unmet', dependency: `${unmet.name}=${unmet.version}` };
   }
@@ -240,7 +245,7 @@ export class Catalog {
     const key = `${arch} ${name}`;
     const providers = this.#providers.get(key) ?? this.#allProvidersOf(name, arch);
     this.#providers.set(key, providers);
-    const wanted = parseVersion(version);
+    const wanted = this.#parse(version);
     return providers.filter(({ given }) => given.every((each) => isSameVersion(each, version, wanted)));
   }
 
@@ -251,16 +256,49 @@ export class Catalog {
   #allProvidersOf(name: string, arch: string): Provider[] {
     return this.sources.flatMap((source, sourceIndex) => {
       if (source.arch !== arch) return [];
-      const all = new Set([...source.packages.named(name), ...source.packages.providing(name)]);
-      return [...all]
-        .filter((each) => !each.unusable)
-        .map((each) => ({
+      return carriersOf(source.packages, name)
+        .filter(({ each }) => !each.unusable)
+        .map(({ each, given }) => ({
           each,
           sourceIndex,
-          given: givenVersions(each, name).map((text) => ({ text, parsed: parseVersion(text ?? '') })),
+          given: given.map((text) => ({ text, parsed: this.#parse(text ?? '') })),
         }));
     });
   }
+
+  #parse(text: string): Version | undefined {
+    if (this.#versions.has(text)) return this.#versions.get(text);
+    const version = parseVersion(text);
+    this.#versions.set(text, version);
+    return version;
+  }
+}
+
+/** A package that has a name, by being called so or by providing it. */
+interface Carrier {
+  readonly each: Package;
+  /** It is called otherwise. */
+  readonly provided: boolean;
+  /** Every version at which it has the name: its own, and those of its provides (`undefined`: without one). */
+  readonly given: readonly (string | undefined)[];
+}
+
+function carriersOf(packages: Packages, name: string): readonly Carrier[] {
+  const providing = packages.providing(name);
+  const providers = new Set(providing.map(({ row }) => row));
+  const carriers: Carrier[] = [];
+  for (const each of packages.named(name)) {
+    // Hardly any package provides its own name, so what it provides is not even looked at.
+    const given = providers.has(each.row) ? [each.version, ...versionsProvided(each, name)] : [each.version];
+    carriers.push({ each, provided: false, given });
+  }
+  for (const each of providing)
+    if (each.name !== name) carriers.push({ each, provided: true, given: versionsProvided(each, name) });
+  return carriers;
+}
+
+function versionsProvided(each: Package, name: string): readonly (string | undefined)[] {
+  return each.provides.filter((provide) => provide.name === name).map(({ version }) => version);
 }
 
 /** A package that has a name, at these versions. */
@@ -285,12 +323,6 @@ interface Need {
   readonly providers: readonly PackageId[];
 }
 
-/** Every version at which a package gives a name: its own, and those of its provides (`undefined`: without one). */
-function givenVersions(each: Package, name: string): readonly (string | undefined)[] {
-  const provided = each.provides.filter((provide) => provide.name === name).map(({ version }) => version);
-  return each.name === name ? [each.version, ...provided] : provided;
-}
-
 function isSameVersion(
   { text, parsed }: GivenVersion,
   wanted: string,
@@ -302,6 +334,7 @@ function isSameVersion(
 
 function reportVersion(
   version: string,
+  parsed: Version | undefined,
   group: readonly Candidate[],
   carriedBy: readonly string[],
 ): VersionReport {
@@ -314,7 +347,7 @@ function reportVersion(
   const times = [...best.values()].map((each) => each.package.builtAt ?? 0);
   return {
     version,
-    parsed: parseVersion(version),
+    parsed,
     offered: carriedBy.length > 0 && missingOn.length === 0,
     chosen: best.values().next().value ?? (group[0] as Candidate),
     builtAt: Math.max(0, ...times) || undefined,
