@@ -21,7 +21,6 @@ interface Entry {
   count: number;
   lastAskedAt: number;
   known: boolean;
-  /** The generation that `known` is of. */
   /** Of the generation for which `known` was found out; a snapshot would be kept in memory by it. */
   generation: string;
 }
@@ -38,8 +37,14 @@ export class Asked {
   /** Notes that `name` was looked up. */
   note(datasource: string, name: string, known: boolean, snapshot: Snapshot): void {
     const names = this.#names.get(datasource);
-    const count = (names?.get(name)?.count ?? 0) + 1;
-    names?.set(name, { count, lastAskedAt: this.#now(), known, generation: snapshot.generation });
+    const entry = names?.get(name);
+    const { generation } = snapshot;
+    if (entry) {
+      entry.count += 1;
+      entry.lastAskedAt = this.#now();
+      entry.known = known;
+      entry.generation = generation;
+    } else names?.set(name, { count: 1, lastAskedAt: this.#now(), known, generation });
   }
 
   /** What was asked for, by name. A name that a refresh took away is not known any more, asked again or not. */

@@ -8,10 +8,11 @@ import { indexErrorCodes, type IndexErrorCode } from './errors.ts';
 import { unchangedFor } from './repository/guards.ts';
 import type { LiveDatasource } from './repository/live-datasource.ts';
 import type { LiveIndex, RefreshOutcome } from './repository/live-index.ts';
+import { RequestTimes } from './request-times.ts';
 import type { Surveyor } from './surveyor.ts';
 
-const lookupResults = ['found', 'unknown', 'not-modified', 'not-loaded'] as const;
-export type LookupResult = (typeof lookupResults)[number];
+const noLookups = { found: 0, unknown: 0, 'not-modified': 0, 'not-loaded': 0 };
+export type LookupResult = keyof typeof noLookups;
 
 /** Errors that reject an index that was fetched, as opposed to not getting one. */
 const rejections: readonly IndexErrorCode[] = indexErrorCodes.filter(
@@ -35,7 +36,7 @@ export class Metrics {
   readonly registry = new Registry();
   readonly #datasources: readonly LiveDatasource[];
 
-  readonly lookups = this.#counter('apk_lookup_total', 'Lookups of package names', ['datasource', 'result']);
+  readonly #lookups: ReadonlyMap<string, Record<LookupResult, number>>;
   readonly #fetches = this.#counter('apk_index_fetch_total', 'Refreshes of an index', [
     ...indexLabels,
     'result',
@@ -51,16 +52,11 @@ export class Metrics {
     ...indexLabels,
     'reason',
   ]);
-  readonly requestSeconds = new Histogram({
-    name: 'http_server_request_duration_seconds',
-    help: 'Time to answer a request',
-    labelNames: ['http_route', 'http_response_status_code'],
-    buckets: [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 45],
-    registers: [this.registry],
-  });
+  readonly requestTimes = new RequestTimes(this.registry);
 
   constructor({ datasources, surveyor, asked, now }: MetricsOptions) {
     this.#datasources = datasources;
+    this.#lookups = new Map(datasources.map(({ name }) => [name, { ...noLookups }]));
     collectDefaultMetrics({ register: this.registry });
     this.#startCounters();
     this.#indexGauge(
@@ -98,22 +94,23 @@ export class Metrics {
       ['generation'],
       ({ snapshot }) => (snapshot ? [[{ generation: snapshot.generation }, 1]] : []),
     );
-    this.#datasourceGauge('apk_versions_offered', 'Versions on offer', [], ({ name }) => {
-      const survey = surveyor.of(name);
+    this.#datasourceGauge('apk_versions_offered', 'Versions on offer', [], (datasource) => {
+      const survey = surveyor.of(datasource);
       return survey ? [[{}, survey.offered]] : [];
     });
     this.#datasourceGauge(
       'apk_versions_withheld',
       'Versions that are in an index and not offered',
       ['reason'],
-      ({ name }) => Object.entries(surveyor.of(name)?.withheld ?? {}).map(([reason, n]) => [{ reason }, n]),
+      (datasource) =>
+        Object.entries(surveyor.of(datasource)?.withheld ?? {}).map(([reason, n]) => [{ reason }, n]),
     );
     this.#datasourceGauge(
       'apk_names_without_release',
       'Package names without a version on offer',
       [],
-      ({ name }) => {
-        const survey = surveyor.of(name);
+      (datasource) => {
+        const survey = surveyor.of(datasource);
         return survey ? [[{}, survey.namesWithoutRelease]] : [];
       },
     );
@@ -132,10 +129,31 @@ export class Metrics {
     );
   }
 
+  /** Counts in a plain number: there are more lookups than anything else. */
+  countLookup(datasource: string, result: LookupResult): void {
+    const counts = this.#lookups.get(datasource);
+    if (counts) counts[result] += 1;
+  }
+
+  #exportLookups(): void {
+    const lookups = this.#lookups;
+    new Counter({
+      name: 'apk_lookup_total',
+      help: 'Lookups of package names',
+      labelNames: ['datasource', 'result'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const [datasource, counts] of lookups)
+          for (const [result, count] of Object.entries(counts)) this.inc({ datasource, result }, count);
+      },
+    });
+  }
+
   /** Counters begin with 0, so that the first count is an increase that alerts can see. */
   #startCounters(): void {
+    this.#exportLookups();
     for (const { name: datasource, indexes } of this.#datasources) {
-      for (const result of lookupResults) this.lookups.inc({ datasource, result }, 0);
       for (const index of indexes) {
         for (const reason of rejections) this.#rejected.inc({ ...labelsOf(datasource, index), reason }, 0);
       }

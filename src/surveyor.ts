@@ -1,25 +1,33 @@
-/** Surveys every generation in the background, for the metrics: a little at a time, and only the latest to its end. */
+/**
+ * Surveys the latest generation for the metrics: once someone asks for it, in the background and a little at a time.
+ * Where nobody does, there is nothing to do.
+ */
 import { surveyCatalog, type Survey } from './catalog/survey.ts';
-import type { LiveDatasource } from './repository/live-datasource.ts';
+import type { LiveDatasource, Snapshot } from './repository/live-datasource.ts';
 import { createPause, createQueue, leisurely } from './repository/pace.ts';
 
 export class Surveyor {
+  readonly #signal: AbortSignal;
   readonly #surveys = new Map<string, Survey>();
+  /** By datasource, the snapshot that was surveyed last or is to be. Weak: it must not outlive its use. */
+  readonly #begun = new Map<string, WeakRef<Snapshot>>();
   readonly #pause = createPause(leisurely);
   readonly #oneAtATime = createQueue();
   #latest: Promise<void> = Promise.resolve();
 
-  /** The latest generation that was surveyed; `undefined` before the first was. */
-  of(datasource: string): Survey | undefined {
-    return this.#surveys.get(datasource);
+  /** Stops when `signal` aborts. */
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
   }
 
-  /** Surveys what is published now. Resolves when that is done, superseded, or `signal` aborts. */
-  async survey(datasource: LiveDatasource, signal: AbortSignal): Promise<void> {
-    const { snapshot } = datasource;
-    if (!snapshot) return;
-    this.#latest = this.#oneAtATime(() => this.#run(datasource, snapshot, signal));
-    await this.#latest;
+  /** What was found last; if that was another generation, the present one is surveyed from now on. */
+  of(datasource: LiveDatasource): Survey | undefined {
+    const { name, snapshot } = datasource;
+    if (snapshot && this.#begun.get(name)?.deref() !== snapshot) {
+      this.#begun.set(name, new WeakRef(snapshot));
+      this.#latest = this.#oneAtATime(() => this.#run(datasource, snapshot));
+    }
+    return this.#surveys.get(name);
   }
 
   /** Resolves when nothing is left to survey. */
@@ -27,13 +35,10 @@ export class Surveyor {
     await this.#latest;
   }
 
-  async #run(
-    datasource: LiveDatasource,
-    snapshot: NonNullable<LiveDatasource['snapshot']>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** To its end, unless the snapshot is superseded before. */
+  async #run(datasource: LiveDatasource, snapshot: Snapshot): Promise<void> {
     const steps = surveyCatalog(snapshot.catalog);
-    while (datasource.snapshot === snapshot && !signal.aborted) {
+    while (datasource.snapshot === snapshot && !this.#signal.aborted) {
       const step = steps.next();
       if (step.done) {
         this.#surveys.set(datasource.name, step.value);

@@ -10,20 +10,38 @@ const snapshotOf = (...names: readonly string[]): Snapshot => ({
 });
 const going = new AbortController().signal;
 
+/** A datasource with a snapshot that a test can change. */
+function live(snapshot: Snapshot): LiveDatasource & { snapshot: Snapshot } {
+  return { name: 'wolfi', snapshot } as unknown as LiveDatasource & { snapshot: Snapshot };
+}
+
+test('who asks gets what was found last, and the present generation is surveyed', async () => {
+  const surveyor = new Surveyor(going);
+  const wolfi = live(snapshotOf('a'));
+  expect(surveyor.of(wolfi)).toBeUndefined();
+  await surveyor.idle();
+  expect(surveyor.of(wolfi)).toMatchObject({ names: 1 });
+  wolfi.snapshot = snapshotOf('a', 'b');
+  expect(surveyor.of(wolfi)).toMatchObject({ names: 1 });
+  await surveyor.idle();
+  expect(surveyor.of(wolfi)).toMatchObject({ names: 2, offered: 2 });
+});
+
 test('a generation that is overtaken is given up', async () => {
-  const surveyor = new Surveyor();
-  const live = { name: 'wolfi', snapshot: snapshotOf('a') };
-  const first = surveyor.survey(live as unknown as LiveDatasource, going);
-  live.snapshot = snapshotOf('a', 'b');
-  await first;
-  expect(surveyor.of('wolfi')).toBeUndefined();
-  await surveyor.survey(live as unknown as LiveDatasource, going);
-  expect(surveyor.of('wolfi')).toMatchObject({ names: 2, offered: 2 });
+  const surveyor = new Surveyor(going);
+  const wolfi = live(snapshotOf('a'));
+  surveyor.of(wolfi);
+  wolfi.snapshot = snapshotOf('a', 'b');
+  await surveyor.idle();
+  expect(surveyor.of(wolfi)).toBeUndefined();
+  await surveyor.idle();
+  expect(surveyor.of(wolfi)).toMatchObject({ names: 2, offered: 2 });
 });
 
 test('stopping gives up as well', async () => {
-  const surveyor = new Surveyor();
-  const live = { name: 'wolfi', snapshot: snapshotOf('a') } as unknown as LiveDatasource;
-  await surveyor.survey(live, AbortSignal.abort());
-  expect(surveyor.of('wolfi')).toBeUndefined();
+  const surveyor = new Surveyor(AbortSignal.abort());
+  const wolfi = live(snapshotOf('a'));
+  surveyor.of(wolfi);
+  await surveyor.idle();
+  expect(surveyor.of(wolfi)).toBeUndefined();
 });

@@ -13,20 +13,22 @@ export function reserve(byteLength: number): ArrayBuffer {
   return new ArrayBuffer(byteLength < SMALL ? byteLength : Math.max(byteLength, ALWAYS_MAPPED));
 }
 
-/** The same as bytes of exactly that length. */
-export function reserveBytes(byteLength: number): Buffer<ArrayBuffer> {
-  return Buffer.from(reserve(byteLength), 0, byteLength);
+/**
+ * Bytes for a while, such as an archive until it is read. A buffer that can be resized is mapped for itself whatever
+ * its size, but reading it element by element is slow: it is for those who take it as a whole.
+ */
+export function borrowBytes(byteLength: number): Buffer<ArrayBuffer> {
+  return Buffer.from(new ArrayBuffer(byteLength, { maxByteLength: byteLength }), 0, byteLength);
 }
 
 /**
  * Gives the memory of `view` back at once instead of when the garbage collector looks for it, which may be tens of
- * megabytes later. Only where nobody else can have a use for it: where it is all of its buffer, or what was asked for
- * of a reserved one. It is empty afterwards.
+ * megabytes later. Only where it is all of its buffer, so that nobody else can have a use for it; it is empty afterwards.
  */
-export function release({ buffer, byteOffset, byteLength }: ArrayBufferView): void {
-  const isWhole = byteLength === buffer.byteLength;
-  const isReserved = byteOffset === 0 && buffer.byteLength === ALWAYS_MAPPED;
-  if (buffer instanceof ArrayBuffer && (isWhole || isReserved)) buffer.transfer(0);
+export function release({ buffer, byteLength }: ArrayBufferView): void {
+  if (!(buffer instanceof ArrayBuffer) || byteLength !== buffer.byteLength) return;
+  if (buffer.resizable) buffer.resize(0);
+  else buffer.transfer(0);
 }
 
 /** One reserved piece, cut into arrays from its beginning. What does not fit any more becomes a piece of its own. */

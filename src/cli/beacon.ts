@@ -5,6 +5,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { join } from 'node:path';
 import { withoutTrailingSlashes } from '../addresses.ts';
+import type { Pause } from '../apk/pieces.ts';
 import { parseKey, type TrustedKey } from '../apk/signature.ts';
 import { diffIndexes } from '../catalog/diff.ts';
 import type { Config, DatasourceConfig, RepositoryConfig } from '../config.ts';
@@ -35,8 +36,8 @@ export interface BeaconOptions {
   readonly config: Config;
   readonly logger: FastifyBaseLogger;
   readonly now: () => number;
-  /** Told of every new generation. */
-  readonly onPublish?: (datasource: LiveDatasource) => void;
+  /** How many requests there have been: while there are, refreshes take less of the processor. */
+  readonly asked?: () => number;
   /** Told of every refresh. */
   readonly onRefresh?: (
     datasource: string,
@@ -51,7 +52,7 @@ export class Beacon {
   readonly #options: BeaconOptions;
   readonly #clients: UpstreamClient[] = [];
   readonly #alarm = new Alarm();
-  readonly #pause = createPause();
+  readonly #pause: Pause;
   readonly #leisurely = createPause(leisurely);
   readonly #oneAtATime = createQueue();
   readonly #store: IndexStore;
@@ -59,6 +60,7 @@ export class Beacon {
   constructor(options: BeaconOptions) {
     this.#options = options;
     const { config, logger } = options;
+    this.#pause = createPause(undefined, options.asked && { asked: options.asked });
     this.#store = new IndexStore(config.cacheDir, (message, error) =>
       logger.warn(`${message}: ${errorLine(error)}`),
     );
@@ -81,7 +83,7 @@ export class Beacon {
     await Promise.all(
       this.datasources.map(async (datasource) => {
         await Promise.all(datasource.indexes.map((index) => index.restore(signal)));
-        this.#publish(datasource);
+        datasource.publish();
         this.#logRestored(datasource);
       }),
     );
@@ -90,7 +92,7 @@ export class Beacon {
   /** Reads in full what `restore` took as an earlier process had read it. */
   async recheck(signal: AbortSignal): Promise<void> {
     await this.#each(async (datasource, index) => {
-      if (await index.recheck(signal)) this.#publish(datasource);
+      if (await index.recheck(signal)) datasource.publish();
     });
   }
 
@@ -146,7 +148,7 @@ export class Beacon {
     const { logger, onRefresh } = this.#options;
     const began = performance.now();
     const outcome = await index.refresh(signal);
-    if (outcome.status === 'changed') this.#publish(datasource);
+    if (outcome.status === 'changed') datasource.publish();
     onRefresh?.(datasource.name, index, outcome, (performance.now() - began) / 1000);
     const facts = { datasource: datasource.name, index: index.spec.label };
     switch (outcome.status) {
@@ -160,12 +162,6 @@ export class Beacon {
         await this.#logChange(facts, datasource, outcome);
         return { failed: false };
     }
-  }
-
-  #publish(datasource: LiveDatasource): void {
-    const before = datasource.snapshot;
-    datasource.publish();
-    if (datasource.snapshot !== before) this.#options.onPublish?.(datasource);
   }
 
   async #logChange(

@@ -33,6 +33,7 @@ interface Core {
   readonly surveyor: Surveyor;
   readonly asked: Asked;
   readonly metrics: Metrics;
+  readonly onRequest: () => void;
 }
 
 /** Everything of a running service, put together and not yet started. */
@@ -48,16 +49,13 @@ export async function assemble(options: ServeOptions): Promise<Service> {
 const now = Date.now;
 
 function assembleCore({ config, logger, signal }: ServeOptions): Core {
-  const surveyor = new Surveyor();
+  const surveyor = new Surveyor(signal);
+  let requests = 0;
   const beacon = new Beacon({
     config,
     logger,
     now,
-    onPublish: (datasource) => {
-      surveyor
-        .survey(datasource, signal)
-        .catch((error: unknown) => logger.error({ err: error }, `cannot survey ${datasource.name}`));
-    },
+    asked: () => requests,
     onRefresh: (...facts) => metrics.countRefresh(...facts),
   });
   const asked = new Asked(
@@ -68,12 +66,15 @@ function assembleCore({ config, logger, signal }: ServeOptions): Core {
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
     warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
   });
-  return { beacon, served, surveyor, asked, metrics };
+  const onRequest = (): void => {
+    requests += 1;
+  };
+  return { beacon, served, surveyor, asked, metrics, onRequest };
 }
 
 /** Loads the server only now: at a start there is something else to do until then. */
 async function serverOf(
-  { beacon, served, asked, metrics }: Core,
+  { beacon, served, asked, metrics, onRequest }: Core,
   { config, logger, signal }: ServeOptions,
 ): Promise<FastifyInstance> {
   const { buildServer } = await import('../http/server.ts');
@@ -92,6 +93,7 @@ async function serverOf(
     clientToken: clientToken && (() => readSecret(clientToken, config.environment)),
     preset: (names, url) => presetFor(config, names, config.publicUrl ?? url),
     now,
+    onRequest,
     stopping: signal,
   });
 }

@@ -42,6 +42,8 @@ export interface ServerOptions {
   /** The Renovate preset for these datasources, with the address under which the client has reached the service. */
   readonly preset: (datasources: readonly string[], url: string) => object;
   readonly now: () => number;
+  /** Told of every request. */
+  readonly onRequest?: () => void;
   /** Aborts when the service begins to stop. */
   readonly stopping: AbortSignal;
 }
@@ -62,14 +64,12 @@ const noSchemas = (): never => {
 const PROBES: readonly string[] = ['/livez', '/readyz', '/metrics'];
 
 export function buildServer(options: ServerOptions): FastifyInstance {
+  const { metrics } = options;
+  const hotTimes = metrics.requestTimes.of('releases', 200);
   const hot = new HotAnswers(({ live, name, snapshot }, seconds) => {
-    const datasource = live.name;
-    options.asked.note(datasource, name, true, snapshot);
-    options.metrics.lookups.inc({ datasource, result: 'found' });
-    options.metrics.requestSeconds.observe(
-      { http_route: 'releases', http_response_status_code: 200 },
-      seconds,
-    );
+    options.asked.note(live.name, name, true, snapshot);
+    metrics.countLookup(live.name, 'found');
+    hotTimes.observe(seconds);
   });
   /** Replies that may be kept as they are. */
   const keepable = new WeakMap<FastifyReply, Source>();
@@ -82,6 +82,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     bodyLimit: 1024,
     serverFactory: (handler) => {
       const server = createServer(httpOptions, (request, response) => {
+        options.onRequest?.();
         // Who has to show a token, or should hear that the connection ends, goes the long way.
         const isPlain = !options.clientToken && !options.stopping.aborted;
         if (!isPlain || !hot.answer(request, response)) handler(request, response);
@@ -128,7 +129,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
       .send(body);
   });
   app.get('/metrics', async (_request, reply) => {
-    const { registry } = options.metrics;
+    const { registry } = metrics;
     return reply.type(registry.contentType).send(await registry.metrics());
   });
   app.get('/*', async (request, reply) => {
@@ -137,10 +138,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     const target = parsePath(path, names, options.defaultDatasource);
     await answer(target, request, reply);
     const route = target.kind === 'package' ? target.view : target.kind;
-    options.metrics.requestSeconds.observe(
-      { http_route: route, http_response_status_code: reply.statusCode },
-      (performance.now() - began) / 1000,
-    );
+    metrics.requestTimes.of(route, reply.statusCode).observe((performance.now() - began) / 1000);
     return reply;
   });
   app.setNotFoundHandler((request, reply) => {
@@ -151,10 +149,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   app.setErrorHandler((error, request, reply) => {
     const { statusCode = 500 } = error as { statusCode?: number };
     const status = error instanceof QueryError ? 400 : statusCode;
-    options.metrics.requestSeconds.observe(
-      { http_route: 'failed', http_response_status_code: status },
-      reply.elapsedTime / 1000,
-    );
+    metrics.requestTimes.of('failed', status).observe(reply.elapsedTime / 1000);
     if (status < 500) return problem(reply, status, (error as Error).message);
     request.log.error({ err: error }, 'a request failed');
     return problem(reply, 500, 'internal error');
@@ -201,16 +196,16 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     const { body, etag, found } = options.lookups.answer({ datasource, snapshot, name, query });
     options.asked.note(datasource, name, found, snapshot);
     if (!found) {
-      options.metrics.lookups.inc({ datasource, result: 'unknown' });
+      metrics.countLookup(datasource, 'unknown');
       return reply.code(404).header('cache-control', 'no-cache').type('application/json').send(body);
     }
     if (view === 'latest') return latest(live, snapshot, name, request, reply);
     reply.header('cache-control', `max-age=${options.maxAge}`).header('etag', etag);
     if (matches(request.headers['if-none-match'], etag)) {
-      options.metrics.lookups.inc({ datasource, result: 'not-modified' });
+      metrics.countLookup(datasource, 'not-modified');
       return reply.code(304).send();
     }
-    options.metrics.lookups.inc({ datasource, result: 'found' });
+    metrics.countLookup(datasource, 'found');
     if (request.method === 'GET' && !options.stopping.aborted) keepable.set(reply, { live, snapshot, name });
     return reply.type('application/json').send(body);
   }
@@ -248,7 +243,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     const releases = options.lookups.releases({ datasource, snapshot, name, query });
     const newest = newestInRange(releases, parameters['range']);
     const result: LookupResult = newest ? 'found' : 'unknown';
-    options.metrics.lookups.inc({ datasource, result });
+    metrics.countLookup(datasource, result);
     if (!newest) return problem(reply, 404, `no release of ${name} in ${datasource} fits`);
     return reply
       .header('cache-control', `max-age=${options.maxAge}`)
@@ -269,7 +264,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
 
   /** Never a 404 and never a 503 with Retry-After: Renovate takes both for "no such package". */
   function notLoaded(live: LiveDatasource, reply: FastifyReply): unknown {
-    options.metrics.lookups.inc({ datasource: live.name, result: 'not-loaded' });
+    metrics.countLookup(live.name, 'not-loaded');
     const missing = live.missing.map(({ spec, failure }) => ({ index: spec.label, error: failure?.message }));
     return reply
       .code(429)

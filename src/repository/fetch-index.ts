@@ -3,7 +3,8 @@ import { open, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { constants, gunzip, gunzipSync } from 'node:zlib';
-import { reserveBytes } from '../apk/memory.ts';
+import { borrowBytes } from '../apk/memory.ts';
+import type { Pause } from '../apk/pieces.ts';
 import type { CredentialLookup } from './credentials.ts';
 import { FetchError, parseRetryAfter, redactUrl } from './fetch-error.ts';
 import type { UpstreamAnswer, UpstreamClient } from './upstream-client.ts';
@@ -31,6 +32,8 @@ export interface FetchIndexOptions {
   readonly credentials?: CredentialLookup | undefined;
   /** `expected` is the announced length, where there is one. */
   readonly onProgress?: ((received: number, expected: number | undefined) => void) | undefined;
+  /** Called between two pieces of the index. */
+  readonly pause?: Pause | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -47,10 +50,10 @@ export async function fetchIndex(location: URL | string, options: FetchIndexOpti
 }
 
 async function fetchRemote(url: URL, options: FetchIndexOptions): Promise<IndexFetch> {
-  const { client, credentials, maxBytes, onProgress, signal } = options;
+  const { client, credentials, maxBytes, onProgress, pause, signal } = options;
   const headers = conditionalHeaders(options.validators);
   const credential = await credentials?.(url);
-  const answer = await client.get(url, { headers, credential, maxBytes, onProgress, signal });
+  const answer = await client.get(url, { headers, credential, maxBytes, onProgress, pause, signal });
   if (answer.status === 304 && Object.keys(headers).length > 0) return { status: 'not-modified' };
   if (answer.status !== 200) throw statusError(url, answer);
   const bytes = await withoutContentEncoding(url, answer, maxBytes);
@@ -152,7 +155,7 @@ async function readFileBytes(
       const message = `${path}: ${size} bytes are more than the ${maxBytes} allowed`;
       throw new FetchError(message, { code: 'fetch-too-large' });
     }
-    const bytes = reserveBytes(size);
+    const bytes = borrowBytes(size);
     for (let length = 0; length < size;) {
       signal?.throwIfAborted();
       const { bytesRead } = await file.read(bytes, length, size - length);

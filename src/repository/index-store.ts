@@ -11,7 +11,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } f
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import * as z from 'zod';
-import { reserveBytes } from '../apk/memory.ts';
+import { borrowBytes, reserve } from '../apk/memory.ts';
 import { redactAddress } from './fetch-error.ts';
 import type { Validators } from './fetch-index.ts';
 
@@ -71,7 +71,7 @@ export class IndexStore {
     if (path === undefined) return undefined;
     const swept = this.#sweep();
     try {
-      const { file, mtimeMs } = await readAtOnce(path, maxBytes, MAX_HEADER_BYTES);
+      const { file, mtimeMs } = await readAtOnce(path, borrowBytes, maxBytes, MAX_HEADER_BYTES);
       const end = file.subarray(0, MAX_HEADER_BYTES).indexOf(NEWLINE);
       if (end < 0) throw new Error('it has no header');
       const { identity, validators, firstSeenAt } = parseHeader(file.toString('utf8', 0, end));
@@ -100,7 +100,8 @@ export class IndexStore {
     const path = this.#path(address, 'parsed');
     if (path === undefined) return undefined;
     try {
-      return (await readAtOnce(path, maxBytes)).file;
+      const memory = (size: number): Buffer => Buffer.from(reserve(size), 0, size);
+      return (await readAtOnce(path, memory, maxBytes)).file;
     } catch {
       return undefined;
     }
@@ -203,6 +204,7 @@ export class IndexStore {
  */
 async function readAtOnce(
   path: string,
+  memory: (size: number) => Buffer,
   maxBytes: number,
   headerBytes = 0,
 ): Promise<{ file: Buffer; mtimeMs: number }> {
@@ -212,7 +214,7 @@ async function readAtOnce(
   if (size > maxBytes + headerBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
   const descriptor = openSync(path, 'r');
   try {
-    const { bytesRead, buffer } = await read(descriptor, reserveBytes(size), 0, size, 0);
+    const { bytesRead, buffer } = await read(descriptor, memory(size), 0, size, 0);
     return { file: bytesRead === size ? buffer : buffer.subarray(0, bytesRead), mtimeMs };
   } finally {
     closeSync(descriptor);

@@ -3,6 +3,7 @@
  */
 import type { ReadLimits, VerifiedIndex } from '../apk/read-index.ts';
 import { isSameTable, packIndex, unpackIndex } from '../apk/parsed-index.ts';
+import type { Pause } from '../apk/pieces.ts';
 import { readIndex } from '../apk/read-index.ts';
 import { release } from '../apk/memory.ts';
 import type { TrustedKey } from '../apk/signature.ts';
@@ -49,7 +50,7 @@ export interface IndexServices {
   /** Reading takes the processor and memory, so one index is read at a time. */
   readonly oneAtATime: <T>(work: () => Promise<T>) => Promise<T>;
   /** Lets other work of the process go on; called often. */
-  readonly pause: () => Promise<void> | undefined;
+  readonly pause: Pause;
   readonly onProgress?: (index: IndexSpec, received: number, expected: number | undefined) => void;
   readonly warn: (message: string, error: unknown) => void;
 }
@@ -180,7 +181,7 @@ export class LiveIndex {
   }
 
   async #fetchAndRead(signal: AbortSignal): Promise<RefreshOutcome> {
-    const { client, credentials, store, now, onProgress } = this.#services;
+    const { client, credentials, store, now, onProgress, pause } = this.#services;
     const before = this.#loaded;
     const fetched = await fetchIndex(this.spec.location, {
       client,
@@ -188,6 +189,7 @@ export class LiveIndex {
       validators: before?.validators,
       maxBytes: this.spec.maxCompressedBytes,
       onProgress: (received, expected) => onProgress?.(this.spec, received, expected),
+      pause,
       signal,
     });
     if (fetched.status === 'not-modified') {

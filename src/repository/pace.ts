@@ -1,5 +1,6 @@
 /** Sharing the thread: long work that yields to waiting requests. */
 import { setImmediate, setTimeout } from 'node:timers/promises';
+import type { Pause } from '../apk/pieces.ts';
 
 /** All in milliseconds. */
 export interface Pace {
@@ -7,22 +8,35 @@ export interface Pace {
   readonly turn: number;
   /** How long to rest then; 0 for just as long as it takes to answer who waits. */
   readonly rest: number;
+  /** How long to rest instead if there were requests since the last time. */
+  readonly restIfAsked: number;
 }
 
-/** For what someone waits for: a new index. */
-const steady: Pace = { turn: 4, rest: 0 };
+/** For what someone waits for: a new index. It takes all that is left of the processor, and a third while others ask. */
+const steady: Pace = { turn: 1, rest: 0, restIfAsked: 2 };
 /** For what nobody waits for: it takes a tenth of the processor, and is hardly felt by lookups. */
-export const leisurely: Pace = { turn: 2, rest: 18 };
+export const leisurely: Pace = { turn: 1, rest: 9, restIfAsked: 9 };
+
+export interface Surroundings {
+  /** Milliseconds, from any beginning. */
+  readonly now?: () => number;
+  /** How many requests there have been. */
+  readonly asked?: () => number;
+}
 
 /** A pause to be called often; it only takes one when a turn's worth of work was done since the last. */
 export function createPause(
-  { turn, rest }: Pace = steady,
-  now: () => number = () => performance.now(),
-): () => Promise<void> | undefined {
+  { turn, rest, restIfAsked }: Pace = steady,
+  { now = () => performance.now(), asked = () => 0 }: Surroundings = {},
+): Pause {
   let turnBegan = now();
+  let askedBefore = asked();
   return () => {
     if (now() - turnBegan < turn) return undefined;
-    const rested = rest === 0 ? setImmediate() : setTimeout(rest);
+    const wasAsked = asked() > askedBefore;
+    askedBefore = asked();
+    const milliseconds = wasAsked ? restIfAsked : rest;
+    const rested = milliseconds === 0 ? setImmediate() : setTimeout(milliseconds);
     return rested.then(() => {
       turnBegan = now();
     });

@@ -3,7 +3,8 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { reserveBytes } from '../apk/memory.ts';
+import { borrowBytes } from '../apk/memory.ts';
+import type { Pause } from '../apk/pieces.ts';
 import { IndexError } from '../errors.ts';
 import type { CredentialHeader } from './credentials.ts';
 import { Dispatchers, type ClientCertificate } from './dispatchers.ts';
@@ -48,6 +49,8 @@ export interface GetOptions {
   readonly maxBytes: number;
   /** `expected` is what the answer announced. */
   readonly onProgress?: ((received: number, expected: number | undefined) => void) | undefined;
+  /** Called between two pieces of a body. */
+  readonly pause?: Pause | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -152,14 +155,14 @@ async function readBody(
   url: URL,
   body: Dispatcher.ResponseData['body'],
   contentLength: string | undefined,
-  { maxBytes, onProgress }: GetOptions,
+  { maxBytes, onProgress, pause }: GetOptions,
 ): Promise<Uint8Array> {
   const expected = contentLength === undefined ? undefined : Number(contentLength);
   if (expected !== undefined && expected > maxBytes) {
     body.on('error', () => undefined).destroy();
     throw tooLarge(url, `${expected} bytes are more than the ${maxBytes} allowed`);
   }
-  const place = expected === undefined ? undefined : reserveBytes(expected);
+  const place = expected === undefined ? undefined : borrowBytes(expected);
   const chunks: Buffer[] = [];
   let received = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -170,6 +173,7 @@ async function readBody(
     else chunks.push(chunk);
     received += chunk.length;
     onProgress?.(received, expected);
+    await pause?.();
   }
   // undici has checked it; a body that is short after all must not pass for one that ends in zeros.
   if (place && received < place.length) throw new FetchError(`${redactUrl(url)}: the body is too short`);

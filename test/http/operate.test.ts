@@ -18,8 +18,14 @@ async function loaded(upstream: Upstream, stanzas: readonly Stanza[]): Promise<T
     config: { datasources: { wolfi: { repositories: [upstream.url] } } },
   });
   await service.beacon.refreshOnce(signal);
-  await service.surveyor.idle();
+  await surveyed(service);
   return service;
+}
+
+/** The survey is made once someone has asked for the metrics. */
+async function surveyed(service: TestService): Promise<void> {
+  await service.get('/metrics');
+  await service.surveyor.idle();
 }
 
 const curl = [pkg('curl', '8.20.0-r0', { t: '1767225600' }), pkg('curl', '8.21.0-r1', { t: '1769904000' })];
@@ -83,7 +89,7 @@ describe('metrics', () => {
     await using service = await loaded(upstream, curl);
     await serveIndexes(upstream, [...curl, pkg('new', '1-r0', { t: '1769904001' })]);
     await service.beacon.refreshOnce(signal);
-    await service.surveyor.idle();
+    await surveyed(service);
     expect(await samples(service, 'apk_versions_offered')).toEqual({ 'datasource="wolfi"': 3 });
     expect(Object.keys(await samples(service, 'apk_index_generation_info'))).toHaveLength(1);
   });

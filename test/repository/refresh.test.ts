@@ -47,7 +47,7 @@ test('an alarm that rings during a refresh is not slept over', async () => {
 
 test('a pause is taken once a turn of work has passed', async () => {
   let now = 0;
-  const pause = createPause({ turn: 4, rest: 0 }, () => now);
+  const pause = createPause({ turn: 4, rest: 0, restIfAsked: 0 }, { now: () => now });
   expect(pause()).toBeUndefined();
   now = 100;
   const taken = pause();
