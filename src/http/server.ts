@@ -66,10 +66,13 @@ const PROBES: readonly string[] = ['/livez', '/readyz', '/metrics'];
 export function buildServer(options: ServerOptions): FastifyInstance {
   const { metrics } = options;
   const hotTimes = metrics.requestTimes.of('releases', 200);
-  const hot = new HotAnswers(({ live, name, snapshot }, seconds) => {
-    options.asked.note(live.name, name, true, snapshot);
-    metrics.countLookup(live.name, 'found');
-    hotTimes.observe(seconds);
+  const hot = new HotAnswers({
+    lookUp: ({ live, ...lookup }) => options.lookups.answer({ datasource: live.name, ...lookup }),
+    onAnswer: ({ live, name, snapshot }, seconds) => {
+      options.asked.note(live.name, name, true, snapshot);
+      metrics.countLookup(live.name, 'found');
+      hotTimes.observe(seconds);
+    },
   });
   /** Replies that may be kept as they are. */
   const keepable = new WeakMap<FastifyReply, Source>();
@@ -206,7 +209,9 @@ export function buildServer(options: ServerOptions): FastifyInstance {
       return reply.code(304).send();
     }
     metrics.countLookup(datasource, 'found');
-    if (request.method === 'GET' && !options.stopping.aborted) keepable.set(reply, { live, snapshot, name });
+    // Which archs there are can change with an index, so a question about some of them is read anew each time.
+    if (request.method === 'GET' && !query.archs && !options.stopping.aborted)
+      keepable.set(reply, { live, snapshot, name, query });
     return reply.type('application/json').send(body);
   }
 

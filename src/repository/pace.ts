@@ -13,7 +13,7 @@ export interface Pace {
 }
 
 /** For what someone waits for: a new index. It takes all that is left of the processor, and a third while others ask. */
-const steady: Pace = { turn: 1, rest: 0, restIfAsked: 2 };
+const steady: Pace = { turn: 1, rest: 0, restIfAsked: 4 };
 /** For what nobody waits for: it takes a tenth of the processor, and is hardly felt by lookups. */
 export const leisurely: Pace = { turn: 1, rest: 9, restIfAsked: 9 };
 
