@@ -89,7 +89,7 @@ async function prepare(): Promise<Setting> {
     indexes,
     folder,
     service,
-    serve: (more, flags = []) => [...flags, ...options.flag, service, ...more],
+    serve: (more, flags = []) => [...nodeFlags(service), ...flags, ...options.flag, service, ...more],
     names: paths.wolfi,
     paths: pathsFile,
     sizes,
@@ -97,6 +97,11 @@ async function prepare(): Promise<Setting> {
     seconds: options.quick ? 2 : 6,
     log,
   };
+}
+
+/** With which the service wants to be started: its first line tells. */
+function nodeFlags(service: string): readonly string[] {
+  return /^#!.* node (.*)\n/.exec(readFileSync(service, 'utf8'))?.[1]?.split(' ') ?? [];
 }
 
 /** A thousand names, spread over the index and encoded as paths. */

@@ -1,3 +1,4 @@
+#!/usr/bin/env -S node --max-semi-space-size=4 --v8-pool-size=1
 /** argv → command; signals → AbortSignal; error code → exit code. */
 import { runCommand } from './cli/commands.ts';
 import { errorLines, IndexError } from './errors.ts';

@@ -32,6 +32,18 @@ test('alerts and dashboard use metrics that the service has', async () => {
   }
 });
 
+test('whatever starts the service gives Node the flags that its first line asks for', () => {
+  const [, flags = ''] = /^#!\/usr\/bin\/env -S node (.*)\n/.exec(readFileSync('src/main.ts', 'utf8')) ?? [];
+  expect(flags).toMatch(/^--/);
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+  expect(scripts['start']).toBe(`node ${flags} src/main.ts`);
+  expect(readFileSync('packages/apk-beacon.files/apk-beacon', 'utf8')).toContain(`node ${flags} /usr/lib/`);
+  const quoted = flags.split(' ').map((flag) => `"${flag}"`);
+  expect(readFileSync('Dockerfile', 'utf8')).toContain(
+    `ENTRYPOINT ["node", ${quoted.join(', ')}, "/usr/lib/`,
+  );
+});
+
 test('the image’s last stage runs nothing, so that it needs no shell and no emulation', () => {
   const [, build = '', last = ''] = readFileSync('Dockerfile', 'utf8').split(/^FROM /m);
   expect(build).toMatch(/^--platform=\$BUILDPLATFORM /);

@@ -10,6 +10,8 @@ import { writeConfig, type IndexSet, type Setting } from '../setting.ts';
 import { measured, ratios } from '../statistics.ts';
 
 const RATE = 1000;
+/** While lookups come in a refresh takes its time, and several of them are to be seen. */
+const LONGER = 4;
 
 interface Round {
   readonly atRest: number;
@@ -165,7 +167,7 @@ async function measureRound(setting: Setting, set: IndexSet, wanted: readonly Ar
   forgetPeak(service.pid);
   await service.ask('reset');
   let refreshes = 0;
-  const asking = ask();
+  const asking = ask(String(setting.seconds * LONGER));
   let asked = true;
   void asking.finally(() => {
     asked = false;

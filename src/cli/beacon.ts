@@ -36,7 +36,7 @@ export interface BeaconOptions {
   readonly config: Config;
   readonly logger: FastifyBaseLogger;
   readonly now: () => number;
-  /** How many requests there have been: while there are, refreshes take less of the processor. */
+  /** How many lookups were answered: while some are, refreshes take less of the processor. */
   readonly asked?: () => number;
   /** Told of every refresh. */
   readonly onRefresh?: (

@@ -33,7 +33,6 @@ interface Core {
   readonly surveyor: Surveyor;
   readonly asked: Asked;
   readonly metrics: Metrics;
-  readonly onRequest: () => void;
 }
 
 /** Everything of a running service, put together and not yet started. */
@@ -50,12 +49,11 @@ const now = Date.now;
 
 function assembleCore({ config, logger, signal }: ServeOptions): Core {
   const surveyor = new Surveyor(signal);
-  let requests = 0;
-  const beacon = new Beacon({
+  const beacon: Beacon = new Beacon({
     config,
     logger,
     now,
-    asked: () => requests,
+    asked: () => metrics.answered,
     onRefresh: (...facts) => metrics.countRefresh(...facts),
   });
   const asked = new Asked(
@@ -66,15 +64,12 @@ function assembleCore({ config, logger, signal }: ServeOptions): Core {
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
     warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
   });
-  const onRequest = (): void => {
-    requests += 1;
-  };
-  return { beacon, served, surveyor, asked, metrics, onRequest };
+  return { beacon, served, surveyor, asked, metrics };
 }
 
 /** Loads the server only now: at a start there is something else to do until then. */
 async function serverOf(
-  { beacon, served, asked, metrics, onRequest }: Core,
+  { beacon, served, asked, metrics }: Core,
   { config, logger, signal }: ServeOptions,
 ): Promise<FastifyInstance> {
   const { buildServer } = await import('../http/server.ts');
@@ -93,7 +88,6 @@ async function serverOf(
     clientToken: clientToken && (() => readSecret(clientToken, config.environment)),
     preset: (names, url) => presetFor(config, names, config.publicUrl ?? url),
     now,
-    onRequest,
     stopping: signal,
   });
 }

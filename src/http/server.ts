@@ -42,8 +42,6 @@ export interface ServerOptions {
   /** The Renovate preset for these datasources, with the address under which the client has reached the service. */
   readonly preset: (datasources: readonly string[], url: string) => object;
   readonly now: () => number;
-  /** Told of every request. */
-  readonly onRequest?: () => void;
   /** Aborts when the service begins to stop. */
   readonly stopping: AbortSignal;
 }
@@ -85,7 +83,6 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     bodyLimit: 1024,
     serverFactory: (handler) => {
       const server = createServer(httpOptions, (request, response) => {
-        options.onRequest?.();
         // Who has to show a token, or should hear that the connection ends, goes the long way.
         const isPlain = !options.clientToken && !options.stopping.aborted;
         if (!isPlain || !hot.answer(request, response)) handler(request, response);

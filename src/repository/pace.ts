@@ -8,19 +8,21 @@ export interface Pace {
   readonly turn: number;
   /** How long to rest then; 0 for just as long as it takes to answer who waits. */
   readonly rest: number;
-  /** How long to rest instead if there were requests since the last time. */
+  /** How long to rest instead if lookups were answered since the last time. */
   readonly restIfAsked: number;
 }
 
-/** For what someone waits for: a new index. It takes all that is left of the processor, and a third while others ask. */
-const steady: Pace = { turn: 1, rest: 0, restIfAsked: 4 };
-/** For what nobody waits for: it takes a tenth of the processor, and is hardly felt by lookups. */
-export const leisurely: Pace = { turn: 1, rest: 9, restIfAsked: 9 };
+/** A tenth of the processor, which is hardly felt by lookups. */
+const LEISURE = 9;
+/** For a new index: as fast as can be while nobody is answered from the one before. */
+const steady: Pace = { turn: 1, rest: 0, restIfAsked: LEISURE };
+/** For what nobody waits for. */
+export const leisurely: Pace = { turn: 1, rest: LEISURE, restIfAsked: LEISURE };
 
 export interface Surroundings {
   /** Milliseconds, from any beginning. */
   readonly now?: () => number;
-  /** How many requests there have been. */
+  /** How many lookups were answered. */
   readonly asked?: () => number;
 }
 
@@ -30,7 +32,7 @@ export function createPause(
   { now = () => performance.now(), asked = () => 0 }: Surroundings = {},
 ): Pause {
   let turnBegan = now();
-  let askedBefore = asked();
+  let askedBefore = 0;
   return () => {
     if (now() - turnBegan < turn) return undefined;
     const wasAsked = asked() > askedBefore;
