@@ -14,6 +14,7 @@ import { Agent, get } from 'node:http';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { nodeFlags } from './processes.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -44,9 +45,13 @@ async function startReplica(): Promise<Replica> {
   const source = ['--name', 'bench', '--repository', options.repository];
   const key = options.key === undefined ? [] : ['--key', options.key];
   const rest = ['--listen', '127.0.0.1:0', '--cache-dir', 'none'];
-  const child = spawn(process.execPath, [options.program, ...source, ...key, ...rest], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [...nodeFlags(options.program), options.program, ...source, ...key, ...rest],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   for await (const line of createInterface(child.stdout)) {
     const [url] = /http:\/\/127[^"\s]+/.exec(/Server listening/.test(line) ? line : '') ?? [];
     if (url === undefined) continue;

@@ -14,7 +14,7 @@ import { readIndex } from '../src/apk/read-index.ts';
 import { testKey } from '../test/support/signed-index.ts';
 import { archs, Indexes } from './indexes.ts';
 import { drawPlot } from './plot.ts';
-import { buildChildren } from './processes.ts';
+import { buildChildren, nodeFlags } from './processes.ts';
 import {
   bulletList,
   markdownTable,
@@ -97,11 +97,6 @@ async function prepare(): Promise<Setting> {
     seconds: options.quick ? 2 : 6,
     log,
   };
-}
-
-/** With which the service wants to be started: its first line tells. */
-function nodeFlags(service: string): readonly string[] {
-  return /^#!.* node (.*)\n/.exec(readFileSync(service, 'utf8'))?.[1]?.split(' ') ?? [];
 }
 
 /** A thousand names, spread over the index and encoded as paths. */

@@ -1,7 +1,7 @@
 /** Child processes of the measurements. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { globSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -29,6 +29,11 @@ export async function buildChildren(): Promise<void> {
 }
 
 const environment = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent' };
+
+/** With which the service wants to be started: its first line tells. */
+export function nodeFlags(service: string): readonly string[] {
+  return /^#!.* node (.*)\n/.exec(readFileSync(service, 'utf8'))?.[1]?.split(' ') ?? [];
+}
 
 /** Runs the child to its end and reads the JSON it prints. */
 export async function runChild<T>(

@@ -1,3 +1,4 @@
+import { setImmediate as aTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { createPause, createQueue } from '../../src/repository/pace.ts';
 import { Alarm, keepFresh, nextDelay } from '../../src/repository/refresh.ts';
@@ -54,6 +55,22 @@ test('a pause is taken once a turn of work has passed', async () => {
   expect(taken).toBeInstanceOf(Promise);
   await taken;
   expect(pause()).toBeUndefined();
+});
+
+test('while lookups are answered a pause is a rest', async () => {
+  let answered = 0;
+  const pause = createPause({ turn: 0, rest: 0, restIfAsked: 2000 }, { asked: () => answered });
+  const rests = async (): Promise<boolean> => {
+    const paused = Promise.resolve(pause()).then(() => false);
+    const others = aTurn()
+      .then(() => aTurn())
+      .then(() => true);
+    return await Promise.race([paused, others]);
+  };
+  expect(await rests()).toBe(false);
+  answered += 1;
+  expect(await rests()).toBe(true);
+  expect(await rests()).toBe(false);
 });
 
 test('a queue does one thing at a time, in order, whatever fails', async () => {
