@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --quick] [--only SECTION]… [--data FOLDER | --generated] [--flag=NODE_FLAG]…`: every figure of docs/performance.md,
+ * `npm run bench [-- --quick] [--rounds N] [--only SECTION]… [--data FOLDER | --generated] [--flag=NODE_FLAG]…`: every figure of docs/performance.md,
  * in one run. Results go to `bench/results/`; a whole run that is not quick also renews the tables and plots in docs.
  *
  * Machines differ and are shared: what counts are ratios of variants that took turns in the same run.
@@ -47,6 +47,7 @@ const { values: options } = parseArgs({
     generated: { type: 'boolean', default: false },
     data: { type: 'string' },
     only: { type: 'string', multiple: true },
+    rounds: { type: 'string', default: '8' },
     /** Given to the Node that runs the service, to find out what a flag does. */
     flag: { type: 'string', multiple: true, default: [] },
   },
@@ -93,7 +94,7 @@ async function prepare(): Promise<Setting> {
     names: paths.wolfi,
     paths: pathsFile,
     sizes,
-    rounds: options.quick ? 2 : 8,
+    rounds: options.quick ? 2 : Number(options.rounds),
     seconds: options.quick ? 2 : 6,
     log,
   };

@@ -64,11 +64,11 @@ function samples({ labels, times }: Series): MetricValueWithName<string>[] {
   let below = 0;
   const buckets = BOUNDS.map((le, i) => {
     below += times.counts[i] as number;
-    return { metricName: `${NAME}_bucket`, labels: { ...labels, le }, value: below };
+    return { metricName: `${NAME}_bucket`, labels: { le, ...labels }, value: below };
   });
   return [
     ...buckets,
-    { metricName: `${NAME}_bucket`, labels: { ...labels, le: '+Inf' }, value: total },
+    { metricName: `${NAME}_bucket`, labels: { le: '+Inf', ...labels }, value: total },
     { metricName: `${NAME}_sum`, labels, value: times.sum },
     { metricName: `${NAME}_count`, labels, value: total },
   ];
