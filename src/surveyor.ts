@@ -8,6 +8,7 @@ import { createPause, createQueue, leisurely } from './repository/pace.ts';
 
 export class Surveyor {
   readonly #signal: AbortSignal;
+  readonly #onError: (datasource: string, error: unknown) => void;
   readonly #surveys = new Map<string, Survey>();
   /** By datasource, the snapshot that was surveyed last or is to be. Weak: it must not outlive its use. */
   readonly #begun = new Map<string, WeakRef<Snapshot>>();
@@ -15,9 +16,10 @@ export class Surveyor {
   readonly #oneAtATime = createQueue();
   #latest: Promise<void> = Promise.resolve();
 
-  /** Stops when `signal` aborts. */
-  constructor(signal: AbortSignal) {
+  /** Stops when `signal` aborts. `onError` is told of a survey that failed. */
+  constructor(signal: AbortSignal, onError: (datasource: string, error: unknown) => void = () => undefined) {
     this.#signal = signal;
+    this.#onError = onError;
   }
 
   /** What was found last; if that was another generation, the present one is surveyed from now on. */
@@ -25,7 +27,9 @@ export class Surveyor {
     const { name, snapshot } = datasource;
     if (snapshot && this.#begun.get(name)?.deref() !== snapshot) {
       this.#begun.set(name, new WeakRef(snapshot));
-      this.#latest = this.#oneAtATime(() => this.#run(datasource, snapshot));
+      this.#latest = this.#oneAtATime(() => this.#run(datasource, snapshot)).catch((error: unknown) =>
+        this.#onError(name, error),
+      );
     }
     return this.#surveys.get(name);
   }

@@ -48,7 +48,9 @@ export async function assemble(options: ServeOptions): Promise<Service> {
 const now = Date.now;
 
 function assembleCore({ config, logger, signal }: ServeOptions): Core {
-  const surveyor = new Surveyor(signal);
+  const surveyor = new Surveyor(signal, (name, error) =>
+    logger.error({ err: error }, `cannot survey ${name}`),
+  );
   const beacon: Beacon = new Beacon({
     config,
     logger,
