@@ -37,7 +37,6 @@ export class Metrics {
   readonly #datasources: readonly LiveDatasource[];
 
   readonly #lookups: ReadonlyMap<string, Record<LookupResult, number>>;
-  #answered = 0;
   readonly #fetches = this.#counter('apk_index_fetch_total', 'Refreshes of an index', [
     ...indexLabels,
     'result',
@@ -134,12 +133,14 @@ export class Metrics {
   countLookup(datasource: string, result: LookupResult): void {
     const counts = this.#lookups.get(datasource);
     if (counts) counts[result] += 1;
-    if (result !== 'not-loaded') this.#answered += 1;
   }
 
   /** How many lookups had an index to be answered from. */
   get answered(): number {
-    return this.#answered;
+    let answered = 0;
+    for (const counts of this.#lookups.values())
+      answered += counts.found + counts.unknown + counts['not-modified'];
+    return answered;
   }
 
   #exportLookups(): void {
