@@ -2,20 +2,11 @@
 import { peopleRules } from '../src/renovate/people.ts';
 import { renovatePreset } from '../src/renovate/preset.ts';
 
-const sources = [
-  { name: 'wolfi', repositories: ['https://packages.wolfi.dev/os'] },
-  {
-    name: 'alpine',
-    repositories: [
-      'https://dl-cdn.alpinelinux.org/alpine/edge/main',
-      'https://dl-cdn.alpinelinux.org/alpine/edge/community',
-    ],
-  },
-];
+const names = ['wolfi', 'alpine'];
 
 export function exampleConfig(): object {
-  const preset = renovatePreset({ url: 'http://apk-beacon:3000', sources });
-  return { ...preset, packageRules: [...preset.packageRules, ...peopleRules(sources)] };
+  const preset = renovatePreset({ url: 'http://apk-beacon:3000', names, isPart: false });
+  return { ...preset, packageRules: [...preset.packageRules, ...peopleRules(names)] };
 }
 
 if (import.meta.main) process.stdout.write(`${JSON.stringify(exampleConfig(), null, 2)}\n`);

@@ -104,6 +104,20 @@ const repository = z.strictObject({
   changelog: z.string().optional(),
 });
 
+const patterns = z.array(z.string().min(1, 'expected a pattern such as ghcr.io/acme/base/*')).default([]);
+
+/** Which pins are of a datasource, where its repositories do not tell; see docs/renovate.md. */
+const routing = {
+  /** Images that its packages go into. */
+  images: patterns,
+  /** Files that definitions of its images include. */
+  includes: patterns,
+  /** Scripts and CI files that run in its images. */
+  scripts: patterns,
+  /** Whether it is asked of pins of which nothing tells what they are of. */
+  unknown: z.enum(['ask', 'ignore']).default('ignore'),
+};
+
 const datasource = z.strictObject({
   default: z.boolean().default(false),
   repositories: z
@@ -112,6 +126,7 @@ const datasource = z.strictObject({
   archs: archs.default(['x86_64', 'aarch64']),
   keys: z.array(address).default([]),
   unversionedProvides: z.boolean().default(false),
+  ...routing,
 });
 
 /** First path segments that mean something else, or could one day. */
@@ -182,6 +197,10 @@ export const configSchema = z.strictObject({
     .refine(
       (all) => Object.values(all).filter((each) => each.default).length < 2,
       'only one can be the default',
+    )
+    .refine(
+      (all) => Object.values(all).filter((each) => each.unknown === 'ask').length < 2,
+      'only one can have unknown: ask',
     )
     .optional(),
 });

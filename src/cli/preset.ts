@@ -3,6 +3,7 @@ import { withoutTrailingSlashes } from '../addresses.ts';
 import type { Config } from '../config.ts';
 import { IndexError } from '../errors.ts';
 import { renovatePreset, type Preset } from '../renovate/preset.ts';
+import type { RoutingSource } from '../routing/route.ts';
 
 export function presetCommand(
   words: readonly string[],
@@ -27,15 +28,25 @@ function checkedUrl(text: string): string {
 
 /** For these datasources, or for all if none is named; the default one comes first. */
 export function presetFor(config: Config, names: readonly string[], url: string): Preset {
-  const wanted = names.length > 0 ? names : Object.keys(config.datasources);
+  const all = Object.keys(config.datasources);
+  const wanted = names.length > 0 ? names : all;
   const ordered = wanted.toSorted(
     (a, b) => Number(b === config.defaultDatasource) - Number(a === config.defaultDatasource),
   );
-  const sources = ordered.map((name) => ({
+  return renovatePreset({ url, names: ordered, isPart: all.some((name) => !wanted.includes(name)) });
+}
+
+/** The datasources as far as they tell which pins are theirs. */
+export function routingSources({ datasources }: Config): readonly RoutingSource[] {
+  return Object.entries(datasources).map(([name, datasource]) => ({
     name,
-    repositories: config.datasources[name]?.repositories.map((repository) => repository.url) ?? [],
+    repositories: datasource.repositories.map(({ url }) => url),
+    archs: datasource.archs,
+    images: datasource.images,
+    includes: datasource.includes,
+    scripts: datasource.scripts,
+    asksUnknown: datasource.unknown === 'ask',
   }));
-  return renovatePreset({ url, sources });
 }
 
 /** Where this service is reached on this machine. */

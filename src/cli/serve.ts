@@ -13,7 +13,7 @@ import { ServedVersions } from '../served-versions.ts';
 import { Surveyor } from '../surveyor.ts';
 import { VirtualIndexes, type Signer } from '../virtual-indexes.ts';
 import { Beacon } from './beacon.ts';
-import { localUrl, presetFor } from './preset.ts';
+import { localUrl, presetFor, routingSources } from './preset.ts';
 
 const SAVE_EVERY = 30_000;
 
@@ -75,11 +75,13 @@ async function serverOf(
   { config, logger, signal }: ServeOptions,
 ): Promise<FastifyInstance> {
   const { buildServer } = await import('../http/server.ts');
+  const { RoutedLookups } = await import('../http/routed-lookup.ts');
   const { clientToken } = config;
   return buildServer({
     datasources: beacon.datasources,
     defaultDatasource: config.defaultDatasource,
     lookups: new Lookups(served),
+    routed: new RoutedLookups(routingSources(config), now),
     virtualIndexes: new VirtualIndexes(signer(config)),
     metrics,
     asked,
@@ -89,6 +91,7 @@ async function serverOf(
     failFrozen: config.frozen === 'fail',
     clientToken: clientToken && (() => readSecret(clientToken, config.environment)),
     preset: (names, url) => presetFor(config, names, config.publicUrl ?? url),
+    publicUrl: config.publicUrl,
     now,
     stopping: signal,
   });

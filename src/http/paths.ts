@@ -10,11 +10,18 @@ export type Target =
   | { readonly kind: 'datasource'; readonly datasource: string }
   | { readonly kind: 'asked'; readonly datasource: string }
   | { readonly kind: 'package'; readonly datasource: string; readonly name: string; readonly view: View }
+  /** A package of the datasource that its pin's file builds on. */
+  | { readonly kind: 'routed'; readonly name: string }
   /** The virtual index of one arch, or of what all have. */
   | { readonly kind: 'index'; readonly datasource: string; readonly arch: string }
   /** The Renovate preset of one datasource, or of all. */
   | { readonly kind: 'preset'; readonly datasource: string | undefined }
   | { readonly kind: 'invalid'; readonly fact: string };
+
+const TOO_LONG: Target = {
+  kind: 'invalid',
+  fact: `the package name is longer than ${MAX_NAME_LENGTH} characters`,
+};
 
 const PRESET = 'renovate.json';
 const INDEX = 'APKINDEX.tar.gz';
@@ -59,15 +66,18 @@ export function parsePath(path: string, datasources: readonly string[], defaultD
 function parseExtra(datasource: string, [what, ...segments]: readonly string[]): Target {
   if (what === 'asked' && segments.length === 0) return { kind: 'asked', datasource };
   if (what === 'latest' && segments.length > 0) return parsePackage(datasource, [...segments, what]);
-  return { kind: 'invalid', fact: 'behind /-/ there are asked and latest/{name}' };
+  if (what === 'for' && segments.length > 0) return parseRouted(segments.join('/'));
+  return { kind: 'invalid', fact: 'behind /-/ there are asked, for/{name} and latest/{name}' };
+}
+
+function parseRouted(name: string): Target {
+  return name.length > MAX_NAME_LENGTH ? TOO_LONG : { kind: 'routed', name };
 }
 
 function parsePackage(datasource: string, segments: readonly string[]): Target {
   const last = segments.at(-1) ?? '';
   const hasView = segments.length > 1 && isView(last);
   const name = (hasView ? segments.slice(0, -1) : segments).join('/');
-  if (name.length > MAX_NAME_LENGTH) {
-    return { kind: 'invalid', fact: `the package name is longer than ${MAX_NAME_LENGTH} characters` };
-  }
+  if (name.length > MAX_NAME_LENGTH) return TOO_LONG;
   return { kind: 'package', datasource, name, view: hasView ? (last as View) : 'releases' };
 }

@@ -16,18 +16,21 @@ import { ANY_ARCH } from '../catalog/virtual-index.ts';
 import { explain } from '../catalog/explain.ts';
 import { parseLookupQuery, QueryError, type QueryParameters } from '../catalog/query.ts';
 import { newestInRange } from '../catalog/range.ts';
-import type { Lookups } from '../lookup.ts';
+import type { Answer, Lookups } from '../lookup.ts';
 import type { VirtualIndexes } from '../virtual-indexes.ts';
 import type { LookupResult, Metrics } from '../metrics.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import { HotAnswers, type Source } from './hot-answers.ts';
 import { parsePath, type Target } from './paths.ts';
+import { markedAnswer, needsMark, noOpinionBody, type RoutedLookups } from './routed-lookup.ts';
 import { datasourceStatus, readiness } from './status.ts';
+import { notAskedBody } from '../routing/not-asked.ts';
 
 export interface ServerOptions {
   readonly datasources: readonly LiveDatasource[];
   readonly defaultDatasource: string;
   readonly lookups: Lookups;
+  readonly routed: RoutedLookups;
   readonly virtualIndexes: VirtualIndexes;
   readonly metrics: Metrics;
   readonly asked: Asked;
@@ -41,6 +44,8 @@ export interface ServerOptions {
   readonly clientToken: (() => Promise<string>) | undefined;
   /** The Renovate preset for these datasources, with the address under which the client has reached the service. */
   readonly preset: (datasources: readonly string[], url: string) => object;
+  /** Where clients reach the service, if that is configured. */
+  readonly publicUrl: string | undefined;
   readonly now: () => number;
   /** Aborts when the service begins to stop. */
   readonly stopping: AbortSignal;
@@ -170,7 +175,26 @@ export function buildServer(options: ServerOptions): FastifyInstance {
         return json(reply, datasourceStatus(byName.get(target.datasource) as LiveDatasource, options.now()));
       case 'asked': {
         const live = byName.get(target.datasource) as LiveDatasource;
-        return json(reply, askedBody(live.name, options.asked.list(live)));
+        const notAsked = notAskedBody(options.routed.notAsked);
+        return json(reply, { ...askedBody(live.name, options.asked.list(live)), notAsked });
+      }
+      case 'routed': {
+        const parameters = request.query as QueryParameters;
+        const route = options.routed.route(target.name, parameters);
+        const url = options.publicUrl ?? ownUrl(request);
+        if ('noOpinion' in route) return json(reply, noOpinionBody(route.noOpinion, url));
+        const { datasource } = route;
+        reply.header('x-apk-beacon-datasource', datasource);
+        const page = `${url}/${datasource}/${encodeURIComponent(target.name)}/explain`;
+        const mark = needsMark(parameters)
+          ? (plain: Answer) => markedAnswer(plain, datasource, page)
+          : undefined;
+        return answerPackage(
+          { kind: 'package', datasource, name: target.name, view: 'releases' },
+          request,
+          reply,
+          mark,
+        );
       }
       case 'package':
         return answerPackage(target, request, reply);
@@ -181,6 +205,8 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     { datasource, name, view }: Extract<Target, { kind: 'package' }>,
     request: FastifyRequest,
     reply: FastifyReply,
+    /** What a routed lookup adds to the answer. */
+    mark?: (answer: Answer) => Answer,
   ): Promise<unknown> {
     const live = byName.get(datasource) as LiveDatasource;
     const snapshot = live.snapshot ?? (await held(live));
@@ -193,12 +219,13 @@ export function buildServer(options: ServerOptions): FastifyInstance {
       const report = snapshot.catalog.report(name, query.archs);
       return json(reply, explain(report, query, typeof pin === 'string' ? pin : undefined));
     }
-    const { body, etag, found } = options.lookups.answer({ datasource, snapshot, name, query });
-    options.asked.note(datasource, name, found, snapshot);
-    if (!found) {
+    const plain = options.lookups.answer({ datasource, snapshot, name, query });
+    options.asked.note(datasource, name, plain.found, snapshot);
+    if (!plain.found) {
       metrics.countLookup(datasource, 'unknown');
-      return reply.code(404).header('cache-control', 'no-cache').type('application/json').send(body);
+      return reply.code(404).header('cache-control', 'no-cache').type('application/json').send(plain.body);
     }
+    const { body, etag } = mark ? mark(plain) : plain;
     if (view === 'latest') return latest(live, snapshot, name, request, reply);
     reply.header('cache-control', `max-age=${options.maxAge}`).header('etag', etag);
     if (matches(request.headers['if-none-match'], etag)) {
@@ -207,7 +234,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     }
     metrics.countLookup(datasource, 'found');
     // Which archs there are can change with an index, so a question about some of them is read anew each time.
-    if (request.method === 'GET' && !query.archs && !options.stopping.aborted)
+    if (request.method === 'GET' && !query.archs && !mark && !options.stopping.aborted)
       keepable.set(reply, { live, snapshot, name, query });
     return reply.type('application/json').send(body);
   }

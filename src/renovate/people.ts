@@ -1,22 +1,23 @@
 /** Rules on top of the preset that are a matter of taste; `renovate.example.json` shows them. */
-import type { PresetRule, PresetSource } from './preset.ts';
+import { answeredBy } from './answered-by.ts';
+import { routedDatasource, type PresetRule } from './preset.ts';
 
 /** Is only the `-rN` another? */
-const IS_REVISION = "$replace(currentValue, /-r[0-9]+$/, '') = $replace(newValue, /-r[0-9]+$/, '')";
+const IS_REVISION =
+  "$exists(newValue) and $replace(currentValue, /-r[0-9]+$/, '') = $replace(newValue, /-r[0-9]+$/, '')";
 
-export function peopleRules(sources: readonly PresetSource[]): readonly PresetRule[] {
-  const matchDatasources = sources.map(({ name }) => `custom.${name}`);
+export function peopleRules(names: readonly string[]): readonly PresetRule[] {
+  const matchDatasources = [...new Set([routedDatasource(names), ...names])].map((name) => `custom.${name}`);
   return [
-    ...sources.map(({ name }) => ({
+    ...names.map((name) => ({
       description: [`One merge request for all of ${name}, once the versions are three days old`],
-      matchDatasources: [`custom.${name}`],
+      ...pinsOf(name, names),
       groupName: `${name} packages`,
       minimumReleaseAge: '3 days',
     })),
-    ...sources.map(({ name }) => ({
+    ...names.map((name) => ({
       description: ['Rebuilds of the same version merge by themselves'],
-      matchDatasources: [`custom.${name}`],
-      matchJsonata: [`$exists(newValue) and ${IS_REVISION}`],
+      ...pinsOf(name, names, IS_REVISION),
       groupName: `${name} rebuilds`,
       automerge: true,
     })),
@@ -29,4 +30,12 @@ export function peopleRules(sources: readonly PresetSource[]): readonly PresetRu
       automerge: false,
     },
   ];
+}
+
+/** Of one datasource: by its name, or by the mark of the service's answer where the service has chosen it. */
+function pinsOf(name: string, names: readonly string[], condition?: string): PresetRule {
+  const own = { matchDatasources: [`custom.${name}`] };
+  if (names.length === 1) return condition === undefined ? own : { ...own, matchJsonata: [condition] };
+  const isItsPin = `(datasource = "custom.${name}" or $contains($string(changelogUrl), "${answeredBy(name)}"))`;
+  return { matchJsonata: [condition === undefined ? isItsPin : `${isItsPin} and ${condition}`] };
 }

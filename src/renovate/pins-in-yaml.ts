@@ -1,68 +1,93 @@
 /**
- * JSONata queries that find pins in apko and melange files. They look only where such files list packages, so no other
- * `name=1.0` of a repository is taken for a pin; comments, quotes, flow lists and several documents are YAML's business.
+ * JSONata queries that find pins in apko, melange and Docker Hardened Images files. They look only where such files list
+ * packages, so no other `name=1.0` of a repository is taken for a pin; comments, quotes, flow lists and several documents
+ * are YAML's business. A query sees neither the path of the file nor other files.
+ *
+ * `[a,b][p].(…)` goes over the characters of a single string, so lists are assigned first.
  */
-import { addressMarks } from './routes.ts';
-import type { PresetOptions, PresetSource } from './preset.ts';
+import { MAX_EXCERPT } from '../routing/excerpt.ts';
+import { CUT } from '../routing/dockerfile.ts';
+import { NAME, OPERATOR, TAG, VERSION } from './grammar.ts';
+import { onlyParameter } from './lookup-url.ts';
+import type { PresetContext } from './preset.ts';
+
+/** apko has the tag behind the version, apk in front of it. `>=2` is no pin: nothing is to be raised. */
+const PIN = `/^(${NAME})(@${TAG})?(${OPERATOR})(${VERSION})(@${TAG})?$/`;
+
+/** Packages of images, build environments, tests and build stages, and what a pipeline needs. */
+export function pinQuery(context: PresetContext): string {
+  return query(
+    '[$document.**.contents.packages, $document.**.needs.packages]',
+    '$exists($document.package) ? "melange" : "apko"',
+    context,
+  );
+}
+
+export function runtimeQuery(context: PresetContext): string {
+  return query('[$document.**.dependencies.runtime]', '"melange-runtime"', context);
+}
 
 /**
- * A package as apko reads it: `name`, an operator with a version, and a tag behind it; apk's world file has the tag in
- * front. Pins are those with `=`, `~` or `=~`: of the others (`>=2`) nothing is to be raised, and what apko does not
- * know (`~=`, `==`) it takes for any version.
+ * A definition of Docker's repeats the version of a pin in `vars.VERSION`, with or without its revision. As a dependency
+ * of the same name it is raised in the same merge request.
  */
-const PIN = '/^([^@=<>~!\\s]+)(@[a-zA-Z0-9]+)?(=~|=|~)([0-9][a-z0-9._-]*)(@[a-zA-Z0-9]+)?$/';
-
-export function pinQuery(options: PresetOptions): string {
-  return query('$document.**.contents.packages', '$exists($document.package) ? "melange" : "apko"', options);
-}
-
-export function runtimeQuery(options: PresetOptions): string {
-  return query('$document.**.dependencies.runtime', '"melange-runtime"', options);
-}
-
-function query(places: string, depType: string, { url, sources }: PresetOptions): string {
+export function hardenedVersionQuery(context: PresetContext): string {
   return [
-    '$.(',
-    '  $document := $;',
-    `  $pin := ${PIN};`,
-    `  $source := ${route(sources)};`,
-    `  ${places}[$type($) = "string" and $contains($, $pin)].(`,
-    `    $parts := $match($, $pin)[0].groups;`,
-    '    $value := ($parts[2] = "=" ? "" : $parts[2]) & $parts[3];',
+    ...preamble(context),
+    '  $places := [$document.contents.packages];',
+    '  $version := $string($document.vars.VERSION);',
+    '  $pins := $places[$type($) = "string" and $contains($, $pin)].($match($, $pin)[0]);',
+    '  $whole := $pins[groups[2] in ["=", "=="] and groups[3] = $version];',
+    '  $bare := $pins[groups[2] in ["=", "=="] and $replace(groups[3], /-r[0-9]+$/, "") = $version];',
+    '  $repeated := $exists($whole) ? $whole[0] : $bare[0];',
+    '  $exists($repeated) ? {',
+    '    "depName": $repeated.groups[0],',
+    '    "currentValue": $version,',
+    `    "datasource": "${context.datasource}",`,
+    '    "depType": "apko",',
+    '    "registryUrl": $address($repeated.groups[0], $version, $repeated.groups[1] & $repeated.groups[4])',
+    '      & ($exists($whole) ? "" : "&strip=revision")',
+    '  } : []',
+    ')',
+  ].join('\n');
+}
+
+function query(places: string, depType: string, context: PresetContext): string {
+  return [
+    ...preamble(context),
+    `  $places := ${places};`,
+    '  $places[$type($) = "string" and $contains($, $pin)].(',
+    '    $parts := $match($, $pin)[0].groups;',
+    '    $value := ($parts[2] in ["=", "=="] ? "" : $parts[2]) & $parts[3];',
     '    {',
     '      "depName": $parts[0],',
     '      "currentValue": $value,',
-    '      "datasource": "custom." & $source,',
+    `      "datasource": "${context.datasource}",`,
     `      "depType": ${depType},`,
-    `      "registryUrl": "${url}/" & $source & "/" & $encodeUrlComponent($parts[0]) & "?current=" & $encodeUrlComponent($value)`,
+    '      "registryUrl": $address($parts[0], $value, $parts[1] & $parts[4])',
     '    }',
     '  )',
     ')',
   ].join('\n');
 }
 
-/** By the file's repositories, then by the name of the file it includes (`alpine.yaml`, `base/alpine-base.yaml`). */
-function route(sources: readonly PresetSource[]): string {
-  const [first, ...others] = sources;
-  if (!first) throw new RangeError('a preset needs a datasource');
-  if (others.length === 0) return `"${first.name}"`;
-  const listed = sources.flatMap(({ name, ...source }) =>
-    addressMarks({ name, ...source }).map((mark) => `$contains($repositories, "${mark}") ? "${name}"`),
-  );
-  const included = sources.map(
-    ({ name }) => `$contains($included, /^(.*\\/)?${escaped(name)}([-_.\\/].*)?$/) ? "${name}"`,
-  );
+/** What the file tells of its pins goes into the address of each. */
+function preamble({ lookup }: PresetContext): readonly string[] {
   return [
-    '(',
-    '    $lists := [$document.**.repositories, $document.**.build_repositories, $document.**.runtime_repositories];',
-    '    $repositories := $join($lists[$type($) = "string"], " ");',
-    '    $included := $string($document.include);',
-    `    ${[...listed, ...included].join(' :\n    ')} :`,
-    `    "${first.name}"`,
-    '  )',
-  ].join('\n');
-}
-
-function escaped(name: string): string {
-  return name.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
+    '$.(',
+    '  $document := $;',
+    `  $pin := ${PIN};`,
+    '  $lists := [$document.**.repositories, $document.**.build_repositories, $document.**.runtime_repositories];',
+    '  $listed := $join($distinct($lists[$type($) = "string"]), "\\n");',
+    `  $repositories := $length($listed) > ${MAX_EXCERPT} ? $substring($listed, 0, ${MAX_EXCERPT}) & "${CUT.replace('\n', '\\n')}" : $listed;`,
+    '  $includes := [$document.include];',
+    '  $platforms := [$document.archs, $document.platforms, $document.package."target-architecture"];',
+    '  $context := "&kind=definition&repositories=" & $encodeUrlComponent($repositories)',
+    '    & ($type($includes[0]) = "string" ? "&include=" & $encodeUrlComponent($substring($includes[0], 0, 300)) : "")',
+    '    & "&archs=" & $encodeUrlComponent($substring($join($platforms[$type($) = "string"], ","), 0, 300));',
+    '  $address := function($name, $value, $tags) {',
+    `    "${lookup.url}/-/for/" & $encodeUrlComponent($name) & "?current=" & $encodeUrlComponent($value) & "${onlyParameter(lookup)}" & $context`,
+    '      & ($tags = "" ? "" : "&tag=" & $encodeUrlComponent($replace($tags, "@", "")))',
+    '  };',
+  ];
 }

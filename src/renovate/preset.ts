@@ -1,23 +1,20 @@
 /**
- * The Renovate preset that fits a configuration: where to ask, which files hold pins, which datasource each belongs to
- * and the rules under which Renovate's answers are right. What is a matter of taste (groups, ages, automerge) is left to
- * `people.ts`. Valid for RE2, which Renovate uses: no look-around in regular expressions.
+ * The Renovate preset that fits a configuration: which files hold pins, where to ask for them and the rules under which
+ * Renovate's answers are right. Which datasource a pin is of is decided by the service (docs/decisions/011). What is a
+ * matter of taste (groups, ages, automerge) is left to `people.ts`. Valid for RE2, which Renovate uses.
  */
-import { pinQuery, runtimeQuery } from './pins-in-yaml.ts';
-import { dockerfileManager } from './pins-in-dockerfile.ts';
-
-/** A datasource as far as a preset is concerned. */
-export interface PresetSource {
-  readonly name: string;
-  /** Addresses of its repositories, by which files are told apart. */
-  readonly repositories: readonly string[];
-}
+import type { LookupUrl } from './lookup-url.ts';
+import { dockerfileManager, scriptManager } from './pins-in-commands.ts';
+import { notedManager, variableManager } from './pins-in-variables.ts';
+import { hardenedVersionQuery, pinQuery, runtimeQuery } from './pins-in-yaml.ts';
 
 export interface PresetOptions {
   /** Where Renovate reaches the service, without a slash at the end. */
   readonly url: string;
-  /** The sources the preset speaks of; the first one takes what cannot be told. */
-  readonly sources: readonly PresetSource[];
+  /** Names of the datasources the preset speaks of. */
+  readonly names: readonly string[];
+  /** Those are not all of the service's. */
+  readonly isPart: boolean;
 }
 
 export type PresetRule = Readonly<Record<string, unknown>>;
@@ -30,24 +27,60 @@ export interface Preset {
   readonly packageRules: readonly PresetRule[];
 }
 
-export function renovatePreset({ url, sources }: PresetOptions): Preset {
+/** What the managers need. */
+export interface PresetContext {
+  /** Renovate's name of the datasource that all pins are asked of. */
+  readonly datasource: string;
+  /** Names of the service's datasources. */
+  readonly names: readonly string[];
+  readonly lookup: LookupUrl;
+}
+
+/** Renovate's datasource for all pins, where the service has several. */
+const ROUTED = 'apk';
+
+/** What our managers call their dependencies; those of other managers are left as they are. */
+const depTypes = [
+  'apko',
+  'melange',
+  'melange-runtime',
+  'melange-repackaged',
+  'dockerfile',
+  'script',
+  'noted',
+];
+
+export function renovatePreset({ url, names, isPart }: PresetOptions): Preset {
+  const routed = routedDatasource(names);
+  const lookup = { url, only: isPart || names.length === 1 ? names : [] };
+  const context = { datasource: `custom.${routed}`, names, lookup };
   return {
     $schema: 'https://docs.renovatebot.com/renovate-schema.json',
     description: [`APK pins, answered by apk-beacon at ${url}`],
-    customDatasources: Object.fromEntries(
-      sources.map(({ name }) => [
+    customDatasources: Object.fromEntries<object>([
+      [routed, { defaultRegistryUrlTemplate: `${url}/-/for/{{encodeURIComponent packageName}}` }],
+      ...names.map((name) => [
         name,
         { defaultRegistryUrlTemplate: `${url}/${name}/{{encodeURIComponent packageName}}` },
       ]),
-    ),
+    ]),
     customManagers: [
-      yamlManager('apko and melange: what an image or a build environment holds', pinQuery({ url, sources })),
-      yamlManager('melange: runtime dependencies', runtimeQuery({ url, sources })),
-      dockerfileManager({ url, sources }),
-      repackagedManager(url),
+      yamlManager('apko, melange, Docker Hardened Images: what an image or a build holds', pinQuery(context)),
+      yamlManager('Docker Hardened Images: vars.VERSION that repeats a pin', hardenedVersionQuery(context)),
+      yamlManager('melange: runtime dependencies', runtimeQuery(context)),
+      dockerfileManager(context),
+      variableManager(context),
+      scriptManager(context),
+      notedManager(context),
+      repackagedManager(context),
     ],
-    packageRules: packageRules(sources),
+    packageRules: packageRules([...new Set([routed, ...names])]),
   };
+}
+
+/** Of a single datasource, pins keep its name; of several, the service chooses after Renovate has named the pin. */
+export function routedDatasource(names: readonly string[]): string {
+  return names.length === 1 ? (names[0] as string) : ROUTED;
 }
 
 function yamlManager(description: string, query: string): PresetRule {
@@ -70,13 +103,14 @@ function yamlManager(description: string, query: string): PresetRule {
  *
  * The answers to `?strip=revision` carry the revision as `digest`, so a new revision alone is seen, too.
  */
-function repackagedManager(url: string): PresetRule {
+function repackagedManager({ names, lookup: { url } }: PresetContext): PresetRule {
+  const sources = names.map((name) => name.replaceAll('.', '\\.')).join('|');
   return {
     description: ['melange: version and epoch of a recipe that repackages an APK'],
     customType: 'regex',
     managerFilePatterns: ['/\\.ya?ml$/'],
     matchStrings: [
-      '#[ \\t]*renovate:[ \\t]*datasource=custom\\.(?<source>[a-z0-9][a-z0-9._-]*)[ \\t]+depName=(?<depName>[^\\s]+)[ \\t]*\\r?\\n' +
+      `#[ \\t]*renovate:[ \\t]*datasource=custom\\.(?<source>${sources})[ \\t]+depName=(?<depName>[^\\s]+)[ \\t]*\\r?\\n` +
         '(?<indentation>[ \\t]*)version:[ \\t]*["\']?(?<currentValue>[0-9][^\\s"\'#]*)["\']?[ \\t]*\\r?\\n' +
         '[ \\t]*epoch:[ \\t]*(?<currentDigest>[0-9]+)',
     ],
@@ -91,17 +125,24 @@ function repackagedManager(url: string): PresetRule {
 }
 
 /** What makes Renovate's decisions right; docs/decisions/010-renovate-order.md says why each is needed. */
-function packageRules(sources: readonly PresetSource[]): readonly PresetRule[] {
-  const matchDatasources = sources.map(({ name }) => `custom.${name}`);
+function packageRules(names: readonly string[]): readonly PresetRule[] {
+  const matchDatasources = names.map((name) => `custom.${name}`);
   return [
     {
-      description: ["The order of versions next to apk's, and a way back from withdrawn versions"],
+      description: ["The order of versions next to apk's"],
       matchDatasources,
       versioning: 'rpm',
-      rollbackPrs: true,
       maxMajorIncrement: 0,
       commitMessageTopic: '{{depName}}',
       commitMessageExtra: 'to {{{newValue}}}',
+    },
+    {
+      description: [
+        'A way back from withdrawn versions; without the pin in the address, as other managers ask, it would hide updates',
+      ],
+      matchDatasources,
+      matchDepTypes: depTypes,
+      rollbackPrs: true,
     },
     {
       description: ['A revision of a repackaged version'],

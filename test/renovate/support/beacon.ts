@@ -60,6 +60,8 @@ export interface BeaconOptions {
   readonly datasources: Readonly<Record<string, readonly Published[]>>;
   /** More of each repository's configuration. */
   readonly repository?: Readonly<Record<string, unknown>>;
+  /** More of a datasource's configuration: what pins it is of. */
+  readonly routing?: Readonly<Record<string, object>>;
   /** More of the configuration file. */
   readonly config?: Record<string, unknown>;
   readonly environment?: Record<string, string>;
@@ -83,7 +85,12 @@ export async function startBeacon(options: BeaconOptions): Promise<Beacon> {
   const datasources = Object.fromEntries(
     Object.entries(upstreams).map(([name, { url }]) => [
       name,
-      { repositories: [{ url, maxAge: 'never', ...options.repository }], archs: [...archs], keys: [key] },
+      {
+        repositories: [{ url, maxAge: 'never', ...options.repository }],
+        archs: [...archs],
+        keys: [key],
+        ...options.routing?.[name],
+      },
     ]),
   );
   await writeFile(

@@ -94,6 +94,14 @@ export async function runRenovate(
   return { dependencies: dependenciesOf(JSON.parse(report) as RawReport), log };
 }
 
+/** What the service makes of the address of a dependency: a datasource, or why it has no opinion. */
+export async function routeOf({ registryUrls }: Dependency): Promise<string> {
+  const response = await fetch(registryUrls?.[0] ?? '');
+  const datasource = response.headers.get('x-apk-beacon-datasource');
+  if (datasource !== null) return datasource;
+  return `- ${((await response.json()) as { noOpinion?: string }).noOpinion}`;
+}
+
 interface RawReport {
   readonly repositories: Readonly<
     Record<string, { readonly packageFiles: Readonly<Record<string, readonly PackageFile[]>> }>

@@ -1,0 +1,87 @@
+/**
+ * Pins of `apk add` in Dockerfiles, shell scripts and CI files, found by regular expressions from the outside in: file,
+ * stage, instruction, command, line, word, pin. An inner level sees only what the outer one matched; the names of its
+ * groups must differ from theirs, which it would hide. No level may match an empty text: Renovate would try 10,000 times.
+ */
+import { CONTINUATION, dockerfiles, NAME, OPERATOR, scripts, TAG, VERSION } from './grammar.ts';
+import {
+  commandParameters,
+  dockerfileParameters,
+  encoded,
+  imageParameters,
+  lookupPath,
+  onlyParameter,
+} from './lookup-url.ts';
+import type { PresetContext, PresetRule } from './preset.ts';
+
+/** The whole file stays available to the templates. */
+export const FILE = '^(?<file>[\\s\\S]*apk[\\s\\S]*)$';
+
+/** A line that does not begin a stage, letter by letter, because RE2 has no look-ahead. */
+const OTHER_LINE =
+  '(?:[ \\t]*(?:\\r?\\n|[^Ff\\s][^\\n]*(?:\\n|$)|[Ff](?:\\r?\\n|[^Rr\\n][^\\n]*(?:\\n|$)' +
+  '|[Rr](?:\\r?\\n|[^Oo\\n][^\\n]*(?:\\n|$)|[Oo](?:\\r?\\n|[^Mm\\n][^\\n]*(?:\\n|$)' +
+  '|[Mm](?:\\r?\\n|[^ \\t\\n][^\\n]*(?:\\n|$)))))))';
+/** Stages follow each other without gaps from the beginning, so each begins at the beginning of a line. */
+const STAGE = `[ \\t]*(?<from>[Ff][Rr][Oo][Mm][ \\t](?:\\\\[ \\t]*\\r?\\n|[^\\n])*)(?:\\n|$)${OTHER_LINE}*|${OTHER_LINE}+`;
+/** RUN with its continued lines, or a line of a heredoc; instructions in lower case are sorted out below. */
+const INSTRUCTION = `(?:^|\\n)[ \\t]*(?:(?:ONBUILD[ \\t]+)?[Rr][Uu][Nn][ \\t]|[^A-Z#\\s])(?:${CONTINUATION}|[^\\n])*`;
+/** A line of a script with its continued lines. */
+const STATEMENT = `(?:^|\\n)[ \\t]*[^#\\s](?:${CONTINUATION}|[^\\n])*`;
+
+const BLANK = `(?:[ \\t]|${CONTINUATION})`;
+const BOUNDARY = '[\\s;&|(/"\'`{!]';
+/** Options of apk in front of `add`, with and without a value. */
+const OPTIONS = `(?:-[^\\s]+${BLANK}+(?:[^-\\s\\\\][^\\s]*${BLANK}+)?)*?`;
+const APK_ADD = `apk(?:\\.static)?${BLANK}+${OPTIONS}add[\\s"'\\\\](?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*`;
+/** What only speaks of commands: matched first, so that no command is found in it, and dropped by the next level. */
+const PROSE =
+  '\\n[ \\t]*#[^\\n]*|;[ \\t]+#[^\\n]*' +
+  '|^\\s*(?:add|arg|cmd|copy|entrypoint|env|expose|healthcheck|label|maintainer|shell|user|volume|workdir)[ \\t][\\s\\S]*' +
+  `|(?:^|[\\s;&|({"'\`])(?:echo|printf|grep|logger)[ \\t](?:"(?:[^"\\\\]|\\\\[\\s\\S])*"|'[^']*'|${CONTINUATION}|\\\\[^\\s]|[^\\n;&|"'\\\\)\`])*`;
+const COMMAND = `${PROSE}|(?:^|${BOUNDARY})${APK_ADD}`;
+const REAL_COMMAND = `^${BOUNDARY}?(?<command>apk[\\s\\S]*)$`;
+/** Up to a comment. */
+const LINE = '(?:^|\\n)[ \\t]*[^\\s#][^\\s]*(?:[ \\t\\r]+[^\\s#][^\\s]*)*';
+/** With a quote in front, and one behind the operator: `git=="2.50.0-r0"`. */
+const WORD = '(?:^|[\\s"\'])[^\\s"\'`()\\\\]+(?:["\'][0-9][^\\s"\'`()\\\\]*)?';
+const PIN = `^[\\s"']?(?<depName>${NAME})(?:@(?<tag>${TAG}))?(?<operator>${OPERATOR})["']?(?<version>${VERSION})(?:@(?<tagBehind>${TAG}))?$`;
+
+/** Exact pins are written without their operator. */
+const VALUE =
+  '{{#unless (or (equals operator "=") (equals operator "=="))}}{{{operator}}}{{/unless}}{{{version}}}';
+const ENCODED_VALUE =
+  '{{#unless (or (equals operator "=") (equals operator "=="))}}{{{encodeURIComponent operator}}}{{/unless}}{{{encodeURIComponent version}}}';
+const TAGS = `{{#if tag}}&tag=${encoded('tag')}{{else if tagBehind}}&tag=${encoded('tagBehind')}{{/if}}`;
+
+export function dockerfileManager(context: PresetContext): PresetRule {
+  const from = `{{#if from}}${encoded('from')}{{else}}none{{/if}}`;
+  return {
+    ...commandManager(context, `&kind=dockerfile&from=${from}${dockerfileParameters('file')}`),
+    description: ['Dockerfile: apk add name=version'],
+    managerFilePatterns: dockerfiles,
+    matchStrings: [FILE, STAGE, INSTRUCTION, COMMAND, REAL_COMMAND, LINE, WORD, PIN],
+    depTypeTemplate: 'dockerfile',
+  };
+}
+
+export function scriptManager(context: PresetContext): PresetRule {
+  const path = `{{#if packageFileDir}}${encoded('packageFileDir')}/{{/if}}${encoded('packageFile')}`;
+  return {
+    ...commandManager(context, `&kind=script&path=${path}${imageParameters('file')}`),
+    description: ['Shell scripts and CI: apk add name=version'],
+    managerFilePatterns: scripts,
+    matchStrings: [FILE, STATEMENT, COMMAND, REAL_COMMAND, LINE, WORD, PIN],
+    depTypeTemplate: 'script',
+  };
+}
+
+function commandManager({ datasource, lookup }: PresetContext, parameters: string): PresetRule {
+  return {
+    customType: 'regex',
+    matchStringsStrategy: 'recursive',
+    datasourceTemplate: datasource,
+    currentValueTemplate: VALUE,
+    registryUrlTemplate: `${lookupPath(lookup, 'depName')}?current=${ENCODED_VALUE}${onlyParameter(lookup)}${parameters}${TAGS}${commandParameters('command')}`,
+  };
+}

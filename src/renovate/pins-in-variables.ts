@@ -1,0 +1,79 @@
+/**
+ * Versions that are set apart from the command: under a comment that says of which package, or as a variable that an
+ * `apk add` of the same Dockerfile uses.
+ */
+import { CONTINUATION, dockerfiles, NAME, scripts, settings, VERSION } from './grammar.ts';
+import {
+  commandParameters,
+  dockerfileParameters,
+  encoded,
+  lookupPath,
+  onlyParameter,
+  replaced,
+} from './lookup-url.ts';
+import { FILE } from './pins-in-commands.ts';
+import type { PresetContext, PresetRule } from './preset.ts';
+
+/** Lines without gaps. A comment for Renovate and the line under it are one; a plain comment may stand between. */
+const LINES =
+  '[ \\t]*#[ \\t]*renovate:[^\\n]*\\n(?:[ \\t]*#[ \\t]*[^r\\s][^\\n]*\\n)?[^\\n]*(?:\\n|$)|[^\\n]*\\n|[^\\n]+';
+/** `ARG X=1`, `ENV X 1`, `X: "1"`, `default = "1"`, `export X=1; \`; whatever else the line holds makes it another one. */
+const ASSIGNMENT =
+  '(?:^|\\n)[ \\t]*(?:-[ \\t]+)?(?:(?:[Ee][Nn][Vv]|[Aa][Rr][Gg]|export|readonly|local)[ \\t]+)?' +
+  `(?<variable>[A-Za-z_][A-Za-z0-9_]*)(?:[ \\t]*[:=][ \\t]*|[ \\t]+)["']?(?<version>${VERSION})["']?;?[ \\t]*(?:\\\\[ \\t]*|[ \\t](?:#|//)[^\\n]*)?\\r?\\n?$`;
+
+/**
+ *     # renovate: datasource=custom.alpine depName=curl
+ *     ARG CURL_VERSION=8.20.0-r0
+ *
+ * or `# renovate: datasource=repology depName=alpine_3_24/curl`, in front or behind the version on its line.
+ */
+export function notedManager({ datasource, names, lookup }: PresetContext): PresetRule {
+  const ours = [...new Set(['apk', ...names])].map((name) => name.replaceAll('.', '\\.')).join('|');
+  const noted = `^(?<note>[^\\n]*#[ \\t]*renovate:[^\\n]*[ \\t]datasource=(?:repology|apk|custom\\.(?:${ours}))(?:[ \\t\\r][^\\n]*)?(?:\\n[\\s\\S]*)?)$`;
+  const comment = replaced('^[\\s\\S]*?#[ \\t]*renovate:[ \\t]*([^\\n]*)[\\s\\S]*$', '$1', 'note');
+  const named = (field: string, text: string): string =>
+    replaced(`^(?:[\\s\\S]*?[ \\t])?${field}=([^\\s]+)[\\s\\S]*$`, '$1', text);
+  // packageName goes before depName; a branch of Repology's is no part of the name.
+  const renamed = replaced('^[\\s\\S]*[ \\t]packageName=([^\\s]+)[\\s\\S]*$', ' depName=$1', comment);
+  const name = replaced('^alpine_[a-z0-9_]+/', '', named('depName', renamed));
+  const own = replaced('^[\\s\\S]*[ \\t]datasource=(custom\\.[^\\s]+)[\\s\\S]*$', '$1', 'note');
+  return {
+    description: ['A comment for Renovate in front of a version, or behind it'],
+    customType: 'regex',
+    managerFilePatterns: [...dockerfiles, ...scripts, ...settings],
+    matchStringsStrategy: 'recursive',
+    matchStrings: ['^(?<file>[\\s\\S]*renovate:[\\s\\S]*)$', LINES, noted, ASSIGNMENT],
+    depNameTemplate: `{{{${name.slice(1, -1)}}}}`,
+    datasourceTemplate: `{{#if (containsString note "datasource=custom.")}}{{{${own.slice(1, -1)}}}}{{else}}${datasource}{{/if}}`,
+    depTypeTemplate: 'noted',
+    currentValueTemplate: '{{{version}}}',
+    registryUrlTemplate: `${lookupPath(lookup, name)}?current=${encoded('version')}${onlyParameter(lookup)}&kind=note&note=${encoded(replaced('^([^\\n]{500})[\\s\\S]*$', '$1', comment))}${dockerfileParameters('file')}`,
+  };
+}
+
+/**
+ * `ARG GIT_VERSION=2.49.1-r0`, used as `apk add git=$GIT_VERSION`. The package is found by an expression that is made of
+ * the variable's name; for a variable that no `apk add` uses alone it yields no name, and Renovate drops it.
+ */
+export function variableManager({ datasource, lookup }: PresetContext): PresetRule {
+  const end = '(?:[\\s"\\x27\\\\;&|)][\\s\\S]*)?$';
+  const variable = `["\\x27]?[$](?:VARIABLE|[{]VARIABLE[}])${end}`;
+  const command = `[\\s;&|(/"\\x27]apk(?:[.]static)?[ \\t](?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*?`;
+  const use = `^[\\s\\S]*?(${command}[\\s"\\x27])(${NAME})={1,2}${variable}|^[\\s\\S]*$`;
+  const used = (group: string): string => `(replace (replace 'VARIABLE' variable '${use}') '${group}' file)`;
+  const name = used('$2');
+  const upToUse = `(replace (replace 'VARIABLE' variable '${`={1,2}${variable}`}') '' file)`;
+  return {
+    description: ['Dockerfile: ARG and ENV that apk add uses as name=$VARIABLE'],
+    customType: 'regex',
+    managerFilePatterns: dockerfiles,
+    matchStringsStrategy: 'recursive',
+    matchStrings: [FILE, LINES, '^[ \\t]*[^#\\s][^\\n]*\\n?', ASSIGNMENT],
+    depNameTemplate: `{{{${name.slice(1, -1)}}}}`,
+    datasourceTemplate: datasource,
+    depTypeTemplate: 'dockerfile',
+    currentValueTemplate: '{{{version}}}',
+    registryUrlTemplate: `${lookupPath(lookup, name)}?current=${encoded('version')}${onlyParameter(lookup)}&kind=dockerfile${dockerfileParameters(upToUse)}${commandParameters(used('$1'))}`,
+  };
+}

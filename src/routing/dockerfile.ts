@@ -1,0 +1,166 @@
+/**
+ * A Dockerfile as far as it tells what its pins build on. Read from an excerpt, which is all that a lookup carries: ARG
+ * lines in front of the first FROM, FROM lines and, behind each, what the stage does to its repositories. The excerpt of
+ * a whole Dockerfile is made by `excerptOf`.
+ *
+ *     ARG BASE=alpine:3.22
+ *     FROM ${BASE} AS base '@edge https://dl-cdn.alpinelinux.org/alpine/edge/main
+ *     FROM base
+ */
+import { parseRepositoryLine, type RepositoryLine } from './repositories.ts';
+
+export interface Stage {
+  /** The FROM line, blanks made one. */
+  readonly from: string;
+  readonly image: string;
+  /** In lower case: Docker does not tell cases apart. */
+  readonly name: string | undefined;
+  /** Added to those of the image. */
+  readonly repositories: readonly RepositoryLine[];
+  /** The stage writes its repositories anew. */
+  readonly isReplaced: boolean;
+  /** The stage edits the branch of its repositories, so nobody can tell which they are. */
+  readonly isEdited: boolean;
+}
+
+export interface Dockerfile {
+  /** Defaults of the ARG lines in front of the first FROM. */
+  readonly args: ReadonlyMap<string, string>;
+  readonly stages: readonly Stage[];
+  /** FROM lines that are none: `from os import path` in a script. Each belongs to the stage before it. */
+  readonly aliases: ReadonlyMap<string, number>;
+  /** The excerpt was cut; its last stage may be incomplete. */
+  readonly isCut: boolean;
+}
+
+/** Marks the end of an excerpt that was too long. */
+export const CUT = '\n#cut';
+
+const FROM = /^FROM\s+((?:--\S+\s+)*)(\S+)(?:\s+AS\s+([A-Za-z0-9._-]+))?(?=\s|$)(.*)$/i;
+const ARG = /^ARG\s+(.*)$/i;
+/** `NAME=value`, `NAME="value"`, `NAME='value'`. */
+const ASSIGNMENT = /(?:^|\s)([A-Za-z_]\w*)=(?:"([^"]*)"|'([^']*)'|(\S*))/g;
+/** In the rest of a FROM line: repositories, `>` for a list written anew, its path for an edited one. */
+const TOKEN = /(?:(@[A-Za-z0-9._-]+)\s+)?(https?:\/\/[^\s"'\\;&|<>)]+)|(>)|(\/etc\/apk\/repositories)/g;
+/** A file of a repository, which an excerpt cannot tell from the repository itself. */
+const BELOW_COMPONENT = /\/(?:main|community|testing)\/./;
+
+export function parseDockerfile(excerpt: string): Dockerfile {
+  const args = new Map<string, string>();
+  const stages: Stage[] = [];
+  const aliases = new Map<string, number>();
+  const isCut = excerpt.endsWith(CUT);
+  for (const line of instructions(excerpt)) {
+    const from = FROM.exec(line);
+    const rest = from?.[4] ?? '';
+    if (from && !isProse(rest)) stages.push(stageOf(line, from, rest));
+    else if (/^FROM\s/i.test(line)) aliases.set(withoutTokens(line), stages.length - 1);
+    else if (stages.length === 0) for (const [name, value] of defaults(line)) args.set(name, value);
+  }
+  return { args, stages: isCut ? stages.slice(0, -1) : stages, aliases, isCut };
+}
+
+/** Lines with their continuations, blanks made one. */
+function instructions(text: string): readonly string[] {
+  return text
+    .replace(/\\[ \t]*\r?\n/g, ' ')
+    .split(/\r?\n/)
+    .map((line) => separated(line).trim().replace(/\s+/g, ' '))
+    .filter((line) => line !== '');
+}
+
+/** Tokens stand close to what is in front of them, with the quote or `=` that the file has there. */
+function separated(line: string): string {
+  return line.replace(/["'=]?(?=@[A-Za-z0-9._-]+\s+https?:)|["'=](?=https?:)|["']?(?=>)/g, ' ');
+}
+
+function stageOf(line: string, from: RegExpExecArray, rest: string): Stage {
+  const tokens = [...rest.matchAll(TOKEN)];
+  return {
+    from: withoutTokens(line),
+    image: from[2] ?? '',
+    name: from[3]?.toLowerCase(),
+    repositories: tokens.flatMap(([, tag, url = '']) => {
+      if (url === '' || BELOW_COMPONENT.test(url)) return [];
+      return [parseRepositoryLine(tag === undefined ? url : `${tag} ${url}`)];
+    }),
+    isReplaced: tokens.some((token) => token[3]),
+    isEdited: tokens.some((token) => token[4]),
+  };
+}
+
+/** The FROM line alone, as a lookup names the stage. */
+export function withoutTokens(line: string): string {
+  return line
+    .replace(/\\[ \t]*\r?\n/g, ' ')
+    .replace(TOKEN, ' ')
+    .replace(/["'=]/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim();
+}
+
+/** Words behind image and name that are no tokens: the line is of a script or a query. A comment is allowed. */
+function isProse(rest: string): boolean {
+  return /[^\s"'=]/.test(rest.replace(TOKEN, ' ').replace(/\s#.*$/, ''));
+}
+
+function* defaults(line: string): Generator<[string, string]> {
+  const arg = ARG.exec(line);
+  for (const [, name = '', double, single, bare] of (arg?.[1] ?? '').matchAll(ASSIGNMENT))
+    yield [name, double ?? single ?? bare ?? ''];
+}
+
+/** What a stage is built on in the end, and what the stages on the way add. */
+export interface Foundation {
+  /** `undefined` where an ARG has no default. */
+  readonly image: string | undefined;
+  /** As the file has it, for messages. */
+  readonly written: string;
+  readonly repositories: readonly RepositoryLine[];
+  readonly isReplaced: boolean;
+  readonly isEdited: boolean;
+}
+
+export function foundationOf({ args, stages }: Dockerfile, index: number): Foundation | undefined {
+  const repositories: RepositoryLine[] = [];
+  let isEdited = false;
+  for (let i = index; i >= 0;) {
+    const stage = stages[i];
+    if (!stage) return undefined;
+    repositories.push(...stage.repositories);
+    isEdited ||= stage.isEdited;
+    const image = expand(stage.image, args);
+    const written = stage.image;
+    if (stage.isReplaced) return { image, written, repositories, isReplaced: true, isEdited };
+    const name = image?.toLowerCase();
+    const parent = stages.slice(0, i).findLastIndex((each) => each.name !== undefined && each.name === name);
+    if (parent < 0) return { image, written, repositories, isReplaced: false, isEdited };
+    i = parent;
+  }
+  return undefined;
+}
+
+/** `$NAME`, `${NAME}`, `${NAME:-word}`, `${NAME:+word}`; `undefined` where a value is not known. */
+export function expand(text: string, args: ReadonlyMap<string, string>, depth = 0): string | undefined {
+  if (depth > 8) return undefined;
+  let isKnown = true;
+  const expanded = text.replace(
+    /\$(?:\{([A-Za-z_]\w*)(?::?([-+])([^}]*))?\}|([A-Za-z_]\w*))/g,
+    (
+      _all,
+      braced: string | undefined,
+      operator: string | undefined,
+      word: string | undefined,
+      bare: string | undefined,
+    ) => {
+      const value = args.get(braced ?? bare ?? '');
+      if (operator === '+') return value ? (word ?? '') : '';
+      const chosen = value || (operator === '-' ? word : value);
+      if (!chosen) isKnown = false;
+      return chosen ?? '';
+    },
+  );
+  if (!isKnown || expanded === '') return undefined;
+  if (expanded === text) return expanded.includes('$') ? undefined : expanded;
+  return expand(expanded, args, depth + 1);
+}

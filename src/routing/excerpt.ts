@@ -1,0 +1,60 @@
+/**
+ * What of a file goes along with a lookup. The expressions are used twice: by `excerptOf`, and by the preset, which has
+ * Renovate apply them with `replace` in its templates. So they are written for RE2 and for JavaScript (no look-around), and
+ * without `'` (a template quotes them with it). Everything that is not captured is dropped.
+ */
+import { CUT } from './dockerfile.ts';
+
+/** A word of a shell that may be an address. */
+const URL_CHARS = '[^\\s"\\x27\\\\;&|<>)]';
+/** A blank or a continued line. */
+const GAP = '(?:[ \\t=]|\\\\[ \\t]*\\r?\\n)*';
+const LIST = '/etc/apk/repositories';
+const CONTINUED = '(?:\\\\[ \\t]*\\r?\\n|[^\\n])*';
+
+/** Cuts a file off at its first FROM: what is left holds the global ARG lines. */
+export const FROM_ON = '(?:^|\\n)[ \\t]*[Ff][Rr][Oo][Mm][ \\t][\\s\\S]*$';
+/** Keeps ARG lines. */
+export const ARG_LINES = `((?:^|\\n)[ \\t]*[Aa][Rr][Gg][ \\t]${CONTINUED})|\\n|[^\\n]+`;
+/**
+ * Keeps FROM lines and what a stage does to its repositories: `@tag URL`, addresses of components (`…/main`), addresses
+ * written to the list, `>` for a list written anew, and the path of the list where its branch is edited. Comments and
+ * repositories of a single command (`-X`) are dropped.
+ */
+export const FROM_LINES = [
+  `((?:^|\\n)[ \\t]*[Ff][Rr][Oo][Mm][ \\t]${CONTINUED})`,
+  '\\n[ \\t]*#[^\\n]*',
+  `(?:-X|--repository)${GAP}["\\x27]?[^\\s"\\x27]+`,
+  `([\\s"\\x27=]@[A-Za-z0-9._-]+[ \\t]+https?://${URL_CHARS}+)`,
+  `([\\s"\\x27=]https?://${URL_CHARS}+["\\x27]?[ \\t]*>)[ \\t]*["\\x27]?${LIST}`,
+  `([\\s"\\x27=]https?://${URL_CHARS}+)["\\x27]?[ \\t]*>>[ \\t]*["\\x27]?${LIST}`,
+  `([\\s"\\x27=]https?://${URL_CHARS}*/(?:edge|latest-stable|v[0-9.]+)/(?:main|community|testing)${URL_CHARS}*)`,
+  `\\ssed[ \\t][^\\n;&]*(?:edge|v3|v\\[|v\\\\|latest-stable)[^\\n;&]*([ \\t]${LIST})`,
+  `\\stee[ \\t]+["\\x27]?([ \\t]*${LIST})`,
+  `\\n[ \\t]*(?:COPY|ADD)[ \\t][^\\n]*([ \\t]${LIST})`,
+  '>>',
+  `(>)[ \\t]*["\\x27]?${LIST}`,
+  '[^\\s"\\x27=>-]+',
+  '[\\s\\S]',
+].join('|');
+export const FROM_LINES_KEPT = '$1$2$3$4$5$6$7$8$9';
+/** Keeps the repositories of one command: `-X URL`, `--repository=URL`. */
+export const COMMAND_REPOSITORIES = `(\\s(?:-X|--repository|--repositories-file)${GAP}["\\x27]?[^\\s"\\x27]+)|[^\\s]+|\\s`;
+/** Keeps the `image:` lines of a CI file. */
+export const IMAGE_LINES = '((?:^|\\n)[ \\t]*-?[ \\t]*image:[^\\n]*(?:\\n[ \\t]+name:[^\\n]*)?)|\\n|[^\\n]+';
+
+/** Longer excerpts are cut: proxies often allow 8 KiB for the address. */
+export const MAX_EXCERPT = 2000;
+export const TOO_LONG = '^([\\s\\S]{1000}[\\s\\S]{1000})[\\s\\S]+$';
+export const CUT_SHORT = `$1${CUT}`;
+
+/** The excerpt of a whole Dockerfile, as the preset makes it: the parameters `args` and `file` behind each other. */
+export function excerptOf(file: string): string {
+  const args = keep(keep(file, FROM_ON, ''), ARG_LINES, '$1');
+  const stages = keep(file, FROM_LINES, FROM_LINES_KEPT);
+  return keep(args, TOO_LONG, CUT_SHORT) + keep(stages, TOO_LONG, CUT_SHORT);
+}
+
+function keep(text: string, expression: string, kept: string): string {
+  return text.replace(new RegExp(expression, 'g'), kept);
+}

@@ -1,0 +1,61 @@
+/** References of container images, and what they say of their distribution. */
+import {
+  alpineImage,
+  alpineMovingTags,
+  alpineTag,
+  basedOnAlpineTag,
+  dockerHubPrefixes,
+  someAlpine,
+  wolfiImages,
+  type Family,
+} from './known.ts';
+
+export interface ImageReference {
+  /** Without Docker Hub's prefixes: `alpine`, `ghcr.io/acme/base`. */
+  readonly name: string;
+  /** Empty where none is written. */
+  readonly tag: string;
+}
+
+export function parseImage(text: string): ImageReference {
+  let name = text.replace(/@[a-z0-9]+:[0-9a-fA-F]+$/, '');
+  const hub = dockerHubPrefixes.find((prefix) => name.startsWith(prefix));
+  if (hub) name = name.slice(hub.length);
+  name = name.replace(/^library\//, '');
+  const colon = name.indexOf(':', name.lastIndexOf('/') + 1);
+  return colon < 0 ? { name, tag: '' } : { name: name.slice(0, colon), tag: name.slice(colon + 1) };
+}
+
+/** What the reference tells: a branch of Alpine, a distribution without branches, Alpine of some branch, or nothing. */
+export type ImageFacts =
+  | { readonly family: 'alpine'; readonly branch: string | undefined }
+  | { readonly families: readonly Family[] }
+  | undefined;
+
+export function imageFacts({ name, tag }: ImageReference): ImageFacts {
+  const wolfi = wolfiImages.find((known) => known.name.test(name));
+  if (wolfi) return { families: wolfi.families };
+  if (alpineImage.test(name)) {
+    if (alpineMovingTags.includes(tag)) return { family: 'alpine', branch: 'latest-stable' };
+    const { branch, snapshot } = (alpineTag.exec(tag)?.groups ?? {}) as Record<string, string | undefined>;
+    return { family: 'alpine', branch: snapshot === undefined ? branch : 'edge' };
+  }
+  const branch = basedOnAlpineTag.exec(tag)?.groups?.['branch'];
+  if (branch !== undefined) return { family: 'alpine', branch };
+  return someAlpine.test(`${name}:${tag}`) ? { family: 'alpine', branch: undefined } : undefined;
+}
+
+/**
+ * Whether a pattern of the configuration means this image: `alpine:3.24`, `ghcr.io/acme/base` (with any tag),
+ * `ghcr.io/acme/base/*`. A `*` stands for any characters.
+ */
+export function matchesImage(pattern: string, image: ImageReference): boolean {
+  const wanted = parseImage(pattern);
+  if (wanted.tag === '') return matchesGlob(wanted.name, image.name);
+  return matchesGlob(wanted.name, image.name) && matchesGlob(wanted.tag, image.tag);
+}
+
+export function matchesGlob(pattern: string, text: string): boolean {
+  const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`, 's').test(text);
+}

@@ -1,0 +1,81 @@
+/**
+ * What is known of public images and repositories without a word of configuration; `route.ts` applies it. Data only.
+ *
+ * Sources: https://hub.docker.com/_/alpine (tags), https://mirrors.alpinelinux.org, https://images.chainguard.dev,
+ * https://github.com/wolfi-dev, https://hub.docker.com/hardened-images.
+ */
+
+/** Distributions whose packages must not be mixed up. Alpine has one per branch. */
+export type Family = 'alpine' | 'wolfi' | 'chainguard' | 'dhi' | 'debian';
+
+/** Prefixes that stand for Docker Hub; Docker itself drops them. */
+export const dockerHubPrefixes: readonly string[] = [
+  'docker.io/',
+  'index.docker.io/',
+  'registry-1.docker.io/',
+  'registry.hub.docker.com/',
+];
+
+/** Alpine's official image and its mirrors: the last component of the name. */
+export const alpineImage = /(?:^|\/)alpine$/;
+
+/** The tag of an official Alpine image: `3.22`, `3.22.1`, `edge`, `20260127` (a snapshot of edge). */
+export const alpineTag =
+  /^(?:(?<branch>edge|3\.\d+)(?:\.\d+)?(?:[._-].*)?|(?<snapshot>20\d{6})(?:[._-].*)?)$/;
+
+/** The tag of an image that is built on Alpine: `24-alpine3.22`, `1.26-alpine-3.22`, `alpine3.22-slim`. */
+export const basedOnAlpineTag = /(?:^|[._-])alpine[-_]?(?<branch>edge|\d+\.\d+)(?:[._-]|$)/;
+
+/** Tags of Alpine's image that move to the next branch when that is released. */
+export const alpineMovingTags: readonly string[] = ['', 'latest', '3'];
+
+/** An image on Alpine of which neither name nor tag says the branch. */
+export const someAlpine = /(?:^|[/:._-])alpine(?:$|[:._-])/;
+
+/** Images of Wolfi and Chainguard, and which distribution's packages go into them, the first configured one. */
+export const wolfiImages: readonly { readonly name: RegExp; readonly families: readonly Family[] }[] = [
+  { name: /(?:^|\/)wolfi-base$/, families: ['wolfi', 'chainguard'] },
+  { name: /^ghcr\.io\/wolfi-dev\//, families: ['wolfi', 'chainguard'] },
+  { name: /^(?:cgr\.dev|chainguard)\//, families: ['chainguard', 'wolfi'] },
+];
+
+/** Where Alpine's repositories are, each `HOST/PATH` followed by `/BRANCH/COMPONENT`. */
+export const alpineMirrors: readonly string[] = [
+  'dl-cdn.alpinelinux.org/alpine',
+  'dl-1.alpinelinux.org/alpine',
+  'dl-2.alpinelinux.org/alpine',
+  'dl-3.alpinelinux.org/alpine',
+  'dl-4.alpinelinux.org/alpine',
+  'dl-5.alpinelinux.org/alpine',
+  'dl-6.alpinelinux.org/alpine',
+  'dl-8.alpinelinux.org/alpine',
+  'dl.alpinelinux.org/alpine',
+  'nl.alpinelinux.org/alpine',
+  'uk.alpinelinux.org/alpine',
+  'alpine.global.ssl.fastly.net/alpine',
+  'mirror.leaseweb.com/alpine',
+  'mirrors.aliyun.com/alpine',
+  'mirrors.cloud.tencent.com/alpine',
+  'mirrors.edge.kernel.org/alpine',
+  'mirrors.huaweicloud.com/alpine',
+  'mirrors.sjtug.sjtu.edu.cn/alpine',
+  'mirrors.tuna.tsinghua.edu.cn/alpine',
+  'mirrors.ustc.edu.cn/alpine',
+  'mirror.yandex.ru/mirrors/alpine',
+];
+
+/** Repositories of other distributions, by the beginning of `HOST/PATH`. */
+export const knownRepositories: readonly { readonly prefix: string; readonly family: Family }[] = [
+  { prefix: 'packages.wolfi.dev/os', family: 'wolfi' },
+  { prefix: 'apk.cgr.dev/chainguard', family: 'chainguard' },
+  { prefix: 'packages.cgr.dev/os', family: 'chainguard' },
+  { prefix: 'virtualapk.cgr.dev/', family: 'chainguard' },
+  { prefix: 'dhi.io/apk/', family: 'dhi' },
+];
+
+/** `…/alpine/v3.22/main`, or `/v3.22/main` on a host of its own. Docker's `/apk/alpine/` is another distribution. */
+export const alpineRepository =
+  /^(?<base>.*\/)?(?<branch>edge|latest-stable|v\d+\.\d+)\/(?<component>main|community|testing)$/;
+
+/** A datasource of a mirror whose address tells nothing is known by its own name. */
+export const namedAlpine = /^alpine[-_.]?(?<branch>edge|latest-stable|\d+\.\d+)$/;

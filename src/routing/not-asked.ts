@@ -1,0 +1,63 @@
+/**
+ * Pins that were asked of no datasource, by reason: this is how a missing `images:` line is found. Bounded: what was
+ * asked for longest ago is forgotten first.
+ */
+import { LRUCache } from 'lru-cache';
+
+const MAX_REASONS = 1000;
+const MAX_NAMES = 50;
+const MAX_REASON_LENGTH = 300;
+
+export interface NotAskedReason {
+  readonly reason: string;
+  /** How many lookups. */
+  readonly count: number;
+  /** Unix milliseconds. */
+  readonly lastAskedAt: number;
+  /** Names of packages, some of them if they are many. */
+  readonly names: readonly string[];
+}
+
+interface Entry {
+  count: number;
+  lastAskedAt: number;
+  readonly names: Set<string>;
+}
+
+export class NotAsked {
+  readonly #reasons = new LRUCache<string, Entry>({ max: MAX_REASONS });
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  note(reason: string, name: string): void {
+    const key = reason.slice(0, MAX_REASON_LENGTH);
+    const entry = this.#reasons.get(key) ?? { count: 0, lastAskedAt: 0, names: new Set<string>() };
+    entry.count += 1;
+    entry.lastAskedAt = this.#now();
+    if (entry.names.size < MAX_NAMES) entry.names.add(name);
+    this.#reasons.set(key, entry);
+  }
+
+  /** The most frequent first. */
+  list(): readonly NotAskedReason[] {
+    return [...this.#reasons.entries()]
+      .map(([reason, { count, lastAskedAt, names }]) => ({
+        reason,
+        count,
+        lastAskedAt,
+        names: [...names].toSorted(),
+      }))
+      .toSorted((a, b) => b.count - a.count || (a.reason < b.reason ? -1 : 1));
+  }
+}
+
+/** As JSON shows it. */
+export function notAskedBody(notAsked: NotAsked): readonly object[] {
+  return notAsked.list().map(({ lastAskedAt, ...each }) => ({
+    ...each,
+    lastAskedAt: new Date(lastAskedAt).toISOString(),
+  }));
+}

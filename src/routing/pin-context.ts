@@ -1,0 +1,147 @@
+/**
+ * What a file tells of a pin: from this alone `route` decides which datasource is asked. `parsePinContext` reads it from
+ * the parameters of a lookup as the preset writes them.
+ */
+import { CUT, parseDockerfile, withoutTokens, type Dockerfile } from './dockerfile.ts';
+import { parseRepositoryLine, type RepositoryLine } from './repositories.ts';
+
+export type PinContext = DockerfilePin | DefinitionPin | NotePin | ScriptPin | UnreadablePin;
+
+/** `apk add name=version` in a Dockerfile, or a variable that one uses. */
+export interface DockerfilePin extends CommandPin {
+  readonly kind: 'dockerfile';
+  readonly dockerfile: Dockerfile;
+  /** The FROM line of the pin's stage; `undefined` for the last one of the excerpt. */
+  readonly from: string | undefined;
+}
+
+/** A pin of an apko, melange or Docker Hardened Images definition. */
+export interface DefinitionPin {
+  readonly kind: 'definition';
+  /** All that the file lists. */
+  readonly repositories: readonly RepositoryLine[];
+  /** The file it includes, a path or an address. */
+  readonly include: string | undefined;
+  /** apk's names. */
+  readonly archs: readonly string[];
+  readonly tag: string | undefined;
+  /** The list of repositories was too long to go along. */
+  readonly isCut: boolean;
+}
+
+/** A version with a comment in front: `# renovate: datasource=custom.alpine depName=curl`. */
+export interface NotePin {
+  readonly kind: 'note';
+  /** As written: `custom.alpine`, `repology`, `apk`. */
+  readonly datasource: string;
+  /** As written: `curl`, `alpine_3_22/curl`. */
+  readonly name: string;
+  readonly registryUrl: string | undefined;
+  /** The file; scripts have no stages. */
+  readonly dockerfile: Dockerfile;
+}
+
+/** `apk add name=version` in a shell script or a CI file. */
+export interface ScriptPin extends CommandPin {
+  readonly kind: 'script';
+  readonly path: string;
+  /** Images that a CI file runs jobs in. */
+  readonly images: readonly string[];
+}
+
+interface CommandPin {
+  /** apk's `@tag` on the pin. */
+  readonly tag: string | undefined;
+  /** Given to this command alone: `-X`, `--repository`. */
+  readonly commandRepositories: readonly string[];
+}
+
+/** No context, or one that another version of the preset wrote. */
+export interface UnreadablePin {
+  readonly kind: 'unreadable';
+}
+
+export type ContextParameters = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+export function parsePinContext(parameters: ContextParameters): PinContext {
+  const text = (name: string): string => {
+    const value = parameters[name];
+    return typeof value === 'string' ? value : (value?.at(-1) ?? '');
+  };
+  const some = (name: string): string | undefined => text(name).trim() || undefined;
+  const command = { tag: some('tag'), commandRepositories: commandRepositories(text('x')) };
+  switch (text('kind')) {
+    case 'dockerfile': {
+      const from = some('from');
+      return {
+        kind: 'dockerfile',
+        dockerfile: parseDockerfile(`${text('args')}${text('file')}`),
+        from: from === undefined ? undefined : withoutTokens(from),
+        ...command,
+      };
+    }
+    case 'definition': {
+      const lines = text('repositories').split('\n');
+      const isCut = text('repositories').endsWith(CUT);
+      return {
+        kind: 'definition',
+        repositories: (isCut ? lines.slice(0, -2) : lines)
+          .filter((line) => line.trim() !== '')
+          .map(parseRepositoryLine),
+        include: some('include'),
+        archs: text('archs').split(',').flatMap(archName),
+        tag: command.tag,
+        isCut,
+      };
+    }
+    case 'note': {
+      const note = text('note');
+      return {
+        kind: 'note',
+        datasource: field(note, 'datasource') ?? '',
+        name: field(note, 'packageName') ?? field(note, 'depName') ?? '',
+        registryUrl: field(note, 'registryUrl'),
+        dockerfile: parseDockerfile(`${text('args')}${text('file')}`),
+      };
+    }
+    case 'script':
+      return {
+        kind: 'script',
+        path: text('path').replace(/^\/+/, ''),
+        images: imagesOf(text('images')),
+        ...command,
+      };
+    default:
+      return { kind: 'unreadable' };
+  }
+}
+
+function field(note: string, name: string): string | undefined {
+  return new RegExp(`(?:^|[\\s#])${name}=(\\S+)`).exec(note)?.[1];
+}
+
+function commandRepositories(text: string): readonly string[] {
+  return [...text.matchAll(/(?:^|\s)(?:-X|--repository|--repositories-file)[\s=\\]*["']?([^\s"']+)/g)].map(
+    (match) => match[1] ?? '',
+  );
+}
+
+/** `image: X`, `image: { name: X }` and `image:` with `name: X` under it. */
+function imagesOf(text: string): readonly string[] {
+  const images = [...text.matchAll(/(?:image|name):[ \t]*["']?([^\s"'#{},]+)/g)].map(
+    (match) => match[1] ?? '',
+  );
+  return [...new Set(images)];
+}
+
+/** apk's name of an arch, however the file calls it; `all` and `host` say nothing. */
+function archName(name: string): readonly string[] {
+  const arch = name.trim().replace(/^linux\//, '');
+  const known: Readonly<Record<string, string>> = {
+    amd64: 'x86_64',
+    arm64: 'aarch64',
+    '386': 'x86',
+    'arm/v7': 'armv7',
+  };
+  return ['', 'all', 'host'].includes(arch) ? [] : [known[arch] ?? arch];
+}

@@ -1,0 +1,364 @@
+/**
+ * Which datasource a pin is asked of: the one that has what the pin's file builds on, or none. A wrong version is worse
+ * than none, so only what the file and the configuration tell counts; what is loaded never does (docs/decisions/011).
+ */
+import { foundationOf, type Dockerfile, type Foundation } from './dockerfile.ts';
+import { imageFacts, matchesGlob, matchesImage, parseImage } from './images.ts';
+import { namedAlpine, type Family } from './known.ts';
+import type { DefinitionPin, DockerfilePin, NotePin, PinContext, ScriptPin } from './pin-context.ts';
+import { heldRepositories, repositoryId, type RepositoryId, type RepositoryLine } from './repositories.ts';
+
+/** A datasource as far as routing is concerned. */
+export interface RoutingSource {
+  readonly name: string;
+  /** Addresses as configured. */
+  readonly repositories: readonly string[];
+  readonly archs: readonly string[];
+  /** Patterns of images that its packages go into. */
+  readonly images: readonly string[];
+  /** Patterns of files that a definition of it includes. */
+  readonly includes: readonly string[];
+  /** Patterns of scripts and CI files that run in its images. */
+  readonly scripts: readonly string[];
+  /** Takes what the files tell nothing of. */
+  readonly asksUnknown: boolean;
+}
+
+export type Route = { readonly datasource: string } | { readonly noOpinion: string };
+
+/** A decision on the way: some datasources, the best first, or a reason for none. */
+type Found =
+  | { readonly candidates: readonly Candidate[] }
+  | {
+      readonly reason: string;
+      /** It is known to be something that no datasource has; `asksUnknown` must not take it. */
+      readonly isElsewhere?: boolean;
+      /** What little is known of it. */
+      readonly family?: Family;
+    };
+
+interface Candidate {
+  readonly source: RoutingSource;
+  readonly held: ReadonlySet<string>;
+  readonly ids: readonly RepositoryId[];
+  readonly family: Family | undefined;
+  /** Of Alpine, if all of its main and community are of one branch. */
+  readonly branch: string | undefined;
+}
+
+export type Router = (context: PinContext) => Route;
+
+/** Routes among these datasources. What depends on the configuration alone is computed once. */
+export function createRouter(sources: readonly RoutingSource[]): Router {
+  const candidates = sources.map(candidate);
+  return (context) => {
+    const found = decide(context, candidates);
+    if ('candidates' in found) return { datasource: (found.candidates[0] as Candidate).source.name };
+    const fallback = candidates.find(({ source }) => source.asksUnknown);
+    const fits =
+      fallback?.family === undefined || found.family === undefined || fallback.family === found.family;
+    if (fallback && fits && !found.isElsewhere) return { datasource: fallback.source.name };
+    return { noOpinion: found.reason };
+  };
+}
+
+function candidate(source: RoutingSource): Candidate {
+  const told = source.repositories.flatMap(heldRepositories);
+  const ids = told.some(({ family }) => family !== undefined)
+    ? told
+    : [...told, ...namedRepositories(source.name)];
+  const core = ids.filter(({ component }) => component === 'main' || component === 'community');
+  const branches = new Set(core.map(({ branch }) => branch));
+  const families = new Set(ids.flatMap(({ family }) => (family && family !== 'dhi' ? [family] : [])));
+  return {
+    source,
+    ids,
+    held: new Set(ids.map(({ id }) => id)),
+    family: families.size === 1 ? [...families][0] : undefined,
+    branch: families.size === 1 && branches.size === 1 ? [...branches][0] : undefined,
+  };
+}
+
+/** A mirror whose address tells nothing, of a datasource whose name does: `wolfi`, `alpine-3.22`. */
+function namedRepositories(name: string): readonly RepositoryId[] {
+  if (name === 'wolfi') return [repositoryId('https://packages.wolfi.dev/os')];
+  const branch = namedAlpine.exec(name)?.groups?.['branch'];
+  if (branch === undefined) return [];
+  return ['main', 'community'].map((component) => repositoryId(alpineAddress(branch, component)));
+}
+
+function alpineAddress(branch: string, component: string): string {
+  return `https://dl-cdn.alpinelinux.org/alpine/${/^\d/.test(branch) ? `v${branch}` : branch}/${component}`;
+}
+
+function decide(context: PinContext, all: readonly Candidate[]): Found {
+  switch (context.kind) {
+    case 'dockerfile':
+      return ofDockerfile(context, all);
+    case 'definition':
+      return ofDefinition(context, all);
+    case 'note':
+      return ofNote(context, all);
+    case 'script':
+      return ofScript(context, all);
+    case 'unreadable':
+      return { reason: 'the lookup says nothing of the file that the pin is in' };
+  }
+}
+
+// Dockerfiles
+
+function ofDockerfile(
+  { dockerfile, from, tag, commandRepositories }: DockerfilePin,
+  all: readonly Candidate[],
+): Found {
+  if (commandRepositories.length > 0) return ofRepositories(commandRepositories, all);
+  const stages = stagesOf(dockerfile, from);
+  if (stages.length === 0)
+    return {
+      reason: dockerfile.isCut
+        ? 'the Dockerfile has more stages than a lookup can carry'
+        : 'the pin is in no stage',
+      isElsewhere: dockerfile.isCut,
+    };
+  return agreed(
+    stages.map((stage) => ofFoundation(foundationOf(dockerfile, stage), tag, all)),
+    'stages with the same FROM line build on different images',
+  );
+}
+
+/** Positions of the stages that a FROM line begins; that of a script belongs to the stage around it. */
+function stagesOf({ stages, aliases }: Dockerfile, from: string | undefined): readonly number[] {
+  if (from === undefined) return stages.length === 0 ? [] : [stages.length - 1];
+  const found = stages.flatMap((stage, i) => (stage.from === from ? [i] : []));
+  const around = aliases.get(from);
+  return found.length > 0 || around === undefined || around < 0 ? found : [around];
+}
+
+function ofFoundation(
+  foundation: Foundation | undefined,
+  tag: string | undefined,
+  all: readonly Candidate[],
+): Found {
+  if (!foundation) return { reason: 'the stages of the Dockerfile build on each other' };
+  const { image, written, repositories, isReplaced, isEdited } = foundation;
+  if (tag !== undefined) return ofTag(tag, repositories, all);
+  if (isEdited) return { reason: 'the stage edits /etc/apk/repositories', isElsewhere: true };
+  const added = untagged(repositories);
+  if (isReplaced)
+    return added.length > 0
+      ? ofRepositories(added, all)
+      : { reason: 'the stage writes /etc/apk/repositories in a way that cannot be read', isElsewhere: true };
+  const found =
+    image === undefined ? { reason: `no default for the ARG in the image ${written}` } : ofImage(image, all);
+  return added.length === 0 ? found : holding(found, added);
+}
+
+/** Of the datasources found, those that have what the stage adds, too. */
+function holding(found: Found, added: readonly string[]): Found {
+  if (!('candidates' in found)) return found;
+  const missing = added
+    .map(repositoryId)
+    .filter(({ id }) => !found.candidates.some(({ held }) => held.has(id)));
+  const candidates = found.candidates.filter(({ held }) =>
+    added.every((address) => held.has(repositoryId(address).id)),
+  );
+  if (candidates.length > 0) return { candidates };
+  const what = missing.map(({ shown }) => shown).join(' and ') || 'the repositories that the stage adds';
+  return { reason: `no datasource of the image has ${what} as well`, isElsewhere: true };
+}
+
+export function ofImage(text: string, all: readonly Candidate[]): Found {
+  const image = parseImage(text);
+  const configured = configuredFor(all, ({ images }) =>
+    images.filter((pattern) => matchesImage(pattern, image)),
+  );
+  if (configured.length > 0) return { candidates: configured };
+  const facts = imageFacts(image);
+  if (!facts) return { reason: `nothing is known of the image ${text}`, isElsewhere: text === 'scratch' };
+  if ('families' in facts) return ofFamilies(facts.families, text, all);
+  if (facts.branch === undefined)
+    return { reason: `the image ${text} names no branch of Alpine`, family: 'alpine' };
+  const isMoving = facts.branch === 'latest-stable';
+  const found = ofBranch(facts.branch, all);
+  if ('candidates' in found) return found;
+  return isMoving
+    ? { reason: `no datasource has Alpine latest-stable, which the image ${text} is of`, family: 'alpine' }
+    : { ...found, reason: `${found.reason}, which the image ${text} is of` };
+}
+
+/** Datasources by the patterns of theirs that match, the longest first. */
+function configuredFor(
+  all: readonly Candidate[],
+  matching: (source: RoutingSource) => readonly string[],
+): readonly Candidate[] {
+  const length = (each: Candidate): number =>
+    Math.max(-1, ...matching(each.source).map((pattern) => pattern.replaceAll('*', '').length));
+  return all.filter((each) => length(each) >= 0).toSorted((a, b) => length(b) - length(a));
+}
+
+function ofFamilies(families: readonly Family[], image: string, all: readonly Candidate[]): Found {
+  for (const family of families) {
+    const candidates = all.filter((each) => each.family === family).toSorted(bySize);
+    if (candidates.length > 0) return { candidates };
+  }
+  return { reason: `no datasource has ${families[0]}, which the image ${image} is of`, isElsewhere: true };
+}
+
+function ofBranch(branch: string, all: readonly Candidate[]): Found {
+  const candidates = all
+    .filter((each) => each.branch === branch)
+    .toSorted((a, b) => coreOf(b) - coreOf(a) || bySize(a, b));
+  return candidates.length > 0
+    ? { candidates }
+    : { reason: `no datasource has Alpine ${branch}`, isElsewhere: true, family: 'alpine' };
+}
+
+/** How many of main and community it has. */
+function coreOf({ ids }: Candidate): number {
+  return new Set(ids.flatMap(({ component }) => (component === 'testing' ? [] : (component ?? [])))).size;
+}
+
+function bySize(a: Candidate, b: Candidate): number {
+  return a.source.repositories.length - b.source.repositories.length;
+}
+
+// Repositories
+
+/** The smallest datasource that has all of them, and main or community of no other branch or distribution. */
+export function ofRepositories(
+  addresses: readonly string[],
+  all: readonly Candidate[],
+  archs: readonly string[] = [],
+): Found {
+  const wanted = addresses.map(repositoryId);
+  const foundations = new Set(wanted.map(foundationName));
+  const candidates = all
+    .filter(({ held }) => wanted.every(({ id }) => held.has(id)))
+    .filter(({ ids }) => isAlone(ids, foundations))
+    .toSorted((a, b) => missing(a, archs) - missing(b, archs) || bySize(a, b));
+  if (candidates.length > 0) return { candidates };
+  const unheld = wanted.filter(({ id }) => !all.some(({ held }) => held.has(id)));
+  const shown = [...new Set((unheld.length > 0 ? unheld : wanted).map((each) => each.shown))].join(' and ');
+  const together = unheld.length === 0 ? ', and nothing else' : '';
+  return {
+    reason: `no datasource has ${shown}${together}`,
+    isElsewhere: unheld.length === 0 || unheld.some(({ family }) => family !== undefined),
+  };
+}
+
+/** Whether what it holds beside is of no distribution that the file does not list. */
+function isAlone(ids: readonly RepositoryId[], foundations: ReadonlySet<string>): boolean {
+  const known = [...foundations].some((name) => name !== '');
+  if (!known) return true;
+  return ids
+    .filter(({ family, component }) => family !== undefined && family !== 'dhi' && component !== 'testing')
+    .every((id) => foundations.has(foundationName(id)));
+}
+
+/** What must not be mixed: a distribution, of Alpine a branch; `''` for a private repository. */
+function foundationName({ family, branch }: RepositoryId): string {
+  if (family === 'alpine') return `alpine ${branch}`;
+  return family === undefined ? '' : family;
+}
+
+function missing({ source }: Candidate, archs: readonly string[]): number {
+  return archs.filter((arch) => !source.archs.includes(arch)).length;
+}
+
+function ofTag(tag: string, repositories: readonly RepositoryLine[], all: readonly Candidate[]): Found {
+  const addresses = repositories.flatMap((line) => (line.tag === tag ? [line.address] : []));
+  if (addresses.length === 0)
+    return { reason: `the file gives the tag @${tag} to no repository`, isElsewhere: true };
+  const found = ofRepositories(addresses, all);
+  return 'candidates' in found
+    ? found
+    : { reason: `${found.reason}, which is tagged @${tag}`, isElsewhere: true };
+}
+
+function untagged(repositories: readonly RepositoryLine[]): readonly string[] {
+  return repositories.flatMap(({ tag, address }) => (tag === undefined ? [address] : []));
+}
+
+// Definitions
+
+function ofDefinition(
+  { repositories, include, archs, tag, isCut }: DefinitionPin,
+  all: readonly Candidate[],
+): Found {
+  if (isCut) return { reason: 'the file lists more repositories than a lookup can carry', isElsewhere: true };
+  if (tag !== undefined) return ofTag(tag, repositories, all);
+  const listed = untagged(repositories);
+  if (listed.length > 0) return ofRepositories(listed, all, archs);
+  if (include === undefined) return { reason: 'the file lists no repositories' };
+  const configured = configuredFor(all, ({ includes }) =>
+    includes.filter((pattern) => matchesPath(pattern, include)),
+  );
+  return configured.length > 0
+    ? { candidates: configured }
+    : { reason: `the file includes ${include}, which no datasource says it is of` };
+}
+
+/** `wolfi-base.yaml` means that file in any folder, with any git reference behind it. */
+function matchesPath(pattern: string, path: string): boolean {
+  const plain = path.replace(/@[^/@]*$/, '').replace(/^\.?\/+/, '');
+  return matchesGlob(pattern, path) || matchesGlob(pattern, plain) || matchesGlob(`*/${pattern}`, plain);
+}
+
+// Notes
+
+const REPOLOGY = /^alpine_(?:(?<edge>edge)|(?<major>\d+)_(?<minor>\d+))\//;
+
+function ofNote({ datasource, name, registryUrl, dockerfile }: NotePin, all: readonly Candidate[]): Found {
+  const repology = REPOLOGY.exec(name)?.groups;
+  if (repology) return ofBranch(repology['edge'] ?? `${repology['major']}.${repology['minor']}`, all);
+  if (datasource === 'repology')
+    return { reason: `the comment asks Repology for another distribution (${name})`, isElsewhere: true };
+  const named = all.find(({ source }) => `custom.${source.name}` === datasource);
+  if (named) return { candidates: [named] };
+  const addresses = registryAddresses(registryUrl);
+  if (addresses.length > 0) return ofRepositories(addresses, all);
+  if (dockerfile.stages.length === 0) return { reason: `the comment names no datasource (${datasource})` };
+  const found = dockerfile.stages.map((_, i) => ofFoundation(foundationOf(dockerfile, i), undefined, all));
+  return agreed(found, 'the stages of the Dockerfile build on different images');
+}
+
+/** `https://dl-cdn.alpinelinux.org/alpine?branch=v3.22&components=main,community`, as Renovate's `apk` datasource reads it. */
+function registryAddresses(registryUrl: string | undefined): readonly string[] {
+  const url = registryUrl === undefined ? null : URL.parse(registryUrl);
+  if (!url) return [];
+  const base = `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+  const branch = url.searchParams.get('branch');
+  const components = (url.searchParams.get('components') ?? '').split(',').filter((each) => each !== '');
+  return branch === null ? [base] : components.map((component) => `${base}/${branch}/${component}`);
+}
+
+// Scripts
+
+function ofScript({ path, images, tag, commandRepositories }: ScriptPin, all: readonly Candidate[]): Found {
+  if (tag !== undefined)
+    return { reason: `nothing tells which repository @${tag} is in ${path}`, isElsewhere: true };
+  if (commandRepositories.length > 0) return ofRepositories(commandRepositories, all);
+  const configured = configuredFor(all, ({ scripts }) =>
+    scripts.filter((pattern) => matchesPath(pattern, path)),
+  );
+  if (configured.length > 0) return { candidates: configured };
+  if (images.length === 0) return { reason: `no datasource says that the script ${path} is of it` };
+  return agreed(
+    images.map((image) =>
+      image.includes('$') ? { reason: `the image ${image} is a variable` } : ofImage(image, all),
+    ),
+    `the jobs of ${path} run in different images`,
+  );
+}
+
+/** The one answer that all give; the first reason if one has none. */
+function agreed(all: readonly Found[], otherwise: string): Found {
+  const [first] = all;
+  const none = all.find((found) => !('candidates' in found));
+  if (none) return none;
+  const names = new Set(
+    all.map((found) => ('candidates' in found ? found.candidates[0]?.source.name : undefined)),
+  );
+  return first && names.size === 1 ? first : { reason: otherwise, isElsewhere: true };
+}
