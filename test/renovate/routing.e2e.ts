@@ -21,84 +21,99 @@ const answer = (datasource: number): string => `9${datasource}.0-r0`;
 const ours = (dependencies: readonly Dependency[] = []): readonly Dependency[] =>
   dependencies.filter(({ datasource }) => datasource?.startsWith('custom.'));
 
-describe.each(Object.entries(services))('with the configuration of %s', (service, { datasources, routing }) => {
-  const its = cases.filter((each) => each.service === service);
-  let beacon: Beacon;
-  beforeAll(async () => {
-    const packages = (i: number) => namesOf(its).map((name) => published(`${name}=${answer(i)}`));
-    beacon = await startBeacon({
-      datasources: Object.fromEntries(datasources.map((name, i) => [name, packages(i)])),
-      routing,
-    });
-    await until(async () => (await fetch(`${beacon.url}/readyz`)).ok);
-  });
-  afterAll(() => beacon[Symbol.asyncDispose]());
-
-  describe.each(['RE2', 'JavaScript'])('and the regular expressions of %s', (engine) => {
-    let report: Report;
-    const routes = new Map<string, readonly string[]>();
+describe.each(Object.entries(services))(
+  'with the configuration of %s',
+  (service, { datasources, routing }) => {
+    const its = cases.filter((each) => each.service === service);
+    let beacon: Beacon;
     beforeAll(async () => {
-      const files = its.flatMap(({ name, files }) =>
-        Object.entries(files).map(([path, text]) => [`${name}/${path}`, text]),
-      );
-      report = await lookUp({
-        files: { ...(Object.fromEntries(files) as Record<string, string>), 'renovate.json': extending(beacon.url) },
-        environment: {
-          ...allowInternal(beacon.url),
-          ...(engine === 'JavaScript' && { RENOVATE_X_IGNORE_RE2: 'true' }),
-        },
+      const packages = (i: number) => namesOf(its).map((name) => published(`${name}=${answer(i)}`));
+      beacon = await startBeacon({
+        datasources: Object.fromEntries(datasources.map((name, i) => [name, packages(i)])),
+        routing,
       });
-      for (const [file, dependencies] of report.dependencies) {
-        const shown = ours(dependencies).map(async (each) => {
-          return `${each.depName}${/^[=~<>]/.test(each.currentValue) ? '' : '='}${each.currentValue} ${await routeOf(each)}`;
+      await until(async () => (await fetch(`${beacon.url}/readyz`)).ok);
+    });
+    afterAll(() => beacon[Symbol.asyncDispose]());
+
+    describe.each(['RE2', 'JavaScript'])('and the regular expressions of %s', (engine) => {
+      let report: Report;
+      const routes = new Map<string, readonly string[]>();
+      beforeAll(async () => {
+        const files = its.flatMap(({ name, files }) =>
+          Object.entries(files).map(([path, text]) => [`${name}/${path}`, text]),
+        );
+        report = await lookUp({
+          files: {
+            ...(Object.fromEntries(files) as Record<string, string>),
+            'renovate.json': extending(beacon.url),
+          },
+          environment: {
+            ...allowInternal(beacon.url),
+            ...(engine === 'JavaScript' && { RENOVATE_X_IGNORE_RE2: 'true' }),
+          },
         });
-        routes.set(file, await Promise.all(shown));
-      }
-    });
-
-    test('that engine is used', () => {
-      const said = report.log.map(({ msg }) => msg).filter((msg) => /RE2/.test(msg));
-      expect(said).toEqual([
-        engine === 'RE2' ? 'Using RE2 regex engine' : 'RE2 regex engine is ignored via RENOVATE_X_IGNORE_RE2',
-      ]);
-    });
-
-    describe.each(its)('$name', ({ name, expected, files }) => {
-      test.each(Object.keys(files))('%s: every pin is found and goes where it belongs', (file) => {
-        expect([...(routes.get(`${name}/${file}`) ?? [])].sort()).toEqual([...(expected[file] ?? [])].sort());
-      });
-
-      test.each(Object.keys(files))('%s: what is asked is updated from there, the rest is silent', (file) => {
-        for (const dependency of ours(report.dependencies.get(`${name}/${file}`))) {
-          if (dependency.depType === 'melange-runtime') continue;
-          const { depName, currentValue, updates, warnings } = dependency;
-          const pins = expected[file]?.filter((pin) => pin.startsWith(`${depName}${/^[=~]/.test(currentValue) ? '' : '='}${currentValue} `));
-          const [pin = ''] = pins ?? [];
-          expect(warnings ?? [], pin).toEqual([]);
-          const i = datasources.indexOf(pin.slice(pin.indexOf(' ') + 1));
-          const proposed = updates.map(({ newVersion, newValue }) => newVersion ?? newValue);
-          if (notAskedOf(pin) !== undefined) expect(proposed, pin).toEqual([]);
-          else expect(proposed[0]?.startsWith(`9${i}.0`), `${pin}: ${proposed.join()}`).toBe(true);
+        for (const [file, dependencies] of report.dependencies) {
+          const shown = ours(dependencies).map(async (each) => {
+            return `${each.depName}${/^[=~<>]/.test(each.currentValue) ? '' : '='}${each.currentValue} ${await routeOf(each)}`;
+          });
+          routes.set(file, await Promise.all(shown));
         }
       });
-    });
 
-    test('Renovate has nothing to warn of', () => {
-      expect(report.log.filter(({ level }) => level >= 40).map(({ msg }) => msg)).toEqual([]);
-    });
-  });
-
-  test('what was not asked is told, with the reason', async () => {
-    const { notAsked } = (await (await fetch(`${beacon.url}/${datasources[0]}/-/asked`)).json()) as {
-      notAsked: readonly { reason: string; names: readonly string[] }[];
-    };
-    const told = notAsked.flatMap(({ reason, names }) => names.map((name) => `${name} ${reason}`));
-    const wanted = its
-      .flatMap(({ expected }) => Object.values(expected).flat())
-      .flatMap((pin) => {
-        const reason = notAskedOf(pin);
-        return reason === undefined ? [] : [`${nameOf(pin)} ${reason}`];
+      test('that engine is used', () => {
+        const said = report.log.map(({ msg }) => msg).filter((msg) => /RE2/.test(msg));
+        expect(said).toEqual([
+          engine === 'RE2'
+            ? 'Using RE2 regex engine'
+            : 'RE2 regex engine is ignored via RENOVATE_X_IGNORE_RE2',
+        ]);
       });
-    expect([...new Set(told)].sort()).toEqual([...new Set(wanted)].sort());
-  });
-});
+
+      describe.each(its)('$name', ({ name, expected, files }) => {
+        test.each(Object.keys(files))('%s: every pin is found and goes where it belongs', (file) => {
+          expect([...(routes.get(`${name}/${file}`) ?? [])].sort()).toEqual(
+            [...(expected[file] ?? [])].sort(),
+          );
+        });
+
+        test.each(Object.keys(files))(
+          '%s: what is asked is updated from there, the rest is silent',
+          (file) => {
+            for (const dependency of ours(report.dependencies.get(`${name}/${file}`))) {
+              if (dependency.depType === 'melange-runtime') continue;
+              const { depName, currentValue, updates, warnings } = dependency;
+              const pins = expected[file]?.filter((pin) =>
+                pin.startsWith(`${depName}${/^[=~]/.test(currentValue) ? '' : '='}${currentValue} `),
+              );
+              const [pin = ''] = pins ?? [];
+              expect(warnings ?? [], pin).toEqual([]);
+              const i = datasources.indexOf(pin.slice(pin.indexOf(' ') + 1));
+              const proposed = updates.map(({ newVersion, newValue }) => newVersion ?? newValue);
+              if (notAskedOf(pin) !== undefined) expect(proposed, pin).toEqual([]);
+              else expect(proposed[0]?.startsWith(`9${i}.0`), `${pin}: ${proposed.join()}`).toBe(true);
+            }
+          },
+        );
+      });
+
+      test('Renovate has nothing to warn of', () => {
+        expect(report.log.filter(({ level }) => level >= 40).map(({ msg }) => msg)).toEqual([]);
+      });
+    });
+
+    test('what was not asked is told, with the reason', async () => {
+      const { notAsked } = (await (await fetch(`${beacon.url}/${datasources[0]}/-/asked`)).json()) as {
+        notAsked: readonly { reason: string; names: readonly string[] }[];
+      };
+      const told = notAsked.flatMap(({ reason, names }) => names.map((name) => `${name} ${reason}`));
+      const wanted = its
+        .flatMap(({ expected }) => Object.values(expected).flat())
+        .flatMap((pin) => {
+          const reason = notAskedOf(pin);
+          return reason === undefined ? [] : [`${nameOf(pin)} ${reason}`];
+        });
+      expect([...new Set(told)].sort()).toEqual([...new Set(wanted)].sort());
+    });
+  },
+);

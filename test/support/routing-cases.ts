@@ -40,7 +40,9 @@ export function readCases(): readonly RoutingCase[] {
 }
 
 function filesBelow(path: string): Readonly<Record<string, string>> {
-  const entries = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const entries = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
   const paths = entries.map((entry) => join(entry.parentPath, entry.name)).sort();
   return Object.fromEntries(paths.map((file) => [relative(path, file), readFileSync(file, 'utf8')]));
 }

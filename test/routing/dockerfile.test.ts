@@ -1,0 +1,112 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { expand, foundationOf, parseDockerfile } from '../../src/routing/dockerfile.ts';
+import { excerptOf, MAX_EXCERPT } from '../../src/routing/excerpt.ts';
+
+const last = (file: string) => {
+  const dockerfile = parseDockerfile(excerptOf(file));
+  return foundationOf(dockerfile, dockerfile.stages.length - 1);
+};
+
+describe('what a stage builds on', () => {
+  test.each([
+    ['FROM alpine:3.22', 'alpine:3.22'],
+    ['from alpine:3.22 as base\nFrom Base', 'alpine:3.22'],
+    ['FROM --platform=$BUILDPLATFORM alpine:3.22 AS a\nFROM a AS b\nFROM b', 'alpine:3.22'],
+    ['FROM a AS b\nFROM b AS a\nFROM a', 'a'],
+    ['FROM base AS base\nFROM base', 'base'],
+    ['ARG B=alpine:3.22\nFROM $B', 'alpine:3.22'],
+    ['ARG B="alpine" T=\'3.22\'\nFROM ${B}:${T}', 'alpine:3.22'],
+    ['ARG T=3.22\nARG B=alpine:${T}\nFROM ${B}', 'alpine:3.22'],
+    ['FROM alpine:${T:-3.22}', 'alpine:3.22'],
+    ['ARG T\nFROM alpine:${T:-3.22}', 'alpine:3.22'],
+    ['ARG T=1\nFROM alpine${T:+:3.22}', 'alpine:3.22'],
+    ['ARG T\nFROM alpine:$T', undefined],
+    ['FROM alpine:${T%.*}', undefined],
+    // Only the ARG lines in front of the first FROM count.
+    ['FROM x\nARG T=3.22\nFROM alpine:$T', undefined],
+    ['FROM \\\n  alpine:3.22 \\\n AS x', 'alpine:3.22'],
+    ['# FROM debian\nFROM alpine:3.22\r\n# FROM debian\r\n', 'alpine:3.22'],
+    ['FROM alpine:3.22\nRUN python3 - <<EOF\nfrom os import path\nEOF', 'alpine:3.22'],
+  ])('%j → %s', (file, image) => expect(last(file)?.image).toBe(image));
+});
+
+describe('what a stage does to its repositories', () => {
+  const main = 'https://dl-cdn.alpinelinux.org/alpine/edge/main';
+  const plain = { tag: undefined, address: main };
+  test.each([
+    [`RUN echo ${main} >> /etc/apk/repositories`, [plain]],
+    [`RUN echo "${main}" >>/etc/apk/repositories`, [plain]],
+    [`RUN echo '@edge ${main}' >> /etc/apk/repositories`, [{ tag: 'edge', address: main }]],
+    [
+      `RUN printf '%s\\n' '@e ${main}' '${main}' > /etc/apk/repositories`,
+      [{ tag: 'e', address: main }, plain],
+    ],
+    [
+      'RUN echo https://apks.example.com/os >> /etc/apk/repositories',
+      [{ tag: undefined, address: 'https://apks.example.com/os' }],
+    ],
+    // None of the stage's:
+    [`RUN apk add -X ${main} git`, []],
+    [`RUN apk add --repository=${main} git`, []],
+    [`RUN apk add --repository \\\n   "${main}" git`, []],
+    [`# ${main}`, []],
+    ['RUN curl -O https://example.com/main/install.sh https://example.com/v1/main', []],
+    [`RUN curl ${main}/x86_64/a.apk`, []],
+  ])('%s', (line, repositories) => {
+    expect(last(`FROM alpine:3.22\n${line}\n`)).toMatchObject({ image: 'alpine:3.22', repositories });
+  });
+
+  test('is inherited, until one writes the list anew', () => {
+    const inherited = `FROM alpine:3.22 AS a\nRUN echo ${main} >> /etc/apk/repositories\nFROM a`;
+    expect(last(inherited)?.repositories).toEqual([plain]);
+    const anew = `${inherited} AS b\nRUN echo https://dl-cdn.alpinelinux.org/alpine/v3.24/main > /etc/apk/repositories`;
+    expect(last(anew)).toMatchObject({
+      isReplaced: true,
+      repositories: [{ address: 'https://dl-cdn.alpinelinux.org/alpine/v3.24/main' }],
+    });
+  });
+
+  test.each([
+    ["RUN sed -i 's/v3.22/edge/' /etc/apk/repositories", true],
+    ["RUN sed -i -e 's|v[0-9.]*|v3.24|g' /etc/apk/repositories", true],
+    ['COPY repositories /etc/apk/repositories', true],
+    ['RUN curl https://example.com/list | tee /etc/apk/repositories', true],
+    ["RUN sed -i 's/dl-cdn.alpinelinux.org/mirrors.aliyun.com/' /etc/apk/repositories", false],
+    ["RUN sed -i 's/https/http/' /etc/apk/repositories", false],
+    ['RUN cat /etc/apk/repositories', false],
+  ])('%s: edited? %s', (line, isEdited) =>
+    expect(last(`FROM alpine:3.22\n${line}\n`)?.isEdited).toBe(isEdited),
+  );
+});
+
+test('an excerpt that would be too long is cut, and its last stage does not count', () => {
+  const stages = Array.from({ length: 200 }, (_, i) => `FROM alpine:3.${i} AS stage${i}`).join('\n');
+  const excerpt = excerptOf(stages);
+  expect(excerpt.length).toBeLessThan(MAX_EXCERPT + 10);
+  const { isCut, stages: kept } = parseDockerfile(excerpt);
+  expect(isCut).toBe(true);
+  expect(kept.length).toBeGreaterThan(50);
+  for (const [i, { image }] of kept.entries()) expect(image).toBe(`alpine:3.${i}`);
+});
+
+test('any text is read, and an expansion ends', () => {
+  fc.assert(
+    fc.property(
+      fc.string({ maxLength: 300, unit: fc.constantFrom(...'FROM ARG=${}:-+@\n\\"\'>/ahtps.1'.split('')) }),
+      (text) => {
+        const dockerfile = parseDockerfile(excerptOf(`FROM a\n${text}`));
+        for (const [i] of dockerfile.stages.entries()) foundationOf(dockerfile, i);
+      },
+    ),
+  );
+  expect(
+    expand(
+      '$A',
+      new Map([
+        ['A', '$B'],
+        ['B', '$A'],
+      ]),
+    ),
+  ).toBeUndefined();
+});

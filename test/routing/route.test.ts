@@ -1,0 +1,296 @@
+import { describe, expect, test } from 'vitest';
+import { excerptOf } from '../../src/routing/excerpt.ts';
+import { parsePinContext, type ContextParameters } from '../../src/routing/pin-context.ts';
+import { createRouter, type RoutingSource } from '../../src/routing/route.ts';
+
+const cdn = 'https://dl-cdn.alpinelinux.org/alpine';
+const source = (
+  name: string,
+  repositories: readonly string[],
+  more: Partial<RoutingSource> = {},
+): RoutingSource => ({
+  name,
+  repositories,
+  archs: ['x86_64', 'aarch64'],
+  images: [],
+  includes: [],
+  scripts: [],
+  asksUnknown: false,
+  ...more,
+});
+const wolfi = source('wolfi', ['https://packages.wolfi.dev/os']);
+const chainguard = source('chainguard', ['https://apk.cgr.dev/chainguard']);
+const alpine = (branch: string, more: readonly string[] = [], name = `alpine-${branch}`): RoutingSource =>
+  source(name, [`${cdn}/${branch}/main`, `${cdn}/${branch}/community`, ...more]);
+const several = [wolfi, alpine('v3.22'), alpine('v3.24'), alpine('edge', [`${cdn}/edge/testing`])];
+
+/** The name of the datasource, or `-`. */
+function routed(parameters: ContextParameters, sources: readonly RoutingSource[] = several): string {
+  const route = createRouter(sources)(parsePinContext(parameters));
+  return 'datasource' in route ? route.datasource : '-';
+}
+const reason = (parameters: ContextParameters, sources: readonly RoutingSource[] = several): string => {
+  const route = createRouter(sources)(parsePinContext(parameters));
+  return 'noOpinion' in route ? route.noOpinion : `asked of ${route.datasource}`;
+};
+/** A pin in the last stage of a Dockerfile. */
+const inDockerfile = (file: string, more: ContextParameters = {}): ContextParameters => ({
+  kind: 'dockerfile',
+  file: excerptOf(file),
+  ...more,
+});
+const listing = (...repositories: string[]): ContextParameters => ({
+  kind: 'definition',
+  repositories: repositories.join('\n'),
+});
+
+describe('an image', () => {
+  test.each([
+    ['alpine:3.22', 'alpine-v3.22'],
+    ['alpine:3.22.1', 'alpine-v3.22'],
+    ['alpine:3.22@sha256:4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1', 'alpine-v3.22'],
+    ['docker.io/alpine:3.22', 'alpine-v3.22'],
+    ['docker.io/library/alpine:3.22', 'alpine-v3.22'],
+    ['arm64v8/alpine:3.22', 'alpine-v3.22'],
+    ['public.ecr.aws/docker/library/alpine:3.22', 'alpine-v3.22'],
+    ['registry.example.com:5000/library/alpine:3.24', 'alpine-v3.24'],
+    ['alpine:edge', 'alpine-edge'],
+    ['alpine:20260127', 'alpine-edge'],
+    ['node:24-alpine3.22', 'alpine-v3.22'],
+    ['golang:1.26-alpine-3.24', 'alpine-v3.24'],
+    ['php:8.4-fpm-alpine3.22-slim', 'alpine-v3.22'],
+    ['cgr.dev/chainguard/wolfi-base', 'wolfi'],
+    ['cgr.dev/acme.com/node:24', 'wolfi'],
+    ['ghcr.io/wolfi-dev/sdk:latest', 'wolfi'],
+    ['mirror.example.com/wolfi-base@sha256:4bcf', 'wolfi'],
+    // Nobody's:
+    ['alpine', '-'],
+    ['alpine:latest', '-'],
+    ['alpine:3', '-'],
+    ['alpine:3.2', '-'],
+    ['alpine:3.220', '-'],
+    ['alpine:3.18', '-'],
+    ['alpine@sha256:4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1', '-'],
+    ['node:24-alpine', '-'],
+    ['golang:1.26-alpine3.20', '-'],
+    ['golang:1.22-bookworm', '-'],
+    ['acme/app-alpine:3.22', '-'],
+    ['acme/notalpine:3.22', '-'],
+    ['3.22', '-'],
+    ['scratch', '-'],
+    ['dhi.io/alpine-base:3.22', '-'],
+  ])('%s → %s', (image, datasource) => {
+    expect(routed(inDockerfile(`FROM ${image}\n`))).toBe(datasource);
+  });
+
+  test('of Chainguard goes to Chainguard, where that is configured', () => {
+    const both = [wolfi, chainguard];
+    expect(routed(inDockerfile('FROM cgr.dev/chainguard/node'), both)).toBe('chainguard');
+    expect(routed(inDockerfile('FROM cgr.dev/chainguard/wolfi-base'), both)).toBe('wolfi');
+    expect(routed(inDockerfile('FROM cgr.dev/chainguard/wolfi-base'), [chainguard])).toBe('chainguard');
+  });
+
+  test('that moves is of latest-stable, if that is configured', () => {
+    const latest = [...several, alpine('latest-stable')];
+    for (const image of ['alpine', 'alpine:latest', 'alpine:3'])
+      expect(routed(inDockerfile(`FROM ${image}`), latest)).toBe('alpine-latest-stable');
+    expect(routed(inDockerfile('FROM alpine:3.22'), [alpine('latest-stable')])).toBe('-');
+  });
+
+  test.each([
+    [['ghcr.io/acme/base'], 'ghcr.io/acme/base:1.2', 'wolfi'],
+    [['ghcr.io/acme/base'], 'ghcr.io/acme/base@sha256:4bcf', 'wolfi'],
+    [['ghcr.io/acme/base'], 'ghcr.io/acme/base/x', '-'],
+    [['ghcr.io/acme/base:1'], 'ghcr.io/acme/base:1.2', '-'],
+    [['ghcr.io/acme/base:1.*'], 'ghcr.io/acme/base:1.2', 'wolfi'],
+    [['ghcr.io/acme/*'], 'ghcr.io/acme/base/python:3', 'wolfi'],
+    [['docker.io/library/alpine:3.24'], 'alpine:3.24', 'wolfi'],
+    [['localhost:5000/base'], 'localhost:5000/base:1', 'wolfi'],
+    [['*'], 'anything/at:all', 'wolfi'],
+  ])('images: %j and %s → %s', (images, image, datasource) => {
+    expect(routed(inDockerfile(`FROM ${image}`), [{ ...wolfi, images }, ...several.slice(1)])).toBe(
+      datasource === '-' ? '-' : 'wolfi',
+    );
+  });
+
+  test('goes by the longest pattern, whatever the order', () => {
+    const sources = [
+      { ...wolfi, images: ['ghcr.io/acme/*'] },
+      { ...alpine('v3.22'), images: ['ghcr.io/acme/base:*'] },
+    ];
+    for (const order of [sources, sources.toReversed()]) {
+      expect(routed(inDockerfile('FROM ghcr.io/acme/base:1'), order)).toBe('alpine-v3.22');
+      expect(routed(inDockerfile('FROM ghcr.io/acme/other:1'), order)).toBe('wolfi');
+    }
+  });
+});
+
+describe('a mirror', () => {
+  test.each([
+    ['http://127.0.0.1:3919/alpine/v3.22/main', 'FROM alpine:3.22', 'x'],
+    ['https://mirror.example.com/v3.22/main', 'FROM alpine:3.22', 'x'],
+    ['https://user:secret@nexus.example.com/repository/alpine/v3.22/main/', 'FROM alpine:3.22', 'x'],
+    ['http://127.0.0.1:3919/os', 'FROM cgr.dev/chainguard/wolfi-base', 'x'],
+    ['https://nexus.example.com/repository/wolfi/os', 'FROM cgr.dev/chainguard/wolfi-base', 'x'],
+    // Docker's own packages are not Alpine's.
+    ['https://dhi.io/apk/alpine/v3.22/main', 'FROM alpine:3.22', '-'],
+    ['https://mirror.example.com/apk/alpine/v3.22/main', 'FROM alpine:3.22', '-'],
+    ['https://apks.example.com/melange', 'FROM cgr.dev/chainguard/wolfi-base', '-'],
+  ])('%s, %s → %s', (repository, file, datasource) => {
+    expect(routed(inDockerfile(file), [source('x', [repository])])).toBe(datasource);
+  });
+
+  test('has what a file lists by its public address, but not by that of a stranger', () => {
+    const sources = [source('x', ['http://127.0.0.1:3919/alpine/v3.22/main'])];
+    expect(routed(listing(`${cdn}/v3.22/main`), sources)).toBe('x');
+    expect(routed(listing('http://127.0.0.1:3919/alpine/v3.22/main/'), sources)).toBe('x');
+    expect(routed(listing('https://strange.example.com/alpine/v3.22/main'), sources)).toBe('-');
+  });
+
+  test('whose address tells nothing is known by the name of the datasource', () => {
+    const at = (name: string): readonly RoutingSource[] => [source(name, ['https://apks.example.com/x'])];
+    expect(routed(inDockerfile('FROM alpine:3.22'), at('alpine-3.22'))).toBe('alpine-3.22');
+    expect(routed(inDockerfile('FROM alpine:edge'), at('alpine-edge'))).toBe('alpine-edge');
+    expect(routed(inDockerfile('FROM cgr.dev/chainguard/wolfi-base'), at('wolfi'))).toBe('wolfi');
+    expect(routed(inDockerfile('FROM alpine:3.22'), at('alpine'))).toBe('-');
+  });
+});
+
+describe('a list of repositories', () => {
+  const priv = 'https://apks.example.com/os/';
+  const dhi = 'https://dhi.io/apk/alpine/v3.24/main';
+  const sources = [
+    ...several,
+    source('private', ['https://packages.wolfi.dev/os', priv]),
+    source('hardened', [dhi, `${cdn}/v3.24/main`, `${cdn}/v3.24/community`]),
+    source('mixed', [`${cdn}/v3.20/main`, `${cdn}/v3.21/main`]),
+  ];
+  test.each([
+    [['https://packages.wolfi.dev/os'], 'wolfi'],
+    [['http://packages.wolfi.dev/os/'], 'wolfi'],
+    [['https://packages.wolfi.dev/os', priv], 'private'],
+    [[priv], 'private'],
+    [[`${cdn}/v3.24/main`], 'alpine-v3.24'],
+    [[`${cdn}/v3.24/community`, `http://dl-3.alpinelinux.org/alpine/v3.24/main`], 'alpine-v3.24'],
+    [[dhi, `${cdn}/v3.24/main`], 'hardened'],
+    [[`${cdn}/edge/testing`], 'alpine-edge'],
+    // Nobody has all of them, or has a branch beside that the file does not list.
+    [[`${cdn}/v3.23/main`], '-'],
+    [[`${cdn}/v3.24/main`, `${cdn}/v3.22/main`], '-'],
+    [[`${cdn}/v3.20/main`], '-'],
+    [[`${cdn}/v3.20/main`, `${cdn}/v3.21/main`], 'mixed'],
+    [['https://packages.wolfi.dev/os', 'https://apks.example.com/other'], '-'],
+    [['./packages'], '-'],
+    [['https://packages.wolfi.dev/os', './packages'], '-'],
+    [['deb [signed-by=/k.gpg] http://dhi.io/deb/debian/main trixie main'], '-'],
+    [['${{vars.repository}}'], '-'],
+    [[], '-'],
+  ])('%j → %s', (repositories, datasource) => {
+    expect(routed(listing(...repositories), sources)).toBe(datasource);
+  });
+
+  test('chooses the datasource of its archs among equals', () => {
+    const riscv = { ...wolfi, name: 'riscv', archs: ['riscv64'] };
+    const asking = (archs: string): string =>
+      routed({ ...listing('https://packages.wolfi.dev/os'), archs }, [wolfi, riscv]);
+    expect(asking('riscv64')).toBe('riscv');
+    expect(asking('linux/amd64,linux/arm64')).toBe('wolfi');
+    expect(asking('all')).toBe('wolfi');
+  });
+
+  test('with a tag: the repository that has it, and no other', () => {
+    const lines = listing(`${cdn}/v3.24/main`, `@edge ${cdn}/edge/main`, '@local ./packages');
+    expect(routed({ ...lines, tag: 'edge' })).toBe('alpine-edge');
+    expect(routed(lines)).toBe('alpine-v3.24');
+    expect(reason({ ...lines, tag: 'local' })).toBe('no datasource has ./packages, which is tagged @local');
+    expect(reason({ ...lines, tag: 'none' })).toBe('the file gives the tag @none to no repository');
+  });
+});
+
+describe('an include', () => {
+  const sources = [{ ...wolfi, includes: ['wolfi-base.yaml'] }, ...several.slice(1)];
+  const including = (include: string, ...repositories: string[]): ContextParameters => ({
+    ...listing(...repositories),
+    include,
+  });
+  test.each([
+    ['wolfi-base.yaml', 'wolfi'],
+    ['./wolfi-base.yaml', 'wolfi'],
+    ['base/wolfi-base.yaml', 'wolfi'],
+    ['github.com/acme/images/wolfi-base.yaml@main', 'wolfi'],
+    ['not-wolfi-base.yaml', '-'],
+    ['alpine-base.yaml', '-'],
+  ])('%s → %s', (include, datasource) => expect(routed(including(include), sources)).toBe(datasource));
+  test('counts for less than what the file lists itself', () =>
+    expect(routed(including('wolfi-base.yaml', `${cdn}/v3.24/main`), sources)).toBe('alpine-v3.24'));
+});
+
+describe('a comment', () => {
+  const noted = (note: string, file = ''): ContextParameters => ({
+    kind: 'note',
+    note,
+    file: excerptOf(file),
+  });
+  test.each([
+    ['datasource=custom.alpine-v3.22 depName=curl', '', 'alpine-v3.22'],
+    ['datasource=repology depName=alpine_3_22/curl versioning=loose', '', 'alpine-v3.22'],
+    ['datasource=repology packageName=alpine_edge/curl depName=x', '', 'alpine-edge'],
+    ['datasource=repology depName=alpine_3_18/curl', '', '-'],
+    ['datasource=repology depName=debian_12/curl', '', '-'],
+    ['datasource=custom.nobody depName=curl', '', '-'],
+    ['datasource=custom.apk depName=curl', 'FROM alpine:3.22', 'alpine-v3.22'],
+    ['datasource=custom.apk depName=curl', 'FROM alpine:3.22\nFROM alpine:3.24', '-'],
+    [
+      `datasource=apk depName=curl registryUrl=${cdn}?branch=v3.24&components=main,community&arch=x86_64`,
+      '',
+      'alpine-v3.24',
+    ],
+    ['datasource=apk depName=curl registryUrl=https://packages.wolfi.dev/os?arch=x86_64', '', 'wolfi'],
+  ])('%s over %j → %s', (note, file, datasource) => expect(routed(noted(note, file))).toBe(datasource));
+});
+
+describe('a script', () => {
+  const sources = [{ ...wolfi, scripts: ['install.sh', 'ci/*'] }, ...several.slice(1)];
+  const script = (path: string, images = ''): ContextParameters => ({ kind: 'script', path, images });
+  test.each([
+    ['install.sh', '', 'wolfi'],
+    ['docker/install.sh', '', 'wolfi'],
+    ['ci/build/x.sh', '', 'wolfi'],
+    ['uninstall.sh', '', '-'],
+    ['.gitlab-ci.yml', '\n  image: alpine:3.22', 'alpine-v3.22'],
+    ['.gitlab-ci.yml', '\n  image: "alpine:3.22"\n  image:\n    name: alpine:3.22', 'alpine-v3.22'],
+    ['.gitlab-ci.yml', '\n  image: alpine:3.22\n  image: alpine:3.24', '-'],
+    ['.gitlab-ci.yml', '\n  image: $IMAGE', '-'],
+    ['ci/.gitlab-ci.yml', '\n  image: alpine:3.22', 'wolfi'],
+  ])('%s with %j → %s', (path, images, datasource) =>
+    expect(routed(script(path, images), sources)).toBe(datasource),
+  );
+});
+
+describe('unknown: ask', () => {
+  const ask = (asked: RoutingSource): readonly RoutingSource[] => [
+    { ...asked, asksUnknown: true },
+    ...several.filter(({ name }) => name !== asked.name),
+  ];
+  test.each([
+    ['an image of which nothing is known', inDockerfile('FROM ghcr.io/acme/base'), 'wolfi'],
+    ['an image behind an ARG without a default', inDockerfile('ARG X\nFROM $X'), 'wolfi'],
+    ['a file without repositories', listing(), 'wolfi'],
+    ['a repository of which nothing is known', listing('https://apks.example.com/x'), 'wolfi'],
+    ['no context', {}, 'wolfi'],
+    ['a script', { kind: 'script', path: 'x.sh' }, 'wolfi'],
+    // Known to be something else:
+    ['Alpine of some branch', inDockerfile('FROM node:24-alpine'), '-'],
+    ['a branch that nobody has', inDockerfile('FROM alpine:3.18'), '-'],
+    ['a listed branch that nobody has', listing(`${cdn}/v3.18/main`), '-'],
+    ['Debian', listing('deb http://deb.debian.org/debian trixie main'), '-'],
+    ['a tag', { ...listing('@local ./packages'), tag: 'local' }, '-'],
+  ])('%s → %s', (_what, parameters, datasource) => expect(routed(parameters, ask(wolfi))).toBe(datasource));
+  test('of an Alpine takes Alpine of some branch', () =>
+    expect(routed(inDockerfile('FROM node:24-alpine'), ask(alpine('v3.22')))).toBe('alpine-v3.22'));
+});
+
+test('without a context nobody is asked', () => {
+  expect(reason({})).toBe('the lookup says nothing of the file that the pin is in');
+  expect(reason({ kind: 'next-year' })).toBe('the lookup says nothing of the file that the pin is in');
+});
