@@ -48,8 +48,7 @@ export function dockerfileParameters(file: string): string {
 
 /** The repositories of one command. */
 export function commandParameters(command: string): string {
-  const repositories = encoded(replaced(TOO_LONG, '$1', replaced(COMMAND_REPOSITORIES, '$1', command)));
-  return `{{#if (containsString ${command} "-X")}}&x=${repositories}{{else if (containsString ${command} "--repositor")}}&x=${repositories}{{/if}}`;
+  return `&x=${encoded(replaced(TOO_LONG, '$1', replaced(COMMAND_REPOSITORIES, '$1', command)))}`;
 }
 
 /** The images of a CI file. */

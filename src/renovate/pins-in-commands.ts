@@ -54,6 +54,8 @@ const ENCODED_VALUE =
   '{{#unless (or (equals operator "=") (equals operator "=="))}}{{{encodeURIComponent operator}}}{{/unless}}{{{encodeURIComponent version}}}';
 const TAGS = `{{#if tag}}&tag=${encoded('tag')}{{else if tagBehind}}&tag=${encoded('tagBehind')}{{/if}}`;
 
+const REPOSITORIES = `{{#if (or (containsString command "-X") (containsString command "--repositor"))}}${commandParameters('command')}{{/if}}`;
+
 export function dockerfileManager(context: PresetContext): PresetRule {
   const from = `{{#if from}}${encoded('from')}{{else}}none{{/if}}`;
   return {
@@ -82,6 +84,6 @@ function commandManager({ datasource, lookup }: PresetContext, parameters: strin
     matchStringsStrategy: 'recursive',
     datasourceTemplate: datasource,
     currentValueTemplate: VALUE,
-    registryUrlTemplate: `${lookupPath(lookup, 'depName')}?current=${ENCODED_VALUE}${onlyParameter(lookup)}${parameters}${TAGS}${commandParameters('command')}`,
+    registryUrlTemplate: `${lookupPath(lookup, 'depName')}?current=${ENCODED_VALUE}${onlyParameter(lookup)}${parameters}${TAGS}${REPOSITORIES}`,
   };
 }

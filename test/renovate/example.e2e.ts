@@ -22,7 +22,7 @@ const datasources = {
 };
 const files = {
   'image.yaml':
-    'contents:\n  packages:\n    - curl=8.19.0-r0\n    - jq=1.8.0-r0\n    - zlib=1.3.1-r0\n    - trivy=0.69.4-r0\n',
+    'contents:\n  repositories: [https://packages.wolfi.dev/os]\n  packages:\n    - curl=8.19.0-r0\n    - jq=1.8.0-r0\n    - zlib=1.3.1-r0\n    - trivy=0.69.4-r0\n',
   Dockerfile:
     'FROM alpine:edge AS base\nRUN apk add --no-cache \\\n      busybox=1.37.0-r20 # shell\nFROM cgr.dev/chainguard/wolfi-base\nRUN apk add curl=8.19.0-r0\n',
   'linux.yaml':
@@ -34,6 +34,7 @@ let gitea: Gitea;
 beforeAll(async () => {
   beacon = await startBeacon({
     datasources,
+    routing: { alpine: { images: ['alpine:edge'] } },
     repository: { changelog: 'https://recipes.example.com/{origin}?since={since}&until={until}' },
   });
   gitea = await startGitea();

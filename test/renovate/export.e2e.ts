@@ -32,7 +32,7 @@ const pins = [
   'skewed=1.0-r0',
   'no-such=1.0-r0',
 ];
-const image = `contents:\n  packages:\n${pins.map((pin) => `    - '${pin}'\n`).join('')}`;
+const image = `contents:\n  repositories: [https://packages.wolfi.dev/os]\n  packages:\n${pins.map((pin) => `    - '${pin}'\n`).join('')}`;
 
 /** Exports what `beacon` serves and serves it as a server of files does: no query, `//` as `/`. */
 async function serveExport({ upstreams }: Beacon): Promise<string> {

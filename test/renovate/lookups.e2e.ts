@@ -52,7 +52,7 @@ const wolfi = [
 const alpine = [published('linux-lts=6.18.43-r2'), published('kept=1.0-r3')];
 
 const image = (...pins: string[]): string =>
-  `contents:\n  packages:\n${pins.map((pin) => `    - '${pin}'\n`).join('')}`;
+  `contents:\n  repositories: [https://packages.wolfi.dev/os, '@edge https://packages.wolfi.dev/os', '@local ./x']\n  packages:\n${pins.map((pin) => `    - '${pin}'\n`).join('')}`;
 const repackaged = (name: string, version: string, epoch: number): string =>
   `package:\n  name: x-${name}\n  # renovate: datasource=custom.alpine depName=${name}\n  version: ${version}\n  epoch: ${epoch}\n`;
 
@@ -172,10 +172,10 @@ describe('lookups', () => {
     test('also when nothing of the line is left', () =>
       expect(updates('operators.yaml', 'line')).toEqual(['minor ~1.36']));
     test('=~ that still fits is left alone', () => expect(updates('operators.yaml', 'nodejs')).toEqual([]));
-    test('a tag before or behind the version', () => {
+    test('a tag in front of the version or behind it, of a folder and of a repository', () => {
       const tagged = report.dependencies.get('operators.yaml')?.filter(({ depName }) => depName === 'rust');
       expect(tagged?.map(({ updates: all }) => all.map(({ newValue }) => newValue))).toEqual([
-        ['1.95.0-r0'],
+        [],
         ['1.95.0-r0'],
       ]);
     });

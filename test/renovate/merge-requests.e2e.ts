@@ -18,7 +18,7 @@ const wolfi = [
   published('libstdc++=15.2.0-r10'),
 ];
 const image =
-  '# curl=8.19.0-r0 is what we want\ncontents:\n  packages:\n    - curl=8.19.0-r0\n    - libstdc++=15.2.0-r9 # C++\n';
+  '# curl=8.19.0-r0 is what we want\ncontents:\n  repositories: [https://packages.wolfi.dev/os]\n  packages:\n    - curl=8.19.0-r0\n    - libstdc++=15.2.0-r9 # C++\n';
 
 let beacon: Beacon;
 let gitea: Gitea;

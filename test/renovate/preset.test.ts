@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { exampleConfig } from '../../scripts/renovate-example.ts';
 import { renovatePreset } from '../../src/renovate/preset.ts';
-import { addressMarks, imageMark } from '../../src/renovate/routes.ts';
+import { excerptOf } from '../../src/routing/excerpt.ts';
 import { startService } from '../support/service.ts';
 
-const wolfi = { name: 'wolfi', repositories: ['https://packages.wolfi.dev/os'] };
+const url = 'http://x';
+const text = (names: readonly string[], isPart = false): string =>
+  JSON.stringify(renovatePreset({ url, names, isPart }));
 
 describe('the preset', () => {
   test('is what renovate.example.json holds (rewrite it with: npm run renovate:example)', () => {
@@ -17,33 +19,31 @@ describe('the preset', () => {
     expect(JSON.stringify(exampleConfig())).not.toMatch(/\(\?(?:[=!]|<[=!])/);
   });
 
-  test('of a single datasource asks for nothing that tells files apart', () => {
-    const text = JSON.stringify(renovatePreset({ url: 'http://x', sources: [wolfi] }));
-    expect(text).not.toContain('$included');
-    expect(text).not.toContain('route0');
+  test('names no distribution, image or repository: that is decided by the service', () => {
+    const { customManagers } = renovatePreset({ url, names: ['one', 'two'], isPart: false });
+    expect(JSON.stringify(customManagers)).not.toMatch(/wolfi|cgr\.dev|dl-cdn/);
   });
 
-  test('never holds credentials of a repository', () => {
-    const source = { name: 'own', repositories: ['https://user:secret@apks.example.com/os/'] };
-    expect(addressMarks(source)).toEqual(['apks.example.com/os']);
-    expect(JSON.stringify(renovatePreset({ url: 'http://x', sources: [wolfi, source] }))).not.toContain(
-      'secret',
-    );
+  test('of one datasource keeps its name for the pins, and wants no opinion of others', () => {
+    const { customManagers, customDatasources } = renovatePreset({ url, names: ['wolfi'], isPart: false });
+    expect(Object.keys(customDatasources)).toEqual(['wolfi']);
+    expect(JSON.stringify(customManagers)).not.toContain('custom.apk"');
+    for (const manager of customManagers.filter(({ registryUrlTemplate }) => registryUrlTemplate))
+      expect(manager['registryUrlTemplate']).toMatch(/&only=wolfi|\/\{\{source\}\}\//);
   });
-});
 
-describe('base images', () => {
-  test.each([
-    ['https://packages.wolfi.dev/os', 'cgr.dev/chainguard/wolfi-base:latest'],
-    ['https://apk.cgr.dev/chainguard', 'cgr.dev/chainguard/static'],
-    ['https://dl-cdn.alpinelinux.org/alpine/v3.22/main', 'alpine:3.22'],
-    ['https://mirror.example.com/v3.22/community', 'node:24-alpine3.22'],
-    ['https://dl-cdn.alpinelinux.org/alpine/edge/main', 'alpine:edge'],
-  ])('packages of %s go into %s', (repository, image) => {
-    expect(image).toMatch(new RegExp(imageMark({ name: 'x', repositories: [repository] }) ?? 'none'));
+  test('of several has one name for the pins, and theirs for the managers people have', () => {
+    const { customDatasources } = renovatePreset({ url, names: ['wolfi', 'alpine'], isPart: false });
+    expect(Object.keys(customDatasources)).toEqual(['apk', 'wolfi', 'alpine']);
+    expect(text(['wolfi', 'alpine'])).not.toContain('only=');
+    expect(text(['wolfi', 'alpine'], true)).toContain('&only=wolfi,alpine');
   });
-  test('of a private repository cannot be told', () => {
-    expect(imageMark({ name: 'x', repositories: ['https://apks.example.com/packages'] })).toBeUndefined();
+
+  test('takes rollbacks for the dependencies of its own managers only', () => {
+    const { packageRules } = renovatePreset({ url, names: ['wolfi'], isPart: false });
+    const rollback = packageRules.filter((rule) => 'rollbackPrs' in rule);
+    expect(rollback).toHaveLength(1);
+    expect(rollback[0]?.['matchDepTypes']).toContain('dockerfile');
   });
 });
 
@@ -70,6 +70,7 @@ describe('GET /renovate.json', () => {
       },
     });
     expect(Object.keys(response.json<{ customDatasources: object }>().customDatasources)).toEqual([
+      'apk',
       'alpine',
       'wolfi',
     ]);
@@ -91,5 +92,73 @@ describe('GET /renovate.json', () => {
     await using service = await startService({ config });
     const { body } = await service.get('/renovate.json', { host: 'x"}]}{{env}}' });
     expect(body).not.toContain('{{env}}');
+  });
+});
+
+describe('GET /-/for/{name}', () => {
+  const config = {
+    datasources: {
+      wolfi: { repositories: ['http://127.0.0.1:1/os'] },
+      alpine: { repositories: ['http://127.0.0.1:1/alpine/v3.22/main'] },
+    },
+  };
+  const asking = (image: string, more = ''): string =>
+    `/-/for/curl?current=1.0-r0&kind=dockerfile&file=${encodeURIComponent(excerptOf(`FROM ${image}`))}${more}`;
+
+  test('without an opinion answers what opens, changes and closes nothing, loaded or not', async () => {
+    await using service = await startService({ config });
+    const response = await service.get(asking('alpine:3.18'), { host: 'apk.example.com' });
+    expect(response.statusCode).toBe(200);
+    expect(response.json()).toEqual({
+      releases: [],
+      homepage: 'http://apk.example.com/-/asked',
+      noOpinion: 'no datasource has Alpine 3.18, which the image alpine:3.18 is of',
+    });
+  });
+
+  test('routes by file and configuration, never by what is loaded', async () => {
+    await using service = await startService({ config });
+    const response = await service.get(asking('alpine:3.22'));
+    expect(response.statusCode).toBe(429);
+    expect(response.json()).toMatchObject({ datasource: 'alpine' });
+    expect(response.headers['x-apk-beacon-datasource']).toBe('alpine');
+  });
+
+  test('keeps to the datasources of the preset', async () => {
+    await using service = await startService({ config });
+    const other = await service.get(asking('alpine:3.22', '&only=wolfi'));
+    expect(other.json()).toMatchObject({ noOpinion: 'it is of alpine, and the preset is that of wolfi' });
+    expect((await service.get(asking('alpine:3.22', '&only=alpine'))).statusCode).toBe(429);
+  });
+
+  test('tells at /-/asked what was not asked, and why', async () => {
+    await using service = await startService({ config });
+    await service.get(asking('alpine:3.18'));
+    await service.get(asking('alpine:3.18').replace('curl', 'jq'));
+    await service.get('/-/for/git');
+    for (const path of ['/wolfi/-/asked', '/alpine/-/asked', '/-/asked'])
+      expect((await service.get(path)).json()).toMatchObject({
+        notAsked: [
+          {
+            reason: 'no datasource has Alpine 3.18, which the image alpine:3.18 is of',
+            count: 2,
+            names: ['curl', 'jq'],
+          },
+          { reason: 'the lookup says nothing of the file that the pin is in', count: 1, names: ['git'] },
+        ],
+      });
+  });
+
+  test('reads what no preset writes', async () => {
+    await using service = await startService({ config });
+    for (const query of [
+      '?kind=dockerfile&kind=note',
+      '?kind=dockerfile&file=%E0%A4%A',
+      '?kind=note&note=',
+      '?only=&kind=x',
+    ])
+      expect((await service.get(`/-/for/curl${query}`)).statusCode, query).toBe(200);
+    expect((await service.get('/-/for')).statusCode).toBe(400);
+    expect((await service.get(`/-/for/${'x'.repeat(300)}`)).statusCode).toBe(400);
   });
 });

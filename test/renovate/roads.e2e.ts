@@ -16,7 +16,10 @@ import { allowInternal, extending } from './support/preset.ts';
 import { lookUp } from './support/run.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const image = { 'image.yaml': 'contents:\n  packages:\n    - curl=8.19.0-r0\n' };
+const image = {
+  'image.yaml':
+    'contents:\n  repositories: [https://packages.wolfi.dev/os]\n  packages:\n    - curl=8.19.0-r0\n',
+};
 /** The address in all documents. */
 const ADDRESS = 'http://apk-beacon:3000';
 

@@ -6,7 +6,9 @@ import { startRecorder } from './support/recorder.ts';
 import { lookUp, type Report } from './support/run.ts';
 
 const wolfi = [published('curl=8.19.0-r0'), published('curl=8.20.0-r1')];
-const files = { 'image.yaml': 'contents:\n  packages: [curl=8.19.0-r0]\n' };
+const files = {
+  'image.yaml': 'contents:\n  repositories: [https://packages.wolfi.dev/os]\n  packages: [curl=8.19.0-r0]\n',
+};
 
 function proposals(report: Report): unknown {
   return report.dependencies
@@ -30,11 +32,11 @@ describe('the service', () => {
     });
     await using recorder = await startRecorder(beacon.url);
     const report = ask(recorder.url);
-    await recorder.asked(/^\/wolfi\/curl\?/);
+    await recorder.asked(/^\/-\/for\/curl\?/);
     misbehave(beacon.upstreams['wolfi'], undefined);
     beacon.process.child.kill('SIGHUP');
     expect(proposals(await report)).toEqual([['8.20.0-r1']]);
-    expect(recorder.statuses(/^\/wolfi\/curl/)).toEqual([200]);
+    expect(recorder.statuses(/^\/-\/for\/curl/)).toEqual([200]);
   });
 
   test('tells to come back when it takes longer ("any 4xx + Retry-After is retried", §2)', async () => {
@@ -46,11 +48,11 @@ describe('the service', () => {
     });
     await using recorder = await startRecorder(beacon.url);
     const report = ask(recorder.url);
-    await until(() => Promise.resolve(recorder.statuses(/^\/wolfi\/curl/).length > 0));
+    await until(() => Promise.resolve(recorder.statuses(/^\/-\/for\/curl/).length > 0));
     misbehave(beacon.upstreams['wolfi'], undefined);
     beacon.process.child.kill('SIGHUP');
     expect(proposals(await report)).toEqual([['8.20.0-r1']]);
-    expect(recorder.statuses(/^\/wolfi\/curl/)).toEqual([429, 200]);
+    expect(recorder.statuses(/^\/-\/for\/curl/)).toEqual([429, 200]);
   });
 
   test('answers after a restart though upstream is dead ("persist the last good index", §2.3)', async () => {

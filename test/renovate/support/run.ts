@@ -95,10 +95,12 @@ export async function runRenovate(
 }
 
 /** What the service makes of the address of a dependency: a datasource, or why it has no opinion. */
-export async function routeOf({ registryUrls }: Dependency): Promise<string> {
-  const response = await fetch(registryUrls?.[0] ?? '');
-  const datasource = response.headers.get('x-apk-beacon-datasource');
-  if (datasource !== null) return datasource;
+export async function routeOf({ datasource, registryUrls }: Dependency): Promise<string> {
+  const url = registryUrls?.[0] ?? '';
+  if (!url.includes('/-/for/')) return datasource.replace('custom.', '');
+  const response = await fetch(url);
+  const routed = response.headers.get('x-apk-beacon-datasource');
+  if (routed !== null) return routed;
   return `- ${((await response.json()) as { noOpinion?: string }).noOpinion}`;
 }
 
