@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/renovate/**/*.e2e.ts'],
     testTimeout: 120_000,
-    hookTimeout: 120_000,
+    hookTimeout: 300_000,
     maxWorkers: 2,
   },
 });

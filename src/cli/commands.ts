@@ -9,8 +9,9 @@ const help = `apk-beacon – which versions of this APK package exist?
   apk-beacon export --out DIR [--brotli]   every answer as a static file, see docs/operate.md
   apk-beacon health [options]              whether the service that listens here is alive
   apk-beacon accept DATASOURCE [ARCH]      take the indexes that were held back
-  apk-beacon preset [DATASOURCE …] [--url URL]
-                                           print the Renovate preset, for a repository of presets
+  apk-beacon preset [DATASOURCE …] [--url URL] [--static]
+                                           print the Renovate preset, for a repository of presets, or to be
+                                           served beside an export (--static)
   apk-beacon config [options]              print the configuration in force
   apk-beacon help | version
 
@@ -35,6 +36,7 @@ export async function runCommand(
     out: { type: 'string' },
     brotli: { type: 'boolean' },
     url: { type: 'string' },
+    static: { type: 'boolean' },
   });
   const [command = 'serve', ...words] = line.words;
   switch (command) {
@@ -73,7 +75,10 @@ export async function runCommand(
     }
     case 'preset': {
       const { presetCommand } = await import('./preset.ts');
-      return presetCommand(words, loadConfig(line, environment), line.own['url']);
+      return presetCommand(words, loadConfig(line, environment), {
+        url: line.own['url'],
+        isStatic: line.own['static'] === true,
+      });
     }
     case 'config': {
       expectNoMore(command, words);

@@ -7,6 +7,7 @@ import type { ManifestDatasource } from '../export/manifest.ts';
 import { exportedNames, redirects, siteFiles } from '../export/site.ts';
 import { Lookups } from '../lookup.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
+import { NO_OPINION, noOpinionFile } from '../renovate/static-routes.ts';
 import { createPause } from '../repository/pace.ts';
 import { ServedVersions } from '../served-versions.ts';
 import { Beacon } from './beacon.ts';
@@ -80,6 +81,7 @@ async function addAll(
     const { generation, catalog } = snapshot;
     datasources[name] = { generation, archs: catalog.archs, names: names.length };
   }
+  folder.add({ path: NO_OPINION, body: noOpinionFile, servedAt: undefined });
   folder.add({ path: '_redirects', body: redirects(Object.keys(datasources)), servedAt: undefined });
   return datasources;
 }

@@ -8,7 +8,7 @@ import type { RoutingSource } from '../routing/route.ts';
 export function presetCommand(
   words: readonly string[],
   config: Config,
-  url: string | boolean | undefined,
+  { url, isStatic }: { readonly url: string | boolean | undefined; readonly isStatic: boolean },
 ): number {
   const unknown = words.find((name) => !Object.hasOwn(config.datasources, name));
   if (unknown !== undefined) {
@@ -16,7 +16,7 @@ export function presetCommand(
     throw new IndexError('config-invalid', `unknown datasource ${unknown}, expected some of ${known}`);
   }
   const address = typeof url === 'string' ? checkedUrl(url) : (config.publicUrl ?? localUrl(config));
-  process.stdout.write(`${JSON.stringify(presetFor(config, words, address), null, 2)}\n`);
+  process.stdout.write(`${JSON.stringify(presetFor(config, words, address, { isStatic }), null, 2)}\n`);
   return 0;
 }
 
@@ -27,13 +27,24 @@ function checkedUrl(text: string): string {
 }
 
 /** For these datasources, or for all if none is named; the default one comes first. */
-export function presetFor(config: Config, names: readonly string[], url: string): Preset {
+export function presetFor(
+  config: Config,
+  names: readonly string[],
+  url: string,
+  { isStatic = false } = {},
+): Preset {
   const all = Object.keys(config.datasources);
   const wanted = names.length > 0 ? names : all;
   const ordered = wanted.toSorted(
     (a, b) => Number(b === config.defaultDatasource) - Number(a === config.defaultDatasource),
   );
-  return renovatePreset({ url, names: ordered, isPart: all.some((name) => !wanted.includes(name)) });
+  const sources = routingSources(config).filter(({ name }) => wanted.includes(name));
+  return renovatePreset({
+    url,
+    names: ordered,
+    isPart: all.some((name) => !wanted.includes(name)),
+    statics: isStatic ? sources : undefined,
+  });
 }
 
 /** The datasources as far as they tell which pins are theirs. */

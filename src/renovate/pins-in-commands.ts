@@ -13,6 +13,7 @@ import {
   onlyParameter,
 } from './lookup-url.ts';
 import type { PresetContext, PresetRule } from './preset.ts';
+import { staticDockerfileUrl } from './static-routes.ts';
 
 /** The whole file stays available to the templates. */
 export const FILE = '^(?<file>[\\s\\S]*apk[\\s\\S]*)$';
@@ -57,6 +58,7 @@ const TAGS = `{{#if tag}}&tag=${encoded('tag')}{{else if tagBehind}}&tag=${encod
 const REPOSITORIES = `{{#if (or (containsString command "-X") (containsString command "--repositor"))}}${commandParameters('command')}{{/if}}`;
 
 export function dockerfileManager(context: PresetContext): PresetRule {
+  const { lookup, statics } = context;
   const from = `{{#if from}}${encoded('from')}{{else}}none{{/if}}`;
   return {
     ...commandManager(context, `&kind=dockerfile&from=${from}${dockerfileParameters('file')}`),
@@ -64,6 +66,7 @@ export function dockerfileManager(context: PresetContext): PresetRule {
     managerFilePatterns: dockerfiles,
     matchStrings: [FILE, STAGE, INSTRUCTION, COMMAND, REAL_COMMAND, LINE, WORD, PIN],
     depTypeTemplate: 'dockerfile',
+    ...(statics && { registryUrlTemplate: staticDockerfileUrl(lookup.url, statics) }),
   };
 }
 

@@ -13,6 +13,7 @@ import {
 } from './lookup-url.ts';
 import { FILE } from './pins-in-commands.ts';
 import type { PresetContext, PresetRule } from './preset.ts';
+import { NO_OPINION } from './static-routes.ts';
 
 /** Lines without gaps. A comment for Renovate and the line under it are one; a plain comment may stand between. */
 const LINES =
@@ -28,7 +29,7 @@ const ASSIGNMENT =
  *
  * or `# renovate: datasource=repology depName=alpine_3_24/curl`, in front or behind the version on its line.
  */
-export function notedManager({ datasource, names, lookup }: PresetContext): PresetRule {
+export function notedManager({ datasource, names, lookup, statics }: PresetContext): PresetRule {
   const ours = [...new Set(['apk', ...names])].map((name) => name.replaceAll('.', '\\.')).join('|');
   const noted = `^(?<note>[^\\n]*#[ \\t]*renovate:[^\\n]*[ \\t]datasource=(?:repology|apk|custom\\.(?:${ours}))(?:[ \\t\\r][^\\n]*)?(?:\\n[\\s\\S]*)?)$`;
   const comment = replaced('^[\\s\\S]*?#[ \\t]*renovate:[ \\t]*([^\\n]*)[\\s\\S]*$', '$1', 'note');
@@ -38,6 +39,9 @@ export function notedManager({ datasource, names, lookup }: PresetContext): Pres
   const renamed = replaced('^[\\s\\S]*[ \\t]packageName=([^\\s]+)[\\s\\S]*$', ' depName=$1', comment);
   const name = replaced('^alpine_[a-z0-9_]+/', '', named('depName', renamed));
   const own = replaced('^[\\s\\S]*[ \\t]datasource=(custom\\.[^\\s]+)[\\s\\S]*$', '$1', 'note');
+  const routed = `${lookupPath(lookup, name)}?current=${encoded('version')}${onlyParameter(lookup)}&kind=note&note=${encoded(replaced('^([^\\n]{500})[\\s\\S]*$', '$1', comment))}${dockerfileParameters('file')}`;
+  const source = replaced('^[\\s\\S]*[ \\t]datasource=custom[.]([^\\s]+)[\\s\\S]*$', '$1', 'note');
+  const byName = `${lookup.url}/{{#if (containsString note "datasource=custom.")}}${encoded(source)}/${encoded(name)}{{else}}${NO_OPINION}{{/if}}`;
   return {
     description: ['A comment for Renovate in front of a version, or behind it'],
     customType: 'regex',
@@ -48,7 +52,7 @@ export function notedManager({ datasource, names, lookup }: PresetContext): Pres
     datasourceTemplate: `{{#if (containsString note "datasource=custom.")}}{{{${own.slice(1, -1)}}}}{{else}}${datasource}{{/if}}`,
     depTypeTemplate: 'noted',
     currentValueTemplate: '{{{version}}}',
-    registryUrlTemplate: `${lookupPath(lookup, name)}?current=${encoded('version')}${onlyParameter(lookup)}&kind=note&note=${encoded(replaced('^([^\\n]{500})[\\s\\S]*$', '$1', comment))}${dockerfileParameters('file')}`,
+    registryUrlTemplate: statics ? byName : routed,
   };
 }
 

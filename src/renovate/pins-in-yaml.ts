@@ -8,8 +8,9 @@
 import { MAX_EXCERPT } from '../routing/excerpt.ts';
 import { CUT } from '../routing/dockerfile.ts';
 import { NAME, OPERATOR, TAG, VERSION } from './grammar.ts';
-import { onlyParameter } from './lookup-url.ts';
+import { onlyParameter, type LookupUrl } from './lookup-url.ts';
 import type { PresetContext } from './preset.ts';
+import { NO_OPINION, staticDefinitionRoute } from './static-routes.ts';
 
 /** apko has the tag behind the version, apk in front of it. `>=2` is no pin: nothing is to be raised. */
 const PIN = `/^(${NAME})(@${TAG})?(${OPERATOR})(${VERSION})(@${TAG})?$/`;
@@ -72,7 +73,7 @@ function query(places: string, depType: string, context: PresetContext): string 
 }
 
 /** What the file tells of its pins goes into the address of each. */
-function preamble({ lookup }: PresetContext): readonly string[] {
+function preamble({ lookup, statics }: PresetContext): readonly string[] {
   return [
     '$.(',
     '  $document := $;',
@@ -82,6 +83,12 @@ function preamble({ lookup }: PresetContext): readonly string[] {
     `  $repositories := $length($listed) > ${MAX_EXCERPT} ? $substring($listed, 0, ${MAX_EXCERPT}) & "${CUT.replace('\n', '\\n')}" : $listed;`,
     '  $includes := [$document.include];',
     '  $platforms := [$document.archs, $document.platforms, $document.package."target-architecture"];',
+    ...(statics ? [...staticDefinitionRoute(statics), ...staticAddress(lookup.url)] : routedAddress(lookup)),
+  ];
+}
+
+function routedAddress(lookup: LookupUrl): readonly string[] {
+  return [
     '  $context := "&kind=definition&repositories=" & $encodeUrlComponent($repositories)',
     '    & ($type($includes[0]) = "string" ? "&include=" & $encodeUrlComponent($substring($includes[0], 0, 300)) : "")',
     '    & "&archs=" & $encodeUrlComponent($substring($join($platforms[$type($) = "string"], ","), 0, 300));',
@@ -89,5 +96,14 @@ function preamble({ lookup }: PresetContext): readonly string[] {
     `    "${lookup.url}/-/for/" & $encodeUrlComponent($name) & "?current=" & $encodeUrlComponent($value) & "${onlyParameter(lookup)}" & $context`,
     '      & ($tags = "" ? "" : "&tag=" & $encodeUrlComponent($replace($tags, "@", "")))',
     '  };',
+  ];
+}
+
+function staticAddress(url: string): readonly string[] {
+  return [
+    '  $address := function($name, $value, $tags) {(',
+    '    $datasource := $ofPin($tags);',
+    `    "${url}/" & ($datasource = "" ? "${NO_OPINION}" : $datasource & "/" & $encodeUrlComponent($name) & "?current=" & $encodeUrlComponent($value))`,
+    '  )};',
   ];
 }

@@ -3,6 +3,7 @@
  * Renovate's answers are right. Which datasource a pin is of is decided by the service (docs/decisions/011). What is a
  * matter of taste (groups, ages, automerge) is left to `people.ts`. Valid for RE2, which Renovate uses.
  */
+import type { RoutingSource } from '../routing/route.ts';
 import type { LookupUrl } from './lookup-url.ts';
 import { dockerfileManager, scriptManager } from './pins-in-commands.ts';
 import { notedManager, variableManager } from './pins-in-variables.ts';
@@ -15,6 +16,8 @@ export interface PresetOptions {
   readonly names: readonly string[];
   /** Those are not all of the service's. */
   readonly isPart: boolean;
+  /** The datasources, for an export: static files cannot choose one. */
+  readonly statics?: readonly RoutingSource[] | undefined;
 }
 
 export type PresetRule = Readonly<Record<string, unknown>>;
@@ -34,6 +37,7 @@ export interface PresetContext {
   /** Names of the service's datasources. */
   readonly names: readonly string[];
   readonly lookup: LookupUrl;
+  readonly statics: readonly RoutingSource[] | undefined;
 }
 
 /** Renovate's datasource for all pins, where the service has several. */
@@ -50,27 +54,24 @@ const depTypes = [
   'noted',
 ];
 
-export function renovatePreset({ url, names, isPart }: PresetOptions): Preset {
+export function renovatePreset({ url, names, isPart, statics }: PresetOptions): Preset {
   const routed = routedDatasource(names);
   const lookup = { url, only: isPart || names.length === 1 ? names : [] };
-  const context = { datasource: `custom.${routed}`, names, lookup };
+  const context = { datasource: `custom.${routed}`, names, lookup, statics };
   return {
     $schema: 'https://docs.renovatebot.com/renovate-schema.json',
     description: [`APK pins, answered by apk-beacon at ${url}`],
-    customDatasources: Object.fromEntries<object>([
-      [routed, { defaultRegistryUrlTemplate: `${url}/-/for/{{encodeURIComponent packageName}}` }],
-      ...names.map((name) => [
-        name,
-        { defaultRegistryUrlTemplate: `${url}/${name}/{{encodeURIComponent packageName}}` },
-      ]),
-    ]),
+    customDatasources: {
+      [routed]: { defaultRegistryUrlTemplate: `${url}/-/for/{{encodeURIComponent packageName}}` },
+      ...Object.fromEntries(names.map((name) => [name, namedDatasource(url, name)])),
+    },
     customManagers: [
       yamlManager('apko, melange, Docker Hardened Images: what an image or a build holds', pinQuery(context)),
       yamlManager('Docker Hardened Images: vars.VERSION that repeats a pin', hardenedVersionQuery(context)),
       yamlManager('melange: runtime dependencies', runtimeQuery(context)),
       dockerfileManager(context),
-      variableManager(context),
-      scriptManager(context),
+      // What these ask for only the service can tell.
+      ...(statics ? [] : [variableManager(context), scriptManager(context)]),
       notedManager(context),
       repackagedManager(context),
     ],
@@ -81,6 +82,11 @@ export function renovatePreset({ url, names, isPart }: PresetOptions): Preset {
 /** Of a single datasource, pins keep its name; of several, the service chooses after Renovate has named the pin. */
 export function routedDatasource(names: readonly string[]): string {
   return names.length === 1 ? (names[0] as string) : ROUTED;
+}
+
+/** For managers that people have, which name it themselves. */
+function namedDatasource(url: string, name: string): object {
+  return { defaultRegistryUrlTemplate: `${url}/${name}/{{encodeURIComponent packageName}}` };
 }
 
 function yamlManager(description: string, query: string): PresetRule {

@@ -37,8 +37,10 @@ type Found =
       readonly family?: Family;
     };
 
-interface Candidate {
+/** A datasource, and what its configuration tells of it. */
+export interface Candidate {
   readonly source: RoutingSource;
+  /** Ids of the repositories it has. */
   readonly held: ReadonlySet<string>;
   readonly ids: readonly RepositoryId[];
   readonly family: Family | undefined;
@@ -62,7 +64,7 @@ export function createRouter(sources: readonly RoutingSource[]): Router {
   };
 }
 
-function candidate(source: RoutingSource): Candidate {
+export function candidate(source: RoutingSource): Candidate {
   const told = source.repositories.flatMap(heldRepositories);
   const ids = told.some(({ family }) => family !== undefined)
     ? told

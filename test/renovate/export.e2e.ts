@@ -11,6 +11,7 @@ import { listen } from '../support/upstream.ts';
 import { archs, published, startBeacon, type Beacon } from './support/beacon.ts';
 import { allowInternal, exampleFor } from './support/preset.ts';
 import { lookUp } from './support/run.ts';
+import { renovatePreset } from '../../src/renovate/preset.ts';
 
 const wolfi = [
   published('curl=8.19.0-r0'),
@@ -60,9 +61,9 @@ async function serveExport({ upstreams }: Beacon): Promise<string> {
 }
 
 /** What is proposed for each pin. */
-async function proposals(url: string): Promise<Readonly<Record<string, readonly string[]>>> {
+async function proposals(url: string, preset: object): Promise<Readonly<Record<string, readonly string[]>>> {
   const { dependencies } = await lookUp({
-    files: { 'image.yaml': image, 'renovate.json': exampleFor(url) },
+    files: { 'image.yaml': image, 'renovate.json': JSON.stringify(preset) },
     environment: allowInternal(url),
   });
   const all = dependencies.get('image.yaml') ?? [];
@@ -71,9 +72,20 @@ async function proposals(url: string): Promise<Readonly<Record<string, readonly 
   );
 }
 
+const names = ['wolfi', 'alpine-3.22'];
+const statics = names.map((name) => ({
+  name,
+  repositories: [name === 'wolfi' ? 'http://127.0.0.1/os' : 'http://127.0.0.1/alpine/v3.22/main'],
+  archs,
+  images: name === 'wolfi' ? ['ghcr.io/acme/base'] : [],
+  includes: name === 'wolfi' ? ['wolfi-base.yaml'] : [],
+  scripts: [],
+  asksUnknown: false,
+}));
+
 test('the same is proposed for every pin', async () => {
   await using beacon = await startBeacon({ datasources: { wolfi, alpine: [] } });
-  const byService = await proposals(beacon.url);
+  const byService = await proposals(beacon.url, JSON.parse(exampleFor(beacon.url)) as object);
   expect(byService).toMatchObject({
     curl: ['8.20.0-r1'],
     'libstdc++': ['15.2.0-r10'],
@@ -82,5 +94,57 @@ test('the same is proposed for every pin', async () => {
     skewed: [],
     'no-such': [],
   });
-  expect(await proposals(await serveExport(beacon))).toEqual(byService);
+  const url = await serveExport(beacon);
+  expect(await proposals(url, renovatePreset({ url, names, isPart: false, statics }))).toEqual(byService);
+});
+
+test('a pin is asked of the datasource that its file names, or of nobody', async () => {
+  const folder = 'http://127.0.0.1:1';
+  const files = {
+    'wolfi.yaml':
+      'contents: { repositories: [https://packages.wolfi.dev/os/], packages: [a=1.0-r0, b=1.0-r0@edge] }\n',
+    'tags.yaml':
+      'contents: { repositories: ["@edge https://dl-cdn.alpinelinux.org/alpine/v3.22/main", "@local ./x"], packages: [c@edge=1.0-r0, d=1.0-r0@local] }\n',
+    'included.yaml': 'include: base/wolfi-base.yaml\ncontents: { packages: [e=1.0-r0] }\n',
+    'other.yaml':
+      'contents: { repositories: [https://packages.wolfi.dev/os, https://x.example.com], packages: [f=1.0-r0] }\n',
+    'none.yaml': 'contents: { packages: [g=1.0-r0] }\n',
+    Dockerfile:
+      'ARG A=alpine:3.22\nFROM alpine:3.22.1 AS base\nRUN apk add h=1.0-r0 i@x=1.0-r0\nFROM base\nRUN apk add j=1.0-r0\nFROM $A\nRUN apk add k=1.0-r0\n' +
+      'FROM node:24-alpine3.22\nRUN apk add l=1.0-r0 && apk add -X https://x m=1.0-r0\nFROM ghcr.io/acme/base:1\nRUN apk add n=1.0-r0\nFROM cgr.dev/chainguard/node\nRUN apk add o=1.0-r0\n' +
+      'FROM alpine:3.2\nRUN apk add p=1.0-r0\n# renovate: datasource=custom.wolfi depName=q\nARG Q=1.0-r0\n',
+  };
+  const { dependencies } = await lookUp({
+    files: {
+      ...files,
+      'renovate.json': JSON.stringify(renovatePreset({ url: folder, names, isPart: false, statics })),
+    },
+    environment: { RENOVATE_DRY_RUN: 'extract' },
+  });
+  const asked = [...dependencies.values()]
+    .flat()
+    .filter(({ datasource }) => datasource?.startsWith('custom.'))
+    .map(
+      ({ depName, registryUrls }) =>
+        `${depName} ${registryUrls?.[0]?.slice(folder.length).replace(/\?.*/, '')}`,
+    );
+  expect(asked.sort()).toEqual([
+    'a /wolfi/a',
+    'b /-/no-opinion',
+    'c /alpine-3.22/c',
+    'd /-/no-opinion',
+    'e /wolfi/e',
+    'f /-/no-opinion',
+    'g /-/no-opinion',
+    'h /alpine-3.22/h',
+    'i /-/no-opinion',
+    'j /-/no-opinion',
+    'k /-/no-opinion',
+    'l /alpine-3.22/l',
+    'm /-/no-opinion',
+    'n /wolfi/n',
+    'o /wolfi/o',
+    'p /-/no-opinion',
+    'q /wolfi/q',
+  ]);
 });

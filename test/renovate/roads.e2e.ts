@@ -110,7 +110,7 @@ test('static files instead of the service: apk-beacon export, and the preset bes
   };
   try {
     await run('export', '--out', join(folder, 'site'));
-    printed = await run('preset', '--url', `${url}/site`);
+    printed = await run('preset', '--static', '--url', `${url}/site`);
     const report = await lookUp({
       files: { ...image, 'renovate.json': extending(url) },
       environment: allowInternal(url),
