@@ -48,10 +48,10 @@ export function dockerfileParameters(file: string): string {
 
 /** The repositories of one command. */
 export function commandParameters(command: string): string {
-  return `&x=${encoded(replaced(TOO_LONG, '$1', replaced(COMMAND_REPOSITORIES, '$1', command)))}`;
+  return `&x=${encoded(replaced(COMMAND_REPOSITORIES, '$1', command))}`;
 }
 
 /** The images of a CI file. */
 export function imageParameters(file: string): string {
-  return `{{#if (containsString ${file} "image:")}}&images=${encoded(replaced(TOO_LONG, '$1', replaced(IMAGE_LINES, '$1', file)))}{{/if}}`;
+  return `&images=${encoded(replaced(TOO_LONG, '$1', replaced(IMAGE_LINES, '$1', file)))}`;
 }

@@ -3,13 +3,12 @@
  * stage, instruction, command, line, word, pin. An inner level sees only what the outer one matched; the names of its
  * groups must differ from theirs, which it would hide. No level may match an empty text: Renovate would try 10,000 times.
  */
-import { CONTINUATION, dockerfiles, NAME, OPERATOR, scripts, TAG, VERSION } from './grammar.ts';
+import { CONTINUATION, dockerfiles, NAME, scripts, TAG, VERSION } from './grammar.ts';
 import {
   commandParameters,
   dockerfileParameters,
   encoded,
   imageParameters,
-  lookupPath,
   onlyParameter,
 } from './lookup-url.ts';
 import type { PresetContext, PresetRule } from './preset.ts';
@@ -44,24 +43,15 @@ const COMMAND = `${PROSE}|(?:^|${BOUNDARY})${APK_ADD}`;
 const REAL_COMMAND = `^${BOUNDARY}?(?<command>apk[\\s\\S]*)$`;
 /** Up to a comment. */
 const LINE = '(?:^|\\n)[ \\t]*[^\\s#][^\\s]*(?:[ \\t\\r]+[^\\s#][^\\s]*)*';
-/** With a quote in front, and one behind the operator: `git=="2.50.0-r0"`. */
-const WORD = '(?:^|[\\s"\'])[^\\s"\'`()\\\\]+(?:["\'][0-9][^\\s"\'`()\\\\]*)?';
-const PIN = `^[\\s"']?(?<depName>${NAME})(?:@(?<tag>${TAG}))?(?<operator>${OPERATOR})["']?(?<version>${VERSION})(?:@(?<tagBehind>${TAG}))?$`;
-
-/** Exact pins are written without their operator. */
-const VALUE =
-  '{{#unless (or (equals operator "=") (equals operator "=="))}}{{{operator}}}{{/unless}}{{{version}}}';
-const ENCODED_VALUE =
-  '{{#unless (or (equals operator "=") (equals operator "=="))}}{{{encodeURIComponent operator}}}{{/unless}}{{{encodeURIComponent version}}}';
-const TAGS = `{{#if tag}}&tag=${encoded('tag')}{{else if tagBehind}}&tag=${encoded('tagBehind')}{{/if}}`;
-
-const REPOSITORIES = `{{#if (or (containsString command "-X") (containsString command "--repositor"))}}${commandParameters('command')}{{/if}}`;
+/** With an operator, a quote in front and one behind the operator: `git=="2.50.0-r0"`. */
+const WORD = '(?:^|[\\s"\'])[^\\s"\'`()\\\\=~<>]+[=~][^\\s"\'`()\\\\]*(?:["\'][0-9][^\\s"\'`()\\\\]*)?';
+/** The value is what comes behind `=`: `~1.2` of `=~1.2`. Captured, because every template costs a millisecond a pin. */
+const PIN = `^[\\s"']?(?<depName>${NAME})(?:@(?<tag>${TAG}))?={0,2}["']?(?<currentValue>(?:~=?)?${VERSION})(?:@(?<tagBehind>${TAG}))?$`;
 
 export function dockerfileManager(context: PresetContext): PresetRule {
   const { lookup, statics } = context;
-  const from = `{{#if from}}${encoded('from')}{{else}}none{{/if}}`;
   return {
-    ...commandManager(context, `&kind=dockerfile&from=${from}${dockerfileParameters('file')}`),
+    ...commandManager(context, `&kind=dockerfile&from=${encoded('from')}${dockerfileParameters('file')}`),
     description: ['Dockerfile: apk add name=version'],
     managerFilePatterns: dockerfiles,
     matchStrings: [FILE, STAGE, INSTRUCTION, COMMAND, REAL_COMMAND, LINE, WORD, PIN],
@@ -71,7 +61,7 @@ export function dockerfileManager(context: PresetContext): PresetRule {
 }
 
 export function scriptManager(context: PresetContext): PresetRule {
-  const path = `{{#if packageFileDir}}${encoded('packageFileDir')}/{{/if}}${encoded('packageFile')}`;
+  const path = `${encoded('packageFileDir')}/${encoded('packageFile')}`;
   return {
     ...commandManager(context, `&kind=script&path=${path}${imageParameters('file')}`),
     description: ['Shell scripts and CI: apk add name=version'],
@@ -86,7 +76,7 @@ function commandManager({ datasource, lookup }: PresetContext, parameters: strin
     customType: 'regex',
     matchStringsStrategy: 'recursive',
     datasourceTemplate: datasource,
-    currentValueTemplate: VALUE,
-    registryUrlTemplate: `${lookupPath(lookup, 'depName')}?current=${ENCODED_VALUE}${onlyParameter(lookup)}${parameters}${TAGS}${REPOSITORIES}`,
+    // Name, value and tags have no characters that would have to be encoded.
+    registryUrlTemplate: `${lookup.url}/-/for/{{{depName}}}?current={{{currentValue}}}${onlyParameter(lookup)}&tag={{{tag}}}{{{tagBehind}}}${parameters}${commandParameters('command')}`,
   };
 }

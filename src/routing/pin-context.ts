@@ -72,11 +72,11 @@ export function parsePinContext(parameters: ContextParameters): PinContext {
   const command = { tag: some('tag'), commandRepositories: commandRepositories(text('x')) };
   switch (text('kind')) {
     case 'dockerfile': {
-      const from = some('from');
       return {
         kind: 'dockerfile',
         dockerfile: parseDockerfile(`${text('args')}${text('file')}`),
-        from: from === undefined ? undefined : withoutTokens(from),
+        // Empty for a command in front of every stage.
+        from: parameters['from'] === undefined ? undefined : withoutTokens(text('from')),
         ...command,
       };
     }
