@@ -39,7 +39,7 @@ export function notedManager({ datasource, names, lookup, statics }: PresetConte
   const renamed = replaced('^[\\s\\S]*[ \\t]packageName=([^\\s]+)[\\s\\S]*$', ' depName=$1', comment);
   const name = replaced('^alpine_[a-z0-9_]+/', '', named('depName', renamed));
   const own = replaced('^[\\s\\S]*[ \\t]datasource=(custom\\.[^\\s]+)[\\s\\S]*$', '$1', 'note');
-  const routed = `${lookupPath(lookup, name)}?current=${encoded('version')}${onlyParameter(lookup)}&kind=note&note=${encoded(replaced('^([^\\n]{500})[\\s\\S]*$', '$1', comment))}${dockerfileParameters('file')}`;
+  const routed = `${lookupPath(lookup, name)}?current=${encoded('version')}${onlyParameter(lookup)}&kind=note&note=${encoded(comment)}${dockerfileParameters('file')}`;
   const source = replaced('^[\\s\\S]*[ \\t]datasource=custom[.]([^\\s]+)[\\s\\S]*$', '$1', 'note');
   const byName = `${lookup.url}/{{#if (containsString note "datasource=custom.")}}${encoded(source)}/${encoded(name)}{{else}}${NO_OPINION}{{/if}}`;
   return {

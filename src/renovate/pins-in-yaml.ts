@@ -5,7 +5,7 @@
  *
  * `[a,b][p].(…)` goes over the characters of a single string, so lists are assigned first.
  */
-import { MAX_EXCERPT } from '../routing/excerpt.ts';
+import { MAX_LIST } from '../routing/excerpt.ts';
 import { CUT } from '../routing/dockerfile.ts';
 import { NAME, OPERATOR, TAG, VERSION } from './grammar.ts';
 import { onlyParameter, type LookupUrl } from './lookup-url.ts';
@@ -80,7 +80,7 @@ function preamble({ lookup, statics }: PresetContext): readonly string[] {
     `  $pin := ${PIN};`,
     '  $lists := [$document.**.repositories, $document.**.build_repositories, $document.**.runtime_repositories];',
     '  $listed := $join($distinct($lists[$type($) = "string"]), "\\n");',
-    `  $repositories := $length($listed) > ${MAX_EXCERPT} ? $substring($listed, 0, ${MAX_EXCERPT}) & "${CUT.replace('\n', '\\n')}" : $listed;`,
+    `  $repositories := $length($listed) > ${MAX_LIST} ? $substring($listed, 0, ${MAX_LIST}) & "${CUT.replace('\n', '\\n')}" : $listed;`,
     '  $includes := [$document.include];',
     '  $platforms := [$document.archs, $document.platforms, $document.package."target-architecture"];',
     ...(statics ? [...staticDefinitionRoute(statics), ...staticAddress(lookup.url)] : routedAddress(lookup)),
