@@ -72,10 +72,11 @@ function time(work: () => void): number {
   return (user + system) / 1000;
 }
 
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 
-console.log(
+print(
   `regular expressions of ${regexEngineStatus.type === 'available' ? 'RE2' : 'JavaScript'}, ${FILES} files, median of ${ROUNDS} rounds`,
 );
 for (const share of [1, 4]) {
@@ -94,7 +95,7 @@ for (const share of [1, 4]) {
   }
   const [t, o] = [median(theirs), median(ours)];
   const ratio = median(ours.map((each, i) => each / (theirs[i] ?? 1)));
-  console.log(
+  print(
     `${pins} pins: Renovate's own manager ${t.toFixed(0)} ms, the preset's ${managers.length} managers ${o.toFixed(0)} ms, ratio ${ratio.toFixed(2)}`,
   );
 }

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
+import prettier from 'prettier';
 import { describe, expect, test } from 'vitest';
 import { exampleConfig } from '../../scripts/renovate-example.ts';
+import { withTable } from '../../scripts/renovate-table.ts';
 import { renovatePreset } from '../../src/renovate/preset.ts';
 import { excerptOf } from '../../src/routing/excerpt.ts';
 import { startService } from '../support/service.ts';
@@ -161,4 +163,10 @@ describe('GET /-/for/{name}', () => {
     expect((await service.get('/-/for')).statusCode).toBe(400);
     expect((await service.get(`/-/for/${'x'.repeat(300)}`)).statusCode).toBe(400);
   });
+});
+
+test('the table of docs/renovate.md is what the cases say (rewrite it with: npm run renovate:table)', async () => {
+  const text = readFileSync(new URL('../../docs/renovate.md', import.meta.url), 'utf8');
+  const options = await prettier.resolveConfig('docs/renovate.md');
+  expect(await prettier.format(withTable(text), { ...options, parser: 'markdown' })).toBe(text);
 });
