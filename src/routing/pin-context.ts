@@ -64,19 +64,17 @@ export interface UnreadablePin {
 export type ContextParameters = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 export function parsePinContext(parameters: ContextParameters): PinContext {
-  const text = (name: string): string => {
-    const value = parameters[name];
-    return typeof value === 'string' ? value : (value?.at(-1) ?? '');
-  };
+  const text = (name: string): string => last(parameters[name]);
   const some = (name: string): string | undefined => text(name).trim() || undefined;
   const command = { tag: some('tag'), commandRepositories: commandRepositories(text('x')) };
   switch (text('kind')) {
     case 'dockerfile': {
+      const { from } = parameters;
       return {
         kind: 'dockerfile',
         dockerfile: parseDockerfile(`${text('args')}${text('file')}`),
         // Empty for a command in front of every stage.
-        from: parameters['from'] === undefined ? undefined : withoutTokens(text('from')),
+        from: from === undefined ? undefined : withoutTokens(last(from)),
         ...command,
       };
     }
@@ -114,6 +112,11 @@ export function parsePinContext(parameters: ContextParameters): PinContext {
     default:
       return { kind: 'unreadable' };
   }
+}
+
+/** Of a parameter that is given more than once, the last. */
+function last(value: string | readonly string[] | undefined): string {
+  return typeof value === 'string' ? value : (value?.at(-1) ?? '');
 }
 
 function field(note: string, name: string): string | undefined {
