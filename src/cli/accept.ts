@@ -1,6 +1,6 @@
 /** `accept`: an operator says that an index the guards held back is as it should be. */
 import type { Config } from '../config.ts';
-import { IndexError } from '../errors.ts';
+import { IndexError, printable } from '../errors.ts';
 import { Beacon } from './beacon.ts';
 import { createLogger } from './logger.ts';
 
@@ -30,7 +30,7 @@ export async function acceptCommand(
     const held = await store.heldBack(spec.location);
     if (!held) continue;
     await store.accept(spec.location, held.digest);
-    process.stdout.write(`accepted ${spec.label}: ${held.message}\n`);
+    process.stdout.write(`accepted ${printable(`${spec.label}: ${held.message}`)}\n`);
     accepted += 1;
   }
   await beacon.close();

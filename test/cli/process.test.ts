@@ -195,6 +195,28 @@ describe('explain', () => {
   });
 });
 
+test('no command prints a control character of an index', async () => {
+  const hostile = '\u001b]0;owned\u0007\u009b31m\u202e';
+  const path = await repository('hostile', [
+    pkg('curl', `8.20.0${hostile}`, { D: `lib${hostile}=1` }),
+    pkg('curl', '8.21.0-r0', { D: `lib${hostile}=1`, p: `cmd:${hostile}=1` }),
+  ]);
+  const from = ['--repository', path, '--key', key, '--cache-dir', 'none'];
+  const out = join(folder, 'hostile-export');
+  for (const args of [
+    ['explain', 'curl'],
+    ['explain', `nothing${hostile}`],
+    ['explain', 'curl', '--json'],
+    ['export', '--out', out],
+  ]) {
+    await using run = start([...args, ...from]);
+    await run.ended;
+    expect(run.lines.length).toBeGreaterThan(0);
+    for (const line of run.lines) expect(line).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+  }
+  expect(await readFile(join(out, 'manifest.json'), 'utf8')).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
+});
+
 test('config prints what is in force, with what a URL carries masked', async () => {
   const repositories = ['--repository', 'https://user:canary@apks.example.com/os'];
   await using shown = start(['config', ...repositories], { APK_BEACON_REFRESH: '90s' });
