@@ -124,12 +124,18 @@ export const reservedNames = [
   'latest',
   'explain',
   '-',
+  // Files of an export.
+  'manifest.json',
 ];
 
 const datasourceName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'expected lower case letters, digits, ".", "_" and "-", at most 63')
   .refine((name) => !reservedNames.includes(name), `is reserved, as are ${reservedNames.join(', ')}`);
+
+export function isDatasourceName(name: string): boolean {
+  return datasourceName.safeParse(name).success;
+}
 
 export const configSchema = z.strictObject({
   listen: listen.prefault('0.0.0.0:3000'),
