@@ -142,7 +142,10 @@ describe('a cache', () => {
 describe('what cannot work ends with one clear line and the right code', () => {
   test.each<[args: string[], code: number, message: RegExp]>([
     [['--lisen', 'x'], 2, /^apk-beacon: unknown option --lisen, did you mean --listen\?$/],
-    [['sreve'], 2, /^apk-beacon: unknown command sreve; apk-beacon help lists them$/],
+    [['sreve'], 2, /^apk-beacon: unknown command sreve, did you mean serve\?$/],
+    [['xyzzy'], 2, /^apk-beacon: unknown command xyzzy; apk-beacon help lists them$/],
+    [['--out', 'x'], 2, /^apk-beacon: --out belongs to the command export, not to serve$/],
+    [['explain', 'x', '--brotli'], 2, /^apk-beacon: --brotli belongs to the command export, not to explain$/],
     [['serve', 'more'], 2, /^apk-beacon: serve takes no argument, got more$/],
     [['--key', '/nowhere/x.rsa.pub'], 2, /^apk-beacon: cannot read key \/nowhere\/x\.rsa\.pub: ENOENT/],
     [['--config', '/nowhere.yaml'], 2, /^apk-beacon: cannot read the configuration \/nowhere\.yaml: ENOENT/],
