@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import { IndexError, printable } from '../errors.ts';
 import { Beacon } from './beacon.ts';
 import { createLogger } from './logger.ts';
+import { requestRefresh } from './refresh-request.ts';
 
 export async function acceptCommand(
   words: readonly string[],
@@ -34,7 +35,13 @@ export async function acceptCommand(
     accepted += 1;
   }
   await beacon.close();
-  if (accepted === 0) process.stdout.write(`nothing of ${name} is held back\n`);
-  else process.stdout.write('taken at the next refresh; SIGHUP makes a running service refresh at once\n');
+  if (accepted === 0) {
+    process.stdout.write(`nothing of ${name} is held back\n`);
+    return 0;
+  }
+  await requestRefresh(config.cacheDir);
+  process.stdout.write(
+    'a service with this cache directory takes it within seconds; other replicas are not told\n',
+  );
   return 0;
 }
