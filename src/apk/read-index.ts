@@ -64,7 +64,7 @@ export async function readIndex(bytes: Uint8Array, options: ReadOptions): Promis
 }
 
 /** The part that signatures are of, and the key that vouches for it unless told not to look. */
-export async function verifyArchive(
+async function verifyArchive(
   bytes: Uint8Array,
   { keys, pause }: Pick<ReadOptions, 'keys' | 'pause'>,
 ): Promise<{ body: Uint8Array; keyName: string | undefined }> {

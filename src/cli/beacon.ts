@@ -89,13 +89,6 @@ export class Beacon {
     );
   }
 
-  /** Reads in full what `restore` took as an earlier process had read it. */
-  async recheck(signal: AbortSignal): Promise<void> {
-    await this.#each(async (datasource, index) => {
-      if (await index.recheck(signal)) datasource.publish();
-    });
-  }
-
   /** Refreshes every index once. */
   async refreshOnce(signal: AbortSignal): Promise<void> {
     await this.#each((datasource, index) => this.#refresh(datasource, index, signal));
@@ -106,7 +99,6 @@ export class Beacon {
     try {
       await this.checkKeys(signal);
       await this.restore(signal);
-      await this.recheck(signal);
       await this.refreshOnce(signal);
     } finally {
       await this.close();

@@ -6,16 +6,23 @@
  * time of the file is when upstream last confirmed it.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { closeSync, openSync, read as readCallback, statSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+  type FileHandle,
+} from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import * as z from 'zod';
-import { borrowBytes, reserve } from '../apk/memory.ts';
+import { borrowBytes } from '../apk/memory.ts';
 import { redactAddress } from './fetch-error.ts';
 import type { Validators } from './fetch-index.ts';
-
-const read = promisify(readCallback);
 
 const FORMAT = 2;
 const NEWLINE = 0x0a;
@@ -60,23 +67,16 @@ export class IndexStore {
     this.#warn = warn;
   }
 
-  /** Whether anything is kept. */
-  get keeps(): boolean {
-    return this.#folder !== undefined;
-  }
-
   /** The index of at most `maxBytes` kept for `address`, or `undefined` where there is none that can be used. */
   async load(address: string, maxBytes: number): Promise<StoredIndex | undefined> {
     const path = this.#path(address, 'apkindex');
     if (path === undefined) return undefined;
     const swept = this.#sweep();
     try {
-      const { file, mtimeMs } = await readAtOnce(path, borrowBytes, maxBytes, MAX_HEADER_BYTES);
-      const end = file.subarray(0, MAX_HEADER_BYTES).indexOf(NEWLINE);
-      if (end < 0) throw new Error('it has no header');
-      const { identity, validators, firstSeenAt } = parseHeader(file.toString('utf8', 0, end));
+      const { header, bytes, mtimeMs } = await readKept(path, maxBytes);
+      const { identity, validators, firstSeenAt } = parseHeader(header);
       if (identity !== identityOf(address)) throw new Error('it is of another index');
-      return { validators, firstSeenAt, bytes: file.subarray(end + 1), confirmedAt: mtimeMs };
+      return { validators, firstSeenAt, bytes, confirmedAt: mtimeMs };
     } catch (error) {
       if (!isMissing(error)) this.#warn(`ignoring the cached index ${path}`, error);
       return undefined;
@@ -93,22 +93,6 @@ export class IndexStore {
       firstSeenAt,
     };
     await this.#write(this.#path(address, 'apkindex'), [Buffer.from(`${JSON.stringify(header)}\n`), bytes]);
-  }
-
-  /** What was made of the index kept for `address`; worth nothing without it (`apk/parsed-index.ts`). */
-  async loadParsed(address: string, maxBytes: number): Promise<Uint8Array | undefined> {
-    const path = this.#path(address, 'parsed');
-    if (path === undefined) return undefined;
-    try {
-      const memory = (size: number): Buffer => Buffer.from(reserve(size), 0, size);
-      return (await readAtOnce(path, memory, maxBytes)).file;
-    } catch {
-      return undefined;
-    }
-  }
-
-  async saveParsed(address: string, pieces: readonly Uint8Array[]): Promise<void> {
-    await this.#write(this.#path(address, 'parsed'), pieces);
   }
 
   /** Remembers that upstream confirmed what is kept at `now` (unix milliseconds). */
@@ -151,7 +135,7 @@ export class IndexStore {
     return join(this.#folder, 'indexes', `${readable}-${identityOf(address).slice(0, 12)}.${ending}`);
   }
 
-  /** Removes what processes that were killed have left half-written. */
+  /** Removes what processes that were killed have left half-written, and the tables that earlier versions kept. */
   #sweep(): Promise<void> {
     this.#swept ??= this.#removeOrphans().catch(() => undefined);
     return this.#swept;
@@ -160,6 +144,7 @@ export class IndexStore {
   async #removeOrphans(): Promise<void> {
     const folder = join(this.#folder ?? '', 'indexes');
     for (const name of await readdir(folder)) {
+      if (name.endsWith('.parsed')) await rm(join(folder, name), { force: true });
       if (!name.endsWith('.new')) continue;
       const { mtimeMs } = await stat(join(folder, name));
       if (Date.now() - mtimeMs > ORPHAN_AGE) await rm(join(folder, name), { force: true });
@@ -198,27 +183,33 @@ export class IndexStore {
   }
 }
 
-/**
- * A file and the time of its last change, read in one go (`readFile` reads large ones piece by piece) and begun at once:
- * at a start this thread is about to be busy, and others can read meanwhile.
- */
-async function readAtOnce(
+/** The parts of a kept file, and the time of its last change. */
+async function readKept(
   path: string,
-  memory: (size: number) => Buffer,
   maxBytes: number,
-  headerBytes = 0,
-): Promise<{ file: Buffer; mtimeMs: number }> {
-  const stats = statSync(path);
-  if (!stats.isFile()) throw new Error('it is not a file');
-  const { size, mtimeMs } = stats;
-  if (size > maxBytes + headerBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
-  const descriptor = openSync(path, 'r');
+): Promise<{ header: string; bytes: Uint8Array; mtimeMs: number }> {
+  // Before the file is opened: opening a pipe would wait for its writer.
+  if (!(await stat(path)).isFile()) throw new Error('it is not a file');
+  const file = await open(path);
   try {
-    const { bytesRead, buffer } = await read(descriptor, memory(size), 0, size, 0);
-    return { file: bytesRead === size ? buffer : buffer.subarray(0, bytesRead), mtimeMs };
+    const { size, mtimeMs } = await file.stat();
+    const start = await readAt(file, Buffer.alloc(Math.min(size, MAX_HEADER_BYTES)), 0);
+    const end = start.indexOf(NEWLINE);
+    if (end < 0) throw new Error('it has no header');
+    const length = size - end - 1;
+    if (length > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
+    // Memory of its own, which can be released; in one call, where `readFile` makes many.
+    const bytes = await readAt(file, borrowBytes(length), end + 1);
+    return { header: start.toString('utf8', 0, end), bytes, mtimeMs };
   } finally {
-    closeSync(descriptor);
+    await file.close();
   }
+}
+
+/** Fills `buffer` with what the file holds from `position` on; shorter if the file ends before. */
+async function readAt(file: FileHandle, buffer: Buffer, position: number): Promise<Buffer> {
+  const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
+  return bytesRead === buffer.length ? buffer : buffer.subarray(0, bytesRead);
 }
 
 /** An index that the guards did not let pass. */

@@ -2,7 +2,6 @@
  * One index kept current: fetch, read, guard, swap. The last good one stays whatever happens to the next.
  */
 import type { ReadLimits, VerifiedIndex } from '../apk/read-index.ts';
-import { isSameTable, packIndex, unpackIndex } from '../apk/parsed-index.ts';
 import type { Pause } from '../apk/pieces.ts';
 import { readIndex } from '../apk/read-index.ts';
 import { release } from '../apk/memory.ts';
@@ -83,9 +82,6 @@ export class LiveIndex {
   readonly #services: IndexServices;
   #loaded: LoadedIndex | undefined;
   #failure: IndexFailure | undefined;
-  #failures = 0;
-  /** The archive of an index that was taken as an earlier process had read it. */
-  #unchecked: { readonly bytes: Uint8Array; readonly index: VerifiedIndex } | undefined;
 
   constructor(spec: IndexSpec, services: IndexServices) {
     this.spec = spec;
@@ -102,26 +98,16 @@ export class LiveIndex {
     return this.#failure;
   }
 
-  /** How many refreshes have failed in a row. */
-  get failures(): number {
-    return this.#failures;
-  }
-
-  /** Takes the index kept on disk, if there is a good one. Asks nobody, so it cannot be kept waiting. Whether there was. */
+  /** Reads the index kept on disk. Never touches the network. Returns whether an index was restored. */
   async restore(signal: AbortSignal): Promise<boolean> {
     const { store, warn } = this.#services;
-    const { cached, location, maxCompressedBytes, limits } = this.spec;
+    const { cached, location, maxCompressedBytes } = this.spec;
     if (!cached) return false;
-    const [stored, packed] = await Promise.all([
-      store.load(location, maxCompressedBytes),
-      store.loadParsed(location, limits.maxInflatedBytes),
-    ]);
+    const stored = await store.load(location, maxCompressedBytes);
     if (!stored) return false;
     try {
-      const known = packed && (await this.#unpack(packed, stored.bytes, signal));
-      const index = known ?? (await this.#read(stored.bytes, 'disk', signal));
-      if (known) this.#unchecked = { bytes: stored.bytes, index: known };
-      else await this.#savePacked(index, stored.bytes);
+      const index = await this.#read(stored.bytes, 'disk', signal);
+      release(stored.bytes);
       const { validators, confirmedAt, firstSeenAt } = stored;
       this.#loaded = {
         index,
@@ -139,33 +125,11 @@ export class LiveIndex {
     }
   }
 
-  /**
-   * Reads what `restore` took as an earlier process had read it, and takes its own reading where the two differ:
-   * nothing that is made up in the cache folder is answered from for long. Whether anything changed.
-   */
-  async recheck(signal: AbortSignal): Promise<boolean> {
-    const unchecked = this.#unchecked;
-    this.#unchecked = undefined;
-    if (!unchecked) return false;
-    const index = await this.#read(unchecked.bytes, 'disk', signal).catch((error: unknown) => {
-      if (signal.aborted) throw error;
-      this.#services.warn('cannot read the cached index again', error);
-    });
-    if (!index) return false;
-    const loaded = this.#loaded;
-    if (loaded?.index !== unchecked.index || isSame(index, loaded.index)) return false;
-    this.#services.warn('the cached table was not that of the cached index', new Error(this.spec.label));
-    this.#loaded = { ...loaded, index, summary: summarize(index) };
-    await this.#savePacked(index, unchecked.bytes);
-    return true;
-  }
-
   /** Asks upstream for a newer index. Failures are outcomes, not exceptions; only an abort throws. */
   async refresh(signal: AbortSignal): Promise<RefreshOutcome> {
     try {
       const outcome = await this.#fetchAndRead(signal);
       this.#failure = undefined;
-      this.#failures = 0;
       return outcome;
     } catch (error) {
       if (signal.aborted) throw error;
@@ -175,7 +139,6 @@ export class LiveIndex {
         at: this.#services.now(),
         retryAfter: error instanceof FetchError ? error.retryAfter : undefined,
       };
-      this.#failures += 1;
       return { status: 'failed', failure: this.#failure };
     }
   }
@@ -212,35 +175,9 @@ export class LiveIndex {
       firstSeenAt,
     } as const;
     this.#loaded = isSame ? { ...after, index: before.index } : after;
-    if (this.spec.cached) {
-      await store.save(this.spec.location, fetched.bytes, { validators, firstSeenAt });
-      await this.#savePacked(this.#loaded.index, fetched.bytes);
-    }
+    if (this.spec.cached) await store.save(this.spec.location, fetched.bytes, { validators, firstSeenAt });
     release(fetched.bytes);
     return isSame ? { status: 'unchanged' } : { status: 'changed', before, after };
-  }
-
-  /** The index as an earlier process has read it from the same bytes; its signature is verified now. */
-  async #unpack(
-    packed: Uint8Array,
-    archive: Uint8Array,
-    signal: AbortSignal,
-  ): Promise<VerifiedIndex | undefined> {
-    const { keys, pause } = this.#services;
-    const { arch, limits } = this.spec;
-    return await unpackIndex(packed, archive, {
-      keys: await keys(signal, 'disk'),
-      limits,
-      arch,
-      pause,
-      signal,
-    });
-  }
-
-  async #savePacked(index: VerifiedIndex, archive: Uint8Array): Promise<void> {
-    const { store, pause } = this.#services;
-    if (!store.keeps) return;
-    await store.saveParsed(this.spec.location, await packIndex(index, archive, this.spec, pause));
   }
 
   async #read(bytes: Uint8Array, from: KeyOrigin, signal: AbortSignal): Promise<VerifiedIndex> {
@@ -272,8 +209,4 @@ export class LiveIndex {
       throw new IndexError(error.code, `${label} is held back: ${error.message}`);
     }
   }
-}
-
-function isSame(a: VerifiedIndex, b: VerifiedIndex): boolean {
-  return a.digest === b.digest && isSameTable(a.packages, b.packages);
 }
