@@ -27,9 +27,9 @@ export async function acceptCommand(
   for (const { spec } of datasource.indexes) {
     signal.throwIfAborted();
     if (arch !== undefined && spec.arch !== arch) continue;
-    const held = await store.heldBack(spec.location);
+    const held = await store.heldBack(spec);
     if (!held) continue;
-    await store.accept(spec.location, held.digest);
+    await store.accept(spec, held.digest, Date.now());
     process.stdout.write(`accepted ${spec.label}: ${held.message}\n`);
     accepted += 1;
   }

@@ -277,6 +277,7 @@ function specsOf(datasource: DatasourceConfig, repository: RepositoryConfig, con
   const label = remote ? redactUrl(base).replace(/\/$/, '') : base;
   const common = {
     repository: label,
+    terms: termsOf(datasource, repository),
     changelog: repository.changelog,
     required: repository.required,
     guards: { rollback: repository.rollback, maxShrink: repository.maxShrink, maxAge: repository.maxAge },
@@ -297,6 +298,23 @@ function specsOf(datasource: DatasourceConfig, repository: RepositoryConfig, con
     label: remote ? redactUrl(remoteIndex(base, arch)) : join(base, arch, 'APKINDEX.tar.gz'),
     arch,
   }));
+}
+
+/**
+ * What decides whether an index of this repository may be served, and whom upstream shows it to. Of secrets only where
+ * they are; limits are left out, because what is read back has to keep them anyway.
+ */
+function termsOf(datasource: DatasourceConfig, repository: RepositoryConfig): string {
+  const { trust, keys, discoverKeys, rollback, maxShrink, credentials, clientCertificate } = repository;
+  const sources = (keys ?? datasource.keys).map(withoutUser);
+  const trusted = trust === 'none' ? 'any' : [keys ? 'own' : 'builtin', sources, discoverKeys];
+  return JSON.stringify([trusted, rollback, maxShrink, credentials, clientCertificate]);
+}
+
+/** The address of a key; whoever asks for it, it is the same key. */
+function withoutUser(address: string): string {
+  const url = URL.parse(address);
+  return url ? `${url.origin}${url.pathname}${url.search}` : address;
 }
 
 /** Behind the path, so that a query in the address stays where it is. */

@@ -18,7 +18,9 @@ import type { UpstreamClient } from './upstream-client.ts';
 export interface IndexSpec {
   /** Where to fetch it: a URL or a path. */
   readonly location: string;
-  /** The same for logs and answers, without secrets. */
+  /** Everything that decides whether it may be served; see `KeptIndex`. */
+  readonly terms: string;
+  /** The location for logs and answers, without secrets. */
   readonly label: string;
   /** The repository it belongs to, without secrets. */
   readonly repository: string;
@@ -101,9 +103,9 @@ export class LiveIndex {
   /** Reads the index kept on disk. Never touches the network. Returns whether an index was restored. */
   async restore(signal: AbortSignal): Promise<boolean> {
     const { store, warn } = this.#services;
-    const { cached, location, maxCompressedBytes } = this.spec;
+    const { cached, maxCompressedBytes } = this.spec;
     if (!cached) return false;
-    const stored = await store.load(location, maxCompressedBytes);
+    const stored = await store.load(this.spec, maxCompressedBytes);
     if (!stored) return false;
     try {
       const index = await this.#read(stored.bytes, 'disk', signal);
@@ -111,7 +113,7 @@ export class LiveIndex {
       const { validators, confirmedAt, firstSeenAt } = stored;
       this.#loaded = {
         index,
-        summary: summarize(index),
+        summary: summarize(index, this.#services.now()),
         validators,
         source: 'cache',
         confirmedAt,
@@ -157,12 +159,14 @@ export class LiveIndex {
     });
     if (fetched.status === 'not-modified') {
       if (before) this.#loaded = { ...before, confirmedAt: now() };
-      if (this.spec.cached) await store.confirm(this.spec.location, now());
+      await store.clearHeldBack(this.spec);
+      if (this.spec.cached) await store.confirm(this.spec, now());
       return { status: 'unchanged' };
     }
     const index = await this.#read(fetched.bytes, 'anywhere', signal);
-    const summary = summarize(index);
-    await this.#guard(before?.summary, summary);
+    const summary = summarize(index, now());
+    // The times of both are judged by the same clock.
+    await this.#guard(before && summarize(before.index, now()), summary);
     const isSame = before?.summary.digest === summary.digest;
     const firstSeenAt = isSame ? before.firstSeenAt : now();
     const { validators } = fetched;
@@ -175,7 +179,7 @@ export class LiveIndex {
       firstSeenAt,
     } as const;
     this.#loaded = isSame ? { ...after, index: before.index } : after;
-    if (this.spec.cached) await store.save(this.spec.location, fetched.bytes, { validators, firstSeenAt });
+    if (this.spec.cached) await store.save(this.spec, fetched.bytes, { validators, firstSeenAt });
     release(fetched.bytes);
     return isSame ? { status: 'unchanged' } : { status: 'changed', before, after };
   }
@@ -194,19 +198,19 @@ export class LiveIndex {
 
   /** Throws when the index is held back, and keeps note of it for an operator to accept. */
   async #guard(last: IndexSummary | undefined, next: IndexSummary): Promise<void> {
-    const { store } = this.#services;
-    const { location, guards, label } = this.spec;
+    const { store, now } = this.#services;
+    const { guards, label } = this.spec;
     try {
       checkPlausible(last, next, guards);
-      await store.setHeldBack(location, undefined);
     } catch (error) {
       if (!(error instanceof IndexError)) throw error;
-      if ((await store.accepted(location)) === next.digest) {
-        await store.setHeldBack(location, undefined);
-        return;
+      if (!(await store.takeAcceptance(this.spec, next.digest, now()))) {
+        await store.setHeldBack(this.spec, { digest: next.digest, code: error.code, message: error.message });
+        throw new IndexError(error.code, `${label} is held back: ${error.message}`);
       }
-      await store.setHeldBack(location, { digest: next.digest, code: error.code, message: error.message });
-      throw new IndexError(error.code, `${label} is held back: ${error.message}`);
     }
+    // What was accepted stays so while the last good index is shown again: mirrors may differ for a while.
+    if (last?.digest === next.digest) await store.clearHeldBack(this.spec);
+    else await store.settle(this.spec);
   }
 }
