@@ -6,7 +6,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { join } from 'node:path';
 import { withoutTrailingSlashes } from '../addresses.ts';
 import type { Pause } from '../apk/pieces.ts';
-import { parseKey, type TrustedKey } from '../apk/signature.ts';
+import { parseKey } from '../apk/signature.ts';
 import { diffIndexes } from '../catalog/diff.ts';
 import type { Config, DatasourceConfig, RepositoryConfig } from '../config.ts';
 import { errorLine, type IndexError } from '../errors.ts';
@@ -14,7 +14,7 @@ import { builtinKeys } from '../repository/builtin-keys.ts';
 import { credentialLookup, type CredentialLookup } from '../repository/credentials.ts';
 import { redactUrl } from '../repository/fetch-error.ts';
 import { IndexStore } from '../repository/index-store.ts';
-import { loadKeys, type KeySource } from '../repository/key-sources.ts';
+import { loadKeys, type KeyMemory, type KeySource } from '../repository/key-sources.ts';
 import { LiveDatasource } from '../repository/live-datasource.ts';
 import {
   LiveIndex,
@@ -229,7 +229,7 @@ export class Beacon {
     };
   }
 
-  /** The keys of a repository, loaded once they are needed and again until that has worked. */
+  /** The keys of a repository, read anew each time: a file that was removed is a key that is trusted no more. */
   #keys(
     datasource: DatasourceConfig,
     repository: RepositoryConfig,
@@ -243,14 +243,11 @@ export class Beacon {
     if (repository.discoverKeys && url) sources.push({ discover: url });
     const builtin = repository.keys ? [] : [...builtinKeys.values()];
     const warn = (error: IndexError): void => this.#options.logger.warn(errorLine(error));
-    let loaded: readonly TrustedKey[] | undefined;
+    const memory: KeyMemory = new Map();
     return async (signal, from) => {
-      if (loaded) return loaded;
       const offline = from === 'disk';
-      const own = await loadKeys(sources, { client, cacheDir, credentials, offline, warn, signal });
-      const keys = [...own, ...builtin].map(({ name, pem }) => parseKey(name, pem));
-      if (!offline) loaded = keys;
-      return keys;
+      const own = await loadKeys(sources, { client, cacheDir, credentials, memory, offline, warn, signal });
+      return [...own, ...builtin].map(({ name, pem }) => parseKey(name, pem));
     };
   }
 
@@ -291,12 +288,34 @@ function specsOf(datasource: DatasourceConfig, repository: RepositoryConfig, con
     cached: remote,
   };
   if ((URL.parse(base)?.pathname ?? base).endsWith('.tar.gz'))
-    return [{ ...common, location: base, label, arch: undefined }];
+    return specsOfFile(common, base, datasource, repository);
   return (repository.archs ?? datasource.archs).map((arch) => ({
     ...common,
     location: remote ? remoteIndex(base, arch) : join(base, arch, 'APKINDEX.tar.gz'),
     label: remote ? redactUrl(remoteIndex(base, arch)) : join(base, arch, 'APKINDEX.tar.gz'),
     arch,
+  }));
+}
+
+/**
+ * One file may hold packages of several archs. Without `archs` of the repository it is one index, of the one arch of
+ * the datasource's that it has packages for; with them it is one index for each.
+ */
+function specsOfFile(
+  common: Omit<IndexSpec, 'location' | 'label' | 'arch'>,
+  location: string,
+  datasource: DatasourceConfig,
+  repository: RepositoryConfig,
+): IndexSpec[] {
+  const label = common.repository;
+  if (!repository.archs) return [{ ...common, location, label, arch: undefined, archs: datasource.archs }];
+  return repository.archs.map((arch) => ({
+    ...common,
+    terms: JSON.stringify([common.terms, arch]),
+    location,
+    label: `${label} (${arch})`,
+    arch,
+    archs: [arch],
   }));
 }
 

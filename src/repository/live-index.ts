@@ -1,12 +1,13 @@
 /**
  * One index kept current: fetch, read, guard, swap. The last good one stays whatever happens to the next.
  */
+import { createHash } from 'node:crypto';
 import type { ReadLimits, VerifiedIndex } from '../apk/read-index.ts';
 import type { Pause } from '../apk/pieces.ts';
 import { readIndex } from '../apk/read-index.ts';
 import { release } from '../apk/memory.ts';
 import type { TrustedKey } from '../apk/signature.ts';
-import { errorLine, IndexError, type IndexErrorCode } from '../errors.ts';
+import { cut, errorLine, IndexError, type IndexErrorCode } from '../errors.ts';
 import type { CredentialLookup } from './credentials.ts';
 import { FetchError } from './fetch-error.ts';
 import { fetchIndex, type Validators } from './fetch-index.ts';
@@ -26,6 +27,8 @@ export interface IndexSpec {
   readonly repository: string;
   /** The arch it is asked for; `undefined` where only the index itself tells. */
   readonly arch: string | undefined;
+  /** Of a file that may hold packages of several archs: those wanted of it. */
+  readonly archs?: readonly string[] | undefined;
   /** The operator's template for links to the recipes' history. */
   readonly changelog?: string | undefined;
   /** Without it the datasource cannot answer. */
@@ -40,12 +43,14 @@ export interface IndexSpec {
 /** Whether keys may be fetched, or only those taken that are on disk. */
 export type KeyOrigin = 'anywhere' | 'disk';
 
+type Trust = readonly TrustedKey[] | 'unverified';
+
 /** What an index needs of the world. */
 export interface IndexServices {
   readonly client: UpstreamClient;
   readonly credentials: CredentialLookup | undefined;
-  /** Trusted keys, or `unverified`. May fail while a key server is down. */
-  readonly keys: (signal: AbortSignal, from: KeyOrigin) => Promise<readonly TrustedKey[] | 'unverified'>;
+  /** Trusted keys, or `unverified`. May fail while a key server is down or a key file cannot be read. */
+  readonly keys: (signal: AbortSignal, from: KeyOrigin) => Promise<Trust>;
   readonly store: IndexStore;
   readonly now: () => number;
   /** Reading takes the processor and memory, so one index is read at a time. */
@@ -60,6 +65,8 @@ export interface LoadedIndex {
   readonly index: VerifiedIndex;
   readonly summary: IndexSummary;
   readonly validators: Validators;
+  /** Which keys were trusted when it was verified. */
+  readonly trusted: string;
   readonly source: 'upstream' | 'cache';
   /** When upstream last said that this is the latest; unix milliseconds, like all times here. */
   readonly confirmedAt: number;
@@ -108,13 +115,15 @@ export class LiveIndex {
     const stored = await store.load(this.spec, maxCompressedBytes);
     if (!stored) return false;
     try {
-      const index = await this.#read(stored.bytes, 'disk', signal);
+      const keys = await this.#services.keys(signal, 'disk');
+      const index = await this.#read(stored.bytes, keys, signal);
       release(stored.bytes);
       const { validators, confirmedAt, firstSeenAt } = stored;
       this.#loaded = {
         index,
         summary: summarize(index, this.#services.now()),
         validators,
+        trusted: fingerprint(keys),
         source: 'cache',
         confirmedAt,
         firstSeenAt,
@@ -148,10 +157,13 @@ export class LiveIndex {
   async #fetchAndRead(signal: AbortSignal): Promise<RefreshOutcome> {
     const { client, credentials, store, now, onProgress, pause } = this.#services;
     const before = this.#loaded;
+    const keys = await this.#services.keys(signal, 'anywhere');
+    // With other keys than before it has to be verified anew, also if upstream has nothing newer.
+    const trusted = fingerprint(keys);
     const fetched = await fetchIndex(this.spec.location, {
       client,
       credentials,
-      validators: before?.validators,
+      validators: before?.trusted === trusted ? before.validators : undefined,
       maxBytes: this.spec.maxCompressedBytes,
       onProgress: (received, expected) => onProgress?.(this.spec, received, expected),
       pause,
@@ -163,7 +175,7 @@ export class LiveIndex {
       if (this.spec.cached) await store.confirm(this.spec, now());
       return { status: 'unchanged' };
     }
-    const index = await this.#read(fetched.bytes, 'anywhere', signal);
+    const index = await this.#read(fetched.bytes, keys, signal);
     const summary = summarize(index, now());
     // The times of both are judged by the same clock.
     await this.#guard(before && summarize(before.index, now()), summary);
@@ -174,22 +186,30 @@ export class LiveIndex {
       index,
       summary,
       validators,
+      trusted,
       source: 'upstream',
       confirmedAt: now(),
       firstSeenAt,
     } as const;
-    this.#loaded = isSame ? { ...after, index: before.index } : after;
+    this.#loaded = isSame ? { ...after, index: { ...before.index, keyName: index.keyName } } : after;
     if (this.spec.cached) await store.save(this.spec, fetched.bytes, { validators, firstSeenAt });
     release(fetched.bytes);
     return isSame ? { status: 'unchanged' } : { status: 'changed', before, after };
   }
 
-  async #read(bytes: Uint8Array, from: KeyOrigin, signal: AbortSignal): Promise<VerifiedIndex> {
-    const { keys, oneAtATime, pause } = this.#services;
-    const { arch, limits, label } = this.spec;
-    const trusted = await keys(signal, from);
+  async #read(bytes: Uint8Array, keys: Trust, signal: AbortSignal): Promise<VerifiedIndex> {
+    const { oneAtATime, pause } = this.#services;
+    const { arch, archs, limits, label } = this.spec;
+    const wanted = archs ? { archs } : { arch };
     try {
-      return await oneAtATime(() => readIndex(bytes, { keys: trusted, limits, arch, pause, signal }));
+      const index = await oneAtATime(() => readIndex(bytes, { keys, limits, ...wanted, pause, signal }));
+      if (arch !== undefined && index.arch !== arch && index.arch !== undefined) {
+        throw new IndexError(
+          'apkindex-malformed',
+          `no packages for ${arch}, most are for ${cut(index.arch)}`,
+        );
+      }
+      return index;
     } catch (error) {
       if (!(error instanceof IndexError) || error instanceof FetchError) throw error;
       throw new IndexError(error.code, `${label}: ${errorLine(error)}`, { cause: error.cause });
@@ -213,4 +233,13 @@ export class LiveIndex {
     if (last?.digest === next.digest) await store.clearHeldBack(this.spec);
     else await store.settle(this.spec);
   }
+}
+
+/** The same for the same keys under the same names. */
+function fingerprint(keys: Trust): string {
+  if (keys === 'unverified') return keys;
+  const hash = createHash('sha256');
+  for (const { name, key } of keys)
+    hash.update(`${name}\0`).update(key.export({ type: 'spki', format: 'der' }));
+  return hash.digest('hex');
 }
