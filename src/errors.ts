@@ -30,9 +30,25 @@ export class IndexError extends Error {
   }
 }
 
+/** Of a line in logs and `/readyz`, whatever went into it. */
+const MAX_LINE = 2000;
+/** Of the message of an error that is not ours and may quote what others sent, such as the names in a certificate. */
+const MAX_FOREIGN_MESSAGE = 300;
+
 /** The error and its causes in one line, for logs and `/readyz`. */
 export function errorLine(error: unknown): string {
-  return printable(errorText(error));
+  return cut(printable(cut(errorText(error), MAX_LINE)), MAX_LINE);
+}
+
+/** Text of others as part of a message: the beginning, and how long it was. */
+export function cut(text: string, most = 80): string {
+  return text.length <= most ? text : `${text.slice(0, most).toWellFormed()}… (${text.length} characters)`;
+}
+
+/** Texts of others as part of a message: the first few, each cut, and how many more there were. */
+export function cutList(texts: readonly string[], most = 4): string {
+  const rest = texts.length > most ? [`${texts.length - most} more`] : [];
+  return [...texts.slice(0, most).map((text) => cut(text)), ...rest].join(', ');
 }
 
 /** The same for a terminal: messages of the configuration have several lines. */
@@ -80,10 +96,15 @@ export function withoutUserinfo(text: string): string {
   return text.replace(/(?<=:\/\/)[^/\s"]*@/g, '***@');
 }
 
+function foreignText(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(JSON.stringify(error));
+}
+
 function errorText(error: unknown): string {
   const parts: string[] = [];
   for (let current = error; current !== undefined && parts.length < 5;) {
-    const text = current instanceof Error ? current.message || current.name : JSON.stringify(current);
+    const text =
+      current instanceof IndexError ? current.message : cut(foreignText(current), MAX_FOREIGN_MESSAGE);
     if (!parts.includes(text)) parts.push(text);
     current = current instanceof Error ? current.cause : undefined;
   }

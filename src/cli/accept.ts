@@ -28,10 +28,11 @@ export async function acceptCommand(
   for (const { spec } of datasource.indexes) {
     signal.throwIfAborted();
     if (arch !== undefined && spec.arch !== arch) continue;
-    const held = await store.heldBack(spec.location);
+    const held = await store.heldBack(spec);
     if (!held) continue;
-    await store.accept(spec.location, held.digest);
-    process.stdout.write(`accepted ${printable(`${spec.label}: ${held.message}`)}\n`);
+    await store.accept(spec, held.digest, Date.now());
+    process.stdout.write(`accepted ${printable(`${spec.label}: ${held.message}`)}
+`);
     accepted += 1;
   }
   await beacon.close();

@@ -106,7 +106,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const core = assembleCore(options);
   const { beacon, served } = core;
   await Promise.all([beacon.checkKeys(signal), served.load()]);
-  // What is kept on disk is read on other threads while the server is loaded on this one.
+  // Reading what is kept on disk and loading the server overlap.
   const restored = beacon.restore(signal);
   restored.catch(() => undefined);
   const server = await serverOf(core, options);
@@ -121,7 +121,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     await untilAborted(signal, async () => {
       await restored;
       const ending = AbortSignal.any([signal, over.signal]);
-      await Promise.all([beacon.recheck(signal), beacon.keepFresh(signal), saveNowAndThen(served, ending)]);
+      await Promise.all([beacon.keepFresh(signal), saveNowAndThen(served, ending)]);
     });
     logger.info(`stopping: answering for ${config.drain / 1000} s more`);
     await sleep(config.drain);

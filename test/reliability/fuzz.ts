@@ -122,6 +122,7 @@ class ServedIndex {
       new LiveIndex(
         {
           location: this.#file,
+          terms: '',
           label: this.#file,
           repository: folder,
           arch: ARCH,

@@ -1,7 +1,7 @@
 /** A whole service in this process, asked through `inject`. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { LightMyRequestResponse } from 'fastify';
 import { pino } from 'pino';
 import { stringify } from 'yaml';
@@ -57,7 +57,9 @@ export async function writeConfig(
   folder: string,
   { config, cacheDir, environment = {} }: ServiceOptions,
 ): Promise<Config> {
-  const keyFile = join(folder, testKey().name);
+  // A restarted service finds its key where it was: what is kept on disk is kept for these keys.
+  const keyFile = join(cacheDir ?? folder, testKey().name);
+  await mkdir(dirname(keyFile), { recursive: true });
   await writeFile(keyFile, testKey().pem);
   const datasources = Object.fromEntries(
     Object.entries(config['datasources'] as Record<string, object>).map(([name, datasource]) => [
