@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { parseVersions, releasesFor, type Release } from './catalog/answer.ts';
 import type { NameReport } from './catalog/catalog.ts';
-import { closeNames } from './catalog/close-names.ts';
+import { CloseNames } from './catalog/close-names.ts';
 import type { LookupQuery } from './catalog/query.ts';
 import { renderAnswer } from './catalog/renovate.ts';
 import type { Snapshot } from './repository/live-datasource.ts';
@@ -37,6 +37,7 @@ export class Lookups {
     sizeCalculation: ({ body }, key) => 2 * (body.length + key.length) + 200,
   });
 
+  readonly #closeNames = new WeakMap<Snapshot, CloseNames>();
   readonly #serials = new WeakMap<Snapshot, number>();
   #lastSerial = 0;
 
@@ -59,11 +60,23 @@ export class Lookups {
     const { datasource, snapshot, name, query } = lookup;
     const report = snapshot.catalog.report(name, query.archs);
     if (report.versions.length === 0)
-      return { answer: rendered(false, unknownName(lookup, report.archs)), releases: [] };
+      return { answer: rendered(false, this.#unknownName(lookup, report.archs)), releases: [] };
     const releases = this.#releases(datasource, report, query);
     const { stripRevision, current } = query;
     const answer = renderAnswer(releases, { stripRevision, current: current?.version.text });
     return { answer: rendered(true, answer), releases };
+  }
+
+  /** What a lookup of a name that no index knows is told. */
+  #unknownName({ datasource, snapshot, name }: Lookup, archs: readonly string[]): object {
+    const names = this.#closeNames.get(snapshot) ?? new CloseNames(snapshot.catalog.names());
+    this.#closeNames.set(snapshot, names);
+    return {
+      error: `no package ${name} in ${datasource} (${archs.join(', ')})`,
+      datasource,
+      archs,
+      closeNames: names.to(name),
+    };
   }
 
   /** Snapshots are told apart by what they are: two of one generation need not have been read by one process. */
@@ -73,6 +86,11 @@ export class Lookups {
     this.#lastSerial += 1;
     this.#serials.set(snapshot, this.#lastSerial);
     return this.#lastSerial;
+  }
+
+  /** Was any version of the name told of at any time? */
+  wasServed(datasource: string, name: string): boolean {
+    return this.#served.recall(datasource, name).length > 0;
   }
 
   /** The releases behind the answer, oldest first. */
@@ -88,16 +106,6 @@ export class Lookups {
     if (offered.length > 0) this.#served.note(datasource, report.name, offered);
     return releases;
   }
-}
-
-/** What a lookup of a name that no index knows is told. */
-function unknownName({ datasource, snapshot, name }: Lookup, archs: readonly string[]): object {
-  return {
-    error: `no package ${name} in ${datasource} (${archs.join(', ')})`,
-    datasource,
-    archs,
-    closeNames: closeNames(name, snapshot.catalog.names()),
-  };
 }
 
 function rendered(found: boolean, value: object): Answer {

@@ -1,7 +1,7 @@
 /** `explain`: "why was this not bumped?", in one command. */
 import { explain, type Explanation, type ExplainedVersion } from '../catalog/explain.ts';
 import { parseLookupQuery } from '../catalog/query.ts';
-import { closeNames } from '../catalog/close-names.ts';
+import { CloseNames } from '../catalog/close-names.ts';
 import type { Config } from '../config.ts';
 import { IndexError } from '../errors.ts';
 import { Beacon } from './beacon.ts';
@@ -25,7 +25,7 @@ export async function explainCommand(
   const query = parseLookupQuery({ current: pin }, live.archs);
   const explanation = explain(catalog.report(name), query, pin);
   if (json) process.stdout.write(`${JSON.stringify(explanation, undefined, 2)}\n`);
-  else process.stdout.write(describe(explanation, closeNames(name, catalog.names())));
+  else process.stdout.write(describe(explanation, new CloseNames(catalog.names()).to(name)));
   return explanation.versions.length === 0 ? 1 : 0;
 }
 

@@ -10,7 +10,7 @@ import ts from 'typescript';
 import { expect, test } from 'vitest';
 import { operatorSpan, parseConstraint } from '../../src/apk/constraint.ts';
 import { parseVersion } from '../../src/apk/version.ts';
-import { closeNames } from '../../src/catalog/close-names.ts';
+import { CloseNames } from '../../src/catalog/close-names.ts';
 import { parseLookupQuery } from '../../src/catalog/query.ts';
 import { newestInRange } from '../../src/catalog/range.ts';
 import { errorLine, errorLines } from '../../src/errors.ts';
@@ -92,7 +92,7 @@ const functions: Record<string, (text: string) => unknown> = {
   parseLookupQuery: (text) =>
     parseLookupQuery({ current: text, line: text, arch: text, strip: text }, ['x86_64']),
   newestInRange: (text) => newestInRange(releases(app, 'app'), text),
-  closeNames: (text) => closeNames(text, app.names()),
+  closeNames: (text) => new CloseNames(app.names()).to(text),
   report: (text) => app.report(text),
   errorLine: (text) => errorLine(new Error(text)),
   errorLines: (text) => errorLines(new Error(text)),
