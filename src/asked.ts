@@ -1,6 +1,10 @@
 /**
  * Who asked for what: the names that clients looked up lately, so that one that is in no index (any more) shows before
  * a build fails over it. Bounded: what was asked for longest ago is forgotten first.
+ *
+ * Browsers, probes and scanners ask for paths that nobody pins (`/favicon.ico`, `/health`, `/.env`). So a name that no
+ * index knows is listed only where something speaks for a pin: the request told one or came from Renovate, or the name
+ * was found before.
  */
 import { LRUCache } from 'lru-cache';
 import type { LiveDatasource, Snapshot } from './repository/live-datasource.ts';
@@ -25,6 +29,11 @@ interface Entry {
   generation: string;
 }
 
+interface Lookup {
+  readonly known: boolean;
+  readonly pinned: boolean;
+}
+
 export class Asked {
   readonly #names = new Map<string, LRUCache<string, Entry>>();
   readonly #now: () => number;
@@ -34,11 +43,11 @@ export class Asked {
     for (const name of datasources) this.#names.set(name, new LRUCache({ max }));
   }
 
-  /** Notes that `name` was looked up. */
-  note(datasource: string, name: string, known: boolean, snapshot: Snapshot): void {
+  /** Notes that `name` was looked up; `pinned` tells that the request speaks for a pin. */
+  note(datasource: string, name: string, { known, pinned }: Lookup, { generation }: Snapshot): void {
     const names = this.#names.get(datasource);
     const entry = names?.get(name);
-    const { generation } = snapshot;
+    if (!known && !pinned && !entry) return;
     if (entry) {
       entry.count += 1;
       entry.lastAskedAt = this.#now();

@@ -67,7 +67,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   const hot = new HotAnswers({
     lookUp: ({ live, ...lookup }) => options.lookups.answer({ datasource: live.name, ...lookup }),
     onAnswer: ({ live, name, snapshot }, seconds) => {
-      options.asked.note(live.name, name, true, snapshot);
+      options.asked.note(live.name, name, { known: true, pinned: true }, snapshot);
       metrics.countLookup(live.name, 'found');
       hotTimes.observe(seconds);
     },
@@ -194,7 +194,8 @@ export function buildServer(options: ServerOptions): FastifyInstance {
       return json(reply, explain(report, query, typeof pin === 'string' ? pin : undefined));
     }
     const { body, etag, found } = options.lookups.answer({ datasource, snapshot, name, query });
-    options.asked.note(datasource, name, found, snapshot);
+    const pinned = speaksForPin(request) || options.lookups.wasServed(datasource, name);
+    options.asked.note(datasource, name, { known: found, pinned }, snapshot);
     if (!found) {
       metrics.countLookup(datasource, 'unknown');
       return reply.code(404).header('cache-control', 'no-cache').type('application/json').send(body);
@@ -274,6 +275,12 @@ export function buildServer(options: ServerOptions): FastifyInstance {
       .header('cache-control', 'no-store')
       .send({ error: `${live.name} is not loaded yet`, datasource: live.name, missing });
   }
+}
+
+/** Does the request tell a pin, or come from Renovate, which asks for nothing else? */
+function speaksForPin({ query, headers }: FastifyRequest): boolean {
+  const { current } = query as QueryParameters;
+  return (current !== undefined && current !== '') || /renovate/i.test(headers['user-agent'] ?? '');
 }
 
 /** As the client wrote it; of a `Host` that could be no host, nothing is taken over. */

@@ -86,6 +86,32 @@ describe('a lookup', () => {
     });
   });
 
+  test('that nothing speaks for a pin of is not listed as asked for', async () => {
+    await using upstream = await startUpstream();
+    await using service = await loaded(upstream);
+    for (const path of [
+      '/favicon.ico',
+      '/robots.txt',
+      '/health',
+      '/healthz',
+      '/.env',
+      '/wp-login.php',
+      '/wolfi/crul',
+    ])
+      expect((await service.get(path)).statusCode, path).toBe(404);
+    await service.get('/gone?current=1.0-r0');
+    await service.get('/lost', {
+      'user-agent': 'RenovateBot/44.121.2 (https://github.com/renovatebot/renovate)',
+    });
+    await service.get('/curl');
+    const { unknown, known } = (await service.get('/-/asked')).json() as Record<string, { name: string }[]>;
+    expect(unknown?.map(({ name }) => name)).toEqual(['gone', 'lost']);
+    expect(known?.map(({ name }) => name)).toEqual(['curl']);
+    expect((await service.get('/metrics')).body).toContain(
+      'apk_asked_names{datasource="wolfi",state="unknown"} 2',
+    );
+  });
+
   test.each([
     ['libstdc++', '/wolfi/libstdc++'],
     ['libstdc++', '/wolfi/libstdc%2B%2B'],
