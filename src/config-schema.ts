@@ -141,6 +141,8 @@ export const configSchema = z.strictObject({
     .transform(withoutTrailingSlashes)
     .optional(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  /** Text on a terminal and JSON elsewhere unless told. */
+  logFormat: z.enum(['json', 'text']).optional(),
   /** How long a lookup waits for a first index before it is told to come back. */
   hold: wait.prefault('45s'),
   /** How long requests are still taken after SIGTERM, while others learn that this instance is going. */

@@ -49,6 +49,11 @@ const options = {
     placeholder: 'LEVEL',
     help: 'trace, debug, info, warn, error or silent (info)',
   },
+  'log-format': {
+    type: 'string',
+    placeholder: 'FORMAT',
+    help: 'json or text (text on a terminal, json elsewhere)',
+  },
   name: {
     type: 'string',
     placeholder: 'NAME',
@@ -137,6 +142,7 @@ export function loadConfig({ settings }: CommandLine, environment: Environment):
   );
   const datasources = overridden.datasources ?? { wolfi: wolfi() };
   const names = Object.keys(datasources);
+  refuseToSignUnverified(overridden, datasources);
   return {
     ...overridden,
     datasources,
@@ -146,6 +152,22 @@ export function loadConfig({ settings }: CommandLine, environment: Environment):
     environment,
     file: file?.includes('\n') ? undefined : file,
   };
+}
+
+/** What is signed with our key is taken as verified by whoever trusts it. */
+function refuseToSignUnverified(
+  { signingKey }: Pick<ConfigFile, 'signingKey'>,
+  datasources: Readonly<Record<string, DatasourceConfig>>,
+): void {
+  if (!signingKey) return;
+  const lax = Object.entries(datasources).find(([, { repositories }]) =>
+    repositories.some(({ trust }) => trust === 'none'),
+  );
+  if (!lax) return;
+  throw new IndexError(
+    'config-invalid',
+    `signingKey: datasource ${lax[0]} has a repository whose signatures are not checked (trust: none), so its packages must not be signed`,
+  );
 }
 
 /** CI systems hand over variables more easily than files; a path has no line break. */
@@ -239,6 +261,7 @@ function override(config: ConfigFile, settings: Settings, nameOf: (name: string)
     ...single('listen', 'listen'),
     ...single('refresh', 'refresh'),
     ...single('log-level', 'logLevel'),
+    ...single('log-format', 'logFormat'),
     ...(cacheDir !== undefined && { cacheDir: cacheDir === 'none' ? null : cacheDir }),
     ...overrideDatasources(config, settings, nameOf),
   };
