@@ -37,6 +37,9 @@ interface Lookup {
 export class Asked {
   readonly #names = new Map<string, LRUCache<string, Entry>>();
   readonly #now: () => number;
+  readonly #bodies = new Map<string, { body: Buffer; revision: number; generation: string | undefined }>();
+  /** Grows with every note. */
+  #revision = 0;
 
   constructor(datasources: readonly string[], now: () => number, { max = MAX_NAMES } = {}) {
     this.#now = now;
@@ -48,12 +51,23 @@ export class Asked {
     const names = this.#names.get(datasource);
     const entry = names?.get(name);
     if (!known && !pinned && !entry) return;
+    this.#revision += 1;
     if (entry) {
       entry.count += 1;
       entry.lastAskedAt = this.#now();
       entry.known = known;
       entry.generation = generation;
     } else names?.set(name, { count: 1, lastAskedAt: this.#now(), known, generation });
+  }
+
+  /** `GET /{datasource}/-/asked`: the same bytes for all who ask until another name is looked up. */
+  body(live: LiveDatasource): Buffer {
+    const generation = live.snapshot?.generation;
+    const last = this.#bodies.get(live.name);
+    if (last && last.revision === this.#revision && last.generation === generation) return last.body;
+    const body = Buffer.from(JSON.stringify(askedBody(live.name, this.list(live))));
+    this.#bodies.set(live.name, { body, revision: this.#revision, generation });
+    return body;
   }
 
   /** What was asked for, by name. A name that a refresh took away is not known any more, asked again or not. */
@@ -72,8 +86,8 @@ export class Asked {
   }
 }
 
-/** `GET /{datasource}/-/asked`, unknown names apart because they are what one comes for. */
-export function askedBody(datasource: string, names: readonly AskedName[]): object {
+/** Unknown names apart because they are what one comes for. */
+function askedBody(datasource: string, names: readonly AskedName[]): object {
   const shown = (known: boolean): readonly object[] =>
     names
       .filter((each) => each.known === known)

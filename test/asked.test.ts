@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Asked, askedBody } from '../src/asked.ts';
+import { Asked } from '../src/asked.ts';
 import type { LiveDatasource, Snapshot } from '../src/repository/live-datasource.ts';
 import { catalog } from './support/catalogs.ts';
 import { pkg } from './support/signed-index.ts';
@@ -23,7 +23,7 @@ test('names are counted, and unknown as soon as a refresh takes them away', () =
     ['never', false],
   ]);
   const lastAskedAt = '2026-01-01T00:00:00.000Z';
-  expect(askedBody('wolfi', asked.list(live(snapshotOf('curl', 'never'))))).toEqual({
+  expect(JSON.parse(asked.body(live(snapshotOf('curl', 'never'))).toString())).toEqual({
     datasource: 'wolfi',
     unknown: [{ name: 'gone', count: 1, lastAskedAt }],
     known: [

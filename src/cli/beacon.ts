@@ -2,7 +2,7 @@
  * The composition root: makes of a configuration the datasources with all they need of the world, and keeps them
  * fresh. `serve`, `explain` and `export` differ only in what they do with the datasources.
  */
-import type { FastifyBaseLogger } from 'fastify';
+import type { BaseLogger } from 'pino';
 import { join } from 'node:path';
 import { withoutTrailingSlashes } from '../addresses.ts';
 import type { Pause } from '../apk/pieces.ts';
@@ -34,7 +34,7 @@ const PROGRESS_EVERY = 2000;
 
 export interface BeaconOptions {
   readonly config: Config;
-  readonly logger: FastifyBaseLogger;
+  readonly logger: BaseLogger;
   readonly now: () => number;
   /** How many lookups were answered: while some are, refreshes take less of the processor. */
   readonly asked?: () => number;

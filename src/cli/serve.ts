@@ -1,7 +1,7 @@
 /** `serve`: answers lookups and keeps every index fresh until told to stop. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { BaseLogger } from 'pino';
 import { Asked } from '../asked.ts';
 import type { Config } from '../config.ts';
 import { errorLine } from '../errors.ts';
@@ -9,6 +9,7 @@ import { Lookups } from '../lookup.ts';
 import { Metrics } from '../metrics.ts';
 import { readSecret } from '../repository/credentials.ts';
 import { redactAddress } from '../repository/fetch-error.ts';
+import type { HttpServer } from '../http/server.ts';
 import { ServedVersions } from '../served-versions.ts';
 import { Surveyor } from '../surveyor.ts';
 import { VirtualIndexes, type Signer } from '../virtual-indexes.ts';
@@ -19,7 +20,7 @@ const SAVE_EVERY = 30_000;
 
 export interface ServeOptions {
   readonly config: Config;
-  readonly logger: FastifyBaseLogger;
+  readonly logger: BaseLogger;
   /** Aborts to stop: requests are still answered for the drain time, then the server closes. */
   readonly signal: AbortSignal;
   /** Called with a function that refreshes at once. */
@@ -37,7 +38,7 @@ interface Core {
 
 /** Everything of a running service, put together and not yet started. */
 export interface Service extends Core {
-  readonly server: FastifyInstance;
+  readonly server: HttpServer;
 }
 
 export async function assemble(options: ServeOptions): Promise<Service> {
@@ -73,10 +74,10 @@ function assembleCore({ config, logger, signal }: ServeOptions): Core {
 async function serverOf(
   { beacon, served, asked, metrics }: Core,
   { config, logger, signal }: ServeOptions,
-): Promise<FastifyInstance> {
-  const { buildServer } = await import('../http/server.ts');
+): Promise<HttpServer> {
+  const { HttpServer } = await import('../http/server.ts');
   const { clientToken } = config;
-  return buildServer({
+  return new HttpServer({
     datasources: beacon.datasources,
     defaultDatasource: config.defaultDatasource,
     lookups: new Lookups(served),
@@ -138,7 +139,7 @@ async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Pro
 }
 
 /** What is served, from where, and the line to put into Renovate. */
-function introduce(config: Config, logger: FastifyBaseLogger): void {
+function introduce(config: Config, logger: BaseLogger): void {
   const base = config.publicUrl ?? localUrl(config);
   for (const [name, { repositories, archs }] of Object.entries(config.datasources)) {
     const from = repositories.map(({ url }) => redactAddress(url)).join(', ');

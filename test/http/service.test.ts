@@ -69,7 +69,7 @@ describe('a lookup', () => {
     expect(headers['x-apk-beacon-generation']).toMatch(/^[0-9a-f]{12}$/);
     const again = await service.get('/curl', { 'if-none-match': `"other", ${String(headers['etag'])}` });
     expect([again.statusCode, again.body]).toEqual([304, '']);
-    const head = await service.server.inject({ method: 'HEAD', url: '/curl' });
+    const head = await service.ask('HEAD', '/curl');
     expect([head.statusCode, head.body, head.headers['etag']]).toEqual([200, '', headers['etag']]);
   });
 
@@ -104,7 +104,7 @@ describe('a lookup', () => {
       'user-agent': 'RenovateBot/44.121.2 (https://github.com/renovatebot/renovate)',
     });
     await service.get('/curl');
-    const { unknown, known } = (await service.get('/-/asked')).json() as Record<string, { name: string }[]>;
+    const { unknown, known } = (await service.get('/-/asked')).json<Record<string, { name: string }[]>>();
     expect(unknown?.map(({ name }) => name)).toEqual(['gone', 'lost']);
     expect(known?.map(({ name }) => name)).toEqual(['curl']);
     expect((await service.get('/metrics')).body).toContain(
@@ -149,7 +149,7 @@ describe('a lookup', () => {
       expect(answer.statusCode, path).toBe(400);
       expect(answer.headers['content-type']).toMatch(/^application\/json/);
     }
-    const post = await service.server.inject({ method: 'POST', url: '/curl' });
+    const post = await service.ask('POST', '/curl');
     expect([post.statusCode, post.headers['allow']]).toEqual([405, 'GET, HEAD']);
   });
 
