@@ -10,6 +10,7 @@ import { ANY_ARCH } from '../catalog/virtual-index.ts';
 import type { Lookups } from '../lookup.ts';
 import type { LookupResult, Metrics } from '../metrics.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
+import type { Times } from '../request-times.ts';
 import type { VirtualIndexes } from '../virtual-indexes.ts';
 import { parsePath, type Target } from './paths.ts';
 import { createReply, json, JSON_TYPE, problem, type Headers, type Reply } from './reply.ts';
@@ -38,6 +39,8 @@ export interface Answered {
   readonly reply: Reply;
   /** For the metrics of request times; absent for what is not measured. */
   readonly route?: string;
+  /** Where its time is counted unless it becomes a 304; known beforehand for a ready answer. */
+  readonly times?: Times;
   readonly lookup?: { readonly datasource: string; readonly result: LookupResult };
 }
 
@@ -204,7 +207,8 @@ export class Routes {
     const { body, etag } = lookups.render(releases, query);
     const headers = { ...generation, 'cache-control': `max-age=${maxAge}`, etag, 'content-type': JSON_TYPE };
     const reply = createReply(200, headers, body);
-    const answered: Answered = { reply, route, lookup: { datasource, result: 'found' } };
+    const times = this.#options.metrics.requestTimes.of(route, 200);
+    const answered: Answered = { reply, route, times, lookup: { datasource, result: 'found' } };
     if (url.length <= MAX_TARGET_LENGTH)
       this.#ready.set(url, { answered, live, snapshot: new WeakRef(snapshot), name });
     return answered;

@@ -109,7 +109,7 @@ export class HttpServer {
   #send(
     request: IncomingMessage,
     response: ServerResponse,
-    { reply: made, route, lookup }: Answered,
+    { reply: made, route, times, lookup }: Answered,
     began: number,
   ): void {
     const { metrics, stopping } = this.#options;
@@ -123,8 +123,9 @@ export class HttpServer {
     if (request.method === 'HEAD') response.end();
     else if (typeof body === 'string') response.end(body, 'latin1');
     else this.#bodies.send(response, body);
-    if (route !== undefined)
-      metrics.requestTimes.of(route, status).observe((performance.now() - began) / 1000);
+    if (route === undefined) return;
+    const counted = (!isSame && times) || metrics.requestTimes.of(route, status);
+    counted.observe((performance.now() - began) / 1000);
   }
 
   /** Counts a request that waits for the one before it, and ends the connection where there are too many. */
