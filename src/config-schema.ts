@@ -324,6 +324,10 @@ export const configSchema = z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
       .default('info')
       .describe('trace, debug, info, warn, error or silent'),
+    logFormat: z
+      .enum(['json', 'text'])
+      .optional()
+      .describe('json or text; text on a terminal and JSON elsewhere unless given'),
     hold: wait.prefault('45s').meta({
       description: 'how long a lookup waits for a first index before it is told to come back',
       examples: ['0s', '45s'],

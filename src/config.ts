@@ -79,6 +79,12 @@ const options = {
     key: 'logLevel',
     aliases: ['verbose', 'debug', 'quiet', 'level', 'log'],
   },
+  'log-format': {
+    type: 'string',
+    placeholder: 'FORMAT',
+    key: 'logFormat',
+    aliases: ['format'],
+  },
   name: {
     type: 'string',
     placeholder: 'NAME',
@@ -208,6 +214,7 @@ export function loadConfig({ settings }: CommandLine, environment: Environment):
   const datasources = datasourcesGiven(base.datasources ?? wolfi(), given);
   checkAddresses(datasources);
   const names = Object.keys(datasources);
+  refuseToSignUnverified(config, datasources);
   return {
     ...config,
     datasources,
@@ -230,6 +237,22 @@ function givenBy(settings: Settings, sourceOf: (name: OptionName) => string): [O
     const values = settings[name];
     return values ? [[name, { values, source: sourceOf(name) }]] : [];
   });
+}
+
+/** What is signed with our key is taken as verified by whoever trusts it. */
+function refuseToSignUnverified(
+  { signingKey }: Pick<ConfigFile, 'signingKey'>,
+  datasources: Readonly<Record<string, DatasourceConfig>>,
+): void {
+  if (!signingKey) return;
+  const lax = Object.entries(datasources).find(([, { repositories }]) =>
+    repositories.some(({ trust }) => trust === 'none'),
+  );
+  if (!lax) return;
+  throw new IndexError(
+    'config-invalid',
+    `signingKey: datasource ${lax[0]} has a repository whose signatures are not checked (trust: none), so its packages must not be signed`,
+  );
 }
 
 /** CI systems hand over variables more easily than files; a path has no line break. */

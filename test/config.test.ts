@@ -388,3 +388,24 @@ describe('each key of the schema', () => {
     expect(config[name as keyof Config]).toBeUndefined();
   });
 });
+
+test('what nobody has verified is not signed', () => {
+  const yaml = (trust: string): string => `
+signingKey: { name: beacon.rsa.pub, key: { file: /run/key } }
+datasources:
+  wolfi: { repositories: [https://packages.wolfi.dev/os] }
+  mine: { repositories: [https://packages.wolfi.dev/os, { url: https://apks.example.com, trust: ${trust} }] }
+`;
+  expect(load([], {}, yaml('signed')).signingKey?.name).toBe('beacon.rsa.pub');
+  const message = /^signingKey: datasource mine has a repository whose signatures are not checked/;
+  expect(() => load([], {}, yaml('none'))).toThrow(message);
+  expect(() => load(['--allow-untrusted'], {}, yaml('signed'))).toThrow(/^signingKey: datasource wolfi/);
+});
+
+test('the format of the logs is a flag, a variable and a key', () => {
+  expect(load().logFormat).toBeUndefined();
+  expect(load(['--log-format', 'text']).logFormat).toBe('text');
+  expect(load([], { APK_BEACON_LOG_FORMAT: 'json' }).logFormat).toBe('json');
+  expect(load([], {}, 'logFormat: json').logFormat).toBe('json');
+  expect(() => load(['--log-format', 'xml'])).toThrow('--log-format');
+});

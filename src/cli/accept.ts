@@ -19,7 +19,11 @@ export async function acceptCommand(
       'accept needs a cache directory; set rollback or maxShrink of the repository instead',
     );
   }
-  const logger = await createLogger(config.logLevel, { terminal: process.stderr.isTTY, destination: 2 });
+  const logger = await createLogger(config.logLevel, {
+    format: config.logFormat,
+    terminal: process.stderr.isTTY,
+    destination: 2,
+  });
   const beacon = new Beacon({ config, logger, now: Date.now });
   const { datasources, store } = beacon;
   const datasource = datasources.find((each) => each.name === name);

@@ -50,7 +50,10 @@ export async function runCommand(
       expectNoMore(command, words);
       const config = loadConfig(line, environment);
       const [{ serve }, { createLogger }] = await Promise.all([import('./serve.ts'), import('./logger.ts')]);
-      const logger = await createLogger(config.logLevel, { terminal: process.stdout.isTTY });
+      const logger = await createLogger(config.logLevel, {
+        format: config.logFormat,
+        terminal: process.stdout.isTTY,
+      });
       await serve({ config, logger, signal, onRefreshNow: (now) => process.on('SIGHUP', now) });
       return 0;
     }

@@ -1,7 +1,7 @@
 /** `explain`: "why was this not bumped?", in one command. */
 import { explain, type Explanation, type ExplainedVersion } from '../catalog/explain.ts';
 import { parseLookupQuery } from '../catalog/query.ts';
-import { closeNames } from '../catalog/close-names.ts';
+import { CloseNames } from '../catalog/close-names.ts';
 import type { Config } from '../config.ts';
 import { IndexError, printable, printableJson } from '../errors.ts';
 import { Beacon } from './beacon.ts';
@@ -24,8 +24,10 @@ export async function explainCommand(
   const { catalog } = live.snapshot;
   const query = parseLookupQuery({ current: pin }, live.archs);
   const explanation = explain(catalog.report(name), query, pin);
-  if (json) process.stdout.write(`${printableJson(explanation, 2)}\n`);
-  else process.stdout.write(describe(explanation, closeNames(name, catalog.names())));
+  if (json)
+    process.stdout.write(`${printableJson(explanation, 2)}
+`);
+  else process.stdout.write(describe(explanation, new CloseNames(catalog.names()).to(name)));
   return explanation.versions.length === 0 ? 1 : 0;
 }
 
