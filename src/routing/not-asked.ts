@@ -4,8 +4,8 @@
  */
 import { LRUCache } from 'lru-cache';
 
-const MAX_REASONS = 1000;
-const MAX_NAMES = 50;
+const MAX_REASONS = 200;
+const MAX_NAMES = 20;
 const MAX_REASON_LENGTH = 300;
 
 export interface NotAskedReason {
@@ -27,12 +27,19 @@ interface Entry {
 export class NotAsked {
   readonly #reasons = new LRUCache<string, Entry>({ max: MAX_REASONS });
   readonly #now: () => number;
+  #revision = 0;
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
+  /** Grows with every note. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   note(reason: string, name: string): void {
+    this.#revision += 1;
     const key = reason.slice(0, MAX_REASON_LENGTH);
     const entry = this.#reasons.get(key) ?? { count: 0, lastAskedAt: 0, names: new Set<string>() };
     entry.count += 1;
