@@ -3,8 +3,8 @@
  * here depends on what is loaded: the same file and configuration give the same route.
  */
 import { createHash } from 'node:crypto';
-import type { QueryParameters } from '../catalog/query.ts';
-import type { Answer } from '../lookup.ts';
+import type { QueryParameters } from '../answers/query.ts';
+import type { Answer } from '../answers/lookup.ts';
 import { answeredBy } from '../renovate/answered-by.ts';
 import { NotAsked } from '../routing/not-asked.ts';
 import { parsePinContext } from '../routing/pin-context.ts';

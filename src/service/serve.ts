@@ -2,18 +2,18 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
-import { Asked } from '../asked.ts';
-import type { Config } from '../config.ts';
+import { Asked } from '../metrics/lookup-log.ts';
+import type { Config } from '../config/config.ts';
 import { errorLine } from '../errors.ts';
-import { Lookups } from '../lookup.ts';
-import { Metrics } from '../metrics.ts';
+import { Lookups } from '../answers/lookup.ts';
+import { Metrics } from '../metrics/metrics.ts';
 import { readSecret } from '../repository/credentials.ts';
 import { redactAddress } from '../repository/fetch-error.ts';
-import { ServedVersions } from '../served-versions.ts';
-import { Surveyor } from '../surveyor.ts';
-import { VirtualIndexes, type Signer } from '../virtual-indexes.ts';
+import { ServedVersions } from '../answers/served-versions.ts';
+import { Surveyor } from '../metrics/surveyor.ts';
+import { VirtualIndexes, type Signer } from '../answers/virtual-indexes.ts';
 import { Beacon } from './beacon.ts';
-import { localUrl, presetFor, routingSources } from './preset.ts';
+import { localUrl, presetFor, routingSources } from '../cli/preset.ts';
 import { onRefreshRequest } from './refresh-request.ts';
 
 const SAVE_EVERY = 30_000;
