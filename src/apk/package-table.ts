@@ -131,6 +131,10 @@ class TablePackage implements Package {
   get provides(): readonly Provide[] {
     return tokens(this.#text('provides')).map(parseProvide);
   }
+  provided(name: string): readonly (string | undefined)[] {
+    const list = this.#table.strings.values.bytes(this.#table.columns.provides[this.row] as number);
+    return versionsProvided(list, name);
+  }
   get exactDependencies(): readonly ExactDependency[] {
     return tokens(this.#text('exactDependencies')).map(parseExactDependency);
   }
@@ -151,6 +155,21 @@ export function tokens(list: string): readonly string[] {
 export function parseProvide(token: string): Provide {
   const { start, end } = operatorSpan(token);
   return { name: token.slice(0, start), version: start === end ? undefined : token.slice(end) };
+}
+
+const BLANK = 0x20;
+
+/** The versions that a `p:` value gives `name`. Reads only where the name stands: a value may be megabytes long. */
+function versionsProvided(list: Uint8Array, name: string): readonly (string | undefined)[] {
+  const bytes = Buffer.from(list.buffer, list.byteOffset, list.byteLength);
+  const versions: (string | undefined)[] = [];
+  for (let at = bytes.indexOf(name); at >= 0; at = bytes.indexOf(name, at + name.length)) {
+    if (at > 0 && bytes[at - 1] !== BLANK) continue;
+    const blank = bytes.indexOf(BLANK, at);
+    const provide = parseProvide(bytes.toString('utf8', at, blank < 0 ? bytes.length : blank));
+    if (provide.name === name) versions.push(provide.version);
+  }
+  return versions;
 }
 
 /** `name=1.0-r0`; only called for tokens that `isExactDependency`. */

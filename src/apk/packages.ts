@@ -18,6 +18,8 @@ export interface Package {
   /** Upstream's page (`U:`); empty where not told. */
   readonly url: string;
   readonly provides: readonly Provide[];
+  /** The versions at which it provides `name`, in the order of `provides`; `undefined` for without one. */
+  provided(name: string): readonly (string | undefined)[];
   /** Dependencies that only one exact version meets (`D:` with `=`). */
   readonly exactDependencies: readonly ExactDependency[];
   readonly unusable: Unusable | undefined;

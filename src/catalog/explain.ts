@@ -63,14 +63,18 @@ function explainVersion(report: VersionReport): ExplainedVersion {
     ...(builtAt !== undefined && { releaseTimestamp: timestamp(builtAt) }),
     ...(parsed && isPreRelease(parsed) && { preRelease: true }),
     ...(reasons.length > 0 && { reasons }),
-    candidates: report.candidates.map((each) => explainCandidate(each, report)),
+    candidates: explainCandidates(report),
   };
 }
 
-function explainCandidate(each: Candidate, report: VersionReport): ExplainedCandidate {
+function explainCandidates({ candidates, chosen }: VersionReport): readonly ExplainedCandidate[] {
+  const best = new Map<string, Candidate>();
+  for (const each of candidates) if (!each.obstacle && !best.has(each.arch)) best.set(each.arch, each);
+  return candidates.map((each) => explainCandidate(each, each === chosen || each === best.get(each.arch)));
+}
+
+function explainCandidate(each: Candidate, isChosen: boolean): ExplainedCandidate {
   const { builtAt } = each.package;
-  const best = report.candidates.find((other) => other.arch === each.arch && !other.obstacle);
-  const isChosen = each === report.chosen || each === best;
   const detail = each.obstacle && describeObstacle(each);
   return {
     arch: each.arch,

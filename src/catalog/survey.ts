@@ -11,7 +11,7 @@ export interface Survey {
   readonly withheld: Readonly<Record<WithheldReason, number>>;
 }
 
-/** Surveys name by name, so that the caller can do other things in between or give up. */
+/** Surveys in steps, at most a name each, so that the caller can do other things in between or give up. */
 export function* surveyCatalog(catalog: Catalog): Generator<undefined, Survey> {
   const withheld: Record<WithheldReason, number> = {
     'invalid-version': 0,
@@ -26,7 +26,7 @@ export function* surveyCatalog(catalog: Catalog): Generator<undefined, Survey> {
   let namesWithoutRelease = 0;
   let offered = 0;
   for (const name of catalog.names()) {
-    const report = catalog.report(name);
+    const report = yield* catalog.reportInSteps(name);
     const held = report.versions.filter((version) => !version.offered);
     for (const version of held) withheld[withheldReason(version, report)] += 1;
     names += 1;

@@ -33,6 +33,9 @@ export function simplePackages(text: string, arch: string): Packages {
       commit: field('c'),
       url: field('U'),
       provides: list('p').map(parseProvide),
+      provided(name) {
+        return this.provides.filter((each) => each.name === name).map(({ version }) => version);
+      },
       exactDependencies: list('D').filter(isExactDependency).map(parseExactDependency),
       unusable: unusable(stanza, field('A'), arch),
     });
