@@ -53,6 +53,8 @@ export class PackageTable implements Packages {
   readonly byProvide: Postings;
   readonly packageCount: number;
   readonly nameCount: number;
+  /** The last long `p:` value that was read: whoever asks for one of its names is likely to ask for the next. */
+  #longList: { list: number; byName: ReadonlyMap<string, readonly Provide[]> } | undefined;
 
   constructor(
     strings: TableStrings,
@@ -81,6 +83,17 @@ export class PackageTable implements Packages {
 
   providing(name: string): readonly Package[] {
     return this.#lookUp(this.byProvide, name);
+  }
+
+  /** The versions that the `p:` value numbered `list` gives `name`. */
+  versionsProvided(list: number, name: string): readonly (string | undefined)[] {
+    const bytes = this.strings.values.bytes(list);
+    if (bytes.length < LONG_LIST) return versionsProvided(bytes, name);
+    if (this.#longList?.list !== list) {
+      const provides = tokens(this.strings.values.text(list)).map(parseProvide);
+      this.#longList = { list, byName: Map.groupBy(provides, (provide) => provide.name) };
+    }
+    return (this.#longList.byName.get(name) ?? []).map(({ version }) => version);
   }
 
   *#keys(postings: Postings): Iterable<string> {
@@ -132,8 +145,7 @@ class TablePackage implements Package {
     return tokens(this.#text('provides')).map(parseProvide);
   }
   provided(name: string): readonly (string | undefined)[] {
-    const list = this.#table.strings.values.bytes(this.#table.columns.provides[this.row] as number);
-    return versionsProvided(list, name);
+    return this.#table.versionsProvided(this.#table.columns.provides[this.row] as number, name);
   }
   get exactDependencies(): readonly ExactDependency[] {
     return tokens(this.#text('exactDependencies')).map(parseExactDependency);
@@ -158,8 +170,10 @@ export function parseProvide(token: string): Provide {
 }
 
 const BLANK = 0x20;
+/** From how many bytes on a `p:` value is read as a whole rather than searched. */
+const LONG_LIST = 64 * 1024;
 
-/** The versions that a `p:` value gives `name`. Reads only where the name stands: a value may be megabytes long. */
+/** The versions that a `p:` value gives `name`. Reads only where the name stands. */
 function versionsProvided(list: Uint8Array, name: string): readonly (string | undefined)[] {
   const bytes = Buffer.from(list.buffer, list.byteOffset, list.byteLength);
   const versions: (string | undefined)[] = [];

@@ -173,7 +173,10 @@ function canonicalPart({ kind, text, value }: Part): string {
       return `~${text}`;
     case Kind.revision:
       return `-r${value}`;
-    default:
+    case Kind.first:
+    case Kind.suffixNumber:
       return String(value);
+    case Kind.end:
+      return '';
   }
 }

@@ -41,7 +41,7 @@ function* merge<T>(
   compare: (a: T, b: T) => number,
 ): Generator<undefined, T[]> {
   const merged: T[] = [];
-  for (let l = 0, r = 0; l < left.length || r < right.length; ) {
+  for (let l = 0, r = 0; l < left.length || r < right.length;) {
     if (isStep(merged.length)) yield;
     const isLeft = r === right.length || (l < left.length && compare(left[l] as T, right[r] as T) <= 0);
     merged.push((isLeft ? left[l++] : right[r++]) as T);
