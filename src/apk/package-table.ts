@@ -3,7 +3,7 @@
  * It answers by name without ever having made an object for every package.
  */
 import { operatorSpan } from './constraint.ts';
-import type { ExactDependency, Package, Packages, Provide, Unusable } from './packages.ts';
+import type { Dependency, Package, Packages, Provide, Unusable } from './packages.ts';
 import { commitText } from './commit.ts';
 import type { StringList, StringTable } from './string-table.ts';
 
@@ -12,6 +12,15 @@ export const unusableReasons: readonly (Unusable | undefined)[] = [
   'foreign-arch',
   'unknown-field',
 ];
+
+/** What a byte of the column `flags` holds. */
+export const Flag = {
+  /** An index into `unusableReasons`. */
+  unusable: 3,
+  conflictsWithItself: 4,
+  /** One of its dependencies asks for an exact version. */
+  needsExactly: 8,
+} as const;
 
 /** The strings of a table. */
 export interface TableStrings {
@@ -23,7 +32,7 @@ export interface TableStrings {
   readonly values: StringList;
 }
 
-/** Columns of equal length; all but `builtAt` and `unusable` hold numbers of strings. */
+/** Columns of equal length; all but `builtAt`, `priority` and `flags` hold numbers of strings. */
 export interface Columns {
   readonly name: Uint32Array;
   readonly version: Uint32Array;
@@ -32,12 +41,13 @@ export interface Columns {
   readonly url: Uint32Array;
   /** The whole `p:` value. */
   readonly provides: Uint32Array;
-  /** The tokens of `D:` that need one exact version, separated by blanks. */
-  readonly exactDependencies: Uint32Array;
+  /** The tokens of `D:`, as numbers of strings: four bytes each, little-endian. Most packages of a name share a list. */
+  readonly dependencies: Uint32Array;
   /** Unix seconds; 0 for not told. */
   readonly builtAt: Uint32Array;
-  /** An index into `unusableReasons`. */
-  readonly unusable: Uint8Array;
+  readonly priority: Uint32Array;
+  /** See `Flag`. */
+  readonly flags: Uint8Array;
 }
 
 /** For each number of a name, the rows it leads to: `rows[starts[id]..starts[id + 1])`. */
@@ -147,14 +157,28 @@ class TablePackage implements Package {
   provided(name: string): readonly (string | undefined)[] {
     return this.#table.versionsProvided(this.#table.columns.provides[this.row] as number, name);
   }
-  get exactDependencies(): readonly ExactDependency[] {
-    return tokens(this.#text('exactDependencies')).map(parseExactDependency);
+  get dependencies(): readonly Dependency[] {
+    const { values } = this.#table.strings;
+    const list = values.bytes(this.#table.columns.dependencies[this.row] as number);
+    const view = new DataView(list.buffer, list.byteOffset, list.byteLength);
+    return Array.from({ length: list.length / 4 }, (_, i) =>
+      parseDependency(values.text(view.getUint32(i * 4, true))),
+    );
+  }
+  get needsExactly(): boolean {
+    return ((this.#table.columns.flags[this.row] as number) & Flag.needsExactly) !== 0;
+  }
+  get priority(): number {
+    return this.#table.columns.priority[this.row] as number;
+  }
+  get conflictsWithItself(): boolean {
+    return ((this.#table.columns.flags[this.row] as number) & Flag.conflictsWithItself) !== 0;
   }
   get unusable(): Unusable | undefined {
-    return unusableReasons[this.#table.columns.unusable[this.row] as number];
+    return unusableReasons[(this.#table.columns.flags[this.row] as number) & Flag.unusable];
   }
 
-  #text(column: 'version' | 'origin' | 'url' | 'provides' | 'exactDependencies'): string {
+  #text(column: 'version' | 'origin' | 'url' | 'provides'): string {
     return this.#table.strings.values.text(this.#table.columns[column][this.row] as number);
   }
 }
@@ -186,17 +210,16 @@ function versionsProvided(list: Uint8Array, name: string): readonly (string | un
   return versions;
 }
 
-/** `name=1.0-r0`; only called for tokens that `isExactDependency`. */
-export function parseExactDependency(token: string): ExactDependency {
+/** A token of `D:`: `name`, `name>=1.0`, `!name`. */
+export function parseDependency(token: string): Dependency {
+  const conflict = token.startsWith('!');
   const { start, end } = operatorSpan(token);
-  return { name: token.slice(0, start), version: token.slice(end) };
-}
-
-/** Does the token ask for exactly one version (`=` or `==`) of a name that must be there? */
-export function isExactDependency(token: string): boolean {
-  if (token.startsWith('!')) return false;
-  const { start, end } = operatorSpan(token);
-  return end > start && token.slice(start, end).replaceAll('=', '') === '';
+  return {
+    name: token.slice(conflict ? 1 : 0, start),
+    operator: token.slice(start, end),
+    version: token.slice(end),
+    conflict,
+  };
 }
 
 function countUsed({ starts }: Postings): number {

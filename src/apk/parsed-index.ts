@@ -40,8 +40,9 @@ const columnNames = [
   'commit',
   'url',
   'provides',
-  'exactDependencies',
+  'dependencies',
   'builtAt',
+  'priority',
 ] as const satisfies (keyof Columns)[];
 
 /** The bytes of an index that was read from `archive` under these terms. Its table is not copied. */
@@ -146,7 +147,7 @@ function partsOf({ strings, columns, byName, byProvide }: PackageTable): Uint8Ar
     values.starts,
     commits.starts,
   ];
-  return [...numbers.map(bytesOf), columns.unusable, names.blob, values.blob, commits.blob];
+  return [...numbers.map(bytesOf), columns.flags, names.blob, values.blob, commits.blob];
 }
 
 function tableOf(parts: readonly Uint8Array[]): PackageTable {
@@ -165,13 +166,13 @@ function tableOf(parts: readonly Uint8Array[]): PackageTable {
   const byProvide = { starts: numbers(), rows: numbers() };
   const names = { starts: numbers(), slots: numbers() };
   const [valueStarts, commitStarts] = [numbers(), numbers()];
-  const unusable = bytes();
+  const flags = bytes();
   const strings = {
     names: StringTable.of({ ...names, blob: bytes() }),
     values: new StringList({ starts: valueStarts, blob: bytes() }, valueStarts.length - 1),
     commits: new StringList({ starts: commitStarts, blob: bytes() }, commitStarts.length - 1),
   };
-  return new PackageTable(strings, { ...columns, unusable }, { byName, byProvide });
+  return new PackageTable(strings, { ...columns, flags }, { byName, byProvide });
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {

@@ -30,7 +30,7 @@ export const defaultReadLimits: ReadLimits = {
 
 /** Below this inflated size a bad ratio does no harm: a small index of alike packages may have one. */
 const RATIO_FREE_BYTES = 16 * 1024 * 1024;
-const CHUNK_BYTES = 64 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 const DESCRIPTION_BYTES = 4096;
 
 export interface ReadOptions {

@@ -6,14 +6,15 @@
  * a release, and if not, why. The rules are those of apk (docs/decisions/004):
  *
  * - A provide counts with *its* version, not with its package's. Without a version it is no release.
- * - A package that has a name at several versions meets no exact pin on it.
+ * - A package that has a name twice, at least once with a version, is refused as a whole.
+ * - Of several packages apk takes one (`Reading.preferred`) and fails if that one cannot be installed: packages whose
+ *   exact dependencies are not there, and those that need them (`Coherence`).
  * - A release exists on every arch that carries the name at all; apko refuses any other.
- * - A release can be installed: packages whose exact dependencies are not there are none, nor are those that need them.
  */
 import { compareVersions, type Version } from '../apk/version.ts';
 import type { Package, Packages, Unusable } from '../apk/packages.ts';
-import { Reading, type Carrier } from './carriers.ts';
-import { Coherence } from './coherence.ts';
+import { Reading, type Carrier, type Rule } from './carriers.ts';
+import { Coherence, dependencyText, meetsItself, type Unmet } from './coherence.ts';
 import { finish, isStep, sortInSteps } from './steps.ts';
 
 /** The index of one repository for one arch. */
@@ -32,17 +33,19 @@ export interface CatalogOptions {
   readonly archs: readonly string[];
   /** apko's looser rule: a provide without a version counts with its package's version. */
   readonly unversionedProvides?: boolean;
+  /** Everything its packages need is in the datasource; what needs something else is then not offered. */
+  readonly complete?: boolean;
 }
 
 /** Why a candidate is no release. */
 export type Obstacle =
   | { readonly reason: 'invalid-version' }
   | { readonly reason: 'unversioned-provide' }
-  /** The package has the name at several versions; apk then accepts none of them. */
+  /** The package has a name twice, at least once with a version; apk then refuses it for all its names. */
   | { readonly reason: 'conflicting-provides' }
   | { readonly reason: Unusable }
-  /** An exact dependency that is not there, or is there and not installable itself. */
-  | { readonly reason: 'dependency-unmet'; readonly dependency: string };
+  /** A dependency that is not there, or is there and not installable itself. */
+  | ({ readonly reason: 'dependency-unmet' } & Unmet);
 
 export type WithheldReason = Obstacle['reason'] | 'missing-on-arch';
 
@@ -65,8 +68,10 @@ export interface VersionReport {
   /** `undefined` where apk calls the version invalid. */
   readonly parsed: Version | undefined;
   readonly offered: boolean;
-  /** The candidate that stands for the version: what apk would install, on the first arch. */
+  /** The candidate that stands for the version: what apk takes, on the first arch where that can be installed. */
   readonly chosen: Candidate;
+  /** What apk installs, one candidate an arch. */
+  readonly chosenOn: readonly Candidate[];
   /** When the last arch got it, in unix seconds. */
   readonly builtAt: number | undefined;
   /** Archs that carry the name but no installable package of this version. */
@@ -87,15 +92,16 @@ export interface NameReport {
 export class Catalog {
   readonly archs: readonly string[];
   readonly sources: readonly CatalogSource[];
-  readonly #unversionedProvides: boolean;
+  readonly #rule: Rule;
   #nameCount: number | undefined;
   /** Remembers what it found out, so that a survey of all names is quick; what it answers never changes. */
-  readonly #coherence = new Coherence();
+  readonly #coherence: Coherence;
 
-  constructor({ sources, archs, unversionedProvides = false }: CatalogOptions) {
+  constructor({ sources, archs, unversionedProvides = false, complete = false }: CatalogOptions) {
     this.sources = sources;
     this.archs = archs;
-    this.#unversionedProvides = unversionedProvides;
+    this.#rule = unversionedProvides ? 'apko' : 'apk';
+    this.#coherence = new Coherence(complete);
   }
 
   /** How many packages there are, every arch and repository counted for itself. */
@@ -135,8 +141,9 @@ export class Catalog {
 
   /** The same in steps of about a millisecond: a name may have as many versions as an index has packages. */
   *reportInSteps(name: string, archs: readonly string[] = this.archs): Generator<undefined, NameReport> {
-    const reading = new Reading(this.sources);
+    const reading = new Reading(this.sources, this.#rule);
     const groups = new Map<string, Candidate[]>();
+    const taken = new Map<string, Candidate[]>();
     const carriedBy = new Set<string>();
     for (const arch of archs) {
       for (const [i, carrier] of (yield* reading.carriers(name, arch)).entries()) {
@@ -149,32 +156,39 @@ export class Catalog {
             obstacle ?? (yield* this.#obstacle(carrier, version, reading)),
           );
           if (!candidate.obstacle || candidate.obstacle.reason === 'dependency-unmet') carriedBy.add(arch);
-          const group = groups.get(version);
-          if (group) group.push(candidate);
-          else groups.set(version, [candidate]);
+          push(groups, version, candidate);
+          const isTaken = (yield* reading.taken(name, version, arch))?.id === carrier.id;
+          if (isTaken && reading.parse(version)) push(taken, reading.versionKey(version), candidate);
         }
       }
     }
     const carriers = archs.filter((arch) => carriedBy.has(arch));
     const versions: VersionReport[] = [];
-    for (const [version, group] of groups) {
+    for (const [version, candidates] of groups) {
       if (isStep(versions.length)) yield;
-      versions.push(reportVersion(version, reading.parse(version), group, carriers));
+      const parsed = reading.parse(version);
+      const chosen = taken.get(reading.versionKey(version)) ?? [];
+      versions.push(reportVersion({ version, parsed, candidates, chosen, carriedBy: carriers }));
     }
     return { name, archs, carriedBy: carriers, versions: yield* sortInSteps(versions, byVersion) };
   }
 
+  /** What the package needs and nothing usable in the catalog is: plain names, ranges and exact versions. */
+  missing({ package: each, arch }: Pick<Candidate, 'package' | 'arch'>): readonly string[] {
+    const reading = new Reading(this.sources, this.#rule);
+    return each.dependencies
+      .filter((dependency) => !dependency.conflict && finish(reading.meeting(dependency, arch)).length === 0)
+      .filter((dependency) => !meetsItself(each, dependency, reading))
+      .map(dependencyText);
+  }
+
   /** The versions to which a carrier lays claim: one, or several that are all unusable. */
   #claims({ package: each, versions: given }: Carrier): { versions: readonly string[]; obstacle?: Obstacle } {
-    const [only] = given;
-    if (given.length === 1 && only !== undefined) return { versions: [only] };
     const versions = new Set(given.filter((version) => version !== undefined));
-    if (versions.size === 0) {
-      if (this.#unversionedProvides) return { versions: [each.version] };
-      return { versions: [each.version], obstacle: { reason: 'unversioned-provide' } };
-    }
-    if (versions.size === 1 && !given.includes(undefined)) return { versions: [...versions] };
-    return { versions: [...versions], obstacle: { reason: 'conflicting-provides' } };
+    if (versions.size === 0) return { versions: [each.version], obstacle: { reason: 'unversioned-provide' } };
+    if (versions.size > 1 || (this.#rule === 'apk' && each.conflictsWithItself))
+      return { versions: [...versions], obstacle: { reason: 'conflicting-provides' } };
+    return { versions: [...versions] };
   }
 
   *#obstacle(
@@ -186,7 +200,7 @@ export class Catalog {
     if (unusable) return { reason: unusable };
     if (!reading.parse(version)) return { reason: 'invalid-version' };
     const unmet = yield* this.#coherence.unmet(carrier, reading);
-    return unmet && { reason: 'dependency-unmet', dependency: `${unmet.name}=${unmet.version}` };
+    return unmet && { reason: 'dependency-unmet', ...unmet };
   }
 }
 
@@ -199,38 +213,39 @@ function toCandidate(
   return { version, arch, repository, changelog, package: each, provided, obstacle };
 }
 
-function reportVersion(
-  version: string,
-  parsed: Version | undefined,
-  group: readonly Candidate[],
-  carriedBy: readonly string[],
-): VersionReport {
-  const best = new Map<string, Candidate>();
-  for (const each of group) {
-    const before = best.get(each.arch);
-    if (!each.obstacle && (!before || isPreferred(each, before))) best.set(each.arch, each);
-  }
-  const missingOn = carriedBy.filter((arch) => !best.has(arch));
-  const times = [...best.values()].map((each) => each.package.builtAt ?? 0);
+function push<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key);
+  if (list) list.push(value);
+  else lists.set(key, [value]);
+}
+
+/** `chosen` are the candidates that apk takes for the version, one an arch, in the order of the archs. */
+function reportVersion({
+  version,
+  parsed,
+  candidates,
+  chosen,
+  carriedBy,
+}: {
+  readonly version: string;
+  readonly parsed: Version | undefined;
+  readonly candidates: readonly Candidate[];
+  readonly chosen: readonly Candidate[];
+  readonly carriedBy: readonly string[];
+}): VersionReport {
+  const installable = chosen.filter(({ obstacle }) => !obstacle);
+  const missingOn = carriedBy.filter((arch) => !installable.some((each) => each.arch === arch));
+  const times = installable.map((each) => each.package.builtAt ?? 0);
   return {
     version,
     parsed,
     offered: carriedBy.length > 0 && missingOn.length === 0,
-    chosen: best.values().next().value ?? (group[0] as Candidate),
+    chosen: installable[0] ?? chosen[0] ?? (candidates[0] as Candidate),
+    chosenOn: installable,
     builtAt: Math.max(0, ...times) || undefined,
     missingOn,
-    candidates: group,
+    candidates,
   };
-}
-
-/**
- * Of two installable candidates on one arch: the first repository's, as apk chooses; within a repository the real
- * package before one that provides the name; then the one built last, which is what would be installed now.
- */
-function isPreferred(each: Candidate, before: Candidate): boolean {
-  if (each.repository !== before.repository) return false;
-  if (each.provided !== before.provided) return before.provided;
-  return (each.package.builtAt ?? 0) > (before.package.builtAt ?? 0);
 }
 
 /** Invalid versions first, by their text; versions that apk calls equal by their text. */

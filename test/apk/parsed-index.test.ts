@@ -32,8 +32,34 @@ function answers(packages: Packages): unknown {
   const provided = [...packages.providedNames()].toSorted();
   const seen = (list: ReturnType<Packages['named']>): unknown =>
     list.map(
-      ({ row, name, version, builtAt, origin, commit, url, provides, exactDependencies, unusable }) => ({
-        ...{ row, name, version, builtAt, origin, commit, url, provides, exactDependencies, unusable },
+      ({
+        row,
+        name,
+        version,
+        builtAt,
+        origin,
+        commit,
+        url,
+        provides,
+        dependencies,
+        priority,
+        conflictsWithItself,
+        unusable,
+      }) => ({
+        ...{
+          row,
+          name,
+          version,
+          builtAt,
+          origin,
+          commit,
+          url,
+          provides,
+          dependencies,
+          priority,
+          conflictsWithItself,
+          unusable,
+        },
       }),
     );
   return {

@@ -94,8 +94,31 @@ async function readIndependently(bytes: Buffer): Promise<Buffer> {
 function contentsOf(packages: Packages): string {
   const list = [...packages.names()].toSorted().map((name) =>
     packages.named(name).map((each) => {
-      const { version, builtAt, origin, commit, url, provides, exactDependencies, unusable } = each;
-      return [name, version, builtAt, origin, commit, url, provides, exactDependencies, unusable];
+      const {
+        version,
+        builtAt,
+        origin,
+        commit,
+        url,
+        provides,
+        dependencies,
+        priority,
+        conflictsWithItself,
+        unusable,
+      } = each;
+      return [
+        name,
+        version,
+        builtAt,
+        origin,
+        commit,
+        url,
+        provides,
+        dependencies,
+        priority,
+        conflictsWithItself,
+        unusable,
+      ];
     }),
   );
   const provided = [...packages.providedNames()].toSorted();
