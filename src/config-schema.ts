@@ -112,6 +112,8 @@ const datasource = z.strictObject({
   archs: archs.default(['x86_64', 'aarch64']),
   keys: z.array(address).default([]),
   unversionedProvides: z.boolean().default(false),
+  /** All that its packages need is in it: what needs something else is not offered. */
+  complete: z.boolean().default(false),
 });
 
 /** First path segments that mean something else, or could one day. */

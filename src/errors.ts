@@ -41,7 +41,7 @@ export function errorLines(error: unknown): string {
 }
 
 /** Without characters that end lines, move the cursor or turn the direction of writing: upstreams quote themselves. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`,

@@ -173,13 +173,26 @@ export class Catalog {
     return { name, archs, carriedBy: carriers, versions: yield* sortInSteps(versions, byVersion) };
   }
 
-  /** What the package needs and nothing usable in the catalog is: plain names, ranges and exact versions. */
-  missing({ package: each, arch }: Pick<Candidate, 'package' | 'arch'>): readonly string[] {
-    const reading = new Reading(this.sources, this.#rule);
-    return each.dependencies
-      .filter((dependency) => !dependency.conflict && finish(reading.meeting(dependency, arch)).length === 0)
-      .filter((dependency) => !meetsItself(each, dependency, reading))
-      .map(dependencyText);
+  /**
+   * Tells of packages what they need and no usable package of the catalog meets: plain names, ranges, exact versions.
+   * For many packages at once, because they need much the same.
+   */
+  missingNeeds(): (candidate: Pick<Candidate, 'package' | 'arch'>) => readonly string[] {
+    const known = new Map<string, boolean>();
+    return ({ package: each, arch }) =>
+      each.dependencies.flatMap((dependency) => {
+        if (dependency.conflict) return [];
+        const text = dependencyText(dependency);
+        const key = `${arch} ${text}`;
+        // Made anew, because it would keep everything it has read.
+        const reading = new Reading(this.sources, this.#rule);
+        let isMet = known.get(key);
+        if (isMet === undefined) {
+          isMet = finish(reading.meeting(dependency, arch)).length > 0;
+          known.set(key, isMet);
+        }
+        return isMet || meetsItself(each, dependency, reading) ? [] : text;
+      });
   }
 
   /** The versions to which a carrier lays claim: one, or several that are all unusable. */

@@ -5,7 +5,9 @@ import { IndexError } from '../errors.ts';
 const help = `apk-beacon – which versions of this APK package exist?
 
   apk-beacon [serve] [options]             answer lookups (the default command)
-  apk-beacon explain NAME[=PIN] [options]  why a version is or is not offered, and what a pin would be offered
+  apk-beacon explain NAME[=PIN] [--all] [--json] [--url URL]
+                                           why a version is or is not offered, and what a pin would be offered;
+                                           with --url from a running service
   apk-beacon export --out DIR [--brotli]   every answer as a static file, see docs/operate.md
   apk-beacon health [options]              whether the service that listens here is alive
   apk-beacon accept DATASOURCE [ARCH]      take the indexes that were held back
@@ -32,6 +34,7 @@ export async function runCommand(
   if (args.includes('--version')) return print(`${version}\n`);
   const line = parseCommandLine(args, {
     json: { type: 'boolean' },
+    all: { type: 'boolean' },
     out: { type: 'string' },
     brotli: { type: 'boolean' },
     url: { type: 'string' },
@@ -48,8 +51,10 @@ export async function runCommand(
     }
     case 'explain': {
       const { explainCommand } = await import('./explain.ts');
-      return await explainCommand(words, loadConfig(line, environment), {
+      return await explainCommand(words, () => loadConfig(line, environment), {
         json: line.own['json'] === true,
+        all: line.own['all'] === true,
+        url: typeof line.own['url'] === 'string' ? line.own['url'] : undefined,
         signal,
       });
     }

@@ -191,7 +191,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     if (view === 'explain') {
       const pin = parameters['current'];
       const report = snapshot.catalog.report(name, query.archs);
-      return json(reply, explain(report, query, typeof pin === 'string' ? pin : undefined));
+      return json(reply, explain(report, query, typeof pin === 'string' ? pin : undefined, snapshot.catalog));
     }
     const { body, etag, found } = options.lookups.answer({ datasource, snapshot, name, query });
     options.asked.note(datasource, name, found, snapshot);
