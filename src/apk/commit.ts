@@ -15,7 +15,6 @@ for (const [value, digit] of [...'0123456789abcdef'].entries()) hexValues[digit.
 export function packCommit(packed: ByteBuffer, source: ByteBuffer, start: number, end: number): void {
   packed.clear();
   if (start === end || packHex(packed, source, start, end)) return;
-  packed.clear();
   packed.addByte(TEXT);
   packed.add(source, start, end);
 }
@@ -29,12 +28,14 @@ export function commitText(kept: Uint8Array): string {
 /** Whether it is 40 hexadecimal digits in lower case. */
 function packHex(packed: ByteBuffer, { bytes }: ByteBuffer, start: number, end: number): boolean {
   if (end - start !== 2 * COMMIT_BYTES) return false;
-  packed.addByte(HEX);
-  for (let i = start; i < end; i += 2) {
-    const high = hexValues[bytes[i] as number] as number;
-    const low = hexValues[bytes[i + 1] as number] as number;
+  packed.reserve(1 + COMMIT_BYTES);
+  packed.bytes[0] = HEX;
+  for (let i = 0; i < COMMIT_BYTES; i += 1) {
+    const high = hexValues[bytes[start + 2 * i] as number] as number;
+    const low = hexValues[bytes[start + 2 * i + 1] as number] as number;
     if (high < 0 || low < 0) return false;
-    packed.addByte(high * 16 + low);
+    packed.bytes[1 + i] = high * 16 + low;
   }
+  packed.length = 1 + COMMIT_BYTES;
   return true;
 }

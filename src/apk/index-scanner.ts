@@ -1,19 +1,14 @@
 /**
  * APKINDEX text, read from bytes as they are inflated.
  *
- * The text is lines `K:value`, K one letter; stanzas are separated by an empty line, one a package. Of the letters,
- * this reads
- *
- *   P name   V version   A arch   t build time   o origin   c commit   U url   p provides   D depends   C identity
- *   k provider priority
- *
- * and knows S I T L m i r q F M R Z a s f g, which it skips. As in apk-tools 3, other lower case letters may be
- * ignored, while another upper case letter makes a package uninstallable. `p:` and `D:` may be repeated and add up;
+ * The text is lines `K:value`, K one letter; stanzas are separated by an empty line, one a package. `Field` lists the
+ * letters that are read; S I T L m i r q F M R Z a s f g are known and skipped. As in apk-tools 3, other lower case
+ * letters may be ignored, while another upper case letter makes a package uninstallable. `p:` and `D:` may be repeated and add up;
  * of the others the last one counts. Where real tools give up the whole index over one line, this skips the stanza,
  * counts it and says which it was – unless most stanzas are bad, which is no index.
  *
- * Scanned by the byte and kept as numbers: making strings of everything would take several times as long and ten times
- * the memory (docs/decisions/003). `test/support/simple-packages.ts` is the plain way, which must give the same answers.
+ * Values are kept as numbers of strings: making JavaScript strings of everything would take several times as long and
+ * ten times the memory (docs/decisions/003). `test/support/simple-packages.ts` is the plain way, which must give the same answers.
  */
 import { IndexError } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
@@ -53,17 +48,20 @@ const Field = {
   identity: 0x43, // C
   priority: 0x6b, // k
 } as const;
+/** Letters that apk knows; a package with any other upper case letter cannot be installed. */
 const knownUpperCase = new Set([...'CPVASITULDFMRZ'].map((letter) => letter.charCodeAt(0)));
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const BLANK = 0x20;
-const CONFLICT = 0x21;
 const COLON = 0x3a;
-const OLDER = 0x3c;
+/** In front of a name that must not be there. */
+const CONFLICT = 0x21; // !
+// Signs of operators; `OLDER` to `NEWER` are one after the other.
+const OLDER = 0x3c; // <
 const EQUALS = 0x3d;
-const NEWER = 0x3e;
-const LINE = 0x7e;
+const NEWER = 0x3e; // >
+const LINE = 0x7e; // ~
 
 const FOREIGN_ARCH = unusableReasons.indexOf('foreign-arch' satisfies Unusable);
 const UNKNOWN_FIELD = unusableReasons.indexOf('unknown-field' satisfies Unusable);
@@ -72,7 +70,7 @@ export interface ScanOptions {
   readonly limits: ScanLimits;
   /** The arch the index was asked for; without it, the one most packages name. */
   readonly arch?: string | undefined;
-  /** How large the index is while it is compressed, to tell how much to reserve; any number is right. */
+  /** Size of the index while it is compressed: a hint for preallocation, affects speed only. */
   readonly compressedBytes?: number;
 }
 
@@ -467,7 +465,7 @@ function endOfName(bytes: Uint8Array, start: number, end: number): number {
 }
 
 function isOperatorSign(byte: number): boolean {
-  return byte === OLDER || byte === EQUALS || byte === NEWER || byte === LINE;
+  return (byte >= OLDER && byte <= NEWER) || byte === LINE;
 }
 
 function startsWithByteOrderMark(bytes: Uint8Array): boolean {

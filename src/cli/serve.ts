@@ -105,19 +105,21 @@ export async function serve(options: ServeOptions): Promise<void> {
   const core = assembleCore(options);
   const { beacon, served } = core;
   await Promise.all([beacon.checkKeys(signal), served.load()]);
-  // What is kept on disk is read on other threads while the server is loaded on this one.
-  const restored = beacon.restore(signal);
-  restored.catch(() => undefined);
-  const server = await serverOf(core, options);
-  await server.listen(config.listen);
   const over = new AbortController();
+  const ending = AbortSignal.any([signal, over.signal]);
+  // Starts before the server is loaded: a first refresh waits for the network and inflates on another thread.
+  const fresh = keepCurrent(beacon, ending);
+  fresh.catch(() => undefined);
+  const server = await listening(core, options).catch(async (error: unknown) => {
+    over.abort();
+    await beacon.close();
+    throw error;
+  });
   try {
     introduce(config, logger);
     onRefreshNow?.(() => beacon.refreshNow());
     await untilAborted(signal, async () => {
-      await restored;
-      const ending = AbortSignal.any([signal, over.signal]);
-      await Promise.all([beacon.recheck(signal), beacon.keepFresh(signal), saveNowAndThen(served, ending)]);
+      await Promise.all([fresh, saveNowAndThen(served, ending)]);
     });
     logger.info(`stopping: answering for ${config.drain / 1000} s more`);
     await sleep(config.drain);
@@ -126,6 +128,18 @@ export async function serve(options: ServeOptions): Promise<void> {
     await server.close();
     await Promise.all([served.save(), beacon.close()]);
   }
+}
+
+/** Restores what is kept on disk, then refreshes until `signal` aborts. */
+async function keepCurrent(beacon: Beacon, signal: AbortSignal): Promise<void> {
+  await beacon.restore(signal);
+  await Promise.all([beacon.recheck(signal), beacon.keepFresh(signal)]);
+}
+
+async function listening(core: Core, options: ServeOptions): Promise<FastifyInstance> {
+  const server = await serverOf(core, options);
+  await server.listen(options.config.listen);
+  return server;
 }
 
 /** Does `work`, whose being cut short by `signal` is no failure. */

@@ -175,7 +175,12 @@ class ServedIndex {
   /** A good index is published, then the mutant comes: the answers stay, or are those of the mutant. */
   async offer({ bytes, trust }: Mutant, outcome: string): Promise<void> {
     const index = this.#indexes[trust === 'unsigned' ? 'unsigned' : 'signed'];
-    const datasource = new LiveDatasource({ name: 'fuzz', indexes: [index], unversionedProvides: true, complete: false });
+    const datasource = new LiveDatasource({
+      name: 'fuzz',
+      indexes: [index],
+      unversionedProvides: true,
+      complete: false,
+    });
     await this.#refresh(index, this.#original.bytes);
     datasource.publish();
     const before = { loaded: index.loaded, snapshot: datasource.snapshot };

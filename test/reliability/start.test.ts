@@ -66,6 +66,14 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s while nothing is loaded yet ends i
   expect(await service.ended).toBe(0);
 });
 
+test('a port in use ends it, though a first refresh is on its way', async () => {
+  upstream.misbehave('x86_64', () => undefined);
+  const listen = ['--listen', new URL(upstream.url).host, '--arch', 'x86_64', '--cache-dir', 'none'];
+  await using service = start([...listen, '--repository', upstream.url, '--key', key]);
+  await service.line(/is in use by another process/);
+  expect(await service.ended).toBe(1);
+});
+
 test('a file that cannot be written to its end is not kept, with one warning', async () => {
   // Larger than the shell's limit of a kilobyte a file, which stands for a full disk.
   const many = Array.from({ length: 300 }, (_, i) => pkg(`app-${i}`, '1.0-r0'));
