@@ -2,9 +2,9 @@
  * Which versions of which names were served: the only pins that can come of an answer. When such a version is gone,
  * a question that does not tell its pin can still be answered as if it did. Bounded, and kept on disk.
  */
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
 import * as z from 'zod';
+import { removeOrphansOf, writeAtomically } from './repository/atomic-file.ts';
 
 const FORMAT = 1;
 const MAX_VERSIONS = 32;
@@ -61,6 +61,7 @@ export class ServedVersions {
   /** Reads what an earlier process kept; anything unreadable is as good as nothing. */
   async load(): Promise<void> {
     if (this.#file === undefined) return;
+    await removeOrphansOf(this.#file);
     try {
       const { size } = await stat(this.#file);
       if (size > MAX_FILE_BYTES) throw new Error(`it is larger than ${MAX_FILE_BYTES} bytes`);
@@ -77,11 +78,8 @@ export class ServedVersions {
   async save(): Promise<void> {
     if (this.#file === undefined || !this.#changed) return;
     this.#changed = false;
-    const aside = `${this.#file}.${process.pid}.new`;
     try {
-      await mkdir(dirname(this.#file), { recursive: true });
-      await writeFile(aside, JSON.stringify({ format: FORMAT, versions: [...this.#versions] }));
-      await rename(aside, this.#file);
+      await writeAtomically(this.#file, [JSON.stringify({ format: FORMAT, versions: [...this.#versions] })]);
     } catch {
       this.#changed = true;
     }

@@ -1,12 +1,18 @@
-/** Virtual indexes as archives: made when first asked for, kept as long as their generation is served. */
+/**
+ * Virtual indexes as archives: made when first asked for, one at a time, and kept as long as their generation is served.
+ * An index is never in memory as text: it goes through gzip stanza by stanza, twice, because a tar entry begins with its
+ * length.
+ */
 import { createHash, createSign } from 'node:crypto';
+import { once } from 'node:events';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
+import { createGzip, gzip as gzipCallback } from 'node:zlib';
 import { promisify } from 'node:util';
-import { gzip as gzipCallback } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { virtualIndex } from './catalog/virtual-index.ts';
 import type { Snapshot } from './repository/live-datasource.ts';
+import { createQueue } from './repository/pace.ts';
 
 const gzip = promisify(gzipCallback);
 
@@ -29,6 +35,7 @@ export interface IndexArchive {
 export class VirtualIndexes {
   readonly #signer: Signer | undefined;
   readonly #archives = new WeakMap<Snapshot, Map<string, Promise<IndexArchive>>>();
+  readonly #oneAtATime = createQueue();
 
   /** Without a signer the archives have no signature. */
   constructor(signer: Signer | undefined) {
@@ -41,27 +48,40 @@ export class VirtualIndexes {
     this.#archives.set(snapshot, ofSnapshot);
     const known = ofSnapshot.get(arch);
     if (known) return known;
-    const made = this.#make(snapshot, arch);
+    const made = this.#oneAtATime(() => this.#make(snapshot, arch));
     ofSnapshot.set(arch, made);
     made.catch(() => ofSnapshot.delete(arch));
     return made;
   }
 
   async #make({ catalog, generation }: Snapshot, arch: string): Promise<IndexArchive> {
-    const stanzas: string[] = [];
-    for (const stanza of virtualIndex(catalog, arch)) {
-      stanzas.push(stanza);
-      if (stanzas.length % SLICE === 0) await setImmediate();
-    }
-    const body = await gzip(
-      await tar([
-        { name: 'DESCRIPTION', content: `apk-beacon ${generation}` },
-        { name: 'APKINDEX', content: stanzas.join('') },
-      ]),
-    );
+    let size = 0;
+    for await (const text of slices(virtualIndex(catalog, arch))) size += Buffer.byteLength(text);
+    const archive = pack();
+    const zipped = buffer(archive.pipe(createGzip()));
+    archive.entry({ name: 'DESCRIPTION', mtime: new Date(0) }, `apk-beacon ${generation}`);
+    const entry = archive.entry({ name: 'APKINDEX', size, mtime: new Date(0) });
+    for await (const text of slices(virtualIndex(catalog, arch)))
+      if (!entry.write(Buffer.from(text))) await once(entry, 'drain');
+    entry.end(undefined);
+    archive.finalize();
+    const body = await zipped;
     const bytes = this.#signer ? Buffer.concat([await signatureMember(body, this.#signer), body]) : body;
     return { bytes, etag: `"${createHash('sha1').update(bytes).digest('base64url')}"` };
   }
+}
+
+/** Several stanzas at a time, between which other requests have their turn. */
+async function* slices(stanzas: Iterable<string>): AsyncGenerator<string> {
+  let slice: string[] = [];
+  for (const stanza of stanzas) {
+    slice.push(stanza);
+    if (slice.length < SLICE) continue;
+    yield slice.join('');
+    slice = [];
+    await setImmediate();
+  }
+  yield slice.join('');
 }
 
 /** RSA with SHA-256 over the compressed bytes behind it, as apk-tools 3 and apko verify it. */
@@ -69,13 +89,9 @@ async function signatureMember(body: Uint8Array, { keyName, privateKey }: Signer
   const content = createSign('RSA-SHA256')
     .update(body)
     .sign(await privateKey());
-  const archive = await tar([{ name: `.SIGN.RSA256.${keyName}`, content }]);
-  return gzip(archive.subarray(0, archive.length - TAR_END));
-}
-
-async function tar(files: readonly { name: string; content: string | Uint8Array }[]): Promise<Buffer> {
   const archive = pack();
-  for (const { name, content } of files) archive.entry({ name, mtime: new Date(0) }, Buffer.from(content));
+  archive.entry({ name: `.SIGN.RSA256.${keyName}`, mtime: new Date(0) }, content);
   archive.finalize();
-  return buffer(archive);
+  const bytes = await buffer(archive);
+  return gzip(bytes.subarray(0, bytes.length - TAR_END));
 }

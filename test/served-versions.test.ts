@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ServedVersions } from '../src/served-versions.ts';
@@ -76,3 +76,33 @@ test.each(['', '{"format":1,"vers', 'null', '{"format":0,"versions":[]}', '{"for
     await rm(folder, { recursive: true });
   },
 );
+
+test('two processes with one folder write without harm to each other, whatever their ids', async () => {
+  const folder = await temporaryFolder();
+  const file = join(folder, 'served.json');
+  const both = [new ServedVersions(file), new ServedVersions(file)];
+  const versions = Array.from({ length: 32 }, (_, i) => `1.${i}`);
+  for (let round = 0; round < 10; round += 1) {
+    for (const [i, served] of both.entries())
+      for (let n = 0; n < 200; n += 1) served.note('wolfi', `name-${n}`, [...versions, `${i}.${round}`]);
+    await Promise.all(both.map((served) => served.save()));
+    const warnings: string[] = [];
+    const next = new ServedVersions(file, { warn: (message) => void warnings.push(message) });
+    await next.load();
+    expect(warnings).toEqual([]);
+    expect(next.recall('wolfi', 'name-199')[0]).toMatch(new RegExp(`^[01]\\.${round}$`));
+  }
+  expect(await readdir(folder)).toEqual(['served.json']);
+  await rm(folder, { recursive: true });
+});
+
+test('what a killed process left half-written is removed once it is old', async () => {
+  const folder = await temporaryFolder();
+  const file = join(folder, 'served.json');
+  for (const name of ['served.json.1.new', 'served.json.2.new', 'other.new'])
+    await writeFile(join(folder, name), '');
+  for (const name of ['served.json.1.new', 'other.new']) await utimes(join(folder, name), 1, 1);
+  await new ServedVersions(file).load();
+  expect(await readdir(folder)).toEqual(['other.new', 'served.json.2.new']);
+  await rm(folder, { recursive: true });
+});

@@ -43,6 +43,23 @@ describe('the virtual index', () => {
     ]);
   });
 
+  test('takes over no value with a control character, and no name that is none', () => {
+    const hostile = catalogOf({
+      x86_64: [
+        [
+          pkg('curl', '1-r0', { o: 'a\u001b[31m', U: 'https://x/\u0007', c: 'abc\u0000' }),
+          pkg('e\u001b]0;vil', '1-r0'),
+          pkg('e\u009bvil', '1-r0'),
+          pkg('sp ace', '1-r0'),
+        ],
+      ],
+    });
+    const text = [...virtualIndex(hostile, 'x86_64')].join('');
+    expect(text.match(/^P:.*$/gm)).toEqual(['P:curl']);
+    expect(text.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+    expect([...virtualIndex(hostile, 'x86\n64')]).toEqual([]);
+  });
+
   test('tells what readers need, and the time when the last arch got it', () => {
     const [curl] = virtualIndex(catalog, 'any');
     expect(curl).toMatch(/^C:Q1[A-Za-z0-9+/]{27}=\nP:curl\nV:8\.20\.0-r0\nA:noarch\n/);

@@ -70,6 +70,8 @@ export interface ScanOptions {
   readonly limits: ScanLimits;
   /** The arch the index was asked for; without it, the one most packages name. */
   readonly arch?: string | undefined;
+  /** Without `arch`: the archs wanted of a file that may hold several. */
+  readonly archs?: readonly string[] | undefined;
   /** Size of the index while it is compressed: a hint for preallocation, affects speed only. */
   readonly compressedBytes?: number;
 }
@@ -89,6 +91,7 @@ export class IndexScanner {
   readonly #providedNames = new GrowingNumbers();
   readonly #providingRows = new GrowingNumbers();
   readonly #expectedArch: string | undefined;
+  readonly #wantedArchs: readonly string[];
   readonly #identities: IdentitySet;
   readonly #archs = new Map<number, number>();
 
@@ -126,10 +129,11 @@ export class IndexScanner {
   #firstBadStanza: string | undefined;
   #duplicateIdentities = 0;
 
-  constructor({ limits, arch, compressedBytes = 64 * 1024 }: ScanOptions) {
+  constructor({ limits, arch, archs = [], compressedBytes = 64 * 1024 }: ScanOptions) {
     const { typical, most } = expectedPackages(compressedBytes, limits.maxPackages);
     this.#limits = limits;
     this.#expectedArch = arch;
+    this.#wantedArchs = archs;
     // Room for numbers of `most` packages, in columns, starts and postings, and for twice the compressed bytes.
     this.#arena = new Arena(most * 4 * 16 + compressedBytes * 2);
     this.#rows = new GrowingColumns(this.#arena, most);
@@ -362,13 +366,19 @@ export class IndexScanner {
     counts.delete('');
     counts.delete('noarch');
     const [mostNamed] = [...counts.keys()].toSorted((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0));
-    const arch = this.#expectedArch ?? mostNamed;
+    const wanted = this.#wantedArchs.filter((each) => counts.has(each));
+    const chosen = wanted.toSorted((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0))[0];
+    const arch = this.#expectedArch ?? chosen ?? mostNamed;
     const own = counts.get(arch ?? '') ?? 0;
     const foreign = counts.values().reduce((sum, count) => sum + count, 0) - own;
-    if (mostNamed !== undefined && foreign > this.#rows.count / 2) {
+    if (wanted.length > 1 && foreign >= own) {
+      const fact = `packages for ${wanted.join(' and ')} in one file: name them in archs of the repository`;
+      throw new IndexError('apkindex-malformed', fact);
+    }
+    if (chosen === undefined && mostNamed !== undefined && foreign > this.#rows.count / 2) {
       throw new IndexError(
         'apkindex-malformed',
-        `most packages are for ${escaped(mostNamed.slice(0, 60))}, expected ${arch ?? ''}`,
+        `most packages are for ${escaped(mostNamed.slice(0, 60))}, expected ${this.#expectedArch ?? (this.#wantedArchs.join(' or ') || 'one arch')}`,
       );
     }
     if (foreign > 0) this.#markForeign(arch ?? '');

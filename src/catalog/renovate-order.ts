@@ -48,17 +48,38 @@ function splitAtRevision({ text }: Version): { readonly upstream: string; readon
     : { upstream: text.slice(0, dash), revision: text.slice(dash + 1) };
 }
 
+/** Run by run, without a list of them: a name may have hundreds of thousands of versions. */
 function compareRuns(a: string, b: string): number {
-  const [left, right] = [runsOf(a), runsOf(b)];
-  for (let i = 0; i < Math.max(left.length, right.length); i += 1) {
-    const order = compareRun(left[i], right[i]);
+  for (let [atA, atB] = [0, 0]; ;) {
+    const [startA, startB] = [startOfRun(a, atA), startOfRun(b, atB)];
+    if (startA === a.length && startB === b.length) return 0;
+    [atA, atB] = [endOfRun(a, startA), endOfRun(b, startB)];
+    const left = startA < a.length ? a.slice(startA, atA) : undefined;
+    const right = startB < b.length ? b.slice(startB, atB) : undefined;
+    const order = compareRun(left, right);
     if (order !== 0) return order;
   }
-  return 0;
 }
 
-function runsOf(text: string): readonly string[] {
-  return text.match(/[a-z]+|\d+|~/g) ?? [];
+/** What a character makes a run of; 0 for what only separates them. */
+function kindOf(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return 1;
+  if (code >= 0x61 && code <= 0x7a) return 2;
+  return code === 0x7e ? 3 : 0;
+}
+
+function startOfRun(text: string, from: number): number {
+  let at = from;
+  while (at < text.length && kindOf(text.charCodeAt(at)) === 0) at += 1;
+  return at;
+}
+
+/** A `~` is a run of its own. */
+function endOfRun(text: string, start: number): number {
+  const kind = kindOf(text.charCodeAt(start));
+  let at = start + 1;
+  while (kind !== 3 && at < text.length && kindOf(text.charCodeAt(at)) === kind) at += 1;
+  return Math.min(at, text.length);
 }
 
 /** `undefined` is the end: older than all but `~`. */
@@ -75,6 +96,7 @@ function isDigits(run: string): boolean {
 }
 
 function compareNumbers(a: string, b: string): number {
+  if (a.length <= 15 && b.length <= 15) return Number(a) - Number(b);
   const [left, right] = [BigInt(a), BigInt(b)];
   return left < right ? -1 : Number(left > right);
 }
@@ -205,24 +227,40 @@ function agreed(offered: readonly Version[], pin: Version, target: Version): rea
   const sides = offered.map((version) => compareVersions(version, pin));
   const kept = offered.map((version, i) => version === target || sides[i] === 0);
 
-  /** Does it stand between the nearest kept ones, or the pin, in Renovate's order too? */
-  const fits = (version: Version, at: number): boolean => {
+  /** `older` and `newer` are the nearest kept ones; does it stand between them, or the pin, in Renovate's order too? */
+  const fits = (version: Version, at: number, older: Version, newer: Version | undefined): boolean => {
     if ((sides[at] as number) < 0) return compare(version, pin) < 0;
     // Beyond the target that a pre-release is to move to, Renovate might prefer another pre-release.
     if (isPreRelease(pin) && compareVersions(version, target) > 0) return false;
-    const older = offered.findLast((_, i) => i < at && kept[i] && (sides[i] as number) > 0) ?? pin;
-    const newer = offered.find((_, i) => i > at && kept[i]);
     return compare(older, version) < 0 && (!newer || compare(version, newer) < 0);
   };
   const keepWhatFits = (isOfThisKind: (version: Version) => boolean): void => {
+    const older = nearestBefore(offered, pin, (i) => kept[i] === true && (sides[i] as number) > 0);
+    let newer: Version | undefined;
     for (let i = offered.length - 1; i >= 0; i -= 1) {
       const version = offered[i] as Version;
-      if (!kept[i] && isOfThisKind(version) && reads(version) && fits(version, i)) kept[i] = true;
+      const isOf = !kept[i] && isOfThisKind(version) && reads(version);
+      if (isOf && fits(version, i, older[i] as Version, newer)) kept[i] = true;
+      if (kept[i]) newer = version;
     }
   };
   keepWhatFits((version) => !isPreRelease(version));
   keepWhatFits(isPreRelease);
   return offered.filter((_, i) => kept[i]);
+}
+
+/** For each version the last one before it that `counts`, or `none`. */
+function nearestBefore(
+  versions: readonly Version[],
+  none: Version,
+  counts: (index: number) => boolean,
+): readonly Version[] {
+  let nearest = none;
+  return versions.map((version, i) => {
+    const before = nearest;
+    if (counts(i)) nearest = version;
+    return before;
+  });
 }
 
 /**
@@ -287,35 +325,76 @@ export function steerRange(offered: readonly Version[], pin: Constraint): readon
  * They must be listed without a timestamp: under `minimumReleaseAge` an older one might be preferred for its age.
  */
 export function safeToList(offered: readonly Version[], remembered: readonly Version[]): readonly Version[] {
-  const stable = offered.filter((version) => !isPreRelease(version));
+  if (remembered.length === 0) return [];
+  const sorted = new Map([rpm, loose].map((order) => [order, new Sorted(offered, order)]));
+  const byRpm = sorted.get(rpm) as Sorted;
   const listed: Version[] = [];
   const isSafeFor = (pin: Version, version: Version): boolean => {
-    const { compare } = renovateOrderFor(pin);
-    const side = compare(version, pin);
-    if (side > 0) return isCovered(version, pin, stable);
-    const isPinListed = [...listed, version, ...offered].some((other) => compare(other, pin) === 0);
-    return isPinListed || offered.some((other) => compare(other, version) > 0 && compare(other, pin) < 0);
+    const order = renovateOrderFor(pin);
+    const own = sorted.get(order) as Sorted;
+    // Each major is a bucket of its own with `separateMultipleMajor`, the finest that has to be reckoned with.
+    if (order.compare(version, pin) > 0) return own.hasStableAbove(version, { sameMajor: true });
+    const isPinListed = own.has(pin) || [...listed, version].some((other) => order.compare(other, pin) === 0);
+    const above = own.firstAbove(version);
+    return isPinListed || (above !== undefined && order.compare(above, pin) < 0);
   };
   // From the newest down, so that it is known which newer ones are listed.
   for (const version of [...remembered].sort((a, b) => rpm.compare(b, a))) {
-    const hasUpdate = !isPreRelease(version) && stable.some((newer) => rpm.compare(newer, version) > 0);
-    const isDistinct = [...offered, ...listed].every((other) => rpm.compare(other, version) !== 0);
+    const hasUpdate = !isPreRelease(version) && byRpm.hasStableAbove(version, { sameMajor: false });
+    const isDistinct = !byRpm.has(version) && listed.every((other) => rpm.compare(other, version) !== 0);
     if (hasUpdate && isDistinct && remembered.every((pin) => isSafeFor(pin, version))) listed.push(version);
   }
   return listed.sort(compareVersions);
 }
 
-/** Is there a stable one above `version` in its bucket, as seen from `pin`? */
-function isCovered(version: Version, pin: Version, stable: readonly Version[]): boolean {
-  const order = renovateOrderFor(pin);
-  const bucket = bucketOf(version, pin, order);
-  return stable.some((newer) => order.compare(newer, version) > 0 && bucketOf(newer, pin, order) === bucket);
+/** Versions in one of Renovate's orders, to be searched. */
+class Sorted {
+  readonly #order: RenovateOrder;
+  readonly #versions: readonly Version[];
+  readonly #newestStable: Version | undefined;
+  readonly #newestStableByMajor = new Map<string, Version>();
+
+  constructor(versions: readonly Version[], order: RenovateOrder) {
+    this.#order = order;
+    this.#versions = versions.toSorted(order.compare);
+    for (const version of this.#versions) {
+      if (isPreRelease(version)) continue;
+      this.#newestStable = version;
+      this.#newestStableByMajor.set(majorOf(version, order), version);
+    }
+  }
+
+  firstAbove(version: Version): Version | undefined {
+    return this.#versions[this.#place(version, (order) => order <= 0)];
+  }
+
+  /** Is there one that Renovate cannot tell from `version`? */
+  has(version: Version): boolean {
+    const found = this.#versions[this.#place(version, (order) => order < 0)];
+    return found !== undefined && this.#order.compare(found, version) === 0;
+  }
+
+  hasStableAbove(version: Version, { sameMajor }: { sameMajor: boolean }): boolean {
+    const newest = sameMajor
+      ? this.#newestStableByMajor.get(majorOf(version, this.#order))
+      : this.#newestStable;
+    return newest !== undefined && this.#order.compare(newest, version) > 0;
+  }
+
+  /** The index of the first one that does not come before, as `isBefore` says of its order to `version`. */
+  #place(version: Version, isBefore: (order: number) => boolean): number {
+    let [from, to] = [0, this.#versions.length];
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if (isBefore(this.#order.compare(this.#versions[middle] as Version, version))) from = middle + 1;
+      else to = middle;
+    }
+    return from;
+  }
 }
 
-/** Its bucket with `separateMultipleMajor`, the finest that has to be reckoned with. */
-function bucketOf(version: Version, pin: Version, { minorOf }: RenovateOrder): string {
-  const [major = '', pinMajor] = [version, pin].map((each) => minorOf(each).split('.')[0]);
-  return major === pinMajor ? 'non-major' : `v${major}`;
+function majorOf(version: Version, { minorOf }: RenovateOrder): string {
+  return minorOf(version).split('.')[0] ?? '';
 }
 
 function joinNumbers(numbers: readonly string[]): string {

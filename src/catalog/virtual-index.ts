@@ -13,9 +13,13 @@ export const ANY_ARCH = 'any';
 /** apk-package(5): what a package may be called. Other provided names (`so:`, `/bin/sh`) cannot be records. */
 const PACKAGE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._+-]*$/;
 
+/** Would end a line or change a terminal; no value with one is taken over. */
+const CONTROL = /\p{Cc}/u;
+
 /** Stanza by stanza and sorted by name, so that the same catalog always gives the same text. */
 export function* virtualIndex(catalog: Catalog, arch: string): Generator<string> {
   const archs = arch === ANY_ARCH ? catalog.archs : [arch];
+  if (CONTROL.test(arch)) return;
   for (const name of recordNames(catalog)) {
     for (const version of catalog.report(name, archs).versions) {
       if (version.offered) yield stanza(name, version, arch === ANY_ARCH ? 'noarch' : arch);
@@ -24,7 +28,7 @@ export function* virtualIndex(catalog: Catalog, arch: string): Generator<string>
 }
 
 function recordNames(catalog: Catalog): readonly string[] {
-  const names = new Set(catalog.names());
+  const names = new Set([...catalog.names()].filter((name) => PACKAGE_NAME.test(name)));
   for (const { packages } of catalog.sources) {
     for (const name of packages.providedNames()) if (PACKAGE_NAME.test(name)) names.add(name);
   }
@@ -33,9 +37,9 @@ function recordNames(catalog: Catalog): readonly string[] {
 
 function stanza(name: string, { version, builtAt, chosen }: VersionReport, arch: string): string {
   const identity = createHash('sha1').update(`${name}=${version} for ${arch}`).digest('base64');
-  const origin = chosen?.package.origin ?? '';
-  const commit = chosen?.package.commit ?? '';
-  const url = chosen?.package.url ?? '';
+  const [origin, commit, url] = [chosen.package.origin, chosen.package.commit, chosen.package.url].map(
+    (text) => (CONTROL.test(text) ? '' : text),
+  );
   const fields: readonly (readonly [string, string | number | undefined])[] = [
     ['C', `Q1${identity}`],
     ['P', name],

@@ -6,7 +6,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { join } from 'node:path';
 import { withoutTrailingSlashes } from '../addresses.ts';
 import type { Pause } from '../apk/pieces.ts';
-import { parseKey, type TrustedKey } from '../apk/signature.ts';
+import { parseKey } from '../apk/signature.ts';
 import { diffIndexes } from '../catalog/diff.ts';
 import type { Config, DatasourceConfig, RepositoryConfig } from '../config.ts';
 import { errorLine, type IndexError } from '../errors.ts';
@@ -14,7 +14,7 @@ import { builtinKeys } from '../repository/builtin-keys.ts';
 import { credentialLookup, type CredentialLookup } from '../repository/credentials.ts';
 import { redactUrl } from '../repository/fetch-error.ts';
 import { IndexStore } from '../repository/index-store.ts';
-import { loadKeys, type KeySource } from '../repository/key-sources.ts';
+import { loadKeys, type KeyMemory, type KeySource } from '../repository/key-sources.ts';
 import { LiveDatasource } from '../repository/live-datasource.ts';
 import {
   LiveIndex,
@@ -89,13 +89,6 @@ export class Beacon {
     );
   }
 
-  /** Reads in full what `restore` took as an earlier process had read it. */
-  async recheck(signal: AbortSignal): Promise<void> {
-    await this.#each(async (datasource, index) => {
-      if (await index.recheck(signal)) datasource.publish();
-    });
-  }
-
   /** Refreshes every index once. */
   async refreshOnce(signal: AbortSignal): Promise<void> {
     await this.#each((datasource, index) => this.#refresh(datasource, index, signal));
@@ -106,7 +99,6 @@ export class Beacon {
     try {
       await this.checkKeys(signal);
       await this.restore(signal);
-      await this.recheck(signal);
       await this.refreshOnce(signal);
     } finally {
       await this.close();
@@ -238,7 +230,7 @@ export class Beacon {
     };
   }
 
-  /** The keys of a repository, loaded once they are needed and again until that has worked. */
+  /** The keys of a repository, read anew each time: a file that was removed is a key that is trusted no more. */
   #keys(
     datasource: DatasourceConfig,
     repository: RepositoryConfig,
@@ -252,14 +244,11 @@ export class Beacon {
     if (repository.discoverKeys && url) sources.push({ discover: url });
     const builtin = repository.keys ? [] : [...builtinKeys.values()];
     const warn = (error: IndexError): void => this.#options.logger.warn(errorLine(error));
-    let loaded: readonly TrustedKey[] | undefined;
+    const memory: KeyMemory = new Map();
     return async (signal, from) => {
-      if (loaded) return loaded;
       const offline = from === 'disk';
-      const own = await loadKeys(sources, { client, cacheDir, credentials, offline, warn, signal });
-      const keys = [...own, ...builtin].map(({ name, pem }) => parseKey(name, pem));
-      if (!offline) loaded = keys;
-      return keys;
+      const own = await loadKeys(sources, { client, cacheDir, credentials, memory, offline, warn, signal });
+      return [...own, ...builtin].map(({ name, pem }) => parseKey(name, pem));
     };
   }
 
@@ -286,6 +275,7 @@ function specsOf(datasource: DatasourceConfig, repository: RepositoryConfig, con
   const label = remote ? redactUrl(base).replace(/\/$/, '') : base;
   const common = {
     repository: label,
+    terms: termsOf(datasource, repository),
     changelog: repository.changelog,
     required: repository.required,
     guards: { rollback: repository.rollback, maxShrink: repository.maxShrink, maxAge: repository.maxAge },
@@ -299,13 +289,52 @@ function specsOf(datasource: DatasourceConfig, repository: RepositoryConfig, con
     cached: remote,
   };
   if ((URL.parse(base)?.pathname ?? base).endsWith('.tar.gz'))
-    return [{ ...common, location: base, label, arch: undefined }];
+    return specsOfFile(common, base, datasource, repository);
   return (repository.archs ?? datasource.archs).map((arch) => ({
     ...common,
     location: remote ? remoteIndex(base, arch) : join(base, arch, 'APKINDEX.tar.gz'),
     label: remote ? redactUrl(remoteIndex(base, arch)) : join(base, arch, 'APKINDEX.tar.gz'),
     arch,
   }));
+}
+
+/**
+ * One file may hold packages of several archs. Without `archs` of the repository it is one index, of the one arch of
+ * the datasource's that it has packages for; with them it is one index for each.
+ */
+function specsOfFile(
+  common: Omit<IndexSpec, 'location' | 'label' | 'arch'>,
+  location: string,
+  datasource: DatasourceConfig,
+  repository: RepositoryConfig,
+): IndexSpec[] {
+  const label = common.repository;
+  if (!repository.archs) return [{ ...common, location, label, arch: undefined, archs: datasource.archs }];
+  return repository.archs.map((arch) => ({
+    ...common,
+    terms: JSON.stringify([common.terms, arch]),
+    location,
+    label: `${label} (${arch})`,
+    arch,
+    archs: [arch],
+  }));
+}
+
+/**
+ * What decides whether an index of this repository may be served, and whom upstream shows it to. Of secrets only where
+ * they are; limits are left out, because what is read back has to keep them anyway.
+ */
+function termsOf(datasource: DatasourceConfig, repository: RepositoryConfig): string {
+  const { trust, keys, discoverKeys, rollback, maxShrink, credentials, clientCertificate } = repository;
+  const sources = (keys ?? datasource.keys).map(withoutUser);
+  const trusted = trust === 'none' ? 'any' : [keys ? 'own' : 'builtin', sources, discoverKeys];
+  return JSON.stringify([trusted, rollback, maxShrink, credentials, clientCertificate]);
+}
+
+/** The address of a key; whoever asks for it, it is the same key. */
+function withoutUser(address: string): string {
+  const url = URL.parse(address);
+  return url ? `${url.origin}${url.pathname}${url.search}` : address;
 }
 
 /** Behind the path, so that a query in the address stays where it is. */

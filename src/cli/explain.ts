@@ -3,9 +3,9 @@ import { styleText } from 'node:util';
 import { operatorSpan } from '../apk/constraint.ts';
 import { explain, type Explanation, type ExplainedVersion } from '../catalog/explain.ts';
 import { parseLookupQuery } from '../catalog/query.ts';
-import { closeNames } from '../catalog/close-names.ts';
+import { CloseNames } from '../catalog/close-names.ts';
 import type { Config } from '../config.ts';
-import { IndexError, printable } from '../errors.ts';
+import { IndexError, printable, printableJson } from '../errors.ts';
 import { Beacon } from './beacon.ts';
 import { createLogger } from './logger.ts';
 
@@ -44,7 +44,7 @@ export async function explainCommand(
       ? await explainHere(asked, config(), options.signal)
       : await explainThere(asked, options.url, options.signal);
   const text = options.json
-    ? JSON.stringify(explanation, undefined, 2)
+    ? printableJson(explanation, 2)
     : describe(explanation, close, options.all).join('\n');
   process.stdout.write(`${text}\n`);
   return explanation.versions.length === 0 ? 1 : 0;
@@ -65,7 +65,7 @@ async function explainHere(asked: Asked, config: Config, signal: AbortSignal): P
   const { catalog } = live.snapshot;
   const query = parseLookupQuery({ current: asked.pin }, live.archs);
   const explanation = explain(catalog.report(name), query, asked.pin, catalog);
-  const close = explanation.versions.length === 0 ? closeNames(name, catalog.names()) : [];
+  const close = explanation.versions.length === 0 ? new CloseNames(catalog.names()).to(name) : [];
   return { explanation, close };
 }
 
@@ -74,13 +74,24 @@ async function explainThere({ name, pin }: Asked, base: string, signal: AbortSig
   if (!url || !/^https?:$/.test(url.protocol))
     throw new IndexError('config-invalid', `--url: expected an http or https URL`);
   if (pin !== undefined) url.searchParams.set('current', pin);
-  const response = await fetch(url, { signal, redirect: 'error' }).catch((cause: unknown) => {
-    throw new IndexError('fetch-failed', `cannot ask ${url.host}`, { cause });
-  });
-  const text = await response.text();
-  if (!response.ok)
-    throw new IndexError('fetch-failed', `${url.host} answered ${response.status}: ${text.slice(0, 200)}`);
+  const { status, text } = await getText(url, signal);
+  if (status !== 200)
+    throw new IndexError('fetch-failed', `${url.host} answered ${status}: ${printable(text.slice(0, 200))}`);
   return { explanation: JSON.parse(text) as Explanation, close: [] };
+}
+
+/** undici by way of an agent of its own: the built-in fetch can end the process (nodejs/undici#5360). */
+async function getText(url: URL, signal: AbortSignal): Promise<{ status: number; text: string }> {
+  const { Agent, request } = await import('undici');
+  const dispatcher = new Agent();
+  try {
+    const { statusCode, body } = await request(url, { dispatcher, signal });
+    return { status: statusCode, text: await body.text() };
+  } catch (cause) {
+    throw new IndexError('fetch-failed', `cannot ask ${url.host}`, { cause });
+  } finally {
+    await dispatcher.destroy();
+  }
 }
 
 /** `wolfi/so:libc.so.6` → a datasource and a name; a name that begins with a slash (`/bin/sh`) has no datasource. */

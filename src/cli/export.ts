@@ -47,7 +47,11 @@ interface Loaded {
 }
 
 async function loadAll(config: Config, signal: AbortSignal): Promise<readonly Loaded[]> {
-  const logger = await createLogger(config.logLevel, { terminal: process.stderr.isTTY, destination: 2 });
+  const logger = await createLogger(config.logLevel, {
+    format: config.logFormat,
+    terminal: process.stderr.isTTY,
+    destination: 2,
+  });
   const beacon = new Beacon({ config, logger, now: Date.now });
   await beacon.loadOnce(signal);
   return beacon.datasources.map(current);

@@ -1,20 +1,31 @@
-/** Logs: JSON lines, or readable ones on a terminal. */
+/** Logs: JSON lines with level words, or text for people. */
 import { pino, type Logger } from 'pino';
-import { withoutUserinfo } from '../errors.ts';
+import { printableJsonLine, withoutUserinfo } from '../errors.ts';
 
 /** Never written, wherever they turn up in what is logged. */
 const redact = ['*.authorization', '*.password', '*.token', '*.headers.authorization', 'authorization'];
 
+export interface LoggerOptions {
+  /** `undefined`: text on a terminal, JSON elsewhere. */
+  readonly format?: 'json' | 'text' | undefined;
+  readonly terminal: boolean;
+  /** A file descriptor. */
+  readonly destination?: number;
+}
+
 export async function createLogger(
   level: string,
-  { terminal, destination = 1 }: { terminal: boolean; destination?: number },
+  { format, terminal, destination = 1 }: LoggerOptions,
 ): Promise<Logger> {
-  const hooks = { streamWrite: withoutUserinfo };
+  const hooks = { streamWrite: (line: string) => printableJsonLine(withoutUserinfo(line)) };
   const options = { level, redact, hooks, base: null, timestamp: pino.stdTimeFunctions.isoTime };
-  if (!terminal) return pino(options, pino.destination({ fd: destination, sync: true }));
+  if ((format ?? (terminal ? 'text' : 'json')) === 'json') {
+    const formatters = { level: (word: string): object => ({ level: word }) };
+    return pino({ ...options, formatters }, pino.destination({ fd: destination, sync: true }));
+  }
   const { default: pretty } = await import('pino-pretty');
   const stream = pretty({
-    colorize: true,
+    colorize: terminal,
     singleLine: true,
     translateTime: 'SYS:HH:MM:ss',
     destination,

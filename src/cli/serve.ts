@@ -14,6 +14,7 @@ import { Surveyor } from '../surveyor.ts';
 import { VirtualIndexes, type Signer } from '../virtual-indexes.ts';
 import { Beacon } from './beacon.ts';
 import { localUrl, presetFor } from './preset.ts';
+import { onRefreshRequest } from './refresh-request.ts';
 
 const SAVE_EVERY = 30_000;
 
@@ -117,7 +118,9 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
   try {
     introduce(config, logger);
-    onRefreshNow?.(() => beacon.refreshNow());
+    const refreshNow = (): void => beacon.refreshNow();
+    onRefreshNow?.(refreshNow);
+    if (config.cacheDir !== undefined) onRefreshRequest(config.cacheDir, refreshNow, ending);
     await untilAborted(signal, async () => {
       await Promise.all([fresh, saveNowAndThen(served, ending)]);
     });
@@ -133,7 +136,7 @@ export async function serve(options: ServeOptions): Promise<void> {
 /** Restores what is kept on disk, then refreshes until `signal` aborts. */
 async function keepCurrent(beacon: Beacon, signal: AbortSignal): Promise<void> {
   await beacon.restore(signal);
-  await Promise.all([beacon.recheck(signal), beacon.keepFresh(signal)]);
+  await beacon.keepFresh(signal);
 }
 
 async function listening(core: Core, options: ServeOptions): Promise<FastifyInstance> {

@@ -31,7 +31,7 @@ export function* siteFiles(
   const all = new Set(names);
   const query = parseLookupQuery({}, snapshot.catalog.archs);
   for (const name of names) {
-    const { answer, releases } = lookups.once({ datasource, snapshot, name, query });
+    const { answer, releases } = lookups.answer({ datasource, snapshot, name, query });
     const { body, found } = answer;
     if (!found) continue;
     const file = fileOf(name, all);

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { newestRelease } from '../../src/catalog/answer.ts';
-import { closeNames } from '../../src/catalog/close-names.ts';
+import { CloseNames, editDistance } from '../../src/catalog/close-names.ts';
 import { explain } from '../../src/catalog/explain.ts';
 import { parseLookupQuery, QueryError, type QueryParameters } from '../../src/catalog/query.ts';
 import { newestInRange } from '../../src/catalog/range.ts';
 import { renderAnswer, type RenovateAnswer } from '../../src/catalog/renovate.ts';
 import { catalog, catalogOf, releases } from '../support/catalogs.ts';
+import { Random } from '../support/random.ts';
 import { pkg } from '../support/signed-index.ts';
 
 const versions = ['1.34.2-r0', '1.35.0_rc1-r0', '1.35.0-r0', '1.35.0-r1', '1.35.4-r0', '1.350-r0'];
@@ -192,13 +193,56 @@ test('archs may be repeated or listed', () => {
 
 test.each<[name: string, expected: readonly string[]]>([
   ['ngnix', ['nginx']],
-  ['nodejs', ['nodejs-22', 'nodejs-24']],
+  ['nodejs', ['nodejs-24', 'nodejs-22', 'nodejs-8']],
+  ['crul', ['curl']],
+  ['etcd', ['etcd-3.10', 'etcd-3.6', 'ed']],
+  ['etc', []],
+  ['libssl', ['libssl-dev']],
   ['NGINX', []],
   ['zzzzzz', []],
   ['x'.repeat(256), []],
 ])('names close to %s: %j', (name, expected) => {
-  expect(closeNames(name, ['curl', 'nginx', 'nodejs-24', 'nodejs-22'])).toEqual(expected);
+  const known = [
+    'curl',
+    'nginx',
+    'nodejs-24',
+    'nodejs-8',
+    'nodejs-22',
+    'ed',
+    'etcd-3.6',
+    'etcd-3.10',
+    'libssl-dev',
+  ];
+  expect(new CloseNames(known).to(name)).toEqual(expected);
 });
+
+test('a name is found by whatever is at most three edits away, as a plain table of distances says', () => {
+  const random = new Random(7);
+  const word = (): string =>
+    Array.from({ length: random.integer(6) }, () => random.pick(['a', 'b', '-'])).join('');
+  for (let i = 0; i < 5000; i += 1) {
+    const [a, b, limit] = [word(), word(), 1 + (i % 3)];
+    const expected = alignmentDistance(a, b);
+    expect(editDistance(a, b, limit), `${a} ${b}`).toBe(expected <= limit ? expected : undefined);
+  }
+});
+
+/** Optimal string alignment by its definition. */
+function alignmentDistance(a: string, b: string): number {
+  if (a === '' || b === '') return a.length + b.length;
+  const [restA, restB] = [a.slice(0, -1), b.slice(0, -1)];
+  if (a.at(-1) === b.at(-1)) return alignmentDistance(restA, restB);
+  const swapped = a.length > 1 && b.length > 1 && a.at(-1) === b.at(-2) && a.at(-2) === b.at(-1);
+  return (
+    1 +
+    Math.min(
+      alignmentDistance(restA, b),
+      alignmentDistance(a, restB),
+      alignmentDistance(restA, restB),
+      swapped ? alignmentDistance(a.slice(0, -2), b.slice(0, -2)) : Infinity,
+    )
+  );
+}
 
 describe('why', () => {
   const two = catalogOf({

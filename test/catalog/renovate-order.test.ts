@@ -253,3 +253,17 @@ describe('withdrawn versions in an answer for unknown pins', () => {
     );
   });
 });
+
+test('a name of many versions is steered in a time that grows with their number, not with its square', () => {
+  const many = (count: number): readonly Version[] =>
+    Array.from({ length: count }, (_, i) => parseVersion(`1.${i}.3-r${i % 7}`) as Version);
+  // 30,000 took nine seconds.
+  const versions = many(30_000);
+  const began = process.cpuUsage();
+  const { target, listed } = steer(versions, versions[100] as Version);
+  const remembered = Array.from({ length: 32 }, (_, i) => parseVersion(`1.${i}.2-r0`) as Version);
+  expect(safeToList(versions, remembered)).toHaveLength(32);
+  const { user } = process.cpuUsage(began);
+  expect([target?.text, listed.length]).toEqual(['1.29999.3-r4', 30_000]);
+  expect(user / 1000).toBeLessThan(3000);
+});

@@ -23,6 +23,19 @@ test('secrets are redacted wherever a line may carry them', async () => {
   expect(text).toContain('kept');
 });
 
+test.each<[format: 'json' | 'text' | undefined, terminal: boolean, expected: RegExp]>([
+  [undefined, false, /^\{"level":"warn","time":"[^"]+","msg":"hello"\}\n$/],
+  ['json', true, /^\{"level":"warn"/],
+  ['text', false, /^\[\d\d:\d\d:\d\d\] WARN: hello\n$/],
+])('format %s, terminal %s', async (format, terminal, expected) => {
+  const file = join(await temporaryDirectory(), 'log');
+  const descriptor = openSync(file, 'w');
+  const logger = await createLogger('info', { format, terminal, destination: descriptor });
+  logger.warn('hello');
+  closeSync(descriptor);
+  expect(await readFile(file, 'utf8')).toMatch(expected);
+});
+
 test('what a URL of the configuration carries is in no line of a whole run', async () => {
   const url = `http://user:${canary}@127.0.0.1:9/os`;
   await using service = start([
