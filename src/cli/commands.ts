@@ -1,7 +1,7 @@
 /** The commands, and the help that lists them. Each is loaded when it is asked for: a health check needs no server. */
-import { loadConfig, optionHelp, parseCommandLine, type CommandLine, type Environment } from '../config.ts';
+import { loadConfig, optionHelp, parseCommandLine, type CommandLine, type Environment } from '../config/config.ts';
 import { IndexError } from '../errors.ts';
-import { nearest } from '../hints.ts';
+import { nearest } from '../config/hints.ts';
 
 const help = (): string => `apk-beacon – which versions of this APK package exist?
 
@@ -51,7 +51,7 @@ export async function runCommand(
     case 'serve': {
       expectNoMore(command, words);
       const config = loadConfig(line, environment);
-      const [{ serve }, { createLogger }] = await Promise.all([import('./serve.ts'), import('./logger.ts')]);
+      const [{ serve }, { createLogger }] = await Promise.all([import('../service/serve.ts'), import('../service/logger.ts')]);
       const logger = await createLogger(config.logLevel, {
         format: config.logFormat,
         terminal: process.stdout.isTTY,

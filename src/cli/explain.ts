@@ -1,13 +1,13 @@
 /** `explain`: "why was this not bumped?", in one command. Loads the indexes itself, or asks a running service. */
 import { styleText } from 'node:util';
 import { operatorSpan } from '../apk/constraint.ts';
-import { explain, type Explanation, type ExplainedVersion } from '../catalog/explain.ts';
-import { parseLookupQuery } from '../catalog/query.ts';
-import { CloseNames } from '../catalog/close-names.ts';
-import type { Config } from '../config.ts';
+import { explain, type Explanation, type ExplainedVersion } from '../answers/explain.ts';
+import { parseLookupQuery } from '../answers/query.ts';
+import { CloseNames } from '../answers/close-names.ts';
+import type { Config } from '../config/config.ts';
 import { IndexError, printable, printableJson } from '../errors.ts';
-import { Beacon } from './beacon.ts';
-import { createLogger } from './logger.ts';
+import { Beacon } from '../service/beacon.ts';
+import { createLogger } from '../service/logger.ts';
 
 export interface ExplainOptions {
   readonly json: boolean;

@@ -4,11 +4,11 @@
  */
 import { describe, expect, test } from 'vitest';
 import { diffIndexes } from '../../src/catalog/diff.ts';
-import { explain } from '../../src/catalog/explain.ts';
-import { parseLookupQuery } from '../../src/catalog/query.ts';
-import { newestInRange } from '../../src/catalog/range.ts';
+import { explain } from '../../src/answers/explain.ts';
+import { parseLookupQuery } from '../../src/answers/query.ts';
+import { newestInRange } from '../../src/answers/range.ts';
 import { finish } from '../../src/catalog/steps.ts';
-import { surveyCatalog } from '../../src/catalog/survey.ts';
+import { surveyCatalog } from '../../src/metrics/survey.ts';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import { catalog, releases, scanned } from '../support/catalogs.ts';
 import { type Stanza } from '../support/signed-index.ts';
