@@ -1,7 +1,7 @@
 /** `explain`: "why was this not bumped?", in one command. */
-import { explain, type Explanation, type ExplainedVersion } from '../catalog/explain.ts';
-import { parseLookupQuery } from '../catalog/query.ts';
-import { CloseNames } from '../catalog/close-names.ts';
+import { explain, type Explanation, type ExplainedVersion } from '../answers/explain.ts';
+import { parseLookupQuery } from '../answers/query.ts';
+import { CloseNames } from '../answers/close-names.ts';
 import type { Config } from '../config.ts';
 import { IndexError, printable, printableJson } from '../errors.ts';
 import { Beacon } from './beacon.ts';

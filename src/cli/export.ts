@@ -5,10 +5,10 @@ import { IndexError } from '../errors.ts';
 import { ExportFolder, type ExportTotals } from '../export/export-folder.ts';
 import type { ManifestDatasource } from '../export/manifest.ts';
 import { exportedNames, redirects, siteFiles } from '../export/site.ts';
-import { Lookups } from '../lookup.ts';
+import { Lookups } from '../answers/lookup.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import { createPause } from '../repository/pace.ts';
-import { ServedVersions } from '../served-versions.ts';
+import { ServedVersions } from '../answers/served-versions.ts';
 import { Beacon } from './beacon.ts';
 import { createLogger } from './logger.ts';
 

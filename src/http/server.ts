@@ -11,7 +11,7 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import { QueryError } from '../catalog/query.ts';
+import { QueryError } from '../answers/query.ts';
 import { BodiesInFlight } from './bodies-in-flight.ts';
 import { matches, notModified, problem } from './reply.ts';
 import { Routes, type Answered, type RouteOptions } from './routes.ts';

@@ -5,9 +5,9 @@
  * know; `revision` is for other readers. `digest` reaches managers that capture a `currentDigest`: with
  * `?strip=revision` it is the revision, so that a recipe can take version and revision apart.
  */
-import { newestRelease, type Release } from './answer.ts';
-import type { Candidate } from './catalog.ts';
-import { changelogUrl } from './recipe-links.ts';
+import { newestRelease, type Release } from './releases.ts';
+import type { Candidate } from '../catalog/catalog.ts';
+import { changelogUrl } from './changelog-links.ts';
 
 export interface RenovateRelease {
   readonly version: string;

@@ -8,7 +8,7 @@ import {
   withoutRevision,
   type Version,
 } from '../apk/version.ts';
-import type { Candidate, NameReport } from './catalog.ts';
+import type { Candidate, NameReport } from '../catalog/catalog.ts';
 import { pinnedVersion, type LookupQuery } from './query.ts';
 import { listAll, safeToList, steer, steerRange, type Listed } from './renovate-order.ts';
 

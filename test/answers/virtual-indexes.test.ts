@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { defaultReadLimits, readIndex } from '../src/apk/read-index.ts';
-import { virtualIndex } from '../src/catalog/virtual-index.ts';
-import { catalogOf } from './support/catalogs.ts';
-import { startUpstream } from './support/repository-server.ts';
-import { startService } from './support/service.ts';
-import { pkg, signedIndex, testKey } from './support/signed-index.ts';
+import { defaultReadLimits, readIndex } from '../../src/apk/read-index.ts';
+import { virtualIndex } from '../../src/answers/virtual-index.ts';
+import { catalogOf } from '../support/catalogs.ts';
+import { startUpstream } from '../support/repository-server.ts';
+import { startService } from '../support/service.ts';
+import { pkg, signedIndex, testKey } from '../support/signed-index.ts';
 
 /** `name=version` of each stanza. */
 function records(stanzas: Iterable<string>): readonly string[] {

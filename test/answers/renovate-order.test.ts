@@ -9,7 +9,7 @@ import {
   steer,
   steerRange,
   type Listed,
-} from '../../src/catalog/renovate-order.ts';
+} from '../../src/answers/renovate-order.ts';
 import { misled, versionLists } from '../support/misled.ts';
 import { propose } from '../support/renovate-model.ts';
 

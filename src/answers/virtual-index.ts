@@ -5,7 +5,7 @@
  * since that datasource knows nothing of provides.
  */
 import { createHash } from 'node:crypto';
-import type { Catalog, VersionReport } from './catalog.ts';
+import type { Catalog, VersionReport } from '../catalog/catalog.ts';
 
 /** In place of an arch: what every arch of the datasource has. */
 export const ANY_ARCH = 'any';

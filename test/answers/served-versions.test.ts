@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ServedVersions } from '../src/served-versions.ts';
-import { temporaryFolder } from './support/service.ts';
+import { ServedVersions } from '../../src/answers/served-versions.ts';
+import { temporaryFolder } from '../support/service.ts';
 
 test('what was served is recalled newest and latest first, each datasource for itself', () => {
   const served = new ServedVersions(undefined);

@@ -2,7 +2,7 @@
 import semver from 'semver';
 import { parseConstraint, satisfies, type Constraint } from '../apk/constraint.ts';
 import type { Version } from '../apk/version.ts';
-import { newestRelease, type Release } from './answer.ts';
+import { newestRelease, type Release } from './releases.ts';
 import { QueryError } from './query.ts';
 
 /** Throws `QueryError` for a range that is neither. */

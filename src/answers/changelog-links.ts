@@ -1,5 +1,5 @@
 /** Where to read what changed: the history of the recipe that a package was built from. */
-import type { Candidate } from './catalog.ts';
+import type { Candidate } from '../catalog/catalog.ts';
 
 const DAY = 86_400;
 

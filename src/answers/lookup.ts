@@ -2,11 +2,11 @@
  * The one way to ask a datasource: what the HTTP routes, `export` and the command line call.
  */
 import { createHash } from 'node:crypto';
-import { parseVersions, releasesFor, type Release } from './catalog/answer.ts';
-import { CloseNames } from './catalog/close-names.ts';
-import type { LookupQuery } from './catalog/query.ts';
-import { renderAnswer } from './catalog/renovate.ts';
-import type { Snapshot } from './repository/live-datasource.ts';
+import { parseVersions, releasesFor, type Release } from './releases.ts';
+import { CloseNames } from './close-names.ts';
+import type { LookupQuery } from './query.ts';
+import { renderAnswer } from './render.ts';
+import type { Snapshot } from '../repository/live-datasource.ts';
 import type { ServedVersions } from './served-versions.ts';
 
 export interface Answer {

@@ -10,9 +10,9 @@ import { setImmediate } from 'node:timers/promises';
 import { createGzip, gzip as gzipCallback } from 'node:zlib';
 import { promisify } from 'node:util';
 import { pack } from 'tar-stream';
-import { virtualIndex } from './catalog/virtual-index.ts';
-import type { Snapshot } from './repository/live-datasource.ts';
-import { createQueue } from './repository/pace.ts';
+import { virtualIndex } from './virtual-index.ts';
+import type { Snapshot } from '../repository/live-datasource.ts';
+import { createQueue } from '../repository/pace.ts';
 
 const gzip = promisify(gzipCallback);
 

@@ -1,9 +1,9 @@
 /** "Why was this not bumped?" – what is known of every version of a name, and what a pin would be offered. */
 import { compareVersions, isPreRelease, type Version } from '../apk/version.ts';
-import type { Candidate, NameReport, VersionReport, WithheldReason } from './catalog.ts';
+import type { Candidate, NameReport, VersionReport, WithheldReason } from '../catalog/catalog.ts';
 import { pinnedVersion, type LookupQuery } from './query.ts';
 import { steer, type Steering } from './renovate-order.ts';
-import { timestamp } from './renovate.ts';
+import { timestamp } from './render.ts';
 
 export interface Explanation {
   readonly name: string;

@@ -4,7 +4,7 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import * as z from 'zod';
-import { removeOrphansOf, writeAtomically } from './repository/atomic-file.ts';
+import { removeOrphansOf, writeAtomically } from '../repository/atomic-file.ts';
 
 const FORMAT = 1;
 const MAX_VERSIONS = 32;

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { newestRelease } from '../../src/catalog/answer.ts';
-import { CloseNames, editDistance } from '../../src/catalog/close-names.ts';
-import { explain } from '../../src/catalog/explain.ts';
-import { parseLookupQuery, QueryError, type QueryParameters } from '../../src/catalog/query.ts';
-import { newestInRange } from '../../src/catalog/range.ts';
-import { renderAnswer, type RenovateAnswer } from '../../src/catalog/renovate.ts';
+import { newestRelease } from '../../src/answers/releases.ts';
+import { CloseNames, editDistance } from '../../src/answers/close-names.ts';
+import { explain } from '../../src/answers/explain.ts';
+import { parseLookupQuery, QueryError, type QueryParameters } from '../../src/answers/query.ts';
+import { newestInRange } from '../../src/answers/range.ts';
+import { renderAnswer, type RenovateAnswer } from '../../src/answers/render.ts';
 import { catalog, catalogOf, releases } from '../support/catalogs.ts';
 import { Random } from '../support/random.ts';
 import { pkg } from '../support/signed-index.ts';
