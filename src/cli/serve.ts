@@ -2,15 +2,15 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
-import { Asked } from '../asked.ts';
+import { Asked } from '../metrics/lookup-log.ts';
 import type { Config } from '../config.ts';
 import { errorLine } from '../errors.ts';
 import { Lookups } from '../answers/lookup.ts';
-import { Metrics } from '../metrics.ts';
+import { Metrics } from '../metrics/metrics.ts';
 import { readSecret } from '../repository/credentials.ts';
 import { redactAddress } from '../repository/fetch-error.ts';
 import { ServedVersions } from '../answers/served-versions.ts';
-import { Surveyor } from '../surveyor.ts';
+import { Surveyor } from '../metrics/surveyor.ts';
 import { VirtualIndexes, type Signer } from '../answers/virtual-indexes.ts';
 import { Beacon } from './beacon.ts';
 import { localUrl, presetFor } from './preset.ts';

@@ -2,15 +2,15 @@
 import type { IncomingMessage } from 'node:http';
 import { parse as parseQueryString } from 'node:querystring';
 import { LRUCache } from 'lru-cache';
-import type { Asked } from '../asked.ts';
+import type { Asked } from '../metrics/lookup-log.ts';
 import { explain } from '../answers/explain.ts';
 import { parseLookupQuery, type QueryParameters } from '../answers/query.ts';
 import { newestInRange } from '../answers/range.ts';
 import { ANY_ARCH } from '../answers/virtual-index.ts';
 import type { Lookups } from '../answers/lookup.ts';
-import type { LookupResult, Metrics } from '../metrics.ts';
+import type { LookupResult, Metrics } from '../metrics/metrics.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
-import type { Times } from '../request-times.ts';
+import type { Times } from '../metrics/request-times.ts';
 import type { VirtualIndexes } from '../answers/virtual-indexes.ts';
 import { parsePath, type Target } from '../answers/target.ts';
 import { createReply, json, JSON_TYPE, problem, type Headers, type Reply } from './reply.ts';

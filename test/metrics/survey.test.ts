@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { surveyCatalog, type Survey } from '../../src/catalog/survey.ts';
+import { surveyCatalog, type Survey } from '../../src/metrics/survey.ts';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import { catalogOf } from '../support/catalogs.ts';
 import { pkg } from '../support/signed-index.ts';

@@ -7,7 +7,7 @@
  * was found before.
  */
 import { LRUCache } from 'lru-cache';
-import type { LiveDatasource, Snapshot } from './repository/live-datasource.ts';
+import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 
 const MAX_NAMES = 5000;
 

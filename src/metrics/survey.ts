@@ -1,5 +1,5 @@
 /** How many versions a whole catalog offers and withholds, and why. */
-import type { Catalog, NameReport, VersionReport, WithheldReason } from './catalog.ts';
+import type { Catalog, NameReport, VersionReport, WithheldReason } from '../catalog/catalog.ts';
 
 export interface Survey {
   /** Package names; what packages provide is not counted again. */

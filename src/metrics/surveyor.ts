@@ -2,9 +2,9 @@
  * Surveys the latest generation for the metrics: once someone asks for it, in the background and a little at a time.
  * Where nobody does, there is nothing to do.
  */
-import { surveyCatalog, type Survey } from './catalog/survey.ts';
-import type { LiveDatasource, Snapshot } from './repository/live-datasource.ts';
-import { createPause, createQueue, leisurely } from './repository/pace.ts';
+import { surveyCatalog, type Survey } from './survey.ts';
+import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
+import { createPause, createQueue, leisurely } from '../repository/pace.ts';
 
 export class Surveyor {
   readonly #signal: AbortSignal;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { Histogram, Registry } from 'prom-client';
 import { expect, test } from 'vitest';
-import { RequestTimes } from '../src/request-times.ts';
+import { RequestTimes } from '../../src/metrics/request-times.ts';
 
 const labelNames = ['http_route', 'http_response_status_code'];
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import type { LiveDatasource, Snapshot } from '../src/repository/live-datasource.ts';
-import { Surveyor } from '../src/surveyor.ts';
-import { catalog } from './support/catalogs.ts';
-import { pkg } from './support/signed-index.ts';
+import type { LiveDatasource, Snapshot } from '../../src/repository/live-datasource.ts';
+import { Surveyor } from '../../src/metrics/surveyor.ts';
+import { catalog } from '../support/catalogs.ts';
+import { pkg } from '../support/signed-index.ts';
 
 const snapshotOf = (...names: readonly string[]): Snapshot => ({
   catalog: catalog(names.map((name) => pkg(name, '1-r0'))),

@@ -3,11 +3,11 @@
  * configuration, and fixed words; never package names.
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Asked } from './asked.ts';
-import { indexErrorCodes, type IndexErrorCode } from './errors.ts';
-import { unchangedFor } from './repository/guards.ts';
-import type { LiveDatasource } from './repository/live-datasource.ts';
-import type { LiveIndex, RefreshOutcome } from './repository/live-index.ts';
+import type { Asked } from './lookup-log.ts';
+import { indexErrorCodes, type IndexErrorCode } from '../errors.ts';
+import { unchangedFor } from '../repository/guards.ts';
+import type { LiveDatasource } from '../repository/live-datasource.ts';
+import type { LiveIndex, RefreshOutcome } from '../repository/live-index.ts';
 import { RequestTimes } from './request-times.ts';
 import type { Surveyor } from './surveyor.ts';
 
