@@ -1,5 +1,5 @@
 /** `accept`: an operator says that an index the guards held back is as it should be. */
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { IndexError, printable } from '../errors.ts';
 import { Beacon } from './beacon.ts';
 import { createLogger } from './logger.ts';

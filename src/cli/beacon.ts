@@ -8,7 +8,7 @@ import { withoutTrailingSlashes } from '../addresses.ts';
 import type { Pause } from '../apk/pieces.ts';
 import { parseKey } from '../apk/signature.ts';
 import { diffIndexes } from '../catalog/diff.ts';
-import type { Config, DatasourceConfig, RepositoryConfig } from '../config.ts';
+import type { Config, DatasourceConfig, RepositoryConfig } from '../config/config.ts';
 import { errorLine, type IndexError } from '../errors.ts';
 import { builtinKeys } from '../repository/builtin-keys.ts';
 import { credentialLookup, type CredentialLookup } from '../repository/credentials.ts';

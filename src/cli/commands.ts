@@ -1,7 +1,7 @@
 /** The commands, and the help that lists them. Each is loaded when it is asked for: a health check needs no server. */
-import { loadConfig, optionHelp, parseCommandLine, type CommandLine, type Environment } from '../config.ts';
+import { loadConfig, optionHelp, parseCommandLine, type CommandLine, type Environment } from '../config/config.ts';
 import { IndexError } from '../errors.ts';
-import { nearest } from '../hints.ts';
+import { nearest } from '../config/hints.ts';
 
 const help = (): string => `apk-beacon – which versions of this APK package exist?
 

@@ -1,6 +1,6 @@
 /** `config`: prints what is in force. Secrets are not in a configuration; what a URL carries is masked. */
 import { stringify } from 'yaml';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 
 export function configCommand(config: Config): number {
   const { file, defaultDatasource, ...rest } = config;

@@ -2,7 +2,7 @@
 import { explain, type Explanation, type ExplainedVersion } from '../answers/explain.ts';
 import { parseLookupQuery } from '../answers/query.ts';
 import { CloseNames } from '../answers/close-names.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { IndexError, printable, printableJson } from '../errors.ts';
 import { Beacon } from './beacon.ts';
 import { createLogger } from './logger.ts';

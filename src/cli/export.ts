@@ -1,6 +1,6 @@
 /** `export`: every answer as a static file, for GitLab Pages, S3 or any other server of files. */
 import { join } from 'node:path';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { IndexError } from '../errors.ts';
 import { ExportFolder, type ExportTotals } from '../export/export-folder.ts';
 import type { ManifestDatasource } from '../export/manifest.ts';

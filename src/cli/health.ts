@@ -1,6 +1,6 @@
 /** `health`: whether the service on this machine is alive, for containers that have no shell to ask with. */
 import { get } from 'node:http';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { printable } from '../errors.ts';
 
 /** Milliseconds; a loop that is blocked for longer is not alive. */

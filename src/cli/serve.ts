@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { Asked } from '../metrics/lookup-log.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { errorLine } from '../errors.ts';
 import { Lookups } from '../answers/lookup.ts';
 import { Metrics } from '../metrics/metrics.ts';

@@ -1,6 +1,6 @@
 /** `manifest.json`: what an export holds, and the mark that a folder is one. */
 import { createHash } from 'node:crypto';
-import { isDatasourceName } from '../config-schema.ts';
+import { isDatasourceName } from '../config/schema.ts';
 import { printableJson } from '../errors.ts';
 import type { SiteFile } from './site.ts';
 

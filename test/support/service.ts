@@ -16,7 +16,7 @@ import { buffer } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { stringify } from 'yaml';
 import { assemble, type Service } from '../../src/cli/serve.ts';
-import { loadConfig, type Config } from '../../src/config.ts';
+import { loadConfig, type Config } from '../../src/config/config.ts';
 import { testKey } from './signed-index.ts';
 
 export interface TestService extends Service, AsyncDisposable {

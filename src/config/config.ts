@@ -18,13 +18,13 @@ import {
   repositoryUrl,
   type ConfigFile,
   type DatasourceConfig,
-} from './config-schema.ts';
-import { IndexError } from './errors.ts';
+} from './schema.ts';
+import { IndexError } from '../errors.ts';
 import { nearest } from './hints.ts';
-import type { Environment } from './repository/proxy.ts';
+import type { Environment } from '../repository/proxy.ts';
 
-export type { DatasourceConfig, RepositoryConfig, Listen } from './config-schema.ts';
-export type { Environment } from './repository/proxy.ts';
+export type { DatasourceConfig, RepositoryConfig, Listen } from './schema.ts';
+export type { Environment } from '../repository/proxy.ts';
 
 export interface Config extends Omit<ConfigFile, 'datasources' | 'cacheDir' | 'netrc'> {
   /** Absent: nothing is kept on disk. */

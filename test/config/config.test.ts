@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { configKeys, configSchema, type ConfigFile, type ConfigKey } from '../src/config-schema.ts';
-import { keyOptions, loadConfig, parseCommandLine, type Config } from '../src/config.ts';
+import { configKeys, configSchema, type ConfigFile, type ConfigKey } from '../../src/config/schema.ts';
+import { keyOptions, loadConfig, parseCommandLine, type Config } from '../../src/config/config.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'apk-beacon-config-'));
 

@@ -1,7 +1,7 @@
 /** The configuration file: what it may say, and the defaults of what it does not. */
 import * as z from 'zod';
-import { withoutTrailingSlashes } from './addresses.ts';
-import type { RepositoryCredentials } from './repository/credentials.ts';
+import { withoutTrailingSlashes } from '../addresses.ts';
+import type { RepositoryCredentials } from '../repository/credentials.ts';
 
 // A configuration is checked once; compiling the checks takes longer than that.
 z.config({ jitless: true });
