@@ -1,9 +1,9 @@
 /** `accept`: an operator says that an index the guards held back is as it should be. */
 import type { Config } from '../config/config.ts';
 import { IndexError, printable } from '../errors.ts';
-import { Beacon } from './beacon.ts';
-import { createLogger } from './logger.ts';
-import { requestRefresh } from './refresh-request.ts';
+import { Beacon } from '../service/beacon.ts';
+import { createLogger } from '../service/logger.ts';
+import { requestRefresh } from '../service/refresh-request.ts';
 
 export async function acceptCommand(
   words: readonly string[],

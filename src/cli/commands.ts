@@ -49,7 +49,7 @@ export async function runCommand(
     case 'serve': {
       expectNoMore(command, words);
       const config = loadConfig(line, environment);
-      const [{ serve }, { createLogger }] = await Promise.all([import('./serve.ts'), import('./logger.ts')]);
+      const [{ serve }, { createLogger }] = await Promise.all([import('../service/serve.ts'), import('../service/logger.ts')]);
       const logger = await createLogger(config.logLevel, {
         format: config.logFormat,
         terminal: process.stdout.isTTY,

@@ -4,8 +4,8 @@ import { parseLookupQuery } from '../answers/query.ts';
 import { CloseNames } from '../answers/close-names.ts';
 import type { Config } from '../config/config.ts';
 import { IndexError, printable, printableJson } from '../errors.ts';
-import { Beacon } from './beacon.ts';
-import { createLogger } from './logger.ts';
+import { Beacon } from '../service/beacon.ts';
+import { createLogger } from '../service/logger.ts';
 
 export async function explainCommand(
   words: readonly string[],

@@ -9,8 +9,8 @@ import { Lookups } from '../answers/lookup.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import { createPause } from '../repository/pace.ts';
 import { ServedVersions } from '../answers/served-versions.ts';
-import { Beacon } from './beacon.ts';
-import { createLogger } from './logger.ts';
+import { Beacon } from '../service/beacon.ts';
+import { createLogger } from '../service/logger.ts';
 
 export interface ExportOptions {
   readonly out: string | boolean | undefined;

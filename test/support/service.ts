@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { stringify } from 'yaml';
-import { assemble, type Service } from '../../src/cli/serve.ts';
+import { assemble, type Service } from '../../src/service/serve.ts';
 import { loadConfig, type Config } from '../../src/config/config.ts';
 import { testKey } from './signed-index.ts';
 

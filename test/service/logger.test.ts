@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { openSync, closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createLogger } from '../../src/cli/logger.ts';
+import { createLogger } from '../../src/service/logger.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { start } from '../support/process.ts';
 
