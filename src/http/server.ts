@@ -76,7 +76,10 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   app.get('/metrics', open, async (request, reply) => send(request, reply, await routes.metrics()));
   app.get('/*', (request, reply) => {
     const answered = routes.answer(request.raw);
-    if (!(answered instanceof Promise)) { send(request, reply, answered); return; }
+    if (!(answered instanceof Promise)) {
+      send(request, reply, answered);
+      return;
+    }
     return answered.then((each) => send(request, reply, each));
   });
   app.setNotFoundHandler((request, reply) =>
@@ -121,11 +124,17 @@ const unauthorized = problem(401, 'a bearer token is needed', { 'www-authenticat
 function refuseFloods() {
   const pipelined = new WeakMap<Socket, number>();
   return ({ raw: { socket } }: FastifyRequest, reply: FastifyReply, done: () => void): void => {
-    if (reply.raw.socket !== null) { done(); return; }
+    if (reply.raw.socket !== null) {
+      done();
+      return;
+    }
     const waiting = (pipelined.get(socket) ?? 0) + 1;
     if (waiting === 1) setImmediate(() => pipelined.delete(socket));
     pipelined.set(socket, waiting);
-    if (waiting <= MAX_PIPELINED) { done(); return; }
+    if (waiting <= MAX_PIPELINED) {
+      done();
+      return;
+    }
     reply.hijack();
     socket.destroy();
   };
