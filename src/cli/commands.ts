@@ -1,5 +1,11 @@
 /** The commands, and the help that lists them. Each is loaded when it is asked for: a health check needs no server. */
-import { loadConfig, optionHelp, parseCommandLine, type CommandLine, type Environment } from '../config/config.ts';
+import {
+  loadConfig,
+  optionHelp,
+  parseCommandLine,
+  type CommandLine,
+  type Environment,
+} from '../config/config.ts';
 import { IndexError } from '../errors.ts';
 import { nearest } from '../config/hints.ts';
 
@@ -51,7 +57,10 @@ export async function runCommand(
     case 'serve': {
       expectNoMore(command, words);
       const config = loadConfig(line, environment);
-      const [{ serve }, { createLogger }] = await Promise.all([import('../service/serve.ts'), import('../service/logger.ts')]);
+      const [{ serve }, { createLogger }] = await Promise.all([
+        import('../service/serve.ts'),
+        import('../service/logger.ts'),
+      ]);
       const logger = await createLogger(config.logLevel, {
         format: config.logFormat,
         terminal: process.stdout.isTTY,
