@@ -7,18 +7,12 @@ import { temporaryFolder } from './service.ts';
 
 const run = promisify(execFile);
 
-/** What a release needs of a checkout, so that nothing of this one is changed. */
-const needed = [
-  'package.json', 'package-lock.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'src', 'scripts', 'test', 'docs', '.ci',
-]; // prettier-ignore
-
-/** A checkout of its own, with this one's dependencies. The caller removes it. */
+/** The files of this checkout in a folder of their own, with this one's dependencies. The caller removes it. */
 export async function checkout(): Promise<string> {
   const folder = await temporaryFolder();
-  for (const name of needed) {
-    const options = { recursive: true, filter: (path: string) => !path.includes('/fixtures/') };
-    await cp(name, join(folder, name), options);
-  }
+  const { stdout } = await run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard']);
+  for (const name of stdout.split('\0').filter((path) => path !== '' && !path.startsWith('test/fixtures/')))
+    await cp(name, join(folder, name));
   await symlink(resolve('node_modules'), join(folder, 'node_modules'));
   return folder;
 }
