@@ -40,12 +40,39 @@ export function errorLines(error: unknown): string {
   return errorText(error).split('\n').map(printable).join('\n');
 }
 
-/** Without characters that end lines, move the cursor or turn the direction of writing: upstreams quote themselves. */
-function printable(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`,
+/** Characters that end lines, move the cursor, control a terminal or turn the direction of writing. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** `text` of others on one line of a terminal or file: control characters become `\u{1b}`. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, escaped);
+}
+
+function escaped(character: string): string {
+  return `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`;
+}
+
+/** `value` as JSON that a terminal can be shown: what JSON allows to stand raw, such as U+009B, is escaped as well. */
+export function printableJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, undefined, indent).replace(UNPRINTABLE, (character) =>
+    character === '\n' ? character : jsonEscaped(character),
   );
+}
+
+/** A line of JSON whose strings are printable even after it is parsed, but for the line breaks and tabs of stacks. */
+export function printableJsonLine(line: string): string {
+  return line
+    .replace(/\\(?:u00([01][0-9a-f])|.)/g, (text, hex: string | undefined) => {
+      const code = hex === undefined ? shortEscapes[text] : Number.parseInt(hex, 16);
+      return code === undefined ? text : `\\${escaped(String.fromCodePoint(code))}`;
+    })
+    .replace(UNPRINTABLE, (character) => (character === '\n' ? character : `\\${escaped(character)}`));
+}
+
+const shortEscapes: Readonly<Record<string, number>> = { '\\b': 8, '\\f': 12, '\\r': 13 };
+
+function jsonEscaped(character: string): string {
+  return character.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** Masks the user name and password of every URL in `text`: the last net for what was not to be written at all. */

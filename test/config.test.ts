@@ -2,7 +2,9 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { loadConfig, parseCommandLine, type Config } from '../src/config.ts';
+import * as z from 'zod';
+import { configKeys, configSchema, type ConfigFile, type ConfigKey } from '../src/config-schema.ts';
+import { keyOptions, loadConfig, parseCommandLine, type Config } from '../src/config.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'apk-beacon-config-'));
 
@@ -114,6 +116,24 @@ describe('precedence', () => {
     expect(datasources['default']?.repositories).toHaveLength(2);
   });
 
+  test('flags and environment go together', () => {
+    const environment = { APK_BEACON_ARCH: 'armv7', APK_BEACON_KEY: 'k', APK_BEACON_ALLOW_UNTRUSTED: 'Yes' };
+    const { datasources } = load(['--repository', 'a'], environment);
+    expect(datasources['default']).toMatchObject({
+      archs: ['armv7'],
+      keys: ['k'],
+      repositories: [{ trust: 'none' }],
+    });
+  });
+
+  test.each(['false', '0', 'no', 'off', 'Off', 'FALSE'])(
+    'APK_BEACON_ALLOW_UNTRUSTED=%s checks signatures',
+    (word) => {
+      const { datasources } = load([], { APK_BEACON_ALLOW_UNTRUSTED: word });
+      expect(datasources['wolfi']?.repositories[0]?.trust).toBe('signed');
+    },
+  );
+
   test('without --repository, keys and archs are those of every datasource', () => {
     expect(load(['--arch', 'x86_64']).datasources['wolfi']?.archs).toEqual(['x86_64']);
   });
@@ -136,9 +156,26 @@ describe('errors name where, what and what was expected', () => {
   const datasource = 'datasources: { wolfi: { repositories: [{ url: x }] } }';
   test.each<[yaml: string, message: string]>([
     ['lissten: x', `${at}: unknown key lissten, did you mean listen?`],
+    ['keys: [x]', `${at}: unknown key keys here: it belongs to a datasource or a repository`],
+    ['trust: none', `${at}: unknown key trust here: it belongs to a repository`],
+    [
+      'credentails: {}',
+      `${at}: unknown key credentails, did you mean credentials? That belongs to a repository`,
+    ],
+    ['port: 3000', `${at}: unknown key port, did you mean listen?`],
+    ['xyzzy: 1', `${at}: unknown key xyzzy, expected some of listen, refresh, cacheDir,`],
+    ['limits: { total: 1 }', `${at}: limits: unknown key total here: it belongs to timeouts`],
+    ['cacheDir: ""', `${at}: cacheDir: expected a path`],
+    ['cacheDir: ~/cache', `${at}: cacheDir: expected a path written out: ~ is not expanded`],
+    ['cacheDir: true', `${at}: cacheDir: expected a path`],
+    ['clientToken: hunter2', `${at}: clientToken: expected { env: NAME } or { file: PATH }, not a literal`],
+    [
+      'signingKey: { name: a.rsa.pub, key: hunter2 }',
+      `${at}: signingKey.key: expected { env: NAME } or { file: PATH }, not a literal`,
+    ],
     ['listen: "3000"', `${at}: listen: expected HOST:PORT such as 0.0.0.0:3000`],
     ['listen: ":99999"', `${at}: listen: expected HOST:PORT such as 0.0.0.0:3000`],
-    ['refresh: 15', `${at}: refresh: Invalid input: expected string, received number`],
+    ['refresh: 15', `${at}: refresh: expected a duration such as 30s, 15m, 6h or 7d`],
     ['refresh: soon', `${at}: refresh: expected a duration such as 30s, 15m, 6h or 7d`],
     ['limits: { inflated: much }', `${at}: limits.inflated: expected a size such as 64MB or 300MiB`],
     ['datasources: {}', `${at}: datasources: expected at least one datasource`],
@@ -163,6 +200,42 @@ describe('errors name where, what and what was expected', () => {
       datasource.replace('url: x', 'url: x, credentials: { token: abc }'),
       `${at}: datasources.wolfi.repositories[0].credentials: expected { basic: { username, password } }`,
     ],
+    ...[
+      ['{ basic: { username: ci, password: hunter2 } }', 'basic.password'],
+      ['{ basic: { username: ci, password: 12345 } }', 'basic.password'],
+      ['{ bearer: hunter2 }', 'bearer'],
+      ['{ header: { name: x, value: hunter2 } }', 'header.value'],
+    ].map(([credentials, key]): [string, string] => [
+      datasource.replace('url: x', `url: x, credentials: ${credentials}`),
+      `${at}: datasources.wolfi.repositories[0].credentials.${key}: expected { env: NAME } or { file: PATH }, not a literal`,
+    ]),
+    [
+      datasource.replace(
+        'url: x',
+        'url: x, credentials: { bearer: { env: A }, basic: { username: u, password: { env: B } } }',
+      ),
+      `${at}: datasources.wolfi.repositories[0].credentials: expected { basic: { username, password } }`,
+    ],
+    [
+      datasource.replace('url: x', 'url: x, credentials: hunter2'),
+      `${at}: datasources.wolfi.repositories[0].credentials: expected { basic: { username, password } }`,
+    ],
+    [
+      datasource.replace('url: x', 'url: x, archs: [amd64]'),
+      `${at}: datasources.wolfi.repositories[0].archs[0]: amd64 is called x86_64 by apk; write that`,
+    ],
+    [
+      datasource.replace('url: x', 'url: https://user:hunter2@host/os/x86_64/'),
+      `${at}: datasources.wolfi.repositories[0].url: ends in an arch: write it without /x86_64, and x86_64 as the arch`,
+    ],
+    [
+      datasource.replace('url: x', 'url: /srv/APKINDEX.adb'),
+      `${at}: datasources.wolfi.repositories[0].url: indexes of apk 3 (.adb) are not read`,
+    ],
+    [
+      datasource.replace('url: x', 'url: user:hunter2@packages.wolfi.dev/os'),
+      'datasource wolfi: packages.wolfi.dev/os is no path here; write https://packages.wolfi.dev/os for a URL',
+    ],
     [
       datasource.replace('url: x', 'url: x, maxShrink: 140%'),
       `${at}: datasources.wolfi.repositories[0].maxShrink: expected a share such as 40% or 0.4`,
@@ -173,13 +246,47 @@ describe('errors name where, what and what was expected', () => {
     expect(() => load([], {}, yaml)).toThrow(
       expect.objectContaining({ code: 'config-invalid', message: expect.stringContaining(message) }),
     );
+    expect(() => load([], {}, yaml)).not.toThrow(/hunter2|12345/);
   });
 
   test.each<[args: string[], environment: Record<string, string>, message: string]>([
     [['--lisen', 'x'], {}, 'unknown option --lisen, did you mean --listen?'],
     [['--listen'], {}, '--listen: expected a value'],
     [['--listen', 'x'], {}, '--listen: expected HOST:PORT such as 0.0.0.0:3000'],
-    [['--arch', 'x-1'], {}, 'expected apk'],
+    [['--arch', 'x-1'], {}, '--arch: expected apk'],
+    [['--arch', 'x86_64,amd64'], {}, '--arch: amd64 is called x86_64 by apk; write that'],
+    [['--repository', 'x', '--arch', 'arm64'], {}, '--arch: arm64 is called aarch64 by apk; write that'],
+    [[], { APK_BEACON_ARCH: 'i686' }, 'APK_BEACON_ARCH: i686 is called x86 by apk; write that'],
+    [['--arch', 'noarch'], {}, '--arch: packages of noarch are in the index of every arch'],
+    [
+      ['--repository', 'https://host/os/x86_64'],
+      {},
+      '--repository: ends in an arch: write it without /x86_64',
+    ],
+    [['--repository', '/srv/os/armv7/'], {}, '--repository: ends in an arch: write it without /armv7'],
+    [
+      ['--repository', 'https://host/x/Packages.adb?a'],
+      {},
+      '--repository: indexes of apk 3 (.adb) are not read',
+    ],
+    [
+      ['--repository', 'packages.wolfi.dev/os'],
+      {},
+      'datasource default: packages.wolfi.dev/os is no path here; write https://packages.wolfi.dev/os for a URL',
+    ],
+    [['--key', 'localhost:8080/x.rsa.pub'], {}, 'localhost:8080/x.rsa.pub is no path here'],
+    [['--port', '1'], {}, 'unknown option --port, did you mean --listen?'],
+    [['--crache-dir', '1'], {}, 'unknown option --crache-dir, did you mean --cache-dir?'],
+    [['--lsiten', '1'], {}, 'unknown option --lsiten, did you mean --listen?'],
+    [['--xyzzy'], {}, 'unknown option --xyzzy; apk-beacon help lists them'],
+    [['--name', 'x'], {}, '--name: expected with --repository'],
+    [['--repository', 'x', '--name', 'metrics'], {}, '--name: is reserved'],
+    [
+      [],
+      { APK_BEACON_PROT: '1' },
+      'unknown environment variable APK_BEACON_PROT, expected some of APK_BEACON_CONFIG',
+    ],
+    [[], { APK_BEACON_ALLOW_UNTRUSTED: 'maybe' }, 'APK_BEACON_ALLOW_UNTRUSTED: expected true or false'],
     [['--allow-untrusted=yes'], {}, '--allow-untrusted: takes no value'],
     [[], { APK_BEACON_REFRESH: 'x' }, 'APK_BEACON_REFRESH: expected a duration such as 30s'],
     [
@@ -199,5 +306,85 @@ describe('errors name where, what and what was expected', () => {
       '\n',
     );
     expect(() => load([], {}, `a0: &a0 [x]\n${laughs}`)).toThrow(/Excessive alias count/);
+  });
+});
+
+describe('each key of the schema', () => {
+  const keys = configKeys();
+  /** `datasources.*.repositories.[].url` with the value there, and all that a datasource needs. */
+  function fileWith({ path, name }: ConfigKey, value: unknown): object {
+    const built = [...path, name].reduceRight<unknown>((inner, part) => {
+      if (part === '[]') return [{ url: 'x', ...(inner as object) }];
+      if (part === '*') return { one: { repositories: ['x'], ...(inner as object) } };
+      return { [part]: inner };
+    }, value);
+    return built as object;
+  }
+  /** What a level needs besides the key that is tried. */
+  const needed: Readonly<Record<string, object>> = {
+    basic: { username: 'u', password: { env: 'A' } },
+    header: { name: 'x', value: { env: 'A' } },
+    signingKey: { name: 'a.rsa.pub', key: { env: 'A' } },
+    clientCertificate: { certificate: 'a', key: 'b' },
+  };
+  const withNeeds = (file: unknown): unknown => {
+    if (Array.isArray(file)) return file.map(withNeeds);
+    if (typeof file !== 'object' || file === null) return file;
+    return Object.fromEntries(
+      Object.entries(file).map(([key, value]) => [
+        key,
+        isObject(value) ? { ...needed[key], ...(withNeeds(value) as object) } : withNeeds(value),
+      ]),
+    );
+  };
+  const isObject = (value: unknown): boolean =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  const titleOf = ({ path, name }: ConfigKey): string => [...path, name].join('.');
+
+  test('there are keys at every level', () => {
+    expect(keys.length).toBeGreaterThan(50);
+    expect(new Set(keys.map(({ level }) => level))).toEqual(
+      new Set([
+        'the top level', 'a datasource', 'a repository', 'timeouts', 'limits', 'signingKey', 'credentials',
+        'basic', 'header', 'clientCertificate', 'a secret',
+      ]),
+    ); // prettier-ignore
+  });
+
+  test.each(keys.map((key) => [titleOf(key), key] as const))(
+    '%s is documented, and its examples and default are taken',
+    (_, key) => {
+      expect(key.description).toMatch(/./);
+      const isLevel = keys.some(({ path }) => path.join('.') === titleOf(key));
+      if (!isLevel) expect(key.examples.length).toBeGreaterThan(0);
+      const byDefault = key.defaultValue === undefined ? [] : [key.defaultValue];
+      for (const value of [...key.examples, ...byDefault])
+        expect(
+          () => configSchema.parse(withNeeds(fileWith(key, value))),
+          JSON.stringify(value),
+        ).not.toThrow();
+    },
+  );
+
+  test.each(
+    keys
+      .filter(({ path }) => path.length === 0)
+      .flatMap((key) => key.examples.map((value) => ({ key, value }))),
+  )('$key.name: $value means one thing in a file, a variable and a flag', ({ key, value }) => {
+    const name = key.name as keyof ConfigFile;
+    const file = load([], {}, JSON.stringify({ [name]: value }));
+    const flag = keyOptions.get(name);
+    if (flag === undefined) return;
+    const variable = `APK_BEACON_${flag.toUpperCase().replaceAll('-', '_')}`;
+    const ways = [load([`--${flag}`, String(value)]), load([], { [variable]: String(value) })];
+    for (const way of ways) expect(way[name]).toEqual(file[name]);
+  });
+
+  test.each(
+    keys.filter(({ schema }) => z.safeParse(schema, null).success && !z.safeParse(schema, 5).success),
+  )('$name: none is null, and no path of that name', ({ name, schema }) => {
+    expect(z.parse(schema, 'none')).toBeNull();
+    const config = load([], { HOME: '/nonexistent' }, `${name}: none`);
+    expect(config[name as keyof Config]).toBeUndefined();
   });
 });

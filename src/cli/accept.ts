@@ -1,8 +1,9 @@
 /** `accept`: an operator says that an index the guards held back is as it should be. */
 import type { Config } from '../config.ts';
-import { IndexError } from '../errors.ts';
+import { IndexError, printable } from '../errors.ts';
 import { Beacon } from './beacon.ts';
 import { createLogger } from './logger.ts';
+import { requestRefresh } from './refresh-request.ts';
 
 export async function acceptCommand(
   words: readonly string[],
@@ -30,11 +31,17 @@ export async function acceptCommand(
     const held = await store.heldBack(spec.location);
     if (!held) continue;
     await store.accept(spec.location, held.digest);
-    process.stdout.write(`accepted ${spec.label}: ${held.message}\n`);
+    process.stdout.write(`accepted ${printable(`${spec.label}: ${held.message}`)}\n`);
     accepted += 1;
   }
   await beacon.close();
-  if (accepted === 0) process.stdout.write(`nothing of ${name} is held back\n`);
-  else process.stdout.write('taken at the next refresh; SIGHUP makes a running service refresh at once\n');
+  if (accepted === 0) {
+    process.stdout.write(`nothing of ${name} is held back\n`);
+    return 0;
+  }
+  await requestRefresh(config.cacheDir);
+  process.stdout.write(
+    'a service with this cache directory takes it within seconds; other replicas are not told\n',
+  );
   return 0;
 }

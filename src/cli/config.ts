@@ -9,7 +9,8 @@ export function configCommand(config: Config): number {
     environment: undefined,
     listen: `${rest.listen.host.includes(':') ? `[${rest.listen.host}]` : rest.listen.host}:${rest.listen.port}`,
     refresh: duration(rest.refresh),
-    cacheDir: rest.cacheDir ?? null,
+    cacheDir: rest.cacheDir ?? 'none',
+    netrc: rest.netrc ?? 'none',
     hold: duration(rest.hold),
     drain: duration(rest.drain),
     timeouts: Object.fromEntries(

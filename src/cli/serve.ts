@@ -14,6 +14,7 @@ import { Surveyor } from '../surveyor.ts';
 import { VirtualIndexes, type Signer } from '../virtual-indexes.ts';
 import { Beacon } from './beacon.ts';
 import { localUrl, presetFor } from './preset.ts';
+import { onRefreshRequest } from './refresh-request.ts';
 
 const SAVE_EVERY = 30_000;
 
@@ -113,7 +114,10 @@ export async function serve(options: ServeOptions): Promise<void> {
   const over = new AbortController();
   try {
     introduce(config, logger);
-    onRefreshNow?.(() => beacon.refreshNow());
+    const refreshNow = (): void => beacon.refreshNow();
+    onRefreshNow?.(refreshNow);
+    if (config.cacheDir !== undefined)
+      onRefreshRequest(config.cacheDir, refreshNow, AbortSignal.any([signal, over.signal]));
     await untilAborted(signal, async () => {
       await restored;
       const ending = AbortSignal.any([signal, over.signal]);

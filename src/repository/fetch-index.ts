@@ -67,7 +67,12 @@ async function fetchRemote(url: URL, options: FetchIndexOptions): Promise<IndexF
 /** The error for a status that is not the one hoped for. */
 export function statusError(url: URL, answer: UpstreamAnswer): FetchError {
   const retryAfter = parseRetryAfter(answer.header('retry-after'), Date.now());
-  return new FetchError(`${redactUrl(url)} answered ${answer.status}`, { status: answer.status, retryAfter });
+  const hint =
+    answer.status === 401 ? ': it wants credentials, or others (credentials, HTTP_AUTH, netrc)' : '';
+  return new FetchError(`${redactUrl(url)} answered ${answer.status}${hint}`, {
+    status: answer.status,
+    retryAfter,
+  });
 }
 
 function conditionalHeaders({ etag, lastModified }: Validators = {}): Record<string, string> {

@@ -118,7 +118,8 @@ describe('an index on a server', () => {
       });
       const error = await fetchFailure(new URL('os/x86_64/APKINDEX.tar.gz', url));
       expect(error).toMatchObject({ code: 'fetch-failed', status, retryAfter: undefined });
-      expect(error.message).toBe(`${url.href}os/x86_64/APKINDEX.tar.gz answered ${status}`);
+      const hint = status === 401 ? ': it wants credentials, or others (credentials, HTTP_AUTH, netrc)' : '';
+      expect(error.message).toBe(`${url.href}os/x86_64/APKINDEX.tar.gz answered ${status}${hint}`);
     },
   );
 
