@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { provenance } from '../scripts/provenance.ts';
 import { releaseNotes } from '../scripts/release-notes.ts';
+import { only, packageOf } from '../scripts/sbom.ts';
 import {
   apkVersion,
   packageVersion,
@@ -150,5 +151,48 @@ describe('provenance', () => {
 
   test('is not made elsewhere', () => {
     expect(() => provenance({ ...build, environment: {} })).toThrow('GITHUB_SERVER_URL is not set');
+  });
+});
+
+describe('the SBOM', () => {
+  const locked = {
+    'node_modules/a': { version: '1.0.0' },
+    'node_modules/a/node_modules/@scope/b': { version: '2.0.0' },
+    'node_modules/@scope/b': { version: '3.0.0' },
+  };
+
+  test.each([
+    ['src/main.ts', undefined],
+    ['node_modules/a/index.js', 'a@1.0.0'],
+    ['node_modules/@scope/b/lib/index.js', '@scope/b@3.0.0'],
+    ['node_modules/a/node_modules/@scope/b/lib/index.js', '@scope/b@2.0.0'],
+  ])('%s is of %s', (file, name) => expect(packageOf(file, locked)).toBe(name));
+
+  test('a package that the lock file does not name is an error', () => {
+    expect(() => packageOf('node_modules/c/index.js', locked)).toThrow(
+      'package-lock.json does not name node_modules/c',
+    );
+  });
+
+  test('has only what files are of, and how that hangs together', () => {
+    const component = (name: string) => ({ 'bom-ref': name });
+    const bom = {
+      metadata: { component: component('own@1') },
+      components: ['a@1.0.0', '@scope/b@2.0.0', '@scope/b@3.0.0'].map(component),
+      dependencies: [
+        { ref: 'own@1', dependsOn: ['a@1.0.0', '@scope/b@3.0.0'] },
+        { ref: 'a@1.0.0', dependsOn: ['@scope/b@2.0.0'] },
+        { ref: '@scope/b@3.0.0', dependsOn: [] },
+      ],
+    };
+    const files = ['src/main.ts', 'node_modules/a/index.js', 'node_modules/a/node_modules/@scope/b/index.js'];
+    expect(only(bom, files, locked)).toEqual({
+      ...bom,
+      components: ['a@1.0.0', '@scope/b@2.0.0'].map(component),
+      dependencies: [
+        { ref: 'own@1', dependsOn: ['a@1.0.0'] },
+        { ref: 'a@1.0.0', dependsOn: ['@scope/b@2.0.0'] },
+      ],
+    });
   });
 });

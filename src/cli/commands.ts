@@ -2,6 +2,7 @@
 import { loadConfig, optionHelp, parseCommandLine, type CommandLine, type Environment } from '../config.ts';
 import { IndexError } from '../errors.ts';
 import { nearest } from '../hints.ts';
+import { version } from '../version.ts';
 
 const help = (): string => `apk-beacon – which versions of this APK package exist?
 
@@ -22,8 +23,6 @@ ${optionHelp()
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 `;
-
-const version = '0.1.0';
 
 const commands = ['serve', 'explain', 'export', 'health', 'accept', 'preset', 'config', 'help', 'version'];
 

@@ -79,6 +79,20 @@ describe.skipIf(!haveTools('npm', 'git'))('a new version', () => {
     await git('checkout', '--quiet', '--', 'compose.yaml');
   });
 
+  test('its SBOM names what is in the bundle, and no tool', async () => {
+    const node = resolve('node_modules/.bin/node');
+    const { stdout } = await execute(node, ['scripts/sbom.ts'], { cwd: project, maxBuffer: 64e6 });
+    const { components, metadata } = JSON.parse(stdout) as {
+      components: { name: string; purl: string; licenses: unknown[] }[];
+      metadata: { component: { name: string; version: string } };
+    };
+    const names = components.map(({ name }) => name);
+    expect(metadata.component).toMatchObject({ name: 'apk-beacon', version: next });
+    expect(names).toEqual(expect.arrayContaining(['fastify', 'pino', 'undici', 'zod']));
+    for (const tool of ['esbuild', 'typescript', 'vitest', 'eslint']) expect(names).not.toContain(tool);
+    expect(components.every(({ purl }) => purl.startsWith('pkg:npm/'))).toBe(true);
+  });
+
   test('nothing else is taken for a step', async () => {
     await expect(release(['notes', 'please'])).rejects.toThrow('usage: .ci/release');
     await expect(release(['sign', 'apk-beacon:latest'])).rejects.toThrow('expected NAME@sha256:');
