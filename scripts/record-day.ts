@@ -21,7 +21,8 @@ import { signatureMember, tar, testKey } from '../test/support/signed-index.ts';
 
 const SPEED = 120;
 const DAY = 86_400;
-/** Seconds of the day. */
+/** Seconds of the day. Before it begins, the service has this long to load. */
+const WARM_UP = 3600;
 const SCRAPE = 60;
 const PUBLISH = 1800;
 const RENOVATE = 3600;
@@ -40,7 +41,7 @@ const began = end - DAY;
 const published = new Map<string, { readonly body: Buffer; readonly etag: string }>();
 const samples = new Map<string, string[]>();
 let startedAt = performance.now();
-const now = (): number => began + ((performance.now() - startedAt) / 1000) * SPEED;
+const now = (): number => began - WARM_UP + ((performance.now() - startedAt) / 1000) * SPEED;
 
 interface Build {
   readonly text: string;
@@ -133,6 +134,7 @@ try {
   await publish();
   startedAt = performance.now();
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
+  const upstreamUrl = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`;
   const clock = `const now=Date.now,real=now(),day=${(now() * 1000).toFixed(0)};Date.now=()=>day+(now()-real)*${SPEED}`;
   const config = {
     listen: '127.0.0.1:0',
@@ -142,7 +144,7 @@ try {
       wolfi: {
         default: true,
         keys: [join(work, key.name)],
-        repositories: [`http://127.0.0.1:${(upstream.address() as AddressInfo).port}/os`],
+        repositories: [`${upstreamUrl}/os`],
       },
     },
   };
@@ -165,7 +167,9 @@ try {
   service.child.kill('SIGTERM');
   await service.ended;
   const families = [...samples].map(([name, lines]) => `# TYPE ${name} unknown\n${lines.join('\n')}\n`);
-  writeFileSync(out, `${families.join('')}# EOF\n`);
+  // Its repository stands for the one that it was recorded from.
+  const text = families.join('').replaceAll(upstreamUrl, 'https://packages.wolfi.dev');
+  writeFileSync(out, `${text}# EOF\n`);
   process.stdout.write(`${began} ${end}\n`);
 } finally {
   upstream.closeAllConnections();

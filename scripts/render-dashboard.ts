@@ -103,7 +103,10 @@ function drawStat({ fieldConfig }: Panel, series: readonly Series[], { w, h }: S
 
 function drawLines({ fieldConfig }: Panel, series: readonly Series[], { w, h }: Size): string {
   const { unit } = fieldConfig.defaults;
-  const frame = { left: 70, right: w - 12, top: 34, bottom: h - 38 - 14 * Math.ceil(series.length / 3) };
+  const longest = Math.max(...series.map(({ name }) => name.length));
+  const columns = Math.min(3, Math.max(1, Math.floor((w - 20) / (24 + 6.2 * longest))));
+  const legend = 14 * Math.ceil(series.length / columns);
+  const frame = { left: 70, right: w - 12, top: 34, bottom: h - 38 - legend };
   const max = 1.1 * Math.max(1e-9, ...series.flatMap(({ points }) => points.map(([, value]) => value)));
   const px = (time: number): number =>
     frame.left + ((time - start) / (end - start)) * (frame.right - frame.left);
@@ -119,7 +122,10 @@ function drawLines({ fieldConfig }: Panel, series: readonly Series[], { w, h }: 
   const lines = series.map(({ name, points }, i) => {
     const color = COLORS[i % COLORS.length] ?? '';
     const path = points.map(([time, value]) => `${px(time).toFixed(1)} ${py(value).toFixed(1)}`).join('L');
-    const [lx, ly] = [12 + ((i % 3) * (w - 20)) / 3, frame.bottom + 34 + 14 * Math.floor(i / 3)];
+    const [lx, ly] = [
+      12 + ((i % columns) * (w - 20)) / columns,
+      frame.bottom + 34 + 14 * Math.floor(i / columns),
+    ];
     return `<path d="M${path}" fill="none" stroke="${color}" stroke-width="1.5"/><rect x="${lx}" y="${ly - 8}" width="10" height="4" fill="${color}"/><text x="${lx + 14}" y="${ly}" fill="#8e8e8e" font-size="11">${escape(name)}</text>`;
   });
   return [...grid, ...times, ...lines].join('\n');
@@ -137,6 +143,8 @@ function format(value: number, unit: string): string {
   if (unit !== 's')
     return value >= 1000 ? `${(value / 1000).toFixed(1)} k` : String(Number(value.toPrecision(3)));
   if (value >= 86_400) return `${(value / 86_400).toFixed(1)} d`;
+  if (value >= 7200) return `${(value / 3600).toFixed(1)} h`;
+  if (value >= 120) return `${(value / 60).toFixed(0)} min`;
   return value >= 1 ? `${value.toFixed(0)} s` : `${(value * 1000).toFixed(1)} ms`;
 }
 

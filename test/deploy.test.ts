@@ -84,6 +84,7 @@ test('the tools that CI installs and the images of examples are found by Renovat
     ['go', 'sigs.k8s.io/kustomize/kustomize/v5'],
     ['go', 'github.com/yannh/kubeconform'],
     ['go', 'github.com/rhysd/actionlint'],
+    ['go', 'github.com/compose-spec/compose-go/v2'],
     ['npm', 'gitlab-ci-local'],
   ]);
   expect(names('.ci/release')).toEqual([['go', 'github.com/sigstore/cosign/v2']]);
