@@ -21,9 +21,13 @@ export interface Bom {
 /** What package-lock.json says of each folder. */
 export type LockedPackages = Readonly<Record<string, { readonly version?: string }>>;
 
-/** `node_modules/a/node_modules/b/lib/c.js` → `b@1.2.3`, as npm calls it; `undefined` for files of our own. */
+/**
+ * `node_modules/a/node_modules/b/lib/c.js` → `b@1.2.3`, as npm calls it; `undefined` for files of our own. The outermost
+ * `node_modules` may be a link to elsewhere.
+ */
 export function packageOf(file: string, locked: LockedPackages): string | undefined {
-  const [, folder, name] = /^(.*\bnode_modules\/((?:@[^/]+\/)?[^/]+))\//.exec(file) ?? [];
+  const [, folder, name] =
+    /(?<=^|\/)(node_modules\/(?:.*\/node_modules\/)?((?:@[^/]+\/)?[^/]+))\//.exec(file) ?? [];
   if (folder === undefined) return undefined;
   const { version } = locked[folder] ?? {};
   if (version === undefined) throw new Error(`package-lock.json does not name ${folder}`);

@@ -165,6 +165,7 @@ describe('the SBOM', () => {
     ['src/main.ts', undefined],
     ['node_modules/a/index.js', 'a@1.0.0'],
     ['node_modules/@scope/b/lib/index.js', '@scope/b@3.0.0'],
+    ['../elsewhere/node_modules/a/index.js', 'a@1.0.0'],
     ['node_modules/a/node_modules/@scope/b/lib/index.js', '@scope/b@2.0.0'],
   ])('%s is of %s', (file, name) => expect(packageOf(file, locked)).toBe(name));
 

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -129,7 +129,10 @@ describe.skipIf(!haveTools('npm'))('the npm package', () => {
     expect(again.stderr).toContain(`apk-beacon@${current} is published already`);
     expect(registry.publications()).toBe(1);
 
-    const env = { PATH: process.env['PATH'], ...environment };
+    const env = {
+      PATH: [resolve('node_modules/.bin'), process.env['PATH']].join(delimiter),
+      ...environment,
+    };
     const cwd = await temporaryFolder();
     const { stdout } = await execute('npx', ['--yes', `apk-beacon@${current}`, 'version'], { cwd, env });
     expect(stdout).toBe(`${current}\n`);
@@ -236,7 +239,7 @@ describe.skipIf(!haveTools('buildah', 'docker-registry', 'unshare', 'ldd', 'npm'
       STORAGE_DRIVER: 'vfs',
       BUILDAH_ISOLATION: 'chroot',
       CI_PROJECT_URL: 'https://gitlab.example.com/acme/apk-beacon',
-      RELEASE_BUILD_OPTIONS: `--layers --tls-verify=false --network=host --build-arg=BUILD_IMAGE=${local}/build --build-arg=RUNTIME_IMAGE=${host}/runtime:1`,
+      RELEASE_BUILD_OPTIONS: `--tls-verify=false --network=host --build-arg=BUILD_IMAGE=${local}/build --build-arg=RUNTIME_IMAGE=${host}/runtime:1`,
       RELEASE_PUSH_OPTIONS: '--tls-verify=false',
     });
     const [, digest = ''] = /^127\.0\.0\.1:\d+\/acme\/apk-beacon@(sha256:[0-9a-f]{64})\n$/.exec(stdout) ?? [];
