@@ -55,10 +55,14 @@ if (import.meta.main) {
     const { inputs } = await bundle(folder);
     const args = ['sbom', '--sbom-format', 'cyclonedx', '--sbom-type', 'application', '--package-lock-only'];
     const all = JSON.parse(execFileSync('npm', args, { encoding: 'utf8', maxBuffer: 64e6 })) as Bom;
+    // npm calls the project after the folder that it lies in.
+    const { name } = JSON.parse(readFileSync('package.json', 'utf8')) as { name: string };
+    const component = { ...all.metadata.component, name };
+    const bom = { ...all, metadata: { ...all.metadata, component } };
     const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
       packages: LockedPackages;
     };
-    process.stdout.write(`${JSON.stringify(only(all, Object.keys(inputs), packages), null, 2)}\n`);
+    process.stdout.write(`${JSON.stringify(only(bom, Object.keys(inputs), packages), null, 2)}\n`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
