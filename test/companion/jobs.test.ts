@@ -1,12 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
-import { resolveDefinition } from '../../src/images/include.ts';
-import { imagePipeline, tagsOf, toImage, type Changed, type Purpose } from '../../src/images/jobs.ts';
-import { packagePipeline } from '../../src/images/package-jobs.ts';
-import { parseRecipe } from '../../src/images/recipes.ts';
+import { resolveDefinition } from '../../companion/include.ts';
+import { imagePipeline, tagsOf, toImage, type Changed, type Purpose } from '../../companion/jobs.ts';
+import { packagePipeline } from '../../companion/package-jobs.ts';
+import { parseRecipe } from '../../companion/recipes.ts';
 
 const images = readdirSync('images')
   .filter((name) => name.endsWith('.yaml'))
@@ -204,7 +206,7 @@ subpackages:
 
 describe('apk-beacon-images', () => {
   const call = (args: readonly string[], input = '') =>
-    spawnSync(process.execPath, ['src/images/main.ts', ...args], { input, encoding: 'utf8' });
+    spawnSync(process.execPath, ['companion/main.ts', ...args], { input, encoding: 'utf8' });
 
   it('prints the pipeline of the paths that git says have changed', () => {
     const { status, stdout } = call(
@@ -227,10 +229,26 @@ describe('apk-beacon-images', () => {
     expect(parse(stdout)).toMatchObject({ cmd: 'init', annotations: { 'containers.bootc': '1' } });
   });
 
+  it('runs as one file, in a folder without dependencies', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'apk-beacon-images-'));
+    try {
+      mkdirSync(join(folder, 'packages'));
+      writeFileSync(join(folder, 'packages/one.yaml'), 'package: { name: one, version: "1", epoch: 0 }\n');
+      expect(spawnSync(process.execPath, ['companion/build.ts', folder]).status).toBe(0);
+      const { stdout } = spawnSync(process.execPath, ['apk-beacon-images.mjs', 'packages'], {
+        cwd: folder,
+        encoding: 'utf8',
+      });
+      expect(parse(stdout)).toHaveProperty(['build:one:x86_64']);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it.each([
     [[], 'usage: apk-beacon-images'],
     [['show', 'missing.yaml'], 'missing.yaml'],
-    [['images', '--folder', 'packages'], 'apk-beacon.yaml: '],
+    [['images', '--folder', 'packages'], 'bootc-baselayout.yaml: '],
   ])('fails with one line on %j', (args, message) => {
     const { status, stdout, stderr } = call(args);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });

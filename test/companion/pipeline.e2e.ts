@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
-import { resolveDefinition } from '../../src/images/include.ts';
+import { resolveDefinition } from '../../companion/include.ts';
 import { buildApk } from '../support/apk-repository.ts';
 import { imageNames, recipe } from './stand-ins.ts';
 import { environment, describeWith, makeFolder, mustRun, run, temporaryFolder } from './tools.ts';

@@ -5,8 +5,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 import { operatorSpan } from '../../src/apk/constraint.ts';
-import { resolveDefinition, type Resolved } from '../../src/images/include.ts';
-import { parseRecipe } from '../../src/images/recipes.ts';
+import { resolveDefinition, type Resolved } from '../../companion/include.ts';
+import { parseRecipe } from '../../companion/recipes.ts';
 import type { ApkFile, ApkPackage } from '../support/apk-repository.ts';
 import { staticRecipes } from './static-packages.ts';
 

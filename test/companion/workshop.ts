@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { parse, stringify } from 'yaml';
 
-import type { Definition } from '../../src/images/include.ts';
+import type { Definition } from '../../companion/include.ts';
 import { signedRepository, type ApkPackage, type SigningKey } from '../support/apk-repository.ts';
 import { buildStaticPackages } from './static-packages.ts';
 import { standIns } from './stand-ins.ts';

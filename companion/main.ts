@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { stringify as toYaml } from 'yaml';
 
-import { errorLine } from '../errors.ts';
+import { errorLine } from './errors.ts';
 import { resolveDefinition } from './include.ts';
 import { imagePipeline, toImage, type Changed } from './jobs.ts';
 import { packagePipeline } from './package-jobs.ts';

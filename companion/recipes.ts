@@ -5,8 +5,8 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 
-import { operatorSpan } from '../apk/constraint.ts';
-import { IndexError } from '../errors.ts';
+import { operatorSpan } from '../src/apk/constraint.ts';
+import { CompanionError } from './errors.ts';
 
 const names = z.array(z.string()).nullish();
 const dependencies = z.looseObject({ runtime: names, provides: names }).nullish();
@@ -54,7 +54,7 @@ const bothArchs = ['x86_64', 'aarch64'];
 export function parseRecipe(text: string, name: string): Recipe {
   const result = recipeSchema.safeParse(parse(text));
   if (!result.success) {
-    throw new IndexError('config-invalid', `${name}: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`);
+    throw new CompanionError(`${name}: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`);
   }
   const recipe = result.data;
   const variables = new Map([
@@ -144,8 +144,7 @@ export function buildOrder(recipes: readonly Recipe[]): ReadonlyMap<string, Orde
     recipes.map((recipe) => {
       const beforeBuild = reach(recipe.build);
       if (beforeBuild.includes(recipe.name)) {
-        throw new IndexError(
-          'config-invalid',
+        throw new CompanionError(
           `${recipe.name} needs itself to be built, by way of ${beforeBuild.join(', ')}`,
         );
       }

@@ -5,7 +5,7 @@
  *
  * What a job does stands in `.gitlab/images.yml` of the repository; here is only which jobs there are.
  */
-import { isPreRelease, parseVersion, withoutRevision } from '../apk/version.ts';
+import { isPreRelease, parseVersion, withoutRevision } from '../src/apk/version.ts';
 import type { Resolved } from './include.ts';
 
 export interface Image {
