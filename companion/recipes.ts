@@ -28,7 +28,14 @@ const recipeSchema = z.looseObject({
     .array(z.looseObject({ name: z.string(), items: z.record(z.string(), z.coerce.string()) }))
     .nullish(),
   subpackages: z
-    .array(z.looseObject({ name: z.string(), range: z.string().nullish(), dependencies }))
+    .array(
+      z.looseObject({
+        name: z.string(),
+        range: z.string().nullish(),
+        dependencies,
+        test: z.looseObject({ environment }).nullish(),
+      }),
+    )
     .nullish(),
 });
 
@@ -60,6 +67,7 @@ export function parseRecipe(text: string, name: string): Recipe {
   const variables = new Map([
     ['package.name', recipe.package.name],
     ['package.version', recipe.package.version],
+    ['package.epoch', `${recipe.package.epoch}`],
     ['package.full-version', `${recipe.package.version}-r${recipe.package.epoch}`],
     ...Object.entries(recipe.vars ?? {}).map(([key, value]): [string, string] => [`vars.${key}`, value]),
   ]);
@@ -89,7 +97,9 @@ export function parseRecipe(text: string, name: string): Recipe {
     version: recipe.package.version,
     archs: archs.length === 0 || archs.includes('all') ? bothArchs : archs,
     build: listed(recipe.environment?.contents?.packages),
-    test: listed(recipe.test?.environment?.contents?.packages),
+    test: [recipe, ...(recipe.subpackages ?? [])].flatMap(({ test }) =>
+      listed(test?.environment?.contents?.packages),
+    ),
     packages: [toPackage(recipe.package.name, recipe.package.dependencies), ...subpackages],
   };
 }
@@ -111,6 +121,11 @@ export interface Order {
   readonly beforeBuild: readonly string[];
   /** And before it can be installed and tested; itself included. */
   readonly beforeTest: readonly string[];
+  /**
+   * Recipes it needs that need it in turn, as a compiler needs itself. None of them can come first, so each is built
+   * with the others as they were published before.
+   */
+  readonly asPublished: readonly string[];
 }
 
 /**
@@ -125,8 +140,8 @@ export function buildOrder(recipes: readonly Recipe[]): ReadonlyMap<string, Orde
     }
   }
 
-  /** Recipes reached from these names, in the order of their discovery. */
-  const reach = (start: readonly string[]): string[] => {
+  /** Recipes reached from these names. */
+  const reach = (start: readonly string[]): ReadonlySet<string> => {
     const reached = new Set<string>();
     const seen = new Set<string>();
     const pending = [...start];
@@ -137,19 +152,41 @@ export function buildOrder(recipes: readonly Recipe[]): ReadonlyMap<string, Orde
       reached.add(provider.recipe.name);
       pending.push(...provider.runtime, ...provider.recipe.build);
     }
-    return [...reached].sort();
+    return reached;
   };
 
+  const needed = new Map(recipes.map(({ name, build }) => [name, reach(build)]));
   return new Map(
     recipes.map((recipe) => {
-      const beforeBuild = reach(recipe.build);
-      if (beforeBuild.includes(recipe.name)) {
-        throw new CompanionError(
-          `${recipe.name} needs itself to be built, by way of ${beforeBuild.join(', ')}`,
-        );
-      }
+      const reached = [...(needed.get(recipe.name) ?? [])].sort();
+      const needIt = (name: string) => needed.get(name)?.has(recipe.name) ?? false;
       const installed = recipe.packages.flatMap(({ name, runtime }) => [name, ...runtime]);
-      return [recipe.name, { beforeBuild, beforeTest: reach([...installed, ...recipe.test]) }];
+      return [
+        recipe.name,
+        {
+          beforeBuild: reached.filter((name) => !needIt(name)),
+          beforeTest: [...reach([...installed, ...recipe.test])].sort(),
+          asPublished: reached.filter(needIt),
+        },
+      ];
     }),
   );
+}
+
+/** The named recipes, or all, and what has to be there to build and install them: in an order that can be built. */
+export function inBuildOrder(recipes: readonly Recipe[], names: readonly string[] = []): readonly string[] {
+  const order = buildOrder(recipes);
+  const sorted = new Set<string>();
+  const visit = (name: string): void => {
+    if (sorted.has(name)) return;
+    for (const before of order.get(name)?.beforeBuild ?? []) visit(before);
+    sorted.add(name);
+  };
+  for (const name of names.length > 0 ? names : order.keys()) {
+    const own = order.get(name);
+    if (own === undefined) throw new CompanionError(`no recipe ${name}`);
+    visit(name);
+    for (const other of own.beforeTest) visit(other);
+  }
+  return [...sorted];
 }

@@ -9,7 +9,6 @@ for repository in ${APK_REPOSITORIES:-}; do arguments="$arguments -b $repository
 for key in ${APK_KEYS:-}; do arguments="$arguments -k $key"; done
 
 for definition in $1; do
-  case $definition in *-base.yaml) continue ;; esac
   # shellcheck disable=SC2086 # one argument each
   apko lock $arguments "$definition"
 done
