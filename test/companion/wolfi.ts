@@ -33,6 +33,23 @@ export const ownNames: ReadonlySet<string> = new Set(
   recipes.flatMap(({ packages }) => packages.flatMap(({ name, provides }) => [name, ...provides])),
 );
 
+/** `bootc install to-disk`, generator and units of bootc 1.16.9; facts of a run, and its sources. */
+export const calledByBootc = [
+  ...[
+    'bash',
+    'blkid',
+    'bootctl',
+    'findmnt',
+    'fsfreeze',
+    'fstrim',
+    'losetup',
+    'lsblk',
+    'mkfs.ext4',
+    'mkfs.fat',
+  ],
+  ...['mount', 'sfdisk', 'skopeo', 'systemctl', 'udevadm', 'umount', 'wipefs'],
+];
+
 export interface Step {
   readonly uses?: string;
   readonly runs?: string;
