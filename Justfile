@@ -20,7 +20,7 @@ export PATH := justfile_directory() / 'node_modules/.bin:' + env('PATH')
 _default:
     @just --list
 
-# Build recipes of packages/ and what they need, in order, into a local repository; all of them if none is named.
+# Build recipes of packages/ and what they need, in order, into a local repository; all of them if none is named. A path builds one recipe on its own.
 packages *names:
     APK_REPOSITORIES='{{ repositories }}' APK_KEYS='{{ keys }}' scripts/build-packages.sh '{{ packages }}' {{ names }}
 

@@ -57,7 +57,10 @@ const broken: readonly (readonly [check: string, kind: 'fatal' | 'warnings', spo
   [
     'var-log',
     'warnings',
-    () => [write('usr/lib/tmpfiles.d/log.conf', 'd /var/log 0755\n'), write('var/log/dpkg.log', 'text')],
+    () => {
+      write('usr/lib/tmpfiles.d/log.conf', 'd /var/log 0755\n');
+      write('var/log/dpkg.log', 'text');
+    },
   ],
   ['var-tmpfiles', 'warnings', () => makeFolder('var/spool')],
   ['var-tmpfiles', 'warnings', () => symlinkSync('/var/mail', join(root, 'var/mail'))],

@@ -56,7 +56,10 @@ describeWith(workshopTools, 'images built by apko', () => {
       const { config } = image(name, arch);
       expect(config, arch).toMatchObject({ Cmd: ['init'], StopSignal: 'SIGRTMIN+3', User: '0' });
       expect(config.Entrypoint).toBeUndefined();
-      expect(config.Labels).toMatchObject({ 'containers.bootc': '1' });
+      expect(config.Labels).toMatchObject({
+        'containers.bootc': '1',
+        'org.opencontainers.image.version': definition(name).ownPackages[0]?.split('=')[1],
+      });
       // It would change with every commit, and the digest with it.
       expect(config.Labels).not.toHaveProperty('org.opencontainers.image.revision');
     }

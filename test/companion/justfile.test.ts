@@ -16,9 +16,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 describe('Justfile', () => {
   const text = readFileSync('Justfile', 'utf8');
 
-  it.each(['build', 'check', 'publish', 'run', 'bootc', 'image', 'flash'])('has a recipe %s', (recipe) => {
-    expect(text).toMatch(new RegExp(`^${recipe}( |:)`, 'm'));
-  });
+  it.each(['packages', 'build', 'load', 'publish', 'check', 'run', 'bootc', 'image', 'flash'])(
+    'has a recipe %s',
+    (recipe) => {
+      expect(text).toMatch(new RegExp(`^${recipe}( |:)`, 'm'));
+    },
+  );
 
   it('installs with the flags a Wolfi host needs', () => {
     for (const flag of [
@@ -38,6 +41,18 @@ describe('Justfile', () => {
     ]) {
       expect(text).toContain(flag);
     }
+  });
+
+  it('calls just nowhere: an inner call would not know what was set', () => {
+    expect(text.match(/^ {4}.*\bjust .*$/gm)).toEqual([
+      '    @just --list',
+      expect.stringContaining('call just --set registry'),
+    ]);
+  });
+
+  it('sends nothing anywhere by default', () => {
+    expect(text).toContain("registry := env('REGISTRY', 'localhost')");
+    expect(text).toMatch(/^publish name=image: _published$/m);
   });
 
   it('writes to a disk through the guard only', () => {

@@ -2,7 +2,16 @@
  * What the pipelines rely on, asked of the real tools: that apko merges includes as we do, refuses a stale lock, and
  * that a package repository is published without ever replacing a version.
  */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -67,6 +76,9 @@ describeWith(workshopTools, 'the pipelines and the real tools', () => {
         '--sbom=false',
         '--lockfile',
         'containerd.lock.json',
+        // Which the lock was not written with.
+        '--annotations',
+        'org.opencontainers.image.version:2.3.4-r5',
         'containerd.yaml',
         'x:y',
         out,
@@ -80,27 +92,23 @@ describeWith(workshopTools, 'the pipelines and the real tools', () => {
     expect(stale.output).toContain('maybe regenerate the lock file');
   });
 
-  it('lock.sh writes a lock for each image and none for a base', () => {
+  it('lock.sh writes a lock for each image, in subfolders too', () => {
     const work = temporaryFolder();
     mustRun('git', ['init', '-q', work]);
     cpSync(images, join(work, 'images'), { recursive: true });
-    const ran = run(
-      resolve('deploy/gitlab/images/.gitlab/lock.sh'),
-      ['wolfi-base.yaml bootc.yaml niri.yaml'],
-      {
-        cwd: work,
-        env: {
-          ...environment,
-          APK_REPOSITORIES: `${folder}/stand-ins ${folder}/built`,
-          APK_KEYS: join(folder, workshop.key.name),
-        },
+    mkdirSync(join(work, 'images/desktop'));
+    renameSync(join(work, 'images/niri.yaml'), join(work, 'images/desktop/niri.yaml'));
+    const ran = run(resolve('deploy/gitlab/images/.gitlab/lock.sh'), ['bootc.yaml\ndesktop/niri.yaml\n'], {
+      cwd: work,
+      env: {
+        ...environment,
+        APK_REPOSITORIES: `${folder}/stand-ins ${folder}/built`,
+        APK_KEYS: join(folder, workshop.key.name),
       },
-    );
+    });
     expect(ran.status, ran.output).toBe(0);
-    const locks = readdirSync(join(work, 'images')).filter((name) => name.endsWith('.lock.json'));
-    expect(locks).toEqual(['bootc.lock.json', 'niri.lock.json']);
     expect(mustRun('git', ['-C', work, 'diff', '--name-only']).stdout).toBe(
-      'images/bootc.lock.json\nimages/niri.lock.json\n',
+      'images/bootc.lock.json\nimages/desktop/niri.lock.json\n',
     );
   });
 
