@@ -7,6 +7,9 @@ image := env('IMAGE', 'containerd')
 tag := env('TAG', 'latest')
 disk_image := 'bootable.img'
 
+# Arches to publish; those of the definition if none is named. `host` is this machine's.
+archs := env('ARCHS', '')
+
 # Built packages and the key that signs them.
 packages := env('PACKAGES', justfile_directory() / 'out/packages')
 
@@ -38,15 +41,15 @@ build name=image:
 load name=image:
     skopeo copy 'oci:out/{{ name }}' 'containers-storage:{{ registry }}/{{ name }}:{{ tag }}'
 
-# Build for every arch and push. CI does this; by hand it is for a first image.
+# Build and push, for every arch whose packages are there. CI does this; by hand it is for a first image.
 publish name=image: _published
     APK_REPOSITORIES='{{ repositories }}' APK_KEYS='{{ keys }}' scripts/apko.sh '{{ packages }}' '{{ name }}' \
-        publish '{{ name }}.yaml' '{{ registry }}/{{ name }}:{{ tag }}'
+        publish {{ if archs == '' { '' } else { '--arch ' + archs } }} '{{ name }}.yaml' '{{ registry }}/{{ name }}:{{ tag }}'
 
 _published:
     @[ '{{ registry }}' != localhost ] || { echo 'set REGISTRY, or call just --set registry …' >&2; exit 1; }
 
-# Write the locks of all images.
+# Write the locks of all images; needs the packages of every arch.
 lock:
     APK_REPOSITORIES='{{ packages }} {{ repositories }}' APK_KEYS='{{ packages }}/local.rsa.pub {{ keys }}' \
         deploy/gitlab/images/.gitlab/lock.sh "$(node companion/main.ts list)"

@@ -16,13 +16,18 @@ for name in "$@"; do
   esac
 done
 if [ -z "$recipes" ] || [ -n "$named" ]; then
+  # An assignment, whose failure ends the script.
   # shellcheck disable=SC2086 # one argument each
-  for name in $(node companion/main.ts order $named); do recipes="$recipes packages/$name.yaml"; done
+  ordered=$(node companion/main.ts order $named)
+  for name in $ordered; do recipes="$recipes packages/$name.yaml"; done
 fi
 
 mkdir -p "$repository"
 key=$repository/local.rsa
-[ -f "$key" ] || melange keygen "$key"
+if [ ! -f "$key" ]; then
+  (umask 077 && melange keygen "$key")
+  chmod 0644 "$key.pub"
+fi
 
 arch=$(uname -m)
 arguments="--arch $arch --runner bubblewrap --signing-key $key --out-dir $repository"

@@ -17,9 +17,11 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
 import { resolveDefinition } from '../../companion/include.ts';
+import { parseRecipe } from '../../companion/recipes.ts';
 import { buildApk } from '../support/apk-repository.ts';
 import { imageNames, recipe } from './stand-ins.ts';
 import { environment, describeWith, makeFolder, mustRun, run, temporaryFolder } from './tools.ts';
+import { pipelineNeeds, recipeFiles, stepsOf } from './wolfi.ts';
 import { copyDefinitions, openWorkshop, workshopTools, type Workshop } from './workshop.ts';
 
 describeWith(workshopTools, 'the pipelines and the real tools', () => {
@@ -112,6 +114,11 @@ describeWith(workshopTools, 'the pipelines and the real tools', () => {
     );
   });
 
+  it('lock.sh refuses to lock nothing', () => {
+    const ran = run(resolve('deploy/gitlab/images/.gitlab/lock.sh'), [''], { cwd: temporaryFolder() });
+    expect(ran).toMatchObject({ status: 1, output: 'lock.sh: no definition is named\n' });
+  });
+
   /** A publishing job's working directory with one package for each arch. */
   const publish = async (repository: string, name: string, version: string) => {
     const work = temporaryFolder();
@@ -167,6 +174,17 @@ describeWith(workshopTools, 'the pipelines and the real tools', () => {
       expect(stdout.trim()).toBe([own, version, ...subpackages].join(' '));
     },
   );
+
+  it.each(recipeFiles)('melange compiles %s, and adds to its environment what the record says', (file) => {
+    const { stdout } = mustRun('melange', ['compile', '--arch', 'x86_64', file]);
+    const { environment: compiled } = JSON.parse(stdout) as {
+      environment: { contents: { packages: string[] } };
+    };
+    const { build } = parseRecipe(readFileSync(file, 'utf8'), file);
+    const added = stepsOf(file).build.flatMap(({ uses }) => (uses === undefined ? [] : pipelineNeeds[uses]));
+    const names = compiled.contents.packages.map((entry) => entry.split('=', 1)[0]);
+    expect([...new Set(names)].sort()).toEqual([...new Set([...build, ...added])].sort());
+  });
 
   it('melange refuses a recipe with a misspelt key', () => {
     const file = join(temporaryFolder(), 'broken.yaml');

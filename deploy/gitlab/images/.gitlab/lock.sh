@@ -2,6 +2,8 @@
 # Writes images/NAME.lock.json for the named definitions: lock.sh "bootc.yaml niri.yaml"
 # With the arguments the image is built with, because apko's checksum of the configuration covers them.
 set -eu
+# The caller's list may have failed to be made.
+[ -n "$1" ] || { echo 'lock.sh: no definition is named' >&2; exit 1; }
 cd images
 
 arguments=
