@@ -23,7 +23,7 @@ export PATH := justfile_directory() / 'node_modules/.bin:' + env('PATH')
 _default:
     @just --list
 
-# Build recipes of packages/ and what they need, in order, into a local repository; all of them if none is named. A path builds one recipe on its own.
+# Build packages, or what an image needs (`just packages containerd.yaml`), in order, into a local repository; all if none is named.
 packages *names:
     APK_REPOSITORIES='{{ repositories }}' APK_KEYS='{{ keys }}' scripts/build-packages.sh '{{ packages }}' {{ names }}
 

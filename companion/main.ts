@@ -6,13 +6,13 @@
  *   apk-beacon-images list     [--folder images]   [--bases] [--exclude PATH]
  *   apk-beacon-images show     [--folder images]   NAME.yaml
  *   apk-beacon-images version  [--folder images]   NAME.yaml
- *   apk-beacon-images order    [--folder packages] [NAME ...]
+ *   apk-beacon-images order    [--folder packages] [NAME|IMAGE.yaml ...]
  *
  * FILE has one changed path per line, as `git diff --name-only` prints them; `-` is standard input. Without it
  * everything is built. Definitions are looked for in subfolders too; names that begin with a dot are left out, and
  * `--exclude` leaves out a folder or a file. `list` prints the definitions that get jobs, `show` one with its includes
- * merged, without asking any repository, `version` the version its first package is pinned to, `order` the recipes in
- * an order in which they can be built.
+ * merged, without asking any repository, `version` the version its first package is pinned to, `order` the recipes of
+ * the named packages, or of those that a definition of `images/` lists, in an order in which they can be built.
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -65,7 +65,7 @@ function run(argv: readonly string[]): string {
       if (name === undefined) break;
       return lines([versionOf(resolveIn(images, name).ownPackages) ?? '']);
     case 'order':
-      return lines(inBuildOrder(recipesIn(packages), names));
+      return lines(order(recipesIn(packages), names));
     case undefined:
     default:
   }
@@ -106,6 +106,17 @@ const recipesIn = (folder: string) =>
 /** `include:` is relative to the folder in which apko is started, also in a definition of a subfolder. */
 const resolveIn = (folder: string, name: string) =>
   resolveDefinition(name, (included) => readFileSync(join(folder, included), 'utf8'));
+
+function order(recipes: readonly Recipe[], names: readonly string[]): readonly string[] {
+  const built = new Set(recipes.flatMap(({ packages }) => packages.map(({ name }) => name)));
+  const wanted = names.flatMap((name) => {
+    if (!name.endsWith('.yaml')) return [name];
+    const listed = resolveIn('images', name).definition.contents?.packages ?? [];
+    return listed.map((entry) => entry.split(/[=~<>@]/, 1)[0] ?? '').filter((own) => built.has(own));
+  });
+  // An image that needs none of them is no reason to build all.
+  return names.length > 0 && wanted.length === 0 ? [] : inBuildOrder(recipes, wanted);
+}
 
 function warnOfCycles(recipes: readonly Recipe[]): void {
   const named = new Set<string>();

@@ -173,7 +173,10 @@ export function buildOrder(recipes: readonly Recipe[]): ReadonlyMap<string, Orde
   );
 }
 
-/** The named recipes, or all, and what has to be there to build and install them: in an order that can be built. */
+/**
+ * Recipes in an order in which they can be built: those of the named packages, or all, and what has to be there to build
+ * and install them.
+ */
 export function inBuildOrder(recipes: readonly Recipe[], names: readonly string[] = []): readonly string[] {
   const order = buildOrder(recipes);
   const sorted = new Set<string>();
@@ -182,11 +185,13 @@ export function inBuildOrder(recipes: readonly Recipe[], names: readonly string[
     for (const before of order.get(name)?.beforeBuild ?? []) visit(before);
     sorted.add(name);
   };
-  for (const name of names.length > 0 ? names : order.keys()) {
-    const own = order.get(name);
-    if (own === undefined) throw new CompanionError(`no recipe ${name}`);
-    visit(name);
-    for (const other of own.beforeTest) visit(other);
+  for (const named of names.length > 0 ? names : order.keys()) {
+    const recipe = recipes.find(
+      ({ name, packages }) => name === named || packages.some((own) => own.name === named),
+    );
+    if (recipe === undefined) throw new CompanionError(`no recipe builds ${named}`);
+    visit(recipe.name);
+    for (const other of order.get(recipe.name)?.beforeTest ?? []) visit(other);
   }
   return [...sorted];
 }

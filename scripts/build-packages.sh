@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds recipes into a local repository, signed with a key of its own: build-packages.sh REPOSITORY [NAME...]
-# NAME is a recipe of packages/, which is built after what it needs, or the path of one, which is built on its own; one
-# that is not in packages/ is built from this checkout.
+# NAME is a package of packages/, or an image, NAME.yaml: what it needs is built in order. The path of a recipe is that
+# recipe on its own, and one that is not in packages/ is built from this checkout.
 # Without a name, all of packages/ is built. What is there already and not older than its sources is left as it is.
 set -eu
 repository=$1

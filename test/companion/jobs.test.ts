@@ -219,7 +219,8 @@ describe('package pipeline', () => {
   it('orders what is named after all that it needs, and nothing else', () => {
     expect(inBuildOrder(recipes, ['bootc'])).toEqual(['composefs', 'ostree', 'bootc', 'bootc-baselayout']);
     expect(inBuildOrder(recipes)).toHaveLength(recipes.length);
-    expect(() => inBuildOrder(recipes, ['missing'])).toThrow('no recipe missing');
+    expect(() => inBuildOrder(recipes, ['missing'])).toThrow('no recipe builds missing');
+    expect(inBuildOrder(recipes, ['libseat'])).toEqual(['seatd']);
   });
 
   it('understands variables, ranges, constraints and provided names', () => {
@@ -342,11 +343,20 @@ describe('apk-beacon-images', () => {
     expect(parse(stdout)).toHaveProperty(['build:one:x86_64']);
   });
 
+  it('orders what an image needs', () => {
+    const needed = call(['order', 'containerd.yaml']).stdout.trim().split('\n');
+    expect(needed).toEqual(
+      expect.arrayContaining(['bootc', 'nori-user', 'linux-lts-initramfs', 'dracut', 'verify-apk']),
+    );
+    expect(needed).not.toContain('niri');
+    expect(call(['order', 'alpine-base.yaml'])).toMatchObject({ status: 0, stdout: '' });
+  });
+
   it.each([
     [[], 'usage: apk-beacon-images'],
     [['show', 'missing.yaml'], 'missing.yaml'],
     [['images', '--folder', 'packages'], 'alacritty.yaml: '],
-    [['order', 'missing'], 'no recipe missing'],
+    [['order', 'missing'], 'no recipe builds missing'],
   ])('fails with one line on %j', (args, message) => {
     const { status, stdout, stderr } = call(args);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });

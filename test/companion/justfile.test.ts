@@ -43,6 +43,23 @@ describe('Justfile', () => {
     }
   });
 
+  it.each(['docs/companion.md', 'images/README.md', 'deploy/gitlab/images/README.md'])(
+    'has every recipe that %s calls',
+    (file) => {
+      const recipes = new Set(text.match(/^[a-z-]+(?=[^:\n]*:(?!=))/gm));
+      const called = [
+        ...readFileSync(file, 'utf8').matchAll(/`(?:sudo )?just ((?:--set \S+ \S+ )*)([a-z][a-z-]*)/g),
+      ];
+      expect(called.length).toBeGreaterThan(0);
+      for (const [, settings = '', recipe = ''] of called) {
+        expect(recipes, recipe).toContain(recipe);
+        for (const [, name = ''] of settings.matchAll(/--set (\S+)/g)) {
+          expect(text, name).toMatch(new RegExp(`^${name} :=`, 'm'));
+        }
+      }
+    },
+  );
+
   it('calls just nowhere: an inner call would not know what was set', () => {
     expect(text.match(/^ {4}.*\bjust .*$/gm)).toEqual([
       '    @just --list',
