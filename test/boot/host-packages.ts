@@ -138,7 +138,10 @@ export function hostPackages(options: {
   const [release] = readdirSync(join(root, 'usr/lib/modules'));
   if (release === undefined) throw new Error(`${options.debian}: no kernel in usr/lib/modules`);
   const modules = join(root, 'usr/lib/modules', release);
-  cpSync(join(root, 'boot', `vmlinuz-${release}`), join(modules, 'vmlinuz'));
+  // Where bootc looks for it. Some installations of Debian have it there already.
+  if (!existsSync(join(modules, 'vmlinuz'))) {
+    cpSync(join(root, 'boot', `vmlinuz-${release}`), join(modules, 'vmlinuz'));
+  }
   mustRun('chroot', [
     ...[root, 'dracut', '--force', '--kver', release, '--kernel-cmdline', 'SYSTEMD_SULOGIN_FORCE=1'],
     `/usr/lib/modules/${release}/initramfs.img`,

@@ -11,6 +11,9 @@ export const firmware = firmwares.find((file) => existsSync(file));
 /** The firmware's variables, of which each machine has its own copy. */
 export const firmwareVariables = firmware?.replace('CODE', 'VARS');
 
+/** Milliseconds; what an emulated machine takes for one step is a few minutes. */
+const patience = 45 * 60_000;
+
 let hardware = isWritable('/dev/kvm');
 
 function isWritable(file: string): boolean {
@@ -53,7 +56,8 @@ async function start(options: readonly string[]): Promise<Ran> {
       ...['-serial', 'stdio', '-no-reboot', '-nic', 'user,model=virtio-net-pci'],
       ...['-device', 'virtio-rng-pci', ...options],
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    // A machine that does not find what to boot waits for ever.
+    { stdio: ['ignore', 'pipe', 'pipe'], signal: AbortSignal.timeout(patience), killSignal: 'SIGKILL' },
   );
   const report = new Map<string, string>();
   let console = '';
@@ -71,7 +75,7 @@ async function start(options: readonly string[]): Promise<Ran> {
     });
   }
   await new Promise<void>((resolve, reject) => {
-    machine.once('error', reject);
+    machine.once('error', (cause) => reject(new Error(`the machine: ${console.slice(-6000)}`, { cause })));
     machine.once('close', () => resolve());
   });
   return { report, console };
