@@ -3,6 +3,7 @@
  * of rows by key at the end.
  */
 import { IndexError } from '../errors.ts';
+import type { ByteBuffer } from './byte-buffer.ts';
 import { grown, release, type Arena } from './memory.ts';
 import type { Columns, Postings } from './package-table.ts';
 import { MAX_PROBES } from './string-table.ts';
@@ -74,16 +75,21 @@ export class IdentitySet {
     this.#slots = new Uint32Array(2 * Math.max(2048, 2 ** Math.ceil(Math.log2(expected * 2))));
   }
 
-  /** Reads the identity in `bytes[start..end)`. */
-  read(bytes: Uint8Array, start: number, end: number): void {
+  /**
+   * Reads the identity `source[start..end)`. The halves mix with different factors and shifts, so that no difference of
+   * two identities cancels out in both.
+   */
+  read(source: ByteBuffer, start: number, end: number): void {
     let low = 0x811c9dc5;
     let high = 0x01234567;
-    for (let i = start; i < end; i += 1) {
-      const byte = bytes[i] as number;
-      low = Math.imul(low ^ byte, 0x01000193);
-      high = Math.imul(high ^ byte, 0x5bd1e995) ^ (high >>> 13);
+    for (let i = start; i < end; i += 4) {
+      const word = source.word(i, end);
+      low = Math.imul(low ^ word, 0x01000193);
+      low ^= low >>> 15;
+      high = Math.imul(high ^ word, 0x5bd1e995);
+      high ^= high >>> 13;
     }
-    this.#low = (low ^ (low >>> 15)) >>> 0;
+    this.#low = low >>> 0;
     this.#high = start === end ? 0 : high >>> 0 || 1;
   }
 

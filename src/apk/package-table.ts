@@ -153,17 +153,10 @@ export function parseProvide(token: string): Provide {
   return { name: token.slice(0, start), version: start === end ? undefined : token.slice(end) };
 }
 
-/** `name=1.0-r0`; only called for tokens that `isExactDependency`. */
+/** A token such as `name=1.0-r0`, of those that the scanner keeps. */
 export function parseExactDependency(token: string): ExactDependency {
   const { start, end } = operatorSpan(token);
   return { name: token.slice(0, start), version: token.slice(end) };
-}
-
-/** Does the token ask for exactly one version (`=` or `==`) of a name that must be there? */
-export function isExactDependency(token: string): boolean {
-  if (token.startsWith('!')) return false;
-  const { start, end } = operatorSpan(token);
-  return end > start && token.slice(start, end).replaceAll('=', '') === '';
 }
 
 function countUsed({ starts }: Postings): number {

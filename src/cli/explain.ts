@@ -1,11 +1,11 @@
 /** `explain`: "why was this not bumped?", in one command. */
-import { explain, type Explanation, type ExplainedVersion } from '../catalog/explain.ts';
-import { parseLookupQuery } from '../catalog/query.ts';
-import { closeNames } from '../catalog/close-names.ts';
-import type { Config } from '../config.ts';
-import { IndexError } from '../errors.ts';
-import { Beacon } from './beacon.ts';
-import { createLogger } from './logger.ts';
+import { explain, type Explanation, type ExplainedVersion } from '../answers/explain.ts';
+import { parseLookupQuery } from '../answers/query.ts';
+import { CloseNames } from '../answers/close-names.ts';
+import type { Config } from '../config/config.ts';
+import { IndexError, printable, printableJson } from '../errors.ts';
+import { Beacon } from '../service/beacon.ts';
+import { createLogger } from '../service/logger.ts';
 
 export async function explainCommand(
   words: readonly string[],
@@ -24,8 +24,10 @@ export async function explainCommand(
   const { catalog } = live.snapshot;
   const query = parseLookupQuery({ current: pin }, live.archs);
   const explanation = explain(catalog.report(name), query, pin);
-  if (json) process.stdout.write(`${JSON.stringify(explanation, undefined, 2)}\n`);
-  else process.stdout.write(describe(explanation, closeNames(name, catalog.names())));
+  if (json)
+    process.stdout.write(`${printableJson(explanation, 2)}
+`);
+  else process.stdout.write(describe(explanation, new CloseNames(catalog.names()).to(name)));
   return explanation.versions.length === 0 ? 1 : 0;
 }
 
@@ -47,7 +49,7 @@ function describe({ name, archs, carriedBy, versions, pin }: Explanation, close:
   const lines = [`${name} on ${archs.join(', ')}`];
   if (versions.length === 0) {
     lines.push(`  no index knows it${close.length > 0 ? `; did you mean ${close.join(', ')}?` : ''}`);
-    return `${lines.join('\n')}\n`;
+    return linesOf(lines);
   }
   if (carriedBy.length < archs.length) lines.push(`  carried by ${carriedBy.join(', ') || 'none'}`);
   if (pin) {
@@ -56,7 +58,12 @@ function describe({ name, archs, carriedBy, versions, pin }: Explanation, close:
   }
   const width = Math.max(...versions.map(({ version }) => version.length));
   for (const version of versions) lines.push(...describeVersion(version, width));
-  return `${lines.join('\n')}\n`;
+  return linesOf(lines);
+}
+
+/** Names, versions and reasons are an index's: what would control a terminal is escaped. */
+function linesOf(lines: readonly string[]): string {
+  return lines.map((line) => `${printable(line)}\n`).join('');
 }
 
 function describeVersion(each: ExplainedVersion, width: number): readonly string[] {

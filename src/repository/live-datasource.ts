@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto';
 import { Catalog } from '../catalog/catalog.ts';
-import { unchangedFor } from './guards.ts';
 import type { LiveIndex } from './live-index.ts';
 
 /** One generation of answers. */
@@ -81,14 +80,6 @@ export class LiveDatasource {
     await Promise.race([this.#ready.promise, aborted.promise]);
     signal.removeEventListener('abort', giveUp);
     return this.#snapshot;
-  }
-
-  /** Indexes that have not changed for longer than they may. */
-  frozen(now: number): readonly LiveIndex[] {
-    return this.indexes.filter(({ spec, loaded }) => {
-      const { maxAge } = spec.guards;
-      return loaded && maxAge !== undefined && unchangedFor(loaded.summary, loaded.firstSeenAt, now) > maxAge;
-    });
   }
 }
 

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { defaultReadLimits, readIndex } from '../../src/apk/read-index.ts';
 import { compareVersions, parseVersion } from '../../src/apk/version.ts';
 import { Catalog, type CatalogSource } from '../../src/catalog/catalog.ts';
-import { explain } from '../../src/catalog/explain.ts';
+import { explain } from '../../src/answers/explain.ts';
 import { catalog, catalogOf, offered, scanned } from '../support/catalogs.ts';
 import { readOracle } from '../support/oracle.ts';
 import { sharedData } from '../support/shared-data.ts';

@@ -122,6 +122,7 @@ class ServedIndex {
       new LiveIndex(
         {
           location: this.#file,
+          terms: '',
           label: this.#file,
           repository: folder,
           arch: ARCH,
@@ -158,7 +159,7 @@ class ServedIndex {
     const before = { loaded: index.loaded, snapshot: datasource.snapshot };
     const { status } = await this.#refresh(index, bytes);
     if (status === 'changed') datasource.publish();
-    const wasTaken = index.loaded?.index !== before.loaded?.index;
+    const wasTaken = index.loaded?.index.packages !== before.loaded?.index.packages;
     if (wasTaken !== (status === 'changed') || (outcome !== 'accepted' && status !== 'failed'))
       throw new Error(`it was ${outcome}, the refresh was ${status}`);
     if (status === 'failed' && datasource.snapshot !== before.snapshot) throw new Error('it was published');

@@ -3,12 +3,7 @@
  * service, but plainly right; the fast scanner has to give the same answers.
  */
 import { operatorSpan } from '../../src/apk/constraint.ts';
-import {
-  isExactDependency,
-  parseExactDependency,
-  parseProvide,
-  tokens,
-} from '../../src/apk/package-table.ts';
+import { parseExactDependency, parseProvide, tokens } from '../../src/apk/package-table.ts';
 import type { Package, Packages, Unusable } from '../../src/apk/packages.ts';
 
 export function simplePackages(text: string, arch: string): Packages {
@@ -73,4 +68,11 @@ function unusable(stanza: readonly Field[], own: string, arch: string): Unusable
   if (!['', 'noarch', arch].includes(own)) return 'foreign-arch';
   const unknown = stanza.some(([key]) => /^[A-Z]$/.test(key) && !'CPVASITULDFMRZ'.includes(key));
   return unknown ? 'unknown-field' : undefined;
+}
+
+/** Does the token ask for exactly one version (`=` or `==`) of a name that must be there? */
+function isExactDependency(token: string): boolean {
+  if (token.startsWith('!')) return false;
+  const { start, end } = operatorSpan(token);
+  return end > start && token.slice(start, end).replaceAll('=', '') === '';
 }
