@@ -19,7 +19,7 @@ const recipe = /(?<=^package:\n {2}name: apk-beacon\n {2}version: )\S+/m;
 export const places: readonly (readonly [file: string, pattern: RegExp])[] = [
   ['Dockerfile', reference],
   ['apkontainer.yaml', /(?<=- apk-beacon=)\S+(?=-r\d+)/],
-  ['packages/apk-beacon.yaml', recipe],
+  ['deploy/apk/apk-beacon.yaml', recipe],
   ['compose.yaml', reference],
   ['deploy/github/renovate.yml', reference],
   ['deploy/gitlab/renovate.gitlab-ci.yml', reference],

@@ -37,7 +37,7 @@ test('whatever starts the service gives Node the flags that its first line asks 
   expect(flags).toMatch(/^--/);
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
   expect(scripts['start']).toBe(`exec node ${flags} src/main.ts`);
-  expect(readFileSync('packages/apk-beacon.files/apk-beacon', 'utf8')).toContain(`node ${flags} /usr/lib/`);
+  expect(readFileSync('deploy/apk/files/apk-beacon', 'utf8')).toContain(`node ${flags} /usr/lib/`);
   const quoted = flags.split(' ').map((flag) => `"${flag}"`);
   expect(readFileSync('Dockerfile', 'utf8')).toContain(
     `ENTRYPOINT ["node", ${quoted.join(', ')}, "/usr/lib/`,
