@@ -36,7 +36,7 @@ describe.skipIf(!haveTools('npm', oldest))('the npm package', () => {
 
   test('holds what runs, what it says of itself, and nothing else', () => {
     const others = packed.files.filter(
-      (path) => !/^dist\/(apk-beacon|part-\w+)\.mjs(\.LEGAL\.txt)?$/.test(path),
+      (path) => !/^dist\/(apk-beacon(-images)?|part-\w+)\.mjs(\.LEGAL\.txt)?$/.test(path),
     );
     expect(others.toSorted()).toEqual(['LICENSE', 'README.md', 'package.json']);
     expect(packed.files).toContain('dist/apk-beacon.mjs');
