@@ -6,7 +6,7 @@ import {
   type CommandLine,
   type Environment,
 } from '../config/config.ts';
-import { IndexError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { nearest } from '../config/hints.ts';
 import { version } from '../version.ts';
 
@@ -110,10 +110,7 @@ export async function runCommand(
     default: {
       const meant = nearest(command, commands);
       const hint = meant === undefined ? '' : `, did you mean ${meant}?`;
-      throw new IndexError(
-        'config-invalid',
-        `unknown command ${command}${hint || '; apk-beacon help lists them'}`,
-      );
+      throw new UsageError(`unknown command ${command}${hint || '; apk-beacon help lists them'}`);
     }
   }
 }
@@ -126,12 +123,11 @@ function expectOwnFlags(command: string, own: CommandLine['own']): void {
   if (foreign === undefined) return;
   const of = Object.entries(flagsOf).filter(([, flags]) => Object.hasOwn(flags, foreign));
   const owners = of.map(([owner]) => owner).join(' and ');
-  throw new IndexError('config-invalid', `--${foreign} belongs to the command ${owners}, not to ${command}`);
+  throw new UsageError(`--${foreign} belongs to the command ${owners}, not to ${command}`);
 }
 
 function expectNoMore(command: string, words: readonly string[]): void {
-  if (words.length > 0)
-    throw new IndexError('config-invalid', `${command} takes no argument, got ${words.join(' ')}`);
+  if (words.length > 0) throw new UsageError(`${command} takes no argument, got ${words.join(' ')}`);
 }
 
 function print(text: string): number {

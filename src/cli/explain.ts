@@ -5,7 +5,7 @@ import { explain, type Explanation, type ExplainedVersion } from '../answers/exp
 import { parseLookupQuery } from '../answers/query.ts';
 import { CloseNames } from '../answers/close-names.ts';
 import type { Config } from '../config/config.ts';
-import { IndexError, printable, printableJson } from '../errors.ts';
+import { IndexError, printable, printableJson, UsageError } from '../errors.ts';
 import { Beacon } from '../service/beacon.ts';
 import { createLogger } from '../service/logger.ts';
 
@@ -34,10 +34,7 @@ export async function explainCommand(
 ): Promise<number> {
   const [word, ...more] = words;
   if (word === undefined || more.length > 0)
-    throw new IndexError(
-      'config-invalid',
-      'usage: explain NAME[=PIN], with quotes where PIN has blanks or signs',
-    );
+    throw new UsageError('usage: explain NAME[=PIN], with quotes where PIN has blanks or signs');
   const asked = parseAsked(word);
   const { explanation, close } =
     options.url === undefined
@@ -71,8 +68,7 @@ async function explainHere(asked: Asked, config: Config, signal: AbortSignal): P
 
 async function explainThere({ name, pin }: Asked, base: string, signal: AbortSignal): Promise<Explained> {
   const url = URL.parse(`${base.replace(/\/+$/, '')}/${pathOf(name)}/explain`);
-  if (!url || !/^https?:$/.test(url.protocol))
-    throw new IndexError('config-invalid', `--url: expected an http or https URL`);
+  if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError(`--url: expected an http or https URL`);
   if (pin !== undefined) url.searchParams.set('current', pin);
   const { status, text } = await getText(url, signal);
   if (status !== 200)
