@@ -1,6 +1,6 @@
 /**
- * What can stop an index from being used, from configuration to text. The code is the log field and the metric
- * label; exit codes and HTTP statuses are switched from it once, in `main.ts` and `http/server.ts`.
+ * What can stop an index from being used: `config-invalid` is a key, credential or certificate that cannot be used.
+ * The code is the log field and the metric label. A process that ends over `config-invalid` exits with 2.
  */
 export const indexErrorCodes = [
   'config-invalid',
@@ -28,6 +28,12 @@ export class IndexError extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+/** A command line, environment variable or configuration file that cannot be used. The process ends with exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+  readonly code = 'config-invalid';
 }
 
 /** Of a line in logs and `/readyz`, whatever went into it. */
@@ -104,7 +110,9 @@ function errorText(error: unknown): string {
   const parts: string[] = [];
   for (let current = error; current !== undefined && parts.length < 5;) {
     const text =
-      current instanceof IndexError ? current.message : cut(foreignText(current), MAX_FOREIGN_MESSAGE);
+      current instanceof IndexError || current instanceof UsageError
+        ? current.message
+        : cut(foreignText(current), MAX_FOREIGN_MESSAGE);
     if (!parts.includes(text)) parts.push(text);
     current = current instanceof Error ? current.cause : undefined;
   }

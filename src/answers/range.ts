@@ -13,7 +13,7 @@ export function newestInRange(
   if (range === undefined || range === '') return newestRelease(releases);
   if (typeof range !== 'string') throw new QueryError('range: expected once');
   const fits = parseRange(range);
-  return newestRelease(releases.filter(({ version }) => fits(version)));
+  return newestRelease(releases, ({ version }) => fits(version));
 }
 
 /**
@@ -22,18 +22,16 @@ export function newestInRange(
  */
 function parseRange(range: string): (version: Version) => boolean {
   if (range.length > 256) throw new QueryError('range: longer than 256 characters');
-  const constraints = range
-    .split(/[ ,]/)
-    .filter((part) => part !== '')
-    .map(parseConstraint);
+  const parts = new Set(range.split(/[ ,]/).filter((part) => part !== ''));
+  const constraints = [...parts].map(parseConstraint);
   if (constraints.length > 0 && constraints.every((each): each is Constraint => each !== undefined)) {
     return (version) => constraints.every((constraint) => satisfies(version, constraint));
   }
-  const parsed = semver.validRange(range);
-  if (parsed === null)
+  if (semver.validRange(range) === null)
     throw new QueryError('range: expected an APK constraint such as ~1.35 or a semver range such as ^1.2');
+  const parsed = new semver.Range(range);
   return (version) => {
     const coerced = semver.coerce(version.text);
-    return coerced !== null && semver.satisfies(coerced, parsed);
+    return coerced !== null && parsed.test(coerced);
   };
 }

@@ -114,10 +114,22 @@ function withdrawnRelease(version: Version): Release {
   };
 }
 
-/** The newest stable release on offer; of a package that only ever has pre-releases, the newest of those. */
-export function newestRelease(releases: readonly Release[]): Release | undefined {
-  const offered = releases.filter(({ withdrawn }) => !withdrawn);
-  return offered.findLast(({ version }) => !isPreRelease(version)) ?? offered.at(-1);
+/**
+ * The newest stable release on offer that fits; where only pre-releases fit, the newest of those. Begins with the
+ * newest, so that `fits` is asked no more often than needed.
+ */
+export function newestRelease(
+  releases: readonly Release[],
+  fits: (release: Release) => boolean = () => true,
+): Release | undefined {
+  let preRelease: Release | undefined;
+  const stable = releases.findLast((release) => {
+    if (release.withdrawn || (preRelease && isPreRelease(release.version)) || !fits(release)) return false;
+    if (!isPreRelease(release.version)) return true;
+    preRelease = release;
+    return false;
+  });
+  return stable ?? preRelease;
 }
 
 /** Versions by their texts, those that apk calls invalid left out. */

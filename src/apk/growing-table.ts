@@ -22,9 +22,10 @@ export class GrowingColumns {
       commit: arena.numbers(rows),
       url: arena.numbers(rows),
       provides: arena.numbers(rows),
-      exactDependencies: arena.numbers(rows),
+      dependencies: arena.numbers(rows),
       builtAt: arena.numbers(rows),
-      unusable: arena.bytes(rows),
+      priority: arena.numbers(rows),
+      flags: arena.bytes(rows),
     };
   }
 
@@ -53,6 +54,16 @@ export class GrowingNumbers {
 
   all(): Uint32Array {
     return this.#numbers.subarray(0, this.#count);
+  }
+
+  /** 0 where nothing was set. */
+  at(index: number): number {
+    return this.#numbers[index] ?? 0;
+  }
+
+  set(index: number, number: number): void {
+    if (index >= this.#numbers.length) this.#numbers = grown(this.#numbers, index + 1);
+    this.#numbers[index] = number;
   }
 
   release(): void {
@@ -141,9 +152,10 @@ function mapColumns(columns: Columns, change: <T extends Uint32Array | Uint8Arra
     commit: change(columns.commit),
     url: change(columns.url),
     provides: change(columns.provides),
-    exactDependencies: change(columns.exactDependencies),
+    dependencies: change(columns.dependencies),
     builtAt: change(columns.builtAt),
-    unusable: change(columns.unusable),
+    priority: change(columns.priority),
+    flags: change(columns.flags),
   };
 }
 

@@ -2,7 +2,7 @@
  * APKINDEX text, read from bytes as they are inflated.
  *
  * The text is lines `K:value`, K one letter; stanzas are separated by an empty line, one a package. `Field` lists the
- * letters that are read; S I T L m i k r q F M R Z a s f g are known and skipped. As in apk-tools 3, other lower case
+ * letters that are read; S I T L m i r q F M R Z a s f g are known and skipped. As in apk-tools 3, other lower case
  * letters may be ignored, while another upper case letter makes a package uninstallable. `p:` and `D:` may be repeated and add up;
  * of the others the last one counts. Where real tools give up the whole index over one line, this skips the stanza,
  * counts it and says which it was – unless most stanzas are bad, which is no index.
@@ -15,7 +15,7 @@ import { ByteBuffer } from './byte-buffer.ts';
 import { packCommit } from './commit.ts';
 import { GrowingColumns, GrowingNumbers, IdentitySet, postings } from './growing-table.ts';
 import { Arena, release } from './memory.ts';
-import { PackageTable, unusableReasons } from './package-table.ts';
+import { Flag, PackageTable, unusableReasons } from './package-table.ts';
 import type { ParseReport, Unusable } from './packages.ts';
 import { EMPTY, StringTable } from './string-table.ts';
 
@@ -46,6 +46,7 @@ const Field = {
   provides: 0x70, // p
   depends: 0x44, // D
   identity: 0x43, // C
+  priority: 0x6b, // k
 } as const;
 /** Letters that apk knows; a package with any other upper case letter cannot be installed. */
 const knownUpperCase = new Set([...'CPVASITULDFMRZ'].map((letter) => letter.charCodeAt(0)));
@@ -109,10 +110,19 @@ export class IndexScanner {
   #url = EMPTY;
   /** Tokens separated by blanks. Of a field repeated a million times, only the whole list becomes a string. */
   readonly #provides = new ByteBuffer();
-  readonly #exact = new ByteBuffer();
+  readonly #depends = new ByteBuffer();
   readonly #packedCommit = new ByteBuffer();
   #builtAt = 0;
+  #priority = 0;
   #unusable = 0;
+
+  /** The dependencies of the package before, which the next version of it often has, too. */
+  readonly #lastDepends = new ByteBuffer();
+  #lastDependencies = EMPTY;
+  #lastNeedsExactly = 0;
+  readonly #tokenNumbers = new ByteBuffer();
+  /** Of each name, twice the number of the last row that has it plus one, and one more if with a version. */
+  readonly #lastCarrier = new GrowingNumbers();
 
   #newestBuiltAt = 0;
   #badStanzas = 0;
@@ -241,7 +251,10 @@ export class IndexScanner {
         addToken(this.#provides, text, start, end);
         break;
       case Field.depends:
-        this.#readDepends(start, end);
+        addToken(this.#depends, text, start, end);
+        break;
+      case Field.priority:
+        this.#priority = parsePrefix(text.bytes, start, end);
         break;
       case Field.identity:
         this.#identities.read(text, start, end);
@@ -251,15 +264,23 @@ export class IndexScanner {
     }
   }
 
-  /** Keeps the tokens that ask for an exact version. Most lines have no `=` at all. */
-  #readDepends(start: number, end: number): void {
-    const text = this.#text;
-    if (text.indexOf(EQUALS, start, end) === end) return;
-    for (let token = start; token < end;) {
-      const tokenEnd = text.indexOf(BLANK, token, end);
-      if (isExactDependency(text.bytes, token, tokenEnd)) addToken(this.#exact, text, token, tokenEnd);
-      token = tokenEnd + 1;
+  /** The number of the list of tokens in `D:`, and the flag of whether one of them asks for an exact version. */
+  #internDependencies(): void {
+    const list = this.#depends;
+    const last = this.#lastDepends;
+    if (list.length === last.length && list.equals(0, last, 0, last.length)) return;
+    const numbers = this.#tokenNumbers;
+    numbers.clear();
+    this.#lastNeedsExactly = 0;
+    for (let start = 0; start < list.length;) {
+      const end = list.indexOf(BLANK, start, list.length);
+      if (end > start) addNumber(numbers, this.#values.intern(list, start, end));
+      if (isExactDependency(list.bytes, start, end)) this.#lastNeedsExactly = Flag.needsExactly;
+      start = end + 1;
     }
+    this.#lastDependencies = this.#values.intern(numbers, 0, numbers.length);
+    last.clear();
+    last.addBytes(list.bytes.subarray(0, list.length));
   }
 
   #reject(fact: string): void {
@@ -283,9 +304,9 @@ export class IndexScanner {
     this.#name = this.#version = this.#arch = this.#origin = this.#commit = EMPTY;
     this.#url = EMPTY;
     this.#provides.clear();
-    this.#exact.clear();
+    this.#depends.clear();
     this.#identities.clear();
-    this.#builtAt = this.#unusable = 0;
+    this.#builtAt = this.#priority = this.#unusable = 0;
   }
 
   #addPackage(): void {
@@ -303,26 +324,37 @@ export class IndexScanner {
     rows.columns.commit[row] = this.#commit;
     rows.columns.url[row] = this.#url;
     rows.columns.provides[row] = this.#values.intern(this.#provides, 0, this.#provides.length);
-    rows.columns.exactDependencies[row] = this.#values.intern(this.#exact, 0, this.#exact.length);
+    this.#internDependencies();
+    rows.columns.dependencies[row] = this.#lastDependencies;
     rows.columns.builtAt[row] = this.#builtAt;
-    rows.columns.unusable[row] = this.#unusable;
+    rows.columns.priority[row] = this.#priority;
     if (this.#builtAt > this.#newestBuiltAt) this.#newestBuiltAt = this.#builtAt;
     this.#rowArchs.add(this.#arch);
     this.#archs.set(this.#arch, (this.#archs.get(this.#arch) ?? 0) + 1);
-    this.#noteProvidedNames(row);
+    const conflictsWithItself = this.#noteProvidedNames(row) ? Flag.conflictsWithItself : 0;
+    rows.columns.flags[row] = this.#unusable | conflictsWithItself | this.#lastNeedsExactly;
   }
 
-  #noteProvidedNames(row: number): void {
+  /** Whether the package has a name twice, at least once with a version. */
+  #noteProvidedNames(row: number): boolean {
     const list = this.#provides;
+    if (list.length === 0) return false;
+    let isDouble = false;
+    this.#lastCarrier.set(this.#name, 2 * (row + 1) + 1);
     for (let start = 0; start < list.length;) {
       const end = list.indexOf(BLANK, start, list.length);
       const nameEnd = endOfName(list.bytes, start, end);
       if (nameEnd > start) {
-        this.#providedNames.add(this.#names.intern(list, start, nameEnd));
+        const name = this.#names.intern(list, start, nameEnd);
+        const [before, now] = [this.#lastCarrier.at(name), 2 * (row + 1) + (nameEnd < end ? 1 : 0)];
+        if (before >> 1 === row + 1 && (before & 1 || now & 1)) isDouble = true;
+        this.#lastCarrier.set(name, before >> 1 === row + 1 ? before | now : now);
+        this.#providedNames.add(name);
         this.#providingRows.add(row);
       }
       start = end + 1;
     }
+    return isDouble;
   }
 
   /**
@@ -358,8 +390,9 @@ export class IndexScanner {
     const foreign = new Set(
       [...this.#archs.keys()].filter((id) => !['', 'noarch', own].includes(list.text(id))),
     );
+    const { flags } = this.#rows.columns;
     for (const [row, id] of this.#rowArchs.all().entries())
-      if (foreign.has(id)) this.#rows.columns.unusable[row] = FOREIGN_ARCH;
+      if (foreign.has(id)) flags[row] = ((flags[row] as number) & ~Flag.unusable) | FOREIGN_ARCH;
   }
 
   *#makeTable(): Generator<undefined, PackageTable> {
@@ -374,7 +407,13 @@ export class IndexScanner {
     );
     const strings = { names: this.#names, values: this.#values.close(), commits: this.#commits.close() };
     release(this.#text.bytes);
-    for (const done of [this.#identities, this.#rowArchs, this.#providedNames, this.#providingRows])
+    for (const done of [
+      this.#identities,
+      this.#rowArchs,
+      this.#providedNames,
+      this.#providingRows,
+      this.#lastCarrier,
+    ])
       done.release();
     return new PackageTable(strings, columns, { byName, byProvide });
   }
@@ -396,6 +435,21 @@ function parseSeconds(bytes: Uint8Array, start: number, end: number): number {
     if (seconds > 0xffffffff) return 0;
   }
   return seconds;
+}
+
+/** The digits it begins with, as apk reads numbers; 0 without. */
+function parsePrefix(bytes: Uint8Array, start: number, end: number): number {
+  let digits = start;
+  while (digits < end && isDigit(bytes[digits] as number)) digits += 1;
+  return parseSeconds(bytes, start, digits);
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
+}
+
+function addNumber(list: ByteBuffer, number: number): void {
+  for (let shift = 0; shift < 32; shift += 8) list.addByte((number >>> shift) & 0xff);
 }
 
 /** Adds `source[start..end)` to a list whose items are separated by blanks. */

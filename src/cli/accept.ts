@@ -1,6 +1,6 @@
 /** `accept`: an operator says that an index the guards held back is as it should be. */
 import type { Config } from '../config/config.ts';
-import { IndexError, printable } from '../errors.ts';
+import { UsageError, printable } from '../errors.ts';
 import { Beacon } from '../service/beacon.ts';
 import { createLogger } from '../service/logger.ts';
 import { requestRefresh } from '../service/refresh-request.ts';
@@ -11,11 +11,9 @@ export async function acceptCommand(
   signal: AbortSignal,
 ): Promise<number> {
   const [name, arch, ...more] = words;
-  if (name === undefined || more.length > 0)
-    throw new IndexError('config-invalid', 'usage: accept DATASOURCE [ARCH]');
+  if (name === undefined || more.length > 0) throw new UsageError('usage: accept DATASOURCE [ARCH]');
   if (config.cacheDir === undefined) {
-    throw new IndexError(
-      'config-invalid',
+    throw new UsageError(
       'accept needs a cache directory; set rollback or maxShrink of the repository instead',
     );
   }
@@ -27,7 +25,7 @@ export async function acceptCommand(
   const beacon = new Beacon({ config, logger, now: Date.now });
   const { datasources, store } = beacon;
   const datasource = datasources.find((each) => each.name === name);
-  if (!datasource) throw new IndexError('config-invalid', `no datasource ${name}`);
+  if (!datasource) throw new UsageError(`no datasource ${name}`);
   let accepted = 0;
   for (const { spec } of datasource.indexes) {
     signal.throwIfAborted();

@@ -1,12 +1,21 @@
 /** The commands, and the help that lists them. Each is loaded when it is asked for: a health check needs no server. */
-import { loadConfig, optionHelp, parseCommandLine, type CommandLine, type Environment } from '../config/config.ts';
-import { IndexError } from '../errors.ts';
+import {
+  loadConfig,
+  optionHelp,
+  parseCommandLine,
+  type CommandLine,
+  type Environment,
+} from '../config/config.ts';
+import { UsageError } from '../errors.ts';
 import { nearest } from '../config/hints.ts';
+import { version } from '../version.ts';
 
 const help = (): string => `apk-beacon – which versions of this APK package exist?
 
   apk-beacon [serve] [options]             answer lookups (the default command)
-  apk-beacon explain NAME[=PIN] [options]  why a version is or is not offered, and what a pin would be offered
+  apk-beacon explain NAME[=PIN] [--all] [--json] [--url URL]
+                                           why a version is or is not offered, and what a pin would be offered;
+                                           with --url from a running service
   apk-beacon export --out DIR [--brotli]   every answer as a static file, see docs/operate.md
   apk-beacon health [options]              whether the service that listens here is alive
   apk-beacon accept DATASOURCE [ARCH]      take the indexes that were held back
@@ -24,13 +33,11 @@ ${optionHelp()
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 `;
 
-const version = '0.1.0';
-
 const commands = ['serve', 'explain', 'export', 'health', 'accept', 'preset', 'config', 'help', 'version'];
 
 /** Flags of one command, by the command. */
 const flagsOf = {
-  explain: { json: { type: 'boolean' } },
+  explain: { json: { type: 'boolean' }, all: { type: 'boolean' }, url: { type: 'string' } },
   export: { out: { type: 'string' }, brotli: { type: 'boolean' } },
   preset: { url: { type: 'string' }, static: { type: 'boolean' } },
 } as const;
@@ -50,7 +57,10 @@ export async function runCommand(
     case 'serve': {
       expectNoMore(command, words);
       const config = loadConfig(line, environment);
-      const [{ serve }, { createLogger }] = await Promise.all([import('../service/serve.ts'), import('../service/logger.ts')]);
+      const [{ serve }, { createLogger }] = await Promise.all([
+        import('../service/serve.ts'),
+        import('../service/logger.ts'),
+      ]);
       const logger = await createLogger(config.logLevel, {
         format: config.logFormat,
         terminal: process.stdout.isTTY,
@@ -60,8 +70,10 @@ export async function runCommand(
     }
     case 'explain': {
       const { explainCommand } = await import('./explain.ts');
-      return await explainCommand(words, loadConfig(line, environment), {
+      return await explainCommand(words, () => loadConfig(line, environment), {
         json: line.own['json'] === true,
+        all: line.own['all'] === true,
+        url: typeof line.own['url'] === 'string' ? line.own['url'] : undefined,
         signal,
       });
     }
@@ -102,26 +114,24 @@ export async function runCommand(
     default: {
       const meant = nearest(command, commands);
       const hint = meant === undefined ? '' : `, did you mean ${meant}?`;
-      throw new IndexError(
-        'config-invalid',
-        `unknown command ${command}${hint || '; apk-beacon help lists them'}`,
-      );
+      throw new UsageError(`unknown command ${command}${hint || '; apk-beacon help lists them'}`);
     }
   }
 }
 
 /** Throws for a flag of another command, which would be without effect. */
 function expectOwnFlags(command: string, own: CommandLine['own']): void {
-  for (const [of, flags] of Object.entries(flagsOf)) {
-    const foreign = Object.keys(flags).find((flag) => of !== command && own[flag] !== undefined);
-    if (foreign !== undefined && commands.includes(command))
-      throw new IndexError('config-invalid', `--${foreign} belongs to the command ${of}, not to ${command}`);
-  }
+  if (!commands.includes(command)) return;
+  const known = Object.keys(flagsOf[command as keyof typeof flagsOf] ?? {});
+  const foreign = Object.keys(own).find((flag) => own[flag] !== undefined && !known.includes(flag));
+  if (foreign === undefined) return;
+  const of = Object.entries(flagsOf).filter(([, flags]) => Object.hasOwn(flags, foreign));
+  const owners = of.map(([owner]) => owner).join(' and ');
+  throw new UsageError(`--${foreign} belongs to the command ${owners}, not to ${command}`);
 }
 
 function expectNoMore(command: string, words: readonly string[]): void {
-  if (words.length > 0)
-    throw new IndexError('config-invalid', `${command} takes no argument, got ${words.join(' ')}`);
+  if (words.length > 0) throw new UsageError(`${command} takes no argument, got ${words.join(' ')}`);
 }
 
 function print(text: string): number {

@@ -1,7 +1,7 @@
 /** `export`: every answer as a static file, for GitLab Pages, S3 or any other server of files. */
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { IndexError } from '../errors.ts';
+import { IndexError, UsageError } from '../errors.ts';
 import { ExportFolder, type ExportTotals } from '../export/export-folder.ts';
 import type { ManifestDatasource } from '../export/manifest.ts';
 import { exportedNames, redirects, siteFiles } from '../export/site.ts';
@@ -22,7 +22,7 @@ export interface ExportOptions {
 /** Fails, and leaves an export that is there as it is, when a required index cannot be loaded as of now. */
 export async function exportCommand(config: Config, options: ExportOptions): Promise<number> {
   const { out, brotli, signal } = options;
-  if (typeof out !== 'string') throw new IndexError('config-invalid', 'usage: export --out DIR [--brotli]');
+  if (typeof out !== 'string') throw new UsageError('usage: export --out DIR [--brotli]');
   const began = performance.now();
   const loaded = await loadAll(config, signal);
   // Every name is asked for here, so none may push out another.

@@ -1,7 +1,7 @@
 /** `preset`: prints the Renovate preset that fits the configuration. `serve` answers the same at `/renovate.json`. */
 import { withoutTrailingSlashes } from '../addresses.ts';
 import type { Config } from '../config/config.ts';
-import { IndexError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { renovatePreset, type Preset } from '../renovate/preset.ts';
 import type { RoutingSource } from '../routing/route.ts';
 
@@ -13,7 +13,7 @@ export function presetCommand(
   const unknown = words.find((name) => !Object.hasOwn(config.datasources, name));
   if (unknown !== undefined) {
     const known = Object.keys(config.datasources).join(', ');
-    throw new IndexError('config-invalid', `unknown datasource ${unknown}, expected some of ${known}`);
+    throw new UsageError(`unknown datasource ${unknown}, expected some of ${known}`);
   }
   const address = typeof url === 'string' ? checkedUrl(url) : (config.publicUrl ?? localUrl(config));
   process.stdout.write(`${JSON.stringify(presetFor(config, words, address, { isStatic }), null, 2)}\n`);
@@ -23,7 +23,7 @@ export function presetCommand(
 function checkedUrl(text: string): string {
   const url = URL.parse(text);
   if (url && ['http:', 'https:'].includes(url.protocol)) return withoutTrailingSlashes(text);
-  throw new IndexError('config-invalid', `--url: expected an http or https URL, got ${text}`);
+  throw new UsageError(`--url: expected an http or https URL, got ${text}`);
 }
 
 /** For these datasources, or for all if none is named; the default one comes first. */

@@ -19,7 +19,7 @@ import {
   type ConfigFile,
   type DatasourceConfig,
 } from './schema.ts';
-import { IndexError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { nearest } from './hints.ts';
 import type { Environment } from '../repository/proxy.ts';
 
@@ -172,12 +172,12 @@ export function parseCommandLine(args: readonly string[], own: ParseArgsOptionsC
   for (const token of tokens) {
     if (token.kind !== 'option') continue;
     const option = known[token.name];
-    if (!option) throw new IndexError('config-invalid', unknownOption(token.rawName, Object.keys(known)));
+    if (!option) throw new UsageError(unknownOption(token.rawName, Object.keys(known)));
     if (option.type === 'string' && token.value === undefined) {
-      throw new IndexError('config-invalid', `${token.rawName}: expected a value`);
+      throw new UsageError(`${token.rawName}: expected a value`);
     }
     if (option.type === 'boolean' && token.value !== undefined) {
-      throw new IndexError('config-invalid', `${token.rawName}: takes no value`);
+      throw new UsageError(`${token.rawName}: takes no value`);
     }
   }
   const settings: Settings = {};
@@ -249,8 +249,7 @@ function refuseToSignUnverified(
     repositories.some(({ trust }) => trust === 'none'),
   );
   if (!lax) return;
-  throw new IndexError(
-    'config-invalid',
+  throw new UsageError(
     `signingKey: datasource ${lax[0]} has a repository whose signatures are not checked (trust: none), so its packages must not be signed`,
   );
 }
@@ -262,7 +261,7 @@ function readConfig(fileOrText: string): ConfigFile {
   try {
     text = readFileSync(fileOrText, 'utf8');
   } catch (cause) {
-    throw new IndexError('config-invalid', `cannot read the configuration ${fileOrText}`, { cause });
+    throw new UsageError(`cannot read the configuration ${fileOrText}`, { cause });
   }
   return parseConfigText(text, fileOrText);
 }
@@ -274,7 +273,7 @@ function parseConfigText(text: string, source: string): ConfigFile {
     if (!(cause instanceof YAMLParseError)) throw cause;
     const { line, col } = cause.linePos?.[0] ?? { line: 0, col: 0 };
     const [fact = ''] = cause.message.split(' at line', 1);
-    throw new IndexError('config-invalid', `${source}:${line}:${col}: ${fact}`);
+    throw new UsageError(`${source}:${line}:${col}: ${fact}`);
   }
 }
 
@@ -282,10 +281,7 @@ function parseConfigText(text: string, source: string): ConfigFile {
 function parseConfig(value: unknown, source: string): ConfigFile {
   const result = configSchema.safeParse(value);
   if (result.success) return result.data;
-  throw new IndexError(
-    'config-invalid',
-    result.error.issues.map((issue) => describeIssue(issue, source)).join('\n'),
-  );
+  throw new UsageError(result.error.issues.map((issue) => describeIssue(issue, source)).join('\n'));
 }
 
 function describeIssue(issue: z.core.$ZodIssue, source: string): string {
@@ -354,7 +350,7 @@ function environmentSettings(environment: Environment): Settings {
       const { multiple }: Option = options[name];
       settings[name] = multiple ? value.split(/[\s,]+/).filter((part) => part !== '') : [value];
     } else if (!PLATFORM_VARIABLE.test(variable)) {
-      throw new IndexError('config-invalid', unknownVariable(variable, [...names.keys()]));
+      throw new UsageError(unknownVariable(variable, [...names.keys()]));
     }
   }
   return settings;
@@ -400,8 +396,7 @@ function datasourcesGiven(datasources: Datasources, given: GivenOptions): Dataso
     const made = datasourceSchema.parse({ ...extra, repositories: urls.map((url) => ({ url, ...trust })) });
     return { [name ? checked(datasourceName, name.values.at(-1), name.source) : 'default']: made };
   }
-  if (name)
-    throw new IndexError('config-invalid', `${name.source}: expected with --repository, whose name it is`);
+  if (name) throw new UsageError(`${name.source}: expected with --repository, whose name it is`);
   return Object.fromEntries(
     Object.entries(datasources).map(([each, datasource]) => [
       each,
@@ -415,13 +410,13 @@ function isUntrusted(option: Given | undefined): boolean {
   const word = option?.values.at(-1)?.toLowerCase();
   if (word === undefined || ['false', '0', 'no', 'off'].includes(word)) return false;
   if (['true', '1', 'yes', 'on'].includes(word)) return true;
-  throw new IndexError('config-invalid', `${option?.source ?? ''}: expected true or false`);
+  throw new UsageError(`${option?.source ?? ''}: expected true or false`);
 }
 
 function checked<T extends z.ZodType>(schema: T, value: unknown, source: string): z.output<T> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw new IndexError('config-invalid', `${source}: ${result.error.issues[0]?.message ?? ''}`);
+  throw new UsageError(`${source}: ${result.error.issues[0]?.message ?? ''}`);
 }
 
 /** Throws for a path that is not there and begins as a URL does behind its scheme. */
@@ -434,7 +429,7 @@ function checkAddresses(datasources: Datasources): void {
         /^(?:[^/@]*@)?((?:(?:[a-z0-9-]+\.)+[a-z]{2,}|localhost)(?::\d+)?\/.*)$/i.exec(each) ?? [];
       if (rest === undefined || existsSync(each)) continue;
       const fact = `${rest} is no path here; write https://${rest} for a URL`;
-      throw new IndexError('config-invalid', `datasource ${name}: ${fact}`);
+      throw new UsageError(`datasource ${name}: ${fact}`);
     }
   }
 }

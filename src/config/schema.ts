@@ -293,6 +293,10 @@ const datasource = z
       .enum(['ask', 'ignore'])
       .default('ignore')
       .describe('`ask`: it is asked of pins of which nothing tells where they belong'),
+    complete: z
+      .boolean()
+      .default(false)
+      .describe('everything that its packages need is in it: what needs something else is not offered'),
   })
   .meta({ title: 'a datasource' });
 

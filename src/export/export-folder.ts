@@ -26,7 +26,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
-import { IndexError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import {
   MANIFEST,
   manifestDatasources,
@@ -147,7 +147,7 @@ export class ExportFolder {
       const other = this.#folded.get(part.toLowerCase()) ?? part;
       if (other !== part) {
         const fact = `${other} and ${part} are the same file there`;
-        throw new IndexError('config-invalid', `cannot export to ${this.#folder}: ${fact}`);
+        throw new UsageError(`cannot export to ${this.#folder}: ${fact}`);
       }
       this.#folded.set(part.toLowerCase(), part);
     }
@@ -224,7 +224,7 @@ function datasourcesIn(folder: string): readonly string[] {
   if (known) return known;
   const entries = readdirSync(folder);
   if (entries.length === 0 || (entries.includes(STAGING) && !entries.includes(MANIFEST))) return [];
-  throw new IndexError('config-invalid', `${folder} is not empty and holds no export`);
+  throw new UsageError(`${folder} is not empty and holds no export`);
 }
 
 function isCaseFolded(folder: string): boolean {

@@ -224,7 +224,7 @@ export class Routes {
     if (route === 'explain') {
       const pin = parameters['current'];
       const report = snapshot.catalog.report(name, query.archs);
-      const explanation = explain(report, query, typeof pin === 'string' ? pin : undefined);
+      const explanation = explain(report, query, typeof pin === 'string' ? pin : undefined, snapshot.catalog);
       return { reply: json(explanation, { ...generation, 'cache-control': 'no-cache' }), route };
     }
     const lookup = { datasource, snapshot, name, query };

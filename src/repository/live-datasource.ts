@@ -17,19 +17,22 @@ export interface DatasourceOptions {
   readonly name: string;
   readonly indexes: readonly LiveIndex[];
   readonly unversionedProvides: boolean;
+  readonly complete: boolean;
 }
 
 export class LiveDatasource {
   readonly name: string;
   readonly indexes: readonly LiveIndex[];
   readonly #unversionedProvides: boolean;
+  readonly #complete: boolean;
   #snapshot: Snapshot | undefined;
   readonly #ready = Promise.withResolvers<void>();
 
-  constructor({ name, indexes, unversionedProvides }: DatasourceOptions) {
+  constructor({ name, indexes, unversionedProvides, complete }: DatasourceOptions) {
     this.name = name;
     this.indexes = indexes;
     this.#unversionedProvides = unversionedProvides;
+    this.#complete = complete;
   }
 
   /** The current generation; `undefined` until every required index has been there once. */
@@ -64,6 +67,7 @@ export class LiveDatasource {
       sources,
       archs: this.archs,
       unversionedProvides: this.#unversionedProvides,
+      complete: this.#complete,
     });
     const identity = loaded.map(({ spec, arch, index }) => [spec.repository, arch, index.digest]);
     const generation = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 12);

@@ -198,7 +198,8 @@ export class Beacon {
       const services = this.#services(config, repository);
       return specsOf(config, repository, this.#options.config).map((spec) => new LiveIndex(spec, services));
     });
-    return new LiveDatasource({ name, indexes, unversionedProvides: config.unversionedProvides });
+    const { unversionedProvides, complete } = config;
+    return new LiveDatasource({ name, indexes, unversionedProvides, complete });
   }
 
   #services(datasource: DatasourceConfig, repository: RepositoryConfig): IndexServices {

@@ -300,7 +300,23 @@ describe('why', () => {
         because: 'the pin is gone and nothing newer exists: roll back to 1.0-r0',
       },
     ],
-    ['latest', { state: 'invalid', because: 'the pin is no exact APK version' }],
+    [
+      'latest',
+      {
+        state: 'invalid',
+        because: 'the pin is neither an APK version nor a constraint such as ~1.2 or >=1 <2',
+      },
+    ],
+    [
+      '6.8.0p2-r4',
+      { state: 'invalid', because: 'apk 3 calls the version invalid, only apk 2.14 accepts it' },
+    ],
+    ['~1', { state: 'offered', because: 'the newest release fits' }],
+    ['>=1 <2', { state: 'offered', because: 'the newest release fits' }],
+    ['~1.1', { state: 'withheld', because: 'no release fits; 1.0-r0 does not' }],
+    ['~0.9', { state: 'gone', proposal: '~1.0', because: 'no release fits; 1.0-r0 is newer' }],
+    ['=~0', { state: 'gone', proposal: '=~1', because: 'no release fits; 1.0-r0 is newer' }],
+    ['<1', { state: 'gone', because: 'no release fits; 1.0-r0 does not' }],
   ])('for the pin %s', (pin, expected) => {
     expect(explained(pin).pin).toEqual({ current: pin, ...expected });
   });

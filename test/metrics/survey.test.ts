@@ -14,7 +14,11 @@ function survey(of: Catalog): { result: Survey; steps: number } {
 }
 
 test('a version counts once, as offered or for the reason that withholds it', () => {
-  const both = [pkg('curl', '1-r0'), pkg('needy', '1-r0', { D: 'curl=9-r9' }), pkg('odd', 'one')];
+  const both = [
+    pkg('curl', '1-r0', { D: 'so:libc.so.6' }),
+    pkg('needy', '1-r0', { D: 'curl=9-r9' }),
+    pkg('odd', 'one'),
+  ];
   const of = catalogOf({
     x86_64: [[...both, pkg('curl', '2-r0')]],
     aarch64: [[...both, pkg('needy', '2-r0')]],
@@ -24,6 +28,7 @@ test('a version counts once, as offered or for the reason that withholds it', ()
     names: 3,
     namesWithoutRelease: 2,
     offered: 1,
+    needingMore: 1,
     withheld: {
       'invalid-version': 1,
       'unversioned-provide': 0,

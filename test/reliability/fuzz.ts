@@ -94,8 +94,31 @@ async function readIndependently(bytes: Buffer): Promise<Buffer> {
 function contentsOf(packages: Packages): string {
   const list = [...packages.names()].toSorted().map((name) =>
     packages.named(name).map((each) => {
-      const { version, builtAt, origin, commit, url, provides, exactDependencies, unusable } = each;
-      return [name, version, builtAt, origin, commit, url, provides, exactDependencies, unusable];
+      const {
+        version,
+        builtAt,
+        origin,
+        commit,
+        url,
+        provides,
+        dependencies,
+        priority,
+        conflictsWithItself,
+        unusable,
+      } = each;
+      return [
+        name,
+        version,
+        builtAt,
+        origin,
+        commit,
+        url,
+        provides,
+        dependencies,
+        priority,
+        conflictsWithItself,
+        unusable,
+      ];
     }),
   );
   const provided = [...packages.providedNames()].toSorted();
@@ -153,7 +176,12 @@ class ServedIndex {
   /** A good index is published, then the mutant comes: the answers stay, or are those of the mutant. */
   async offer({ bytes, trust }: Mutant, outcome: string): Promise<void> {
     const index = this.#indexes[trust === 'unsigned' ? 'unsigned' : 'signed'];
-    const datasource = new LiveDatasource({ name: 'fuzz', indexes: [index], unversionedProvides: true });
+    const datasource = new LiveDatasource({
+      name: 'fuzz',
+      indexes: [index],
+      unversionedProvides: true,
+      complete: false,
+    });
     await this.#refresh(index, this.#original.bytes);
     datasource.publish();
     const before = { loaded: index.loaded, snapshot: datasource.snapshot };
