@@ -1,5 +1,5 @@
 /** Prints `renovate.example.json`: the preset for Wolfi and Alpine, with the rules for people. */
-import { peopleRules } from '../src/renovate/people.ts';
+import { peopleRules } from '../src/renovate/policy-rules.ts';
 import { renovatePreset } from '../src/renovate/preset.ts';
 
 const names = ['wolfi', 'alpine'];

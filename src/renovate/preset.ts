@@ -1,7 +1,7 @@
 /**
  * The Renovate preset that fits a configuration: which files hold pins, where to ask for them and the rules under which
  * Renovate's answers are right. Which datasource a pin is of is decided by the service (docs/decisions/011). What is a
- * matter of taste (groups, ages, automerge) is left to `people.ts`. Valid for RE2, which Renovate uses.
+ * matter of taste (groups, ages, automerge) is left to `policy-rules.ts`. Valid for RE2, which Renovate uses.
  */
 import type { RoutingSource } from '../routing/route.ts';
 import type { LookupUrl } from './lookup-url.ts';

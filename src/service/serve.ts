@@ -13,7 +13,7 @@ import { ServedVersions } from '../answers/served-versions.ts';
 import { Surveyor } from '../metrics/surveyor.ts';
 import { VirtualIndexes, type Signer } from '../answers/virtual-indexes.ts';
 import { Beacon } from './beacon.ts';
-import { localUrl, presetFor, routingSources } from '../cli/preset.ts';
+import { localUrl, presetFor, routingSources } from './preset.ts';
 import { onRefreshRequest } from './refresh-request.ts';
 
 const SAVE_EVERY = 30_000;

@@ -1,0 +1,44 @@
+/** The preset and the routing of a configuration: what `serve` answers, `preset` prints and `export` writes. */
+import type { Config } from '../config/config.ts';
+import { renovatePreset, type Preset } from '../renovate/preset.ts';
+import type { RoutingSource } from '../routing/route.ts';
+
+/** For these datasources, or for all if none is named; the default one comes first. */
+export function presetFor(
+  config: Config,
+  names: readonly string[],
+  url: string,
+  { isStatic = false } = {},
+): Preset {
+  const all = Object.keys(config.datasources);
+  const wanted = names.length > 0 ? names : all;
+  const ordered = wanted.toSorted(
+    (a, b) => Number(b === config.defaultDatasource) - Number(a === config.defaultDatasource),
+  );
+  const sources = routingSources(config).filter(({ name }) => wanted.includes(name));
+  return renovatePreset({
+    url,
+    names: ordered,
+    isPart: all.some((name) => !wanted.includes(name)),
+    statics: isStatic ? sources : undefined,
+  });
+}
+
+/** The datasources as far as they tell which pins are theirs. */
+export function routingSources({ datasources }: Config): readonly RoutingSource[] {
+  return Object.entries(datasources).map(([name, datasource]) => ({
+    name,
+    repositories: datasource.repositories.map(({ url }) => url),
+    archs: datasource.archs,
+    images: datasource.images,
+    includes: datasource.includes,
+    scripts: datasource.scripts,
+    asksUnknown: datasource.unknown === 'ask',
+  }));
+}
+
+/** Where this service is reached on this machine. */
+export function localUrl({ listen: { host, port } }: Config): string {
+  const reachable = ['0.0.0.0', '::'].includes(host) ? 'localhost' : host;
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}
