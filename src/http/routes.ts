@@ -205,7 +205,9 @@ export class Routes {
   ): Answered | Promise<Answered> {
     const { live, view: route } = target;
     const answer = (snapshot: Snapshot | undefined): Answered =>
-      snapshot ? this.#lookUp(target, snapshot, request, routed) : { ...this.#notLoaded(live), route };
+      snapshot
+        ? this.#lookUp(target, snapshot, request, routed)
+        : { ...this.#notLoaded(live, routed?.headers), route };
     return live.snapshot ? answer(live.snapshot) : this.#firstSnapshot(live).then(answer);
   }
 
@@ -291,10 +293,13 @@ export class Routes {
   }
 
   /** Never a 404 and never a 503 with Retry-After: Renovate takes both for "no such package". */
-  #notLoaded({ name, missing: indexes }: LiveDatasource): Required<Pick<Answered, 'reply' | 'lookup'>> {
+  #notLoaded(
+    { name, missing: indexes }: LiveDatasource,
+    added: Headers = {},
+  ): Required<Pick<Answered, 'reply' | 'lookup'>> {
     const missing = indexes.map(({ spec, failure }) => ({ index: spec.label, error: failure?.message }));
     const body = { error: `${name} is not loaded yet`, datasource: name, missing };
-    const headers = { 'retry-after': String(RETRY_AFTER), 'cache-control': 'no-store' };
+    const headers = { ...added, 'retry-after': String(RETRY_AFTER), 'cache-control': 'no-store' };
     return { reply: json(body, headers, 429), lookup: { datasource: name, result: 'not-loaded' } };
   }
 }

@@ -70,7 +70,7 @@ describe('serve', () => {
   test('without a network it stays, says which URL failed and why, and so does /readyz', async () => {
     await using service = start([...local, '--repository', 'http://127.0.0.1:1/os', '--key', key]);
     const address = await addressOf(service);
-    const line = await service.line(/cannot refresh/);
+    const line = await service.line(/os\/x86_64.*cannot refresh/);
     expect(line).toContain('http://127.0.0.1:1/os/x86_64/APKINDEX.tar.gz');
     expect(line).toContain('ECONNREFUSED');
     const ready = await get(`${address}/readyz`);
@@ -122,7 +122,7 @@ describe('a cache', () => {
     await writeFile(join(cacheDir, 'indexes', file), kept.subarray(0, kept.length - 10));
     await using service = start(args);
     expect(await service.line(/ignoring the cached index/)).toContain('does not fit the index');
-    await service.line(/cannot refresh/);
+    await service.line(/os\/x86_64.*cannot refresh/);
     expect((await get(`${await addressOf(service)}/readyz`)).status).toBe(503);
     expect(service.lines.filter((line) => line.includes('ignoring')).length).toBe(1);
   });
@@ -149,7 +149,7 @@ describe('what cannot work ends with one clear line and the right code', () => {
     [['serve', 'more'], 2, /^apk-beacon: serve takes no argument, got more$/],
     [['--key', '/nowhere/x.rsa.pub'], 2, /^apk-beacon: cannot read key \/nowhere\/x\.rsa\.pub: ENOENT/],
     [['--config', '/nowhere.yaml'], 2, /^apk-beacon: cannot read the configuration \/nowhere\.yaml: ENOENT/],
-    [['explain'], 2, /^apk-beacon: usage: explain NAME\[=PIN\]$/],
+    [['explain'], 2, /^apk-beacon: usage: explain NAME\[=PIN\]/],
   ])('%j', async (args, code, message) => {
     await using failing = start(args);
     expect(await failing.ended).toBe(code);
@@ -180,11 +180,11 @@ describe('explain', () => {
     expect(await why.ended).toBe(0);
     expect(why.lines).toEqual([
       'curl on x86_64, aarch64',
-      '  pin 8.19.0-r0 (gone): propose 8.20.0-r0, because 8.20.0-r0 is the newest release',
+      '  + 8.20.0-r0  2026-01-01',
       '  - 8.21.0-r0  no date   ',
       '      withheld: curl needs libcurl=8.21.0-r0, which cannot be installed on x86_64',
       '      withheld: curl needs libcurl=8.21.0-r0, which cannot be installed on aarch64',
-      '  + 8.20.0-r0  2026-01-01',
+      '  pin 8.19.0-r0 (gone): propose 8.20.0-r0, because 8.20.0-r0 is the newest release',
     ]);
     await using unknown = start(['explain', 'crul', ...from]);
     expect(await unknown.ended).toBe(1);
