@@ -1,3 +1,5 @@
+import { withoutUserinfo } from './addresses.ts';
+
 /**
  * What can stop an index from being used: `config-invalid` is a key, credential or certificate that cannot be used.
  * The code is the log field and the metric label. A process that ends over `config-invalid` exits with 2.
@@ -97,15 +99,6 @@ function jsonEscaped(character: string): string {
   return character.replace(/[^]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** Masks the user name and password of every URL in `text`: the last net for what was not to be written at all. */
-export function withoutUserinfo(text: string): string {
-  return text.replace(/(?<=:\/\/)[^/\s"]*@/g, '***@');
-}
-
-function foreignText(error: unknown): string {
-  return error instanceof Error ? error.message || error.name : String(JSON.stringify(error));
-}
-
 function errorText(error: unknown): string {
   const parts: string[] = [];
   for (let current = error; current !== undefined && parts.length < 5;) {
@@ -117,4 +110,8 @@ function errorText(error: unknown): string {
     current = current instanceof Error ? current.cause : undefined;
   }
   return withoutUserinfo(parts.join(': '));
+}
+
+function foreignText(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(JSON.stringify(error));
 }

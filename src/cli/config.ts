@@ -1,5 +1,6 @@
-/** `config`: prints what is in force. Secrets are not in a configuration; what a URL carries is masked. */
+/** `config`: prints what is in force. Secrets are not in a configuration; what a URL carries is maskAddress. */
 import { stringify } from 'yaml';
+import { maskAddress } from '../addresses.ts';
 import type { Config } from '../config/config.ts';
 
 export function configCommand(config: Config): number {
@@ -28,11 +29,11 @@ export function configCommand(config: Config): number {
         {
           ...datasource,
           default: name === defaultDatasource,
-          keys: datasource.keys.map(masked),
+          keys: datasource.keys.map(maskAddress),
           repositories: datasource.repositories.map((repository) => ({
             ...repository,
-            url: masked(repository.url),
-            ...(repository.keys && { keys: repository.keys.map(masked) }),
+            url: maskAddress(repository.url),
+            ...(repository.keys && { keys: repository.keys.map(maskAddress) }),
             maxAge: repository.maxAge === undefined ? 'never' : duration(repository.maxAge),
           })),
         },
@@ -55,12 +56,4 @@ function duration(milliseconds: number): string {
     if (milliseconds > 0 && milliseconds % size === 0) return `${milliseconds / size}${unit}`;
   }
   return `${milliseconds}ms`;
-}
-
-function masked(address: string): string {
-  const url = URL.parse(address);
-  if (!url) return address;
-  if (url.username !== '' || url.password !== '') url.username = url.password = '***';
-  if (url.search !== '') url.search = '***';
-  return url.href;
 }

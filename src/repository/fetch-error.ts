@@ -1,3 +1,4 @@
+import { redactUrl } from '../addresses.ts';
 import { cut, IndexError } from '../errors.ts';
 
 interface FetchFacts {
@@ -21,21 +22,9 @@ export class FetchError extends IndexError {
   }
 }
 
-/** A URL fit for messages: without user name, password and fragment, its query only hinted at. */
-export function redactUrl(location: URL | string): string {
-  const url = typeof location === 'string' ? URL.parse(location) : location;
-  if (url === null) return '(not a URL)';
-  return `${url.protocol}//${url.host}${url.pathname}${url.search === '' ? '' : '?…'}`;
-}
-
-/** The same for a URL that others have written, such as the target of a redirect. */
+/** A URL that others have written, fit for messages, such as the target of a redirect. */
 export function shortUrl(location: URL): string {
   return cut(redactUrl(location), 200);
-}
-
-/** The address of a repository or key, a URL or a path, fit for messages. */
-export function redactAddress(address: string): string {
-  return URL.canParse(address) ? redactUrl(address) : address;
 }
 
 /**

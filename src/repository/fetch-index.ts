@@ -1,3 +1,4 @@
+import { redactUrl } from '../addresses.ts';
 import type { BigIntStats } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -8,10 +9,10 @@ import { isGzip } from '../apk/gzip-members.ts';
 import type { Pause } from '../apk/pieces.ts';
 import { cut } from '../errors.ts';
 import type { CredentialLookup } from './credentials.ts';
-import { FetchError, parseRetryAfter, redactUrl } from './fetch-error.ts';
+import { FetchError, parseRetryAfter } from './fetch-error.ts';
 import type { UpstreamAnswer, UpstreamClient } from './upstream-client.ts';
 
-export { FetchError, redactUrl } from './fetch-error.ts';
+export { FetchError } from './fetch-error.ts';
 
 /** What upstream said about the index it sent, to ask next time whether that is still the one. */
 export interface Validators {

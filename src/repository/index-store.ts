@@ -5,13 +5,14 @@
  * what is read back goes through the same verification as what was fetched. Files are replaced atomically; the time of
  * the file is when upstream last confirmed it.
  */
+import { addressIdentity, redactAddress } from '../addresses.ts';
 import { createHash } from 'node:crypto';
 import { open, readdir, readFile, rm, stat, unlink, utimes, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { borrowBytes } from '../apk/memory.ts';
 import { removeOrphans, writeAtomically } from './atomic-file.ts';
-import { redactAddress } from './fetch-error.ts';
+
 import type { Validators } from './fetch-index.ts';
 
 const FORMAT = 3;
@@ -248,10 +249,8 @@ function parseHeader(line: string): z.output<typeof headerSchema> {
 
 /** Holds no password: a changed one must not lose what is kept. The user counts, who may be shown another index. */
 function identityOf({ location, terms }: KeptIndex): string {
-  const url = URL.parse(location);
-  const known = url ? [url.origin, url.pathname, url.search, url.username] : [location];
   return createHash('sha256')
-    .update(JSON.stringify([FORMAT, known, terms]))
+    .update(JSON.stringify([FORMAT, addressIdentity(location), terms]))
     .digest('hex');
 }
 

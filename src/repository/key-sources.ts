@@ -6,6 +6,7 @@
  * later cannot replace it. To accept a new key, delete the directory of its source. What could not be kept there is
  * remembered by the process (`KeyMemory`).
  */
+import { redactUrl } from '../addresses.ts';
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -13,7 +14,7 @@ import * as z from 'zod';
 import { checkKey } from '../apk/signature.ts';
 import { cut, cutList, IndexError } from '../errors.ts';
 import { percentDecoded, type CredentialLookup } from './credentials.ts';
-import { FetchError, redactUrl, shortUrl } from './fetch-error.ts';
+import { FetchError, shortUrl } from './fetch-error.ts';
 import { statusError } from './fetch-index.ts';
 import { readTextFile } from './read-text-file.ts';
 import type { UpstreamClient } from './upstream-client.ts';

@@ -5,9 +5,9 @@
  * `no_proxy` is a list of `*`, `example.com`, `.example.com` (both: the name and what is below it), `10.0.0.0/8`,
  * `::1`, and of names and addresses with a `:port`, separated by commas or blanks.
  */
+import { bareHost } from '../addresses.ts';
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import { IndexError } from '../errors.ts';
-import { bareHost } from './bare-host.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -3,10 +3,10 @@
  * machine, and where clouds keep the credentials of a machine. A name is judged by the addresses it resolves to when the
  * connection is made; the address that was judged is the one that is connected to.
  */
+import { bareHost } from '../addresses.ts';
 import { lookup as systemLookup } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { bareHost } from './bare-host.ts';
 import { FetchError } from './fetch-error.ts';
 
 /** Where a hop may go: a configured host may be anything, also this machine. */

@@ -3,8 +3,8 @@
  * fresh. `serve`, `explain` and `export` differ only in what they do with the datasources.
  */
 import type { FastifyBaseLogger } from 'fastify';
-import { join } from 'node:path';
-import { withoutTrailingSlashes } from '../addresses.ts';
+import { isRemote } from '../addresses.ts';
+import { indexSpecs } from './index-specs.ts';
 import type { Pause } from '../apk/pieces.ts';
 import { parseKey } from '../apk/signature.ts';
 import { diffIndexes } from '../catalog/diff.ts';
@@ -12,7 +12,7 @@ import type { Config, DatasourceConfig, RepositoryConfig } from '../config/confi
 import { errorLine, type IndexError } from '../errors.ts';
 import { builtinKeys } from '../repository/builtin-keys.ts';
 import { credentialLookup, type CredentialLookup } from '../repository/credentials.ts';
-import { redactUrl } from '../repository/fetch-error.ts';
+
 import { IndexStore } from '../repository/index-store.ts';
 import { loadKeys, type KeyMemory, type KeySource } from '../repository/key-sources.ts';
 import { LiveDatasource } from '../repository/live-datasource.ts';
@@ -20,7 +20,6 @@ import {
   LiveIndex,
   type IndexServices,
   type LoadedIndex,
-  type IndexSpec,
   type RefreshOutcome,
 } from '../repository/live-index.ts';
 import { createPause, createQueue, leisurely } from '../repository/pace.ts';
@@ -196,7 +195,9 @@ export class Beacon {
   #datasource(name: string, config: DatasourceConfig): LiveDatasource {
     const indexes = config.repositories.flatMap((repository) => {
       const services = this.#services(config, repository);
-      return specsOf(config, repository, this.#options.config).map((spec) => new LiveIndex(spec, services));
+      return indexSpecs(config, repository, this.#options.config).map(
+        (spec) => new LiveIndex(spec, services),
+      );
     });
     const { unversionedProvides, complete } = config;
     return new LiveDatasource({ name, indexes, unversionedProvides, complete });
@@ -266,86 +267,6 @@ export class Beacon {
     this.#clients.push(client);
     return client;
   }
-}
-
-/** The indexes of a repository: one an arch, or the one file that its address names. */
-function specsOf(datasource: DatasourceConfig, repository: RepositoryConfig, config: Config): IndexSpec[] {
-  const base = withoutTrailingSlashes(repository.url);
-  const remote = isRemote(base);
-  const label = remote ? redactUrl(base).replace(/\/$/, '') : base;
-  const common = {
-    repository: label,
-    terms: termsOf(datasource, repository),
-    changelog: repository.changelog,
-    required: repository.required,
-    guards: { rollback: repository.rollback, maxShrink: repository.maxShrink, maxAge: repository.maxAge },
-    maxCompressedBytes: config.limits.compressed,
-    limits: {
-      maxInflatedBytes: config.limits.inflated,
-      maxRatio: config.limits.ratio,
-      maxLineBytes: config.limits.line,
-      maxPackages: config.limits.packages,
-    },
-    cached: remote,
-  };
-  if ((URL.parse(base)?.pathname ?? base).endsWith('.tar.gz'))
-    return specsOfFile(common, base, datasource, repository);
-  return (repository.archs ?? datasource.archs).map((arch) => ({
-    ...common,
-    location: remote ? remoteIndex(base, arch) : join(base, arch, 'APKINDEX.tar.gz'),
-    label: remote ? redactUrl(remoteIndex(base, arch)) : join(base, arch, 'APKINDEX.tar.gz'),
-    arch,
-  }));
-}
-
-/**
- * One file may hold packages of several archs. Without `archs` of the repository it is one index, of the one arch of
- * the datasource's that it has packages for; with them it is one index for each.
- */
-function specsOfFile(
-  common: Omit<IndexSpec, 'location' | 'label' | 'arch'>,
-  location: string,
-  datasource: DatasourceConfig,
-  repository: RepositoryConfig,
-): IndexSpec[] {
-  const label = common.repository;
-  if (!repository.archs) return [{ ...common, location, label, arch: undefined, archs: datasource.archs }];
-  return repository.archs.map((arch) => ({
-    ...common,
-    terms: JSON.stringify([common.terms, arch]),
-    location,
-    label: `${label} (${arch})`,
-    arch,
-    archs: [arch],
-  }));
-}
-
-/**
- * What decides whether an index of this repository may be served, and whom upstream shows it to. Of secrets only where
- * they are; limits are left out, because what is read back has to keep them anyway.
- */
-function termsOf(datasource: DatasourceConfig, repository: RepositoryConfig): string {
-  const { trust, keys, discoverKeys, rollback, maxShrink, credentials, clientCertificate } = repository;
-  const sources = (keys ?? datasource.keys).map(withoutUser);
-  const trusted = trust === 'none' ? 'any' : [keys ? 'own' : 'builtin', sources, discoverKeys];
-  return JSON.stringify([trusted, rollback, maxShrink, credentials, clientCertificate]);
-}
-
-/** The address of a key; whoever asks for it, it is the same key. */
-function withoutUser(address: string): string {
-  const url = URL.parse(address);
-  return url ? `${url.origin}${url.pathname}${url.search}` : address;
-}
-
-/** Behind the path, so that a query in the address stays where it is. */
-function remoteIndex(base: string, arch: string): string {
-  const url = new URL(base);
-  url.pathname = `${withoutTrailingSlashes(url.pathname)}/${arch}/APKINDEX.tar.gz`;
-  return url.href;
-}
-
-function isRemote(address: string): boolean {
-  return /^https?:\/\//i.test(address);
 }
 
 /** What an index holds, how old that is, and who vouches for it. */

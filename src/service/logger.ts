@@ -1,6 +1,7 @@
 /** Logs: JSON lines with level words, or text for people. */
+import { withoutUserinfo } from '../addresses.ts';
 import { pino, type Logger } from 'pino';
-import { printableJsonLine, withoutUserinfo } from '../errors.ts';
+import { printableJsonLine } from '../errors.ts';
 
 /** Never written, wherever they turn up in what is logged. */
 const redact = ['*.authorization', '*.password', '*.token', '*.headers.authorization', 'authorization'];

@@ -1,4 +1,5 @@
 /** `serve`: answers lookups and keeps every index fresh until told to stop. */
+import { redactAddress } from '../addresses.ts';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
@@ -8,7 +9,7 @@ import { errorLine } from '../errors.ts';
 import { Lookups } from '../answers/lookup.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { readSecret } from '../repository/credentials.ts';
-import { redactAddress } from '../repository/fetch-error.ts';
+
 import { ServedVersions } from '../answers/served-versions.ts';
 import { Surveyor } from '../metrics/surveyor.ts';
 import { VirtualIndexes, type Signer } from '../answers/virtual-indexes.ts';

@@ -3,6 +3,7 @@
  * and the functions that read what others wrote. Quadratic time on such a text is tens of seconds of the processor;
  * what is measured here is milliseconds, and what is allowed lies far from both.
  */
+import { redactAddress } from '../../src/addresses.ts';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
@@ -17,7 +18,7 @@ import { errorLine, errorLines } from '../../src/errors.ts';
 import type { LiveDatasource } from '../../src/repository/live-datasource.ts';
 import { parsePath } from '../../src/answers/target.ts';
 import { parseHttpAuth } from '../../src/repository/credentials.ts';
-import { parseRetryAfter, redactAddress } from '../../src/repository/fetch-error.ts';
+import { parseRetryAfter } from '../../src/repository/fetch-error.ts';
 import { parseNetrc } from '../../src/repository/netrc.ts';
 import { proxyFor } from '../../src/repository/proxy.ts';
 import { catalog, releases } from '../support/catalogs.ts';

@@ -1,5 +1,6 @@
+import { redactUrl } from '../../src/addresses.ts';
 import { expect, test } from 'vitest';
-import { parseRetryAfter, redactUrl } from '../../src/repository/fetch-error.ts';
+import { parseRetryAfter } from '../../src/repository/fetch-error.ts';
 
 const now = Date.parse('2026-10-21T07:28:00Z');
 
