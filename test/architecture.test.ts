@@ -1,58 +1,72 @@
 /** The import rules of docs/architecture.md. */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
-/** What a folder may import besides itself and `errors.ts`. Folders that are not named may import anything. */
+/** Loose files that every folder may import. */
+const common = ['errors.ts', 'addresses.ts', 'version.ts'];
+
+/** What a folder may import besides itself and the common files; a name that ends in `:` is a prefix. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   apk: ['node:zlib', 'node:crypto', 'pako'],
-  catalog: ['apk', 'semver', 'tar-stream', 'node:zlib', 'node:crypto'],
-  routing: ['addresses.ts', 'lru-cache'],
+  catalog: ['apk'],
+  routing: ['lru-cache'],
   repository: ['apk', 'catalog', 'node:', 'undici', 'zod'],
-};
+  answers: ['apk', 'catalog', 'repository', 'node:', 'lru-cache', 'semver', 'tar-stream', 'zod'],
+  metrics: ['answers', 'catalog', 'repository', 'lru-cache', 'prom-client'],
+  renovate: ['routing'],
+  pages: ['answers', 'catalog', 'http', 'metrics', 'node:crypto', 'preact', 'htm', 'preact-render-to-string'],
+  config: ['node:', 'repository', 'yaml', 'zod'],
+  http: [
+    'answers', 'apk', 'catalog', 'metrics', 'pages', 'renovate', 'repository', 'routing', 'node:', 'fastify',
+    'lru-cache', 'badge-maker',
+  ],
+  export: ['answers', 'catalog', 'config', 'pages', 'renovate', 'repository', 'routing', 'node:'],
+  service: [
+    'answers', 'apk', 'catalog', 'config', 'http', 'metrics', 'renovate', 'repository', 'routing', 'node:', 'fastify',
+    'pino', 'pino-pretty',
+  ],
+}; // prettier-ignore
 
 const sources = globSync('src/**/*.ts').map((file) => ({ file, text: readFileSync(file, 'utf8') }));
 const importsOf = (text: string): string[] =>
-  [...text.matchAll(/(?:from|import\() ?'([^']+)'/g)].map((match) => match[1] ?? '');
+  [...text.matchAll(/^(?:import|export) [\w*\s{},]*\bfrom '([^'\n]+)';|\bimport\('([^']+)'\)/gm)].map(
+    ([, declared, loaded]) => declared ?? loaded ?? '',
+  );
 
 test.each(sources)('$file imports what its folder may', ({ file, text }) => {
   const folder = file.split('/')[1] ?? '';
   const rules = allowed[folder];
   const wrong = importsOf(text).filter((from) => {
-    const target = from.startsWith('.') ? normalize(join(dirname(file), from)).split('/')[1] : from;
-    if (target === 'errors.ts' || target === folder || !rules)
-      return target === 'cli' && folder !== 'cli' && folder !== 'main.ts';
-    return !rules.some((rule) => target === rule || (rule.endsWith(':') && target?.startsWith(rule)));
+    const target = from.startsWith('.') ? (normalize(join(dirname(file), from)).split('/')[1] ?? '') : from;
+    if (common.includes(target) || target === folder) return false;
+    if (!rules) return false;
+    const base = from.startsWith('.') || from.startsWith('node:') ? target : (from.split('/')[0] ?? '');
+    return !rules.some((rule) => rule === base || (rule.endsWith(':') && base.startsWith(rule)));
   });
   expect(wrong).toEqual([]);
 });
 
-test.each(sources.filter(({ file }) => /^src\/(apk|catalog|routing)\//.test(file)))(
-  '$file does no I/O, reads no clock and logs nothing',
-  ({ text }) => {
-    expect(text).not.toMatch(
-      /\bDate\.now\b|new Date\(\)|performance\.|Math\.random|process\.|console\.|setTimeout|setImmediate/,
-    );
-  },
-);
+test('every folder but the commands has a rule', () => {
+  const folders = new Set(
+    sources.filter(({ file }) => file.split('/').length > 2).map(({ file }) => file.split('/')[1]),
+  );
+  folders.delete('cli');
+  expect([...folders].filter((folder) => !Object.hasOwn(allowed, folder ?? ''))).toEqual([]);
+});
 
-test('only the configuration and the entry point know the environment', () => {
+describe('pure folders', () => {
+  test.each(sources.filter(({ file }) => /^src\/(apk|catalog|routing)\//.test(file)))(
+    '$file does no I/O, reads no clock and logs nothing',
+    ({ text }) => {
+      expect(text).not.toMatch(
+        /\bDate\.now\b|new Date\(\)|performance\.|Math\.random|process\.|console\.|setTimeout|setImmediate/,
+      );
+    },
+  );
+});
+
+test('only the entry point reads the environment', () => {
   const readers = sources.filter(({ text }) => text.includes('process.env')).map(({ file }) => file);
   expect(readers).toEqual(['src/main.ts']);
-});
-
-const companion = globSync('companion/**/*.ts').map((file) => ({ file, text: readFileSync(file, 'utf8') }));
-
-test.each(companion)('$file imports nothing of the service but src/apk', ({ file, text }) => {
-  const outside = importsOf(text)
-    .filter((from) => from.startsWith('.'))
-    .map((from) => normalize(join(dirname(file), from)))
-    .filter((target) => !/^(companion|src\/apk)\//.test(target));
-  expect(outside).toEqual([]);
-});
-
-test('the service does not import the companion', () => {
-  expect(sources.filter(({ text }) => importsOf(text).some((from) => from.includes('companion')))).toEqual(
-    [],
-  );
 });

@@ -8,7 +8,8 @@ import { parseLookupQuery, type QueryParameters } from '../answers/query.ts';
 import { newestInRange } from '../answers/range.ts';
 import { ANY_ARCH } from '../answers/virtual-index.ts';
 import type { Answer, Lookups } from '../answers/lookup.ts';
-import type { LookupResult, Metrics } from '../metrics/metrics.ts';
+import type { LookupCounts, LookupResult } from '../metrics/lookup-counts.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import type { Times } from '../metrics/request-times.ts';
 import type { VirtualIndexes } from '../answers/virtual-indexes.ts';
@@ -25,6 +26,7 @@ export interface RouteOptions {
   readonly routed: RoutedLookups;
   readonly virtualIndexes: VirtualIndexes;
   readonly metrics: Metrics;
+  readonly lookupCounts: LookupCounts;
   readonly asked: Asked;
   /** Milliseconds a lookup waits for the first index. */
   readonly hold: number;
@@ -268,7 +270,7 @@ export class Routes {
     const snapshot = live.snapshot ?? (await this.#firstSnapshot(live));
     if (!snapshot) {
       const { reply, lookup } = this.#notLoaded(live);
-      this.#options.metrics.countLookup(live.name, lookup.result);
+      this.#options.lookupCounts.count(live.name, lookup.result);
       return reply;
     }
     const { bytes, etag } = await virtualIndexes.archive(snapshot, arch);

@@ -43,7 +43,7 @@ declare module 'fastify' {
 }
 
 export function buildServer(options: ServerOptions): FastifyInstance {
-  const { metrics, stopping, clientToken } = options;
+  const { metrics, lookupCounts, stopping, clientToken } = options;
   const routes = new Routes(options);
   const bodies = new BodiesInFlight();
   const app = Fastify({
@@ -106,7 +106,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     reply.hijack();
     const isSame = made.status === 200 && matches(condition, made.etag);
     const { status, headers, body } = isSame ? notModified(made) : made;
-    if (lookup) metrics.countLookup(lookup.datasource, isSame ? 'not-modified' : lookup.result);
+    if (lookup) lookupCounts.count(lookup.datasource, isSame ? 'not-modified' : lookup.result);
     const sent = stopping.aborted ? [...headers, 'connection', 'close'] : headers;
     reply.raw.writeHead(status, sent as string[]);
     if (method === 'HEAD') reply.raw.end();

@@ -8,11 +8,9 @@ import { indexErrorCodes, type IndexErrorCode } from '../errors.ts';
 import { unchangedFor } from '../repository/guards.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
 import type { LiveIndex, RefreshOutcome } from '../repository/live-index.ts';
+import type { LookupCounts } from './lookup-counts.ts';
 import { RequestTimes } from './request-times.ts';
 import type { Surveyor } from './surveyor.ts';
-
-const noLookups = { found: 0, unknown: 0, 'not-modified': 0, 'not-loaded': 0 };
-export type LookupResult = keyof typeof noLookups;
 
 /** Errors that reject an index that was fetched, as opposed to not getting one. */
 const rejections: readonly IndexErrorCode[] = indexErrorCodes.filter(
@@ -24,6 +22,7 @@ const guarded: readonly IndexErrorCode[] = ['index-rollback', 'index-shrunk'];
 
 export interface MetricsOptions {
   readonly datasources: readonly LiveDatasource[];
+  readonly lookupCounts: LookupCounts;
   readonly surveyor: Surveyor;
   readonly asked: Asked;
   readonly now: () => number;
@@ -36,7 +35,7 @@ export class Metrics {
   readonly registry = new Registry();
   readonly #datasources: readonly LiveDatasource[];
 
-  readonly #lookups: ReadonlyMap<string, Record<LookupResult, number>>;
+  readonly #lookupCounts: LookupCounts;
   readonly #fetches = this.#counter('apk_index_fetch_total', 'Refreshes of an index', [
     ...indexLabels,
     'result',
@@ -54,9 +53,9 @@ export class Metrics {
   ]);
   readonly requestTimes = new RequestTimes(this.registry);
 
-  constructor({ datasources, surveyor, asked, now }: MetricsOptions) {
+  constructor({ datasources, lookupCounts, surveyor, asked, now }: MetricsOptions) {
     this.#datasources = datasources;
-    this.#lookups = new Map(datasources.map(({ name }) => [name, { ...noLookups }]));
+    this.#lookupCounts = lookupCounts;
     collectDefaultMetrics({ register: this.registry });
     this.#startCounters();
     this.#indexGauge(
@@ -129,22 +128,8 @@ export class Metrics {
     );
   }
 
-  /** Counts in a plain number: there are more lookups than anything else. */
-  countLookup(datasource: string, result: LookupResult): void {
-    const counts = this.#lookups.get(datasource);
-    if (counts) counts[result] += 1;
-  }
-
-  /** How many lookups had an index to be answered from. */
-  get answered(): number {
-    let answered = 0;
-    for (const counts of this.#lookups.values())
-      answered += counts.found + counts.unknown + counts['not-modified'];
-    return answered;
-  }
-
   #exportLookups(): void {
-    const lookups = this.#lookups;
+    const lookupCounts = this.#lookupCounts;
     new Counter({
       name: 'apk_lookup_total',
       help: 'Lookups of package names',
@@ -152,8 +137,8 @@ export class Metrics {
       registers: [this.registry],
       collect() {
         this.reset();
-        for (const [datasource, counts] of lookups)
-          for (const [result, count] of Object.entries(counts)) this.inc({ datasource, result }, count);
+        for (const { datasource, result, count } of lookupCounts.list())
+          this.inc({ datasource, result }, count);
       },
     });
   }
@@ -169,14 +154,19 @@ export class Metrics {
   }
 
   /** Accounts for a refresh that took `seconds`. */
-  countRefresh(datasource: string, index: LiveIndex, outcome: RefreshOutcome, seconds: number): void {
+  readonly countRefresh = (
+    datasource: string,
+    index: LiveIndex,
+    outcome: RefreshOutcome,
+    seconds: number,
+  ): void => {
     const labels = labelsOf(datasource, index);
     this.#fetches.inc({ ...labels, result: outcome.status });
     this.#fetchSeconds.observe({ datasource }, seconds);
     if (outcome.status === 'failed' && rejections.includes(outcome.failure.code)) {
       this.#rejected.inc({ ...labels, reason: outcome.failure.code });
     }
-  }
+  };
 
   #counter<T extends string>(name: string, help: string, labelNames: readonly T[]): Counter<T> {
     return new Counter({ name, help, labelNames: [...labelNames], registers: [this.registry] });

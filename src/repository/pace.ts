@@ -23,20 +23,20 @@ export interface Surroundings {
   /** Milliseconds, from any beginning. */
   readonly now?: () => number;
   /** How many lookups were answered. */
-  readonly asked?: () => number;
+  readonly lookupCount?: () => number;
 }
 
 /** A pause to be called often; it only takes one when a turn's worth of work was done since the last. */
 export function createPause(
   { turn, rest, restIfAsked }: Pace = steady,
-  { now = () => performance.now(), asked = () => 0 }: Surroundings = {},
+  { now = () => performance.now(), lookupCount = () => 0 }: Surroundings = {},
 ): Pause {
   let turnBegan = now();
-  let askedBefore = 0;
+  let countBefore = 0;
   return () => {
     if (now() - turnBegan < turn) return undefined;
-    const wasAsked = asked() > askedBefore;
-    askedBefore = asked();
+    const wasAsked = lookupCount() > countBefore;
+    countBefore = lookupCount();
     const milliseconds = wasAsked ? restIfAsked : rest;
     const rested = milliseconds === 0 ? setImmediate() : setTimeout(milliseconds);
     return rested.then(() => {

@@ -36,15 +36,15 @@ export interface BeaconOptions {
   readonly logger: FastifyBaseLogger;
   readonly now: () => number;
   /** How many lookups were answered: while some are, refreshes take less of the processor. */
-  readonly asked?: () => number;
-  /** Told of every refresh. */
-  readonly onRefresh?: (
-    datasource: string,
-    index: LiveIndex,
-    outcome: RefreshOutcome,
-    seconds: number,
-  ) => void;
+  readonly lookupCount?: () => number;
 }
+
+type RefreshListener = (
+  datasource: string,
+  index: LiveIndex,
+  outcome: RefreshOutcome,
+  seconds: number,
+) => void;
 
 export class Beacon {
   readonly datasources: readonly LiveDatasource[];
@@ -55,11 +55,12 @@ export class Beacon {
   readonly #leisurely = createPause(leisurely);
   readonly #oneAtATime = createQueue();
   readonly #store: IndexStore;
+  readonly #listeners: RefreshListener[] = [];
 
   constructor(options: BeaconOptions) {
     this.#options = options;
     const { config, logger } = options;
-    this.#pause = createPause(undefined, options.asked && { asked: options.asked });
+    this.#pause = createPause(undefined, options.lookupCount && { lookupCount: options.lookupCount });
     this.#store = new IndexStore(config.cacheDir, (message, error) =>
       logger.warn(`${message}: ${errorLine(error)}`),
     );
@@ -115,6 +116,11 @@ export class Beacon {
     });
   }
 
+  /** Tells `listener` of every refresh and how long it took. */
+  onRefresh(listener: RefreshListener): void {
+    this.#listeners.push(listener);
+  }
+
   /** Refreshes now instead of when it is time. */
   refreshNow(): void {
     this.#alarm.ring();
@@ -136,11 +142,12 @@ export class Beacon {
   }
 
   async #refresh(datasource: LiveDatasource, index: LiveIndex, signal: AbortSignal): Promise<RefreshResult> {
-    const { logger, onRefresh } = this.#options;
+    const { logger } = this.#options;
     const began = performance.now();
     const outcome = await index.refresh(signal);
     if (outcome.status === 'changed') datasource.publish();
-    onRefresh?.(datasource.name, index, outcome, (performance.now() - began) / 1000);
+    const seconds = (performance.now() - began) / 1000;
+    for (const listener of this.#listeners) listener(datasource.name, index, outcome, seconds);
     const facts = { datasource: datasource.name, index: index.spec.label };
     switch (outcome.status) {
       case 'failed':

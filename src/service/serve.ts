@@ -7,6 +7,7 @@ import { Asked } from '../metrics/lookup-log.ts';
 import type { Config } from '../config/config.ts';
 import { errorLine } from '../errors.ts';
 import { Lookups } from '../answers/lookup.ts';
+import { LookupCounts } from '../metrics/lookup-counts.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { readSecret } from '../repository/credentials.ts';
 
@@ -34,6 +35,7 @@ interface Core {
   readonly served: ServedVersions;
   readonly surveyor: Surveyor;
   readonly asked: Asked;
+  readonly lookupCounts: LookupCounts;
   readonly metrics: Metrics;
 }
 
@@ -53,27 +55,21 @@ function assembleCore({ config, logger, signal }: ServeOptions): Core {
   const surveyor = new Surveyor(signal, (name, error) =>
     logger.error({ err: error }, `cannot survey ${name}`),
   );
-  const beacon: Beacon = new Beacon({
-    config,
-    logger,
-    now,
-    asked: () => metrics.answered,
-    onRefresh: (...facts) => metrics.countRefresh(...facts),
-  });
-  const asked = new Asked(
-    beacon.datasources.map(({ name }) => name),
-    now,
-  );
-  const metrics = new Metrics({ datasources: beacon.datasources, surveyor, asked, now });
+  const names = Object.keys(config.datasources);
+  const lookupCounts = new LookupCounts(names);
+  const beacon = new Beacon({ config, logger, now, lookupCount: () => lookupCounts.answered });
+  const asked = new Asked(names, now);
+  const metrics = new Metrics({ datasources: beacon.datasources, lookupCounts, surveyor, asked, now });
+  beacon.onRefresh(metrics.countRefresh);
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
     warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
   });
-  return { beacon, served, surveyor, asked, metrics };
+  return { beacon, served, surveyor, asked, lookupCounts, metrics };
 }
 
 /** Loads the server only now: at a start there is something else to do until then. */
 async function serverOf(
-  { beacon, served, asked, metrics }: Core,
+  { beacon, served, asked, lookupCounts, metrics }: Core,
   { config, logger, signal }: ServeOptions,
 ): Promise<FastifyInstance> {
   const { buildServer } = await import('../http/server.ts');
@@ -86,6 +82,7 @@ async function serverOf(
     routed: new RoutedLookups(routingSources(config), now),
     virtualIndexes: new VirtualIndexes(signer(config)),
     metrics,
+    lookupCounts,
     asked,
     logger,
     hold: config.hold,

@@ -59,7 +59,7 @@ test('a pause is taken once a turn of work has passed', async () => {
 
 test('while lookups are answered a pause is a rest', async () => {
   let answered = 0;
-  const pause = createPause({ turn: 0, rest: 0, restIfAsked: 2000 }, { asked: () => answered });
+  const pause = createPause({ turn: 0, rest: 0, restIfAsked: 2000 }, { lookupCount: () => answered });
   const rests = async (): Promise<boolean> => {
     const paused = Promise.resolve(pause()).then(() => false);
     const others = aTurn()

@@ -1,0 +1,32 @@
+/** How lookups ended, in plain numbers: there are more lookups than anything else that is counted. */
+
+const none = { found: 0, unknown: 0, 'not-modified': 0, 'not-loaded': 0 };
+export type LookupResult = keyof typeof none;
+
+export class LookupCounts {
+  readonly #counts: ReadonlyMap<string, Record<LookupResult, number>>;
+
+  constructor(datasources: readonly string[]) {
+    this.#counts = new Map(datasources.map((name) => [name, { ...none }]));
+  }
+
+  count(datasource: string, result: LookupResult): void {
+    const counts = this.#counts.get(datasource);
+    if (counts) counts[result] += 1;
+  }
+
+  /** How many lookups had an index to be answered from. */
+  get answered(): number {
+    let answered = 0;
+    for (const counts of this.#counts.values())
+      answered += counts.found + counts.unknown + counts['not-modified'];
+    return answered;
+  }
+
+  /** Every datasource with every result, those that never came included. */
+  *list(): Iterable<{ readonly datasource: string; readonly result: LookupResult; readonly count: number }> {
+    for (const [datasource, counts] of this.#counts)
+      for (const [result, count] of Object.entries(counts) as [LookupResult, number][])
+        yield { datasource, result, count };
+  }
+}
