@@ -1,6 +1,6 @@
 /** Long work in steps of about a millisecond, between which the caller can do other things or give up. */
 
-const ITEMS_A_STEP = 1024;
+export const ITEMS_A_STEP = 1024;
 
 /** Does a step end before the item of this number? */
 export function isStep(item: number): boolean {
