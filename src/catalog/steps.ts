@@ -15,6 +15,30 @@ export function finish<T>(work: Generator<undefined, T>): T {
   }
 }
 
+export function* mapInSteps<T, U>(
+  items: readonly T[],
+  map: (item: T, index: number) => U,
+): Generator<undefined, readonly U[]> {
+  const mapped: U[] = [];
+  for (let i = 0; i < items.length; i += 1) {
+    if (isStep(i)) yield;
+    mapped.push(map(items[i] as T, i));
+  }
+  return mapped;
+}
+
+export function* filterInSteps<T>(
+  items: readonly T[],
+  isWanted: (item: T, index: number) => boolean,
+): Generator<undefined, readonly T[]> {
+  const wanted: T[] = [];
+  for (let i = 0; i < items.length; i += 1) {
+    if (isStep(i)) yield;
+    if (isWanted(items[i] as T, i)) wanted.push(items[i] as T);
+  }
+  return wanted;
+}
+
 /** Sorts in place: pieces first, which are then merged. */
 export function* sortInSteps<T>(
   items: T[],

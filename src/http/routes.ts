@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { parse as parseQueryString } from 'node:querystring';
 import { LRUCache } from 'lru-cache';
 import type { Asked } from '../metrics/lookup-log.ts';
-import { explain } from '../answers/explain.ts';
+import { explainInSteps, explanationText } from '../answers/explain.ts';
 import { parseLookupQuery, type QueryParameters } from '../answers/query.ts';
 import { newestInRange } from '../answers/range.ts';
 import { ANY_ARCH } from '../answers/virtual-index.ts';
@@ -14,6 +14,7 @@ import type { Times } from '../metrics/request-times.ts';
 import type { VirtualIndexes } from '../answers/virtual-indexes.ts';
 import { parsePath, type Target } from '../answers/target.ts';
 import { createReply, json, JSON_TYPE, problem, type Headers, type Reply } from './reply.ts';
+import { Turns } from './turns.ts';
 import { datasourceStatus, readiness } from './status.ts';
 
 export interface RouteOptions {
@@ -79,6 +80,8 @@ export class Routes {
     maxSize: MAX_READY_BYTES,
     sizeCalculation: ({ answered }, target) => answered.reply.body.length + target.length + 400,
   });
+
+  readonly #turns = new Turns<Answered>();
 
   constructor(options: RouteOptions) {
     this.#options = options;
@@ -154,16 +157,20 @@ export class Routes {
     request: IncomingMessage,
   ): Answered | Promise<Answered> {
     const { live, view: route } = target;
-    const answer = (snapshot: Snapshot | undefined): Answered =>
-      snapshot ? this.#lookUp(target, snapshot, request) : { ...this.#notLoaded(live), route };
+    const answer = (snapshot: Snapshot | undefined): Answered | Promise<Answered> =>
+      snapshot
+        ? this.#turns.run(`${snapshot.generation} ${keyOf(request)}`, () =>
+            this.#lookUp(target, snapshot, request),
+          )
+        : { ...this.#notLoaded(live), route };
     return live.snapshot ? answer(live.snapshot) : this.#firstSnapshot(live).then(answer);
   }
 
-  #lookUp(
+  *#lookUp(
     { live, name, view: route }: Extract<Target, { kind: 'package' }>,
     snapshot: Snapshot,
     request: IncomingMessage,
-  ): Answered {
+  ): Generator<undefined, Answered> {
     const { lookups, asked, maxAge } = this.#options;
     const { url = '' } = request;
     const parameters = parametersOf(url);
@@ -172,12 +179,14 @@ export class Routes {
     const datasource = live.name;
     if (route === 'explain') {
       const pin = parameters['current'];
-      const report = snapshot.catalog.report(name, query.archs);
-      const explanation = explain(report, query, typeof pin === 'string' ? pin : undefined, snapshot.catalog);
-      return { reply: json(explanation, { ...generation, 'cache-control': 'no-cache' }), route };
+      const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
+      const text = typeof pin === 'string' ? pin : undefined;
+      const explanation = yield* explainInSteps(report, query, text, snapshot.catalog);
+      const headers = { ...generation, 'cache-control': 'no-cache', 'content-type': JSON_TYPE };
+      return { reply: createReply(200, headers, yield* explanationText(explanation)), route };
     }
     const lookup = { datasource, snapshot, name, query };
-    const releases = lookups.releases(lookup);
+    const releases = yield* lookups.releasesInSteps(lookup);
     const pinned = speaksForPin(parameters, request) || lookups.wasServed(datasource, name);
     asked.note(datasource, name, { known: releases !== undefined, pinned }, snapshot);
     if (!releases) {
@@ -194,7 +203,7 @@ export class Routes {
       const reply = createReply(200, headers, `${newest.version.text}\n`);
       return { reply, route, lookup: { datasource, result: 'found' } };
     }
-    const { body, etag } = lookups.render(releases, query);
+    const { body, etag } = yield* lookups.renderInSteps(releases, query);
     const headers = { ...generation, 'cache-control': `max-age=${maxAge}`, etag, 'content-type': JSON_TYPE };
     const reply = createReply(200, headers, body);
     const times = this.#options.metrics.requestTimes.of(route, 200);
@@ -249,6 +258,11 @@ export class Routes {
 function parametersOf(url: string): QueryParameters {
   const start = url.indexOf('?');
   return start < 0 ? {} : parseQueryString(url.slice(start + 1));
+}
+
+/** What the answer to a lookup depends on, besides the generation. */
+function keyOf(request: IncomingMessage): string {
+  return `${request.url ?? ''} ${speaksForPin({}, request)}`;
 }
 
 /** Does the request tell a pin, or come from Renovate, which asks for nothing else? */
