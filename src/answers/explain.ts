@@ -3,8 +3,9 @@ import { parseConstraint, satisfies, type Constraint } from '../apk/constraint.t
 import { compareVersions, isPreRelease, parseVersion, type Version } from '../apk/version.ts';
 import type { Candidate, Catalog, NameReport, VersionReport, WithheldReason } from '../catalog/catalog.ts';
 import { pinnedVersion, type LookupQuery } from './query.ts';
-import { steer, type Steering } from './renovate-order.ts';
+import { steerInSteps, type Steering } from './renovate-order.ts';
 import { timestamp } from './render.ts';
+import { finish, mapInSteps } from '../catalog/steps.ts';
 import { newerSeries, seriesOf, type SeriesName } from '../catalog/series.ts';
 
 export interface Explanation {
@@ -62,16 +63,37 @@ export function explain(
   pin: string | undefined,
   catalog?: Catalog,
 ): Explanation {
+  return finish(explainInSteps(report, query, pin, catalog));
+}
+
+export function* explainInSteps(
+  report: NameReport,
+  query: LookupQuery,
+  pin: string | undefined,
+  catalog?: Catalog,
+): Generator<undefined, Explanation> {
   const missing = catalog?.missingNeeds() ?? (() => []);
-  const notes = catalog ? notesOn(report, catalog) : [];
+  const notes = catalog ? yield* notesOn(report, catalog) : [];
   return {
     name: report.name,
     archs: report.archs,
     carriedBy: report.carriedBy,
-    versions: report.versions.toReversed().map((version) => explainVersion(version, report, missing)),
+    versions: yield* mapInSteps(report.versions.toReversed(), (version) =>
+      explainVersion(version, report, missing),
+    ),
     ...(notes.length > 0 && { notes }),
-    ...(pin !== undefined && { pin: explainPin(report, query, pin) }),
+    ...(pin !== undefined && { pin: yield* explainPin(report, query, pin) }),
   };
+}
+
+/** The same as `JSON.stringify`, in steps. */
+export function* explanationText(explanation: Explanation): Generator<undefined, string> {
+  const texts = yield* mapInSteps(explanation.versions, (version) => JSON.stringify(version));
+  const mark = '"versions":[]';
+  const rest = JSON.stringify({ ...explanation, versions: [] });
+  // The first occurrence is the field: quotes within the texts before it are escaped.
+  const at = rest.indexOf(mark);
+  return `${rest.slice(0, at)}"versions":[${texts.join(',')}]${rest.slice(at + mark.length)}`;
 }
 
 type MissingNeeds = ReturnType<Catalog['missingNeeds']>;
@@ -81,16 +103,16 @@ const DAY = 86_400;
 const STOPPED_AFTER = 60;
 
 /** What a list of versions does not show: newer series, or names that have become series or provides. */
-function notesOn(report: NameReport, catalog: Catalog): readonly string[] {
+function* notesOn(report: NameReport, catalog: Catalog): Generator<undefined, readonly string[]> {
   const { name, versions } = report;
   if (versions.length === 0) {
     const series = seriesOf(name, catalog.names()).slice(0, 3);
     return series.length === 0 ? [] : [`no package ${name}; its series are ${namesOf(series)}`];
   }
   const notes: string[] = [];
-  const candidates = versions.flatMap((version) => version.candidates);
-  if (candidates.every(({ provided }) => provided)) {
-    const providers = [...new Set(candidates.toReversed().map((each) => each.package.name))];
+  if (versions.every(({ candidates }) => candidates.every(({ provided }) => provided))) {
+    const names = yield* mapInSteps(versions, (each) => each.candidates.map((one) => one.package.name));
+    const providers = [...new Set(names.flat().toReversed())];
     notes.push(`no package of its own; provided by ${listed(providers)}`);
   } else {
     const newest = versions.findLast(({ offered }) => offered);
@@ -102,7 +124,7 @@ function notesOn(report: NameReport, catalog: Catalog): readonly string[] {
   const lastBuilt = newestBuild(report);
   const [first] = series;
   if (first) {
-    const next = newestBuild(catalog.report(first.name));
+    const next = newestBuild(yield* catalog.reportInSteps(first.name));
     const days = Math.floor((next - lastBuilt) / DAY);
     const stopped =
       lastBuilt > 0 && days >= STOPPED_AFTER
@@ -227,12 +249,20 @@ function isForOldApk(text: string): boolean {
   return head !== undefined && parseVersion(`${head}${tail ?? ''}`) !== undefined;
 }
 
-function explainPin(report: NameReport, query: LookupQuery, pin: string): ExplainedPin {
+function* explainPin(
+  report: NameReport,
+  query: LookupQuery,
+  pin: string,
+): Generator<undefined, ExplainedPin> {
   const pinned = pinnedVersion(query);
   if (!pinned) return explainRange(report, pin);
   const found = report.versions.find(({ version }) => version === pinned.text);
   const state = found?.offered ? 'offered' : found ? 'withheld' : 'gone';
-  return { current: pin, state, ...proposalFor(pinned, steer(offeredBy(report), pinned), state) };
+  return {
+    current: pin,
+    state,
+    ...proposalFor(pinned, yield* steerInSteps(offeredBy(report), pinned), state),
+  };
 }
 
 function offeredBy({ versions }: NameReport): readonly Version[] {

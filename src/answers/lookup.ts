@@ -2,10 +2,11 @@
  * The one way to ask a datasource: what the HTTP routes, `export` and the command line call.
  */
 import { createHash } from 'node:crypto';
-import { parseVersions, releasesFor, type Release } from './releases.ts';
+import { parseVersions, releasesInSteps, type Release } from './releases.ts';
 import { CloseNames } from './close-names.ts';
 import type { LookupQuery } from './query.ts';
-import { renderAnswer } from './render.ts';
+import { filterInSteps, finish } from '../catalog/steps.ts';
+import { renderInSteps } from './render.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
 import type { ServedVersions } from './served-versions.ts';
 
@@ -37,16 +38,26 @@ export class Lookups {
   answer(lookup: Lookup): { answer: Answer; releases: readonly Release[] } {
     const releases = this.releases(lookup);
     if (releases) return { answer: this.render(releases, lookup.query), releases };
-    return { answer: rendered(false, this.unknownName(lookup)), releases: [] };
+    return { answer: answerOf(false, JSON.stringify(this.unknownName(lookup))), releases: [] };
   }
 
   /** The releases that fit the question, oldest first; `undefined` for a name that no index knows. */
-  releases({ datasource, snapshot, name, query }: Lookup): readonly Release[] | undefined {
-    const report = snapshot.catalog.report(name, query.archs);
+  releases(lookup: Lookup): readonly Release[] | undefined {
+    return finish(this.releasesInSteps(lookup));
+  }
+
+  *releasesInSteps({
+    datasource,
+    snapshot,
+    name,
+    query,
+  }: Lookup): Generator<undefined, readonly Release[] | undefined> {
+    const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
     if (report.versions.length === 0) return undefined;
     const remembered = query.current ? [] : parseVersions(this.#served.recall(datasource, name));
-    const releases = releasesFor(report, query, remembered);
-    const offered = report.versions.filter((version) => version.offered).map(({ version }) => version);
+    const releases = yield* releasesInSteps(report, query, remembered);
+    const there = yield* filterInSteps(report.versions, (version) => version.offered);
+    const offered = there.map(({ version }) => version);
     if (offered.length > 0) this.#served.note(datasource, name, offered);
     return releases;
   }
@@ -56,8 +67,15 @@ export class Lookups {
     return this.#served.recall(datasource, name).length > 0;
   }
 
-  render(releases: readonly Release[], { stripRevision, current }: LookupQuery): Answer {
-    return rendered(true, renderAnswer(releases, { stripRevision, current: current?.version.text }));
+  render(releases: readonly Release[], query: LookupQuery): Answer {
+    return finish(this.renderInSteps(releases, query));
+  }
+
+  *renderInSteps(
+    releases: readonly Release[],
+    { stripRevision, current }: LookupQuery,
+  ): Generator<undefined, Answer> {
+    return answerOf(true, yield* renderInSteps(releases, { stripRevision, current: current?.version.text }));
   }
 
   /** What a lookup of a name that no index knows is told. */
@@ -74,7 +92,6 @@ export class Lookups {
   }
 }
 
-function rendered(found: boolean, value: object): Answer {
-  const body = JSON.stringify(value);
+function answerOf(found: boolean, body: string): Answer {
   return { body, found, etag: `"${createHash('sha1').update(body).digest('base64url')}"` };
 }

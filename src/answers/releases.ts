@@ -9,8 +9,15 @@ import {
   type Version,
 } from '../apk/version.ts';
 import type { Candidate, NameReport } from '../catalog/catalog.ts';
+import { filterInSteps, finish, isStep, mapInSteps, sortInSteps } from '../catalog/steps.ts';
 import { pinnedVersion, type LookupQuery } from './query.ts';
-import { listAll, safeToList, steer, steerRange, type Listed } from './renovate-order.ts';
+import {
+  listAllInSteps,
+  safeToListInSteps,
+  steerInSteps,
+  steerRangeInSteps,
+  type Listed,
+} from './renovate-order.ts';
 
 /** One version on offer, or a withdrawn one that is listed so that its pins find a way on. */
 export interface Release {
@@ -37,43 +44,64 @@ export function releasesFor(
   query: LookupQuery,
   remembered: readonly Version[],
 ): readonly Release[] {
-  const offered = offeredReleases(report, query);
-  const known = new Map(offered.map((release) => [release.version.text, release]));
-  const listed = list(
-    offered.map(({ version }) => version),
-    query,
-    remembered,
-  );
-  return listed.map(({ version, deprecated, unstable }) => ({
+  return finish(releasesInSteps(report, query, remembered));
+}
+
+export function* releasesInSteps(
+  report: NameReport,
+  query: LookupQuery,
+  remembered: readonly Version[],
+): Generator<undefined, readonly Release[]> {
+  const offered = yield* offeredReleases(report, query);
+  const known = new Map<string, Release>();
+  for (const [i, release] of offered.entries()) {
+    if (isStep(i)) yield;
+    known.set(release.version.text, release);
+  }
+  const versions = yield* mapInSteps(offered, ({ version }) => version);
+  const listed = yield* list(versions, query, remembered);
+  return yield* mapInSteps(listed, ({ version, deprecated, unstable }) => ({
     ...(known.get(version.text) ?? withdrawnRelease(version)),
     withdrawn: deprecated,
     unstable,
   }));
 }
 
-function list(
+function* list(
   offered: readonly Version[],
   query: LookupQuery,
   remembered: readonly Version[],
-): readonly Listed[] {
+): Generator<undefined, readonly Listed[]> {
   const pinned = pinnedVersion(query);
-  if (pinned) return steer(offered, pinned).listed;
-  if (query.current) return steerRange(offered, query.current);
-  const there = new Set(offered.map(({ text }) => text));
-  const gone = select(remembered, query).filter(({ text }) => !there.has(text));
-  const withdrawn = safeToList(offered, gone).map((version) => ({
+  if (pinned) return (yield* steerInSteps(offered, pinned)).listed;
+  if (query.current) return yield* steerRangeInSteps(offered, query.current);
+  const all = yield* listAllInSteps(offered);
+  const candidates = select(remembered, query);
+  const asked = new Set(candidates.map(({ text }) => text));
+  const there = new Set(yield* filterInSteps(yield* mapInSteps(offered, textOf), (text) => asked.has(text)));
+  const gone = candidates.filter(({ text }) => !there.has(text));
+  if (gone.length === 0) return all;
+  const withdrawn = (yield* safeToListInSteps(offered, gone)).map((version) => ({
     version,
     deprecated: true,
     unstable: false,
   }));
-  return [...listAll(offered), ...withdrawn].sort((a, b) => compareVersions(a.version, b.version));
+  return yield* sortInSteps([...all, ...withdrawn], (a, b) => compareVersions(a.version, b.version));
+}
+
+function textOf({ text }: Version): string {
+  return text;
 }
 
 const OFFERED = { withdrawn: false, unstable: false } as const;
 
-function offeredReleases(report: NameReport, { line, stripRevision }: LookupQuery): readonly Release[] {
+function* offeredReleases(
+  report: NameReport,
+  { line, stripRevision }: LookupQuery,
+): Generator<undefined, readonly Release[]> {
   const releases: Release[] = [];
-  for (const { offered, parsed, builtAt, chosen } of report.versions) {
+  for (const [i, { offered, parsed, builtAt, chosen }] of report.versions.entries()) {
+    if (isStep(i)) yield;
     if (!offered || !parsed || (line && !isInLine(parsed, line))) continue;
     releases.push({
       version: parsed,
@@ -83,18 +111,26 @@ function offeredReleases(report: NameReport, { line, stripRevision }: LookupQuer
       ...OFFERED,
     });
   }
-  return stripRevision ? stripRevisions(releases) : releases;
+  return stripRevision ? yield* stripRevisions(releases) : releases;
 }
 
 /** Once each: the newest revision stands for the version, whose age counts from its first revision. */
-function stripRevisions(releases: readonly Release[]): readonly Release[] {
-  const groups = Map.groupBy(releases, ({ version }) => withoutRevision(version).text);
-  return [...groups.values()].flatMap((group) => {
-    const newest = group.at(-1);
-    if (!newest) return [];
-    const times = group.flatMap(({ builtAt }) => builtAt ?? []);
-    const builtAt = times.length === 0 ? undefined : Math.min(...times);
-    return [{ ...newest, version: withoutRevision(newest.version), builtAt }];
+function* stripRevisions(releases: readonly Release[]): Generator<undefined, readonly Release[]> {
+  const groups = new Map<string, Release[]>();
+  for (const [i, release] of releases.entries()) {
+    if (isStep(i)) yield;
+    const { text } = withoutRevision(release.version);
+    const group = groups.get(text);
+    if (group) group.push(release);
+    else groups.set(text, [release]);
+  }
+  return yield* mapInSteps([...groups.values()], (group) => {
+    const newest = group.at(-1) as Release;
+    const builtAt = group.reduce<number | undefined>(
+      (oldest, each) => (each.builtAt === undefined ? oldest : Math.min(oldest ?? Infinity, each.builtAt)),
+      undefined,
+    );
+    return { ...newest, version: withoutRevision(newest.version), builtAt };
   });
 }
 

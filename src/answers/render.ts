@@ -7,6 +7,7 @@
  */
 import { newestRelease, type Release } from './releases.ts';
 import type { Candidate } from '../catalog/catalog.ts';
+import { isStep } from '../catalog/steps.ts';
 import { changelogUrl } from './changelog-links.ts';
 
 export interface RenovateRelease {
@@ -32,12 +33,30 @@ export interface RenderOptions {
 }
 
 export function renderAnswer(releases: readonly Release[], options: RenderOptions): RenovateAnswer {
-  const newest = newestRelease(releases);
-  const from = releases.find(({ version }) => version.text === options.current);
   return {
     releases: releases.map((release) => renderRelease(release, options.stripRevision)),
-    ...(newest?.candidate && links(newest.candidate, from?.builtAt)),
+    ...linksOf(releases, options),
   };
+}
+
+/** The same as JSON, in steps. */
+export function* renderInSteps(
+  releases: readonly Release[],
+  options: RenderOptions,
+): Generator<undefined, string> {
+  const texts: string[] = [];
+  for (const [i, release] of releases.entries()) {
+    if (isStep(i)) yield;
+    texts.push(JSON.stringify(renderRelease(release, options.stripRevision)));
+  }
+  const rest = JSON.stringify(linksOf(releases, options)).slice(1);
+  return `{"releases":[${texts.join(',')}]${rest === '}' ? '' : ','}${rest}`;
+}
+
+function linksOf(releases: readonly Release[], { current }: RenderOptions): Omit<RenovateAnswer, 'releases'> {
+  const newest = newestRelease(releases);
+  const from = releases.find(({ version }) => version.text === current);
+  return newest?.candidate ? links(newest.candidate, from?.builtAt) : {};
 }
 
 function renderRelease(release: Release, stripRevision: boolean): RenovateRelease {

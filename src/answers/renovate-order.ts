@@ -9,6 +9,7 @@
  */
 import { satisfies, type Constraint } from '../apk/constraint.ts';
 import { compareVersions, isPreRelease, type Version } from '../apk/version.ts';
+import { filterInSteps, finish, isStep, mapInSteps, sortInSteps } from '../catalog/steps.ts';
 
 /** A versioning of Renovate: what it can read and how it sorts. */
 export interface RenovateOrder {
@@ -170,23 +171,28 @@ export interface Steering {
  * not among them is taken as withdrawn.
  */
 export function steer(offered: readonly Version[], pin: Version): Steering {
+  return finish(steerInSteps(offered, pin));
+}
+
+export function* steerInSteps(offered: readonly Version[], pin: Version): Generator<undefined, Steering> {
   const target = targetOf(offered, pin);
   if (!target) return { road: 'none', target, listed: [] };
 
   const present = offered.find((version) => compareVersions(version, pin) === 0);
-  if (present === target) return { road: 'none', target, listed: flag(agreed(offered, pin, target), pin) };
+  if (present === target)
+    return { road: 'none', target, listed: yield* flag(yield* agreed(offered, pin, target), pin) };
 
   const road = roadTo(target, pin);
   switch (road) {
     case 'update': {
       const isNewer = compareVersions(target, pin) > 0;
-      const listed = flag(isNewer ? agreed(offered, pin, target) : [target], pin);
+      const listed = yield* flag(isNewer ? yield* agreed(offered, pin, target) : [target], pin);
       return { road, target, listed: present ? listed : insert(listed, withdrawn(pin)) };
     }
     case 'rollback':
-      return { road, target, listed: flag(upTo(target, offered, pin), pin) };
+      return { road, target, listed: yield* flag(yield* upTo(target, offered, pin), pin) };
     case 'unreachable':
-      return { road, target, listed: flag(offered, pin) };
+      return { road, target, listed: yield* flag(offered, pin) };
   }
 }
 
@@ -210,10 +216,17 @@ function roadTo(target: Version, pin: Version): Exclude<Road, 'none'> {
 }
 
 /** The target and what Renovate takes for older than both it and the pin, so that a rollback ends at the target. */
-function upTo(target: Version, offered: readonly Version[], pin: Version): readonly Version[] {
+function* upTo(
+  target: Version,
+  offered: readonly Version[],
+  pin: Version,
+): Generator<undefined, readonly Version[]> {
   const { compare, reads } = renovateOrderFor(pin);
   const isBelow = (version: Version): boolean => compare(version, target) < 0 && compare(version, pin) < 0;
-  return offered.filter((version) => version === target || (reads(version) && isBelow(version)));
+  return yield* filterInSteps(
+    offered,
+    (version) => version === target || (reads(version) && isBelow(version)),
+  );
 }
 
 /**
@@ -222,9 +235,13 @@ function upTo(target: Version, offered: readonly Version[], pin: Version): reado
  * (`workers/repository/process/lookup/bucket.ts`) is apk's newest there. The target comes first, then stable versions
  * from the newest down, then pre-releases, which thus give way.
  */
-function agreed(offered: readonly Version[], pin: Version, target: Version): readonly Version[] {
+function* agreed(
+  offered: readonly Version[],
+  pin: Version,
+  target: Version,
+): Generator<undefined, readonly Version[]> {
   const { compare, reads } = renovateOrderFor(pin);
-  const sides = offered.map((version) => compareVersions(version, pin));
+  const sides = yield* mapInSteps(offered, (version) => compareVersions(version, pin));
   const kept = offered.map((version, i) => version === target || sides[i] === 0);
 
   /** `older` and `newer` are the nearest kept ones; does it stand between them, or the pin, in Renovate's order too? */
@@ -234,18 +251,19 @@ function agreed(offered: readonly Version[], pin: Version, target: Version): rea
     if (isPreRelease(pin) && compareVersions(version, target) > 0) return false;
     return compare(older, version) < 0 && (!newer || compare(version, newer) < 0);
   };
-  const keepWhatFits = (isOfThisKind: (version: Version) => boolean): void => {
+  const keepWhatFits = function* (isOfThisKind: (version: Version) => boolean): Generator<undefined, void> {
     const older = nearestBefore(offered, pin, (i) => kept[i] === true && (sides[i] as number) > 0);
     let newer: Version | undefined;
     for (let i = offered.length - 1; i >= 0; i -= 1) {
+      if (isStep(i)) yield;
       const version = offered[i] as Version;
       const isOf = !kept[i] && isOfThisKind(version) && reads(version);
       if (isOf && fits(version, i, older[i] as Version, newer)) kept[i] = true;
       if (kept[i]) newer = version;
     }
   };
-  keepWhatFits((version) => !isPreRelease(version));
-  keepWhatFits(isPreRelease);
+  yield* keepWhatFits((version) => !isPreRelease(version));
+  yield* keepWhatFits(isPreRelease);
   return offered.filter((_, i) => kept[i]);
 }
 
@@ -267,11 +285,14 @@ function nearestBefore(
  * Marks pre-releases as unstable, unless they are what this pin follows. Renovate heeds the mark whatever the
  * versioning says (`workers/repository/process/lookup/filter.ts`); `rpm` and `loose` themselves call everything stable.
  */
-function flag(versions: readonly Version[], pin: Version | undefined): readonly Listed[] {
+function* flag(
+  versions: readonly Version[],
+  pin: Version | undefined,
+): Generator<undefined, readonly Listed[]> {
   const isFollowed =
     versions.every(isPreRelease) ||
     (pin !== undefined && isPreRelease(pin) && !versions.some((version) => isStableAbove(version, pin)));
-  return versions.map((version) => ({
+  return yield* mapInSteps(versions, (version) => ({
     version,
     deprecated: false,
     unstable: !isFollowed && isPreRelease(version),
@@ -296,6 +317,10 @@ function insert(listed: readonly Listed[], added: Listed): readonly Listed[] {
 
 /** What to list where the pin is not known: everything. */
 export function listAll(offered: readonly Version[]): readonly Listed[] {
+  return finish(listAllInSteps(offered));
+}
+
+export function listAllInSteps(offered: readonly Version[]): Generator<undefined, readonly Listed[]> {
   return flag(offered, undefined);
 }
 
@@ -305,7 +330,14 @@ export function listAll(offered: readonly Version[]): readonly Listed[] {
  * same reason as a withdrawn pin.
  */
 export function steerRange(offered: readonly Version[], pin: Constraint): readonly Listed[] {
-  const listed = listAll(offered);
+  return finish(steerRangeInSteps(offered, pin));
+}
+
+export function* steerRangeInSteps(
+  offered: readonly Version[],
+  pin: Constraint,
+): Generator<undefined, readonly Listed[]> {
+  const listed = yield* listAllInSteps(offered);
   const newest = offered.at(-1);
   const isLost =
     pin.operator.includes('~') &&
@@ -325,8 +357,16 @@ export function steerRange(offered: readonly Version[], pin: Constraint): readon
  * They must be listed without a timestamp: under `minimumReleaseAge` an older one might be preferred for its age.
  */
 export function safeToList(offered: readonly Version[], remembered: readonly Version[]): readonly Version[] {
+  return finish(safeToListInSteps(offered, remembered));
+}
+
+export function* safeToListInSteps(
+  offered: readonly Version[],
+  remembered: readonly Version[],
+): Generator<undefined, readonly Version[]> {
   if (remembered.length === 0) return [];
-  const sorted = new Map([rpm, loose].map((order) => [order, new Sorted(offered, order)]));
+  const sorted = new Map<RenovateOrder, Sorted>();
+  for (const order of [rpm, loose]) sorted.set(order, yield* Sorted.of(offered, order));
   const byRpm = sorted.get(rpm) as Sorted;
   const listed: Version[] = [];
   const isSafeFor = (pin: Version, version: Version): boolean => {
@@ -351,17 +391,24 @@ export function safeToList(offered: readonly Version[], remembered: readonly Ver
 class Sorted {
   readonly #order: RenovateOrder;
   readonly #versions: readonly Version[];
-  readonly #newestStable: Version | undefined;
+  #newestStable: Version | undefined;
   readonly #newestStableByMajor = new Map<string, Version>();
 
-  constructor(versions: readonly Version[], order: RenovateOrder) {
+  /** `versions` in that order. */
+  private constructor(versions: readonly Version[], order: RenovateOrder) {
     this.#order = order;
-    this.#versions = versions.toSorted(order.compare);
-    for (const version of this.#versions) {
+    this.#versions = versions;
+  }
+
+  static *of(versions: readonly Version[], order: RenovateOrder): Generator<undefined, Sorted> {
+    const sorted = new Sorted(yield* sortInSteps([...versions], order.compare), order);
+    for (const [i, version] of sorted.#versions.entries()) {
+      if (isStep(i)) yield;
       if (isPreRelease(version)) continue;
-      this.#newestStable = version;
-      this.#newestStableByMajor.set(majorOf(version, order), version);
+      sorted.#newestStable = version;
+      sorted.#newestStableByMajor.set(majorOf(version, order), version);
     }
+    return sorted;
   }
 
   firstAbove(version: Version): Version | undefined {

@@ -10,15 +10,20 @@ export interface Constraint {
   readonly version: Version;
 }
 
-const OPERATOR_SIGNS = '<>=~';
-
 /** Where the operator of `name>=1.0` starts and ends; both are the length where there is none. */
 export function operatorSpan(text: string): { readonly start: number; readonly end: number } {
   let start = 0;
-  while (start < text.length && !OPERATOR_SIGNS.includes(text.charAt(start))) start += 1;
+  while (start < text.length && !isSign(text.charCodeAt(start))) start += 1;
   let end = start;
-  while (end < text.length && OPERATOR_SIGNS.includes(text.charAt(end))) end += 1;
+  while (end < text.length && isSign(text.charCodeAt(end))) end += 1;
   return { start, end };
+}
+
+const [LESS, GREATER, TILDE] = [0x3c, 0x3e, 0x7e] as const;
+
+/** `<`, `=`, `>` or `~`; the first three follow each other. */
+function isSign(code: number): boolean {
+  return (code >= LESS && code <= GREATER) || code === TILDE;
 }
 
 /** The constraint that `text` spells, or `undefined` when it has no operator or no valid version. */

@@ -3,7 +3,14 @@
  * It answers by name without ever having made an object for every package.
  */
 import { operatorSpan } from './constraint.ts';
-import type { Dependency, Package, Packages, Provide, Unusable } from './packages.ts';
+import {
+  isBinding,
+  type Dependency,
+  type Package,
+  type Packages,
+  type Provide,
+  type Unusable,
+} from './packages.ts';
 import { commitText } from './commit.ts';
 import type { StringList, StringTable } from './string-table.ts';
 
@@ -159,11 +166,14 @@ class TablePackage implements Package {
   }
   get dependencies(): readonly Dependency[] {
     const { values } = this.#table.strings;
-    const list = values.bytes(this.#table.columns.dependencies[this.row] as number);
-    const view = new DataView(list.buffer, list.byteOffset, list.byteLength);
-    return Array.from({ length: list.length / 4 }, (_, i) =>
-      parseDependency(values.text(view.getUint32(i * 4, true))),
-    );
+    return this.#dependencyIds().map((id) => parseDependency(values.text(id)));
+  }
+  get bindingDependencies(): readonly Dependency[] {
+    const { values } = this.#table.strings;
+    return this.#dependencyIds()
+      .filter((id) => values.includes(id, EQUALS) || values.includes(id, EXCLAMATION))
+      .map((id) => parseDependency(values.text(id)))
+      .filter(isBinding);
   }
   get needsExactly(): boolean {
     return ((this.#table.columns.flags[this.row] as number) & Flag.needsExactly) !== 0;
@@ -176,6 +186,20 @@ class TablePackage implements Package {
   }
   get unusable(): Unusable | undefined {
     return unusableReasons[(this.#table.columns.flags[this.row] as number) & Flag.unusable];
+  }
+
+  #dependencyIds(): readonly number[] {
+    const list = this.#table.strings.values.bytes(this.#table.columns.dependencies[this.row] as number);
+    const ids: number[] = [];
+    for (let i = 0; i < list.length; i += 4)
+      ids.push(
+        ((list[i] as number) |
+          ((list[i + 1] as number) << 8) |
+          ((list[i + 2] as number) << 16) |
+          ((list[i + 3] as number) << 24)) >>>
+          0,
+      );
+    return ids;
   }
 
   #text(column: 'version' | 'origin' | 'url' | 'provides'): string {
@@ -193,7 +217,7 @@ export function parseProvide(token: string): Provide {
   return { name: token.slice(0, start), version: start === end ? undefined : token.slice(end) };
 }
 
-const BLANK = 0x20;
+const [BLANK, EXCLAMATION, EQUALS] = [0x20, 0x21, 0x3d] as const;
 /** From how many bytes on a `p:` value is read as a whole rather than searched. */
 const LONG_LIST = 64 * 1024;
 

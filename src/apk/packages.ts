@@ -22,6 +22,8 @@ export interface Package {
   provided(name: string): readonly (string | undefined)[];
   /** What it needs and what must not be there, in the order of `D:`. */
   readonly dependencies: readonly Dependency[];
+  /** Those dependencies that ask for an exact version or rule something out, in the same order. */
+  readonly bindingDependencies: readonly Dependency[];
   /** One of the dependencies asks for an exact version. */
   readonly needsExactly: boolean;
   /** `k:`, which of several providers apk prefers; 0 where not told. */
@@ -49,7 +51,11 @@ export interface Dependency {
 
 /** Is exactly one version (`=` or `==`) of the name needed? */
 export function isExact({ operator, conflict }: Dependency): boolean {
-  return !conflict && operator !== '' && operator.replaceAll('=', '') === '';
+  return !conflict && (operator === '=' || /^=+$/.test(operator));
+}
+
+export function isBinding(dependency: Dependency): boolean {
+  return dependency.conflict || isExact(dependency);
 }
 
 /** All packages of one APKINDEX. */

@@ -70,6 +70,14 @@ export class StringList {
     return this.#blob.bytes.subarray(this.#starts[id], this.#starts[id + 1]);
   }
 
+  /** Is the byte among those of `id`? */
+  includes(id: number, byte: number): boolean {
+    const { bytes } = this.#blob;
+    const end = this.#starts[id + 1] as number;
+    for (let at = this.#starts[id] as number; at < end; at += 1) if (bytes[at] === byte) return true;
+    return false;
+  }
+
   /** The id of a new string, `source[start..end)`. */
   add(source: ByteBuffer, start: number, end: number): number {
     const id = this.#count;

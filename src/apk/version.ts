@@ -157,8 +157,12 @@ export function withoutRevision(version: Version): Version {
 }
 
 /** A text of the version that is the same for versions apk calls equal, such as `1.0-r1` and `01.0-r01`. */
-export function canonicalText({ parts }: Version): string {
-  return parts.map(canonicalPart).join('');
+export function canonicalText({ text, parts }: Version): string {
+  return parts.some(canBeSpelledOtherwise) ? parts.map(canonicalPart).join('') : text;
+}
+
+function canBeSpelledOtherwise({ text, value }: Part): boolean {
+  return typeof value === 'bigint' || (text.length > 1 && text.startsWith('0'));
 }
 
 function canonicalPart({ kind, text, value }: Part): string {

@@ -25,7 +25,7 @@ export interface Carrier {
 /** `apko` counts a provide without a version with the package's version, and lets a package have a name twice. */
 export type Rule = 'apk' | 'apko';
 
-interface ReadVersion {
+export interface ReadVersion {
   readonly parsed: Version | undefined;
   /** The same for texts that apk calls equal. */
   readonly key: string;
@@ -39,11 +39,8 @@ export class Reading {
   readonly rule: Rule;
   readonly #sources: readonly CatalogSource[];
   readonly #versions = new Map<string, ReadVersion>();
-  /** By arch and name. */
-  readonly #carriers = new Map<string, readonly Carrier[]>();
-  /** By arch and name the usable carriers, by the versions at which they have the name. */
-  readonly #byVersion = new Map<string, ReadonlyMap<string, readonly Carrier[]>>();
-  readonly #taken = new Map<string, Carrier | undefined>();
+  /** By arch, then by name. */
+  readonly #holders = new Map<string, Map<string, Holders>>();
   readonly #names = new Map<PackageId, readonly Provide[]>();
 
   constructor(sources: readonly CatalogSource[], rule: Rule) {
@@ -52,41 +49,40 @@ export class Reading {
   }
 
   parse(text: string): Version | undefined {
-    return this.#read(text).parsed;
+    return this.read(text).parsed;
   }
 
   /** A key of the version `text`, the same for texts that apk calls equal. */
   versionKey(text: string): string {
-    return this.#read(text).key;
+    return this.read(text).key;
   }
 
-  /** All carriers of `name` on `arch`, in the order of the repositories. */
-  *carriers(name: string, arch: string): Generator<undefined, readonly Carrier[]> {
-    const key = `${arch} ${name}`;
-    const known = this.#carriers.get(key);
+  read(text: string): ReadVersion {
+    const known = this.#versions.get(text);
     if (known) return known;
-    const carriers: Carrier[] = [];
-    for (const [rank, source] of this.#sources.entries()) {
-      if (source.arch === arch) yield* this.#addCarriers(carriers, rank, name);
+    const parsed = parseVersion(text);
+    // No valid version begins with a blank.
+    const read = { parsed, key: parsed ? canonicalText(parsed) : ` ${text}` };
+    this.#versions.set(text, read);
+    return read;
+  }
+
+  /** Who has `name` on `arch`. */
+  *holders(name: string, arch: string): Generator<undefined, Holders> {
+    const ofArch = this.#holders.get(arch) ?? new Map<string, Holders>();
+    this.#holders.set(arch, ofArch);
+    let holders = ofArch.get(name);
+    if (!holders) {
+      holders = new Holders(yield* this.#carriers(name, arch), this);
+      ofArch.set(name, holders);
     }
-    this.#carriers.set(key, carriers);
-    return carriers;
+    return holders;
   }
 
   /** The carrier apk takes for `name=version` on `arch`, whether or not it can be installed. */
   *taken(name: string, version: string, arch: string): Generator<undefined, Carrier | undefined> {
-    const key = this.versionKey(version);
-    const takenKey = `${arch} ${name}=${key}`;
-    if (this.#taken.has(takenKey)) return this.#taken.get(takenKey);
-    const nameKey = `${arch} ${name}`;
-    let byVersion = this.#byVersion.get(nameKey);
-    if (!byVersion) {
-      byVersion = yield* this.#indexByVersion(yield* this.carriers(name, arch));
-      this.#byVersion.set(nameKey, byVersion);
-    }
-    const taken = this.preferred(byVersion.get(key) ?? []);
-    this.#taken.set(takenKey, taken);
-    return taken;
+    const holders = yield* this.holders(name, arch);
+    return yield* holders.taken(this.versionKey(version));
   }
 
   /** The carriers with which `dependency` is met on `arch`: of an exact one the one that apk takes, otherwise all. */
@@ -95,12 +91,15 @@ export class Reading {
       const taken = yield* this.taken(dependency.name, dependency.version, arch);
       return taken && !this.isRefused(taken) ? [taken] : [];
     }
-    return (yield* this.carriers(dependency.name, arch)).filter(
-      (carrier) =>
-        !carrier.package.unusable &&
-        !this.isRefused(carrier) &&
-        carrier.versions.some((version) => this.fits(version, dependency)),
-    );
+    const meeting: Carrier[] = [];
+    const { carriers } = yield* this.holders(dependency.name, arch);
+    for (const [i, carrier] of carriers.entries()) {
+      if (isStep(i)) yield;
+      const isInstallable = !carrier.package.unusable && !this.isRefused(carrier);
+      if (isInstallable && carrier.versions.some((version) => this.fits(version, dependency)))
+        meeting.push(carrier);
+    }
+    return meeting;
   }
 
   /** Does a name that is had at `version` (`undefined`: without one) meet the dependency, or what it rules out? */
@@ -137,15 +136,18 @@ export class Reading {
    * several the highest provider priority (`k:`), then the repository listed first. What is still equal, apk takes in
    * the order of the index, which is by name; apko takes the highest version of its own, then by name.
    */
-  preferred(carriers: readonly Carrier[]): Carrier | undefined {
+  *preferred(carriers: readonly Carrier[]): Generator<undefined, Carrier | undefined> {
     if (carriers.length < 2) return carriers[0];
     const best = new Map<string, Carrier>();
-    for (const each of carriers) {
+    for (const [i, each] of carriers.entries()) {
+      if (isStep(i)) yield;
       const { name } = each.package;
       const before = best.get(name);
       if (!before || this.#compareBuilds(each, before) > 0) best.set(name, each);
     }
-    return [...best.values()].reduce((before, each) => (this.#compare(each, before) > 0 ? each : before));
+    let taken: Carrier | undefined;
+    for (const each of best.values()) if (!taken || this.#compare(each, taken) > 0) taken = each;
+    return taken;
   }
 
   /**
@@ -178,18 +180,27 @@ export class Reading {
     return left && right ? compareVersions(left, right) : Number(!!left) - Number(!!right);
   }
 
+  *#carriers(name: string, arch: string): Generator<undefined, readonly Carrier[]> {
+    const carriers: Carrier[] = [];
+    for (const [rank, source] of this.#sources.entries())
+      if (source.arch === arch) yield* this.#addCarriers(carriers, rank, name);
+    return carriers;
+  }
+
   *#addCarriers(carriers: Carrier[], rank: number, name: string): Generator<undefined, void> {
     const source = this.#sources[rank] as CatalogSource;
+    const named = source.packages.named(name);
     const providing = source.packages.providing(name);
-    const providers = new Set(providing.map(({ row }) => row));
     const add = (each: Package, provided: boolean, versions: Carrier['versions']): void => {
       const id = each.row * this.#sources.length + rank;
       carriers.push({ id, package: each, source, rank, provided, versions });
     };
-    for (const [i, each] of source.packages.named(name).entries()) {
+    // Hardly any package provides its own name, so what it provides is not even looked at. apko never does.
+    const areProviders = this.rule === 'apk' && named.length > 0 && providing.length > 0;
+    const providers = areProviders ? new Set(providing.map(({ row }) => row)) : undefined;
+    for (const [i, each] of named.entries()) {
       if (isStep(i)) yield;
-      // Hardly any package provides its own name, so what it provides is not even looked at. apko never does.
-      const isProvider = this.rule === 'apk' && providers.has(each.row);
+      const isProvider = providers?.has(each.row) === true;
       add(each, false, isProvider ? [each.version, ...each.provided(name)] : [each.version]);
     }
     for (const [i, each] of providing.entries()) {
@@ -204,38 +215,51 @@ export class Reading {
     const versioned = versions.filter((version) => version !== undefined);
     return versioned.length > 0 ? versioned : [each.version];
   }
+}
 
-  *#indexByVersion(
-    carriers: readonly Carrier[],
-  ): Generator<undefined, ReadonlyMap<string, readonly Carrier[]>> {
-    const byVersion = new Map<string, Carrier[]>();
-    for (const [i, carrier] of carriers.entries()) {
+/** The packages that have one name on one arch. */
+export class Holders {
+  /** All of them, in the order of the repositories. */
+  readonly carriers: readonly Carrier[];
+  readonly #reading: Reading;
+  /** By version key: the usable ones of that version, or, once that was asked for, the one that apk takes. */
+  #byVersion: Map<string, Carrier | Carrier[]> | undefined;
+
+  constructor(carriers: readonly Carrier[], reading: Reading) {
+    this.carriers = carriers;
+    this.#reading = reading;
+  }
+
+  /** The one apk takes for the version, whether or not it can be installed. */
+  *taken(versionKey: string): Generator<undefined, Carrier | undefined> {
+    this.#byVersion ??= yield* this.#indexByVersion();
+    const found = this.#byVersion.get(versionKey);
+    if (!Array.isArray(found)) return found;
+    const taken = yield* this.#reading.preferred(found);
+    if (taken) this.#byVersion.set(versionKey, taken);
+    return taken;
+  }
+
+  *#indexByVersion(): Generator<undefined, Map<string, Carrier | Carrier[]>> {
+    const byVersion = new Map<string, Carrier | Carrier[]>();
+    for (const [i, carrier] of this.carriers.entries()) {
       if (isStep(i)) yield;
       if (carrier.package.unusable) continue;
-      for (const key of this.versionKeys(carrier)) {
-        const same = byVersion.get(key);
-        if (same) same.push(carrier);
-        else byVersion.set(key, [carrier]);
+      for (const key of this.#versionKeys(carrier)) {
+        const before = byVersion.get(key);
+        if (before === undefined) byVersion.set(key, carrier);
+        else if (Array.isArray(before)) before.push(carrier);
+        else byVersion.set(key, [before, carrier]);
       }
     }
     return byVersion;
   }
 
   /** Of the versions at which a carrier has the name, each once. */
-  versionKeys({ versions }: Carrier): Iterable<string> {
+  #versionKeys({ versions }: Carrier): Iterable<string> {
     const [only] = versions;
-    if (versions.length === 1) return only === undefined ? [] : [this.versionKey(only)];
-    return new Set(versions.flatMap((text) => (text === undefined ? [] : this.versionKey(text))));
-  }
-
-  #read(text: string): ReadVersion {
-    const known = this.#versions.get(text);
-    if (known) return known;
-    const parsed = parseVersion(text);
-    // No valid version begins with a blank.
-    const read = { parsed, key: parsed ? canonicalText(parsed) : ` ${text}` };
-    this.#versions.set(text, read);
-    return read;
+    if (versions.length === 1) return only === undefined ? [] : [this.#reading.versionKey(only)];
+    return new Set(versions.flatMap((text) => (text === undefined ? [] : this.#reading.versionKey(text))));
   }
 }
 

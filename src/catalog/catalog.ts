@@ -15,7 +15,7 @@ import { compareVersions, type Version } from '../apk/version.ts';
 import type { Package, Packages, Unusable } from '../apk/packages.ts';
 import { Reading, type Carrier, type Rule } from './carriers.ts';
 import { Coherence, dependencyText, meetsItself, type Unmet } from './coherence.ts';
-import { finish, isStep, sortInSteps } from './steps.ts';
+import { finish, isStep, ITEMS_A_STEP, sortInSteps } from './steps.ts';
 
 /** The index of one repository for one arch. */
 export interface CatalogSource {
@@ -142,35 +142,27 @@ export class Catalog {
   /** The same in steps of about a millisecond: a name may have as many versions as an index has packages. */
   *reportInSteps(name: string, archs: readonly string[] = this.archs): Generator<undefined, NameReport> {
     const reading = new Reading(this.sources, this.#rule);
-    const groups = new Map<string, Candidate[]>();
-    const taken = new Map<string, Candidate[]>();
+    /** By version key. */
+    const groups = new Map<string, Group>();
     const carriedBy = new Set<string>();
     for (const arch of archs) {
-      for (const [i, carrier] of (yield* reading.carriers(name, arch)).entries()) {
-        if (isStep(i)) yield;
-        const { versions, obstacle } = this.#claims(carrier);
-        for (const version of versions) {
-          const candidate = toCandidate(
-            carrier,
-            version,
-            obstacle ?? (yield* this.#obstacle(carrier, version, reading)),
-          );
-          if (!candidate.obstacle || candidate.obstacle.reason === 'dependency-unmet') carriedBy.add(arch);
-          push(groups, version, candidate);
-          const isTaken = (yield* reading.taken(name, version, arch))?.id === carrier.id;
-          if (isTaken && reading.parse(version)) push(taken, reading.versionKey(version), candidate);
-        }
+      const { carriers } = yield* reading.holders(name, arch);
+      for (let start = 0; start < carriers.length; start += ITEMS_A_STEP) {
+        const some = carriers.length <= ITEMS_A_STEP ? carriers : carriers.slice(start, start + ITEMS_A_STEP);
+        for (const carrier of some)
+          if (this.#coherence.isOpen(carrier)) yield* this.#coherence.settle(carrier, reading);
+        if (this.#addCandidates(groups, some, reading)) carriedBy.add(arch);
+        if (some.length === ITEMS_A_STEP) yield;
       }
     }
-    const carriers = archs.filter((arch) => carriedBy.has(arch));
+    const carryingArchs = archs.filter((arch) => carriedBy.has(arch));
     const versions: VersionReport[] = [];
-    for (const [version, candidates] of groups) {
+    for (const group of groups.values()) {
       if (isStep(versions.length)) yield;
-      const parsed = reading.parse(version);
-      const chosen = taken.get(reading.versionKey(version)) ?? [];
-      versions.push(reportVersion({ version, parsed, candidates, chosen, carriedBy: carriers }));
+      const chosen = takenAlone(group) ?? (yield* takenOf(group, reading));
+      addReports(versions, group, { chosen, carriedBy: carryingArchs, reading });
     }
-    return { name, archs, carriedBy: carriers, versions: yield* sortInSteps(versions, byVersion) };
+    return { name, archs, carriedBy: carryingArchs, versions: yield* sortInSteps(versions, byVersion) };
   }
 
   /**
@@ -195,26 +187,50 @@ export class Catalog {
       });
   }
 
-  /** The versions to which a carrier lays claim: one, or several that are all unusable. */
-  #claims({ package: each, versions: given }: Carrier): { versions: readonly string[]; obstacle?: Obstacle } {
-    const versions = new Set(given.filter((version) => version !== undefined));
-    if (versions.size === 0) return { versions: [each.version], obstacle: { reason: 'unversioned-provide' } };
-    if (versions.size > 1 || (this.#rule === 'apk' && each.conflictsWithItself))
-      return { versions: [...versions], obstacle: { reason: 'conflicting-provides' } };
-    return { versions: [...versions] };
+  /** Returns whether one of the carriers has the name at a valid version. */
+  #addCandidates(groups: Map<string, Group>, carriers: readonly Carrier[], reading: Reading): boolean {
+    let areCarrying = false;
+    for (const carrier of carriers) {
+      const { versions, obstacle } = this.#claims(carrier);
+      for (const version of versions) {
+        const { parsed, key } = reading.read(version);
+        const against = obstacle ?? obstacleOf(carrier, parsed) ?? this.#unmet(carrier);
+        const candidate = toCandidate(carrier, version, against);
+        areCarrying ||= against === undefined || against.reason === 'dependency-unmet';
+        const group = groups.get(key);
+        if (group) {
+          group.carriers.push(carrier);
+          group.candidates.push(candidate);
+        } else groups.set(key, { parsed, carriers: [carrier], candidates: [candidate] });
+      }
+    }
+    return areCarrying;
   }
 
-  *#obstacle(
-    carrier: Carrier,
-    version: string,
-    reading: Reading,
-  ): Generator<undefined, Obstacle | undefined> {
-    const { unusable } = carrier.package;
-    if (unusable) return { reason: unusable };
-    if (!reading.parse(version)) return { reason: 'invalid-version' };
-    const unmet = yield* this.#coherence.unmet(carrier, reading);
+  /** The versions to which a carrier lays claim: one, or several that are all unusable. */
+  #claims({ package: each, versions: given }: Carrier): { versions: readonly string[]; obstacle?: Obstacle } {
+    const versions = given.length > 1 ? [...new Set(given)].filter(isTold) : given.filter(isTold);
+    if (versions.length === 0)
+      return { versions: [each.version], obstacle: { reason: 'unversioned-provide' } };
+    if (versions.length > 1 || (this.#rule === 'apk' && each.conflictsWithItself))
+      return { versions, obstacle: { reason: 'conflicting-provides' } };
+    return { versions };
+  }
+
+  #unmet(carrier: Carrier): Obstacle | undefined {
+    const unmet = this.#coherence.unmet(carrier);
     return unmet && { reason: 'dependency-unmet', ...unmet };
   }
+}
+
+function isTold(version: string | undefined): version is string {
+  return version !== undefined;
+}
+
+/** What stands against the package itself. */
+function obstacleOf({ package: each }: Carrier, version: Version | undefined): Obstacle | undefined {
+  if (each.unusable) return { reason: each.unusable };
+  return version ? undefined : { reason: 'invalid-version' };
 }
 
 function toCandidate(
@@ -226,26 +242,76 @@ function toCandidate(
   return { version, arch, repository, changelog, package: each, provided, obstacle };
 }
 
-function push<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
-  const list = lists.get(key);
-  if (list) list.push(value);
-  else lists.set(key, [value]);
+/** All candidates with versions that apk calls equal, arch by arch, and whose they are. */
+interface Group {
+  readonly parsed: Version | undefined;
+  readonly carriers: Carrier[];
+  readonly candidates: Candidate[];
 }
 
-/** `chosen` are the candidates that apk takes for the version, one an arch, in the order of the archs. */
-function reportVersion({
-  version,
-  parsed,
-  candidates,
-  chosen,
-  carriedBy,
-}: {
+/** The candidates of the packages that apk takes, in the order of the archs. */
+function* takenOf(
+  { parsed, carriers, candidates }: Group,
+  reading: Reading,
+): Generator<undefined, readonly Candidate[]> {
+  const taken: Candidate[] = [];
+  for (let start = 0, end; parsed && start < carriers.length; start = end) {
+    end = endOfArch(carriers, start);
+    const rivals: Carrier[] = [];
+    for (let i = start; i < end; i += 1)
+      if (canBeTaken(candidates[i] as Candidate)) rivals.push(carriers[i] as Carrier);
+    const best = rivals.length > 1 ? yield* reading.preferred(rivals) : rivals[0];
+    for (let i = start; i < end; i += 1)
+      if (carriers[i]?.id === best?.id) taken.push(candidates[i] as Candidate);
+  }
+  return taken;
+}
+
+/** The same where no arch has more than one candidate, as nearly everywhere; `undefined` elsewhere. */
+function takenAlone({ parsed, candidates }: Group): readonly Candidate[] | undefined {
+  for (let i = 1; i < candidates.length; i += 1)
+    if (candidates[i]?.arch === candidates[i - 1]?.arch) return undefined;
+  return parsed ? candidates.filter(canBeTaken) : [];
+}
+
+/** Where the carriers of another arch than that of `start` begin. */
+function endOfArch(carriers: readonly Carrier[], start: number): number {
+  const arch = carriers[start]?.source.arch;
+  let end = start + 1;
+  while (carriers[end]?.source.arch === arch) end += 1;
+  return end;
+}
+
+function canBeTaken({ package: each, obstacle }: Candidate): boolean {
+  return !each.unusable && obstacle?.reason !== 'unversioned-provide';
+}
+
+/** A report for each text: versions that apk calls equal are hardly ever spelled in two ways. */
+function addReports(
+  versions: VersionReport[],
+  { candidates }: Group,
+  { reading, ...known }: Pick<Known, 'chosen' | 'carriedBy'> & { readonly reading: Reading },
+): void {
+  const add = (version: string, own: readonly Candidate[]): void => {
+    const { parsed } = reading.read(version);
+    versions.push(reportVersion({ version, parsed, candidates: own, ...known }));
+  };
+  const text = (candidates[0] as Candidate).version;
+  if (candidates.every(({ version }) => version === text)) add(text, candidates);
+  else for (const [version, own] of Map.groupBy(candidates, (each) => each.version)) add(version, own);
+}
+
+/** What is known of a version when its report is made. */
+interface Known {
   readonly version: string;
   readonly parsed: Version | undefined;
   readonly candidates: readonly Candidate[];
+  /** The candidates that apk takes for the version, one an arch, in the order of the archs. */
   readonly chosen: readonly Candidate[];
   readonly carriedBy: readonly string[];
-}): VersionReport {
+}
+
+function reportVersion({ version, parsed, candidates, chosen, carriedBy }: Known): VersionReport {
   const installable = chosen.filter(({ obstacle }) => !obstacle);
   const missingOn = carriedBy.filter((arch) => !installable.some((each) => each.arch === arch));
   const times = installable.map((each) => each.package.builtAt ?? 0);

@@ -10,7 +10,7 @@
  */
 import { isExact, type Dependency, type Package } from '../apk/packages.ts';
 import type { Carrier, PackageId, Reading } from './carriers.ts';
-import { isStep } from './steps.ts';
+import { isStep, ITEMS_A_STEP } from './steps.ts';
 
 /** Why a package cannot be installed. */
 export interface Unmet {
@@ -48,15 +48,25 @@ export class Coherence {
   /** The same as far as it is about what is not there. */
   readonly #settled = new Map<PackageId, Dependency | undefined>();
 
+  /** Packages and names looked at since the last step. */
+  #work = 0;
+
   constructor(complete: boolean) {
     this.#complete = complete;
   }
 
-  /** Why the carrier's package cannot be installed; `undefined` if it can. */
-  *unmet(carrier: Carrier, reading: Reading): Generator<undefined, Unmet | undefined> {
-    const { id, package: each } = carrier;
-    if (!this.#complete && !each.needsExactly) return undefined;
-    if (!this.#known.has(id)) this.#known.set(id, yield* this.#find(carrier, reading));
+  /** Is it still to be found out whether the carrier's package can be installed? */
+  isOpen(carrier: Carrier): boolean {
+    return this.#counts(carrier) && !this.#known.has(carrier.id);
+  }
+
+  /** Finds it out. */
+  *settle(carrier: Carrier, reading: Reading): Generator<undefined, void> {
+    this.#known.set(carrier.id, yield* this.#find(carrier, reading));
+  }
+
+  /** Why a package that is not open cannot be installed; `undefined` if it can. */
+  unmet({ id }: Carrier): Unmet | undefined {
     return this.#known.get(id);
   }
 
@@ -83,7 +93,7 @@ export class Coherence {
     });
     taken.add(root);
     for (let next = waiting.shift(); next; next = waiting.shift()) {
-      for (const dependency of next.carrier.package.dependencies) {
+      for (const dependency of next.carrier.package.bindingDependencies) {
         if (!isExact(dependency)) continue;
         const because = next.because ?? dependency;
         if (taken.meets(dependency, next.carrier)) continue;
@@ -96,6 +106,11 @@ export class Coherence {
         if (taken.isTooLarge) return 'too-many';
         waiting.push({ carrier, because });
       }
+    }
+    this.#work += taken.size;
+    if (this.#work > ITEMS_A_STEP) {
+      this.#work = 0;
+      yield;
     }
     const conflict = taken.conflict();
     return conflict && problem(conflict.dependency, conflict.other);
@@ -162,9 +177,9 @@ export class Coherence {
 
   /** With the dependencies that count and that it does not meet itself. */
   #opened(carrier: Carrier, reading: Reading): Open {
-    const dependencies = carrier.package.dependencies.filter(
-      (each) =>
-        !each.conflict && (this.#complete || isExact(each)) && !meetsItself(carrier.package, each, reading),
+    const { package: owner } = carrier;
+    const dependencies = (this.#complete ? owner.dependencies : owner.bindingDependencies).filter(
+      (each) => !each.conflict && (this.#complete || isExact(each)) && !meetsItself(owner, each, reading),
     );
     return { dependencies, needs: [], meets: [], fallen: false };
   }
@@ -178,6 +193,11 @@ class Together {
 
   constructor(reading: Reading) {
     this.#reading = reading;
+  }
+
+  /** How many packages and names were looked at. */
+  get size(): number {
+    return this.#carriers.length + this.#holders.size;
   }
 
   get isTooLarge(): boolean {
@@ -215,7 +235,7 @@ class Together {
   /** Of a dependency that rules others out (`!name`), with its owner: which of the others it rules out. */
   conflict(): { readonly dependency: Dependency; readonly other: Carrier } | undefined {
     for (const owner of this.#carriers) {
-      for (const dependency of owner.package.dependencies) {
+      for (const dependency of owner.package.bindingDependencies) {
         if (!dependency.conflict) continue;
         const other = this.#holdersOf(dependency.name).find(
           ({ carrier, version }) => carrier.id !== owner.id && this.#reading.fits(version, dependency),

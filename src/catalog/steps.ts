@@ -1,6 +1,6 @@
 /** Long work in steps of about a millisecond, between which the caller can do other things or give up. */
 
-const ITEMS_A_STEP = 1024;
+export const ITEMS_A_STEP = 1024;
 
 /** Does a step end before the item of this number? */
 export function isStep(item: number): boolean {
@@ -13,6 +13,30 @@ export function finish<T>(work: Generator<undefined, T>): T {
     const step = work.next();
     if (step.done) return step.value;
   }
+}
+
+export function* mapInSteps<T, U>(
+  items: readonly T[],
+  map: (item: T, index: number) => U,
+): Generator<undefined, readonly U[]> {
+  const mapped: U[] = [];
+  for (let i = 0; i < items.length; i += 1) {
+    if (isStep(i)) yield;
+    mapped.push(map(items[i] as T, i));
+  }
+  return mapped;
+}
+
+export function* filterInSteps<T>(
+  items: readonly T[],
+  isWanted: (item: T, index: number) => boolean,
+): Generator<undefined, readonly T[]> {
+  const wanted: T[] = [];
+  for (let i = 0; i < items.length; i += 1) {
+    if (isStep(i)) yield;
+    if (isWanted(items[i] as T, i)) wanted.push(items[i] as T);
+  }
+  return wanted;
 }
 
 /** Sorts in place: pieces first, which are then merged. */

@@ -6,6 +6,7 @@ import { parseLookupQuery } from '../answers/query.ts';
 import { CloseNames } from '../answers/close-names.ts';
 import type { Config } from '../config/config.ts';
 import { IndexError, printable, printableJson, UsageError } from '../errors.ts';
+import { readSecret } from '../repository/credentials.ts';
 import { Beacon } from '../service/beacon.ts';
 import { createLogger } from '../service/logger.ts';
 
@@ -39,7 +40,7 @@ export async function explainCommand(
   const { explanation, close } =
     options.url === undefined
       ? await explainHere(asked, config(), options.signal)
-      : await explainThere(asked, options.url, options.signal);
+      : await explainThere(asked, options.url, config(), options.signal);
   const text = options.json
     ? printableJson(explanation, 2)
     : describe(explanation, close, options.all).join('\n');
@@ -66,22 +67,39 @@ async function explainHere(asked: Asked, config: Config, signal: AbortSignal): P
   return { explanation, close };
 }
 
-async function explainThere({ name, pin }: Asked, base: string, signal: AbortSignal): Promise<Explained> {
+/** Shows the service the `clientToken` of the own configuration, if there is one. */
+async function explainThere(
+  { name, pin }: Asked,
+  base: string,
+  { clientToken, environment }: Config,
+  signal: AbortSignal,
+): Promise<Explained> {
   const url = URL.parse(`${base.replace(/\/+$/, '')}/${pathOf(name)}/explain`);
   if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError(`--url: expected an http or https URL`);
   if (pin !== undefined) url.searchParams.set('current', pin);
-  const { status, text } = await getText(url, signal);
+  const token = clientToken && (await readSecret(clientToken, environment));
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const { status, text } = await getText(url, headers, signal);
+  if (status === 401)
+    throw new IndexError(
+      'fetch-failed',
+      `${url.host} wants ${token === undefined ? 'a token: set clientToken in the configuration' : 'another clientToken'}`,
+    );
   if (status !== 200)
     throw new IndexError('fetch-failed', `${url.host} answered ${status}: ${printable(text.slice(0, 200))}`);
   return { explanation: JSON.parse(text) as Explanation, close: [] };
 }
 
 /** undici by way of an agent of its own: the built-in fetch can end the process (nodejs/undici#5360). */
-async function getText(url: URL, signal: AbortSignal): Promise<{ status: number; text: string }> {
+async function getText(
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<{ status: number; text: string }> {
   const { Agent, request } = await import('undici');
   const dispatcher = new Agent();
   try {
-    const { statusCode, body } = await request(url, { dispatcher, signal });
+    const { statusCode, body } = await request(url, { dispatcher, headers, signal });
     return { status: statusCode, text: await body.text() };
   } catch (cause) {
     throw new IndexError('fetch-failed', `cannot ask ${url.host}`, { cause });

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { parse as parseQueryString } from 'node:querystring';
 import { LRUCache } from 'lru-cache';
 import type { Asked } from '../metrics/lookup-log.ts';
-import { explain } from '../answers/explain.ts';
+import { explainInSteps, explanationText } from '../answers/explain.ts';
 import { parseLookupQuery, type QueryParameters } from '../answers/query.ts';
 import { newestInRange } from '../answers/range.ts';
 import { ANY_ARCH } from '../answers/virtual-index.ts';
@@ -16,6 +16,7 @@ import type { VirtualIndexes } from '../answers/virtual-indexes.ts';
 import { parsePath, type Target } from '../answers/target.ts';
 import { createReply, json, JSON_TYPE, problem, type Headers, type Reply } from './reply.ts';
 import { markedAnswer, needsMark, noOpinionBody, type RoutedLookups } from './routed-lookup.ts';
+import { Turns } from './turns.ts';
 import { datasourceStatus, readiness } from './status.ts';
 import { notAskedBody } from '../routing/not-asked.ts';
 
@@ -97,6 +98,8 @@ export class Routes {
     LiveDatasource,
     { readonly plain: Buffer; readonly revision: number; readonly body: Buffer }
   >();
+
+  readonly #turns = new Turns<Answered>();
 
   constructor(options: RouteOptions) {
     this.#options = options;
@@ -206,19 +209,22 @@ export class Routes {
     routed?: Routed,
   ): Answered | Promise<Answered> {
     const { live, view: route } = target;
-    const answer = (snapshot: Snapshot | undefined): Answered =>
+    const answer = (snapshot: Snapshot | undefined): Answered | Promise<Answered> =>
       snapshot
-        ? this.#lookUp(target, snapshot, request, routed)
+        ? this.#turns.run(
+            `${snapshot.generation} ${keyOf(request)} ${routed ? request.headers.host : ''}`,
+            () => this.#lookUp(target, snapshot, request, routed),
+          )
         : { ...this.#notLoaded(live, routed?.headers), route };
     return live.snapshot ? answer(live.snapshot) : this.#firstSnapshot(live).then(answer);
   }
 
-  #lookUp(
+  *#lookUp(
     { live, name, view: route }: Extract<Target, { kind: 'package' }>,
     snapshot: Snapshot,
     request: IncomingMessage,
     routed?: Routed,
-  ): Answered {
+  ): Generator<undefined, Answered> {
     const { lookups, asked, maxAge } = this.#options;
     const { url = '' } = request;
     const parameters = parametersOf(url);
@@ -227,12 +233,14 @@ export class Routes {
     const datasource = live.name;
     if (route === 'explain') {
       const pin = parameters['current'];
-      const report = snapshot.catalog.report(name, query.archs);
-      const explanation = explain(report, query, typeof pin === 'string' ? pin : undefined, snapshot.catalog);
-      return { reply: json(explanation, { ...generation, 'cache-control': 'no-cache' }), route };
+      const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
+      const text = typeof pin === 'string' ? pin : undefined;
+      const explanation = yield* explainInSteps(report, query, text, snapshot.catalog);
+      const headers = { ...generation, 'cache-control': 'no-cache', 'content-type': JSON_TYPE };
+      return { reply: createReply(200, headers, yield* explanationText(explanation)), route };
     }
     const lookup = { datasource, snapshot, name, query };
-    const releases = lookups.releases(lookup);
+    const releases = yield* lookups.releasesInSteps(lookup);
     const pinned = speaksForPin(parameters, request) || lookups.wasServed(datasource, name);
     asked.note(datasource, name, { known: releases !== undefined, pinned }, snapshot);
     if (!releases) {
@@ -249,7 +257,7 @@ export class Routes {
       const reply = createReply(200, headers, `${newest.version.text}\n`);
       return { reply, route, lookup: { datasource, result: 'found' } };
     }
-    const plain = lookups.render(releases, query);
+    const plain = yield* lookups.renderInSteps(releases, query);
     const { body, etag } = routed?.mark ? routed.mark(plain) : plain;
     const headers = { ...generation, 'cache-control': `max-age=${maxAge}`, etag, 'content-type': JSON_TYPE };
     const reply = createReply(200, headers, body);
@@ -309,6 +317,11 @@ export class Routes {
 function parametersOf(url: string): QueryParameters {
   const start = url.indexOf('?');
   return start < 0 ? {} : parseQueryString(url.slice(start + 1));
+}
+
+/** What the answer to a lookup depends on, besides the generation. */
+function keyOf(request: IncomingMessage): string {
+  return `${request.url ?? ''} ${speaksForPin({}, request)}`;
 }
 
 /** Does the request tell a pin, or come from Renovate, which asks for nothing else? */

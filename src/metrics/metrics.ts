@@ -98,6 +98,15 @@ export class Metrics {
       return survey ? [[{}, survey.offered]] : [];
     });
     this.#datasourceGauge(
+      'apk_versions_needing_more',
+      'Versions on offer that need something that nothing in the datasource provides',
+      [],
+      (datasource) => {
+        const survey = surveyor.of(datasource);
+        return survey ? [[{}, survey.needingMore]] : [];
+      },
+    );
+    this.#datasourceGauge(
       'apk_versions_withheld',
       'Versions that are in an index and not offered',
       ['reason'],

@@ -68,6 +68,7 @@ describe('metrics', () => {
       'apk_index_rejected_total',
       'apk_lookup_total',
       'apk_names_without_release',
+      'apk_versions_needing_more',
       'apk_versions_offered',
       'apk_versions_withheld',
       'http_server_request_duration_seconds_bucket',
@@ -87,10 +88,11 @@ describe('metrics', () => {
   test('are those of the latest generation', async () => {
     await using upstream = await startUpstream();
     await using service = await loaded(upstream, curl);
-    await serveIndexes(upstream, [...curl, pkg('new', '1-r0', { t: '1769904001' })]);
+    await serveIndexes(upstream, [...curl, pkg('new', '1-r0', { t: '1769904001', D: 'so:libc.so.6' })]);
     await service.beacon.refreshOnce(signal);
     await surveyed(service);
     expect(await samples(service, 'apk_versions_offered')).toEqual({ 'datasource="wolfi"': 3 });
+    expect(await samples(service, 'apk_versions_needing_more')).toEqual({ 'datasource="wolfi"': 1 });
     expect(Object.keys(await samples(service, 'apk_index_generation_info'))).toHaveLength(1);
   });
 
@@ -134,7 +136,7 @@ describe('/{datasource}/-/asked', () => {
       return { unknown: short(unknown), known: short(known) };
     };
     expect(await names()).toEqual({ unknown: ['typo 1'], known: ['curl 2', 'gone 1'] });
-    await serveIndexes(upstream, [...curl, pkg('new', '1-r0', { t: '1769904001' })]);
+    await serveIndexes(upstream, [...curl, pkg('new', '1-r0', { t: '1769904001', D: 'so:libc.so.6' })]);
     await service.beacon.refreshOnce(signal);
     expect(await names()).toEqual({ unknown: ['gone 1', 'typo 1'], known: ['curl 2'] });
     expect(await samples(service, 'apk_asked_names')).toEqual({

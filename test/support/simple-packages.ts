@@ -32,6 +32,9 @@ export function simplePackages(text: string, arch: string): Packages {
         return this.provides.filter((each) => each.name === name).map(({ version }) => version);
       },
       dependencies: list('D').map(parseDependency),
+      bindingDependencies: list('D')
+        .map(parseDependency)
+        .filter((each) => isExact(each) || each.conflict),
       needsExactly: list('D').map(parseDependency).some(isExact),
       priority: priority(field('k')),
       conflictsWithItself: hasNameTwice(field('P'), list('p').map(parseProvide)),

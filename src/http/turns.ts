@@ -1,0 +1,41 @@
+/**
+ * Lookups that take long: a name may have as many versions as an index has packages. Every lookup begins at once and is
+ * nearly always done then. One that is not is begun again where it keeps no other request waiting: one at a time, and
+ * a few steps a turn.
+ */
+import { setImmediate } from 'node:timers/promises';
+import { createQueue } from '../repository/pace.ts';
+
+/** Steps of about a millisecond after which a lookup counts as long. */
+const STEPS_AT_ONCE = 8;
+/** How long others wait for a step, in milliseconds. */
+const TURN = 2;
+
+export class Turns<T> {
+  readonly #oneAtATime = createQueue();
+  readonly #under = new Map<string, Promise<T>>();
+
+  /** What `work` returns. The same `key` is not worked on twice at a time. */
+  run(key: string, work: () => Generator<undefined, T>): T | Promise<T> {
+    const known = this.#under.get(key);
+    if (known) return known;
+    const begun = work();
+    for (let i = 0; i < STEPS_AT_ONCE; i += 1) {
+      const step = begun.next();
+      if (step.done) return step.value;
+    }
+    const result = this.#oneAtATime(() => inTurns(work())).finally(() => this.#under.delete(key));
+    this.#under.set(key, result);
+    return result;
+  }
+}
+
+async function inTurns<T>(work: Generator<undefined, T>): Promise<T> {
+  for (;;) {
+    for (const began = performance.now(); performance.now() - began < TURN;) {
+      const step = work.next();
+      if (step.done) return step.value;
+    }
+    await setImmediate();
+  }
+}

@@ -1,0 +1,38 @@
+/** Long work goes one after the other; short work is done at once. */
+import { describe, expect, test } from 'vitest';
+import { Turns } from '../../src/http/turns.ts';
+
+function* steps(count: number, done: () => void = () => undefined): Generator<undefined, number> {
+  for (let i = 0; i < count; i += 1) yield;
+  done();
+  return count;
+}
+
+describe('turns', () => {
+  test('what is short is answered at once', () => {
+    expect(new Turns<number>().run('a', () => steps(3))).toBe(3);
+  });
+
+  test('what is long goes one after the other, in the order asked, and the same only once', async () => {
+    const turns = new Turns<number>();
+    const order: string[] = [];
+    const run = (key: string, count: number): number | Promise<number> =>
+      turns.run(key, () => steps(count, () => order.push(key)));
+    const all = [run('first', 5000), run('second', 100), run('first', 5000), run('short', 2)];
+    expect(order).toEqual(['short']);
+    expect(await Promise.all(all.map((each) => Promise.resolve(each)))).toEqual([5000, 100, 5000, 2]);
+    expect(order).toEqual(['short', 'first', 'second']);
+  });
+
+  test('what fails, fails alone', async () => {
+    const turns = new Turns<number>();
+    const fails = turns.run('a', function* () {
+      yield* steps(20);
+      throw new Error('no');
+    });
+    const next = turns.run('b', () => steps(20));
+    await expect(fails).rejects.toThrow('no');
+    expect(await next).toBe(20);
+    expect(await turns.run('a', () => steps(20))).toBe(20);
+  });
+});
