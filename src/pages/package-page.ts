@@ -1,0 +1,202 @@
+/** `/{datasource}/{package}` in a browser: what can be pinned, and why the rest cannot. */
+import type { VNode } from 'preact';
+import type { ExplainedPin, ExplainedVersion, Explanation } from '../catalog/explain.ts';
+import { html, moment, renderPage, visible, webAddress, type Html } from './html.ts';
+import type { Links } from './links.ts';
+
+export interface PackagePage {
+  readonly datasource: string;
+  readonly explanation: Explanation;
+  /** Facts of the package that the newest version comes from. */
+  readonly about?: About | undefined;
+  /** The version to pin now; absent where nothing is offered. */
+  readonly newest?: string | undefined;
+  /** Unix milliseconds. */
+  readonly now: number;
+  readonly links: Links;
+}
+
+export interface About {
+  readonly description?: string | undefined;
+  readonly homepage?: string | undefined;
+  readonly changelog?: string | undefined;
+  readonly origin?: string | undefined;
+}
+
+/** Versions shown at once; the others are one click away. */
+const SHOWN = 25;
+
+export function packagePage(page: PackagePage): string {
+  const { datasource, explanation, links } = page;
+  const { name } = explanation;
+  return renderPage({
+    title: `${name} in ${datasource}`,
+    trail: [
+      { text: 'apk-beacon', href: links.home },
+      { text: datasource, href: links.datasource(datasource) },
+      { text: name, href: links.package(datasource, name) },
+    ],
+    ...(links.search && { search: { action: links.search(datasource) } }),
+    main: html`
+      <h1>${visible(name)}</h1>
+      ${about(page)} ${page.newest === undefined ? nothingOffered(explanation) : toPin(name, page.newest)}
+      ${links.explain && pinForm(page)} ${versions(page)}
+    `,
+  });
+}
+
+function about({ datasource, explanation, about: facts = {}, links }: PackagePage): Html {
+  const { name, archs, carriedBy } = explanation;
+  const missing = archs.filter((arch) => !carriedBy.includes(arch));
+  const homepage = webAddress(facts.homepage);
+  const changelog = webAddress(facts.changelog);
+  return html`
+    ${facts.description && html`<p>${visible(facts.description)}</p>`}
+    <dl>
+      <dt>Archs</dt>
+      <dd>
+        ${carriedBy.join(', ') || 'none'}
+        ${missing.length > 0 && html` <span class="quiet">(not on ${missing.join(', ')})</span>`}
+      </dd>
+      ${
+        facts.origin && facts.origin !== name
+          ? html`<dt>Origin</dt>
+              <dd><a href=${links.package(datasource, facts.origin)}>${visible(facts.origin)}</a></dd>`
+          : null
+      }
+      ${
+        homepage &&
+        html`<dt>Homepage</dt>
+          <dd><a href=${homepage} rel="nofollow noreferrer">${visible(homepage)}</a></dd>`
+      }
+      ${
+        changelog &&
+        html`<dt>Changes</dt>
+          <dd><a href=${changelog} rel="nofollow noreferrer">History of the recipe</a></dd>`
+      }
+      <dt>Data</dt>
+      <dd>
+        <a href=${links.releases(datasource, name)} type="application/json">Releases for Renovate</a>
+        ${
+          links.explain &&
+          html`, <a href=${links.explain(datasource, name)} type="application/json">explanation</a>`
+        }
+        ${links.badge && html`, <a href=${links.badge(datasource, name)}>badge</a>`}
+      </dd>
+    </dl>
+  `;
+}
+
+function toPin(name: string, newest: string): Html {
+  return html`
+    <h2>Pin the newest version</h2>
+    <pre><code>${visible(`${name}=${newest}`)}</code></pre>
+  `;
+}
+
+function nothingOffered({ versions: all }: Explanation): VNode {
+  return html`<p class="bad">
+    ${all.length === 0 ? 'No index has a package of this name.' : 'No version can be pinned now; the table says why.'}
+  </p>`;
+}
+
+function pinForm({ datasource, explanation, links }: PackagePage): Html {
+  const { name, pin } = explanation;
+  return html`
+    <h2>What becomes of a pin?</h2>
+    <form action=${links.package(datasource, name)} method="get">
+      <label for="current">Pinned version</label>
+      <input id="current" name="current" value=${pin?.current ?? ''} autocomplete="off" spellcheck="false" />
+      <button type="submit">Ask</button>
+    </form>
+    ${pin && html`<p class="answer" role="status">${proposal(pin)}</p>`}
+  `;
+}
+
+function proposal({ current, state, proposal: to, because }: ExplainedPin): Html {
+  const what =
+    to === undefined
+      ? html`<strong>Renovate proposes nothing</strong>`
+      : html`<strong>Renovate proposes <code>${visible(to)}</code></strong>`;
+  return html`${what} for <code>${visible(current)}</code> (${state}): ${visible(because)}.`;
+}
+
+function versions(page: PackagePage): Html {
+  const all = page.explanation.versions;
+  if (all.length === 0) return [];
+  const rest = all.slice(SHOWN);
+  return html`
+    <h2>Versions</h2>
+    ${table(page, all.slice(0, SHOWN), `${all.length} in the indexes, newest first`)}
+    ${
+      rest.length > 0 &&
+      html`<details>
+        <summary>${rest.length} older</summary>
+        ${table(page, rest, 'Older versions')}
+      </details>`
+    }
+  `;
+}
+
+function table(page: PackagePage, rows: readonly ExplainedVersion[], caption: string): VNode {
+  return html`<div class="scroll" role="region" tabindex="0" aria-label=${caption}>
+    <table>
+      <caption>
+        ${caption}
+      </caption>
+      <thead>
+        <tr>
+          <th scope="col">Version</th>
+          <th scope="col">State</th>
+          <th scope="col">Archs</th>
+          <th scope="col">Published</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map((row) => versionRow(page, row))}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+function versionRow({ explanation, now }: PackagePage, row: ExplainedVersion): VNode {
+  const current = explanation.pin?.current === row.version;
+  return html`<tr>
+    <th scope="row"><code>${visible(row.version)}</code>${current && html` <strong>(your pin)</strong>`}</th>
+    <td>${state(row, explanation.name)}</td>
+    <td>${archsOf(row).join(', ')}</td>
+    <td>
+      ${
+        row.releaseTimestamp === undefined
+          ? html`<span class="quiet">unknown</span>`
+          : moment(row.releaseTimestamp, now)
+      }
+    </td>
+  </tr>`;
+}
+
+function state(row: ExplainedVersion, name: string): Html {
+  const providers = [...new Set(row.candidates.filter((one) => one.provided).map((one) => one.package))];
+  return html`
+    ${row.offered ? html`<span class="good">Offered</span>` : html`<span class="bad">Withheld</span>`}
+    ${row.preRelease && ', pre-release'}
+    ${
+      providers.length > 0 &&
+      html`<br /><span class="quiet"
+          >${visible(name)} is provided by
+          ${visible(providers.slice(0, 3).join(', '))}${providers.length > 3 && ' and others'}</span
+        >`
+    }
+    ${
+      row.reasons &&
+      html`<ul>
+        ${row.reasons.map((reason) => html`<li>${visible(reason)}</li>`)}
+      </ul>`
+    }
+  `;
+}
+
+/** Archs on which the version can be installed. */
+function archsOf({ candidates }: ExplainedVersion): readonly string[] {
+  return [...new Set(candidates.filter((each) => each.state === 'chosen').map(({ arch }) => arch))];
+}
