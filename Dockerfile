@@ -3,8 +3,7 @@
 #   docker build -t apk-beacon .
 #   docker run --rm -p 3000:3000 --read-only -v apk-beacon:/var/cache/apk-beacon apk-beacon
 #
-# Both images can be replaced with --build-arg; the runtime has to have a node of at least 22.19 in its PATH or in
-# /nodejs/bin. Renovate raises the two lines below and pins their digests.
+# Both images can be replaced with --build-arg; the runtime has to have a node of at least 22.19 at NODE. Renovate raises the two lines below and pins their digests.
 ARG BUILD_IMAGE=docker.io/library/node:24.21.0-bookworm-slim
 ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs24-debian12:nonroot
 
@@ -16,6 +15,11 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY scripts/build.ts scripts/
 COPY src src
 RUN npm run build -- /out/usr/lib/apk-beacon && mkdir -p /out/var/cache/apk-beacon
+# `apk-beacon` in the PATH, for `kubectl exec`: there is neither a shell nor an env to start it with.
+ARG NODE=/nodejs/bin/node
+RUN mkdir -p /out/usr/bin && \
+    printf '#!%s\nimport("/usr/lib/apk-beacon/apk-beacon.mjs");\n' "$NODE" > /out/usr/bin/apk-beacon && \
+    chmod 755 /out/usr/bin/apk-beacon
 
 FROM ${RUNTIME_IMAGE}
 ARG VERSION=0.1.0

@@ -14,6 +14,7 @@ import { Agent, get } from 'node:http';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { endWithUs } from '../scripts/end-with-us.ts';
 import { nodeFlags } from './processes.ts';
 
 const { values: options } = parseArgs({
@@ -52,6 +53,7 @@ async function startReplica(): Promise<Replica> {
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   );
+  endWithUs(child);
   for await (const line of createInterface(child.stdout)) {
     const [url] = /http:\/\/127[^"\s]+/.exec(/Server listening/.test(line) ? line : '') ?? [];
     if (url === undefined) continue;

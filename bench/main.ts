@@ -75,14 +75,13 @@ async function prepare(): Promise<Setting> {
   await indexes.make('small', { packages: sizes.small }, ['x86_64']);
   await indexes.make('wolfi', data ? { data } : { packages: sizes.wolfi }, archs);
   await indexes.make('tenfold', { packages: sizes.tenfold }, ['x86_64']);
-  const paths: Record<IndexSet, readonly string[]> = {
-    small: await someNames(indexes, 'small'),
-    wolfi: await someNames(indexes, 'wolfi'),
-    tenfold: await someNames(indexes, 'tenfold'),
-  };
-  const pathsFile = (set: IndexSet): string => join(folder, `paths-${set}.json`);
-  for (const set of ['small', 'wolfi', 'tenfold'] as const)
-    writeFileSync(pathsFile(set), JSON.stringify(paths[set]));
+  const [wolfi = [], more = []] = await someNames(indexes, 'wolfi');
+  const [small = []] = await someNames(indexes, 'small');
+  const [tenfold = []] = await someNames(indexes, 'tenfold');
+  const unknown = wolfi.slice(0, 100).map((name) => `${name}-nobody`);
+  const pathsFile = (set: string): string => join(folder, `paths-${set}.json`);
+  for (const [set, paths] of Object.entries({ small, wolfi, tenfold, new: more, unknown }))
+    writeFileSync(pathsFile(set), JSON.stringify(paths));
   await buildChildren();
   execFileSync(process.execPath, [join(root, 'scripts/build.ts'), join(folder, 'dist')], { cwd: root });
   const service = join(folder, 'dist/apk-beacon.mjs');
@@ -91,7 +90,7 @@ async function prepare(): Promise<Setting> {
     folder,
     service,
     serve: (more, flags = []) => [...nodeFlags(service), ...flags, ...options.flag, service, ...more],
-    names: paths.wolfi,
+    names: wolfi,
     paths: pathsFile,
     sizes,
     rounds: options.quick ? 2 : Number(options.rounds),
@@ -100,17 +99,14 @@ async function prepare(): Promise<Setting> {
   };
 }
 
-/** A thousand names, spread over the index and encoded as paths. */
-async function someNames(indexes: Indexes, set: IndexSet): Promise<string[]> {
+/** Two lists of a thousand names each, spread over the index and encoded as paths. */
+async function someNames(indexes: Indexes, set: IndexSet): Promise<string[][]> {
   const limits = { maxInflatedBytes: 2 ** 31, maxRatio: 100, maxLineBytes: 2 ** 23, maxPackages: 5_000_000 };
   const bytes = readFileSync(indexes.file(set, 'x86_64'));
   const { packages } = await readIndex(bytes, { keys: [testKey()], limits });
-  const names = [...packages.names()];
-  const step = Math.max(1, Math.floor(names.length / 1000));
-  return names
-    .filter((_, i) => i % step === 0)
-    .slice(0, 1000)
-    .map(encodeURIComponent);
+  const names = [...packages.names()].map(encodeURIComponent);
+  const step = Math.max(2, Math.floor(names.length / 1000));
+  return [0, 1].map((offset) => names.filter((_, i) => i % step === offset).slice(0, 1000));
 }
 
 async function run(setting: Setting): Promise<void> {

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { endWithUs } from '../scripts/end-with-us.ts';
 
 const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const child = (name: string): string => join(folder('results/child'), `${name}.mjs`);
@@ -41,10 +42,12 @@ export async function runChild<T>(
   args: readonly string[],
   flags: readonly string[] = [],
 ): Promise<T> {
-  const { stdout } = await promisify(execFile)(process.execPath, [...flags, child(name), ...args], {
+  const run = promisify(execFile)(process.execPath, [...flags, child(name), ...args], {
     env: environment,
     maxBuffer: 2 ** 26,
   });
+  endWithUs(run.child);
+  const { stdout } = await run;
   return JSON.parse(stdout) as T;
 }
 
@@ -66,7 +69,7 @@ export function start(command: string, args: readonly string[], env: Record<stri
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...environment, ...env },
   });
-  return running(process_, [command, ...args].join(' '));
+  return running(endWithUs(process_), [command, ...args].join(' '));
 }
 
 export function startChild(name: string, args: readonly string[]): Running {

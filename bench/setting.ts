@@ -13,8 +13,8 @@ export interface Setting {
   readonly serve: (more: readonly string[], flags?: readonly string[]) => readonly string[];
   /** Package names of the pair of archs to ask for, encoded as paths. */
   readonly names: readonly string[];
-  /** The same for any set, as a JSON file. */
-  readonly paths: (set: IndexSet) => string;
+  /** The same as a JSON file, for any set; a thousand names more of the pair, and a hundred that no index knows. */
+  readonly paths: (set: IndexSet | 'new' | 'unknown') => string;
   /** How big the sets are, in packages of one arch. */
   readonly sizes: Readonly<Record<IndexSet, number>>;
   readonly rounds: number;

@@ -38,8 +38,6 @@ await build({
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'linked',
-  // Compilers of schemas, which Fastify would load only for a route that has one (src/http/server.ts).
-  external: ['@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler'],
   plugins: [nodeByRequire],
   // Some dependencies are CommonJS and load parts of Node with require().
   banner: {

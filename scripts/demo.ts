@@ -2,7 +2,8 @@
  * `npm run demo`: the whole way, offline. Makes a small signed repository, serves it, asks as Renovate and curl do,
  * publishes a newer version – first on one arch, then on both – and shows how the answer changes.
  */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
@@ -11,6 +12,7 @@ import { addressOf, start, type RunningProcess } from '../test/support/process.t
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const folder = await mkdtemp(join(tmpdir(), 'apk-beacon-demo-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const keyFile = join(folder, 'demo.rsa.pub');
 const repository = join(folder, 'os');
 
@@ -34,35 +36,31 @@ async function refresh(service: RunningProcess, arch: string): Promise<void> {
   await service.line(new RegExp(`${arch}.*changed: 1 added`));
 }
 
-try {
-  await writeFile(keyFile, testKey('demo.rsa.pub').pem);
-  const now = Math.floor(Date.now() / 1000);
-  const old = [pkg('containerd', '2.3.3-r4', { t: String(now - 86_400) })];
-  const both = [...old, pkg('containerd', '2.3.4-r0', { t: String(now) })];
-  await publish('x86_64', old);
-  await publish('aarch64', old);
-  say(`A signed repository for x86_64 and aarch64 is at ${repository}.`);
+await writeFile(keyFile, testKey('demo.rsa.pub').pem);
+const now = Math.floor(Date.now() / 1000);
+const old = [pkg('containerd', '2.3.3-r4', { t: String(now - 86_400) })];
+const both = [...old, pkg('containerd', '2.3.4-r0', { t: String(now) })];
+await publish('x86_64', old);
+await publish('aarch64', old);
+say(`A signed repository for x86_64 and aarch64 is at ${repository}.`);
 
-  const options = ['--listen', '127.0.0.1:0', '--cache-dir', 'none', '--name', 'demo'];
-  await using service = start([...options, '--repository', repository, '--key', keyFile]);
-  const address = await addressOf(service);
-  await ask(address, '/demo/containerd');
-  await ask(address, '/demo/containerd/latest');
+const options = ['--listen', '127.0.0.1:0', '--cache-dir', 'none', '--name', 'demo'];
+await using service = start([...options, '--repository', repository, '--key', keyFile]);
+const address = await addressOf(service);
+await ask(address, '/demo/containerd');
+await ask(address, '/demo/containerd/latest');
 
-  say('\nThe newer build is published for x86_64 only. An image for both archs could not be built with it:');
-  await publish('x86_64', both);
-  await refresh(service, 'x86_64');
-  await ask(address, '/demo/containerd/latest');
-  await ask(address, '/demo/containerd/explain?current=2.3.3-r4');
+say('\nThe newer build is published for x86_64 only. An image for both archs could not be built with it:');
+await publish('x86_64', both);
+await refresh(service, 'x86_64');
+await ask(address, '/demo/containerd/latest');
+await ask(address, '/demo/containerd/explain?current=2.3.3-r4');
 
-  say('\nNow aarch64 has it, too:');
-  await publish('aarch64', both);
-  await refresh(service, 'aarch64');
-  await ask(address, '/demo/containerd');
-  await ask(address, '/demo/containerd/latest');
+say('\nNow aarch64 has it, too:');
+await publish('aarch64', both);
+await refresh(service, 'aarch64');
+await ask(address, '/demo/containerd');
+await ask(address, '/demo/containerd/latest');
 
-  service.child.kill('SIGTERM');
-  await service.ended;
-} finally {
-  await rm(folder, { recursive: true, force: true });
-}
+service.child.kill('SIGTERM');
+await service.ended;

@@ -1,33 +1,48 @@
 #!/usr/bin/env -S node --max-semi-space-size=4 --v8-pool-size=1
-/** argv → command; signals → AbortSignal; error code → exit code. */
-import { runCommand } from './cli/commands.ts';
-import { errorLines, IndexError } from './errors.ts';
+/**
+ * argv → command; signals → AbortSignal; error code → exit code. Nothing is imported before the version of Node is
+ * known to do: an older one would stop in the middle of a dependency.
+ */
+import type { IndexError } from './errors.ts';
 
+/** The oldest Node this runs on, as in package.json: undici needs 22.19. */
+const OLDEST_NODE = [22, 19] as const;
 /** As a shell would report a process that died of the signal. */
 const FORCED = { SIGINT: 130, SIGTERM: 143 } as const;
 
-// Arguments may hold a password in a URL; from here on `ps` and `top` do not show them.
-process.title = 'apk-beacon';
-
-const stop = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(name, () => {
-    if (stop.signal.aborted) process.exit(FORCED[name]);
-    stop.abort(name);
-  });
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) await main();
+else {
+  process.stderr.write(
+    `apk-beacon: needs Node ${OLDEST_NODE.join('.')} or newer, this is ${process.versions.node}\n`,
+  );
+  process.exitCode = 1;
 }
 
-try {
-  process.exitCode = await runCommand(process.argv.slice(2), process.env, stop.signal);
-} catch (error) {
-  process.stderr.write(`apk-beacon: ${explainFailure(error)}\n`);
-  process.exitCode = error instanceof IndexError && error.code === 'config-invalid' ? 2 : 1;
-}
-
-function explainFailure(error: unknown): string {
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    const { address = '', port = 0 } = error as { address?: string; port?: number };
-    return `${address}:${port} is in use by another process; choose another with --listen HOST:PORT`;
+async function main(): Promise<void> {
+  // Arguments may hold a password in a URL; from here on `ps` and `top` do not show them.
+  process.title = 'apk-beacon';
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (stop.signal.aborted) process.exit(FORCED[name]);
+      stop.abort(name);
+    });
   }
-  return errorLines(error);
+  const [{ runCommand }, { errorLines }] = await Promise.all([
+    import('./cli/commands.ts'),
+    import('./errors.ts'),
+  ]);
+  try {
+    process.exitCode = await runCommand(process.argv.slice(2), process.env, stop.signal);
+  } catch (error) {
+    process.stderr.write(`apk-beacon: ${portInUse(error) ?? errorLines(error)}\n`);
+    process.exitCode = (error as Partial<IndexError>).code === 'config-invalid' ? 2 : 1;
+  }
+}
+
+function portInUse(error: unknown): string | undefined {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) return undefined;
+  const { address = '', port = 0 } = error as { address?: string; port?: number };
+  return `${address}:${port} is in use by another process; choose another with --listen HOST:PORT`;
 }

@@ -36,7 +36,7 @@ test('whatever starts the service gives Node the flags that its first line asks 
   const [, flags = ''] = /^#!\/usr\/bin\/env -S node (.*)\n/.exec(readFileSync('src/main.ts', 'utf8')) ?? [];
   expect(flags).toMatch(/^--/);
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
-  expect(scripts['start']).toBe(`node ${flags} src/main.ts`);
+  expect(scripts['start']).toBe(`exec node ${flags} src/main.ts`);
   expect(readFileSync('packages/apk-beacon.files/apk-beacon', 'utf8')).toContain(`node ${flags} /usr/lib/`);
   const quoted = flags.split(' ').map((flag) => `"${flag}"`);
   expect(readFileSync('Dockerfile', 'utf8')).toContain(

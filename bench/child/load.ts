@@ -5,8 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { promisify } from 'node:util';
-import { gunzip, gunzipSync } from 'node:zlib';
+import { gunzipSync } from 'node:zlib';
 import { readIndex, type VerifiedIndex } from '../../src/apk/read-index.ts';
 import { parseKey, splitSignatures } from '../../src/apk/signature.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
@@ -42,7 +41,6 @@ const load = (bytes: Uint8Array): Promise<VerifiedIndex> =>
   readIndex(bytes, { keys, limits, pause: createPause() });
 
 const variants: Record<string, () => Promise<unknown>> = {
-  gunzip: () => inTurn(bodies, promisify(gunzip)),
   // As large a chunk as there can be, which is what makes zlib fastest; synchronous.
   'gunzip-one-chunk': () =>
     inTurn(bodies, (body) =>

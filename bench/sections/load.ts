@@ -6,63 +6,61 @@ import type { Row, SectionResult } from '../report.ts';
 import type { IndexSet, Setting } from '../setting.ts';
 import { interleave, measured, ratios } from '../statistics.ts';
 
+/** One-shot inflation, the least that reading can take; streaming is slower and would flatter. */
+const FLOOR = 'gunzip-one-chunk';
+
 type Results = Record<string, LoadResult[]>;
 
 export async function loadSection(setting: Setting): Promise<SectionResult> {
-  const small = await measureSet(setting, 'small', ['x86_64'], ['gunzip', 'load']);
-  const one = await measureSet(setting, 'wolfi', ['x86_64'], ['gunzip', 'gunzip-one-chunk', 'load']);
-  const pair = await measureSet(setting, 'wolfi', archs, ['gunzip', 'catalog', 'catalog-all-names']);
-  const tenfold = await measureSet(setting, 'tenfold', ['x86_64'], ['gunzip', 'load']);
+  const small = await measureSet(setting, 'small', ['x86_64'], [FLOOR, 'load']);
+  const one = await measureSet(setting, 'wolfi', ['x86_64'], [FLOOR, 'load']);
+  const pair = await measureSet(setting, 'wolfi', archs, [FLOOR, 'catalog', 'catalog-all-names']);
+  const tenfold = await measureSet(setting, 'tenfold', ['x86_64'], [FLOOR, 'load']);
   const rows: Row[] = [
     {
-      ...row('load', 'load one arch ÷ gunzip', first(one, 'load'), first(one, 'gunzip')),
-      must: 3,
-      aim: 2,
+      ...row(
+        'load',
+        'load one arch, fresh process ÷ gunzipSync in one chunk',
+        first(one, 'load'),
+        first(one, FLOOR),
+      ),
+      must: 4.5,
+      aim: 3.7,
     },
     {
       ...row(
         'load-tenfold',
-        'load a tenfold index ÷ gunzip',
+        'load a tenfold index, fresh process ÷ gunzipSync in one chunk',
         first(tenfold, 'load'),
-        first(tenfold, 'gunzip'),
+        first(tenfold, FLOOR),
       ),
-      must: 2.5,
-      aim: 1.6,
+      must: 3.5,
+      aim: 2.8,
     },
-    {
-      ...row(
-        'catalog',
-        'load both archs, catalog, first answer ÷ gunzip of both',
-        first(pair, 'catalog'),
-        first(pair, 'gunzip'),
-      ),
-      must: 5,
-      aim: 3,
-    },
+    row(
+      'catalog',
+      'load both archs, catalog, first answer ÷ gunzipSync of both',
+      first(pair, 'catalog'),
+      first(pair, FLOOR),
+    ),
     row(
       'catalog-all',
       'the same and what is known of every name',
       first(pair, 'catalog-all-names'),
-      first(pair, 'gunzip'),
+      first(pair, FLOOR),
     ),
     row(
       'load-again',
-      'load one arch again in the same process ÷ gunzip again',
+      'load one arch again in the same process ÷ gunzipSync again',
       again(one, 'load'),
-      again(one, 'gunzip'),
+      again(one, FLOOR),
     ),
-    row(
-      'load-strict',
-      'load one arch ÷ gunzipSync in one chunk',
-      first(one, 'load'),
-      first(one, 'gunzip-one-chunk'),
-    ),
-    row('load-cpu', 'processor time to load one arch ÷ that of gunzip', cpu(one, 'load'), cpu(one, 'gunzip')),
+    row('load-cpu', 'CPU time to load one arch ÷ that of gunzipSync', cpu(one, 'load'), cpu(one, FLOOR)),
     row(
       'load-tenfold-cpu',
-      'processor time to load a tenfold index ÷ that of gunzip',
+      'CPU time to load a tenfold index ÷ that of gunzipSync',
       cpu(tenfold, 'load'),
-      cpu(tenfold, 'gunzip'),
+      cpu(tenfold, FLOOR),
     ),
     { id: 'load-ms', what: 'load one arch', unit: 'ms', value: measured(first(one, 'load')) },
     {
@@ -101,7 +99,7 @@ export async function loadSection(setting: Setting): Promise<SectionResult> {
         y: 'milliseconds',
         logarithmic: true,
         series: [
-          { name: 'gunzip alone', points: series('gunzip', (each) => each.first) },
+          { name: 'gunzipSync alone', points: series(FLOOR, (each) => each.first) },
           { name: 'verified, queryable', points: series('load', (each) => each.first) },
         ],
       },
@@ -112,7 +110,7 @@ export async function loadSection(setting: Setting): Promise<SectionResult> {
         y: 'MB',
         logarithmic: true,
         series: [
-          { name: 'gunzip alone: peak', points: series('gunzip', (each) => each.peak / 1e6) },
+          { name: 'gunzipSync alone: peak', points: series(FLOOR, (each) => each.peak / 1e6) },
           { name: 'load: peak', points: series('load', (each) => each.peak / 1e6) },
           { name: 'load: kept', points: series('load', (each) => Math.max(1, each.kept / 1e6)) },
         ],

@@ -2,6 +2,8 @@
  * Commits of recipes in half the room. Nearly every package has one of its own, so they take more than all other strings
  * together; 40 hexadecimal digits are kept as the 20 bytes they stand for. A first byte tells those from any other text.
  */
+import type { ByteBuffer } from './byte-buffer.ts';
+
 const COMMIT_BYTES = 20;
 const HEX = 1;
 const TEXT = 0;
@@ -9,17 +11,12 @@ const TEXT = 0;
 const hexValues = new Int8Array(256).fill(-1);
 for (const [value, digit] of [...'0123456789abcdef'].entries()) hexValues[digit.charCodeAt(0)] = value;
 
-const packed = new Uint8Array(1 + COMMIT_BYTES);
-packed[0] = HEX;
-
-/** The commit `bytes[start..end)` as it is kept, valid until the next call; empty for an empty one. */
-export function packCommit(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  if (start === end) return packed.subarray(0, 0);
-  if (end - start === 2 * COMMIT_BYTES && packHex(bytes, start)) return packed;
-  const text = new Uint8Array(1 + end - start);
-  text[0] = TEXT;
-  text.set(bytes.subarray(start, end), 1);
-  return text;
+/** Sets `packed` to what is kept of the commit `source[start..end)`; empty for an empty one. */
+export function packCommit(packed: ByteBuffer, source: ByteBuffer, start: number, end: number): void {
+  packed.clear();
+  if (start === end || packHex(packed, source, start, end)) return;
+  packed.addByte(TEXT);
+  packed.add(source, start, end);
 }
 
 /** The text of what `packCommit` has made. */
@@ -28,12 +25,17 @@ export function commitText(kept: Uint8Array): string {
   return bytes.toString(kept[0] === HEX ? 'hex' : 'utf8', 1);
 }
 
-function packHex(bytes: Uint8Array, start: number): boolean {
+/** Whether it is 40 hexadecimal digits in lower case. */
+function packHex(packed: ByteBuffer, { bytes }: ByteBuffer, start: number, end: number): boolean {
+  if (end - start !== 2 * COMMIT_BYTES) return false;
+  packed.reserve(1 + COMMIT_BYTES);
+  packed.bytes[0] = HEX;
   for (let i = 0; i < COMMIT_BYTES; i += 1) {
     const high = hexValues[bytes[start + 2 * i] as number] as number;
     const low = hexValues[bytes[start + 2 * i + 1] as number] as number;
     if (high < 0 || low < 0) return false;
-    packed[1 + i] = high * 16 + low;
+    packed.bytes[1 + i] = high * 16 + low;
   }
+  packed.length = 1 + COMMIT_BYTES;
   return true;
 }

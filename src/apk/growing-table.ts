@@ -3,6 +3,7 @@
  * of rows by key at the end.
  */
 import { IndexError } from '../errors.ts';
+import type { ByteBuffer } from './byte-buffer.ts';
 import { grown, release, type Arena } from './memory.ts';
 import type { Columns, Postings } from './package-table.ts';
 import { MAX_PROBES } from './string-table.ts';
@@ -21,9 +22,10 @@ export class GrowingColumns {
       commit: arena.numbers(rows),
       url: arena.numbers(rows),
       provides: arena.numbers(rows),
-      exactDependencies: arena.numbers(rows),
+      dependencies: arena.numbers(rows),
       builtAt: arena.numbers(rows),
-      unusable: arena.bytes(rows),
+      priority: arena.numbers(rows),
+      flags: arena.bytes(rows),
     };
   }
 
@@ -54,6 +56,16 @@ export class GrowingNumbers {
     return this.#numbers.subarray(0, this.#count);
   }
 
+  /** 0 where nothing was set. */
+  at(index: number): number {
+    return this.#numbers[index] ?? 0;
+  }
+
+  set(index: number, number: number): void {
+    if (index >= this.#numbers.length) this.#numbers = grown(this.#numbers, index + 1);
+    this.#numbers[index] = number;
+  }
+
   release(): void {
     release(this.#numbers);
   }
@@ -74,16 +86,21 @@ export class IdentitySet {
     this.#slots = new Uint32Array(2 * Math.max(2048, 2 ** Math.ceil(Math.log2(expected * 2))));
   }
 
-  /** Reads the identity in `bytes[start..end)`. */
-  read(bytes: Uint8Array, start: number, end: number): void {
+  /**
+   * Reads the identity `source[start..end)`. The halves mix with different factors and shifts, so that no difference of
+   * two identities cancels out in both.
+   */
+  read(source: ByteBuffer, start: number, end: number): void {
     let low = 0x811c9dc5;
     let high = 0x01234567;
-    for (let i = start; i < end; i += 1) {
-      const byte = bytes[i] as number;
-      low = Math.imul(low ^ byte, 0x01000193);
-      high = Math.imul(high ^ byte, 0x5bd1e995) ^ (high >>> 13);
+    for (let i = start; i < end; i += 4) {
+      const word = source.word(i, end);
+      low = Math.imul(low ^ word, 0x01000193);
+      low ^= low >>> 15;
+      high = Math.imul(high ^ word, 0x5bd1e995);
+      high ^= high >>> 13;
     }
-    this.#low = (low ^ (low >>> 15)) >>> 0;
+    this.#low = low >>> 0;
     this.#high = start === end ? 0 : high >>> 0 || 1;
   }
 
@@ -135,9 +152,10 @@ function mapColumns(columns: Columns, change: <T extends Uint32Array | Uint8Arra
     commit: change(columns.commit),
     url: change(columns.url),
     provides: change(columns.provides),
-    exactDependencies: change(columns.exactDependencies),
+    dependencies: change(columns.dependencies),
     builtAt: change(columns.builtAt),
-    unusable: change(columns.unusable),
+    priority: change(columns.priority),
+    flags: change(columns.flags),
   };
 }
 

@@ -1,24 +1,21 @@
 /**
  * APKINDEX text, read from bytes as they are inflated.
  *
- * The text is lines `K:value`, K one letter; stanzas are separated by an empty line, one a package. Of the letters,
- * this reads
- *
- *   P name   V version   A arch   t build time   o origin   c commit   U url   p provides   D depends   C identity
- *
- * and knows S I T L m i k r q F M R Z a s f g, which it skips. As in apk-tools 3, other lower case letters may be
- * ignored, while another upper case letter makes a package uninstallable. `p:` and `D:` may be repeated and add up;
+ * The text is lines `K:value`, K one letter; stanzas are separated by an empty line, one a package. `Field` lists the
+ * letters that are read; S I T L m i r q F M R Z a s f g are known and skipped. As in apk-tools 3, other lower case
+ * letters may be ignored, while another upper case letter makes a package uninstallable. `p:` and `D:` may be repeated and add up;
  * of the others the last one counts. Where real tools give up the whole index over one line, this skips the stanza,
  * counts it and says which it was – unless most stanzas are bad, which is no index.
  *
- * Scanned by the byte and kept as numbers: making strings of everything would take several times as long and ten times
- * the memory (docs/decisions/003). `test/support/simple-packages.ts` is the plain way, which must give the same answers.
+ * Values are kept as numbers of strings: making JavaScript strings of everything would take several times as long and
+ * ten times the memory (docs/decisions/003). `test/support/simple-packages.ts` is the plain way, which must give the same answers.
  */
 import { IndexError } from '../errors.ts';
+import { ByteBuffer } from './byte-buffer.ts';
 import { packCommit } from './commit.ts';
 import { GrowingColumns, GrowingNumbers, IdentitySet, postings } from './growing-table.ts';
-import { Arena } from './memory.ts';
-import { isExactDependency, PackageTable, unusableReasons } from './package-table.ts';
+import { Arena, release } from './memory.ts';
+import { Flag, PackageTable, unusableReasons } from './package-table.ts';
 import type { ParseReport, Unusable } from './packages.ts';
 import { EMPTY, StringTable } from './string-table.ts';
 
@@ -37,25 +34,34 @@ export interface ScannedIndex {
   readonly report: ParseReport;
 }
 
+/** The letters that are read, in ASCII. */
+const Field = {
+  name: 0x50, // P
+  version: 0x56, // V
+  arch: 0x41, // A
+  builtAt: 0x74, // t
+  origin: 0x6f, // o
+  commit: 0x63, // c
+  url: 0x55, // U
+  provides: 0x70, // p
+  depends: 0x44, // D
+  identity: 0x43, // C
+  priority: 0x6b, // k
+} as const;
+/** Letters that apk knows; a package with any other upper case letter cannot be installed. */
+const knownUpperCase = new Set([...'CPVASITULDFMRZ'].map((letter) => letter.charCodeAt(0)));
+
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const BLANK = 0x20;
 const COLON = 0x3a;
+/** In front of a name that must not be there. */
+const CONFLICT = 0x21; // !
+// Signs of operators; `OLDER` to `NEWER` are one after the other.
+const OLDER = 0x3c; // <
 const EQUALS = 0x3d;
-const letter = (text: string): number => text.charCodeAt(0);
-const [C, P, V, A, T_BUILT, O, C_COMMIT, U, P_PROVIDES, D] = [...'CPVAtocUpD'].map(letter) as [
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-];
-const knownUpperCase = new Set([...'CPVASITULDmFMRZ'].map(letter));
+const NEWER = 0x3e; // >
+const LINE = 0x7e; // ~
 
 const FOREIGN_ARCH = unusableReasons.indexOf('foreign-arch' satisfies Unusable);
 const UNKNOWN_FIELD = unusableReasons.indexOf('unknown-field' satisfies Unusable);
@@ -64,7 +70,9 @@ export interface ScanOptions {
   readonly limits: ScanLimits;
   /** The arch the index was asked for; without it, the one most packages name. */
   readonly arch?: string | undefined;
-  /** How large the index is while it is compressed, to tell how much to reserve; any number is right. */
+  /** Without `arch`: the archs wanted of a file that may hold several. */
+  readonly archs?: readonly string[] | undefined;
+  /** Size of the index while it is compressed: a hint for preallocation, affects speed only. */
   readonly compressedBytes?: number;
 }
 
@@ -83,12 +91,12 @@ export class IndexScanner {
   readonly #providedNames = new GrowingNumbers();
   readonly #providingRows = new GrowingNumbers();
   readonly #expectedArch: string | undefined;
+  readonly #wantedArchs: readonly string[];
   readonly #identities: IdentitySet;
   readonly #archs = new Map<number, number>();
 
-  /** The pieces of a line whose end has not come yet. */
-  #rest: Uint8Array[] = [];
-  #restBytes = 0;
+  /** What was pushed and not read yet: a line whose end has not come. */
+  readonly #text = new ByteBuffer();
   #line = 0;
 
   // The stanza being read; numbers of strings, EMPTY for what it has not said.
@@ -100,27 +108,32 @@ export class IndexScanner {
   #origin = EMPTY;
   #commit = EMPTY;
   #url = EMPTY;
-  readonly #provides = new RepeatedField();
-  readonly #exact = new RepeatedField();
+  /** Tokens separated by blanks. Of a field repeated a million times, only the whole list becomes a string. */
+  readonly #provides = new ByteBuffer();
+  readonly #depends = new ByteBuffer();
+  readonly #packedCommit = new ByteBuffer();
   #builtAt = 0;
+  #priority = 0;
   #unusable = 0;
 
-  // What stood there last, for a start.
-  #lastName = EMPTY;
-  #lastArch = EMPTY;
-  #lastOrigin = EMPTY;
-  #lastUrl = EMPTY;
-  #lastProvided: number[] = [];
+  /** The dependencies of the package before, which the next version of it often has, too. */
+  readonly #lastDepends = new ByteBuffer();
+  #lastDependencies = EMPTY;
+  #lastNeedsExactly = 0;
+  readonly #tokenNumbers = new ByteBuffer();
+  /** Of each name, twice the number of the last row that has it plus one, and one more if with a version. */
+  readonly #lastCarrier = new GrowingNumbers();
 
   #newestBuiltAt = 0;
   #badStanzas = 0;
   #firstBadStanza: string | undefined;
   #duplicateIdentities = 0;
 
-  constructor({ limits, arch, compressedBytes = 64 * 1024 }: ScanOptions) {
+  constructor({ limits, arch, archs = [], compressedBytes = 64 * 1024 }: ScanOptions) {
     const { typical, most } = expectedPackages(compressedBytes, limits.maxPackages);
     this.#limits = limits;
     this.#expectedArch = arch;
+    this.#wantedArchs = archs;
     // Room for numbers of `most` packages, in columns, starts and postings, and for twice the compressed bytes.
     this.#arena = new Arena(most * 4 * 16 + compressedBytes * 2);
     this.#rows = new GrowingColumns(this.#arena, most);
@@ -131,15 +144,11 @@ export class IndexScanner {
   }
 
   push(chunk: Uint8Array): void {
-    let start = 0;
-    if (this.#restBytes > 0) {
-      start = chunk.indexOf(NEWLINE) + 1;
-      this.#keepRest(start === 0 ? chunk : chunk.subarray(0, start));
-      if (start === 0) return;
-      this.#readRest();
-    }
-    const bytes = chunk.subarray(start);
-    this.#keepRest(bytes.subarray(this.#lines(bytes)));
+    const text = this.#text;
+    const searched = text.length;
+    text.addBytes(chunk);
+    text.drop(this.#readLines(searched));
+    if (text.length > this.#limits.maxLineBytes) this.#refuseLine(this.#line + 1);
   }
 
   /** Throws `apkindex-malformed` when most stanzas were bad. */
@@ -153,10 +162,7 @@ export class IndexScanner {
 
   /** The same in steps: sorting a million packages takes longer than others should have to wait. */
   *finish(): Generator<undefined, ScannedIndex> {
-    if (this.#restBytes > 0) {
-      this.#keepRest(Buffer.of(NEWLINE));
-      this.#readRest();
-    }
+    if (this.#text.length > 0) this.push(Uint8Array.of(NEWLINE));
     this.#endStanza();
     if (this.#badStanzas > this.#rows.count) {
       const total = this.#badStanzas + this.#rows.count;
@@ -178,21 +184,6 @@ export class IndexScanner {
     };
   }
 
-  #keepRest(piece: Uint8Array): void {
-    if (piece.length === 0) return;
-    this.#restBytes += piece.length;
-    if (this.#restBytes > this.#limits.maxLineBytes) this.#refuseLine(this.#line + 1);
-    // A copy, because the chunk's memory may be used again.
-    this.#rest.push(new Uint8Array(piece));
-  }
-
-  #readRest(): void {
-    const line = Buffer.concat(this.#rest);
-    this.#rest = [];
-    this.#restBytes = 0;
-    this.#lines(line);
-  }
-
   #refuseLine(line: number): never {
     throw new IndexError(
       'apkindex-malformed',
@@ -200,21 +191,23 @@ export class IndexScanner {
     );
   }
 
-  /** Reads the whole lines in `bytes` and returns where the unfinished one begins. */
-  #lines(bytes: Uint8Array): number {
+  /** Reads all whole lines and returns where the unfinished one begins. Before `searched` there is no newline. */
+  #readLines(searched: number): number {
+    const text = this.#text;
+    const { bytes, length } = text;
     let start = 0;
-    for (;;) {
-      let end = start;
-      while (end < bytes.length && bytes[end] !== NEWLINE) end += 1;
-      if (end === bytes.length) return start;
+    let end = text.indexOf(NEWLINE, searched, length);
+    for (; end < length; end = text.indexOf(NEWLINE, start, length)) {
       this.#line += 1;
       if (end - start > this.#limits.maxLineBytes) this.#refuseLine(this.#line);
-      this.#readLine(bytes, start, end > start && bytes[end - 1] === RETURN ? end - 1 : end);
+      this.#readLine(start, end > start && bytes[end - 1] === RETURN ? end - 1 : end);
       start = end + 1;
     }
+    return start;
   }
 
-  #readLine(bytes: Uint8Array, lineStart: number, end: number): void {
+  #readLine(lineStart: number, end: number): void {
+    const { bytes } = this.#text;
     const start = this.#line === 1 && startsWithByteOrderMark(bytes) ? lineStart + 3 : lineStart;
     if (end - start < 2) {
       // apk takes any line of one character for a separator, too.
@@ -226,63 +219,68 @@ export class IndexScanner {
       this.#reject(`expected "K:value", got ${quote(bytes, start, end)}`);
       return;
     }
-    this.#readField(bytes[start] as number, bytes, start + 2, end);
+    this.#readField(bytes[start] as number, start + 2, end);
   }
 
-  #readField(field: number, bytes: Uint8Array, start: number, end: number): void {
-    switch (field) {
-      case P:
-        this.#name = this.#lastName = this.#names.intern(bytes, start, end, this.#lastName);
+  #readField(letter: number, start: number, end: number): void {
+    const text = this.#text;
+    switch (letter) {
+      case Field.name:
+        this.#name = this.#names.intern(text, start, end);
         break;
-      case V:
-        this.#version = this.#values.intern(bytes, start, end);
+      case Field.version:
+        this.#version = this.#values.intern(text, start, end);
         break;
-      case A:
-        this.#arch = this.#lastArch = this.#values.intern(bytes, start, end, this.#lastArch);
+      case Field.arch:
+        this.#arch = this.#values.intern(text, start, end);
         break;
-      case O:
-        this.#origin = this.#lastOrigin = this.#values.intern(bytes, start, end, this.#lastOrigin);
+      case Field.origin:
+        this.#origin = this.#values.intern(text, start, end);
         break;
-      case C_COMMIT:
-        this.#commit = this.#internCommit(bytes, start, end);
+      case Field.commit:
+        packCommit(this.#packedCommit, text, start, end);
+        this.#commit = this.#commits.intern(this.#packedCommit, 0, this.#packedCommit.length);
         break;
-      case U:
-        this.#url = this.#lastUrl = this.#values.intern(bytes, start, end, this.#lastUrl);
+      case Field.url:
+        this.#url = this.#values.intern(text, start, end);
         break;
-      case T_BUILT:
-        this.#builtAt = parseSeconds(bytes, start, end);
+      case Field.builtAt:
+        this.#builtAt = parseSeconds(text.bytes, start, end);
         break;
-      case P_PROVIDES:
-        this.#provides.add(this.#values, bytes, start, end);
+      case Field.provides:
+        addToken(this.#provides, text, start, end);
         break;
-      case D:
-        this.#readDepends(bytes, start, end);
+      case Field.depends:
+        addToken(this.#depends, text, start, end);
         break;
-      case C:
-        this.#identities.read(bytes, start, end);
+      case Field.priority:
+        this.#priority = parsePrefix(text.bytes, start, end);
+        break;
+      case Field.identity:
+        this.#identities.read(text, start, end);
         break;
       default:
-        if (field >= 0x41 && field <= 0x5a && !knownUpperCase.has(field)) this.#unusable = UNKNOWN_FIELD;
+        if (letter >= 0x41 && letter <= 0x5a && !knownUpperCase.has(letter)) this.#unusable = UNKNOWN_FIELD;
     }
   }
 
-  #internCommit(bytes: Uint8Array, start: number, end: number): number {
-    const commit = packCommit(bytes, start, end);
-    return this.#commits.intern(commit, 0, commit.length);
-  }
-
-  /** Few packages ask for exact versions; the others' lines are passed over. */
-  #readDepends(bytes: Uint8Array, start: number, end: number): void {
-    let equals = start;
-    while (equals < end && bytes[equals] !== EQUALS) equals += 1;
-    if (equals === end) return;
-    const exact = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
-      .toString('utf8')
-      .split(' ')
-      .filter(isExactDependency);
-    if (exact.length === 0) return;
-    const list = Buffer.from(exact.join(' '));
-    this.#exact.add(this.#values, list, 0, list.length);
+  /** The number of the list of tokens in `D:`, and the flag of whether one of them asks for an exact version. */
+  #internDependencies(): void {
+    const list = this.#depends;
+    const last = this.#lastDepends;
+    if (list.length === last.length && list.equals(0, last, 0, last.length)) return;
+    const numbers = this.#tokenNumbers;
+    numbers.clear();
+    this.#lastNeedsExactly = 0;
+    for (let start = 0; start < list.length;) {
+      const end = list.indexOf(BLANK, start, list.length);
+      if (end > start) addNumber(numbers, this.#values.intern(list, start, end));
+      if (isExactDependency(list.bytes, start, end)) this.#lastNeedsExactly = Flag.needsExactly;
+      start = end + 1;
+    }
+    this.#lastDependencies = this.#values.intern(numbers, 0, numbers.length);
+    last.clear();
+    last.addBytes(list.bytes.subarray(0, list.length));
   }
 
   #reject(fact: string): void {
@@ -306,9 +304,9 @@ export class IndexScanner {
     this.#name = this.#version = this.#arch = this.#origin = this.#commit = EMPTY;
     this.#url = EMPTY;
     this.#provides.clear();
-    this.#exact.clear();
+    this.#depends.clear();
     this.#identities.clear();
-    this.#builtAt = this.#unusable = 0;
+    this.#builtAt = this.#priority = this.#unusable = 0;
   }
 
   #addPackage(): void {
@@ -325,36 +323,38 @@ export class IndexScanner {
     rows.columns.origin[row] = this.#origin;
     rows.columns.commit[row] = this.#commit;
     rows.columns.url[row] = this.#url;
-    const provides = this.#provides.intern(this.#values);
-    rows.columns.provides[row] = provides;
-    rows.columns.exactDependencies[row] = this.#exact.intern(this.#values);
+    rows.columns.provides[row] = this.#values.intern(this.#provides, 0, this.#provides.length);
+    this.#internDependencies();
+    rows.columns.dependencies[row] = this.#lastDependencies;
     rows.columns.builtAt[row] = this.#builtAt;
-    rows.columns.unusable[row] = this.#unusable;
+    rows.columns.priority[row] = this.#priority;
     if (this.#builtAt > this.#newestBuiltAt) this.#newestBuiltAt = this.#builtAt;
     this.#rowArchs.add(this.#arch);
     this.#archs.set(this.#arch, (this.#archs.get(this.#arch) ?? 0) + 1);
-    if (provides !== EMPTY) this.#noteProvidedNames(provides, row);
+    const conflictsWithItself = this.#noteProvidedNames(row) ? Flag.conflictsWithItself : 0;
+    rows.columns.flags[row] = this.#unusable | conflictsWithItself | this.#lastNeedsExactly;
   }
 
-  #noteProvidedNames(provides: number, row: number): void {
-    const list = this.#values.list.bytes(provides);
-    const provided: number[] = [];
+  /** Whether the package has a name twice, at least once with a version. */
+  #noteProvidedNames(row: number): boolean {
+    const list = this.#provides;
+    if (list.length === 0) return false;
+    let isDouble = false;
+    this.#lastCarrier.set(this.#name, 2 * (row + 1) + 1);
     for (let start = 0; start < list.length;) {
-      let end = start;
-      let nameEnd = -1;
-      for (; end < list.length && list[end] !== BLANK; end += 1) {
-        if (nameEnd < 0 && isOperatorSign(list[end] as number)) nameEnd = end;
-      }
-      const until = nameEnd < 0 ? end : nameEnd;
-      if (until > start) {
-        const id = this.#names.intern(list, start, until, this.#lastProvided[provided.length]);
-        provided.push(id);
-        this.#providedNames.add(id);
+      const end = list.indexOf(BLANK, start, list.length);
+      const nameEnd = endOfName(list.bytes, start, end);
+      if (nameEnd > start) {
+        const name = this.#names.intern(list, start, nameEnd);
+        const [before, now] = [this.#lastCarrier.at(name), 2 * (row + 1) + (nameEnd < end ? 1 : 0)];
+        if (before >> 1 === row + 1 && (before & 1 || now & 1)) isDouble = true;
+        this.#lastCarrier.set(name, before >> 1 === row + 1 ? before | now : now);
+        this.#providedNames.add(name);
         this.#providingRows.add(row);
       }
       start = end + 1;
     }
-    this.#lastProvided = provided;
+    return isDouble;
   }
 
   /**
@@ -366,13 +366,19 @@ export class IndexScanner {
     counts.delete('');
     counts.delete('noarch');
     const [mostNamed] = [...counts.keys()].toSorted((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0));
-    const arch = this.#expectedArch ?? mostNamed;
+    const wanted = this.#wantedArchs.filter((each) => counts.has(each));
+    const chosen = wanted.toSorted((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0))[0];
+    const arch = this.#expectedArch ?? chosen ?? mostNamed;
     const own = counts.get(arch ?? '') ?? 0;
     const foreign = counts.values().reduce((sum, count) => sum + count, 0) - own;
-    if (mostNamed !== undefined && foreign > this.#rows.count / 2) {
+    if (wanted.length > 1 && foreign >= own) {
+      const fact = `packages for ${wanted.join(' and ')} in one file: name them in archs of the repository`;
+      throw new IndexError('apkindex-malformed', fact);
+    }
+    if (chosen === undefined && mostNamed !== undefined && foreign > this.#rows.count / 2) {
       throw new IndexError(
         'apkindex-malformed',
-        `most packages are for ${escaped(mostNamed.slice(0, 60))}, expected ${arch ?? ''}`,
+        `most packages are for ${escaped(mostNamed.slice(0, 60))}, expected ${this.#expectedArch ?? (this.#wantedArchs.join(' or ') || 'one arch')}`,
       );
     }
     if (foreign > 0) this.#markForeign(arch ?? '');
@@ -384,8 +390,9 @@ export class IndexScanner {
     const foreign = new Set(
       [...this.#archs.keys()].filter((id) => !['', 'noarch', own].includes(list.text(id))),
     );
+    const { flags } = this.#rows.columns;
     for (const [row, id] of this.#rowArchs.all().entries())
-      if (foreign.has(id)) this.#rows.columns.unusable[row] = FOREIGN_ARCH;
+      if (foreign.has(id)) flags[row] = ((flags[row] as number) & ~Flag.unusable) | FOREIGN_ARCH;
   }
 
   *#makeTable(): Generator<undefined, PackageTable> {
@@ -399,49 +406,16 @@ export class IndexScanner {
       this.#providingRows.all(),
     );
     const strings = { names: this.#names, values: this.#values.close(), commits: this.#commits.close() };
-    for (const done of [this.#identities, this.#rowArchs, this.#providedNames, this.#providingRows])
+    release(this.#text.bytes);
+    for (const done of [
+      this.#identities,
+      this.#rowArchs,
+      this.#providedNames,
+      this.#providingRows,
+      this.#lastCarrier,
+    ])
       done.release();
     return new PackageTable(strings, columns, { byName, byProvide });
-  }
-}
-
-/**
- * The value of a list field, which adds up where the field is repeated. Only the whole list becomes a string of the
- * table: of a field repeated a million times the partial lists would take all memory.
- */
-class RepeatedField {
-  #first = EMPTY;
-  #list = new Uint8Array();
-  #length = 0;
-
-  add(strings: StringTable, bytes: Uint8Array, start: number, end: number): void {
-    if (this.#first === EMPTY) {
-      this.#first = strings.intern(bytes, start, end);
-      return;
-    }
-    if (this.#length === 0) this.#append(strings.list.bytes(this.#first));
-    this.#append(Uint8Array.of(BLANK));
-    this.#append(bytes.subarray(start, end));
-  }
-
-  /** The id of the whole list. */
-  intern(strings: StringTable): number {
-    return this.#length === 0 ? this.#first : strings.intern(this.#list, 0, this.#length);
-  }
-
-  clear(): void {
-    this.#first = EMPTY;
-    this.#length = 0;
-  }
-
-  #append(bytes: Uint8Array): void {
-    if (this.#length + bytes.length > this.#list.length) {
-      const list = new Uint8Array(Math.max(1024, 2 * (this.#length + bytes.length)));
-      list.set(this.#list.subarray(0, this.#length));
-      this.#list = list;
-    }
-    this.#list.set(bytes, this.#length);
-    this.#length += bytes.length;
   }
 }
 
@@ -463,8 +437,45 @@ function parseSeconds(bytes: Uint8Array, start: number, end: number): number {
   return seconds;
 }
 
+/** The digits it begins with, as apk reads numbers; 0 without. */
+function parsePrefix(bytes: Uint8Array, start: number, end: number): number {
+  let digits = start;
+  while (digits < end && isDigit(bytes[digits] as number)) digits += 1;
+  return parseSeconds(bytes, start, digits);
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39;
+}
+
+function addNumber(list: ByteBuffer, number: number): void {
+  for (let shift = 0; shift < 32; shift += 8) list.addByte((number >>> shift) & 0xff);
+}
+
+/** Adds `source[start..end)` to a list whose items are separated by blanks. */
+function addToken(list: ByteBuffer, source: ByteBuffer, start: number, end: number): void {
+  if (list.length > 0) list.addByte(BLANK);
+  list.add(source, start, end);
+}
+
+/** Does the token ask for exactly one version (`=` or `==`) of a name that must be there? */
+function isExactDependency(bytes: Uint8Array, start: number, end: number): boolean {
+  if (bytes[start] === CONFLICT) return false;
+  const operator = endOfName(bytes, start, end);
+  let i = operator;
+  while (i < end && bytes[i] === EQUALS) i += 1;
+  return i > operator && !(i < end && isOperatorSign(bytes[i] as number));
+}
+
+/** Where the operator of a token such as `name>=1.0` starts; `end` where there is none. */
+function endOfName(bytes: Uint8Array, start: number, end: number): number {
+  let i = start;
+  while (i < end && !isOperatorSign(bytes[i] as number)) i += 1;
+  return i;
+}
+
 function isOperatorSign(byte: number): boolean {
-  return byte === 0x3c || byte === EQUALS || byte === 0x3e || byte === 0x7e;
+  return (byte >= OLDER && byte <= NEWER) || byte === LINE;
 }
 
 function startsWithByteOrderMark(bytes: Uint8Array): boolean {

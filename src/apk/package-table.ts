@@ -3,7 +3,7 @@
  * It answers by name without ever having made an object for every package.
  */
 import { operatorSpan } from './constraint.ts';
-import type { ExactDependency, Package, Packages, Provide, Unusable } from './packages.ts';
+import type { Dependency, Package, Packages, Provide, Unusable } from './packages.ts';
 import { commitText } from './commit.ts';
 import type { StringList, StringTable } from './string-table.ts';
 
@@ -12,6 +12,15 @@ export const unusableReasons: readonly (Unusable | undefined)[] = [
   'foreign-arch',
   'unknown-field',
 ];
+
+/** What a byte of the column `flags` holds. */
+export const Flag = {
+  /** An index into `unusableReasons`. */
+  unusable: 3,
+  conflictsWithItself: 4,
+  /** One of its dependencies asks for an exact version. */
+  needsExactly: 8,
+} as const;
 
 /** The strings of a table. */
 export interface TableStrings {
@@ -23,7 +32,7 @@ export interface TableStrings {
   readonly values: StringList;
 }
 
-/** Columns of equal length; all but `builtAt` and `unusable` hold numbers of strings. */
+/** Columns of equal length; all but `builtAt`, `priority` and `flags` hold numbers of strings. */
 export interface Columns {
   readonly name: Uint32Array;
   readonly version: Uint32Array;
@@ -32,12 +41,13 @@ export interface Columns {
   readonly url: Uint32Array;
   /** The whole `p:` value. */
   readonly provides: Uint32Array;
-  /** The tokens of `D:` that need one exact version, separated by blanks. */
-  readonly exactDependencies: Uint32Array;
+  /** The tokens of `D:`, as numbers of strings: four bytes each, little-endian. Most packages of a name share a list. */
+  readonly dependencies: Uint32Array;
   /** Unix seconds; 0 for not told. */
   readonly builtAt: Uint32Array;
-  /** An index into `unusableReasons`. */
-  readonly unusable: Uint8Array;
+  readonly priority: Uint32Array;
+  /** See `Flag`. */
+  readonly flags: Uint8Array;
 }
 
 /** For each number of a name, the rows it leads to: `rows[starts[id]..starts[id + 1])`. */
@@ -53,6 +63,8 @@ export class PackageTable implements Packages {
   readonly byProvide: Postings;
   readonly packageCount: number;
   readonly nameCount: number;
+  /** The last long `p:` value that was read: whoever asks for one of its names is likely to ask for the next. */
+  #longList: { list: number; byName: ReadonlyMap<string, readonly Provide[]> } | undefined;
 
   constructor(
     strings: TableStrings,
@@ -81,6 +93,17 @@ export class PackageTable implements Packages {
 
   providing(name: string): readonly Package[] {
     return this.#lookUp(this.byProvide, name);
+  }
+
+  /** The versions that the `p:` value numbered `list` gives `name`. */
+  versionsProvided(list: number, name: string): readonly (string | undefined)[] {
+    const bytes = this.strings.values.bytes(list);
+    if (bytes.length < LONG_LIST) return versionsProvided(bytes, name);
+    if (this.#longList?.list !== list) {
+      const provides = tokens(this.strings.values.text(list)).map(parseProvide);
+      this.#longList = { list, byName: Map.groupBy(provides, (provide) => provide.name) };
+    }
+    return (this.#longList.byName.get(name) ?? []).map(({ version }) => version);
   }
 
   *#keys(postings: Postings): Iterable<string> {
@@ -131,14 +154,31 @@ class TablePackage implements Package {
   get provides(): readonly Provide[] {
     return tokens(this.#text('provides')).map(parseProvide);
   }
-  get exactDependencies(): readonly ExactDependency[] {
-    return tokens(this.#text('exactDependencies')).map(parseExactDependency);
+  provided(name: string): readonly (string | undefined)[] {
+    return this.#table.versionsProvided(this.#table.columns.provides[this.row] as number, name);
+  }
+  get dependencies(): readonly Dependency[] {
+    const { values } = this.#table.strings;
+    const list = values.bytes(this.#table.columns.dependencies[this.row] as number);
+    const view = new DataView(list.buffer, list.byteOffset, list.byteLength);
+    return Array.from({ length: list.length / 4 }, (_, i) =>
+      parseDependency(values.text(view.getUint32(i * 4, true))),
+    );
+  }
+  get needsExactly(): boolean {
+    return ((this.#table.columns.flags[this.row] as number) & Flag.needsExactly) !== 0;
+  }
+  get priority(): number {
+    return this.#table.columns.priority[this.row] as number;
+  }
+  get conflictsWithItself(): boolean {
+    return ((this.#table.columns.flags[this.row] as number) & Flag.conflictsWithItself) !== 0;
   }
   get unusable(): Unusable | undefined {
-    return unusableReasons[this.#table.columns.unusable[this.row] as number];
+    return unusableReasons[(this.#table.columns.flags[this.row] as number) & Flag.unusable];
   }
 
-  #text(column: 'version' | 'origin' | 'url' | 'provides' | 'exactDependencies'): string {
+  #text(column: 'version' | 'origin' | 'url' | 'provides'): string {
     return this.#table.strings.values.text(this.#table.columns[column][this.row] as number);
   }
 }
@@ -153,17 +193,33 @@ export function parseProvide(token: string): Provide {
   return { name: token.slice(0, start), version: start === end ? undefined : token.slice(end) };
 }
 
-/** `name=1.0-r0`; only called for tokens that `isExactDependency`. */
-export function parseExactDependency(token: string): ExactDependency {
-  const { start, end } = operatorSpan(token);
-  return { name: token.slice(0, start), version: token.slice(end) };
+const BLANK = 0x20;
+/** From how many bytes on a `p:` value is read as a whole rather than searched. */
+const LONG_LIST = 64 * 1024;
+
+/** The versions that a `p:` value gives `name`. Reads only where the name stands. */
+function versionsProvided(list: Uint8Array, name: string): readonly (string | undefined)[] {
+  const bytes = Buffer.from(list.buffer, list.byteOffset, list.byteLength);
+  const versions: (string | undefined)[] = [];
+  for (let at = bytes.indexOf(name); at >= 0; at = bytes.indexOf(name, at + name.length)) {
+    if (at > 0 && bytes[at - 1] !== BLANK) continue;
+    const blank = bytes.indexOf(BLANK, at);
+    const provide = parseProvide(bytes.toString('utf8', at, blank < 0 ? bytes.length : blank));
+    if (provide.name === name) versions.push(provide.version);
+  }
+  return versions;
 }
 
-/** Does the token ask for exactly one version (`=` or `==`) of a name that must be there? */
-export function isExactDependency(token: string): boolean {
-  if (token.startsWith('!')) return false;
+/** A token of `D:`: `name`, `name>=1.0`, `!name`. */
+export function parseDependency(token: string): Dependency {
+  const conflict = token.startsWith('!');
   const { start, end } = operatorSpan(token);
-  return end > start && token.slice(start, end).replaceAll('=', '') === '';
+  return {
+    name: token.slice(conflict ? 1 : 0, start),
+    operator: token.slice(start, end),
+    version: token.slice(end),
+    conflict,
+  };
 }
 
 function countUsed({ starts }: Postings): number {

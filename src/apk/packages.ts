@@ -18,8 +18,16 @@ export interface Package {
   /** Upstream's page (`U:`); empty where not told. */
   readonly url: string;
   readonly provides: readonly Provide[];
-  /** Dependencies that only one exact version meets (`D:` with `=`). */
-  readonly exactDependencies: readonly ExactDependency[];
+  /** The versions at which it provides `name`, in the order of `provides`; `undefined` for without one. */
+  provided(name: string): readonly (string | undefined)[];
+  /** What it needs and what must not be there, in the order of `D:`. */
+  readonly dependencies: readonly Dependency[];
+  /** One of the dependencies asks for an exact version. */
+  readonly needsExactly: boolean;
+  /** `k:`, which of several providers apk prefers; 0 where not told. */
+  readonly priority: number;
+  /** It has a name twice, at least once with a version. apk then installs it for none of its names. */
+  readonly conflictsWithItself: boolean;
   readonly unusable: Unusable | undefined;
 }
 
@@ -29,9 +37,19 @@ export interface Provide {
   readonly version: string | undefined;
 }
 
-export interface ExactDependency {
+/** Another package that is needed, or with `conflict` (`!name`) that must not be there. */
+export interface Dependency {
   readonly name: string;
+  /** Such as `>=`; empty where any version will do. */
+  readonly operator: string;
+  /** Empty without an operator. */
   readonly version: string;
+  readonly conflict: boolean;
+}
+
+/** Is exactly one version (`=` or `==`) of the name needed? */
+export function isExact({ operator, conflict }: Dependency): boolean {
+  return !conflict && operator !== '' && operator.replaceAll('=', '') === '';
 }
 
 /** All packages of one APKINDEX. */

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createGunzip } from 'node:zlib';
-import { IndexError } from '../errors.ts';
+import { cut, IndexError } from '../errors.ts';
 import { IndexScanner, type ScannedIndex } from './index-scanner.ts';
 import { release } from './memory.ts';
 import { inPieces, type Pause } from './pieces.ts';
@@ -30,7 +30,7 @@ export const defaultReadLimits: ReadLimits = {
 
 /** Below this inflated size a bad ratio does no harm: a small index of alike packages may have one. */
 const RATIO_FREE_BYTES = 16 * 1024 * 1024;
-const CHUNK_BYTES = 64 * 1024;
+const CHUNK_BYTES = 256 * 1024;
 const DESCRIPTION_BYTES = 4096;
 
 export interface ReadOptions {
@@ -39,6 +39,8 @@ export interface ReadOptions {
   readonly limits: ReadLimits;
   /** The arch the index was asked for. */
   readonly arch?: string | undefined;
+  /** Without `arch`: the archs wanted of a file that may hold several. */
+  readonly archs?: readonly string[] | undefined;
   /** Called between chunks: lets the caller share the thread with others. */
   readonly pause?: Pause | undefined;
   readonly signal?: AbortSignal;
@@ -64,7 +66,7 @@ export async function readIndex(bytes: Uint8Array, options: ReadOptions): Promis
 }
 
 /** The part that signatures are of, and the key that vouches for it unless told not to look. */
-export async function verifyArchive(
+async function verifyArchive(
   bytes: Uint8Array,
   { keys, pause }: Pick<ReadOptions, 'keys' | 'pause'>,
 ): Promise<{ body: Uint8Array; keyName: string | undefined }> {
@@ -87,8 +89,8 @@ function refuseOtherFormats(bytes: Uint8Array): void {
 type Contents = ScannedIndex & Pick<VerifiedIndex, 'description' | 'madeAt'>;
 
 async function readBody(body: Uint8Array, options: ReadOptions): Promise<Contents> {
-  const { limits, arch, pause, signal } = options;
-  const scanner = new IndexScanner({ limits, arch, compressedBytes: body.length });
+  const { limits, arch, archs, pause, signal } = options;
+  const scanner = new IndexScanner({ limits, arch, archs, compressedBytes: body.length });
   let hasIndex = false;
   let current = '';
   let description = '';
@@ -96,7 +98,7 @@ async function readBody(body: Uint8Array, options: ReadOptions): Promise<Content
   const tar = new TarReader({
     entry: ({ name, size, modifiedAt }) => {
       if (name.startsWith('.SIGN.'))
-        throw new IndexError('archive-malformed', `${name} inside the index member`);
+        throw new IndexError('archive-malformed', `${cut(name)} inside the index member`);
       current = name;
       if (name === 'APKINDEX') {
         hasIndex = true;

@@ -2,8 +2,15 @@
  * Signatures of an index. A signature member is a tar without an end marker holding `.SIGN.<algorithm>.<key name>`
  * files; each is a PKCS#1 v1.5 signature over the raw (compressed) bytes behind the last signature member.
  */
-import { constants, createPublicKey, createVerify, type KeyObject } from 'node:crypto';
-import { IndexError } from '../errors.ts';
+import {
+  constants,
+  createHash,
+  createPublicKey,
+  createVerify,
+  publicDecrypt,
+  type KeyObject,
+} from 'node:crypto';
+import { cut, cutList, IndexError } from '../errors.ts';
 import { inflateMember, isGzip } from './gzip-members.ts';
 import { inPieces, type Pause } from './pieces.ts';
 import { TarReader } from './tar.ts';
@@ -49,10 +56,23 @@ export function parseKey(name: string, pem: string): TrustedKey {
   } catch (cause) {
     throw new IndexError('config-invalid', `key ${name} is not a PEM public key`, { cause });
   }
-  if (key.asymmetricKeyType !== 'rsa') {
-    throw new IndexError('config-invalid', `key ${name} is ${key.asymmetricKeyType}, expected rsa`);
-  }
+  checkKey(key, `key ${name}`);
   return { name, key };
+}
+
+/** Of the modulus, in bits. What is shorter was factored or soon can be (NIST SP 800-131A). */
+const MIN_MODULUS = 2048;
+
+/** Throws `config-invalid` for a key whose signatures anyone could make. `what` names it, with its file. */
+export function checkKey(key: KeyObject, what: string): void {
+  const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
+  const refuse = (fact: string): never => {
+    throw new IndexError('config-invalid', `${what} ${fact}`);
+  };
+  if (key.asymmetricKeyType !== 'rsa') refuse(`is of type ${key.asymmetricKeyType}, not rsa`);
+  if (modulusLength < MIN_MODULUS) refuse(`has ${modulusLength} bits, expected at least ${MIN_MODULUS}`);
+  // With 1 a signature is the padded digest itself; an even exponent has no inverse.
+  if (publicExponent < 3n || publicExponent % 2n === 0n) refuse(`has the public exponent ${publicExponent}`);
 }
 
 /** Splits an archive at the byte where its last signature member ends. */
@@ -109,9 +129,53 @@ export async function verifySignature(
     for (const each of trusted) if (await isSignedBy(each.key, digest, body, bytes, pause)) return each;
     throw new IndexError('signature-bad', `the ${algorithm} signature by ${keyName} does not fit the index`);
   }
-  const names = signatures.map(({ algorithm, keyName }) => `${keyName} (${algorithm})`).join(', ');
-  const known = keys.map(({ name }) => name).join(', ') || 'none';
-  throw new IndexError('signature-untrusted', `signed by ${names}; trusted keys: ${known}`);
+  const names = cutList(
+    signatures.map(({ algorithm, keyName }) => `${cut(keyName, 60)} (${cut(algorithm, 10)})`),
+  );
+  const known =
+    cutList(
+      keys.map(({ name }) => name),
+      8,
+    ) || 'none';
+  const hint = await misnamedKey(archive, keys, pause);
+  throw new IndexError('signature-untrusted', `signed by ${names}; trusted keys: ${known}${hint}`);
+}
+
+/** Signatures that are held against all keys, for a hint. Real indexes have one or two. */
+const MAX_HINTED_SIGNATURES = 4;
+
+/** Names a trusted key that made one of the signatures, but is called otherwise there. For the message only. */
+async function misnamedKey(
+  { signatures, body }: SignedArchive,
+  keys: readonly TrustedKey[],
+  pause: Pause | undefined,
+): Promise<string> {
+  const hashes = new Map<string, Buffer>();
+  for (const { algorithm, keyName, bytes } of signatures.slice(0, MAX_HINTED_SIGNATURES)) {
+    const digest = digests.get(algorithm);
+    if (!digest) continue;
+    const hash = hashes.get(digest) ?? (await hashOf(body, digest, pause));
+    hashes.set(digest, hash);
+    const key = keys.find((each) => signs(each.key, hash, bytes));
+    if (key) return `; key ${key.name} fits, if its file is named ${cut(keyName)}`;
+  }
+  return '';
+}
+
+async function hashOf(body: Uint8Array, digest: string, pause: Pause | undefined): Promise<Buffer> {
+  const hash = createHash(digest);
+  await inPieces(body, pause, (piece) => hash.update(piece));
+  return hash.digest();
+}
+
+/** Whether a signature ends with this hash. Enough for a hint; trust is decided by `isSignedBy`. */
+function signs(key: KeyObject, hash: Buffer, signature: Uint8Array): boolean {
+  try {
+    const padding = constants.RSA_PKCS1_PADDING;
+    return publicDecrypt({ key, padding }, signature).subarray(-hash.length).equals(hash);
+  } catch {
+    return false;
+  }
 }
 
 async function isSignedBy(
@@ -151,7 +215,7 @@ function readSignatures(tar: Uint8Array): Signature[] {
     done: ({ name }) => {
       const [, sign, algorithm, ...keyName] = name.split('.');
       if (sign !== 'SIGN' || !name.startsWith('.SIGN.') || keyName.length === 0) {
-        throw new IndexError('archive-malformed', `${name} among the signatures`);
+        throw new IndexError('archive-malformed', `${cut(name)} among the signatures`);
       }
       signatures.push({
         algorithm: algorithm ?? '',
@@ -167,6 +231,10 @@ function readSignatures(tar: Uint8Array): Signature[] {
   return signatures;
 }
 
+/** What stands there instead, in a word. Never its bytes: they may come from where a client must not look. */
 function describeStart(bytes: Uint8Array): string {
-  return JSON.stringify(Buffer.from(bytes.subarray(0, 32)).toString('latin1'));
+  const start = Buffer.from(bytes.subarray(0, 64)).toString('latin1').trimStart();
+  if (start.startsWith('<')) return 'HTML or XML';
+  if (start.startsWith('{') || start.startsWith('[')) return 'JSON';
+  return /^[\t\r\n\x20-\x7e]*$/.test(start) ? 'text' : 'binary data';
 }

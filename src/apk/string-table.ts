@@ -3,11 +3,12 @@
  * kept once, its bytes in one buffer (docs/decisions/003), and becomes a string only when someone asks.
  */
 import { IndexError } from '../errors.ts';
+import { ByteBuffer } from './byte-buffer.ts';
 import { grown, release, type Arena } from './memory.ts';
 
 /**
- * The longest way from the slot a hash leads to. By chance it is some hundreds in a table of millions; who computes
- * strings that collide could make it, and with it the time to read an index, as long as the table.
+ * The longest way from the slot a hash leads to. By chance it is some hundreds in a table of millions; an attacker
+ * could craft strings that collide; this bounds the time to read them.
  */
 export const MAX_PROBES = 2000;
 
@@ -30,13 +31,13 @@ export interface StringListParts {
 /** Strings in the order they were added. */
 export class StringList {
   #starts: Uint32Array;
-  #blob: Buffer;
+  readonly #blob: ByteBuffer;
   #count: number;
 
   /** With zeros in both it holds the empty string. */
   constructor({ starts, blob }: StringListParts, count = 1) {
     this.#starts = starts;
-    this.#blob = asBuffer(blob);
+    this.#blob = new ByteBuffer(blob, starts[count]);
     this.#count = count;
   }
 
@@ -51,7 +52,7 @@ export class StringList {
   parts(): StringListParts {
     return {
       starts: this.#starts.subarray(0, this.#count + 1),
-      blob: this.#blob.subarray(0, this.#starts[this.#count]),
+      blob: this.#blob.bytes.subarray(0, this.#blob.length),
     };
   }
 
@@ -61,32 +62,28 @@ export class StringList {
   }
 
   text(id: number): string {
-    return this.#blob.toString('utf8', this.#starts[id], this.#starts[id + 1]);
+    return this.#blob.bytes.toString('utf8', this.#starts[id], this.#starts[id + 1]);
   }
 
   /** The bytes of `id`, as a view that must not be changed or kept. */
   bytes(id: number): Uint8Array {
-    return this.#blob.subarray(this.#starts[id], this.#starts[id + 1]);
+    return this.#blob.bytes.subarray(this.#starts[id], this.#starts[id + 1]);
   }
 
-  /** The id of a new string, `bytes[start..end)`. */
-  add(bytes: Uint8Array, start: number, end: number): number {
+  /** The id of a new string, `source[start..end)`. */
+  add(source: ByteBuffer, start: number, end: number): number {
     const id = this.#count;
     if (id + 1 === this.#starts.length) this.#starts = grown(this.#starts);
-    const place = this.#starts[id] as number;
-    const length = end - start;
-    if (place + length > this.#blob.length) this.#blob = asBuffer(grown(this.#blob, place + length));
-    for (let i = 0; i < length; i += 1) this.#blob[place + i] = bytes[start + i] as number;
-    this.#starts[id + 1] = place + length;
+    this.#blob.add(source, start, end);
+    this.#starts[id + 1] = this.#blob.length;
     this.#count = id + 1;
     return id;
   }
 
-  equals(id: number, bytes: Uint8Array, start: number, end: number): boolean {
+  equals(id: number, source: ByteBuffer, start: number, end: number): boolean {
     const own = this.#starts[id] as number;
     if ((this.#starts[id + 1] as number) - own !== end - start) return false;
-    for (let i = end - start - 1; i >= 0; i -= 1) if (this.#blob[own + i] !== bytes[start + i]) return false;
-    return true;
+    return this.#blob.equals(own, source, start, end);
   }
 }
 
@@ -94,6 +91,9 @@ export class StringList {
 export interface StringTableParts extends StringListParts {
   readonly slots: Uint32Array;
 }
+
+/** The string that `find` looks for. */
+const sought = new ByteBuffer();
 
 /** A list that holds each string once and knows its number. */
 export class StringTable {
@@ -121,25 +121,21 @@ export class StringTable {
     return { ...this.list.parts(), slots: this.#slots };
   }
 
-  /**
-   * The id of `bytes[start..end)`, which is added if it is new. `likely` is looked at first: what stands in an index
-   * often stood in the package before. Throws `apkindex-malformed` for hash flooding.
-   */
-  intern(bytes: Uint8Array, start: number, end: number, likely = EMPTY): number {
+  /** The id of `source[start..end)`, which is added if it is new. Throws `apkindex-malformed` for hash flooding. */
+  intern(source: ByteBuffer, start: number, end: number): number {
     if (start === end) return EMPTY;
-    if (likely !== EMPTY && this.list.equals(likely, bytes, start, end)) return likely;
-    const hash = hashOf(bytes, start, end);
+    const hash = source.hash(start, end);
     const slots = this.#slots;
     const mask = slots.length - 1;
     let slot = (hash << 1) & mask;
     let probes = 0;
     for (let id = slots[slot + 1] as number; id !== 0; id = slots[slot + 1] as number) {
-      if (slots[slot] === hash && this.list.equals(id, bytes, start, end)) return id;
+      if (slots[slot] === hash && this.list.equals(id, source, start, end)) return id;
       slot = (slot + 2) & mask;
       probes += 1;
     }
     if (probes > MAX_PROBES) throw new IndexError('apkindex-malformed', 'its strings are made to collide');
-    const id = this.list.add(bytes, start, end);
+    const id = this.list.add(source, start, end);
     slots[slot] = hash;
     slots[slot + 1] = id;
     if (id * 8 > slots.length * 3) this.#grow();
@@ -154,16 +150,16 @@ export class StringTable {
 
   /** The id of `text`, or `undefined` where it is not in the table. */
   find(text: string): number | undefined {
-    const bytes = Buffer.from(text, 'utf8');
-    if (bytes.length === 0) return EMPTY;
-    const hash = hashOf(bytes, 0, bytes.length);
+    if (text === '') return EMPTY;
+    sought.setText(text);
+    const hash = sought.hash(0, sought.length);
     const slots = this.#slots;
     const mask = slots.length - 1;
     // Bounded, because the table may be one that was kept on disk.
     for (let slot = (hash << 1) & mask, probes = 0; probes <= mask; slot = (slot + 2) & mask, probes += 1) {
       const id = slots[slot + 1];
       if (!id) return undefined;
-      if (slots[slot] === hash && this.list.equals(id, bytes, 0, bytes.length)) return id;
+      if (slots[slot] === hash && this.list.equals(id, sought, 0, sought.length)) return id;
     }
     return undefined;
   }
@@ -187,16 +183,4 @@ export class StringTable {
 /** A power of two that keeps a table of `count` strings under three quarters full. */
 function slotsFor(count: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(16, count) * (4 / 3) + 1));
-}
-
-/** FNV-1a, finished so that the low bits, which choose the slot, depend on all of it. */
-function hashOf(bytes: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = start; i < end; i += 1) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
-  hash ^= hash >>> 15;
-  return hash >>> 0;
-}
-
-function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -4,7 +4,7 @@
  * folders, paths, duplicate names, pax sizes or paths) is refused. Bytes come in as they are inflated; nothing is
  * kept but one header block.
  */
-import { IndexError } from '../errors.ts';
+import { cut, IndexError } from '../errors.ts';
 
 const BLOCK = 512;
 const NEWLINE = 0x0a;
@@ -179,11 +179,11 @@ function refuseOverrides(pax: Buffer): void {
     const record = pax.toString('latin1', blank + 1, end - 1);
     const keyword = record.split('=', 1)[0] ?? '';
     if (['path', 'size', 'linkpath'].includes(keyword) || keyword.startsWith('GNU.sparse.'))
-      fail(`pax header sets ${keyword}`);
+      fail(`pax header sets ${quotable(keyword)}`);
     start = end;
   }
 }
 
 function fail(fact: string): never {
-  throw new IndexError('archive-malformed', `tar: ${fact}`);
+  throw new IndexError('archive-malformed', `tar: ${cut(fact, 200)}`);
 }

@@ -155,3 +155,28 @@ export function withoutRevision(version: Version): Version {
   if (revisionOf(version) === undefined) return version;
   return { text: version.text.slice(0, version.text.lastIndexOf('-')), parts: version.parts.slice(0, -1) };
 }
+
+/** A text of the version that is the same for versions apk calls equal, such as `1.0-r1` and `01.0-r01`. */
+export function canonicalText({ parts }: Version): string {
+  return parts.map(canonicalPart).join('');
+}
+
+function canonicalPart({ kind, text, value }: Part): string {
+  switch (kind) {
+    case Kind.number:
+      return text.startsWith('0') ? `.${text}` : `.${value}`;
+    case Kind.letter:
+      return text;
+    case Kind.suffix:
+      return `_${text}`;
+    case Kind.hash:
+      return `~${text}`;
+    case Kind.revision:
+      return `-r${value}`;
+    case Kind.first:
+    case Kind.suffixNumber:
+      return String(value);
+    case Kind.end:
+      return '';
+  }
+}

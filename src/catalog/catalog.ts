@@ -6,12 +6,16 @@
  * a release, and if not, why. The rules are those of apk (docs/decisions/004):
  *
  * - A provide counts with *its* version, not with its package's. Without a version it is no release.
- * - A package that has a name at several versions meets no exact pin on it.
+ * - A package that has a name twice, at least once with a version, is refused as a whole.
+ * - Of several packages apk takes one (`Reading.preferred`) and fails if that one cannot be installed: packages whose
+ *   exact dependencies are not there, and those that need them (`Coherence`).
  * - A release exists on every arch that carries the name at all; apko refuses any other.
- * - A release can be installed: packages whose exact dependencies are not there are none, nor are those that need them.
  */
-import { compareVersions, parseVersion, type Version } from '../apk/version.ts';
-import type { ExactDependency, Package, Packages, Unusable } from '../apk/packages.ts';
+import { compareVersions, type Version } from '../apk/version.ts';
+import type { Package, Packages, Unusable } from '../apk/packages.ts';
+import { Reading, type Carrier, type Rule } from './carriers.ts';
+import { Coherence, dependencyText, meetsItself, type Unmet } from './coherence.ts';
+import { finish, isStep, sortInSteps } from './steps.ts';
 
 /** The index of one repository for one arch. */
 export interface CatalogSource {
@@ -29,17 +33,19 @@ export interface CatalogOptions {
   readonly archs: readonly string[];
   /** apko's looser rule: a provide without a version counts with its package's version. */
   readonly unversionedProvides?: boolean;
+  /** Everything its packages need is in the datasource; what needs something else is then not offered. */
+  readonly complete?: boolean;
 }
 
 /** Why a candidate is no release. */
 export type Obstacle =
   | { readonly reason: 'invalid-version' }
   | { readonly reason: 'unversioned-provide' }
-  /** The package has the name at several versions; apk then accepts none of them. */
+  /** The package has a name twice, at least once with a version; apk then refuses it for all its names. */
   | { readonly reason: 'conflicting-provides' }
   | { readonly reason: Unusable }
-  /** An exact dependency that is not there, or is there and not installable itself. */
-  | { readonly reason: 'dependency-unmet'; readonly dependency: string };
+  /** A dependency that is not there, or is there and not installable itself. */
+  | ({ readonly reason: 'dependency-unmet' } & Unmet);
 
 export type WithheldReason = Obstacle['reason'] | 'missing-on-arch';
 
@@ -62,8 +68,10 @@ export interface VersionReport {
   /** `undefined` where apk calls the version invalid. */
   readonly parsed: Version | undefined;
   readonly offered: boolean;
-  /** The candidate that stands for the version: what apk would install, on the first arch. */
+  /** The candidate that stands for the version: what apk takes, on the first arch where that can be installed. */
   readonly chosen: Candidate;
+  /** What apk installs, one candidate an arch. */
+  readonly chosenOn: readonly Candidate[];
   /** When the last arch got it, in unix seconds. */
   readonly builtAt: number | undefined;
   /** Archs that carry the name but no installable package of this version. */
@@ -84,23 +92,16 @@ export interface NameReport {
 export class Catalog {
   readonly archs: readonly string[];
   readonly sources: readonly CatalogSource[];
-  readonly #unversionedProvides: boolean;
+  readonly #rule: Rule;
   #nameCount: number | undefined;
-  /** What was found out about packages with exact dependencies: the unmet one, or that there is none. */
-  readonly #dependencies = new Map<PackageId, ExactDependency | undefined>();
+  /** Remembers what it found out, so that a survey of all names is quick; what it answers never changes. */
+  readonly #coherence: Coherence;
 
-  /**
-   * Who has a name, by arch and name, while one name is reported on: its versions need versions of another name, so
-   * that the same is asked for hundreds of times.
-   */
-  readonly #providers = new Map<string, readonly Provider[]>();
-  /** Versions by their texts, for as long: every arch has the same. */
-  readonly #versions = new Map<string, Version | undefined>();
-
-  constructor({ sources, archs, unversionedProvides = false }: CatalogOptions) {
+  constructor({ sources, archs, unversionedProvides = false, complete = false }: CatalogOptions) {
     this.sources = sources;
     this.archs = archs;
-    this.#unversionedProvides = unversionedProvides;
+    this.#rule = unversionedProvides ? 'apko' : 'apk';
+    this.#coherence = new Coherence(complete);
   }
 
   /** How many packages there are, every arch and repository counted for itself. */
@@ -135,235 +136,129 @@ export class Catalog {
 
   /** What is known of `name`, on all archs of the datasource or on some of them. */
   report(name: string, archs: readonly string[] = this.archs): NameReport {
-    const candidates: Candidate[] = [];
-    for (const arch of archs) this.#addCandidates(candidates, arch, name);
-    const carriedBy = archs.filter((arch) =>
-      candidates.some(
-        (each) => each.arch === arch && (!each.obstacle || each.obstacle.reason === 'dependency-unmet'),
-      ),
-    );
-    const versions: VersionReport[] = [];
-    for (const [version, group] of Map.groupBy(candidates, (each) => each.version))
-      versions.push(reportVersion(version, this.#parse(version), group, carriedBy));
-    this.#providers.clear();
-    this.#versions.clear();
-    return { name, archs, carriedBy, versions: versions.sort(byVersion) };
+    return finish(this.reportInSteps(name, archs));
   }
 
-  #addCandidates(candidates: Candidate[], arch: string, name: string): void {
-    for (const [index, source] of this.sources.entries()) {
-      if (source.arch !== arch) continue;
-      for (const { each, provided, given } of carriersOf(source.packages, name)) {
-        const { versions, obstacle } = this.#versionsGiven(each, given);
+  /** The same in steps of about a millisecond: a name may have as many versions as an index has packages. */
+  *reportInSteps(name: string, archs: readonly string[] = this.archs): Generator<undefined, NameReport> {
+    const reading = new Reading(this.sources, this.#rule);
+    const groups = new Map<string, Candidate[]>();
+    const taken = new Map<string, Candidate[]>();
+    const carriedBy = new Set<string>();
+    for (const arch of archs) {
+      for (const [i, carrier] of (yield* reading.carriers(name, arch)).entries()) {
+        if (isStep(i)) yield;
+        const { versions, obstacle } = this.#claims(carrier);
         for (const version of versions) {
-          candidates.push({
+          const candidate = toCandidate(
+            carrier,
             version,
-            arch,
-            repository: source.repository,
-            changelog: source.changelog,
-            package: each,
-            provided,
-            obstacle: obstacle ?? this.#obstacle(version, each, index),
-          });
+            obstacle ?? (yield* this.#obstacle(carrier, version, reading)),
+          );
+          if (!candidate.obstacle || candidate.obstacle.reason === 'dependency-unmet') carriedBy.add(arch);
+          push(groups, version, candidate);
+          const isTaken = (yield* reading.taken(name, version, arch))?.id === carrier.id;
+          if (isTaken && reading.parse(version)) push(taken, reading.versionKey(version), candidate);
         }
       }
     }
-  }
-
-  /** The versions to which a package lays claim: one, or several that are all unusable. */
-  #versionsGiven(
-    each: Package,
-    given: Carrier['given'],
-  ): { versions: readonly string[]; obstacle?: Obstacle } {
-    const [only] = given;
-    if (given.length === 1 && only !== undefined) return { versions: [only] };
-    const versions = new Set(given.filter((version) => version !== undefined));
-    if (versions.size === 0) {
-      if (this.#unversionedProvides) return { versions: [each.version] };
-      return { versions: [each.version], obstacle: { reason: 'unversioned-provide' } };
+    const carriers = archs.filter((arch) => carriedBy.has(arch));
+    const versions: VersionReport[] = [];
+    for (const [version, candidates] of groups) {
+      if (isStep(versions.length)) yield;
+      const parsed = reading.parse(version);
+      const chosen = taken.get(reading.versionKey(version)) ?? [];
+      versions.push(reportVersion({ version, parsed, candidates, chosen, carriedBy: carriers }));
     }
-    if (versions.size === 1 && !given.includes(undefined)) return { versions: [...versions] };
-    return { versions: [...versions], obstacle: { reason: 'conflicting-provides' } };
-  }
-
-  #obstacle(version: string, each: Package, sourceIndex: number): Obstacle | undefined {
-    if (each.unusable) return { reason: each.unusable };
-    if (!this.#parse(version)) return { reason: 'invalid-version' };
-    const unmet = this.#unmetDependency(each, sourceIndex);
-    return unmet && { reason: 'dependency-unmet', dependency: `${unmet.name}=${unmet.version}` };
+    return { name, archs, carriedBy: carriers, versions: yield* sortInSteps(versions, byVersion) };
   }
 
   /**
-   * The exact dependency of `each` that nothing installable meets. Packages may need each other in circles, so this
-   * takes all that can be reached from `each`, and strikes out what cannot be met until nothing more falls.
+   * Tells of packages what they need and no usable package of the catalog meets: plain names, ranges, exact versions.
+   * For many packages at once, because they need much the same.
    */
-  #unmetDependency(each: Package, sourceIndex: number): ExactDependency | undefined {
-    if (each.exactDependencies.length === 0) return undefined;
-    const root = this.#idOf(sourceIndex, each);
-    if (this.#dependencies.has(root)) return this.#dependencies.get(root);
-
-    const open = this.#reachable(each, sourceIndex);
-    const unmet = new Map<PackageId, ExactDependency>();
-    const isMet = ({ providers }: Need): boolean =>
-      providers.some((key) => !unmet.has(key) && this.#dependencies.get(key) === undefined);
-    for (let before = -1; before < unmet.size;) {
-      before = unmet.size;
-      for (const [key, needs] of open) {
-        if (unmet.has(key)) continue;
-        const missing = needs.find((need) => !isMet(need));
-        if (missing) unmet.set(key, missing.dependency);
-      }
-    }
-    for (const key of open.keys()) this.#dependencies.set(key, unmet.get(key));
-    return unmet.get(root);
-  }
-
-  /** Packages with exact dependencies that `each` needs, directly or not, and that are not settled yet. */
-  #reachable(each: Package, sourceIndex: number): Map<PackageId, readonly Need[]> {
-    const open = new Map<PackageId, readonly Need[]>();
-    const waiting: Pick<Provider, 'each' | 'sourceIndex'>[] = [{ each, sourceIndex }];
-    for (let next = waiting.pop(); next; next = waiting.pop()) {
-      const key = this.#idOf(next.sourceIndex, next.each);
-      if (open.has(key) || this.#dependencies.has(key)) continue;
-      const arch = this.sources[next.sourceIndex]?.arch ?? '';
-      const needs = next.each.exactDependencies.map((dependency) => {
-        const providers = this.#providersOf(dependency, arch);
-        for (const provider of providers)
-          if (provider.each.exactDependencies.length > 0) waiting.push(provider);
-        return {
-          dependency,
-          providers: providers.map((provider) => this.#idOf(provider.sourceIndex, provider.each)),
-        };
+  missingNeeds(): (candidate: Pick<Candidate, 'package' | 'arch'>) => readonly string[] {
+    const known = new Map<string, boolean>();
+    return ({ package: each, arch }) =>
+      each.dependencies.flatMap((dependency) => {
+        if (dependency.conflict) return [];
+        const text = dependencyText(dependency);
+        const key = `${arch} ${text}`;
+        // Made anew, because it would keep everything it has read.
+        const reading = new Reading(this.sources, this.#rule);
+        let isMet = known.get(key);
+        if (isMet === undefined) {
+          isMet = finish(reading.meeting(dependency, arch)).length > 0;
+          known.set(key, isMet);
+        }
+        return isMet || meetsItself(each, dependency, reading) ? [] : text;
       });
-      open.set(key, needs);
-    }
-    return open;
   }
 
-  /** The usable packages on `arch` that meet `dependency`, their own dependencies aside. */
-  #providersOf({ name, version }: ExactDependency, arch: string): readonly Provider[] {
-    const key = `${arch} ${name}`;
-    const providers = this.#providers.get(key) ?? this.#allProvidersOf(name, arch);
-    this.#providers.set(key, providers);
-    const wanted = this.#parse(version);
-    return providers.filter(({ given }) => given.every((each) => isSameVersion(each, version, wanted)));
+  /** The versions to which a carrier lays claim: one, or several that are all unusable. */
+  #claims({ package: each, versions: given }: Carrier): { versions: readonly string[]; obstacle?: Obstacle } {
+    const versions = new Set(given.filter((version) => version !== undefined));
+    if (versions.size === 0) return { versions: [each.version], obstacle: { reason: 'unversioned-provide' } };
+    if (versions.size > 1 || (this.#rule === 'apk' && each.conflictsWithItself))
+      return { versions: [...versions], obstacle: { reason: 'conflicting-provides' } };
+    return { versions: [...versions] };
   }
 
-  #idOf(sourceIndex: number, { row }: Package): PackageId {
-    return row * this.sources.length + sourceIndex;
-  }
-
-  #allProvidersOf(name: string, arch: string): Provider[] {
-    return this.sources.flatMap((source, sourceIndex) => {
-      if (source.arch !== arch) return [];
-      return carriersOf(source.packages, name)
-        .filter(({ each }) => !each.unusable)
-        .map(({ each, given }) => ({
-          each,
-          sourceIndex,
-          given: given.map((text) => ({ text, parsed: this.#parse(text ?? '') })),
-        }));
-    });
-  }
-
-  #parse(text: string): Version | undefined {
-    if (this.#versions.has(text)) return this.#versions.get(text);
-    const version = parseVersion(text);
-    this.#versions.set(text, version);
-    return version;
+  *#obstacle(
+    carrier: Carrier,
+    version: string,
+    reading: Reading,
+  ): Generator<undefined, Obstacle | undefined> {
+    const { unusable } = carrier.package;
+    if (unusable) return { reason: unusable };
+    if (!reading.parse(version)) return { reason: 'invalid-version' };
+    const unmet = yield* this.#coherence.unmet(carrier, reading);
+    return unmet && { reason: 'dependency-unmet', ...unmet };
   }
 }
 
-/** A package that has a name, by being called so or by providing it. */
-interface Carrier {
-  readonly each: Package;
-  /** It is called otherwise. */
-  readonly provided: boolean;
-  /** Every version at which it has the name: its own, and those of its provides (`undefined`: without one). */
-  readonly given: readonly (string | undefined)[];
-}
-
-function carriersOf(packages: Packages, name: string): readonly Carrier[] {
-  const providing = packages.providing(name);
-  const providers = new Set(providing.map(({ row }) => row));
-  const carriers: Carrier[] = [];
-  for (const each of packages.named(name)) {
-    // Hardly any package provides its own name, so what it provides is not even looked at.
-    const given = providers.has(each.row) ? [each.version, ...versionsProvided(each, name)] : [each.version];
-    carriers.push({ each, provided: false, given });
-  }
-  for (const each of providing)
-    if (each.name !== name) carriers.push({ each, provided: true, given: versionsProvided(each, name) });
-  return carriers;
-}
-
-function versionsProvided(each: Package, name: string): readonly (string | undefined)[] {
-  return each.provides.filter((provide) => provide.name === name).map(({ version }) => version);
-}
-
-/** A package that has a name, at these versions. */
-interface Provider {
-  readonly each: Package;
-  readonly sourceIndex: number;
-  readonly given: readonly GivenVersion[];
-}
-
-interface GivenVersion {
-  /** `undefined` for a provide without a version. */
-  readonly text: string | undefined;
-  readonly parsed: Version | undefined;
-}
-
-/** A package of any source; a number, because there are a hundred thousand with exact dependencies. */
-type PackageId = number;
-
-/** An exact dependency and the packages that could meet it. */
-interface Need {
-  readonly dependency: ExactDependency;
-  readonly providers: readonly PackageId[];
-}
-
-function isSameVersion(
-  { text, parsed }: GivenVersion,
-  wanted: string,
-  wantedParsed: Version | undefined,
-): boolean {
-  if (text === undefined || text === wanted) return text === wanted;
-  return parsed !== undefined && wantedParsed !== undefined && compareVersions(parsed, wantedParsed) === 0;
-}
-
-function reportVersion(
+function toCandidate(
+  { package: each, source, provided }: Carrier,
   version: string,
-  parsed: Version | undefined,
-  group: readonly Candidate[],
-  carriedBy: readonly string[],
-): VersionReport {
-  const best = new Map<string, Candidate>();
-  for (const each of group) {
-    const before = best.get(each.arch);
-    if (!each.obstacle && (!before || isPreferred(each, before))) best.set(each.arch, each);
-  }
-  const missingOn = carriedBy.filter((arch) => !best.has(arch));
-  const times = [...best.values()].map((each) => each.package.builtAt ?? 0);
+  obstacle: Obstacle | undefined,
+): Candidate {
+  const { arch, repository, changelog } = source;
+  return { version, arch, repository, changelog, package: each, provided, obstacle };
+}
+
+function push<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key);
+  if (list) list.push(value);
+  else lists.set(key, [value]);
+}
+
+/** `chosen` are the candidates that apk takes for the version, one an arch, in the order of the archs. */
+function reportVersion({
+  version,
+  parsed,
+  candidates,
+  chosen,
+  carriedBy,
+}: {
+  readonly version: string;
+  readonly parsed: Version | undefined;
+  readonly candidates: readonly Candidate[];
+  readonly chosen: readonly Candidate[];
+  readonly carriedBy: readonly string[];
+}): VersionReport {
+  const installable = chosen.filter(({ obstacle }) => !obstacle);
+  const missingOn = carriedBy.filter((arch) => !installable.some((each) => each.arch === arch));
+  const times = installable.map((each) => each.package.builtAt ?? 0);
   return {
     version,
     parsed,
     offered: carriedBy.length > 0 && missingOn.length === 0,
-    chosen: best.values().next().value ?? (group[0] as Candidate),
+    chosen: installable[0] ?? chosen[0] ?? (candidates[0] as Candidate),
+    chosenOn: installable,
     builtAt: Math.max(0, ...times) || undefined,
     missingOn,
-    candidates: group,
+    candidates,
   };
-}
-
-/**
- * Of two installable candidates on one arch: the first repository's, as apk chooses; within a repository the real
- * package before one that provides the name; then the one built last, which is what would be installed now.
- */
-function isPreferred(each: Candidate, before: Candidate): boolean {
-  if (each.repository !== before.repository) return false;
-  if (each.provided !== before.provided) return before.provided;
-  return (each.package.builtAt ?? 0) > (before.package.builtAt ?? 0);
 }
 
 /** Invalid versions first, by their text; versions that apk calls equal by their text. */

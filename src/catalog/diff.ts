@@ -10,17 +10,19 @@ export interface IndexChange {
 }
 
 const NEWEST = 5;
-const NAMES_A_STEP = 50;
+const PACKAGES_A_STEP = 400;
 
 /** Compares two indexes in steps, so that the caller can do other things between them. */
 export function* diffIndexes(before: Packages, after: Packages): Generator<undefined, IndexChange> {
   let added = 0;
   let kept = 0;
-  let steps = 0;
+  let packages = 0;
   const newest: { readonly text: string; readonly builtAt: number }[] = [];
   for (const name of after.names()) {
     const old = new Set(before.named(name).map(({ version }) => version));
     for (const { version, builtAt = 0 } of after.named(name)) {
+      packages += 1;
+      if (packages % PACKAGES_A_STEP === 0) yield;
       if (old.delete(version)) {
         kept += 1;
         continue;
@@ -28,8 +30,6 @@ export function* diffIndexes(before: Packages, after: Packages): Generator<undef
       added += 1;
       newest.push({ text: `${name}-${version}`, builtAt });
     }
-    steps += 1;
-    if (steps % NAMES_A_STEP === 0) yield;
   }
   newest.sort((a, b) => b.builtAt - a.builtAt || (a.text < b.text ? -1 : 1));
   return {

@@ -1,8 +1,9 @@
 /** `accept`: an operator says that an index the guards held back is as it should be. */
-import type { Config } from '../config.ts';
-import { IndexError } from '../errors.ts';
-import { Beacon } from './beacon.ts';
-import { createLogger } from './logger.ts';
+import type { Config } from '../config/config.ts';
+import { IndexError, printable } from '../errors.ts';
+import { Beacon } from '../service/beacon.ts';
+import { createLogger } from '../service/logger.ts';
+import { requestRefresh } from '../service/refresh-request.ts';
 
 export async function acceptCommand(
   words: readonly string[],
@@ -18,7 +19,11 @@ export async function acceptCommand(
       'accept needs a cache directory; set rollback or maxShrink of the repository instead',
     );
   }
-  const logger = await createLogger(config.logLevel, { terminal: process.stderr.isTTY, destination: 2 });
+  const logger = await createLogger(config.logLevel, {
+    format: config.logFormat,
+    terminal: process.stderr.isTTY,
+    destination: 2,
+  });
   const beacon = new Beacon({ config, logger, now: Date.now });
   const { datasources, store } = beacon;
   const datasource = datasources.find((each) => each.name === name);
@@ -27,14 +32,21 @@ export async function acceptCommand(
   for (const { spec } of datasource.indexes) {
     signal.throwIfAborted();
     if (arch !== undefined && spec.arch !== arch) continue;
-    const held = await store.heldBack(spec.location);
+    const held = await store.heldBack(spec);
     if (!held) continue;
-    await store.accept(spec.location, held.digest);
-    process.stdout.write(`accepted ${spec.label}: ${held.message}\n`);
+    await store.accept(spec, held.digest, Date.now());
+    process.stdout.write(`accepted ${printable(`${spec.label}: ${held.message}`)}
+`);
     accepted += 1;
   }
   await beacon.close();
-  if (accepted === 0) process.stdout.write(`nothing of ${name} is held back\n`);
-  else process.stdout.write('taken at the next refresh; SIGHUP makes a running service refresh at once\n');
+  if (accepted === 0) {
+    process.stdout.write(`nothing of ${name} is held back\n`);
+    return 0;
+  }
+  await requestRefresh(config.cacheDir);
+  process.stdout.write(
+    'a service with this cache directory takes it within seconds; other replicas are not told\n',
+  );
   return 0;
 }

@@ -1,6 +1,6 @@
 /** `config`: prints what is in force. Secrets are not in a configuration; what a URL carries is masked. */
 import { stringify } from 'yaml';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 
 export function configCommand(config: Config): number {
   const { file, defaultDatasource, ...rest } = config;
@@ -9,7 +9,8 @@ export function configCommand(config: Config): number {
     environment: undefined,
     listen: `${rest.listen.host.includes(':') ? `[${rest.listen.host}]` : rest.listen.host}:${rest.listen.port}`,
     refresh: duration(rest.refresh),
-    cacheDir: rest.cacheDir ?? null,
+    cacheDir: rest.cacheDir ?? 'none',
+    netrc: rest.netrc ?? 'none',
     hold: duration(rest.hold),
     drain: duration(rest.drain),
     timeouts: Object.fromEntries(

@@ -1,66 +1,150 @@
-/** `explain`: "why was this not bumped?", in one command. */
-import { explain, type Explanation, type ExplainedVersion } from '../catalog/explain.ts';
-import { parseLookupQuery } from '../catalog/query.ts';
-import { closeNames } from '../catalog/close-names.ts';
-import type { Config } from '../config.ts';
-import { IndexError } from '../errors.ts';
-import { Beacon } from './beacon.ts';
-import { createLogger } from './logger.ts';
+/** `explain`: "why was this not bumped?", in one command. Loads the indexes itself, or asks a running service. */
+import { styleText } from 'node:util';
+import { operatorSpan } from '../apk/constraint.ts';
+import { explain, type Explanation, type ExplainedVersion } from '../answers/explain.ts';
+import { parseLookupQuery } from '../answers/query.ts';
+import { CloseNames } from '../answers/close-names.ts';
+import type { Config } from '../config/config.ts';
+import { IndexError, printable, printableJson } from '../errors.ts';
+import { Beacon } from '../service/beacon.ts';
+import { createLogger } from '../service/logger.ts';
+
+export interface ExplainOptions {
+  readonly json: boolean;
+  /** Every version, not only the newest. */
+  readonly all: boolean;
+  /** Of a running service, which is asked instead of loading indexes. */
+  readonly url: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+interface Asked {
+  /** With the datasource in front where it was given: `wolfi/curl`. */
+  readonly name: string;
+  readonly pin: string | undefined;
+}
+
+/** How many versions are printed without `--all`. */
+const NEWEST = 10;
 
 export async function explainCommand(
   words: readonly string[],
-  config: Config,
-  { json, signal }: { json: boolean; signal: AbortSignal },
+  config: () => Config,
+  options: ExplainOptions,
 ): Promise<number> {
-  const [asked, ...more] = words;
-  if (asked === undefined || more.length > 0)
-    throw new IndexError('config-invalid', 'usage: explain NAME[=PIN]');
-  const { datasource, name, pin } = parseAsked(asked, config);
+  const [word, ...more] = words;
+  if (word === undefined || more.length > 0)
+    throw new IndexError(
+      'config-invalid',
+      'usage: explain NAME[=PIN], with quotes where PIN has blanks or signs',
+    );
+  const asked = parseAsked(word);
+  const { explanation, close } =
+    options.url === undefined
+      ? await explainHere(asked, config(), options.signal)
+      : await explainThere(asked, options.url, options.signal);
+  const text = options.json
+    ? printableJson(explanation, 2)
+    : describe(explanation, close, options.all).join('\n');
+  process.stdout.write(`${text}\n`);
+  return explanation.versions.length === 0 ? 1 : 0;
+}
+
+interface Explained {
+  readonly explanation: Explanation;
+  readonly close: readonly string[];
+}
+
+async function explainHere(asked: Asked, config: Config, signal: AbortSignal): Promise<Explained> {
+  const { datasource, name } = datasourceOf(asked.name, config);
   const logger = await createLogger('warn', { terminal: process.stderr.isTTY, destination: 2 });
   const beacon = new Beacon({ config, logger, now: Date.now });
   await beacon.loadOnce(signal);
   const live = beacon.datasources.find((each) => each.name === datasource);
   if (!live?.snapshot) throw new IndexError('fetch-failed', `${datasource} could not be loaded`);
   const { catalog } = live.snapshot;
-  const query = parseLookupQuery({ current: pin }, live.archs);
-  const explanation = explain(catalog.report(name), query, pin);
-  if (json) process.stdout.write(`${JSON.stringify(explanation, undefined, 2)}\n`);
-  else process.stdout.write(describe(explanation, closeNames(name, catalog.names())));
-  return explanation.versions.length === 0 ? 1 : 0;
+  const query = parseLookupQuery({ current: asked.pin }, live.archs);
+  const explanation = explain(catalog.report(name), query, asked.pin, catalog);
+  const close = explanation.versions.length === 0 ? new CloseNames(catalog.names()).to(name) : [];
+  return { explanation, close };
 }
 
-/** `NAME`, `NAME=PIN`, or with the datasource in front: `wolfi/NAME=PIN`. */
-function parseAsked(
-  asked: string,
-  config: Config,
-): { datasource: string; name: string; pin: string | undefined } {
-  const equals = asked.indexOf('=', 1);
-  const whole = equals < 0 ? asked : asked.slice(0, equals);
-  const pin = equals < 0 ? undefined : asked.slice(equals + 1);
-  const slash = whole.indexOf('/');
-  const named = slash > 0 && Object.hasOwn(config.datasources, whole.slice(0, slash));
-  if (!named) return { datasource: config.defaultDatasource, name: whole, pin };
-  return { datasource: whole.slice(0, slash), name: whole.slice(slash + 1), pin };
+async function explainThere({ name, pin }: Asked, base: string, signal: AbortSignal): Promise<Explained> {
+  const url = URL.parse(`${base.replace(/\/+$/, '')}/${pathOf(name)}/explain`);
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new IndexError('config-invalid', `--url: expected an http or https URL`);
+  if (pin !== undefined) url.searchParams.set('current', pin);
+  const { status, text } = await getText(url, signal);
+  if (status !== 200)
+    throw new IndexError('fetch-failed', `${url.host} answered ${status}: ${printable(text.slice(0, 200))}`);
+  return { explanation: JSON.parse(text) as Explanation, close: [] };
 }
 
-function describe({ name, archs, carriedBy, versions, pin }: Explanation, close: readonly string[]): string {
-  const lines = [`${name} on ${archs.join(', ')}`];
+/** undici by way of an agent of its own: the built-in fetch can end the process (nodejs/undici#5360). */
+async function getText(url: URL, signal: AbortSignal): Promise<{ status: number; text: string }> {
+  const { Agent, request } = await import('undici');
+  const dispatcher = new Agent();
+  try {
+    const { statusCode, body } = await request(url, { dispatcher, signal });
+    return { status: statusCode, text: await body.text() };
+  } catch (cause) {
+    throw new IndexError('fetch-failed', `cannot ask ${url.host}`, { cause });
+  } finally {
+    await dispatcher.destroy();
+  }
+}
+
+/** `wolfi/so:libc.so.6` → a datasource and a name; a name that begins with a slash (`/bin/sh`) has no datasource. */
+function pathOf(name: string): string {
+  const slash = name.indexOf('/');
+  if (slash <= 0) return encodeURIComponent(name);
+  return `${encodeURIComponent(name.slice(0, slash))}/${encodeURIComponent(name.slice(slash + 1))}`;
+}
+
+/** `NAME`, or a name with a pin as in an apk world: `NAME=1.0-r0`, `NAME~1.0`, `NAME>=2 <3`. */
+function parseAsked(word: string): Asked {
+  const { start, end } = operatorSpan(word);
+  if (start === end || start === 0) return { name: word, pin: undefined };
+  const isExact = /^=+$/.test(word.slice(start, end));
+  return { name: word.slice(0, start), pin: word.slice(isExact ? end : start).trim() };
+}
+
+function datasourceOf(name: string, config: Config): { datasource: string; name: string } {
+  const slash = name.indexOf('/');
+  if (slash <= 0 || !Object.hasOwn(config.datasources, name.slice(0, slash)))
+    return { datasource: config.defaultDatasource, name };
+  return { datasource: name.slice(0, slash), name: name.slice(slash + 1) };
+}
+
+/** Oldest first, so that the newest versions and the verdict stand where a terminal ends. */
+export function describe(
+  { name, archs, carriedBy, versions, notes = [], pin }: Explanation,
+  close: readonly string[],
+  all: boolean,
+): readonly string[] {
+  const head = [`${name} on ${archs.join(', ')}`];
   if (versions.length === 0) {
-    lines.push(`  no index knows it${close.length > 0 ? `; did you mean ${close.join(', ')}?` : ''}`);
-    return `${lines.join('\n')}\n`;
+    const hint = close.length > 0 ? `; did you mean ${close.join(', ')}?` : '';
+    return [...head, `  no index knows it${hint}`, ...notes.map((note) => `  ${note}`)].map(printable);
   }
-  if (carriedBy.length < archs.length) lines.push(`  carried by ${carriedBy.join(', ') || 'none'}`);
-  if (pin) {
-    const way = pin.proposal === undefined ? 'no update' : `propose ${pin.proposal}`;
-    lines.push(`  pin ${pin.current} (${pin.state}): ${way}, because ${pin.because}`);
-  }
-  const width = Math.max(...versions.map(({ version }) => version.length));
-  for (const version of versions) lines.push(...describeVersion(version, width));
-  return `${lines.join('\n')}\n`;
+  if (carriedBy.length < archs.length) head.push(`  carried by ${carriedBy.join(', ') || 'none'}`);
+  const shown = all ? versions : versions.filter(({ version }, i) => i < NEWEST || version === pin?.current);
+  const hidden = versions.length - shown.length;
+  if (hidden > 0) head.push(`  ${hidden} older versions: --all shows them`);
+  const width = Math.max(...shown.map(({ version }) => version.length));
+  const rows = shown.toReversed().flatMap((each) => describeVersion(each, width));
+  return [...head, ...rows, ...notes.map((note) => `  note: ${note}`)]
+    .map(printable)
+    .concat(pin ? verdict(pin) : []);
+}
+
+function verdict({ current, state, proposal, because }: NonNullable<Explanation['pin']>): string {
+  const way = proposal === undefined ? 'no update' : `propose ${proposal}`;
+  const text = printable(`  pin ${current} (${state}): ${way}, because ${because}`);
+  return coloured(proposal === undefined ? (state === 'offered' ? 'green' : 'red') : 'yellow', text);
 }
 
 function describeVersion(each: ExplainedVersion, width: number): readonly string[] {
-  const mark = each.offered ? '+' : '-';
   const when = each.releaseTimestamp?.slice(0, 10) ?? 'no date   ';
   const by = [...new Set(each.candidates.filter((one) => one.provided).map((one) => one.package))];
   const notes = [
@@ -68,6 +152,20 @@ function describeVersion(each: ExplainedVersion, width: number): readonly string
     ...(by.length > 0 ? [`provided by ${by.slice(0, 3).join(', ')}${by.length > 3 ? ', …' : ''}`] : []),
   ];
   const note = notes.length > 0 ? `  (${notes.join('; ')})` : '';
-  const head = `  ${mark} ${each.version.padEnd(width)}  ${when}${note}`;
-  return [head, ...(each.reasons ?? []).map((reason) => `      withheld: ${reason}`)];
+  const needs = each.needsElsewhere ?? [];
+  return [
+    `  ${each.offered ? '+' : '-'} ${each.version.padEnd(width)}  ${when}${note}`,
+    ...(each.reasons ?? []).map((reason) => `      withheld: ${reason}`),
+    ...(needs.length > 0
+      ? [`      not in this datasource: ${needs.slice(0, 5).join(', ')}${needs.length > 5 ? ', …' : ''}`]
+      : []),
+    ...(each.refusedByApko === undefined
+      ? []
+      : [`      apko refuses it for all archs: ${each.refusedByApko}`]),
+  ];
+}
+
+/** On a terminal only, and not where NO_COLOR asks for none. */
+function coloured(colour: 'green' | 'yellow' | 'red', text: string): string {
+  return styleText(colour, text, { stream: process.stdout });
 }

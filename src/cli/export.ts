@@ -1,16 +1,16 @@
 /** `export`: every answer as a static file, for GitLab Pages, S3 or any other server of files. */
 import { join } from 'node:path';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { IndexError } from '../errors.ts';
 import { ExportFolder, type ExportTotals } from '../export/export-folder.ts';
 import type { ManifestDatasource } from '../export/manifest.ts';
 import { exportedNames, redirects, siteFiles } from '../export/site.ts';
-import { Lookups } from '../lookup.ts';
+import { Lookups } from '../answers/lookup.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import { createPause } from '../repository/pace.ts';
-import { ServedVersions } from '../served-versions.ts';
-import { Beacon } from './beacon.ts';
-import { createLogger } from './logger.ts';
+import { ServedVersions } from '../answers/served-versions.ts';
+import { Beacon } from '../service/beacon.ts';
+import { createLogger } from '../service/logger.ts';
 
 export interface ExportOptions {
   readonly out: string | boolean | undefined;
@@ -47,7 +47,11 @@ interface Loaded {
 }
 
 async function loadAll(config: Config, signal: AbortSignal): Promise<readonly Loaded[]> {
-  const logger = await createLogger(config.logLevel, { terminal: process.stderr.isTTY, destination: 2 });
+  const logger = await createLogger(config.logLevel, {
+    format: config.logFormat,
+    terminal: process.stderr.isTTY,
+    destination: 2,
+  });
   const beacon = new Beacon({ config, logger, now: Date.now });
   await beacon.loadOnce(signal);
   return beacon.datasources.map(current);

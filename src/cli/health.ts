@@ -1,6 +1,7 @@
 /** `health`: whether the service on this machine is alive, for containers that have no shell to ask with. */
 import { get } from 'node:http';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import { printable } from '../errors.ts';
 
 /** Milliseconds; a loop that is blocked for longer is not alive. */
 const PATIENCE = 3000;
@@ -18,6 +19,6 @@ export async function healthCommand({ listen }: Config): Promise<number> {
     request.on('error', (error) => resolve(error.message));
   });
   if (problem === undefined) return 0;
-  process.stderr.write(`apk-beacon: not alive at ${host}:${listen.port}: ${problem}\n`);
+  process.stderr.write(`apk-beacon: not alive at ${host}:${listen.port}: ${printable(problem)}\n`);
   return 1;
 }

@@ -1,6 +1,6 @@
 /** `preset`: prints the Renovate preset that fits the configuration. `serve` answers the same at `/renovate.json`. */
 import { withoutTrailingSlashes } from '../addresses.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { IndexError } from '../errors.ts';
 import { renovatePreset, type Preset } from '../renovate/preset.ts';
 

@@ -7,7 +7,7 @@
  * they are, one that ends like a compressed copy (`.gz`, `.br`) or a view (`…/latest`), and one that would need the
  * file of another name to be a directory (`/bin/sh` beside a package `bin`). Both ways lead back to the name.
  */
-import { isView } from '../http/paths.ts';
+import { isView } from '../answers/target.ts';
 
 /** Names of one datasource. */
 export type Names = Pick<ReadonlySet<string>, 'has'>;

@@ -1,5 +1,7 @@
 /** `manifest.json`: what an export holds, and the mark that a folder is one. */
 import { createHash } from 'node:crypto';
+import { isDatasourceName } from '../config/schema.ts';
+import { printableJson } from '../errors.ts';
 import type { SiteFile } from './site.ts';
 
 export const MANIFEST = 'manifest.json';
@@ -35,17 +37,18 @@ export function renderManifest(
   datasources: Readonly<Record<string, ManifestDatasource>>,
   files: ReadonlyMap<string, ManifestFile>,
 ): string {
-  const lines = [...files].map(([path, file]) => `${JSON.stringify(path)}:${JSON.stringify(file)}`);
+  const lines = [...files].map(([path, file]) => `${printableJson(path)}:${printableJson(file)}`);
   const head = `"format":${FORMAT},\n"datasources":${JSON.stringify(datasources)}`;
   return `{\n${head},\n"files":{\n${lines.join(',\n')}\n}\n}\n`;
 }
 
-/** The names of the datasources in a manifest; `undefined` for text that is none of ours. */
+/** The names of the datasources in a manifest; `undefined` for text that is none of ours, such as one with other names. */
 export function manifestDatasources(text: string): readonly string[] | undefined {
   try {
     const { format, datasources } = JSON.parse(text) as { format?: unknown; datasources?: unknown };
     if (format !== FORMAT || typeof datasources !== 'object' || datasources === null) return undefined;
-    return Object.keys(datasources);
+    const names = Object.keys(datasources);
+    return names.every(isDatasourceName) ? names : undefined;
   } catch {
     return undefined;
   }

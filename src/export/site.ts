@@ -1,8 +1,8 @@
 /** What an export consists of: every answer of a datasource as a file, in the bytes that the service would send. */
-import { parseLookupQuery } from '../catalog/query.ts';
-import { newestRelease } from '../catalog/answer.ts';
-import type { Lookups } from '../lookup.ts';
-import { MAX_NAME_LENGTH } from '../http/paths.ts';
+import { parseLookupQuery } from '../answers/query.ts';
+import { newestRelease } from '../answers/releases.ts';
+import type { Lookups } from '../answers/lookup.ts';
+import { MAX_NAME_LENGTH } from '../answers/target.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
 import { fileOf } from './layout.ts';
 
@@ -31,7 +31,7 @@ export function* siteFiles(
   const all = new Set(names);
   const query = parseLookupQuery({}, snapshot.catalog.archs);
   for (const name of names) {
-    const { answer, releases } = lookups.once({ datasource, snapshot, name, query });
+    const { answer, releases } = lookups.answer({ datasource, snapshot, name, query });
     const { body, found } = answer;
     if (!found) continue;
     const file = fileOf(name, all);

@@ -5,11 +5,13 @@
  *
  * undici is large and only loaded for the first request: a start from the cache answers before.
  */
+import type { LookupFunction } from 'node:net';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import type undici from 'undici';
 import type { Dispatcher } from 'undici';
 import { IndexError } from '../errors.ts';
 import { proxyFor, type Environment } from './proxy.ts';
+import { guardedLookup, type Reach } from './reach.ts';
 import { readTextFile } from './read-text-file.ts';
 
 type Undici = typeof undici;
@@ -26,6 +28,8 @@ export interface DispatcherOptions {
   /** Paths of PEM files with authorities to trust besides those Node trusts. */
   readonly extraCa?: readonly string[];
   readonly clientCertificate?: ClientCertificate | undefined;
+  /** Resolves names; the system's by default. */
+  readonly lookup?: LookupFunction | undefined;
   /** Milliseconds. */
   readonly timeouts: { readonly connect: number; readonly headers: number };
 }
@@ -37,10 +41,17 @@ interface TlsMaterial {
   readonly key?: string;
 }
 
+/** What a request may do that leads to a URL by way of redirects or directly. */
+export interface Hop {
+  /** Whether the client certificate may be shown. */
+  readonly identify: boolean;
+  readonly reach: Reach;
+}
+
 export class Dispatchers {
   readonly #options: DispatcherOptions;
   #material: TlsMaterial = { ca: [] };
-  /** By proxy, and by whether they identify themselves with the client certificate. */
+  /** By hop and proxy. A connection is used again only for hops that may go as far. */
   #dispatchers = new Map<string, Dispatcher>();
   #destroyed = false;
 
@@ -49,14 +60,14 @@ export class Dispatchers {
   }
 
   /** The dispatcher for `url`. The TLS files are read each time, so that rotated ones are used. */
-  async dispatcherFor(url: URL, identify: boolean): Promise<Dispatcher> {
+  async dispatcherFor(url: URL, hop: Hop): Promise<Dispatcher> {
     const [material, { default: undici }] = await Promise.all([this.#loadMaterial(), import('undici')]);
     this.#use(material);
     const proxy = proxyFor(url, this.#options.environment);
-    const key = `${identify} ${proxy?.href ?? 'direct'}`;
+    const key = `${hop.identify} ${hop.reach} ${proxy?.href ?? 'direct'}`;
     const known = this.#dispatchers.get(key);
     if (known) return known;
-    const dispatcher = this.#create(undici, proxy, identify);
+    const dispatcher = this.#create(undici, proxy, hop);
     this.#dispatchers.set(key, dispatcher);
     return dispatcher;
   }
@@ -92,10 +103,12 @@ export class Dispatchers {
     this.#material = material;
   }
 
-  #create({ Agent, Pool, ProxyAgent }: Undici, proxy: URL | undefined, identify: boolean): Dispatcher {
+  #create({ Agent, Pool, ProxyAgent }: Undici, proxy: URL | undefined, { identify, reach }: Hop): Dispatcher {
     const { connect: timeout, headers: headersTimeout } = this.#options.timeouts;
     const tls = { secureContext: this.#secureContext(identify), allowH2: false };
-    if (!proxy) return new Agent({ connect: { ...tls, timeout }, allowH2: false });
+    const lookup = guardedLookup(reach, this.#options.lookup);
+    if (!proxy) return new Agent({ connect: { ...tls, timeout, lookup }, allowH2: false });
+    // A proxy resolves the names itself, so there it is up to the proxy what they may lead to.
     return new ProxyAgent({
       uri: proxy.href,
       requestTls: tls,

@@ -1,4 +1,4 @@
-import { IndexError } from '../errors.ts';
+import { cut, IndexError } from '../errors.ts';
 
 interface FetchFacts {
   readonly code?: 'fetch-failed' | 'fetch-too-large';
@@ -26,6 +26,11 @@ export function redactUrl(location: URL | string): string {
   const url = typeof location === 'string' ? URL.parse(location) : location;
   if (url === null) return '(not a URL)';
   return `${url.protocol}//${url.host}${url.pathname}${url.search === '' ? '' : '?…'}`;
+}
+
+/** The same for a URL that others have written, such as the target of a redirect. */
+export function shortUrl(location: URL): string {
+  return cut(redactUrl(location), 200);
 }
 
 /** The address of a repository or key, a URL or a path, fit for messages. */

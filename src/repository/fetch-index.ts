@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { constants, gunzip, gunzipSync } from 'node:zlib';
 import { borrowBytes } from '../apk/memory.ts';
+import { isGzip } from '../apk/gzip-members.ts';
 import type { Pause } from '../apk/pieces.ts';
+import { cut } from '../errors.ts';
 import type { CredentialLookup } from './credentials.ts';
 import { FetchError, parseRetryAfter, redactUrl } from './fetch-error.ts';
 import type { UpstreamAnswer, UpstreamClient } from './upstream-client.ts';
@@ -67,7 +69,12 @@ async function fetchRemote(url: URL, options: FetchIndexOptions): Promise<IndexF
 /** The error for a status that is not the one hoped for. */
 export function statusError(url: URL, answer: UpstreamAnswer): FetchError {
   const retryAfter = parseRetryAfter(answer.header('retry-after'), Date.now());
-  return new FetchError(`${redactUrl(url)} answered ${answer.status}`, { status: answer.status, retryAfter });
+  const hint =
+    answer.status === 401 ? ': it wants credentials, or others (credentials, HTTP_AUTH, netrc)' : '';
+  return new FetchError(`${redactUrl(url)} answered ${answer.status}${hint}`, {
+    status: answer.status,
+    retryAfter,
+  });
 }
 
 function conditionalHeaders({ etag, lastModified }: Validators = {}): Record<string, string> {
@@ -82,25 +89,49 @@ function sendable(header: string | undefined): string | undefined {
   return header !== undefined && /^[\x20-\x7e]{1,1000}$/.test(header) ? header : undefined;
 }
 
+/** A server may list several, and a gateway may add its own to those of the server behind it. */
+const MAX_ENCODINGS = 3;
+
 /**
- * Some servers compress what is compressed, though asked not to; others call a .gz file encoded that is merely what
- * it is (Apache's `AddEncoding`). What is inside tells: an index is gzip.
+ * The index without what the way to us wrapped around it. Some servers compress what is compressed, though asked not
+ * to; others call a .gz file encoded that is merely what it is (Apache's `AddEncoding`), or name what is no encoding of
+ * the body (`aws-chunked`, `none`, `utf-8`). So only the body tells: an index is gzip, and its signature decides.
  */
 async function withoutContentEncoding(
   url: URL,
   answer: UpstreamAnswer,
   maxBytes: number,
 ): Promise<Uint8Array> {
-  const encoding = answer.header('content-encoding')?.trim().toLowerCase() ?? 'identity';
-  if (encoding === 'identity') return answer.bytes;
-  if (encoding !== 'gzip' && encoding !== 'x-gzip') {
+  const header = answer.header('content-encoding')?.toLowerCase() ?? '';
+  const encodings = header.split(',').map((each) => each.trim());
+  let { bytes } = answer;
+  if (encodings.some((each) => notGzip.includes(each)) && !isGzip(bytes)) {
     throw new FetchError(
-      `${redactUrl(url)}: content-encoding ${JSON.stringify(encoding)}, which was not asked for`,
+      `${redactUrl(url)}: content-encoding ${JSON.stringify(cut(header))}, which was not asked for`,
     );
   }
-  if (!holdsGzip(answer.bytes)) return answer.bytes;
+  if (!encodings.some((each) => each === 'gzip' || each === 'x-gzip')) return bytes;
+  for (let unwrapped = 0; unwrapped < MAX_ENCODINGS && holdsGzip(bytes); unwrapped += 1)
+    bytes = await gunzipped(url, bytes, maxBytes);
+  return bytes;
+}
+
+/** Encodings that are removed nowhere here (the registry of RFC 9110, 8.4.1). */
+const notGzip: readonly string[] = [
+  'br',
+  'compress',
+  'x-compress',
+  'deflate',
+  'zstd',
+  'dcb',
+  'dcz',
+  'exi',
+  'pack200-gzip',
+];
+
+async function gunzipped(url: URL, bytes: Uint8Array, maxBytes: number): Promise<Uint8Array> {
   try {
-    return await promisify(gunzip)(answer.bytes, { maxOutputLength: maxBytes });
+    return await promisify(gunzip)(bytes, { maxOutputLength: maxBytes });
   } catch (cause) {
     if (cause instanceof RangeError) {
       const message = `${redactUrl(url)}: without its content-encoding more than the ${maxBytes} bytes allowed`;

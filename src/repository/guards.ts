@@ -10,9 +10,9 @@ export interface IndexSummary {
   readonly digest: string;
   readonly names: number;
   readonly packages: number;
-  /** Unix seconds; 0 where not told. */
+  /** Of the newest package that was not built in the future. Unix seconds; 0 where not told. */
   readonly newestBuiltAt: number;
-  /** Unix seconds; 0 where not told. */
+  /** Unix seconds; 0 where not told, or in the future. */
   readonly madeAt: number;
 }
 
@@ -28,18 +28,43 @@ export interface GuardPolicy {
 /** Small repositories lose a large share of their names by losing one package. */
 const SHRINK_FLOOR_NAMES = 4;
 
-export function summarize(index: VerifiedIndex): IndexSummary {
-  const { digest, packages, newestBuiltAt, madeAt } = index;
-  return { digest, names: packages.nameCount, packages: packages.packageCount, newestBuiltAt, madeAt };
+/**
+ * How far clocks may differ, in seconds. A time beyond that says nothing: one package dated ten years ahead would make
+ * every replayed index that has it as new as the last, and every one without it older.
+ */
+const CLOCK_SLACK = 86_400;
+
+/** `now` is in unix milliseconds. */
+export function summarize({ digest, packages, madeAt }: VerifiedIndex, now: number): IndexSummary {
+  const latest = now / 1000 + CLOCK_SLACK;
+  return {
+    digest,
+    names: packages.nameCount,
+    packages: packages.packageCount,
+    newestBuiltAt: newestUntil(latest, packages.columns.builtAt),
+    madeAt: madeAt <= latest ? madeAt : 0,
+  };
 }
 
-/** Throws `index-rollback` or `index-shrunk` for an index that should not replace `last`. */
+function newestUntil(latest: number, times: Uint32Array): number {
+  let newest = 0;
+  for (const time of times) if (time > newest && time <= latest) newest = time;
+  return newest;
+}
+
+/** Throws `index-rollback` or `index-shrunk` for an index that should not replace `last`, or be the first. */
 export function checkPlausible(
   last: IndexSummary | undefined,
   next: IndexSummary,
   policy: GuardPolicy,
 ): void {
-  if (!last || last.digest === next.digest) return;
+  if (!last) {
+    // Taken for true, every name would be unknown, and Renovate would close its merge requests.
+    if (next.names === 0)
+      throw new IndexError('index-shrunk', 'no packages, and there was no index before it');
+    return;
+  }
+  if (last.digest === next.digest) return;
   if (policy.rollback === 'refuse') checkNotOlder(last, next);
   checkNotShrunk(last, next, policy.maxShrink);
 }

@@ -2,27 +2,36 @@
  * The last good index of each repository and arch on disk, for a start before the network answers.
  *
  * One file an index: a line of JSON that tells what it is, then the archive as it was fetched, signatures included –
- * what is read back goes through the same verification as what was fetched. Files are written aside and renamed; the
- * time of the file is when upstream last confirmed it.
+ * what is read back goes through the same verification as what was fetched. Files are replaced atomically; the time of
+ * the file is when upstream last confirmed it.
  */
-import { createHash, randomUUID } from 'node:crypto';
-import { closeSync, openSync, read as readCallback, statSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { open, readdir, readFile, rm, stat, unlink, utimes, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import * as z from 'zod';
-import { borrowBytes, reserve } from '../apk/memory.ts';
+import { borrowBytes } from '../apk/memory.ts';
+import { removeOrphans, writeAtomically } from './atomic-file.ts';
 import { redactAddress } from './fetch-error.ts';
 import type { Validators } from './fetch-index.ts';
 
-const read = promisify(readCallback);
-
-const FORMAT = 2;
+const FORMAT = 3;
 const NEWLINE = 0x0a;
 /** Far above any header; an archive's own limit is the caller's. */
 const MAX_HEADER_BYTES = 64 * 1024;
-/** Milliseconds after which a file that was begun is one that nobody will finish. */
-const ORPHAN_AGE = 3_600_000;
+/** Milliseconds after which an acceptance that nothing came of lapses. */
+const ACCEPTANCE_AGE = 86_400_000;
+/** Files of earlier formats, which were named by the location alone. */
+const EARLIER_FORMAT = /-[0-9a-f]{12}\.(apkindex|parsed|held\.json|accepted\.json)$/;
+
+/** Which index it is about. */
+export interface KeptIndex {
+  readonly location: string;
+  /**
+   * Everything that decides whether it may be served: trust, keys, guards. What was taken under some terms is neither
+   * given back nor replaced under others.
+   */
+  readonly terms: string;
+}
 
 /** What is kept with an archive. Times are unix milliseconds. */
 export interface StoredMeta {
@@ -47,6 +56,21 @@ const headerSchema = z.object({
   firstSeenAt: z.number(),
 });
 
+/** An index that the guards did not let pass. */
+export interface HeldBack {
+  readonly digest: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+const heldSchema: z.ZodType<HeldBack> = z.object({
+  digest: z.string(),
+  code: z.string(),
+  message: z.string(),
+});
+/** `acceptedAt` is in unix milliseconds. */
+const acceptanceSchema = z.object({ digest: z.string(), acceptedAt: z.number() });
+
 export class IndexStore {
   readonly #folder: string | undefined;
   readonly #warn: (message: string, error: unknown) => void;
@@ -60,23 +84,16 @@ export class IndexStore {
     this.#warn = warn;
   }
 
-  /** Whether anything is kept. */
-  get keeps(): boolean {
-    return this.#folder !== undefined;
-  }
-
-  /** The index of at most `maxBytes` kept for `address`, or `undefined` where there is none that can be used. */
-  async load(address: string, maxBytes: number): Promise<StoredIndex | undefined> {
-    const path = this.#path(address, 'apkindex');
+  /** The index of at most `maxBytes` kept of `index`, or `undefined` where there is none that can be used. */
+  async load(index: KeptIndex, maxBytes: number): Promise<StoredIndex | undefined> {
+    const path = this.#path(index, 'apkindex');
     if (path === undefined) return undefined;
     const swept = this.#sweep();
     try {
-      const { file, mtimeMs } = await readAtOnce(path, borrowBytes, maxBytes, MAX_HEADER_BYTES);
-      const end = file.subarray(0, MAX_HEADER_BYTES).indexOf(NEWLINE);
-      if (end < 0) throw new Error('it has no header');
-      const { identity, validators, firstSeenAt } = parseHeader(file.toString('utf8', 0, end));
-      if (identity !== identityOf(address)) throw new Error('it is of another index');
-      return { validators, firstSeenAt, bytes: file.subarray(end + 1), confirmedAt: mtimeMs };
+      const { header, bytes, mtimeMs } = await readKept(path, maxBytes);
+      const { identity, validators, firstSeenAt } = parseHeader(header);
+      if (identity !== identityOf(index)) throw new Error('it is of another index');
+      return { validators, firstSeenAt, bytes, confirmedAt: mtimeMs };
     } catch (error) {
       if (!isMissing(error)) this.#warn(`ignoring the cached index ${path}`, error);
       return undefined;
@@ -85,147 +102,142 @@ export class IndexStore {
     }
   }
 
-  async save(address: string, bytes: Uint8Array, { validators, firstSeenAt }: StoredMeta): Promise<void> {
+  async save(index: KeptIndex, bytes: Uint8Array, { validators, firstSeenAt }: StoredMeta): Promise<void> {
     const header: z.input<typeof headerSchema> = {
       format: FORMAT,
-      identity: identityOf(address),
+      identity: identityOf(index),
       validators,
       firstSeenAt,
     };
-    await this.#write(this.#path(address, 'apkindex'), [Buffer.from(`${JSON.stringify(header)}\n`), bytes]);
-  }
-
-  /** What was made of the index kept for `address`; worth nothing without it (`apk/parsed-index.ts`). */
-  async loadParsed(address: string, maxBytes: number): Promise<Uint8Array | undefined> {
-    const path = this.#path(address, 'parsed');
-    if (path === undefined) return undefined;
-    try {
-      const memory = (size: number): Buffer => Buffer.from(reserve(size), 0, size);
-      return (await readAtOnce(path, memory, maxBytes)).file;
-    } catch {
-      return undefined;
-    }
-  }
-
-  async saveParsed(address: string, pieces: readonly Uint8Array[]): Promise<void> {
-    await this.#write(this.#path(address, 'parsed'), pieces);
+    await this.#write(this.#path(index, 'apkindex'), [`${JSON.stringify(header)}\n`, bytes]);
   }
 
   /** Remembers that upstream confirmed what is kept at `now` (unix milliseconds). */
-  async confirm(address: string, now: number): Promise<void> {
-    const path = this.#path(address, 'apkindex');
+  async confirm(index: KeptIndex, now: number): Promise<void> {
+    const path = this.#path(index, 'apkindex');
     if (path !== undefined) await utimes(path, now / 1000, now / 1000).catch(() => undefined);
   }
 
-  /** Notes the digest of an index that was held back, for `apk-beacon accept`; without one, forgets it. */
-  async setHeldBack(address: string, held: HeldBack | undefined): Promise<void> {
-    const path = this.#path(address, 'held.json');
-    if (path === undefined) return;
-    if (held) await this.#write(path, [Buffer.from(JSON.stringify(held))]);
-    else await rm(path, { force: true }).catch(() => undefined);
+  /** Notes the digest of an index that was held back, for `apk-beacon accept`. */
+  async setHeldBack(index: KeptIndex, held: HeldBack): Promise<void> {
+    await this.#write(this.#path(index, 'held.json'), [JSON.stringify(held)]);
   }
 
-  async heldBack(address: string): Promise<HeldBack | undefined> {
-    return await this.#readJson<HeldBack>(this.#path(address, 'held.json'));
+  async heldBack(index: KeptIndex): Promise<HeldBack | undefined> {
+    return await readJson(heldSchema, this.#path(index, 'held.json'));
   }
 
-  /** Lets the index with this digest pass the guards the next time it is fetched. */
-  async accept(address: string, accepted: string): Promise<void> {
-    const path = this.#path(address, 'accepted.json');
+  /** Lets the index with this digest pass the guards once, the next time it is fetched. */
+  async accept(index: KeptIndex, digest: string, now: number): Promise<void> {
+    const path = this.#path(index, 'accepted.json');
     if (path === undefined) throw new Error('there is no cache directory');
-    await mkdir(join(path, '..'), { recursive: true });
-    await writeFile(path, JSON.stringify({ digest: accepted }));
+    const acceptance: z.input<typeof acceptanceSchema> = { digest, acceptedAt: now };
+    await writeAtomically(path, [JSON.stringify(acceptance)]);
   }
 
-  async accepted(address: string): Promise<string | undefined> {
-    return (await this.#readJson<{ digest: string }>(this.#path(address, 'accepted.json')))?.digest;
+  /**
+   * Uses up the acceptance of the index with this digest. Returns whether there was one. It counts once, for a day, and
+   * until another index is taken; one that cannot be removed does not count.
+   */
+  async takeAcceptance(index: KeptIndex, digest: string, now: number): Promise<boolean> {
+    const path = this.#path(index, 'accepted.json');
+    const acceptance = await readJson(acceptanceSchema, path);
+    if (path === undefined || acceptance?.digest !== digest) return false;
+    // Of several processes that share the folder, `unlink` succeeds in one; `rm` may in all.
+    const isUsedUp = await unlink(path).then(
+      () => true,
+      () => false,
+    );
+    return isUsedUp && Math.abs(now - acceptance.acceptedAt) < ACCEPTANCE_AGE;
+  }
+
+  /** Nothing is held back any more: upstream shows the last good index again. */
+  async clearHeldBack(index: KeptIndex): Promise<void> {
+    await this.#remove(index, 'held.json');
+  }
+
+  /** Another index was taken: what was held back and what was accepted count no more. */
+  async settle(index: KeptIndex): Promise<void> {
+    await Promise.all([this.#remove(index, 'held.json'), this.#remove(index, 'accepted.json')]);
+  }
+
+  async #remove(index: KeptIndex, ending: string): Promise<void> {
+    const path = this.#path(index, ending);
+    if (path !== undefined) await rm(path, { force: true }).catch(() => undefined);
   }
 
   /** The file name shows the address; neither it nor the file holds a user name, password or query. */
-  #path(address: string, ending: string): string | undefined {
+  #path(index: KeptIndex, ending: string): string | undefined {
     if (this.#folder === undefined) return undefined;
-    const readable = redactAddress(address)
+    const readable = redactAddress(index.location)
       .replace(/^[a-z]+:\/\//, '')
       .replace(/[^A-Za-z0-9.-]+/g, '_')
       .slice(0, 80);
-    return join(this.#folder, 'indexes', `${readable}-${identityOf(address).slice(0, 12)}.${ending}`);
+    return join(this.#folder, 'indexes', `${readable}-${identityOf(index).slice(0, 16)}.${ending}`);
   }
 
-  /** Removes what processes that were killed have left half-written. */
+  /** Removes what processes that were killed have left half-written, and what earlier versions kept. */
   #sweep(): Promise<void> {
-    this.#swept ??= this.#removeOrphans().catch(() => undefined);
+    this.#swept ??= this.#removeLeftovers().catch(() => undefined);
     return this.#swept;
   }
 
-  async #removeOrphans(): Promise<void> {
+  async #removeLeftovers(): Promise<void> {
     const folder = join(this.#folder ?? '', 'indexes');
-    for (const name of await readdir(folder)) {
-      if (!name.endsWith('.new')) continue;
-      const { mtimeMs } = await stat(join(folder, name));
-      if (Date.now() - mtimeMs > ORPHAN_AGE) await rm(join(folder, name), { force: true });
-    }
+    await removeOrphans(folder);
+    for (const name of await readdir(folder))
+      if (EARLIER_FORMAT.test(name)) await rm(join(folder, name), { force: true });
   }
 
-  async #readJson<T>(path: string | undefined): Promise<T | undefined> {
-    if (path === undefined) return undefined;
-    try {
-      return JSON.parse(await readFile(path, 'utf8')) as T;
-    } catch {
-      return undefined;
-    }
-  }
-
-  async #write(path: string | undefined, pieces: readonly Uint8Array[]): Promise<void> {
+  async #write(path: string | undefined, pieces: readonly (Uint8Array | string)[]): Promise<void> {
     if (path === undefined) return;
-    // Two datasources may have one index, and two processes one folder.
-    const aside = `${path}.${randomUUID()}.new`;
     try {
-      await mkdir(join(path, '..'), { recursive: true });
-      const file = await open(aside, 'w');
-      try {
-        for (const piece of pieces) await file.writeFile(piece);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(aside, path);
+      await writeAtomically(path, pieces);
       this.#complained = false;
     } catch (error) {
-      await rm(aside, { force: true }).catch(() => undefined);
       if (!this.#complained) this.#warn(`cannot keep indexes in ${this.#folder}, going on without`, error);
       this.#complained = true;
     }
   }
 }
 
-/**
- * A file and the time of its last change, read in one go (`readFile` reads large ones piece by piece) and begun at once:
- * at a start this thread is about to be busy, and others can read meanwhile.
- */
-async function readAtOnce(
-  path: string,
-  memory: (size: number) => Buffer,
-  maxBytes: number,
-  headerBytes = 0,
-): Promise<{ file: Buffer; mtimeMs: number }> {
-  const stats = statSync(path);
-  if (!stats.isFile()) throw new Error('it is not a file');
-  const { size, mtimeMs } = stats;
-  if (size > maxBytes + headerBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
-  const descriptor = openSync(path, 'r');
+/** What a small file says; `undefined` if it is missing or says something else. */
+async function readJson<T>(schema: z.ZodType<T>, path: string | undefined): Promise<T | undefined> {
+  if (path === undefined) return undefined;
   try {
-    const { bytesRead, buffer } = await read(descriptor, memory(size), 0, size, 0);
-    return { file: bytesRead === size ? buffer : buffer.subarray(0, bytesRead), mtimeMs };
-  } finally {
-    closeSync(descriptor);
+    return schema.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch {
+    return undefined;
   }
 }
 
-/** An index that the guards did not let pass. */
-export interface HeldBack {
-  readonly digest: string;
-  readonly code: string;
-  readonly message: string;
+/** The parts of a kept file, and the time of its last change. */
+async function readKept(
+  path: string,
+  maxBytes: number,
+): Promise<{ header: string; bytes: Uint8Array; mtimeMs: number }> {
+  // Before the file is opened: opening a pipe would wait for its writer.
+  if (!(await stat(path)).isFile()) throw new Error('it is not a file');
+  const file = await open(path);
+  try {
+    const { size, mtimeMs } = await file.stat();
+    const start = await readAt(file, Buffer.alloc(Math.min(size, MAX_HEADER_BYTES)), 0);
+    const end = start.indexOf(NEWLINE);
+    if (end < 0) throw new Error('it has no header');
+    const length = size - end - 1;
+    if (length > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
+    // Memory of its own, which can be released; in one call, where `readFile` makes many.
+    const bytes = await readAt(file, borrowBytes(length), end + 1);
+    return { header: start.toString('utf8', 0, end), bytes, mtimeMs };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Fills `buffer` with what the file holds from `position` on; shorter if the file ends before. */
+async function readAt(file: FileHandle, buffer: Buffer, position: number): Promise<Buffer> {
+  const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
+  return bytesRead === buffer.length ? buffer : buffer.subarray(0, bytesRead);
 }
 
 function parseHeader(line: string): z.output<typeof headerSchema> {
@@ -234,11 +246,13 @@ function parseHeader(line: string): z.output<typeof headerSchema> {
   throw new Error(result.error.issues[0]?.message);
 }
 
-/** The same for an index whoever asks for it: a changed password must not lose what is kept, nor be kept itself. */
-function identityOf(address: string): string {
-  const url = URL.parse(address);
-  const known = url ? `${url.origin}${url.pathname}${url.search}` : address;
-  return createHash('sha256').update(known).digest('hex');
+/** Holds no password: a changed one must not lose what is kept. The user counts, who may be shown another index. */
+function identityOf({ location, terms }: KeptIndex): string {
+  const url = URL.parse(location);
+  const known = url ? [url.origin, url.pathname, url.search, url.username] : [location];
+  return createHash('sha256')
+    .update(JSON.stringify([FORMAT, known, terms]))
+    .digest('hex');
 }
 
 function isMissing(error: unknown): boolean {

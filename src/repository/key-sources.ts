@@ -3,15 +3,17 @@
  *
  * A key from the network is trusted on first use: it is fetched once and kept in `<cacheDir>/keys/<source>/<key
  * name>`. From then on that file is the key and the network is not asked, so that whoever takes over an upstream
- * later cannot replace it. To accept a new key, delete the directory of its source.
+ * later cannot replace it. To accept a new key, delete the directory of its source. What could not be kept there is
+ * remembered by the process (`KeyMemory`).
  */
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as z from 'zod';
-import { IndexError } from '../errors.ts';
+import { checkKey } from '../apk/signature.ts';
+import { cut, cutList, IndexError } from '../errors.ts';
 import { percentDecoded, type CredentialLookup } from './credentials.ts';
-import { FetchError, redactUrl } from './fetch-error.ts';
+import { FetchError, redactUrl, shortUrl } from './fetch-error.ts';
 import { statusError } from './fetch-index.ts';
 import { readTextFile } from './read-text-file.ts';
 import type { UpstreamClient } from './upstream-client.ts';
@@ -29,6 +31,9 @@ export interface PublicKey {
  */
 export type KeySource = string | { readonly discover: URL };
 
+/** Keys from the network that are not on disk, by the directory they would be in: pinned for as long as it lives. */
+export type KeyMemory = Map<string, readonly PublicKey[]>;
+
 export interface LoadKeysOptions {
   readonly client: UpstreamClient;
   /** Without one, keys from the network are fetched anew at each start. */
@@ -36,6 +41,8 @@ export interface LoadKeysOptions {
   readonly credentials?: CredentialLookup | undefined;
   /** Nothing is fetched; a key from the network that is not kept yet is one that is not there. */
   readonly offline?: boolean | undefined;
+  /** Without one, what cannot be kept on disk is fetched each time. */
+  readonly memory?: KeyMemory | undefined;
   /** Told of a key that is used but could not be kept. */
   readonly warn?: ((error: IndexError) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -97,7 +104,7 @@ async function loadKeyFile(path: string): Promise<PublicKey> {
 function toSpki(text: string, what: string): string {
   const labels = text.match(/-----BEGIN [A-Z0-9 ]{1,40}-----/g) ?? [];
   if (labels.length !== 1 || labels[0] !== '-----BEGIN PUBLIC KEY-----') {
-    const found = labels.length === 0 ? 'no PEM block' : labels.join(', ');
+    const found = labels.length === 0 ? 'no PEM block' : cutList(labels);
     throw new IndexError(
       'config-invalid',
       `${what}: expected one -----BEGIN PUBLIC KEY-----, found ${found}`,
@@ -112,8 +119,8 @@ function toSpki(text: string, what: string): string {
 }
 
 function rsaPem(key: KeyObject, what: string): string {
-  if (key.asymmetricKeyType === 'rsa') return key.export({ type: 'spki', format: 'pem' }).toString();
-  throw new IndexError('config-invalid', `${what} is of type ${key.asymmetricKeyType}, not rsa`);
+  checkKey(key, what);
+  return key.export({ type: 'spki', format: 'pem' }).toString();
 }
 
 async function fetchKey(url: URL, options: LoadKeysOptions): Promise<PublicKey> {
@@ -143,13 +150,15 @@ async function discoverKeys(url: URL, options: LoadKeysOptions): Promise<readonl
     throw new FetchError(`${redactUrl(url)}: jwks_uri is neither https nor of the same origin`);
   }
   const jwks = await fetchText(jwksUrl, isHome ? options : { ...options, credentials: undefined });
-  if (jwks === undefined) throw new FetchError(`${redactUrl(jwksUrl)} answered 404`, { status: 404 });
+  if (jwks === undefined) throw new FetchError(`${shortUrl(jwksUrl)} answered 404`, { status: 404 });
   const keys = parseJson(KeySet, jwks, jwksUrl).keys.filter(({ kty }) => kty === 'RSA');
-  if (keys.length === 0) throw new FetchError(`${redactUrl(jwksUrl)} holds no RSA key`);
+  if (keys.length === 0) throw new FetchError(`${shortUrl(jwksUrl)} holds no RSA key`);
   if (new Set(keys.map(({ kid }) => kid)).size < keys.length) {
-    throw new FetchError(`${redactUrl(jwksUrl)} holds two keys with one kid`);
+    throw new FetchError(`${shortUrl(jwksUrl)} holds two keys with one kid`);
   }
-  return keys.map((key) => jwkToKey(key, `key ${JSON.stringify(key.kid ?? '')} of ${redactUrl(jwksUrl)}`));
+  return keys.map((key) =>
+    jwkToKey(key, `key ${JSON.stringify(cut(key.kid ?? ''))} of ${shortUrl(jwksUrl)}`),
+  );
 }
 
 function jwkToKey(jwk: JsonWebKey & { readonly kid?: string | undefined }, what: string): PublicKey {
@@ -159,16 +168,25 @@ function jwkToKey(jwk: JsonWebKey & { readonly kid?: string | undefined }, what:
     const key = createPublicKey({ key: { kty: 'RSA', n: jwk.n, e: jwk.e } as JsonWebKey, format: 'jwk' });
     return { name, pem: rsaPem(key, what) };
   } catch (cause) {
+    if (cause instanceof IndexError) throw cause;
     throw new IndexError('config-invalid', `${what} is not an RSA key`, { cause });
   }
 }
 
 function parseJson<T>(schema: z.ZodType<T>, text: string, url: URL): T {
+  const refuse = (fact: string): FetchError =>
+    new FetchError(`${shortUrl(url)} is not the JSON expected: ${fact}`);
+  let value: unknown;
   try {
-    return schema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new FetchError(`${redactUrl(url)} is not the JSON expected`, { cause });
+    value = JSON.parse(text);
+  } catch {
+    // The parser's own message quotes the text, which may come from where a client must not look.
+    throw refuse('it cannot be parsed');
   }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw refuse(`${issue?.path.join('.') || 'top level'}: ${issue?.message ?? ''}`);
 }
 
 /** The text at `url`, or `undefined` where there is none (404). */
@@ -186,34 +204,42 @@ async function fetchText(
 /** A name that is a file of its own directory wherever it is written, and no other. */
 function keyName(name: string, what: string): string {
   if (/^[\w+@-][\w.+@-]{0,199}$/.test(name) && name.endsWith('.pub')) return name;
-  throw new IndexError('config-invalid', `${what}: ${JSON.stringify(name)} is not the name of a key (*.pub)`);
+  throw new IndexError(
+    'config-invalid',
+    `${what}: ${JSON.stringify(cut(name))} is not the name of a key (*.pub)`,
+  );
 }
 
 /** The keys kept from the first use of `url`, or those that `fetch` gives, which are then kept. */
 async function pinned(
   url: URL,
-  { cacheDir, offline, warn }: LoadKeysOptions,
+  { cacheDir, memory, offline, warn }: LoadKeysOptions,
   fetch: () => Promise<readonly PublicKey[]>,
 ): Promise<readonly PublicKey[]> {
-  if (cacheDir === undefined && !offline) return fetch();
-  if (cacheDir === undefined) return [];
-  const directory = join(cacheDir, 'keys', sourceName(url));
-  const kept = await loadDirectory(directory);
-  if (kept.length > 0 || offline) return kept;
+  const source = sourceName(url);
+  const directory = cacheDir === undefined ? undefined : join(cacheDir, 'keys', source);
+  const kept = directory === undefined ? [] : await loadDirectory(directory);
+  if (kept.length > 0) return kept;
+  const remembered = memory?.get(source);
+  if (remembered || offline) return remembered ?? [];
   const keys = await fetch();
-  if (keys.length > 0) {
-    await keep(keys, directory).catch((cause: unknown) => {
-      warn?.(
-        new IndexError('config-invalid', `cannot keep the keys of ${redactUrl(url)} in ${directory}`, {
-          cause,
-        }),
-      );
-    });
-  }
+  const isKept =
+    directory !== undefined &&
+    keys.length > 0 &&
+    (await keep(keys, directory).then(
+      () => true,
+      (cause: unknown) => {
+        const message = `cannot keep the keys of ${redactUrl(url)} in ${directory}`;
+        warn?.(new IndexError('config-invalid', message, { cause }));
+        return false;
+      },
+    ));
+  if (isKept) return await loadDirectory(directory);
+  memory?.set(source, keys);
   return keys;
 }
 
-/** All keys of a source appear at once or not at all. */
+/** All keys of a source appear at once or not at all. Of several processes that share the folder the first one wins. */
 async function keep(keys: readonly PublicKey[], directory: string): Promise<void> {
   const parent = join(directory, '..');
   await mkdir(parent, { recursive: true });
@@ -223,7 +249,8 @@ async function keep(keys: readonly PublicKey[], directory: string): Promise<void
     await rename(temporary, directory);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    throw error;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
   }
 }
 

@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto';
 import { Catalog } from '../catalog/catalog.ts';
-import { unchangedFor } from './guards.ts';
 import type { LiveIndex } from './live-index.ts';
 
 /** One generation of answers. */
@@ -18,19 +17,22 @@ export interface DatasourceOptions {
   readonly name: string;
   readonly indexes: readonly LiveIndex[];
   readonly unversionedProvides: boolean;
+  readonly complete: boolean;
 }
 
 export class LiveDatasource {
   readonly name: string;
   readonly indexes: readonly LiveIndex[];
   readonly #unversionedProvides: boolean;
+  readonly #complete: boolean;
   #snapshot: Snapshot | undefined;
   readonly #ready = Promise.withResolvers<void>();
 
-  constructor({ name, indexes, unversionedProvides }: DatasourceOptions) {
+  constructor({ name, indexes, unversionedProvides, complete }: DatasourceOptions) {
     this.name = name;
     this.indexes = indexes;
     this.#unversionedProvides = unversionedProvides;
+    this.#complete = complete;
   }
 
   /** The current generation; `undefined` until every required index has been there once. */
@@ -65,6 +67,7 @@ export class LiveDatasource {
       sources,
       archs: this.archs,
       unversionedProvides: this.#unversionedProvides,
+      complete: this.#complete,
     });
     const identity = loaded.map(({ spec, arch, index }) => [spec.repository, arch, index.digest]);
     const generation = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 12);
@@ -81,14 +84,6 @@ export class LiveDatasource {
     await Promise.race([this.#ready.promise, aborted.promise]);
     signal.removeEventListener('abort', giveUp);
     return this.#snapshot;
-  }
-
-  /** Indexes that have not changed for longer than they may. */
-  frozen(now: number): readonly LiveIndex[] {
-    return this.indexes.filter(({ spec, loaded }) => {
-      const { maxAge } = spec.guards;
-      return loaded && maxAge !== undefined && unchangedFor(loaded.summary, loaded.firstSeenAt, now) > maxAge;
-    });
   }
 }
 

@@ -1,13 +1,13 @@
 /**
  * One index kept current: fetch, read, guard, swap. The last good one stays whatever happens to the next.
  */
+import { createHash } from 'node:crypto';
 import type { ReadLimits, VerifiedIndex } from '../apk/read-index.ts';
-import { isSameTable, packIndex, unpackIndex } from '../apk/parsed-index.ts';
 import type { Pause } from '../apk/pieces.ts';
 import { readIndex } from '../apk/read-index.ts';
 import { release } from '../apk/memory.ts';
 import type { TrustedKey } from '../apk/signature.ts';
-import { errorLine, IndexError, type IndexErrorCode } from '../errors.ts';
+import { cut, errorLine, IndexError, type IndexErrorCode } from '../errors.ts';
 import type { CredentialLookup } from './credentials.ts';
 import { FetchError } from './fetch-error.ts';
 import { fetchIndex, type Validators } from './fetch-index.ts';
@@ -19,12 +19,16 @@ import type { UpstreamClient } from './upstream-client.ts';
 export interface IndexSpec {
   /** Where to fetch it: a URL or a path. */
   readonly location: string;
-  /** The same for logs and answers, without secrets. */
+  /** Everything that decides whether it may be served; see `KeptIndex`. */
+  readonly terms: string;
+  /** The location for logs and answers, without secrets. */
   readonly label: string;
   /** The repository it belongs to, without secrets. */
   readonly repository: string;
   /** The arch it is asked for; `undefined` where only the index itself tells. */
   readonly arch: string | undefined;
+  /** Of a file that may hold packages of several archs: those wanted of it. */
+  readonly archs?: readonly string[] | undefined;
   /** The operator's template for links to the recipes' history. */
   readonly changelog?: string | undefined;
   /** Without it the datasource cannot answer. */
@@ -39,12 +43,14 @@ export interface IndexSpec {
 /** Whether keys may be fetched, or only those taken that are on disk. */
 export type KeyOrigin = 'anywhere' | 'disk';
 
+type Trust = readonly TrustedKey[] | 'unverified';
+
 /** What an index needs of the world. */
 export interface IndexServices {
   readonly client: UpstreamClient;
   readonly credentials: CredentialLookup | undefined;
-  /** Trusted keys, or `unverified`. May fail while a key server is down. */
-  readonly keys: (signal: AbortSignal, from: KeyOrigin) => Promise<readonly TrustedKey[] | 'unverified'>;
+  /** Trusted keys, or `unverified`. May fail while a key server is down or a key file cannot be read. */
+  readonly keys: (signal: AbortSignal, from: KeyOrigin) => Promise<Trust>;
   readonly store: IndexStore;
   readonly now: () => number;
   /** Reading takes the processor and memory, so one index is read at a time. */
@@ -59,6 +65,8 @@ export interface LoadedIndex {
   readonly index: VerifiedIndex;
   readonly summary: IndexSummary;
   readonly validators: Validators;
+  /** Which keys were trusted when it was verified. */
+  readonly trusted: string;
   readonly source: 'upstream' | 'cache';
   /** When upstream last said that this is the latest; unix milliseconds, like all times here. */
   readonly confirmedAt: number;
@@ -83,9 +91,6 @@ export class LiveIndex {
   readonly #services: IndexServices;
   #loaded: LoadedIndex | undefined;
   #failure: IndexFailure | undefined;
-  #failures = 0;
-  /** The archive of an index that was taken as an earlier process had read it. */
-  #unchecked: { readonly bytes: Uint8Array; readonly index: VerifiedIndex } | undefined;
 
   constructor(spec: IndexSpec, services: IndexServices) {
     this.spec = spec;
@@ -102,31 +107,23 @@ export class LiveIndex {
     return this.#failure;
   }
 
-  /** How many refreshes have failed in a row. */
-  get failures(): number {
-    return this.#failures;
-  }
-
-  /** Takes the index kept on disk, if there is a good one. Asks nobody, so it cannot be kept waiting. Whether there was. */
+  /** Reads the index kept on disk. Never touches the network. Returns whether an index was restored. */
   async restore(signal: AbortSignal): Promise<boolean> {
     const { store, warn } = this.#services;
-    const { cached, location, maxCompressedBytes, limits } = this.spec;
+    const { cached, maxCompressedBytes } = this.spec;
     if (!cached) return false;
-    const [stored, packed] = await Promise.all([
-      store.load(location, maxCompressedBytes),
-      store.loadParsed(location, limits.maxInflatedBytes),
-    ]);
+    const stored = await store.load(this.spec, maxCompressedBytes);
     if (!stored) return false;
     try {
-      const known = packed && (await this.#unpack(packed, stored.bytes, signal));
-      const index = known ?? (await this.#read(stored.bytes, 'disk', signal));
-      if (known) this.#unchecked = { bytes: stored.bytes, index: known };
-      else await this.#savePacked(index, stored.bytes);
+      const keys = await this.#services.keys(signal, 'disk');
+      const index = await this.#read(stored.bytes, keys, signal);
+      release(stored.bytes);
       const { validators, confirmedAt, firstSeenAt } = stored;
       this.#loaded = {
         index,
-        summary: summarize(index),
+        summary: summarize(index, this.#services.now()),
         validators,
+        trusted: fingerprint(keys),
         source: 'cache',
         confirmedAt,
         firstSeenAt,
@@ -139,33 +136,11 @@ export class LiveIndex {
     }
   }
 
-  /**
-   * Reads what `restore` took as an earlier process had read it, and takes its own reading where the two differ:
-   * nothing that is made up in the cache folder is answered from for long. Whether anything changed.
-   */
-  async recheck(signal: AbortSignal): Promise<boolean> {
-    const unchecked = this.#unchecked;
-    this.#unchecked = undefined;
-    if (!unchecked) return false;
-    const index = await this.#read(unchecked.bytes, 'disk', signal).catch((error: unknown) => {
-      if (signal.aborted) throw error;
-      this.#services.warn('cannot read the cached index again', error);
-    });
-    if (!index) return false;
-    const loaded = this.#loaded;
-    if (loaded?.index !== unchecked.index || isSame(index, loaded.index)) return false;
-    this.#services.warn('the cached table was not that of the cached index', new Error(this.spec.label));
-    this.#loaded = { ...loaded, index, summary: summarize(index) };
-    await this.#savePacked(index, unchecked.bytes);
-    return true;
-  }
-
   /** Asks upstream for a newer index. Failures are outcomes, not exceptions; only an abort throws. */
   async refresh(signal: AbortSignal): Promise<RefreshOutcome> {
     try {
       const outcome = await this.#fetchAndRead(signal);
       this.#failure = undefined;
-      this.#failures = 0;
       return outcome;
     } catch (error) {
       if (signal.aborted) throw error;
@@ -175,7 +150,6 @@ export class LiveIndex {
         at: this.#services.now(),
         retryAfter: error instanceof FetchError ? error.retryAfter : undefined,
       };
-      this.#failures += 1;
       return { status: 'failed', failure: this.#failure };
     }
   }
@@ -183,10 +157,13 @@ export class LiveIndex {
   async #fetchAndRead(signal: AbortSignal): Promise<RefreshOutcome> {
     const { client, credentials, store, now, onProgress, pause } = this.#services;
     const before = this.#loaded;
+    const keys = await this.#services.keys(signal, 'anywhere');
+    // With other keys than before it has to be verified anew, also if upstream has nothing newer.
+    const trusted = fingerprint(keys);
     const fetched = await fetchIndex(this.spec.location, {
       client,
       credentials,
-      validators: before?.validators,
+      validators: before?.trusted === trusted ? before.validators : undefined,
       maxBytes: this.spec.maxCompressedBytes,
       onProgress: (received, expected) => onProgress?.(this.spec, received, expected),
       pause,
@@ -194,12 +171,14 @@ export class LiveIndex {
     });
     if (fetched.status === 'not-modified') {
       if (before) this.#loaded = { ...before, confirmedAt: now() };
-      if (this.spec.cached) await store.confirm(this.spec.location, now());
+      await store.clearHeldBack(this.spec);
+      if (this.spec.cached) await store.confirm(this.spec, now());
       return { status: 'unchanged' };
     }
-    const index = await this.#read(fetched.bytes, 'anywhere', signal);
-    const summary = summarize(index);
-    await this.#guard(before?.summary, summary);
+    const index = await this.#read(fetched.bytes, keys, signal);
+    const summary = summarize(index, now());
+    // The times of both are judged by the same clock.
+    await this.#guard(before && summarize(before.index, now()), summary);
     const isSame = before?.summary.digest === summary.digest;
     const firstSeenAt = isSame ? before.firstSeenAt : now();
     const { validators } = fetched;
@@ -207,48 +186,30 @@ export class LiveIndex {
       index,
       summary,
       validators,
+      trusted,
       source: 'upstream',
       confirmedAt: now(),
       firstSeenAt,
     } as const;
-    this.#loaded = isSame ? { ...after, index: before.index } : after;
-    if (this.spec.cached) {
-      await store.save(this.spec.location, fetched.bytes, { validators, firstSeenAt });
-      await this.#savePacked(this.#loaded.index, fetched.bytes);
-    }
+    this.#loaded = isSame ? { ...after, index: { ...before.index, keyName: index.keyName } } : after;
+    if (this.spec.cached) await store.save(this.spec, fetched.bytes, { validators, firstSeenAt });
     release(fetched.bytes);
     return isSame ? { status: 'unchanged' } : { status: 'changed', before, after };
   }
 
-  /** The index as an earlier process has read it from the same bytes; its signature is verified now. */
-  async #unpack(
-    packed: Uint8Array,
-    archive: Uint8Array,
-    signal: AbortSignal,
-  ): Promise<VerifiedIndex | undefined> {
-    const { keys, pause } = this.#services;
-    const { arch, limits } = this.spec;
-    return await unpackIndex(packed, archive, {
-      keys: await keys(signal, 'disk'),
-      limits,
-      arch,
-      pause,
-      signal,
-    });
-  }
-
-  async #savePacked(index: VerifiedIndex, archive: Uint8Array): Promise<void> {
-    const { store, pause } = this.#services;
-    if (!store.keeps) return;
-    await store.saveParsed(this.spec.location, await packIndex(index, archive, this.spec, pause));
-  }
-
-  async #read(bytes: Uint8Array, from: KeyOrigin, signal: AbortSignal): Promise<VerifiedIndex> {
-    const { keys, oneAtATime, pause } = this.#services;
-    const { arch, limits, label } = this.spec;
-    const trusted = await keys(signal, from);
+  async #read(bytes: Uint8Array, keys: Trust, signal: AbortSignal): Promise<VerifiedIndex> {
+    const { oneAtATime, pause } = this.#services;
+    const { arch, archs, limits, label } = this.spec;
+    const wanted = archs ? { archs } : { arch };
     try {
-      return await oneAtATime(() => readIndex(bytes, { keys: trusted, limits, arch, pause, signal }));
+      const index = await oneAtATime(() => readIndex(bytes, { keys, limits, ...wanted, pause, signal }));
+      if (arch !== undefined && index.arch !== arch && index.arch !== undefined) {
+        throw new IndexError(
+          'apkindex-malformed',
+          `no packages for ${arch}, most are for ${cut(index.arch)}`,
+        );
+      }
+      return index;
     } catch (error) {
       if (!(error instanceof IndexError) || error instanceof FetchError) throw error;
       throw new IndexError(error.code, `${label}: ${errorLine(error)}`, { cause: error.cause });
@@ -257,23 +218,28 @@ export class LiveIndex {
 
   /** Throws when the index is held back, and keeps note of it for an operator to accept. */
   async #guard(last: IndexSummary | undefined, next: IndexSummary): Promise<void> {
-    const { store } = this.#services;
-    const { location, guards, label } = this.spec;
+    const { store, now } = this.#services;
+    const { guards, label } = this.spec;
     try {
       checkPlausible(last, next, guards);
-      await store.setHeldBack(location, undefined);
     } catch (error) {
       if (!(error instanceof IndexError)) throw error;
-      if ((await store.accepted(location)) === next.digest) {
-        await store.setHeldBack(location, undefined);
-        return;
+      if (!(await store.takeAcceptance(this.spec, next.digest, now()))) {
+        await store.setHeldBack(this.spec, { digest: next.digest, code: error.code, message: error.message });
+        throw new IndexError(error.code, `${label} is held back: ${error.message}`);
       }
-      await store.setHeldBack(location, { digest: next.digest, code: error.code, message: error.message });
-      throw new IndexError(error.code, `${label} is held back: ${error.message}`);
     }
+    // What was accepted stays so while the last good index is shown again: mirrors may differ for a while.
+    if (last?.digest === next.digest) await store.clearHeldBack(this.spec);
+    else await store.settle(this.spec);
   }
 }
 
-function isSame(a: VerifiedIndex, b: VerifiedIndex): boolean {
-  return a.digest === b.digest && isSameTable(a.packages, b.packages);
+/** The same for the same keys under the same names. */
+function fingerprint(keys: Trust): string {
+  if (keys === 'unverified') return keys;
+  const hash = createHash('sha256');
+  for (const { name, key } of keys)
+    hash.update(`${name}\0`).update(key.export({ type: 'spki', format: 'der' }));
+  return hash.digest('hex');
 }

@@ -7,9 +7,11 @@ import { borrowBytes } from '../apk/memory.ts';
 import type { Pause } from '../apk/pieces.ts';
 import { IndexError } from '../errors.ts';
 import type { CredentialHeader } from './credentials.ts';
-import { Dispatchers, type ClientCertificate } from './dispatchers.ts';
-import { FetchError, redactUrl } from './fetch-error.ts';
+import type { LookupFunction } from 'node:net';
+import { Dispatchers, type ClientCertificate, type Hop } from './dispatchers.ts';
+import { FetchError, shortUrl } from './fetch-error.ts';
 import type { Environment } from './proxy.ts';
+import { isThisMachine, type Reach } from './reach.ts';
 import { isRedirect, redirectTarget } from './redirect.ts';
 
 /** All in milliseconds. */
@@ -39,6 +41,8 @@ export interface UpstreamClientOptions {
   /** Shown to a server that asks for it, unless a redirect to another origin led there. */
   readonly clientCertificate?: ClientCertificate | undefined;
   readonly timeouts?: Partial<Timeouts>;
+  /** Resolves names; the system's `getaddrinfo` by default. */
+  readonly lookup?: LookupFunction;
 }
 
 export interface GetOptions {
@@ -79,7 +83,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   return {
     get: (url, getOptions) => {
       const tooLate = (): Error =>
-        new FetchError(`${redactUrl(url)}: no whole answer ${within(timeouts.total)}`);
+        new FetchError(`${shortUrl(url)}: no whole answer ${within(timeouts.total)}`);
       return withDeadline(timeouts.total, tooLate, getOptions.signal, (signal) =>
         follow(url, { ...getOptions, dispatchers, timeouts, signal }),
       );
@@ -100,21 +104,25 @@ interface Exchange extends GetOptions {
 async function follow(url: URL, exchange: Exchange): Promise<UpstreamAnswer> {
   let current = url;
   let trusted = true;
+  let reach: Reach = 'anywhere';
   for (let redirects = 0; redirects <= maxRedirects; redirects += 1) {
-    const answer = await exchangeOnce(current, trusted, exchange);
+    const answer = await exchangeOnce(current, { identify: trusted, reach }, exchange);
     if (!isRedirect(answer.status)) return answer;
-    current = redirectTarget(current, answer.header('location'));
+    const target = redirectTarget(current, answer.header('location'));
+    if (target.hostname !== current.hostname) reach = isThisMachine(current) ? 'not-metadata' : 'not-here';
+    if (target.hostname === url.hostname) reach = 'anywhere';
+    current = target;
     trusted &&= current.origin === url.origin;
   }
   throw new FetchError(
-    `${redactUrl(url)} redirects more than ${maxRedirects} times, last to ${redactUrl(current)}`,
+    `${shortUrl(url)} redirects more than ${maxRedirects} times, last to ${shortUrl(current)}`,
   );
 }
 
-async function exchangeOnce(url: URL, trusted: boolean, exchange: Exchange): Promise<UpstreamAnswer> {
+async function exchangeOnce(url: URL, hop: Hop, exchange: Exchange): Promise<UpstreamAnswer> {
   const { dispatchers, timeouts, signal, credential } = exchange;
   try {
-    const dispatcher = await dispatchers.dispatcherFor(url, trusted);
+    const dispatcher = await dispatchers.dispatcherFor(url, hop);
     const { statusCode, headers, body } = await dispatcher.request({
       method: 'GET',
       origin: url.origin,
@@ -124,7 +132,7 @@ async function exchangeOnce(url: URL, trusted: boolean, exchange: Exchange): Pro
         accept: '*/*',
         'accept-encoding': 'identity',
         ...exchange.headers,
-        ...(trusted && credential ? { [credential.name]: credential.value } : {}),
+        ...(hop.identify && credential ? { [credential.name]: credential.value } : {}),
       },
       headersTimeout: timeouts.headers,
       bodyTimeout: timeouts.bodyIdle,
@@ -176,18 +184,18 @@ async function readBody(
     await pause?.();
   }
   // undici has checked it; a body that is short after all must not pass for one that ends in zeros.
-  if (place && received < place.length) throw new FetchError(`${redactUrl(url)}: the body is too short`);
+  if (place && received < place.length) throw new FetchError(`${shortUrl(url)}: the body is too short`);
   return place ?? Buffer.concat(chunks, received);
 }
 
 function tooLarge(url: URL, fact: string): FetchError {
-  return new FetchError(`${redactUrl(url)}: ${fact}`, { code: 'fetch-too-large', status: 200 });
+  return new FetchError(`${shortUrl(url)}: ${fact}`, { code: 'fetch-too-large', status: 200 });
 }
 
 function fetchError(url: URL, cause: unknown, timeouts: Timeouts): FetchError {
   // Where a name has several addresses, this is one error for each of them, and has no message itself.
   const first: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
-  return new FetchError(`${redactUrl(url)}: ${fetchFailure(first, timeouts)}`, { cause: first });
+  return new FetchError(`${shortUrl(url)}: ${fetchFailure(first, timeouts)}`, { cause: first });
 }
 
 function fetchFailure(error: unknown, timeouts: Timeouts): string {

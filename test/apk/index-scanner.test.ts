@@ -21,8 +21,34 @@ const versionsOf = (packages: Packages, name: string): string[] =>
 
 /** A package as plain data. */
 function plain(each: Package): unknown {
-  const { row, name, version, builtAt, origin, commit, url, provides, exactDependencies, unusable } = each;
-  return { row, name, version, builtAt, origin, commit, url, provides, exactDependencies, unusable };
+  const {
+    row,
+    name,
+    version,
+    builtAt,
+    origin,
+    commit,
+    url,
+    provides,
+    dependencies,
+    priority,
+    conflictsWithItself,
+    unusable,
+  } = each;
+  return {
+    row,
+    name,
+    version,
+    builtAt,
+    origin,
+    commit,
+    url,
+    provides,
+    dependencies,
+    priority,
+    conflictsWithItself,
+    unusable,
+  };
 }
 
 /** Everything that can be asked of an index, in a fixed order. */
@@ -64,10 +90,15 @@ test('a stanza becomes a package', () => {
         { name: 'cmd:nginx', version: '1.27.0-r1' },
         { name: 'httpd', version: undefined },
       ],
-      exactDependencies: [
-        { name: 'nginx-common', version: '1.27.0-r1' },
-        { name: 'pcre2', version: '10.45-r0' },
+      dependencies: [
+        { name: 'so:libc.so.6', operator: '', version: '', conflict: false },
+        { name: 'nginx-common', operator: '=', version: '1.27.0-r1', conflict: false },
+        { name: 'apache', operator: '', version: '', conflict: true },
+        { name: 'foo', operator: '>=', version: '1', conflict: false },
+        { name: 'pcre2', operator: '==', version: '10.45-r0', conflict: false },
       ],
+      priority: 0,
+      conflictsWithItself: false,
       unusable: undefined,
     },
   ]);

@@ -1,3 +1,4 @@
+import { createPublicKey, generateKeyPairSync, type JsonWebKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -8,7 +9,8 @@ import {
   type VerifiedIndex,
 } from '../../src/apk/read-index.ts';
 import { parseKey } from '../../src/apk/signature.ts';
-import { IndexError } from '../../src/errors.ts';
+import { errorLine, IndexError } from '../../src/errors.ts';
+import { failure } from '../support/failure.ts';
 import { sharedData } from '../support/shared-data.ts';
 import {
   changeHeader,
@@ -329,5 +331,125 @@ describe.skipIf(!sharedData)('real indexes', () => {
     expect(result.packages.packageCount).toBe(independent);
     expect(result.keyName).toBe(keyName);
     expect(result.report).toEqual({ badStanzas: 0, firstBadStanza: undefined, duplicateIdentities: 0 });
+  });
+});
+
+describe('what others have written into an index is cut and counted in errors', () => {
+  const message = async (bytes: Uint8Array, options: Partial<ReadOptions> = {}): Promise<string> => {
+    const error = await failure(read(bytes, options));
+    expect(error).toBeInstanceOf(IndexError);
+    return errorLine(error);
+  };
+
+  test('sixteen signature members with long names', async () => {
+    const member = async (): Promise<Buffer> => {
+      const names = Array.from({ length: 60 }, (_, i) => `.SIGN.RSA256.${'k'.repeat(80)}${i}`);
+      return gzipSync(
+        await tar(
+          names.map((name) => ({ name, content: 'x' })),
+          { marked: false },
+        ),
+      );
+    };
+    const members = await Promise.all(Array.from({ length: 16 }, member));
+    const line = await message(Buffer.concat([...members, body]));
+    expect(line).toContain('956 more');
+    expect(line.length).toBeLessThan(700);
+  });
+
+  test('a pax keyword of 60 KB', async () => {
+    const record = `GNU.sparse.${'x'.repeat(60_000)}=1\n`;
+    const content = `${record.length + 6} ${record}`;
+    const whole = gzipSync(await tar([pax(content), { name: 'APKINDEX', content: text }]));
+    const line = await message(whole, { keys: 'unverified' });
+    expect(line).toContain('pax header sets GNU.sparse.');
+    expect(line).toMatch(/\(6\d{4} characters\)$/);
+    expect(line.length).toBeLessThan(300);
+  });
+
+  test.each([
+    ['<!DOCTYPE html><p>secret', 'HTML or XML'],
+    ['{"AccessKeyId": "secret"}', 'JSON'],
+    ['secret', 'text'],
+    ['\x7fELFsecret', 'binary data'],
+  ])('of %j only what kind of thing it is', async (content, kind) => {
+    const line = await message(Buffer.from(content, 'latin1'));
+    expect(line).toContain(`not gzip at byte 0: ${kind}`);
+    expect(line).not.toContain('secret');
+  });
+});
+
+describe('a key under another name than in the signature', () => {
+  test('is named in the error', async () => {
+    const bytes = await signedIndex([], [{ key, as: 'replica.rsa.pub' }]);
+    const error = await failure(read(bytes, { keys: [other, key] }));
+    expect(error.message).toContain(
+      'signed by replica.rsa.pub (RSA256); trusted keys: other.rsa.pub, test.rsa.pub',
+    );
+    expect(error.message).toContain('key test.rsa.pub fits, if its file is named replica.rsa.pub');
+  });
+
+  test('is not named where it did not sign', async () => {
+    const error = await failure(read(await signedIndex([], [{ key: other }])));
+    expect(error.message).not.toContain('fits');
+  });
+});
+
+describe('a key that anyone could sign for is refused by name', () => {
+  const made = (bits: number, exponent: number): string =>
+    generateKeyPairSync('rsa', { modulusLength: bits, publicExponent: exponent })
+      .publicKey.export({ type: 'spki', format: 'pem' })
+      .toString();
+  /** With another exponent than it was made with. */
+  const withExponent = (e: string): string => {
+    const { n } = createPublicKey(made(2048, 65_537)).export({ format: 'jwk' });
+    const jwk = { kty: 'RSA', n, e };
+    return createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' })
+      .export({ type: 'spki', format: 'pem' })
+      .toString();
+  };
+
+  test.each([
+    ['of 1024 bits', made(1024, 65_537), 'has 1024 bits, expected at least 2048'],
+    ['with the exponent 1', withExponent('AQ'), 'has the public exponent 1'],
+    ['with an even exponent', withExponent('Ag'), 'has the public exponent 2'],
+  ])('%s', (_what, pem, fact) => {
+    expect(() => parseKey('weak.rsa.pub', pem)).toThrow(`key weak.rsa.pub ${fact}`);
+  });
+
+  test('others are not', () => expect(parseKey('a.rsa.pub', made(2048, 3)).name).toBe('a.rsa.pub'));
+});
+
+describe('a file with packages of several archs', () => {
+  const several = (...archs: string[]): Promise<Buffer> =>
+    signedIndex(archs.map((arch, i) => pkg('tool', `2.${i}-r0`, { A: arch })));
+  const archOf = async (archs: readonly string[], ...held: string[]): Promise<string | undefined> =>
+    (await read(await several(...held), { archs })).arch;
+
+  test('is read for the one that is wanted of it', async () => {
+    const index = await read(await several('aarch64', 'x86', 'x86_64'), { archs: ['x86_64'] });
+    expect(index.arch).toBe('x86_64');
+    expect(index.packages.named('tool').map(({ unusable }) => unusable)).toEqual([
+      'foreign-arch',
+      'foreign-arch',
+      undefined,
+    ]);
+    expect(await archOf(['x86_64', 'aarch64'], 'aarch64', 'x86', 'x86')).toBe('aarch64');
+    expect(await archOf(['x86_64', 'aarch64'], 'aarch64', 'aarch64', 'x86_64')).toBe('aarch64');
+    expect(await archOf(['x86_64', 'aarch64'], 'riscv64')).toBe('riscv64');
+  });
+
+  test('is refused where two are wanted of it and neither prevails', async () => {
+    const error = await failure(
+      read(await several('aarch64', 'x86', 'x86_64'), { archs: ['x86_64', 'aarch64'] }),
+    );
+    expect(error.message).toBe(
+      'packages for x86_64 and aarch64 in one file: name them in archs of the repository',
+    );
+  });
+
+  test('in the folder of one arch is refused', async () => {
+    const error = await failure(read(await several('aarch64', 'x86', 'x86_64'), { arch: 'x86_64' }));
+    expect(error.message).toContain('most packages are for aarch64, expected x86_64');
   });
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  canonicalText,
   compareVersions,
   isInLine,
   isPreRelease,
@@ -184,4 +185,24 @@ test('the revision can be taken off', () => {
   expect(withoutRevision(version('1.0_p1-r12')).text).toBe('1.0_p1');
   expect(revisionOf(version('1.0'))).toBeUndefined();
   expect(withoutRevision(version('1.0')).text).toBe('1.0');
+});
+
+test('versions have the same canonical text exactly where apk calls them equal', () => {
+  const number = fc.constantFrom('0', '00', '1', '01', '001', '10', '18446744073709551617');
+  const text = fc
+    .tuple(
+      number,
+      fc.array(number, { maxLength: 2 }),
+      fc.constantFrom('', 'a', '_rc', '_rc1', '_rc01', '_p0', '~ab', '~0ab'),
+      fc.constantFrom('', '-r0', '-r00', '-r1', '-r01'),
+    )
+    .map(([first, rest, suffix, revision]) => [first, ...rest].join('.') + suffix + revision);
+  fc.assert(
+    fc.property(text, text, (left, right) => {
+      const [a, b] = [parseVersion(left), parseVersion(right)];
+      if (!a || !b) throw new Error('invalid');
+      expect(canonicalText(a) === canonicalText(b)).toBe(compareVersions(a, b) === 0);
+    }),
+    { numRuns: 3000 },
+  );
 });

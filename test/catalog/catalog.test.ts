@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { defaultReadLimits, readIndex } from '../../src/apk/read-index.ts';
 import { compareVersions, parseVersion } from '../../src/apk/version.ts';
 import { Catalog, type CatalogSource } from '../../src/catalog/catalog.ts';
-import { explain } from '../../src/catalog/explain.ts';
+import { explain } from '../../src/answers/explain.ts';
 import { catalog, catalogOf, offered, scanned } from '../support/catalogs.ts';
 import { readOracle } from '../support/oracle.ts';
 import { sharedData } from '../support/shared-data.ts';
@@ -30,7 +30,9 @@ describe('provides', () => {
     ['the name at two versions', [pkg('bar', '3.0-r0', { p: 'foo=2.0-r0 foo=1.0-r0' })], []],
     ['the name with and without a version', [pkg('bar', '3.0-r0', { p: 'foo=2.0-r0 foo' })], []],
     ['its own name at another version', [pkg('foo', '3.0-r0', { p: 'foo=2.0-r0' })], []],
-    ['its own name at its own version', [pkg('foo', '3.0-r0', { p: 'foo=3.0-r0' })], ['3.0-r0']],
+    ['its own name at its own version', [pkg('foo', '3.0-r0', { p: 'foo=3.0-r0' })], []],
+    ['another name twice', [pkg('foo', '3.0-r0', { p: 'bar=1 bar' })], []],
+    ['another name twice without a version', [pkg('foo', '3.0-r0', { p: 'bar bar' })], ['3.0-r0']],
     ['the same version twice', [pkg('foo', '1.0-r0'), pkg('foo', '1.0-r0', { t: '1' })], ['1.0-r0']],
     ['an invalid version', [pkg('foo', '1.0-beta'), pkg('foo', '0.9-r0')], ['0.9-r0']],
     ['a package of an unknown kind', [pkg('foo', '1.0-r0', { X: '1' }), pkg('foo', '0.9-r0')], ['0.9-r0']],
@@ -76,17 +78,46 @@ describe('several repositories', () => {
     expect(first?.builtAt).toBe(100);
   });
 
-  test('within a repository the package counts before its providers, and the latest build before earlier ones', () => {
-    const stanzas = [
-      pkg('bar', '1', { t: '300', p: 'foo=1.0-r0', o: 'provider' }),
-      pkg('foo', '1.0-r0', { t: '100', o: 'early' }),
-      pkg('foo', '1.0-r0', { t: '200', o: 'late' }),
-    ];
+  /** Which of the packages that have foo at 1.0-r0 is installed, whatever the order of the index. */
+  test.each<[title: string, stanzas: Stanza[], expected: string]>([
+    ['the later build', [pkg('foo', '1.0-r0', { t: '1' }), pkg('foo', '1.0-r0', { t: '2', o: 'it' })], 'it'],
+    [
+      'the highest version of one package',
+      [
+        pkg('bar', '2', { p: 'foo=1.0-r0', t: '1', o: 'it' }),
+        pkg('bar', '1', { p: 'foo=1.0-r0', t: '2', k: '9' }),
+      ],
+      'it',
+    ],
+    [
+      'the highest priority',
+      [pkg('foo', '1.0-r0', { k: '5' }), pkg('zoo', '1', { p: 'foo=1.0-r0', k: '10', o: 'it' })],
+      'it',
+    ],
+    [
+      'the first by name',
+      [pkg('foo', '1.0-r0'), pkg('bar', '1', { p: 'foo=1.0-r0', t: '1', o: 'it' })],
+      'it',
+    ],
+  ])('of several packages %s is installed', (_, stanzas, expected) => {
     for (const order of [stanzas, stanzas.toReversed()]) {
       const [version] = catalog(order).report('foo').versions;
-      expect(version?.chosen.package.origin).toBe('late');
-      expect(version?.builtAt).toBe(200);
+      expect(version?.chosen.package.origin).toBe(expected);
+      expect(version?.builtAt).toBe(version?.chosen.package.builtAt);
+      expect(version?.chosenOn).toEqual([version?.chosen]);
     }
+  });
+
+  test('the priority counts before the order of the repositories', () => {
+    const two = catalogOf({
+      x86_64: [[pkg('foo', '1')], [pkg('bar', '1', { p: 'foo=1', k: '1', o: 'it' })]],
+    });
+    expect(two.report('foo').versions[0]?.chosen.package.origin).toBe('it');
+  });
+
+  test('nothing else is offered where the package that apk takes cannot be installed', () => {
+    const two = catalogOf({ x86_64: [[pkg('foo', '1', { D: 'gone=1' })], [pkg('foo', '1')]] });
+    expect(offered(two, 'foo')).toEqual([]);
   });
 });
 
@@ -120,7 +151,7 @@ describe('archs', () => {
         for (const name of ['a', 'b', 'c']) {
           const sets = [left, right]
             .map((stanzas) => versionsByHand(stanzas, name))
-            .filter((set) => set.size > 0);
+            .flatMap(({ carries, offers }) => (carries ? [offers] : []));
           const all = [...(sets[0] ?? [])].filter((version) => sets.every((set) => set.has(version)));
           expect(offered(two, name)).toEqual(all.toSorted());
         }
@@ -130,16 +161,25 @@ describe('archs', () => {
   });
 });
 
-function versionsByHand(stanzas: readonly Stanza[], name: string): Set<string> {
-  const found = new Set<string>();
-  for (const { P = '', V = '', p = '' } of stanzas) {
-    const given = P === name ? [V] : [];
-    if (p.startsWith(`${name}=`)) given.push(p.slice(2));
-    if (p === name) given.push('unversioned');
-    if (new Set(given).size === 1 && given[0] !== 'latest' && given[0] !== 'unversioned')
-      found.add(given[0] as string);
-  }
-  return found;
+/** The versions that one index offers, and whether it carries the name. The first package by name is installed. */
+function versionsByHand(
+  stanzas: readonly Stanza[],
+  name: string,
+): { readonly carries: boolean; readonly offers: ReadonlySet<string> } {
+  const found = stanzas.flatMap(({ P = '', V = '', p = '' }) => {
+    const [provided = '', version] = p.split('=');
+    const versions = [...(P === name ? [V] : []), ...(provided === name && version ? [version] : [])];
+    return versions.map((each) => ({ P, V, version: each, refused: provided === P }));
+  });
+  const valid = found.filter(({ version }) => version !== 'latest');
+  const rank = ({ P, V, refused }: (typeof found)[number]): string =>
+    `${P} ${V === 'latest' ? 9 : 9 - Number(V)} ${refused ? 0 : 1}`;
+  const order = valid.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1));
+  const taken = [...Map.groupBy(order, ({ version }) => version).values()].flatMap(([first]) => first ?? []);
+  return {
+    carries: valid.some(({ refused }) => !refused),
+    offers: new Set(taken.filter(({ refused }) => !refused).map(({ version }) => version)),
+  };
 }
 
 describe('coherence', () => {
@@ -185,9 +225,25 @@ describe('coherence', () => {
     ],
     ['a need of an unusable package', [pkg('foo', '2', needs('bar=1')), pkg('bar', '1', { X: '1' })], []],
     [
-      'one of two providers is enough',
-      [pkg('foo', '2', needs('x=1')), pkg('a', '1', { p: 'x=1', D: 'gone=1' }), pkg('b', '1', { p: 'x=1' })],
+      'of two providers the one that apk takes, if it can be installed',
+      [pkg('foo', '2', needs('x=1')), pkg('b', '1', { p: 'x=1', D: 'gone=1' }), pkg('a', '1', { p: 'x=1' })],
       ['2'],
+    ],
+    [
+      'of two providers the one that apk takes, if it cannot',
+      [pkg('foo', '2', needs('x=1')), pkg('a', '1', { p: 'x=1', D: 'gone=1' }), pkg('b', '1', { p: 'x=1' })],
+      [],
+    ],
+    ['a need it meets itself', [pkg('foo', '2', { p: 'x=1', D: 'x=1' }), pkg('a', '1', { p: 'x=1' })], ['2']],
+    [
+      'a need that what it needs as well rules out',
+      [pkg('foo', '2', needs('a=1 b=1')), pkg('a', '1'), pkg('b', '1', needs('!a'))],
+      [],
+    ],
+    [
+      'two that provide the same name',
+      [pkg('foo', '2', needs('a=1 b=1')), pkg('a', '1', { p: 'x=1' }), pkg('b', '1', { p: 'x=2' })],
+      [],
     ],
   ])('%s', (_, stanzas, expected) => {
     for (const order of [stanzas, stanzas.toReversed()])

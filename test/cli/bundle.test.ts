@@ -1,11 +1,11 @@
 /** The bundle where it runs: in a folder without dependencies. */
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, expect, test } from 'vitest';
-import { addressOf, start } from '../support/process.ts';
+import { addressOf, start, startProgram } from '../support/process.ts';
 import { startUpstream } from '../support/repository-server.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { pkg, signedIndex, testKey } from '../support/signed-index.ts';
@@ -51,4 +51,28 @@ test('health tells what is not alive', async () => {
   expect(ill.lines).toEqual([`apk-beacon: not alive at 127.0.0.1:${broken.port}: it answered 500`]);
   await using gone = start(['health', '--listen', '127.0.0.1:1'], {}, bundle);
   expect(await gone.ended).toBe(1);
+});
+
+/** Options of Node that make it lie about its version. An older one lacks something, too. */
+const claims = (version: string, isOlder: boolean): readonly string[] => {
+  const text = `
+    Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } });
+    ${isOlder ? 'delete Promise.withResolvers;' : ''}`;
+  return ['--import', `data:text/javascript,${encodeURIComponent(text)}`];
+};
+
+test.each(['18.20.8', '20.20.2', '22.18.0'])(
+  'on Node %s it says in one line what it needs',
+  async (version) => {
+    await using old = startProgram(process.execPath, [...claims(version, true), bundle, 'version']);
+    expect(await old.ended).toBe(1);
+    expect(old.lines).toEqual([`apk-beacon: needs Node 22.19 or newer, this is ${version}`]);
+    const { engines } = JSON.parse(await readFile('package.json', 'utf8')) as { engines: { node: string } };
+    expect(engines.node).toBe('>=22.19');
+  },
+);
+
+test.each(['22.19.0', '23.0.0', '24.21.0'])('on Node %s it goes on', async (version) => {
+  await using fine = startProgram(process.execPath, [...claims(version, false), bundle, 'version']);
+  expect(await fine.ended).toBe(0);
 });

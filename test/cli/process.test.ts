@@ -142,7 +142,10 @@ describe('a cache', () => {
 describe('what cannot work ends with one clear line and the right code', () => {
   test.each<[args: string[], code: number, message: RegExp]>([
     [['--lisen', 'x'], 2, /^apk-beacon: unknown option --lisen, did you mean --listen\?$/],
-    [['sreve'], 2, /^apk-beacon: unknown command sreve; apk-beacon help lists them$/],
+    [['sreve'], 2, /^apk-beacon: unknown command sreve, did you mean serve\?$/],
+    [['xyzzy'], 2, /^apk-beacon: unknown command xyzzy; apk-beacon help lists them$/],
+    [['--out', 'x'], 2, /^apk-beacon: --out belongs to the command export, not to serve$/],
+    [['explain', 'x', '--brotli'], 2, /^apk-beacon: --brotli belongs to the command export, not to explain$/],
     [['serve', 'more'], 2, /^apk-beacon: serve takes no argument, got more$/],
     [['--key', '/nowhere/x.rsa.pub'], 2, /^apk-beacon: cannot read key \/nowhere\/x\.rsa\.pub: ENOENT/],
     [['--config', '/nowhere.yaml'], 2, /^apk-beacon: cannot read the configuration \/nowhere\.yaml: ENOENT/],
@@ -193,6 +196,28 @@ describe('explain', () => {
       versions: [{}, { offered: true }],
     });
   });
+});
+
+test('no command prints a control character of an index', async () => {
+  const hostile = '\u001b]0;owned\u0007\u009b31m\u202e';
+  const path = await repository('hostile', [
+    pkg('curl', `8.20.0${hostile}`, { D: `lib${hostile}=1` }),
+    pkg('curl', '8.21.0-r0', { D: `lib${hostile}=1`, p: `cmd:${hostile}=1` }),
+  ]);
+  const from = ['--repository', path, '--key', key, '--cache-dir', 'none'];
+  const out = join(folder, 'hostile-export');
+  for (const args of [
+    ['explain', 'curl'],
+    ['explain', `nothing${hostile}`],
+    ['explain', 'curl', '--json'],
+    ['export', '--out', out],
+  ]) {
+    await using run = start([...args, ...from]);
+    await run.ended;
+    expect(run.lines.length).toBeGreaterThan(0);
+    for (const line of run.lines) expect(line).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+  }
+  expect(await readFile(join(out, 'manifest.json'), 'utf8')).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
 });
 
 test('config prints what is in force, with what a URL carries masked', async () => {

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { link, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync, brotliDecompressSync } from 'node:zlib';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ExportFolder, type ExportTotals } from '../../src/export/export-folder.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -129,4 +130,137 @@ test('a folder that holds something else is refused, files beside the datasource
   await writeFile(join(site, 'robots.txt'), 'mine');
   exportTo(site, { 'wolfi/b': 'b' });
   expect(Object.keys(await tree(site))).toEqual(['manifest.json', 'robots.txt', 'wolfi/b']);
+});
+
+describe('whatever lies in the folder, nothing outside of it is touched', () => {
+  /** A folder of somebody else beside the export, and what is in it. */
+  async function besideVictim(): Promise<{ out: string; victim: string }> {
+    const parent = await temporaryDirectory();
+    const [out, victim] = [join(parent, 'out'), join(parent, 'victim')];
+    await mkdir(join(victim, 'deep'), { recursive: true });
+    await writeFile(join(victim, 'a'), 'precious');
+    await writeFile(join(victim, 'deep/b'), 'precious');
+    exportTo(out, { 'wolfi/a': 'a', 'wolfi/deep/b': 'b', 'wolfi/-/latest/a': '1' });
+    return { out, victim };
+  }
+
+  const manifestOf = (...names: readonly string[]): string =>
+    JSON.stringify({ format: 1, datasources: Object.fromEntries(names.map((name) => [name, datasource])) });
+
+  test.each([
+    '../victim',
+    '..',
+    '.',
+    '',
+    '/etc',
+    'wolfi/../../victim',
+    '.staging',
+    'Wolfi',
+    'manifest.json',
+    '__proto__x/..',
+  ])('a manifest that names %j as a datasource is none of ours', async (name) => {
+    const { out, victim } = await besideVictim();
+    await writeFile(join(out, 'manifest.json'), manifestOf('wolfi', name));
+    const before = [await tree(victim), await tree(out)];
+    expect(() => exportTo(out, { 'wolfi/a': 'new' })).toThrow(/is not empty and holds no export/);
+    expect([await tree(victim), await tree(out)]).toEqual(before);
+  });
+
+  test.each<[what: string, at: string, to: (victim: string) => string]>([
+    ['the folder of a datasource', 'wolfi', (victim) => victim],
+    ['the folder of a datasource, relative', 'wolfi', () => '../victim'],
+    ['a folder of an earlier datasource', 'old', (victim) => victim],
+    ['a folder below', 'wolfi/deep', (victim) => join(victim, 'deep')],
+    ['a folder that nothing is in any more', 'wolfi/gone', (victim) => victim],
+    ['a file', 'wolfi/a', (victim) => join(victim, 'a')],
+    ['a file that is gone', 'wolfi/gone', (victim) => join(victim, 'a')],
+    ['nothing', 'wolfi/a', () => '/nonexistent/file'],
+    ['itself', 'wolfi/deep', () => 'deep'],
+    ['the folder above', 'wolfi/deep', () => '..'],
+    ['the staging folder', '.staging', (victim) => victim],
+  ])('a link in place of %s is replaced, not followed', async (_, at, to) => {
+    const { out, victim } = await besideVictim();
+    await writeFile(join(out, 'manifest.json'), manifestOf('wolfi', 'old'));
+    execFileSync('rm', ['-rf', join(out, at)]);
+    await symlink(to(victim), join(out, at));
+    const before = await tree(victim);
+    exportTo(out, { 'wolfi/a': 'precious', 'wolfi/deep/b': 'new' });
+    expect(await tree(victim)).toEqual(before);
+    expect(Object.keys(await tree(out))).toEqual(['manifest.json', 'wolfi/a', 'wolfi/deep/b']);
+    expect((await lstat(join(out, 'wolfi/a'))).isFile()).toBe(true);
+    expect(await readFile(join(out, 'wolfi/deep/b'), 'utf8')).toBe('new');
+  });
+
+  test('a manifest that is a link is not read', async () => {
+    const { out, victim } = await besideVictim();
+    await writeFile(join(victim, 'manifest.json'), manifestOf('wolfi'));
+    execFileSync('rm', [join(out, 'manifest.json')]);
+    await symlink(join(victim, 'manifest.json'), join(out, 'manifest.json'));
+    expect(() => exportTo(out, { 'wolfi/a': 'new' })).toThrow(/holds no export/);
+  });
+
+  test('a file with a second name elsewhere is replaced, not written to', async () => {
+    const { out, victim } = await besideVictim();
+    for (const name of ['wolfi/c', 'wolfi/gone']) await link(join(victim, 'a'), join(out, name));
+    const before = await tree(victim);
+    exportTo(out, { 'wolfi/c': 'new' });
+    expect(await tree(victim)).toEqual(before);
+    expect(Object.keys(await tree(out))).toEqual(['manifest.json', 'wolfi/c']);
+  });
+
+  test('a pipe is not waited for', async () => {
+    const { out } = await besideVictim();
+    execFileSync('rm', [join(out, 'wolfi/a')]);
+    for (const name of ['wolfi/a', 'wolfi/gone']) execFileSync('mkfifo', [join(out, name)]);
+    exportTo(out, { 'wolfi/a': 'new' });
+    expect(Object.keys(await tree(out))).toEqual(['manifest.json', 'wolfi/a']);
+  });
+
+  test('the folder itself may be a link', async () => {
+    const { out } = await besideVictim();
+    await symlink(out, `${out}-link`);
+    exportTo(`${out}-link`, { 'wolfi/a': 'new' });
+    expect((await lstat(`${out}-link`)).isSymbolicLink()).toBe(true);
+    expect(await readFile(join(out, 'wolfi/a'), 'utf8')).toBe('new');
+  });
+
+  test.each(['../victim/a', '/etc/passwd', 'wolfi/../../victim/a', 'wolfi//a', 'wolfi/.'])(
+    'nothing can be added at %s',
+    async (path) => {
+      const { out, victim } = await besideVictim();
+      const before = await tree(victim);
+      expect(() => exportTo(out, { [path]: 'evil' })).toThrow(/is no path below/);
+      expect(await tree(victim)).toEqual(before);
+    },
+  );
+});
+
+test('names that a file system takes for the same are refused, and the old export stays', async () => {
+  const out = await temporaryDirectory();
+  exportTo(out, { 'wolfi/a': 'old' });
+  const before = await tree(out);
+  for (const files of [
+    { 'wolfi/Foo': '1', 'wolfi/foo': '2' },
+    { 'wolfi/Foo/x': '1', 'wolfi/foo/y': '2' },
+  ]) {
+    const target = new ExportFolder(out, { foldsCase: true });
+    expect(() => {
+      for (const [path, body] of Object.entries(files)) target.add({ path, body, servedAt: undefined });
+    }).toThrow(/wolfi\/Foo and wolfi\/foo are the same file there/);
+    target.discard();
+    expect(await tree(out)).toEqual(before);
+  }
+  exportTo(out, { 'wolfi/Foo': '1', 'wolfi/foo': '2' });
+  expect(Object.keys(await tree(out))).toEqual(['manifest.json', 'wolfi/Foo', 'wolfi/foo']);
+});
+
+test('a manifest holds no character that controls a terminal', async () => {
+  const out = await temporaryDirectory();
+  const target = new ExportFolder(out);
+  const servedAt = '/wolfi/\u001b[31m\u009b\u202e\u007f';
+  target.add({ path: 'wolfi/-/name/x', body: 'x', servedAt });
+  target.commit({ wolfi: datasource });
+  const text = await readFile(join(out, 'manifest.json'), 'utf8');
+  expect(text).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
+  expect(JSON.parse(text)).toMatchObject({ files: { 'wolfi/-/name/x': { servedAt } } });
 });

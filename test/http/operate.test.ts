@@ -117,7 +117,13 @@ describe('/{datasource}/-/asked', () => {
   test('lists what was looked up, and what of it no index has (any more)', async () => {
     await using upstream = await startUpstream();
     await using service = await loaded(upstream, [...curl, pkg('gone', '1-r0')]);
-    for (const path of ['/wolfi/curl', '/curl?current=8.20.0-r0', '/gone', '/typo', '/wolfi/curl/explain'])
+    for (const path of [
+      '/wolfi/curl',
+      '/curl?current=8.20.0-r0',
+      '/gone',
+      '/typo?current=1-r0',
+      '/wolfi/curl/explain',
+    ])
       await service.get(path);
     const names = async (): Promise<unknown> => {
       const answer = await service.get('/wolfi/-/asked');

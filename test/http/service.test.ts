@@ -69,7 +69,7 @@ describe('a lookup', () => {
     expect(headers['x-apk-beacon-generation']).toMatch(/^[0-9a-f]{12}$/);
     const again = await service.get('/curl', { 'if-none-match': `"other", ${String(headers['etag'])}` });
     expect([again.statusCode, again.body]).toEqual([304, '']);
-    const head = await service.server.inject({ method: 'HEAD', url: '/curl' });
+    const head = await service.ask('HEAD', '/curl');
     expect([head.statusCode, head.body, head.headers['etag']]).toEqual([200, '', headers['etag']]);
   });
 
@@ -84,6 +84,32 @@ describe('a lookup', () => {
       archs: ['x86_64', 'aarch64'],
       closeNames: ['curl'],
     });
+  });
+
+  test('that nothing speaks for a pin of is not listed as asked for', async () => {
+    await using upstream = await startUpstream();
+    await using service = await loaded(upstream);
+    for (const path of [
+      '/favicon.ico',
+      '/robots.txt',
+      '/health',
+      '/healthz',
+      '/.env',
+      '/wp-login.php',
+      '/wolfi/crul',
+    ])
+      expect((await service.get(path)).statusCode, path).toBe(404);
+    await service.get('/gone?current=1.0-r0');
+    await service.get('/lost', {
+      'user-agent': 'RenovateBot/44.121.2 (https://github.com/renovatebot/renovate)',
+    });
+    await service.get('/curl');
+    const { unknown, known } = (await service.get('/-/asked')).json<Record<string, { name: string }[]>>();
+    expect(unknown?.map(({ name }) => name)).toEqual(['gone', 'lost']);
+    expect(known?.map(({ name }) => name)).toEqual(['curl']);
+    expect((await service.get('/metrics')).body).toContain(
+      'apk_asked_names{datasource="wolfi",state="unknown"} 2',
+    );
   });
 
   test.each([
@@ -123,7 +149,7 @@ describe('a lookup', () => {
       expect(answer.statusCode, path).toBe(400);
       expect(answer.headers['content-type']).toMatch(/^application\/json/);
     }
-    const post = await service.server.inject({ method: 'POST', url: '/curl' });
+    const post = await service.ask('POST', '/curl');
     expect([post.statusCode, post.headers['allow']]).toEqual([405, 'GET, HEAD']);
   });
 

@@ -126,6 +126,11 @@ describe.skipIf(!haveTools('buildah', 'unshare', 'chroot', 'ldd', 'npm'))('the i
     await using health = await start(['--listen', new URL(address).host], command);
     expect(await health.ended, health.lines.join()).toBe(0);
 
+    // As `kubectl exec` or `docker exec` runs it; the folder of the cache is read-only here.
+    await using inPath = await start(['accept', 'default', '--repository', '/tmp'], ['apk-beacon']);
+    expect(await inPath.ended, inPath.lines.join()).toBe(0);
+    expect(inPath.lines).toEqual(['nothing of default is held back']);
+
     service.child.kill('SIGTERM');
     expect(await service.ended).toBe(0);
   });

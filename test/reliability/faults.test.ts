@@ -4,7 +4,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { startUpstream, type Responder, type Upstream } from '../support/repository-server.ts';
 import { startService, type TestService } from '../support/service.ts';
@@ -100,7 +100,7 @@ const faults: [name: string, responder: Responder, code: string][] = [
   ['redirects to the metadata of the cloud', status(302, { location: 'http://169.254.169.254/latest/' }), 'fetch-failed'],
   ['answers with a login page', status(200, { 'content-type': 'text/html' }), 'archive-malformed'],
   ['answers with nothing', body(Buffer.alloc(0)), 'archive-malformed'],
-  ['encodes as br', body(good, { 'content-encoding': 'br' }), 'fetch-failed'],
+  ['encodes as br', body(brotliCompressSync(good), { 'content-encoding': 'br' }), 'fetch-failed'],
   ['sends a bomb around the index', body(gzipSync(Buffer.concat([good, Buffer.alloc(1e7)])), { 'content-encoding': 'gzip' }), 'fetch-too-large'],
   ['sends a bomb as the index', body(Buffer.concat([await signatureMember(bomb, [{ key: testKey() }]), bomb])), 'archive-too-large'],
   ['sends an index that lacks its end', body(large.subarray(0, large.length - 10)), 'signature-bad'],

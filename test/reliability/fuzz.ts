@@ -94,8 +94,31 @@ async function readIndependently(bytes: Buffer): Promise<Buffer> {
 function contentsOf(packages: Packages): string {
   const list = [...packages.names()].toSorted().map((name) =>
     packages.named(name).map((each) => {
-      const { version, builtAt, origin, commit, url, provides, exactDependencies, unusable } = each;
-      return [name, version, builtAt, origin, commit, url, provides, exactDependencies, unusable];
+      const {
+        version,
+        builtAt,
+        origin,
+        commit,
+        url,
+        provides,
+        dependencies,
+        priority,
+        conflictsWithItself,
+        unusable,
+      } = each;
+      return [
+        name,
+        version,
+        builtAt,
+        origin,
+        commit,
+        url,
+        provides,
+        dependencies,
+        priority,
+        conflictsWithItself,
+        unusable,
+      ];
     }),
   );
   const provided = [...packages.providedNames()].toSorted();
@@ -122,6 +145,7 @@ class ServedIndex {
       new LiveIndex(
         {
           location: this.#file,
+          terms: '',
           label: this.#file,
           repository: folder,
           arch: ARCH,
@@ -152,13 +176,18 @@ class ServedIndex {
   /** A good index is published, then the mutant comes: the answers stay, or are those of the mutant. */
   async offer({ bytes, trust }: Mutant, outcome: string): Promise<void> {
     const index = this.#indexes[trust === 'unsigned' ? 'unsigned' : 'signed'];
-    const datasource = new LiveDatasource({ name: 'fuzz', indexes: [index], unversionedProvides: true });
+    const datasource = new LiveDatasource({
+      name: 'fuzz',
+      indexes: [index],
+      unversionedProvides: true,
+      complete: false,
+    });
     await this.#refresh(index, this.#original.bytes);
     datasource.publish();
     const before = { loaded: index.loaded, snapshot: datasource.snapshot };
     const { status } = await this.#refresh(index, bytes);
     if (status === 'changed') datasource.publish();
-    const wasTaken = index.loaded?.index !== before.loaded?.index;
+    const wasTaken = index.loaded?.index.packages !== before.loaded?.index.packages;
     if (wasTaken !== (status === 'changed') || (outcome !== 'accepted' && status !== 'failed'))
       throw new Error(`it was ${outcome}, the refresh was ${status}`);
     if (status === 'failed' && datasource.snapshot !== before.snapshot) throw new Error('it was published');

@@ -10,11 +10,12 @@ import ts from 'typescript';
 import { expect, test } from 'vitest';
 import { operatorSpan, parseConstraint } from '../../src/apk/constraint.ts';
 import { parseVersion } from '../../src/apk/version.ts';
-import { closeNames } from '../../src/catalog/close-names.ts';
-import { parseLookupQuery } from '../../src/catalog/query.ts';
-import { newestInRange } from '../../src/catalog/range.ts';
+import { CloseNames } from '../../src/answers/close-names.ts';
+import { parseLookupQuery } from '../../src/answers/query.ts';
+import { newestInRange } from '../../src/answers/range.ts';
 import { errorLine, errorLines } from '../../src/errors.ts';
-import { parsePath } from '../../src/http/paths.ts';
+import type { LiveDatasource } from '../../src/repository/live-datasource.ts';
+import { parsePath } from '../../src/answers/target.ts';
 import { parseHttpAuth } from '../../src/repository/credentials.ts';
 import { parseRetryAfter, redactAddress } from '../../src/repository/fetch-error.ts';
 import { parseNetrc } from '../../src/repository/netrc.ts';
@@ -41,6 +42,8 @@ function processorTime(work: () => void): number {
   const { user, system } = process.cpuUsage(before);
   return user + system;
 }
+
+const live = { name: 'wolfi' } as LiveDatasource;
 
 interface Found {
   readonly where: string;
@@ -88,11 +91,11 @@ const functions: Record<string, (text: string) => unknown> = {
   parseVersion,
   parseConstraint,
   operatorSpan,
-  parsePath: (text) => parsePath(`/${text}`, ['wolfi'], 'wolfi'),
+  parsePath: (text) => parsePath(`/${text}`, new Map([['wolfi', live]]), live),
   parseLookupQuery: (text) =>
     parseLookupQuery({ current: text, line: text, arch: text, strip: text }, ['x86_64']),
   newestInRange: (text) => newestInRange(releases(app, 'app'), text),
-  closeNames: (text) => closeNames(text, app.names()),
+  closeNames: (text) => new CloseNames(app.names()).to(text),
   report: (text) => app.report(text),
   errorLine: (text) => errorLine(new Error(text)),
   errorLines: (text) => errorLines(new Error(text)),

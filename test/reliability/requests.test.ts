@@ -1,4 +1,4 @@
-/** What clients may send: names and requests made to confuse, on every route, by `inject` and over raw sockets. */
+/** What clients may send: names and requests made to confuse, on every route, over HTTP and raw sockets. */
 import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -75,7 +75,7 @@ test.each(names.map((name) => [JSON.stringify(name).slice(0, 60), name]))('%s', 
   for (const route of routes) {
     for (const written of [encodeURIComponent(name), encodeURI(name).replaceAll('#', '%23'), doubly(name)]) {
       const url = route(written);
-      const { statusCode: status, headers, body } = await service.server.inject({ method: 'GET', url });
+      const { statusCode: status, headers, body } = await service.get(url);
       expectHarmless({ status, headers, body }, url);
     }
   }

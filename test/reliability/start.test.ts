@@ -53,7 +53,6 @@ test('a key server that hangs delays no datasource but its own', async () => {
   await using second = start(['--config', file]);
   const address = await addressOf(second);
   expect(await text(`${address}/sound/app/latest`)).toBe('1.0-r0\n');
-  await second.line(/ignoring the cached index.*signed by test.rsa.pub/);
   await asked.promise;
 });
 
@@ -64,6 +63,14 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s while nothing is loaded yet ends i
   await asked.promise;
   service.child.kill(name);
   expect(await service.ended).toBe(0);
+});
+
+test('a port in use ends it, though a first refresh is on its way', async () => {
+  upstream.misbehave('x86_64', () => undefined);
+  const listen = ['--listen', new URL(upstream.url).host, '--arch', 'x86_64', '--cache-dir', 'none'];
+  await using service = start([...listen, '--repository', upstream.url, '--key', key]);
+  await service.line(/is in use by another process/);
+  expect(await service.ended).toBe(1);
 });
 
 test('a file that cannot be written to its end is not kept, with one warning', async () => {

@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { defaultReadLimits, readIndex } from '../../src/apk/read-index.ts';
 import type { Packages } from '../../src/apk/packages.ts';
 import { compareVersions, isPreRelease, parseVersion, type Version } from '../../src/apk/version.ts';
-import { listAll, renovateOrderFor, steer } from '../../src/catalog/renovate-order.ts';
+import { listAll, renovateOrderFor, steer } from '../../src/answers/renovate-order.ts';
 import { misled, versionLists } from '../support/misled.ts';
 import { readOracle } from '../support/oracle.ts';
 import { propose } from '../support/renovate-model.ts';

@@ -118,7 +118,8 @@ describe('an index on a server', () => {
       });
       const error = await fetchFailure(new URL('os/x86_64/APKINDEX.tar.gz', url));
       expect(error).toMatchObject({ code: 'fetch-failed', status, retryAfter: undefined });
-      expect(error.message).toBe(`${url.href}os/x86_64/APKINDEX.tar.gz answered ${status}`);
+      const hint = status === 401 ? ': it wants credentials, or others (credentials, HTTP_AUTH, netrc)' : '';
+      expect(error.message).toBe(`${url.href}os/x86_64/APKINDEX.tar.gz answered ${status}${hint}`);
     },
   );
 
@@ -275,9 +276,37 @@ describe('a content-encoding', () => {
     },
   );
 
-  test('that was not asked for and is not gzip is refused', async () => {
-    const error = await fetchFailure(await serveEncoded('br', index));
-    expect(error.message).toContain('content-encoding "br", which was not asked for');
+  test.each([
+    '',
+    'aws-chunked',
+    'gzip,aws-chunked',
+    'none',
+    'binary',
+    'utf-8',
+    'identity, gzip',
+    'gzip, gzip',
+    'br',
+  ])('%j does no harm where the body is the index', async (encoding) => {
+    expect(await fetchOnce(await serveEncoded(encoding, index))).toMatchObject({ bytes: index });
+  });
+
+  test.each(['gzip, gzip', 'aws-chunked, gzip'])(
+    '%j is removed as often as it was put on',
+    async (encoding) => {
+      const url = await serveEncoded(encoding, gzipSync(gzipSync(index)));
+      expect(await fetchOnce(url)).toMatchObject({ bytes: index });
+    },
+  );
+
+  test.each(['br', 'gzip, zstd', 'deflate'])('%j around what is not gzip is refused', async (encoding) => {
+    const error = await fetchFailure(await serveEncoded(encoding, Buffer.from('no gzip')));
+    expect(error.message).toContain(`content-encoding "${encoding}", which was not asked for`);
+  });
+
+  test('of any length is shown cut', async () => {
+    const error = await fetchFailure(await serveEncoded(`br, ${'x'.repeat(5000)}`, Buffer.from('no gzip')));
+    expect(error.message).toContain('(5004 characters)');
+    expect(error.message.length).toBeLessThan(300);
   });
 
   test('may not hide more than is allowed', async () => {

@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { IndexError } from '../../src/errors.ts';
+import { defaultReadLimits, readIndex, type VerifiedIndex } from '../../src/apk/read-index.ts';
 import {
   checkPlausible,
+  summarize,
   unchangedFor,
   type GuardPolicy,
   type IndexSummary,
 } from '../../src/repository/guards.ts';
+import { pkg, signedIndex, testKey } from '../support/signed-index.ts';
 
 const policy: GuardPolicy = { rollback: 'refuse', maxShrink: 0.4, maxAge: undefined };
 
@@ -58,7 +61,46 @@ describe('after the last good index', () => {
     expect(verdict(summary({ names: 1 }), summary({ names: 0, madeAt: late }))).toBe('index-shrunk');
   });
 
-  test('without one, any will do', () => expect(verdict(undefined, summary({ names: 0 }))).toBe('ok'));
+  test('without one, any will do that has packages', () => {
+    expect(verdict(undefined, summary({ names: 1 }))).toBe('ok');
+    expect(verdict(undefined, summary({ names: 0 }), { rollback: 'accept', maxShrink: 1 })).toBe(
+      'index-shrunk',
+    );
+  });
+});
+
+describe('times in the future say nothing', () => {
+  const now = 1_800_000_000;
+  const read = async (builtAt: readonly number[], madeAt = 0): Promise<VerifiedIndex> => {
+    const stanzas = builtAt.map((time, i) => pkg(`app-${i}`, '1.0-r0', { t: `${time}` }));
+    const index = await readIndex(await signedIndex(stanzas), {
+      keys: [testKey()],
+      limits: defaultReadLimits,
+    });
+    return { ...index, madeAt };
+  };
+  const judged = (last: VerifiedIndex, next: VerifiedIndex): string =>
+    verdict(summarize(last, now * 1000), summarize(next, now * 1000));
+  const future = now + 10 * 365 * 86_400;
+
+  test('so a package dated ahead lets no older index pass', async () => {
+    expect(judged(await read([now - 10, future]), await read([now - 20, future]))).toBe('index-rollback');
+    expect(judged(await read([now - 10]), await read([now - 20, future]))).toBe('index-rollback');
+  });
+
+  test('and its withdrawal freezes nothing', async () => {
+    expect(judged(await read([now - 20, future]), await read([now - 10, now - 20]))).toBe('ok');
+  });
+
+  test('nor does the time an index says it was made', async () => {
+    expect(judged(await read([now - 10]), await read([now - 20], future))).toBe('index-rollback');
+    expect(judged(await read([now - 20], future), await read([now - 10], now))).toBe('ok');
+  });
+
+  test('clocks may differ by a day', async () => {
+    expect(summarize(await read([now + 86_400]), now * 1000).newestBuiltAt).toBe(now + 86_400);
+    expect(summarize(await read([now + 86_401]), now * 1000).newestBuiltAt).toBe(0);
+  });
 });
 
 test('how long an index is unchanged is told by its newest package where it was first seen later', () => {

@@ -1,10 +1,11 @@
 import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { IndexStore } from '../../src/repository/index-store.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
-const address = 'https://apks.example.com/os/x86_64/APKINDEX.tar.gz';
+const location = 'https://apks.example.com/os/x86_64/APKINDEX.tar.gz';
+const index = { location, terms: 'strict' };
 const bytes = Buffer.from('an archive\nof two lines');
 const meta = { validators: { etag: '"1"', lastModified: undefined }, firstSeenAt: 1_000_000 };
 
@@ -26,19 +27,24 @@ async function keptFile(): Promise<string> {
 }
 
 test('gives back what was saved, and when upstream confirmed it', async () => {
-  await store.save(address, bytes, meta);
-  await store.confirm(address, 5_000_000);
-  const kept = await store.load(address, 100);
+  await store.save(index, bytes, meta);
+  await store.confirm(index, 5_000_000);
+  const kept = await store.load(index, 100);
   expect(kept && Buffer.from(kept.bytes)).toEqual(bytes);
   expect(kept).toMatchObject({ validators: { etag: '"1"' }, firstSeenAt: 1_000_000, confirmedAt: 5_000_000 });
-  expect(await store.load(`${address}?other`, 100)).toBeUndefined();
+  expect(await store.load({ ...index, location: `${location}?other` }, 100)).toBeUndefined();
+  expect(await store.load({ ...index, terms: 'lax' }, 100)).toBeUndefined();
   expect(warnings).toEqual([]);
 });
 
 test('is the same for another password, and keeps none', async () => {
-  const secret = 'https://me:c4n4ry@apks.example.com/os/x86_64/APKINDEX.tar.gz';
-  await store.save(secret, bytes, meta);
-  expect(await store.load(address, 100)).toBeDefined();
+  const as = (userinfo: string): typeof index => ({
+    ...index,
+    location: location.replace('//', `//${userinfo}@`),
+  });
+  await store.save(as('me:c4n4ry'), bytes, meta);
+  expect(await store.load(as('me:other'), 100)).toBeDefined();
+  expect(await store.load(as('you:c4n4ry'), 100)).toBeUndefined();
   expect(`${await keptFile()} ${await readFile(await keptFile(), 'latin1')}`).not.toContain('c4n4ry');
 });
 
@@ -46,11 +52,11 @@ test('two writers at once leave one of both, whole', async () => {
   const other = Buffer.alloc(1_000_000, 'b');
   const first = Buffer.alloc(1_000_000, 'a');
   await Promise.all([
-    open().save(address, first, meta),
-    store.save(address, other, meta),
-    store.save(address, first, meta),
+    open().save(index, first, meta),
+    store.save(index, other, meta),
+    store.save(index, first, meta),
   ]);
-  const kept = await store.load(address, 2_000_000);
+  const kept = await store.load(index, 2_000_000);
   expect([first, other].some((each) => each.equals(kept?.bytes ?? Buffer.alloc(0)))).toBe(true);
   expect(await readdir(dirname(await keptFile()))).toHaveLength(1);
   expect(warnings).toEqual([]);
@@ -68,7 +74,7 @@ describe('what cannot be used is passed over with one warning that names the fil
     ['a header cut short', (file) => file.subarray(0, 20), 'no header'],
     ['a header that is no JSON', (file) => Buffer.concat([Buffer.from('{'), file]), 'JSON'],
     ['a header that is null', header(() => null), 'expected object'],
-    ['an older format', header((old) => ({ ...old, format: 1 })), 'another format than 2'],
+    ['an older format', header((old) => ({ ...old, format: 2 })), 'another format than 3'],
     ['the index of another address', header((old) => ({ ...old, identity: 'x' })), 'of another index'],
     [
       'a validator that cannot be sent',
@@ -82,34 +88,80 @@ describe('what cannot be used is passed over with one warning that names the fil
       'larger than 1000 bytes',
     ],
   ])('%s', async (_what, change, why) => {
-    await store.save(address, bytes, meta);
+    await store.save(index, bytes, meta);
     const path = await keptFile();
     await writeFile(path, change(await readFile(path)));
-    expect(await store.load(address, 1000)).toBeUndefined();
+    expect(await store.load(index, 1000)).toBeUndefined();
     expect(warnings).toEqual([expect.stringContaining(why)]);
     expect(warnings[0]).toContain(path);
-    await store.save(address, bytes, meta);
-    expect(await store.load(address, 1000)).toBeDefined();
+    await store.save(index, bytes, meta);
+    expect(await store.load(index, 1000)).toBeDefined();
   });
 
   test('a folder in its place', async () => {
-    await store.save(address, bytes, meta);
+    await store.save(index, bytes, meta);
     const path = await keptFile();
     folder = await temporaryDirectory();
     await mkdir(join(folder, 'indexes', path.split('/').at(-1) ?? ''), { recursive: true });
-    expect(await open().load(address, 1000)).toBeUndefined();
+    expect(await open().load(index, 1000)).toBeUndefined();
     expect(warnings).toEqual([expect.stringContaining('not a file')]);
   });
 });
 
 test('what a killed process left half-written is removed once it is old', async () => {
-  await store.save(address, bytes, meta);
+  await store.save(index, bytes, meta);
   const path = await keptFile();
   await writeFile(`${path}.old.new`, 'x');
   await writeFile(`${path}.fresh.new`, 'x');
   await utimes(`${path}.old.new`, 1, 1);
-  await open().load(address, 1000);
+  await open().load(index, 1000);
   expect((await readdir(join(folder, 'indexes'))).filter((name) => name.endsWith('.new'))).toEqual([
     expect.stringContaining('.fresh.new'),
   ]);
+});
+
+test('what earlier versions kept is ignored and removed', async () => {
+  await store.save(index, bytes, meta);
+  const kept = await keptFile();
+  const old = `apks.example.com_os_x86_64_APKINDEX.tar.gz-${'0'.repeat(12)}`;
+  for (const ending of ['apkindex', 'parsed', 'held.json', 'accepted.json'])
+    await writeFile(join(dirname(kept), `${old}.${ending}`), 'x');
+  expect(await open().load(index, 1000)).toBeDefined();
+  expect(await readdir(dirname(kept))).toEqual([basename(kept)]);
+});
+
+describe('an acceptance', () => {
+  const day = 86_400_000;
+
+  test('counts once, for one index, under the same terms', async () => {
+    await store.accept(index, 'a', 0);
+    expect(await store.takeAcceptance(index, 'b', 1)).toBe(false);
+    expect(await store.takeAcceptance({ ...index, terms: 'lax' }, 'a', 1)).toBe(false);
+    expect(await store.takeAcceptance(index, 'a', 1)).toBe(true);
+    expect(await store.takeAcceptance(index, 'a', 1)).toBe(false);
+  });
+
+  test('counts for one of two processes that share the folder', async () => {
+    await store.accept(index, 'a', 0);
+    const taken = await Promise.all([store, open()].map((each) => each.takeAcceptance(index, 'a', 1)));
+    expect(taken.filter(Boolean)).toHaveLength(1);
+  });
+
+  test('lapses after a day, and when another index is taken', async () => {
+    await store.accept(index, 'a', 0);
+    expect(await store.takeAcceptance(index, 'a', day + 1)).toBe(false);
+    await store.accept(index, 'a', 0);
+    await store.settle(index);
+    expect(await store.takeAcceptance(index, 'a', 1)).toBe(false);
+  });
+
+  test.each(['', '{}', '{"digest":"a"}', '{"digest":"a","acceptedAt":"now"}'])(
+    'that says %j is none',
+    async (text) => {
+      await store.accept(index, 'a', 0);
+      const names = await readdir(join(folder, 'indexes'));
+      await writeFile(join(folder, 'indexes', names[0] ?? ''), text);
+      expect(await store.takeAcceptance(index, 'a', 1)).toBe(false);
+    },
+  );
 });

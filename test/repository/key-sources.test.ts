@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { errorLine, IndexError } from '../../src/errors.ts';
 import {
   loadKeys,
+  type KeyMemory,
   type KeySource,
   type LoadKeysOptions,
   type PublicKey,
@@ -78,6 +79,11 @@ describe('keys in files', () => {
     ],
     ['two keys', pem(one) + pem(two), 'found -----BEGIN PUBLIC KEY-----, -----BEGIN PUBLIC KEY-----'],
     ['another kind of key', pem(elliptic.publicKey), 'is of type ec, not rsa'],
+    [
+      'a key of 1024 bits',
+      pem(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey),
+      'has 1024 bits, expected at least 2048',
+    ],
     ['half a key', pem(one).slice(0, 200), 'is not a public key in SPKI form'],
     ['too much', 'x'.repeat(70_000), 'is larger than 65536 bytes'],
   ])('that hold %s are refused by name', async (_name, text, fact) => {
@@ -111,6 +117,26 @@ describe('a key at a URL', () => {
     expect(requests).toHaveLength(1);
     const [directory = ''] = await readdir(join(cacheDir, 'keys'));
     expect(await readFile(join(cacheDir, 'keys', directory, 'a@b.rsa.pub'), 'utf8')).toBe(pem(one));
+  });
+
+  test('that could not be kept is pinned by the process', async () => {
+    const texts = { '/a.rsa.pub': pem(one) };
+    const { url } = await serve(texts);
+    const memory: KeyMemory = new Map();
+    const again = (): Promise<readonly PublicKey[]> => load([`${url.href}a.rsa.pub`], { memory });
+    const first = await again();
+    texts['/a.rsa.pub'] = pem(two);
+    expect(await again()).toEqual(first);
+  });
+
+  test('that two processes fetch at once is the same for both', async () => {
+    const cacheDir = await temporaryDirectory();
+    let answers = 0;
+    const { url } = await startUpstream((_, response) => response.end(pem((answers += 1) === 1 ? one : two)));
+    const both = await Promise.all([1, 2].map(() => load([`${url.href}a.rsa.pub`], { cacheDir })));
+    expect(answers).toBe(2);
+    expect(both[0]).toEqual(both[1]);
+    expect(await readdir(join(cacheDir, 'keys'))).toHaveLength(1);
   });
 
   test('is kept apart from one of the same name elsewhere', async () => {
@@ -215,6 +241,12 @@ describe('key discovery', () => {
       keySet(one.export({ format: 'jwk' })),
       'is not the name of a key',
     ],
+    [
+      'a kid of 50 KB',
+      '{"jwks_uri":"/jwks"}',
+      keySet(jwk(one, 'k'.repeat(50_000))),
+      '(50008 characters)" is not',
+    ],
     ['an empty key', '{"jwks_uri":"/jwks"}', keySet({ kty: 'RSA', kid: 'a' }), 'is not an RSA key'],
     [
       'two keys of one kid',
@@ -228,6 +260,8 @@ describe('key discovery', () => {
     const error = await failure(load([{ discover: url }], { cacheDir }));
     expect(error).toBeInstanceOf(IndexError);
     expect(errorLine(error)).toContain(fact);
+    expect(errorLine(error).length).toBeLessThan(500);
+    expect(errorLine(error)).not.toContain('<html>');
     expect(await readdir(cacheDir)).toEqual([]);
   });
 

@@ -288,7 +288,7 @@ describe('a connection that the server closes', () => {
     });
     const dispatchers = new Dispatchers({ environment: {}, timeouts: { connect: 1000, headers: 1000 } });
     for (let round = 0; round < 50; round += 1) {
-      const dispatcher = await dispatchers.dispatcherFor(url, true);
+      const dispatcher = await dispatchers.dispatcherFor(url, { identify: true, reach: 'anywhere' });
       const answer = await dispatcher.request({ origin: url.origin, path: '/', method: 'GET' });
       await turns(10 * (round % 5));
       let received = 0;

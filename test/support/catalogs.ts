@@ -2,9 +2,9 @@
 import { IndexScanner } from '../../src/apk/index-scanner.ts';
 import { defaultReadLimits } from '../../src/apk/read-index.ts';
 import type { Packages } from '../../src/apk/packages.ts';
-import { releasesFor, parseVersions, type Release } from '../../src/catalog/answer.ts';
+import { releasesFor, parseVersions, type Release } from '../../src/answers/releases.ts';
 import { Catalog, type CatalogOptions } from '../../src/catalog/catalog.ts';
-import { parseLookupQuery, type QueryParameters } from '../../src/catalog/query.ts';
+import { parseLookupQuery, type QueryParameters } from '../../src/answers/query.ts';
 import { indexText, type Stanza } from './signed-index.ts';
 
 export function scanned(stanzas: readonly Stanza[], arch?: string): Packages {

@@ -2,7 +2,7 @@
  * What Renovate 44.121.2 proposes for one pin, in a few lines: enough to try thousands of generated lists everywhere.
  * That it tells the truth is shown by `test/renovate/order.e2e.ts`, which asks Renovate's own code the same questions.
  */
-import type { Listed, RenovateOrder } from '../../src/catalog/renovate-order.ts';
+import type { Listed, RenovateOrder } from '../../src/answers/renovate-order.ts';
 import type { Version } from '../../src/apk/version.ts';
 
 /** Renovate's settings that decide into how many updates the newer versions are sorted; names are Renovate's. */

@@ -1,21 +1,41 @@
-/** A whole service in this process, asked through `inject`. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+/** A whole service in this process, asked over a socket. */
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import {
+  Agent,
+  createServer,
+  request,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { LightMyRequestResponse } from 'fastify';
+import { dirname, join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { stringify } from 'yaml';
-import { assemble, type Service } from '../../src/cli/serve.ts';
-import { loadConfig, type Config } from '../../src/config.ts';
+import { assemble, type Service } from '../../src/service/serve.ts';
+import { loadConfig, type Config } from '../../src/config/config.ts';
 import { testKey } from './signed-index.ts';
 
 export interface TestService extends Service, AsyncDisposable {
   readonly config: Config;
   /** What was logged, a line each. */
   readonly logs: readonly string[];
-  readonly get: (path: string, headers?: Record<string, string>) => Promise<LightMyRequestResponse>;
+  readonly get: (path: string, headers?: Record<string, string>) => Promise<TestResponse>;
+  readonly ask: (method: string, path: string, headers?: Record<string, string>) => Promise<TestResponse>;
   /** Begins to stop, as SIGTERM does. */
   readonly stop: () => void;
+}
+
+export interface TestResponse {
+  readonly statusCode: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly rawPayload: Buffer;
+  readonly body: string;
+  /** Whatever the test takes it for. */
+  readonly json: <T = any>() => T; // eslint-disable-line
 }
 
 export interface ServiceOptions {
@@ -37,17 +57,55 @@ export async function startService(options: ServiceOptions): Promise<TestService
     { write: (line: string) => void logs.push(line) },
   );
   const service = await assemble({ config, logger, signal: stop.signal });
+  await service.server.ready();
+  const asking = client((request, response) => service.server.routing(request, response));
   return {
     ...service,
     config,
     logs,
-    get: (path, headers = {}) => service.server.inject({ method: 'GET', url: path, headers }),
+    get: (path, headers) => asking.ask('GET', path, headers),
+    ask: asking.ask,
     stop: () => stop.abort(),
     async [Symbol.asyncDispose]() {
       stop.abort();
+      asking.close();
       await service.server.close();
       await service.beacon.close();
       await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Asks over connections that are kept, of a server that is started for the first question. */
+function client(handle: TestService['server']['routing']): Pick<TestService, 'ask'> & { close: () => void } {
+  const agent = new Agent({ keepAlive: true });
+  let server: Promise<Server> | undefined;
+  const start = async (): Promise<Server> => {
+    const started = createServer(handle).listen(0, '127.0.0.1');
+    await once(started, 'listening');
+    return started;
+  };
+  return {
+    async ask(method, path, headers = {}) {
+      const { port } = (await (server ??= start())).address() as AddressInfo;
+      const asked = request({ host: '127.0.0.1', port, method, path, headers, agent }).end();
+      const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+      const rawPayload = await buffer(answer);
+      const body = rawPayload.toString();
+      return {
+        statusCode: answer.statusCode ?? 0,
+        headers: answer.headers,
+        rawPayload,
+        body,
+        json: <T>() => JSON.parse(body) as T,
+      };
+    },
+    close() {
+      agent.destroy();
+      void server?.then((started) => {
+        started.close();
+        started.closeAllConnections();
+      });
     },
   };
 }
@@ -57,7 +115,9 @@ export async function writeConfig(
   folder: string,
   { config, cacheDir, environment = {} }: ServiceOptions,
 ): Promise<Config> {
-  const keyFile = join(folder, testKey().name);
+  // A restarted service finds its key where it was: what is kept on disk is kept for these keys.
+  const keyFile = join(cacheDir ?? folder, testKey().name);
+  await mkdir(dirname(keyFile), { recursive: true });
   await writeFile(keyFile, testKey().pem);
   const datasources = Object.fromEntries(
     Object.entries(config['datasources'] as Record<string, object>).map(([name, datasource]) => [

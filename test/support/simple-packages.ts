@@ -3,13 +3,8 @@
  * service, but plainly right; the fast scanner has to give the same answers.
  */
 import { operatorSpan } from '../../src/apk/constraint.ts';
-import {
-  isExactDependency,
-  parseExactDependency,
-  parseProvide,
-  tokens,
-} from '../../src/apk/package-table.ts';
-import type { Package, Packages, Unusable } from '../../src/apk/packages.ts';
+import { parseDependency, parseProvide, tokens } from '../../src/apk/package-table.ts';
+import { isExact, type Package, type Packages, type Provide, type Unusable } from '../../src/apk/packages.ts';
 
 export function simplePackages(text: string, arch: string): Packages {
   const packages: Package[] = [];
@@ -33,7 +28,13 @@ export function simplePackages(text: string, arch: string): Packages {
       commit: field('c'),
       url: field('U'),
       provides: list('p').map(parseProvide),
-      exactDependencies: list('D').filter(isExactDependency).map(parseExactDependency),
+      provided(name) {
+        return this.provides.filter((each) => each.name === name).map(({ version }) => version);
+      },
+      dependencies: list('D').map(parseDependency),
+      needsExactly: list('D').map(parseDependency).some(isExact),
+      priority: priority(field('k')),
+      conflictsWithItself: hasNameTwice(field('P'), list('p').map(parseProvide)),
       unusable: unusable(stanza, field('A'), arch),
     });
   }
@@ -73,4 +74,19 @@ function unusable(stanza: readonly Field[], own: string, arch: string): Unusable
   if (!['', 'noarch', arch].includes(own)) return 'foreign-arch';
   const unknown = stanza.some(([key]) => /^[A-Z]$/.test(key) && !'CPVASITULDFMRZ'.includes(key));
   return unknown ? 'unknown-field' : undefined;
+}
+
+function hasNameTwice(own: string, provides: readonly Provide[]): boolean {
+  const names = Map.groupBy([{ name: own, version: '' }, ...provides], ({ name }) => name);
+  return names
+    .values()
+    .some(
+      (same) => same.length > 1 && same.some(({ name, version }) => name !== '' && version !== undefined),
+    );
+}
+
+/** The digits it begins with, if they fit into 32 bits. */
+function priority(text: string): number {
+  const number = Number(/^\d*/.exec(text)?.[0]);
+  return number < 2 ** 32 ? number : 0;
 }

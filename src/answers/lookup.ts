@@ -1,0 +1,80 @@
+/**
+ * The one way to ask a datasource: what the HTTP routes, `export` and the command line call.
+ */
+import { createHash } from 'node:crypto';
+import { parseVersions, releasesFor, type Release } from './releases.ts';
+import { CloseNames } from './close-names.ts';
+import type { LookupQuery } from './query.ts';
+import { renderAnswer } from './render.ts';
+import type { Snapshot } from '../repository/live-datasource.ts';
+import type { ServedVersions } from './served-versions.ts';
+
+export interface Answer {
+  readonly body: string;
+  /** Strong, of the body: an answer that a refresh did not change keeps it. */
+  readonly etag: string;
+  /** A name that no index knows, with names that are close. */
+  readonly found: boolean;
+}
+
+export interface Lookup {
+  /** The name of the datasource. */
+  readonly datasource: string;
+  readonly snapshot: Snapshot;
+  readonly name: string;
+  readonly query: LookupQuery;
+}
+
+export class Lookups {
+  readonly #served: ServedVersions;
+  readonly #closeNames = new WeakMap<Snapshot, CloseNames>();
+
+  constructor(served: ServedVersions) {
+    this.#served = served;
+  }
+
+  /** The answer and the releases behind it. */
+  answer(lookup: Lookup): { answer: Answer; releases: readonly Release[] } {
+    const releases = this.releases(lookup);
+    if (releases) return { answer: this.render(releases, lookup.query), releases };
+    return { answer: rendered(false, this.unknownName(lookup)), releases: [] };
+  }
+
+  /** The releases that fit the question, oldest first; `undefined` for a name that no index knows. */
+  releases({ datasource, snapshot, name, query }: Lookup): readonly Release[] | undefined {
+    const report = snapshot.catalog.report(name, query.archs);
+    if (report.versions.length === 0) return undefined;
+    const remembered = query.current ? [] : parseVersions(this.#served.recall(datasource, name));
+    const releases = releasesFor(report, query, remembered);
+    const offered = report.versions.filter((version) => version.offered).map(({ version }) => version);
+    if (offered.length > 0) this.#served.note(datasource, name, offered);
+    return releases;
+  }
+
+  /** Was any version of the name told of at any time? */
+  wasServed(datasource: string, name: string): boolean {
+    return this.#served.recall(datasource, name).length > 0;
+  }
+
+  render(releases: readonly Release[], { stripRevision, current }: LookupQuery): Answer {
+    return rendered(true, renderAnswer(releases, { stripRevision, current: current?.version.text }));
+  }
+
+  /** What a lookup of a name that no index knows is told. */
+  unknownName({ datasource, snapshot, name, query }: Lookup): object {
+    const archs = query.archs ?? snapshot.catalog.archs;
+    const names = this.#closeNames.get(snapshot) ?? new CloseNames(snapshot.catalog.names());
+    this.#closeNames.set(snapshot, names);
+    return {
+      error: `no package ${name} in ${datasource} (${archs.join(', ')})`,
+      datasource,
+      archs,
+      closeNames: names.to(name),
+    };
+  }
+}
+
+function rendered(found: boolean, value: object): Answer {
+  const body = JSON.stringify(value);
+  return { body, found, etag: `"${createHash('sha1').update(body).digest('base64url')}"` };
+}

@@ -1,0 +1,37 @@
+/** `?range=`: which of the releases people mean, in apk's words or in semver's. */
+import semver from 'semver';
+import { parseConstraint, satisfies, type Constraint } from '../apk/constraint.ts';
+import type { Version } from '../apk/version.ts';
+import { newestRelease, type Release } from './releases.ts';
+import { QueryError } from './query.ts';
+
+/** Throws `QueryError` for a range that is neither. */
+export function newestInRange(
+  releases: readonly Release[],
+  range: string | readonly string[] | undefined,
+): Release | undefined {
+  if (range === undefined || range === '') return newestRelease(releases);
+  if (typeof range !== 'string') throw new QueryError('range: expected once');
+  const fits = parseRange(range);
+  return newestRelease(releases, ({ version }) => fits(version));
+}
+
+/**
+ * APK constraints, separated by blanks or commas, all of which hold (`~1.35`, `>=2.3 <3`); anything else as a semver
+ * range (`^1.2`, `1.x || 2.x`), for which a version counts with its first three numbers.
+ */
+function parseRange(range: string): (version: Version) => boolean {
+  if (range.length > 256) throw new QueryError('range: longer than 256 characters');
+  const parts = new Set(range.split(/[ ,]/).filter((part) => part !== ''));
+  const constraints = [...parts].map(parseConstraint);
+  if (constraints.length > 0 && constraints.every((each): each is Constraint => each !== undefined)) {
+    return (version) => constraints.every((constraint) => satisfies(version, constraint));
+  }
+  if (semver.validRange(range) === null)
+    throw new QueryError('range: expected an APK constraint such as ~1.35 or a semver range such as ^1.2');
+  const parsed = new semver.Range(range);
+  return (version) => {
+    const coerced = semver.coerce(version.text);
+    return coerced !== null && parsed.test(coerced);
+  };
+}

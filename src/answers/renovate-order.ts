@@ -1,0 +1,405 @@
+/**
+ * How Renovate orders versions, and what an answer must therefore look like.
+ *
+ * Renovate decides by its own order which of the listed releases it proposes; none of its orders is apk's. The preset
+ * asks for the least wrong one per pin (`rpm`, but `loose` for pins of a pre-release), and where the pin is known
+ * (`?current=`) the answer is steered: it lists only what Renovate's order and apk's agree on, and the pin itself in
+ * the way that makes Renovate move it (docs/decisions/010-renovate-order.md). The rules were observed in Renovate
+ * 44.121.2; each one names the file of its sources that it mirrors. No code was taken from there.
+ */
+import { satisfies, type Constraint } from '../apk/constraint.ts';
+import { compareVersions, isPreRelease, type Version } from '../apk/version.ts';
+
+/** A versioning of Renovate: what it can read and how it sorts. */
+export interface RenovateOrder {
+  readonly versioning: 'rpm' | 'loose';
+  /** Releases that it cannot read are dropped before anything else (`modules/datasource/common.ts`). */
+  readonly reads: (version: Version) => boolean;
+  /** Negative when `a` is the older one; zero when Renovate cannot tell them apart. */
+  readonly compare: (a: Version, b: Version) => number;
+  /** Major and minor, which decide how updates are separated (`workers/repository/process/lookup/bucket.ts`). */
+  readonly minorOf: (version: Version) => string;
+}
+
+/**
+ * `modules/versioning/rpm`: runs of digits or letters, one by one; digits are newer than letters and compare as
+ * numbers, letters compare as text, and of two equal so far the longer one is newer. Therefore right for `_p`, `_git`,
+ * letters and revisions, wrong for pre-releases and for apk's rule that numbers with a leading zero compare as text.
+ */
+const rpm: RenovateOrder = {
+  versioning: 'rpm',
+  reads: () => true,
+  compare: (a, b) => {
+    const [left, right] = [splitAtRevision(a), splitAtRevision(b)];
+    const order = compareRuns(left.upstream, right.upstream);
+    if (order !== 0) return order;
+    // Behind a `~` any revision is older than none, and all are the same.
+    if (left.upstream.includes('~')) return Number(left.revision === '') - Number(right.revision === '');
+    return compareRuns(left.revision, right.revision);
+  },
+  // The first two numbers, be the second the revision.
+  minorOf: ({ text }) => joinNumbers(text.match(/\d+/g) ?? []),
+};
+
+function splitAtRevision({ text }: Version): { readonly upstream: string; readonly revision: string } {
+  const dash = text.indexOf('-');
+  return dash < 0
+    ? { upstream: text, revision: '' }
+    : { upstream: text.slice(0, dash), revision: text.slice(dash + 1) };
+}
+
+/** Run by run, without a list of them: a name may have hundreds of thousands of versions. */
+function compareRuns(a: string, b: string): number {
+  for (let [atA, atB] = [0, 0]; ;) {
+    const [startA, startB] = [startOfRun(a, atA), startOfRun(b, atB)];
+    if (startA === a.length && startB === b.length) return 0;
+    [atA, atB] = [endOfRun(a, startA), endOfRun(b, startB)];
+    const left = startA < a.length ? a.slice(startA, atA) : undefined;
+    const right = startB < b.length ? b.slice(startB, atB) : undefined;
+    const order = compareRun(left, right);
+    if (order !== 0) return order;
+  }
+}
+
+/** What a character makes a run of; 0 for what only separates them. */
+function kindOf(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return 1;
+  if (code >= 0x61 && code <= 0x7a) return 2;
+  return code === 0x7e ? 3 : 0;
+}
+
+function startOfRun(text: string, from: number): number {
+  let at = from;
+  while (at < text.length && kindOf(text.charCodeAt(at)) === 0) at += 1;
+  return at;
+}
+
+/** A `~` is a run of its own. */
+function endOfRun(text: string, start: number): number {
+  const kind = kindOf(text.charCodeAt(start));
+  let at = start + 1;
+  while (kind !== 3 && at < text.length && kindOf(text.charCodeAt(at)) === kind) at += 1;
+  return Math.min(at, text.length);
+}
+
+/** `undefined` is the end: older than all but `~`. */
+function compareRun(a: string | undefined, b: string | undefined): number {
+  if (a === b) return 0;
+  if (a === '~' || b === '~') return a === '~' ? -1 : 1;
+  if (a === undefined || b === undefined) return a === undefined ? -1 : 1;
+  if (isDigits(a) !== isDigits(b)) return isDigits(a) ? 1 : -1;
+  return isDigits(a) ? compareNumbers(a, b) : a < b ? -1 : 1;
+}
+
+function isDigits(run: string): boolean {
+  return run.charAt(0) <= '9';
+}
+
+function compareNumbers(a: string, b: string): number {
+  if (a.length <= 15 && b.length <= 15) return Number(a) - Number(b);
+  const [left, right] = [BigInt(a), BigInt(b)];
+  return left < right ? -1 : Number(left > right);
+}
+
+/**
+ * `modules/versioning/loose`: the dotted numbers, of which more is newer, then whatever follows as text with numbers
+ * in it. In that text `_` sorts before `-`, so every suffix is older than none: right for pre-releases, wrong for `_p`.
+ */
+const loose: RenovateOrder = {
+  versioning: 'loose',
+  reads: ({ text }) => {
+    const looksLikeCommit = /^[a-f0-9]{7,40}$/.test(text) && !/^\d+$/.test(text);
+    return !looksLikeCommit && splitAtSuffix(text).numbers.length <= 6;
+  },
+  compare: (a, b) => {
+    const [left, right] = [splitAtSuffix(a.text), splitAtSuffix(b.text)];
+    for (let i = 0; i < Math.max(left.numbers.length, right.numbers.length); i += 1) {
+      const [one, other] = [left.numbers[i], right.numbers[i]];
+      if (one === undefined || other === undefined) return one === undefined ? -1 : 1;
+      const order = compareNumbers(one, other);
+      if (order !== 0) return order;
+    }
+    if (left.suffix === '' || right.suffix === '')
+      return Number(left.suffix === '') - Number(right.suffix === '');
+    return collator.compare(left.suffix, right.suffix);
+  },
+  minorOf: ({ text }) => joinNumbers(splitAtSuffix(text).numbers),
+};
+
+const collator = new Intl.Collator('en', { numeric: true });
+
+function splitAtSuffix(text: string): { readonly numbers: readonly string[]; readonly suffix: string } {
+  const numbers = /^\d+(?:\.\d+)*/.exec(text)?.[0] ?? '';
+  return { numbers: numbers.split('.'), suffix: text.slice(numbers.length) };
+}
+
+/** The order that the preset has Renovate use for this pin. */
+export function renovateOrderFor(pin: Version): RenovateOrder {
+  return isPreRelease(pin) ? loose : rpm;
+}
+
+/** One version of an answer. */
+export interface Listed {
+  readonly version: Version;
+  /** Listed for the sake of those who pin it; never to be proposed. */
+  readonly deprecated: boolean;
+  /** Renovate proposes it only to those who are on an unstable version or ask for them. */
+  readonly unstable: boolean;
+}
+
+/**
+ * What Renovate makes of a steered answer:
+ * - `none`: the pin is the version to be on;
+ * - `update`: an ordinary update;
+ * - `rollback`: the pin is not listed, and `rollbackPrs` leads to the target. Also the road to a newer version that
+ *   Renovate takes for an older one;
+ * - `unreachable`: Renovate cannot read the pin or the target, or tell them apart.
+ */
+export type Road = 'none' | 'update' | 'rollback' | 'unreachable';
+
+export interface Steering {
+  readonly road: Road;
+  /** The version that the pin should move to; `undefined` when nothing is offered. */
+  readonly target: Version | undefined;
+  /** Ascending by apk's order. */
+  readonly listed: readonly Listed[];
+}
+
+/**
+ * What to list for a pin of one version, `offered` being all that there is, ascending by apk's order. A pin that is
+ * not among them is taken as withdrawn.
+ */
+export function steer(offered: readonly Version[], pin: Version): Steering {
+  const target = targetOf(offered, pin);
+  if (!target) return { road: 'none', target, listed: [] };
+
+  const present = offered.find((version) => compareVersions(version, pin) === 0);
+  if (present === target) return { road: 'none', target, listed: flag(agreed(offered, pin, target), pin) };
+
+  const road = roadTo(target, pin);
+  switch (road) {
+    case 'update': {
+      const isNewer = compareVersions(target, pin) > 0;
+      const listed = flag(isNewer ? agreed(offered, pin, target) : [target], pin);
+      return { road, target, listed: present ? listed : insert(listed, withdrawn(pin)) };
+    }
+    case 'rollback':
+      return { road, target, listed: flag(upTo(target, offered, pin), pin) };
+    case 'unreachable':
+      return { road, target, listed: flag(offered, pin) };
+  }
+}
+
+/**
+ * The version a pin should move to: the newest stable one. Who pins a pre-release newer than that, or a package that
+ * has nothing else, gets the newest of all.
+ */
+function targetOf(offered: readonly Version[], pin: Version): Version | undefined {
+  const newest = offered.at(-1);
+  const newestStable = offered.findLast((version) => !isPreRelease(version));
+  if (!newestStable) return newest;
+  return isPreRelease(pin) && compareVersions(newestStable, pin) < 0 ? newest : newestStable;
+}
+
+function roadTo(target: Version, pin: Version): Exclude<Road, 'none'> {
+  const order = renovateOrderFor(pin);
+  if (!order.reads(target) || !order.reads(pin)) return 'unreachable';
+  const step = order.compare(target, pin);
+  if (step === 0) return 'unreachable';
+  return step > 0 ? 'update' : 'rollback';
+}
+
+/** The target and what Renovate takes for older than both it and the pin, so that a rollback ends at the target. */
+function upTo(target: Version, offered: readonly Version[], pin: Version): readonly Version[] {
+  const { compare, reads } = renovateOrderFor(pin);
+  const isBelow = (version: Version): boolean => compare(version, target) < 0 && compare(version, pin) < 0;
+  return offered.filter((version) => version === target || (reads(version) && isBelow(version)));
+}
+
+/**
+ * Those of `offered` that Renovate puts where apk does: older ones below the pin, and above it a chain in which every
+ * version is newer than the one before in both orders, so that the highest of any of Renovate's buckets
+ * (`workers/repository/process/lookup/bucket.ts`) is apk's newest there. The target comes first, then stable versions
+ * from the newest down, then pre-releases, which thus give way.
+ */
+function agreed(offered: readonly Version[], pin: Version, target: Version): readonly Version[] {
+  const { compare, reads } = renovateOrderFor(pin);
+  const sides = offered.map((version) => compareVersions(version, pin));
+  const kept = offered.map((version, i) => version === target || sides[i] === 0);
+
+  /** `older` and `newer` are the nearest kept ones; does it stand between them, or the pin, in Renovate's order too? */
+  const fits = (version: Version, at: number, older: Version, newer: Version | undefined): boolean => {
+    if ((sides[at] as number) < 0) return compare(version, pin) < 0;
+    // Beyond the target that a pre-release is to move to, Renovate might prefer another pre-release.
+    if (isPreRelease(pin) && compareVersions(version, target) > 0) return false;
+    return compare(older, version) < 0 && (!newer || compare(version, newer) < 0);
+  };
+  const keepWhatFits = (isOfThisKind: (version: Version) => boolean): void => {
+    const older = nearestBefore(offered, pin, (i) => kept[i] === true && (sides[i] as number) > 0);
+    let newer: Version | undefined;
+    for (let i = offered.length - 1; i >= 0; i -= 1) {
+      const version = offered[i] as Version;
+      const isOf = !kept[i] && isOfThisKind(version) && reads(version);
+      if (isOf && fits(version, i, older[i] as Version, newer)) kept[i] = true;
+      if (kept[i]) newer = version;
+    }
+  };
+  keepWhatFits((version) => !isPreRelease(version));
+  keepWhatFits(isPreRelease);
+  return offered.filter((_, i) => kept[i]);
+}
+
+/** For each version the last one before it that `counts`, or `none`. */
+function nearestBefore(
+  versions: readonly Version[],
+  none: Version,
+  counts: (index: number) => boolean,
+): readonly Version[] {
+  let nearest = none;
+  return versions.map((version, i) => {
+    const before = nearest;
+    if (counts(i)) nearest = version;
+    return before;
+  });
+}
+
+/**
+ * Marks pre-releases as unstable, unless they are what this pin follows. Renovate heeds the mark whatever the
+ * versioning says (`workers/repository/process/lookup/filter.ts`); `rpm` and `loose` themselves call everything stable.
+ */
+function flag(versions: readonly Version[], pin: Version | undefined): readonly Listed[] {
+  const isFollowed =
+    versions.every(isPreRelease) ||
+    (pin !== undefined && isPreRelease(pin) && !versions.some((version) => isStableAbove(version, pin)));
+  return versions.map((version) => ({
+    version,
+    deprecated: false,
+    unstable: !isFollowed && isPreRelease(version),
+  }));
+}
+
+function isStableAbove(version: Version, pin: Version): boolean {
+  return !isPreRelease(version) && compareVersions(version, pin) > 0;
+}
+
+/**
+ * A withdrawn pin in the list makes Renovate look for updates of it, where `rollbackPrs` alone would look for older
+ * versions only, and give up without any (`workers/repository/process/lookup/index.ts`, `rollback.ts`).
+ */
+function withdrawn(pin: Version): Listed {
+  return { version: pin, deprecated: true, unstable: false };
+}
+
+function insert(listed: readonly Listed[], added: Listed): readonly Listed[] {
+  return [...listed, added].sort((a, b) => compareVersions(a.version, b.version));
+}
+
+/** What to list where the pin is not known: everything. */
+export function listAll(offered: readonly Version[]): readonly Listed[] {
+  return flag(offered, undefined);
+}
+
+/**
+ * What to list for a pin with an operator (`~1.35`), for which the preset has Renovate use the versioning `apk`:
+ * everything. If nothing is left of its line but newer versions are there, its bound is listed as deprecated for the
+ * same reason as a withdrawn pin.
+ */
+export function steerRange(offered: readonly Version[], pin: Constraint): readonly Listed[] {
+  const listed = listAll(offered);
+  const newest = offered.at(-1);
+  const isLost =
+    pin.operator.includes('~') &&
+    newest !== undefined &&
+    compareVersions(newest, pin.version) > 0 &&
+    !offered.some((version) => satisfies(version, pin));
+  return isLost ? insert(listed, withdrawn(pin.version)) : listed;
+}
+
+/**
+ * Which of the versions once served and now withdrawn may be listed as deprecated in an answer for pins not known.
+ * Renovate passes over deprecated releases only when the pin is in the list and not one itself, and a rollback may end
+ * at one. So whichever of `remembered` is pinned, for Renovate's order none of the result is proposed, and who pins one
+ * of the result is led to an offered version. That holds with updates separated by major, as they are by default; with
+ * `separateMinorPatch` or `separateMultipleMinor` a pin has to be told (`?current=`).
+ *
+ * They must be listed without a timestamp: under `minimumReleaseAge` an older one might be preferred for its age.
+ */
+export function safeToList(offered: readonly Version[], remembered: readonly Version[]): readonly Version[] {
+  if (remembered.length === 0) return [];
+  const sorted = new Map([rpm, loose].map((order) => [order, new Sorted(offered, order)]));
+  const byRpm = sorted.get(rpm) as Sorted;
+  const listed: Version[] = [];
+  const isSafeFor = (pin: Version, version: Version): boolean => {
+    const order = renovateOrderFor(pin);
+    const own = sorted.get(order) as Sorted;
+    // Each major is a bucket of its own with `separateMultipleMajor`, the finest that has to be reckoned with.
+    if (order.compare(version, pin) > 0) return own.hasStableAbove(version, { sameMajor: true });
+    const isPinListed = own.has(pin) || [...listed, version].some((other) => order.compare(other, pin) === 0);
+    const above = own.firstAbove(version);
+    return isPinListed || (above !== undefined && order.compare(above, pin) < 0);
+  };
+  // From the newest down, so that it is known which newer ones are listed.
+  for (const version of [...remembered].sort((a, b) => rpm.compare(b, a))) {
+    const hasUpdate = !isPreRelease(version) && byRpm.hasStableAbove(version, { sameMajor: false });
+    const isDistinct = !byRpm.has(version) && listed.every((other) => rpm.compare(other, version) !== 0);
+    if (hasUpdate && isDistinct && remembered.every((pin) => isSafeFor(pin, version))) listed.push(version);
+  }
+  return listed.sort(compareVersions);
+}
+
+/** Versions in one of Renovate's orders, to be searched. */
+class Sorted {
+  readonly #order: RenovateOrder;
+  readonly #versions: readonly Version[];
+  readonly #newestStable: Version | undefined;
+  readonly #newestStableByMajor = new Map<string, Version>();
+
+  constructor(versions: readonly Version[], order: RenovateOrder) {
+    this.#order = order;
+    this.#versions = versions.toSorted(order.compare);
+    for (const version of this.#versions) {
+      if (isPreRelease(version)) continue;
+      this.#newestStable = version;
+      this.#newestStableByMajor.set(majorOf(version, order), version);
+    }
+  }
+
+  firstAbove(version: Version): Version | undefined {
+    return this.#versions[this.#place(version, (order) => order <= 0)];
+  }
+
+  /** Is there one that Renovate cannot tell from `version`? */
+  has(version: Version): boolean {
+    const found = this.#versions[this.#place(version, (order) => order < 0)];
+    return found !== undefined && this.#order.compare(found, version) === 0;
+  }
+
+  hasStableAbove(version: Version, { sameMajor }: { sameMajor: boolean }): boolean {
+    const newest = sameMajor
+      ? this.#newestStableByMajor.get(majorOf(version, this.#order))
+      : this.#newestStable;
+    return newest !== undefined && this.#order.compare(newest, version) > 0;
+  }
+
+  /** The index of the first one that does not come before, as `isBefore` says of its order to `version`. */
+  #place(version: Version, isBefore: (order: number) => boolean): number {
+    let [from, to] = [0, this.#versions.length];
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if (isBefore(this.#order.compare(this.#versions[middle] as Version, version))) from = middle + 1;
+      else to = middle;
+    }
+    return from;
+  }
+}
+
+function majorOf(version: Version, { minorOf }: RenovateOrder): string {
+  return minorOf(version).split('.')[0] ?? '';
+}
+
+function joinNumbers(numbers: readonly string[]): string {
+  return numbers
+    .slice(0, 2)
+    .map((digits) => BigInt(digits))
+    .join('.');
+}

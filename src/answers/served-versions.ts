@@ -1,0 +1,91 @@
+/**
+ * Which versions of which names were served: the only pins that can come of an answer. When such a version is gone,
+ * a question that does not tell its pin can still be answered as if it did. Bounded, and kept on disk.
+ */
+import { readFile, stat } from 'node:fs/promises';
+import * as z from 'zod';
+import { removeOrphansOf, writeAtomically } from '../repository/atomic-file.ts';
+
+const FORMAT = 1;
+const MAX_VERSIONS = 32;
+/** Twice what the largest memory takes. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
+
+const fileSchema = z.object({
+  format: z.literal(FORMAT),
+  versions: z.array(z.tuple([z.string(), z.array(z.string())])),
+});
+
+export interface MemoryOptions {
+  readonly maxNames?: number;
+  readonly warn?: (message: string, error: unknown) => void;
+}
+
+export class ServedVersions {
+  readonly #file: string | undefined;
+  readonly #warn: (message: string, error: unknown) => void;
+  readonly #maxNames: number;
+  /** By datasource and name, most recently asked last; versions, most recently served first. */
+  readonly #versions = new Map<string, readonly string[]>();
+  #changed = false;
+
+  /** Without a file the memory ends with the process. `warn` is told once of a file that cannot be read. */
+  constructor(file: string | undefined, { maxNames = 20_000, warn = () => undefined }: MemoryOptions = {}) {
+    this.#file = file;
+    this.#maxNames = maxNames;
+    this.#warn = warn;
+  }
+
+  /** Versions served for `name` at any time, most recently served and newest first. */
+  recall(datasource: string, name: string): readonly string[] {
+    return this.#versions.get(key(datasource, name)) ?? [];
+  }
+
+  /** Notes what is being served: versions, oldest first. */
+  note(datasource: string, name: string, versions: readonly string[]): void {
+    const id = key(datasource, name);
+    const before = this.#versions.get(id) ?? [];
+    const newest = versions.slice(-MAX_VERSIONS).toReversed();
+    const after = [...newest, ...before.filter((version) => !newest.includes(version))].slice(
+      0,
+      MAX_VERSIONS,
+    );
+    this.#versions.delete(id);
+    this.#versions.set(id, after);
+    if (after.length === before.length && after.every((version, i) => version === before[i])) return;
+    this.#changed = true;
+    const oldest = this.#versions.keys().next().value;
+    if (this.#versions.size > this.#maxNames && oldest !== undefined) this.#versions.delete(oldest);
+  }
+
+  /** Reads what an earlier process kept; anything unreadable is as good as nothing. */
+  async load(): Promise<void> {
+    if (this.#file === undefined) return;
+    await removeOrphansOf(this.#file);
+    try {
+      const { size } = await stat(this.#file);
+      if (size > MAX_FILE_BYTES) throw new Error(`it is larger than ${MAX_FILE_BYTES} bytes`);
+      const { versions } = fileSchema.parse(JSON.parse(await readFile(this.#file, 'utf8')));
+      for (const [id, list] of versions.slice(-this.#maxNames))
+        this.#versions.set(id, list.slice(0, MAX_VERSIONS));
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
+      this.#warn(`ignoring the versions served before, ${this.#file}`, error);
+    }
+  }
+
+  /** Writes what has changed since the last time. A disk that cannot be written to costs the memory, nothing else. */
+  async save(): Promise<void> {
+    if (this.#file === undefined || !this.#changed) return;
+    this.#changed = false;
+    try {
+      await writeAtomically(this.#file, [JSON.stringify({ format: FORMAT, versions: [...this.#versions] })]);
+    } catch {
+      this.#changed = true;
+    }
+  }
+}
+
+function key(datasource: string, name: string): string {
+  return `${datasource} ${name}`;
+}

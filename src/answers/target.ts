@@ -1,0 +1,76 @@
+/**
+ * What a request path asks for. Package names may hold `/` (`/bin/sh`) and come encoded or not, so paths are read from
+ * the raw target, segment by segment, and decoded once.
+ */
+import type { LiveDatasource } from '../repository/live-datasource.ts';
+
+export const MAX_NAME_LENGTH = 256;
+
+export type Target =
+  | { readonly kind: 'root' }
+  | { readonly kind: 'datasource'; readonly live: LiveDatasource }
+  | { readonly kind: 'asked'; readonly live: LiveDatasource }
+  | { readonly kind: 'package'; readonly live: LiveDatasource; readonly name: string; readonly view: View }
+  /** The virtual index of one arch, or of what all have. */
+  | { readonly kind: 'index'; readonly live: LiveDatasource; readonly arch: string }
+  /** The Renovate preset of one datasource, or of all. */
+  | { readonly kind: 'preset'; readonly live: LiveDatasource | undefined }
+  | { readonly kind: 'invalid'; readonly fact: string };
+
+const PRESET = 'renovate.json';
+const INDEX = 'APKINDEX.tar.gz';
+
+/** What of a package is asked for; the last segment of the path unless it is the only one of the name. */
+export type View = 'releases' | 'latest' | 'explain';
+
+const views: readonly string[] = ['latest', 'explain'] satisfies View[];
+
+export function isView(segment: string): boolean {
+  return views.includes(segment);
+}
+
+/**
+ * `path` is the raw path, without the query. A first segment that names a datasource is that datasource; anything else
+ * is a package of the default one.
+ */
+export function parsePath(
+  path: string,
+  datasources: ReadonlyMap<string, LiveDatasource>,
+  defaultDatasource: LiveDatasource,
+): Target {
+  const raw = path.replace(/^\//, '').replace(/\/$/, '').split('/');
+  let segments: string[];
+  try {
+    segments = raw.map((segment) => decodeURIComponent(segment));
+  } catch {
+    return { kind: 'invalid', fact: 'the path is no valid percent-encoding' };
+  }
+  if (segments.length === 1 && segments[0] === '') return { kind: 'root' };
+  const [first = ''] = segments;
+  const named = datasources.get(first);
+  const live = named ?? defaultDatasource;
+  const rest = named ? segments.slice(1) : segments;
+  if (rest.length === 0) return { kind: 'datasource', live };
+  if (rest[0] === '-') return parseExtra(live, rest.slice(1));
+  if (rest.length === 1 && rest[0] === PRESET) return { kind: 'preset', live: named };
+  const [arch = ''] = rest;
+  if (rest.length === 2 && rest[1] === INDEX) return { kind: 'index', live, arch };
+  return parsePackage(live, rest);
+}
+
+/** Behind `/-/`, which is no package name: what is no lookup, and `latest` as static files can have it. */
+function parseExtra(live: LiveDatasource, [what, ...segments]: readonly string[]): Target {
+  if (what === 'asked' && segments.length === 0) return { kind: 'asked', live };
+  if (what === 'latest' && segments.length > 0) return parsePackage(live, [...segments, what]);
+  return { kind: 'invalid', fact: 'behind /-/ there are asked and latest/{name}' };
+}
+
+function parsePackage(live: LiveDatasource, segments: readonly string[]): Target {
+  const last = segments.at(-1) ?? '';
+  const hasView = segments.length > 1 && isView(last);
+  const name = (hasView ? segments.slice(0, -1) : segments).join('/');
+  if (name.length > MAX_NAME_LENGTH) {
+    return { kind: 'invalid', fact: `the package name is longer than ${MAX_NAME_LENGTH} characters` };
+  }
+  return { kind: 'package', live, name, view: hasView ? (last as View) : 'releases' };
+}

@@ -1,0 +1,248 @@
+/** Who has a name, and which of several packages apk would take. */
+import { satisfies } from '../apk/constraint.ts';
+import { isExact, type Dependency, type Package, type Provide } from '../apk/packages.ts';
+import { canonicalText, compareVersions, parseVersion, type Version } from '../apk/version.ts';
+import type { CatalogSource } from './catalog.ts';
+import { isStep } from './steps.ts';
+
+/** A number, because a hundred thousand are remembered. */
+export type PackageId = number;
+
+/** A package that has a name, by being called so or by providing it. */
+export interface Carrier {
+  /** Of the package, unique in the catalog. */
+  readonly id: PackageId;
+  readonly package: Package;
+  readonly source: CatalogSource;
+  /** The number of the source; of sources with the same arch, the repository listed first has the lowest. */
+  readonly rank: number;
+  /** It is called otherwise. */
+  readonly provided: boolean;
+  /** Every version at which it has the name: its own, and those of its provides (`undefined`: without one). */
+  readonly versions: readonly (string | undefined)[];
+}
+
+/** `apko` counts a provide without a version with the package's version, and lets a package have a name twice. */
+export type Rule = 'apk' | 'apko';
+
+interface ReadVersion {
+  readonly parsed: Version | undefined;
+  /** The same for texts that apk calls equal. */
+  readonly key: string;
+}
+
+/**
+ * The carriers and versions read for one report. Each is read once: a name's versions need versions of one other name,
+ * and every arch has the same versions. Dropped with the report, so nothing of it is shared.
+ */
+export class Reading {
+  readonly rule: Rule;
+  readonly #sources: readonly CatalogSource[];
+  readonly #versions = new Map<string, ReadVersion>();
+  /** By arch and name. */
+  readonly #carriers = new Map<string, readonly Carrier[]>();
+  /** By arch and name the usable carriers, by the versions at which they have the name. */
+  readonly #byVersion = new Map<string, ReadonlyMap<string, readonly Carrier[]>>();
+  readonly #taken = new Map<string, Carrier | undefined>();
+  readonly #names = new Map<PackageId, readonly Provide[]>();
+
+  constructor(sources: readonly CatalogSource[], rule: Rule) {
+    this.#sources = sources;
+    this.rule = rule;
+  }
+
+  parse(text: string): Version | undefined {
+    return this.#read(text).parsed;
+  }
+
+  /** A key of the version `text`, the same for texts that apk calls equal. */
+  versionKey(text: string): string {
+    return this.#read(text).key;
+  }
+
+  /** All carriers of `name` on `arch`, in the order of the repositories. */
+  *carriers(name: string, arch: string): Generator<undefined, readonly Carrier[]> {
+    const key = `${arch} ${name}`;
+    const known = this.#carriers.get(key);
+    if (known) return known;
+    const carriers: Carrier[] = [];
+    for (const [rank, source] of this.#sources.entries()) {
+      if (source.arch === arch) yield* this.#addCarriers(carriers, rank, name);
+    }
+    this.#carriers.set(key, carriers);
+    return carriers;
+  }
+
+  /** The carrier apk takes for `name=version` on `arch`, whether or not it can be installed. */
+  *taken(name: string, version: string, arch: string): Generator<undefined, Carrier | undefined> {
+    const key = this.versionKey(version);
+    const takenKey = `${arch} ${name}=${key}`;
+    if (this.#taken.has(takenKey)) return this.#taken.get(takenKey);
+    const nameKey = `${arch} ${name}`;
+    let byVersion = this.#byVersion.get(nameKey);
+    if (!byVersion) {
+      byVersion = yield* this.#indexByVersion(yield* this.carriers(name, arch));
+      this.#byVersion.set(nameKey, byVersion);
+    }
+    const taken = this.preferred(byVersion.get(key) ?? []);
+    this.#taken.set(takenKey, taken);
+    return taken;
+  }
+
+  /** The carriers with which `dependency` is met on `arch`: of an exact one the one that apk takes, otherwise all. */
+  *meeting(dependency: Dependency, arch: string): Generator<undefined, readonly Carrier[]> {
+    if (isExact(dependency)) {
+      const taken = yield* this.taken(dependency.name, dependency.version, arch);
+      return taken && !this.isRefused(taken) ? [taken] : [];
+    }
+    return (yield* this.carriers(dependency.name, arch)).filter(
+      (carrier) =>
+        !carrier.package.unusable &&
+        !this.isRefused(carrier) &&
+        carrier.versions.some((version) => this.fits(version, dependency)),
+    );
+  }
+
+  /** Does a name that is had at `version` (`undefined`: without one) meet the dependency, or what it rules out? */
+  fits(version: string | undefined, { operator, version: bound }: Dependency): boolean {
+    // `><` asks for one build by its identity, which is not looked at.
+    if (operator === '' || (operator.includes('<') && operator.includes('>'))) return true;
+    if (version === undefined) return false;
+    if (version === bound) return operator.includes('=') || operator.includes('~');
+    const [parsed, parsedBound] = [this.parse(version), this.parse(bound)];
+    return (
+      parsed !== undefined &&
+      parsedBound !== undefined &&
+      satisfies(parsed, { operator, version: parsedBound })
+    );
+  }
+
+  /** The names of a package with the versions at which it has them, its own first. */
+  namesOf({ id, package: each }: Carrier): readonly Provide[] {
+    let names = this.#names.get(id);
+    if (!names) {
+      names = [{ name: each.name, version: each.version }, ...each.provides];
+      this.#names.set(id, names);
+    }
+    return names;
+  }
+
+  /** Does apk refuse the package whatever the request, because it has a name twice? */
+  isRefused({ package: each }: Carrier): boolean {
+    return this.rule === 'apk' && each.conflictsWithItself;
+  }
+
+  /**
+   * Of carriers with the same version of the name, the one apk takes: of one package name the highest version, of
+   * several the highest provider priority (`k:`), then the repository listed first. What is still equal, apk takes in
+   * the order of the index, which is by name; apko takes the highest version of its own, then by name.
+   */
+  preferred(carriers: readonly Carrier[]): Carrier | undefined {
+    if (carriers.length < 2) return carriers[0];
+    const best = new Map<string, Carrier>();
+    for (const each of carriers) {
+      const { name } = each.package;
+      const before = best.get(name);
+      if (!before || this.#compareBuilds(each, before) > 0) best.set(name, each);
+    }
+    return [...best.values()].reduce((before, each) => (this.#compare(each, before) > 0 ? each : before));
+  }
+
+  /**
+   * Of two packages of one name. Where apk sees no difference, it takes the first in the index; to offer nothing that it
+   * might refuse, this takes one that it refuses, then the later build, and then goes by what the packages say.
+   */
+  #compareBuilds(a: Carrier, b: Carrier): number {
+    return (
+      this.#compareOwnVersions(a, b) ||
+      a.package.priority - b.package.priority ||
+      b.rank - a.rank ||
+      Number(this.isRefused(a)) - Number(this.isRefused(b)) ||
+      (a.package.builtAt ?? 0) - (b.package.builtAt ?? 0) ||
+      compareTexts(textOf(a.package), textOf(b.package))
+    );
+  }
+
+  /** Of two packages of different names. */
+  #compare(a: Carrier, b: Carrier): number {
+    return (
+      a.package.priority - b.package.priority ||
+      b.rank - a.rank ||
+      (this.rule === 'apko' ? this.#compareOwnVersions(a, b) : 0) ||
+      -compareTexts(a.package.name, b.package.name)
+    );
+  }
+
+  #compareOwnVersions({ package: a }: Carrier, { package: b }: Carrier): number {
+    const [left, right] = [this.parse(a.version), this.parse(b.version)];
+    return left && right ? compareVersions(left, right) : Number(!!left) - Number(!!right);
+  }
+
+  *#addCarriers(carriers: Carrier[], rank: number, name: string): Generator<undefined, void> {
+    const source = this.#sources[rank] as CatalogSource;
+    const providing = source.packages.providing(name);
+    const providers = new Set(providing.map(({ row }) => row));
+    const add = (each: Package, provided: boolean, versions: Carrier['versions']): void => {
+      const id = each.row * this.#sources.length + rank;
+      carriers.push({ id, package: each, source, rank, provided, versions });
+    };
+    for (const [i, each] of source.packages.named(name).entries()) {
+      if (isStep(i)) yield;
+      // Hardly any package provides its own name, so what it provides is not even looked at. apko never does.
+      const isProvider = this.rule === 'apk' && providers.has(each.row);
+      add(each, false, isProvider ? [each.version, ...each.provided(name)] : [each.version]);
+    }
+    for (const [i, each] of providing.entries()) {
+      if (isStep(i)) yield;
+      if (each.name !== name) add(each, true, this.#versionsProvided(each, name));
+    }
+  }
+
+  #versionsProvided(each: Package, name: string): Carrier['versions'] {
+    const versions = each.provided(name);
+    if (this.rule === 'apk' || !versions.includes(undefined)) return versions;
+    const versioned = versions.filter((version) => version !== undefined);
+    return versioned.length > 0 ? versioned : [each.version];
+  }
+
+  *#indexByVersion(
+    carriers: readonly Carrier[],
+  ): Generator<undefined, ReadonlyMap<string, readonly Carrier[]>> {
+    const byVersion = new Map<string, Carrier[]>();
+    for (const [i, carrier] of carriers.entries()) {
+      if (isStep(i)) yield;
+      if (carrier.package.unusable) continue;
+      for (const key of this.versionKeys(carrier)) {
+        const same = byVersion.get(key);
+        if (same) same.push(carrier);
+        else byVersion.set(key, [carrier]);
+      }
+    }
+    return byVersion;
+  }
+
+  /** Of the versions at which a carrier has the name, each once. */
+  versionKeys({ versions }: Carrier): Iterable<string> {
+    const [only] = versions;
+    if (versions.length === 1) return only === undefined ? [] : [this.versionKey(only)];
+    return new Set(versions.flatMap((text) => (text === undefined ? [] : this.versionKey(text))));
+  }
+
+  #read(text: string): ReadVersion {
+    const known = this.#versions.get(text);
+    if (known) return known;
+    const parsed = parseVersion(text);
+    // No valid version begins with a blank.
+    const read = { parsed, key: parsed ? canonicalText(parsed) : ` ${text}` };
+    this.#versions.set(text, read);
+    return read;
+  }
+}
+
+function textOf({ dependencies, provides }: Package): string {
+  return JSON.stringify([dependencies, provides]);
+}
+
+function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}

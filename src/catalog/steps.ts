@@ -1,0 +1,50 @@
+/** Long work in steps of about a millisecond, between which the caller can do other things or give up. */
+
+const ITEMS_A_STEP = 1024;
+
+/** Does a step end before the item of this number? */
+export function isStep(item: number): boolean {
+  return item % ITEMS_A_STEP === ITEMS_A_STEP - 1;
+}
+
+/** All steps at once. */
+export function finish<T>(work: Generator<undefined, T>): T {
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** Sorts in place: pieces first, which are then merged. */
+export function* sortInSteps<T>(
+  items: T[],
+  compare: (a: T, b: T) => number,
+): Generator<undefined, readonly T[]> {
+  if (items.length <= ITEMS_A_STEP) return items.sort(compare);
+  let pieces: T[][] = [];
+  for (let start = 0; start < items.length; start += ITEMS_A_STEP) {
+    pieces.push(items.slice(start, start + ITEMS_A_STEP).sort(compare));
+    yield;
+  }
+  while (pieces.length > 1) {
+    const merged: T[][] = [];
+    for (let i = 0; i < pieces.length; i += 2)
+      merged.push(yield* merge(pieces[i] ?? [], pieces[i + 1] ?? [], compare));
+    pieces = merged;
+  }
+  return pieces[0] ?? [];
+}
+
+function* merge<T>(
+  left: readonly T[],
+  right: readonly T[],
+  compare: (a: T, b: T) => number,
+): Generator<undefined, T[]> {
+  const merged: T[] = [];
+  for (let l = 0, r = 0; l < left.length || r < right.length;) {
+    if (isStep(merged.length)) yield;
+    const isLeft = r === right.length || (l < left.length && compare(left[l] as T, right[r] as T) <= 0);
+    merged.push((isLeft ? left[l++] : right[r++]) as T);
+  }
+  return merged;
+}

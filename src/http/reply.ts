@@ -1,0 +1,58 @@
+/** What a request is answered with: a value, made by the routes and written by `sender.ts`. */
+
+export interface Reply {
+  readonly status: number;
+  /** Names and values in turn, as `writeHead` takes them fastest. */
+  readonly headers: readonly string[];
+  /** A string where every character is one byte, a buffer otherwise and for what is large. */
+  readonly body: string | Buffer;
+  /** For `If-None-Match`. */
+  readonly etag: string | undefined;
+}
+
+export type Headers = Readonly<Record<string, string>>;
+
+/** Bytes from which a body is a buffer: connections can then share it, and it is sent in pieces. */
+export const LARGE_BODY = 16 * 1024;
+
+export function createReply(status: number, headers: Headers, body: string | Buffer): Reply {
+  const length = Buffer.byteLength(body);
+  const isPlain = typeof body === 'string' && length === body.length && length < LARGE_BODY;
+  return {
+    status,
+    headers: [
+      ...Object.entries(headers).flat(),
+      'content-length',
+      String(length),
+      // Nothing here is for a browser to run, whatever name it was asked for.
+      ...['x-content-type-options', 'nosniff', 'content-security-policy', "default-src 'none'"],
+    ],
+    body: isPlain || typeof body !== 'string' ? body : Buffer.from(body),
+    etag: headers['etag'],
+  };
+}
+
+export const JSON_TYPE = 'application/json; charset=utf-8';
+
+export function json(value: object, headers: Headers = { 'cache-control': 'no-cache' }, status = 200): Reply {
+  return createReply(status, { ...headers, 'content-type': JSON_TYPE }, JSON.stringify(value));
+}
+
+export function problem(status: number, error: string, headers: Headers = {}): Reply {
+  return json({ error }, { ...headers, 'cache-control': 'no-store' }, status);
+}
+
+/** Headers of a body that are none of an answer without one. */
+const OF_BODY: readonly string[] = ['content-length', 'content-type'];
+
+/** The 304 in place of the reply. */
+export function notModified({ headers, etag }: Reply): Reply {
+  const kept = headers.filter((_, i) => !OF_BODY.includes(headers[i - (i % 2)] as string));
+  return { status: 304, headers: kept, body: '', etag };
+}
+
+/** Does an If-None-Match header name this strong tag? */
+export function matches(header: string | undefined, etag: string | undefined): boolean {
+  if (header === undefined || etag === undefined) return false;
+  return header.split(',').some((each) => each.trim() === '*' || each.trim().replace(/^W\//, '') === etag);
+}

@@ -1,0 +1,100 @@
+/**
+ * Who asked for what: the names that clients looked up lately, so that one that is in no index (any more) shows before
+ * a build fails over it. Bounded: what was asked for longest ago is forgotten first.
+ *
+ * Browsers, probes and scanners ask for paths that nobody pins (`/favicon.ico`, `/health`, `/.env`). So a name that no
+ * index knows is listed only where something speaks for a pin: the request told one or came from Renovate, or the name
+ * was found before.
+ */
+import { LRUCache } from 'lru-cache';
+import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
+
+const MAX_NAMES = 5000;
+
+export interface AskedName {
+  readonly name: string;
+  /** How often since this process knows of the name. */
+  readonly count: number;
+  /** Unix milliseconds. */
+  readonly lastAskedAt: number;
+  /** Whether an index has the name now. */
+  readonly known: boolean;
+}
+
+interface Entry {
+  count: number;
+  lastAskedAt: number;
+  known: boolean;
+  /** Of the generation for which `known` was found out; a snapshot would be kept in memory by it. */
+  generation: string;
+}
+
+interface Lookup {
+  readonly known: boolean;
+  readonly pinned: boolean;
+}
+
+export class Asked {
+  readonly #names = new Map<string, LRUCache<string, Entry>>();
+  readonly #now: () => number;
+  readonly #bodies = new Map<string, { body: Buffer; revision: number; generation: string | undefined }>();
+  /** Grows with every note. */
+  #revision = 0;
+
+  constructor(datasources: readonly string[], now: () => number, { max = MAX_NAMES } = {}) {
+    this.#now = now;
+    for (const name of datasources) this.#names.set(name, new LRUCache({ max }));
+  }
+
+  /** Notes that `name` was looked up; `pinned` tells that the request speaks for a pin. */
+  note(datasource: string, name: string, { known, pinned }: Lookup, { generation }: Snapshot): void {
+    const names = this.#names.get(datasource);
+    const entry = names?.get(name);
+    if (!known && !pinned && !entry) return;
+    this.#revision += 1;
+    if (entry) {
+      entry.count += 1;
+      entry.lastAskedAt = this.#now();
+      entry.known = known;
+      entry.generation = generation;
+    } else names?.set(name, { count: 1, lastAskedAt: this.#now(), known, generation });
+  }
+
+  /** `GET /{datasource}/-/asked`: the same bytes for all who ask until another name is looked up. */
+  body(live: LiveDatasource): Buffer {
+    const generation = live.snapshot?.generation;
+    const last = this.#bodies.get(live.name);
+    if (last && last.revision === this.#revision && last.generation === generation) return last.body;
+    const body = Buffer.from(JSON.stringify(askedBody(live.name, this.list(live))));
+    this.#bodies.set(live.name, { body, revision: this.#revision, generation });
+    return body;
+  }
+
+  /** What was asked for, by name. A name that a refresh took away is not known any more, asked again or not. */
+  list({ name: datasource, snapshot }: LiveDatasource): readonly AskedName[] {
+    const entries = [...(this.#names.get(datasource)?.entries() ?? [])];
+    return entries
+      .map(([name, entry]) => {
+        if (snapshot && entry.generation !== snapshot.generation) {
+          entry.known = snapshot.catalog.has(name);
+          entry.generation = snapshot.generation;
+        }
+        const { count, lastAskedAt, known } = entry;
+        return { name, count, lastAskedAt, known };
+      })
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+}
+
+/** Unknown names apart because they are what one comes for. */
+function askedBody(datasource: string, names: readonly AskedName[]): object {
+  const shown = (known: boolean): readonly object[] =>
+    names
+      .filter((each) => each.known === known)
+      .map(({ name, count, lastAskedAt }) => ({
+        name,
+        count,
+        lastAskedAt: new Date(lastAskedAt).toISOString(),
+      }));
+  return { datasource, unknown: shown(false), known: shown(true) };
+}

@@ -1,0 +1,230 @@
+/**
+ * Every metric: name, help, labels, in one list. Label values are bounded: datasources, repositories and archs of the
+ * configuration, and fixed words; never package names.
+ */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Asked } from './lookup-log.ts';
+import { indexErrorCodes, type IndexErrorCode } from '../errors.ts';
+import { unchangedFor } from '../repository/guards.ts';
+import type { LiveDatasource } from '../repository/live-datasource.ts';
+import type { LiveIndex, RefreshOutcome } from '../repository/live-index.ts';
+import { RequestTimes } from './request-times.ts';
+import type { Surveyor } from './surveyor.ts';
+
+const noLookups = { found: 0, unknown: 0, 'not-modified': 0, 'not-loaded': 0 };
+export type LookupResult = keyof typeof noLookups;
+
+/** Errors that reject an index that was fetched, as opposed to not getting one. */
+const rejections: readonly IndexErrorCode[] = indexErrorCodes.filter(
+  (code) => code !== 'config-invalid' && code !== 'fetch-failed',
+);
+
+/** Rejections by our own guards: signed, and yet not taken until someone accepts them. */
+const guarded: readonly IndexErrorCode[] = ['index-rollback', 'index-shrunk'];
+
+export interface MetricsOptions {
+  readonly datasources: readonly LiveDatasource[];
+  readonly surveyor: Surveyor;
+  readonly asked: Asked;
+  readonly now: () => number;
+}
+
+const indexLabels = ['datasource', 'repository', 'arch'] as const;
+type IndexLabels = Record<(typeof indexLabels)[number], string>;
+
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #datasources: readonly LiveDatasource[];
+
+  readonly #lookups: ReadonlyMap<string, Record<LookupResult, number>>;
+  readonly #fetches = this.#counter('apk_index_fetch_total', 'Refreshes of an index', [
+    ...indexLabels,
+    'result',
+  ]);
+  readonly #fetchSeconds = new Histogram({
+    name: 'apk_index_fetch_duration_seconds',
+    help: 'Time to fetch, verify and read an index',
+    labelNames: ['datasource'],
+    buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+    registers: [this.registry],
+  });
+  readonly #rejected = this.#counter('apk_index_rejected_total', 'Indexes that were fetched and not taken', [
+    ...indexLabels,
+    'reason',
+  ]);
+  readonly requestTimes = new RequestTimes(this.registry);
+
+  constructor({ datasources, surveyor, asked, now }: MetricsOptions) {
+    this.#datasources = datasources;
+    this.#lookups = new Map(datasources.map(({ name }) => [name, { ...noLookups }]));
+    collectDefaultMetrics({ register: this.registry });
+    this.#startCounters();
+    this.#indexGauge(
+      'apk_index_last_success_timestamp_seconds',
+      'When upstream last confirmed the index',
+      (index) => (index.loaded ? index.loaded.confirmedAt / 1000 : 0),
+    );
+    this.#indexGauge('apk_index_age_seconds', 'Since when the index has not changed', ({ loaded }) =>
+      loaded ? Math.max(0, unchangedFor(loaded.summary, loaded.firstSeenAt, now())) / 1000 : undefined,
+    );
+    this.#indexGauge('apk_index_max_age_seconds', 'How long the index may stay unchanged', ({ spec }) =>
+      spec.guards.maxAge === undefined ? undefined : spec.guards.maxAge / 1000,
+    );
+    this.#indexGauge('apk_index_packages', 'Packages in the index', ({ loaded }) => loaded?.summary.packages);
+    this.#indexGauge('apk_index_names', 'Package names in the index', ({ loaded }) => loaded?.summary.names);
+    this.#indexGauge(
+      'apk_index_bad_stanzas',
+      'Stanzas of the index that were skipped',
+      ({ loaded }) => loaded?.index.report.badStanzas,
+    );
+    this.#indexGauge('apk_index_failing', '1 while the last refresh failed', ({ failure }) =>
+      failure ? 1 : 0,
+    );
+    this.#indexGauge(
+      'apk_index_held_back',
+      '1 while the guards hold back what upstream offers',
+      ({ failure }) => (failure && guarded.includes(failure.code) ? 1 : 0),
+    );
+    this.#datasourceGauge('apk_datasource_ready', '1 once the datasource can answer', [], ({ snapshot }) => [
+      [{}, snapshot ? 1 : 0],
+    ]);
+    this.#datasourceGauge(
+      'apk_index_generation_info',
+      'The generation that answers are made of',
+      ['generation'],
+      ({ snapshot }) => (snapshot ? [[{ generation: snapshot.generation }, 1]] : []),
+    );
+    this.#datasourceGauge('apk_versions_offered', 'Versions on offer', [], (datasource) => {
+      const survey = surveyor.of(datasource);
+      return survey ? [[{}, survey.offered]] : [];
+    });
+    this.#datasourceGauge(
+      'apk_versions_withheld',
+      'Versions that are in an index and not offered',
+      ['reason'],
+      (datasource) =>
+        Object.entries(surveyor.of(datasource)?.withheld ?? {}).map(([reason, n]) => [{ reason }, n]),
+    );
+    this.#datasourceGauge(
+      'apk_names_without_release',
+      'Package names without a version on offer',
+      [],
+      (datasource) => {
+        const survey = surveyor.of(datasource);
+        return survey ? [[{}, survey.namesWithoutRelease]] : [];
+      },
+    );
+    this.#datasourceGauge(
+      'apk_asked_names',
+      'Different names looked up lately; GET /{datasource}/-/asked lists them',
+      ['state'],
+      (datasource) => {
+        const names = asked.list(datasource);
+        const known = names.filter((each) => each.known).length;
+        return [
+          [{ state: 'known' }, known],
+          [{ state: 'unknown' }, names.length - known],
+        ];
+      },
+    );
+  }
+
+  /** Counts in a plain number: there are more lookups than anything else. */
+  countLookup(datasource: string, result: LookupResult): void {
+    const counts = this.#lookups.get(datasource);
+    if (counts) counts[result] += 1;
+  }
+
+  /** How many lookups had an index to be answered from. */
+  get answered(): number {
+    let answered = 0;
+    for (const counts of this.#lookups.values())
+      answered += counts.found + counts.unknown + counts['not-modified'];
+    return answered;
+  }
+
+  #exportLookups(): void {
+    const lookups = this.#lookups;
+    new Counter({
+      name: 'apk_lookup_total',
+      help: 'Lookups of package names',
+      labelNames: ['datasource', 'result'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const [datasource, counts] of lookups)
+          for (const [result, count] of Object.entries(counts)) this.inc({ datasource, result }, count);
+      },
+    });
+  }
+
+  /** Counters begin with 0, so that the first count is an increase that alerts can see. */
+  #startCounters(): void {
+    this.#exportLookups();
+    for (const { name: datasource, indexes } of this.#datasources) {
+      for (const index of indexes) {
+        for (const reason of rejections) this.#rejected.inc({ ...labelsOf(datasource, index), reason }, 0);
+      }
+    }
+  }
+
+  /** Accounts for a refresh that took `seconds`. */
+  countRefresh(datasource: string, index: LiveIndex, outcome: RefreshOutcome, seconds: number): void {
+    const labels = labelsOf(datasource, index);
+    this.#fetches.inc({ ...labels, result: outcome.status });
+    this.#fetchSeconds.observe({ datasource }, seconds);
+    if (outcome.status === 'failed' && rejections.includes(outcome.failure.code)) {
+      this.#rejected.inc({ ...labels, reason: outcome.failure.code });
+    }
+  }
+
+  #counter<T extends string>(name: string, help: string, labelNames: readonly T[]): Counter<T> {
+    return new Counter({ name, help, labelNames: [...labelNames], registers: [this.registry] });
+  }
+
+  #indexGauge(name: string, help: string, value: (index: LiveIndex) => number | undefined): void {
+    const datasources = this.#datasources;
+    new Gauge({
+      name,
+      help,
+      labelNames: indexLabels,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const datasource of datasources) {
+          for (const index of datasource.indexes) {
+            const current = value(index);
+            if (current !== undefined) this.set(labelsOf(datasource.name, index), current);
+          }
+        }
+      },
+    });
+  }
+
+  /** `values` gives the values of one datasource, each with its labels besides the datasource. */
+  #datasourceGauge<T extends string>(
+    name: string,
+    help: string,
+    labels: readonly T[],
+    values: (datasource: LiveDatasource) => readonly (readonly [Partial<Record<T, string>>, number])[],
+  ): void {
+    const datasources = this.#datasources;
+    new Gauge<string>({
+      name,
+      help,
+      labelNames: ['datasource', ...labels],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const datasource of datasources) {
+          for (const [own, value] of values(datasource))
+            this.set({ datasource: datasource.name, ...own }, value);
+        }
+      },
+    });
+  }
+}
+
+function labelsOf(datasource: string, { spec }: LiveIndex): IndexLabels {
+  return { datasource, repository: spec.repository, arch: spec.arch ?? '' };
+}

@@ -1,0 +1,365 @@
+/**
+ * The composition root: makes of a configuration the datasources with all they need of the world, and keeps them
+ * fresh. `serve`, `explain` and `export` differ only in what they do with the datasources.
+ */
+import type { FastifyBaseLogger } from 'fastify';
+import { join } from 'node:path';
+import { withoutTrailingSlashes } from '../addresses.ts';
+import type { Pause } from '../apk/pieces.ts';
+import { parseKey } from '../apk/signature.ts';
+import { diffIndexes } from '../catalog/diff.ts';
+import type { Config, DatasourceConfig, RepositoryConfig } from '../config/config.ts';
+import { errorLine, type IndexError } from '../errors.ts';
+import { builtinKeys } from '../repository/builtin-keys.ts';
+import { credentialLookup, type CredentialLookup } from '../repository/credentials.ts';
+import { redactUrl } from '../repository/fetch-error.ts';
+import { IndexStore } from '../repository/index-store.ts';
+import { loadKeys, type KeyMemory, type KeySource } from '../repository/key-sources.ts';
+import { LiveDatasource } from '../repository/live-datasource.ts';
+import {
+  LiveIndex,
+  type IndexServices,
+  type LoadedIndex,
+  type IndexSpec,
+  type RefreshOutcome,
+} from '../repository/live-index.ts';
+import { createPause, createQueue, leisurely } from '../repository/pace.ts';
+import { Alarm, keepFresh, type RefreshResult } from '../repository/refresh.ts';
+import { createUpstreamClient, type UpstreamClient } from '../repository/upstream-client.ts';
+
+/** Milliseconds after the first failure. */
+const FIRST_RETRY = 2000;
+/** How often a long fetch tells how far it is, in milliseconds. */
+const PROGRESS_EVERY = 2000;
+
+export interface BeaconOptions {
+  readonly config: Config;
+  readonly logger: FastifyBaseLogger;
+  readonly now: () => number;
+  /** How many lookups were answered: while some are, refreshes take less of the processor. */
+  readonly asked?: () => number;
+  /** Told of every refresh. */
+  readonly onRefresh?: (
+    datasource: string,
+    index: LiveIndex,
+    outcome: RefreshOutcome,
+    seconds: number,
+  ) => void;
+}
+
+export class Beacon {
+  readonly datasources: readonly LiveDatasource[];
+  readonly #options: BeaconOptions;
+  readonly #clients: UpstreamClient[] = [];
+  readonly #alarm = new Alarm();
+  readonly #pause: Pause;
+  readonly #leisurely = createPause(leisurely);
+  readonly #oneAtATime = createQueue();
+  readonly #store: IndexStore;
+
+  constructor(options: BeaconOptions) {
+    this.#options = options;
+    const { config, logger } = options;
+    this.#pause = createPause(undefined, options.asked && { asked: options.asked });
+    this.#store = new IndexStore(config.cacheDir, (message, error) =>
+      logger.warn(`${message}: ${errorLine(error)}`),
+    );
+    this.datasources = Object.entries(config.datasources).map(([name, datasource]) =>
+      this.#datasource(name, datasource),
+    );
+  }
+
+  /** Reads the keys that are files. Throws `config-invalid` for one that cannot be used: that will not mend itself. */
+  async checkKeys(signal: AbortSignal): Promise<void> {
+    for (const { keys, repositories } of Object.values(this.#options.config.datasources)) {
+      const sources = [...keys, ...repositories.flatMap((repository) => repository.keys ?? [])];
+      const local = sources.filter((source) => !isRemote(source));
+      await loadKeys(local, { client: this.#client(undefined), signal });
+    }
+  }
+
+  /** Takes what is kept on disk. */
+  async restore(signal: AbortSignal): Promise<void> {
+    await Promise.all(
+      this.datasources.map(async (datasource) => {
+        await Promise.all(datasource.indexes.map((index) => index.restore(signal)));
+        datasource.publish();
+        this.#logRestored(datasource);
+      }),
+    );
+  }
+
+  /** Refreshes every index once. */
+  async refreshOnce(signal: AbortSignal): Promise<void> {
+    await this.#each((datasource, index) => this.#refresh(datasource, index, signal));
+  }
+
+  /** All of it for a command that asks once: what is kept, what upstream has, and nothing left open. */
+  async loadOnce(signal: AbortSignal): Promise<void> {
+    try {
+      await this.checkKeys(signal);
+      await this.restore(signal);
+      await this.refreshOnce(signal);
+    } finally {
+      await this.close();
+    }
+  }
+
+  /** Keeps every index fresh until `signal` aborts. Each goes at its own pace; none waits for another. */
+  async keepFresh(signal: AbortSignal): Promise<void> {
+    const schedule = { interval: this.#options.config.refresh, firstRetry: FIRST_RETRY };
+    const loops = this.#each((datasource, index) =>
+      keepFresh((stop) => this.#refresh(datasource, index, stop), schedule, this.#alarm, signal),
+    );
+    await loops.catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+  }
+
+  /** Refreshes now instead of when it is time. */
+  refreshNow(): void {
+    this.#alarm.ring();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.close()));
+  }
+
+  /** What the guards hold back, by the location of the index. */
+  get store(): IndexStore {
+    return this.#store;
+  }
+
+  async #each(work: (datasource: LiveDatasource, index: LiveIndex) => Promise<unknown>): Promise<void> {
+    await Promise.all(
+      this.datasources.flatMap((datasource) => datasource.indexes.map((index) => work(datasource, index))),
+    );
+  }
+
+  async #refresh(datasource: LiveDatasource, index: LiveIndex, signal: AbortSignal): Promise<RefreshResult> {
+    const { logger, onRefresh } = this.#options;
+    const began = performance.now();
+    const outcome = await index.refresh(signal);
+    if (outcome.status === 'changed') datasource.publish();
+    onRefresh?.(datasource.name, index, outcome, (performance.now() - began) / 1000);
+    const facts = { datasource: datasource.name, index: index.spec.label };
+    switch (outcome.status) {
+      case 'failed':
+        logger.warn({ ...facts, code: outcome.failure.code }, `cannot refresh: ${outcome.failure.message}`);
+        return { failed: true, retryAfter: outcome.failure.retryAfter };
+      case 'unchanged':
+        logger.debug(facts, 'unchanged');
+        return { failed: false };
+      case 'changed':
+        await this.#logChange(facts, datasource, outcome);
+        return { failed: false };
+    }
+  }
+
+  async #logChange(
+    facts: object,
+    { snapshot }: LiveDatasource,
+    { before, after }: Extract<RefreshOutcome, { status: 'changed' }>,
+  ): Promise<void> {
+    const { logger } = this.#options;
+    const { packages, names } = after.summary;
+    const { badStanzas, firstBadStanza } = after.index.report;
+    if (badStanzas > 0)
+      logger.warn(facts, `skipped ${badStanzas} bad stanzas, the first at ${firstBadStanza}`);
+    const all = { ...facts, generation: snapshot?.generation, packages, names };
+    if (!before) {
+      logger.info(all, `loaded ${describe(after)}`);
+      return;
+    }
+    const diff = diffIndexes(before.index.packages, after.index.packages);
+    let step = diff.next();
+    for (; !step.done; step = diff.next()) await this.#leisurely();
+    const { added, removed, newest } = step.value;
+    logger.info(
+      { ...all, added, removed, newest },
+      `changed: ${added} added, ${removed} removed, ${verification(after)}`,
+    );
+  }
+
+  #logRestored({ name, indexes }: LiveDatasource): void {
+    for (const { spec, loaded } of indexes) {
+      if (!loaded) continue;
+      const confirmed = new Date(loaded.confirmedAt).toISOString();
+      const facts = { datasource: name, index: spec.label };
+      this.#options.logger.info(
+        facts,
+        `kept from an earlier run: ${describe(loaded)}, confirmed at ${confirmed}`,
+      );
+    }
+  }
+
+  #datasource(name: string, config: DatasourceConfig): LiveDatasource {
+    const indexes = config.repositories.flatMap((repository) => {
+      const services = this.#services(config, repository);
+      return specsOf(config, repository, this.#options.config).map((spec) => new LiveIndex(spec, services));
+    });
+    const { unversionedProvides, complete } = config;
+    return new LiveDatasource({ name, indexes, unversionedProvides, complete });
+  }
+
+  #services(datasource: DatasourceConfig, repository: RepositoryConfig): IndexServices {
+    const { config, logger, now } = this.#options;
+    const client = this.#client(repository);
+    const url = URL.parse(repository.url);
+    const credentials = credentialLookup({
+      environment: config.environment,
+      netrcFile: config.netrc,
+      ...(url && repository.credentials && { repository: { url, credentials: repository.credentials } }),
+    });
+    let progressAt = performance.now();
+    return {
+      client,
+      credentials,
+      keys: this.#keys(datasource, repository, client, credentials),
+      store: this.#store,
+      now,
+      oneAtATime: this.#oneAtATime,
+      pause: this.#pause,
+      warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
+      onProgress: ({ label }, received, expected) => {
+        if (performance.now() - progressAt < PROGRESS_EVERY) return;
+        progressAt = performance.now();
+        const whole = expected === undefined ? '' : ` of ${megabytes(expected)}`;
+        logger.info({ index: label }, `fetching: ${megabytes(received)}${whole} MB`);
+      },
+    };
+  }
+
+  /** The keys of a repository, read anew each time: a file that was removed is a key that is trusted no more. */
+  #keys(
+    datasource: DatasourceConfig,
+    repository: RepositoryConfig,
+    client: UpstreamClient,
+    credentials: CredentialLookup,
+  ): IndexServices['keys'] {
+    const { cacheDir } = this.#options.config;
+    if (repository.trust === 'none') return () => Promise.resolve('unverified');
+    const url = URL.parse(repository.url);
+    const sources: KeySource[] = [...(repository.keys ?? datasource.keys)];
+    if (repository.discoverKeys && url) sources.push({ discover: url });
+    const builtin = repository.keys ? [] : [...builtinKeys.values()];
+    const warn = (error: IndexError): void => this.#options.logger.warn(errorLine(error));
+    const memory: KeyMemory = new Map();
+    return async (signal, from) => {
+      const offline = from === 'disk';
+      const own = await loadKeys(sources, { client, cacheDir, credentials, memory, offline, warn, signal });
+      return [...own, ...builtin].map(({ name, pem }) => parseKey(name, pem));
+    };
+  }
+
+  #client(repository: RepositoryConfig | undefined): UpstreamClient {
+    const { environment, extraCa, timeouts } = this.#options.config;
+    const certificate = repository?.clientCertificate;
+    const client = createUpstreamClient({
+      environment,
+      extraCa,
+      timeouts,
+      ...(certificate && {
+        clientCertificate: { certificateFile: certificate.certificate, keyFile: certificate.key },
+      }),
+    });
+    this.#clients.push(client);
+    return client;
+  }
+}
+
+/** The indexes of a repository: one an arch, or the one file that its address names. */
+function specsOf(datasource: DatasourceConfig, repository: RepositoryConfig, config: Config): IndexSpec[] {
+  const base = withoutTrailingSlashes(repository.url);
+  const remote = isRemote(base);
+  const label = remote ? redactUrl(base).replace(/\/$/, '') : base;
+  const common = {
+    repository: label,
+    terms: termsOf(datasource, repository),
+    changelog: repository.changelog,
+    required: repository.required,
+    guards: { rollback: repository.rollback, maxShrink: repository.maxShrink, maxAge: repository.maxAge },
+    maxCompressedBytes: config.limits.compressed,
+    limits: {
+      maxInflatedBytes: config.limits.inflated,
+      maxRatio: config.limits.ratio,
+      maxLineBytes: config.limits.line,
+      maxPackages: config.limits.packages,
+    },
+    cached: remote,
+  };
+  if ((URL.parse(base)?.pathname ?? base).endsWith('.tar.gz'))
+    return specsOfFile(common, base, datasource, repository);
+  return (repository.archs ?? datasource.archs).map((arch) => ({
+    ...common,
+    location: remote ? remoteIndex(base, arch) : join(base, arch, 'APKINDEX.tar.gz'),
+    label: remote ? redactUrl(remoteIndex(base, arch)) : join(base, arch, 'APKINDEX.tar.gz'),
+    arch,
+  }));
+}
+
+/**
+ * One file may hold packages of several archs. Without `archs` of the repository it is one index, of the one arch of
+ * the datasource's that it has packages for; with them it is one index for each.
+ */
+function specsOfFile(
+  common: Omit<IndexSpec, 'location' | 'label' | 'arch'>,
+  location: string,
+  datasource: DatasourceConfig,
+  repository: RepositoryConfig,
+): IndexSpec[] {
+  const label = common.repository;
+  if (!repository.archs) return [{ ...common, location, label, arch: undefined, archs: datasource.archs }];
+  return repository.archs.map((arch) => ({
+    ...common,
+    terms: JSON.stringify([common.terms, arch]),
+    location,
+    label: `${label} (${arch})`,
+    arch,
+    archs: [arch],
+  }));
+}
+
+/**
+ * What decides whether an index of this repository may be served, and whom upstream shows it to. Of secrets only where
+ * they are; limits are left out, because what is read back has to keep them anyway.
+ */
+function termsOf(datasource: DatasourceConfig, repository: RepositoryConfig): string {
+  const { trust, keys, discoverKeys, rollback, maxShrink, credentials, clientCertificate } = repository;
+  const sources = (keys ?? datasource.keys).map(withoutUser);
+  const trusted = trust === 'none' ? 'any' : [keys ? 'own' : 'builtin', sources, discoverKeys];
+  return JSON.stringify([trusted, rollback, maxShrink, credentials, clientCertificate]);
+}
+
+/** The address of a key; whoever asks for it, it is the same key. */
+function withoutUser(address: string): string {
+  const url = URL.parse(address);
+  return url ? `${url.origin}${url.pathname}${url.search}` : address;
+}
+
+/** Behind the path, so that a query in the address stays where it is. */
+function remoteIndex(base: string, arch: string): string {
+  const url = new URL(base);
+  url.pathname = `${withoutTrailingSlashes(url.pathname)}/${arch}/APKINDEX.tar.gz`;
+  return url.href;
+}
+
+function isRemote(address: string): boolean {
+  return /^https?:\/\//i.test(address);
+}
+
+/** What an index holds, how old that is, and who vouches for it. */
+function describe(loaded: LoadedIndex): string {
+  const { packages, names, newestBuiltAt } = loaded.summary;
+  const newest =
+    newestBuiltAt > 0 ? `the newest built at ${new Date(newestBuiltAt * 1000).toISOString()}, ` : '';
+  return `${packages} packages of ${names} names, ${newest}${verification(loaded)}`;
+}
+
+function verification({ index }: LoadedIndex): string {
+  return index.keyName === undefined ? 'NOT VERIFIED' : `verified by ${index.keyName}`;
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}

@@ -1,0 +1,35 @@
+/** Logs: JSON lines with level words, or text for people. */
+import { pino, type Logger } from 'pino';
+import { printableJsonLine, withoutUserinfo } from '../errors.ts';
+
+/** Never written, wherever they turn up in what is logged. */
+const redact = ['*.authorization', '*.password', '*.token', '*.headers.authorization', 'authorization'];
+
+export interface LoggerOptions {
+  /** `undefined`: text on a terminal, JSON elsewhere. */
+  readonly format?: 'json' | 'text' | undefined;
+  readonly terminal: boolean;
+  /** A file descriptor. */
+  readonly destination?: number;
+}
+
+export async function createLogger(
+  level: string,
+  { format, terminal, destination = 1 }: LoggerOptions,
+): Promise<Logger> {
+  const hooks = { streamWrite: (line: string) => printableJsonLine(withoutUserinfo(line)) };
+  const options = { level, redact, hooks, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  if ((format ?? (terminal ? 'text' : 'json')) === 'json') {
+    const formatters = { level: (word: string): object => ({ level: word }) };
+    return pino({ ...options, formatters }, pino.destination({ fd: destination, sync: true }));
+  }
+  const { default: pretty } = await import('pino-pretty');
+  const stream = pretty({
+    colorize: terminal,
+    singleLine: true,
+    translateTime: 'SYS:HH:MM:ss',
+    destination,
+    sync: true,
+  });
+  return pino(options, stream);
+}

@@ -1,0 +1,33 @@
+/**
+ * How one process asks another that shares its cache directory to refresh now: by the time of a file. It works where
+ * there is no shell to send a signal with, and from another container with the same volume.
+ */
+import { unwatchFile, watchFile } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Milliseconds between two looks at the file. They are cheap, and network file systems tell nobody of a change. */
+const LOOK_EVERY = 2000;
+
+const fileIn = (cacheDir: string): string => join(cacheDir, 'refresh-requested');
+
+export async function requestRefresh(cacheDir: string): Promise<void> {
+  await mkdir(cacheDir, { recursive: true });
+  await writeFile(fileIn(cacheDir), `${new Date().toISOString()}\n`);
+}
+
+/** Calls `refreshNow` for each request until `signal` aborts. Keeps no process alive. */
+export function onRefreshRequest(
+  cacheDir: string,
+  refreshNow: () => void,
+  signal: AbortSignal,
+  { lookEvery = LOOK_EVERY } = {},
+): void {
+  if (signal.aborted) return;
+  const file = fileIn(cacheDir);
+  const listener: Parameters<typeof watchFile>[1] = (current, previous) => {
+    if (current.mtimeMs > 0 && current.mtimeMs !== previous.mtimeMs) refreshNow();
+  };
+  watchFile(file, { persistent: false, interval: lookEvery }, listener);
+  signal.addEventListener('abort', () => unwatchFile(file, listener), { once: true });
+}

@@ -1,0 +1,175 @@
+/** `serve`: answers lookups and keeps every index fresh until told to stop. */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import { Asked } from '../metrics/lookup-log.ts';
+import type { Config } from '../config/config.ts';
+import { errorLine } from '../errors.ts';
+import { Lookups } from '../answers/lookup.ts';
+import { Metrics } from '../metrics/metrics.ts';
+import { readSecret } from '../repository/credentials.ts';
+import { redactAddress } from '../repository/fetch-error.ts';
+import { ServedVersions } from '../answers/served-versions.ts';
+import { Surveyor } from '../metrics/surveyor.ts';
+import { VirtualIndexes, type Signer } from '../answers/virtual-indexes.ts';
+import { Beacon } from './beacon.ts';
+import { localUrl, presetFor } from '../cli/preset.ts';
+import { onRefreshRequest } from './refresh-request.ts';
+
+const SAVE_EVERY = 30_000;
+
+export interface ServeOptions {
+  readonly config: Config;
+  readonly logger: FastifyBaseLogger;
+  /** Aborts to stop: requests are still answered for the drain time, then the server closes. */
+  readonly signal: AbortSignal;
+  /** Called with a function that refreshes at once. */
+  readonly onRefreshNow?: (refreshNow: () => void) => void;
+}
+
+/** All that keeps the datasources. */
+interface Core {
+  readonly beacon: Beacon;
+  readonly served: ServedVersions;
+  readonly surveyor: Surveyor;
+  readonly asked: Asked;
+  readonly metrics: Metrics;
+}
+
+/** Everything of a running service, put together and not yet started. */
+export interface Service extends Core {
+  readonly server: FastifyInstance;
+}
+
+export async function assemble(options: ServeOptions): Promise<Service> {
+  const core = assembleCore(options);
+  return { ...core, server: await serverOf(core, options) };
+}
+
+const now = Date.now;
+
+function assembleCore({ config, logger, signal }: ServeOptions): Core {
+  const surveyor = new Surveyor(signal, (name, error) =>
+    logger.error({ err: error }, `cannot survey ${name}`),
+  );
+  const beacon: Beacon = new Beacon({
+    config,
+    logger,
+    now,
+    asked: () => metrics.answered,
+    onRefresh: (...facts) => metrics.countRefresh(...facts),
+  });
+  const asked = new Asked(
+    beacon.datasources.map(({ name }) => name),
+    now,
+  );
+  const metrics = new Metrics({ datasources: beacon.datasources, surveyor, asked, now });
+  const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
+    warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
+  });
+  return { beacon, served, surveyor, asked, metrics };
+}
+
+/** Loads the server only now: at a start there is something else to do until then. */
+async function serverOf(
+  { beacon, served, asked, metrics }: Core,
+  { config, logger, signal }: ServeOptions,
+): Promise<FastifyInstance> {
+  const { buildServer } = await import('../http/server.ts');
+  const { clientToken } = config;
+  return buildServer({
+    datasources: beacon.datasources,
+    defaultDatasource: config.defaultDatasource,
+    lookups: new Lookups(served),
+    virtualIndexes: new VirtualIndexes(signer(config)),
+    metrics,
+    asked,
+    logger,
+    hold: config.hold,
+    maxAge: Math.floor(Math.min(60, config.refresh / 10_000)),
+    failFrozen: config.frozen === 'fail',
+    clientToken: clientToken && (() => readSecret(clientToken, config.environment)),
+    preset: (names, url) => presetFor(config, names, config.publicUrl ?? url),
+    now,
+    stopping: signal,
+  });
+}
+
+/** Read for every index that is made, because the key may be rotated. */
+function signer({ signingKey, environment }: Config): Signer | undefined {
+  if (!signingKey) return undefined;
+  return { keyName: signingKey.name, privateKey: () => readSecret(signingKey.key, environment) };
+}
+
+export async function serve(options: ServeOptions): Promise<void> {
+  const { config, logger, signal, onRefreshNow } = options;
+  const core = assembleCore(options);
+  const { beacon, served } = core;
+  await Promise.all([beacon.checkKeys(signal), served.load()]);
+  const over = new AbortController();
+  const ending = AbortSignal.any([signal, over.signal]);
+  // Starts before the server is loaded: a first refresh waits for the network and inflates on another thread.
+  const fresh = keepCurrent(beacon, ending);
+  fresh.catch(() => undefined);
+  const server = await listening(core, options).catch(async (error: unknown) => {
+    over.abort();
+    await beacon.close();
+    throw error;
+  });
+  try {
+    introduce(config, logger);
+    const refreshNow = (): void => beacon.refreshNow();
+    onRefreshNow?.(refreshNow);
+    if (config.cacheDir !== undefined) onRefreshRequest(config.cacheDir, refreshNow, ending);
+    await untilAborted(signal, async () => {
+      await Promise.all([fresh, saveNowAndThen(served, ending)]);
+    });
+    logger.info(`stopping: answering for ${config.drain / 1000} s more`);
+    await sleep(config.drain);
+  } finally {
+    over.abort();
+    await server.close();
+    await Promise.all([served.save(), beacon.close()]);
+  }
+}
+
+/** Restores what is kept on disk, then refreshes until `signal` aborts. */
+async function keepCurrent(beacon: Beacon, signal: AbortSignal): Promise<void> {
+  await beacon.restore(signal);
+  await beacon.keepFresh(signal);
+}
+
+async function listening(core: Core, options: ServeOptions): Promise<FastifyInstance> {
+  const server = await serverOf(core, options);
+  await server.listen(options.config.listen);
+  return server;
+}
+
+/** Does `work`, whose being cut short by `signal` is no failure. */
+async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+/** What is served, from where, and the line to put into Renovate. */
+function introduce(config: Config, logger: FastifyBaseLogger): void {
+  const base = config.publicUrl ?? localUrl(config);
+  for (const [name, { repositories, archs }] of Object.entries(config.datasources)) {
+    const from = repositories.map(({ url }) => redactAddress(url)).join(', ');
+    logger.info(`datasource ${name}: ${from} for ${archs.join(' and ')}`);
+    for (const { url, trust } of repositories) {
+      if (trust === 'none') logger.warn(`signatures of ${redactAddress(url)} are NOT CHECKED (trust: none)`);
+    }
+  }
+  logger.info(`for Renovate: "extends": ["${base}/renovate.json"]`);
+}
+
+async function saveNowAndThen(served: ServedVersions, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await sleep(SAVE_EVERY, undefined, { signal }).catch(() => undefined);
+    await served.save();
+  }
+}

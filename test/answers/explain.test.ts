@@ -1,0 +1,95 @@
+import { describe, expect, test } from 'vitest';
+import type { Catalog } from '../../src/catalog/catalog.ts';
+import { explain, type Explanation } from '../../src/answers/explain.ts';
+import { parseLookupQuery } from '../../src/answers/query.ts';
+import { describe as describeInText } from '../../src/cli/explain.ts';
+import { catalog, catalogOf } from '../support/catalogs.ts';
+import { pkg } from '../support/signed-index.ts';
+
+function explained(from: Catalog, name: string, current?: string): Explanation {
+  return explain(from.report(name), parseLookupQuery({ current }, from.archs), current, from);
+}
+
+const day = (text: string): string => String(Date.parse(text) / 1000);
+
+describe('what the versions do not show', () => {
+  const series = catalog([
+    pkg('grafana-12.3', '12.3.4-r2', { t: day('2026-02-28') }),
+    pkg('grafana-12.4', '12.4.1-r0', { t: day('2026-07-01') }),
+    pkg('grafana-13.0', '13.0.2-r0', { t: day('2026-07-24') }),
+    pkg('grafana-13.0-dev', '13.0.2-r0', { t: day('2026-07-24') }),
+    pkg('etcd-3.5', '3.5.1-r0'),
+    pkg('etcd-3.6', '3.6.1-r0'),
+    pkg('etcd-3.10', '3.10.1-r0'),
+    pkg('nodejs-24', '24.1-r0', { p: 'nodejs=24.1-r0' }),
+    pkg('old', '1-r0'),
+    pkg('new', '2-r0', { p: 'old=2-r0' }),
+  ]);
+
+  test.each<[title: string, name: string, expected: string[] | undefined]>([
+    [
+      'a series that has stopped',
+      'grafana-12.3',
+      [
+        'newer series: grafana-13.0, grafana-12.4; this one was last built on 2026-02-28, 146 days before grafana-13.0',
+      ],
+    ],
+    ['a series that goes on beside a newer one', 'grafana-12.4', ['newer series: grafana-13.0']],
+    ['the newest series', 'grafana-13.0', undefined],
+    ['a name that has moved', 'etcd', ['no package etcd; its series are etcd-3.10, etcd-3.6, etcd-3.5']],
+    ['a provided name', 'nodejs', ['no package of its own; provided by nodejs-24']],
+    ['a name that was replaced', 'old', ['its newest release is 2-r0, which new provides']],
+    ['an unknown name', 'nothing', undefined],
+  ])('%s', (_, name, expected) => {
+    expect(explained(series, name).notes).toEqual(expected);
+  });
+});
+
+test('what a package needs from elsewhere is told and not withheld, unless the datasource is complete', () => {
+  const stanzas = [
+    pkg('foo', '1-r0', { D: 'so:libc.so.6 bar>=2 bar~1 !baz cmd:sh=1', p: 'so:foo=1' }),
+    pkg('bar', '1-r0', { D: 'foo so:foo' }),
+    pkg('sh', '1-r0', { p: 'cmd:sh=1' }),
+  ];
+  const [foo] = explained(catalog(stanzas), 'foo').versions;
+  expect(foo).toMatchObject({ offered: true, needsElsewhere: ['so:libc.so.6', 'bar>=2'] });
+  expect(explained(catalog(stanzas), 'bar').versions[0]).not.toHaveProperty('needsElsewhere');
+  const complete = catalog(stanzas, { complete: true });
+  expect(explained(complete, 'foo').versions[0]).toMatchObject({
+    offered: false,
+    reasons: ['foo needs so:libc.so.6, which cannot be installed on x86_64'],
+  });
+  expect(explained(complete, 'bar').versions[0]?.offered).toBe(false);
+  expect(explained(complete, 'sh').versions[0]?.offered).toBe(true);
+});
+
+test('one candidate an arch is chosen, and what apko would refuse for all archs is told', () => {
+  const two = catalogOf({
+    x86_64: [[pkg('a', '1-r1', { p: 'foo=1' }), pkg('b', '1-r0', { p: 'foo=1' }), pkg('only', '1-r0')]],
+    aarch64: [[pkg('a', '1-r0', { p: 'foo=1' }), pkg('b', '1-r0', { p: 'foo=1' })]],
+  });
+  const [foo] = explained(two, 'foo').versions;
+  expect(foo?.candidates.map((each) => [each.arch, each.package, each.state])).toEqual([
+    ['x86_64', 'a-1-r1', 'chosen'],
+    ['x86_64', 'b-1-r0', 'duplicate'],
+    ['aarch64', 'a-1-r0', 'chosen'],
+    ['aarch64', 'b-1-r0', 'duplicate'],
+  ]);
+  expect(foo?.refusedByApko).toBe('a-1-r1 is not on aarch64');
+  expect(explained(two, 'only').versions[0]?.refusedByApko).toBe('only-1-r0 is not on aarch64');
+  expect(explained(two, 'b').versions[0]).not.toHaveProperty('refusedByApko');
+});
+
+test('in text the verdict stands last, behind the newest versions', () => {
+  const from = catalog(Array.from({ length: 14 }, (_, i) => pkg('foo', `${i}-r0`, { t: '86400' })));
+  const lines = describeInText(explained(from, 'foo', '1-r0'), [], false);
+  expect(lines.slice(0, 4)).toEqual([
+    'foo on x86_64',
+    '  3 older versions: --all shows them',
+    '  + 1-r0   1970-01-02',
+    '  + 4-r0   1970-01-02',
+  ]);
+  expect(lines.at(-1)).toContain('pin 1-r0 (offered): propose 13-r0, because 13-r0 is the newest release');
+  expect(lines).toHaveLength(2 + 11 + 1);
+  expect(describeInText(explained(from, 'foo', '1-r0'), [], true)).toHaveLength(1 + 14 + 1);
+});

@@ -1,0 +1,116 @@
+import { describe, expect, test } from 'vitest';
+import { defaultReadLimits, readIndex } from '../../src/apk/read-index.ts';
+import { virtualIndex } from '../../src/answers/virtual-index.ts';
+import { catalogOf } from '../support/catalogs.ts';
+import { startUpstream } from '../support/repository-server.ts';
+import { startService } from '../support/service.ts';
+import { pkg, signedIndex, testKey } from '../support/signed-index.ts';
+
+/** `name=version` of each stanza. */
+function records(stanzas: Iterable<string>): readonly string[] {
+  return [...stanzas].map((text) => `${/^P:(.*)$/m.exec(text)?.[1]}=${/^V:(.*)$/m.exec(text)?.[1]}`);
+}
+
+const catalog = catalogOf({
+  x86_64: [
+    [
+      pkg('curl', '8.20.0-r0', { t: '1700000000', o: 'curl', U: 'https://curl.se/', c: 'abc' }),
+      pkg('curl', '8.21.0-r0'),
+      pkg('kubectl-1.35', '1.35.4-r0', { p: 'kubectl=1.35 cmd:kubectl=1.35.4-r0 so:x.so=1 unversioned' }),
+      pkg('broken', '1.0-r0', { D: 'missing=1.0-r0' }),
+    ],
+  ],
+  aarch64: [
+    [pkg('curl', '8.20.0-r0', { t: '1700000900' }), pkg('kubectl-1.35', '1.35.4-r0', { p: 'kubectl=1.35' })],
+  ],
+});
+
+describe('the virtual index', () => {
+  test('of any arch has what all archs have, provided names among it, nothing incoherent', () => {
+    expect(records(virtualIndex(catalog, 'any'))).toEqual([
+      'curl=8.20.0-r0',
+      'kubectl=1.35',
+      'kubectl-1.35=1.35.4-r0',
+    ]);
+  });
+
+  test('of one arch has what that arch has', () => {
+    expect(records(virtualIndex(catalog, 'x86_64'))).toEqual([
+      'curl=8.20.0-r0',
+      'curl=8.21.0-r0',
+      'kubectl=1.35',
+      'kubectl-1.35=1.35.4-r0',
+    ]);
+  });
+
+  test('takes over no value with a control character, and no name that is none', () => {
+    const hostile = catalogOf({
+      x86_64: [
+        [
+          pkg('curl', '1-r0', { o: 'a\u001b[31m', U: 'https://x/\u0007', c: 'abc\u0000' }),
+          pkg('e\u001b]0;vil', '1-r0'),
+          pkg('e\u009bvil', '1-r0'),
+          pkg('sp ace', '1-r0'),
+        ],
+      ],
+    });
+    const text = [...virtualIndex(hostile, 'x86_64')].join('');
+    expect(text.match(/^P:.*$/gm)).toEqual(['P:curl']);
+    expect(text.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u);
+    expect([...virtualIndex(hostile, 'x86\n64')]).toEqual([]);
+  });
+
+  test('tells what readers need, and the time when the last arch got it', () => {
+    const [curl] = virtualIndex(catalog, 'any');
+    expect(curl).toMatch(/^C:Q1[A-Za-z0-9+/]{27}=\nP:curl\nV:8\.20\.0-r0\nA:noarch\n/);
+    expect(curl).toContain('\nU:https://curl.se/\n');
+    expect(curl).toContain('\nt:1700000900\n');
+    expect(curl).not.toContain('undefined');
+  });
+});
+
+describe('GET /{datasource}/{arch}/APKINDEX.tar.gz', () => {
+  test('is an index that verifies with the operator’s key', async () => {
+    await using upstream = await startUpstream();
+    upstream.serve('x86_64', await signedIndex([pkg('curl', '8.20.0-r0'), pkg('curl', '8.21.0-r0')]));
+    const key = testKey('beacon.rsa.pub');
+    const privateKey = key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    await using service = await startService({
+      config: {
+        datasources: { wolfi: { repositories: [upstream.url], archs: ['x86_64'] } },
+        signingKey: { name: key.name, key: { env: 'SIGNING_KEY' } },
+      },
+      environment: { SIGNING_KEY: privateKey },
+    });
+    await service.beacon.refreshOnce(new AbortController().signal);
+
+    const response = await service.get('/wolfi/x86_64/APKINDEX.tar.gz');
+    expect(response.statusCode).toBe(200);
+    const index = await readIndex(response.rawPayload, {
+      keys: [key],
+      limits: defaultReadLimits,
+      arch: 'x86_64',
+    });
+    expect(index.keyName).toBe('beacon.rsa.pub');
+    expect(index.packages.named('curl').map(({ version }) => version)).toEqual(['8.20.0-r0', '8.21.0-r0']);
+    expect(index.report.badStanzas).toBe(0);
+
+    const etag = String(response.headers['etag']);
+    expect((await service.get('/wolfi/x86_64/APKINDEX.tar.gz', { 'if-none-match': etag })).statusCode).toBe(
+      304,
+    );
+    expect((await service.get('/wolfi/any/APKINDEX.tar.gz')).statusCode).toBe(200);
+    expect((await service.get('/wolfi/riscv64/APKINDEX.tar.gz')).json()).toEqual({
+      error: 'no arch riscv64 in wolfi, expected one of x86_64, any',
+    });
+  });
+
+  test('is told to be asked for later while nothing is loaded', async () => {
+    await using service = await startService({
+      config: { datasources: { wolfi: { repositories: ['http://127.0.0.1:1/os'] } } },
+    });
+    const response = await service.get('/wolfi/any/APKINDEX.tar.gz');
+    expect(response.statusCode).toBe(429);
+    expect(response.headers['retry-after']).toBe('15');
+  });
+});

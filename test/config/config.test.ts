@@ -1,0 +1,411 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import * as z from 'zod';
+import { configKeys, configSchema, type ConfigFile, type ConfigKey } from '../../src/config/schema.ts';
+import { keyOptions, loadConfig, parseCommandLine, type Config } from '../../src/config/config.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'apk-beacon-config-'));
+
+/** The configuration of a command line, an environment and a file. */
+function load(args: string[] = [], environment: Record<string, string> = {}, yaml?: string): Config {
+  if (yaml !== undefined) writeFileSync(join(folder, 'apk-beacon.yaml'), yaml);
+  const file = yaml === undefined ? [] : ['--config', join(folder, 'apk-beacon.yaml')];
+  return loadConfig(parseCommandLine([...file, ...args]), environment);
+}
+
+const example = `
+listen: 127.0.0.1:3999
+refresh: 30m
+datasources:
+  wolfi:
+    repositories:
+      - https://packages.wolfi.dev/os
+      - url: https://apks.example.com
+        credentials: { bearer: { env: APKS_TOKEN } }
+    keys: [/etc/apk/keys/private.rsa.pub]
+  alpine:
+    default: true
+    repositories: [https://dl-cdn.alpinelinux.org/alpine/edge/main]
+    archs: [x86_64]
+`;
+
+test('without anything it is Wolfi, both archs, with the documented defaults', () => {
+  const config = load([], { XDG_CACHE_HOME: '/cache' });
+  expect(config).toMatchObject({
+    listen: { host: '0.0.0.0', port: 3000 },
+    refresh: 900_000,
+    hold: 45_000,
+    cacheDir: '/cache/apk-beacon',
+    logLevel: 'info',
+    defaultDatasource: 'wolfi',
+    limits: { inflated: 300 * 2 ** 20, compressed: 128 * 2 ** 20 },
+  });
+  expect(config.datasources).toMatchObject({
+    wolfi: {
+      archs: ['x86_64', 'aarch64'],
+      repositories: [
+        { url: 'https://packages.wolfi.dev/os', trust: 'signed', required: true, rollback: 'refuse' },
+      ],
+    },
+  });
+});
+
+test('a file is read', () => {
+  const config = load([], {}, example);
+  expect(config.listen).toEqual({ host: '127.0.0.1', port: 3999 });
+  expect(config.defaultDatasource).toBe('alpine');
+  expect(config.datasources['wolfi']?.repositories.map(({ url }) => url)).toEqual([
+    'https://packages.wolfi.dev/os',
+    'https://apks.example.com',
+  ]);
+});
+
+test('its content may stand in place of the file, for CI systems that have variables and no files', () => {
+  const config = load([], { APK_BEACON_CONFIG: example });
+  expect(config.listen).toEqual({ host: '127.0.0.1', port: 3999 });
+  expect(config.file).toBeUndefined();
+  expect(() => load([], { APK_BEACON_CONFIG: 'listen: :1\nports: 2\n' })).toThrow(
+    /^--config: unknown key ports/,
+  );
+});
+
+describe('precedence', () => {
+  test('flags go before the environment, that before the file', () => {
+    const environment = { APK_BEACON_REFRESH: '2h', APK_BEACON_LISTEN: '[::1]:1' };
+    const config = load(['--refresh', '10s'], environment, example);
+    expect([config.refresh, config.listen.port, config.listen.host]).toEqual([10_000, 1, '::1']);
+  });
+
+  test('the environment can name the file', () => {
+    load([], {}, example);
+    const environment = { APK_BEACON_CONFIG: join(folder, 'apk-beacon.yaml') };
+    expect(loadConfig(parseCommandLine([]), environment).refresh).toBe(1_800_000);
+  });
+
+  test('--repository makes a single datasource of its own', () => {
+    const args = [
+      '--repository',
+      'a',
+      '--repository=https://b/',
+      '--arch',
+      'armv7',
+      '--key',
+      'k',
+      '--name',
+      'mine',
+    ];
+    const { datasources, defaultDatasource } = load([...args, '--allow-untrusted'], {}, example);
+    expect(defaultDatasource).toBe('mine');
+    expect(datasources).toMatchObject({
+      mine: {
+        archs: ['armv7'],
+        keys: ['k'],
+        repositories: [
+          { url: 'a', trust: 'none' },
+          { url: 'https://b/', trust: 'none' },
+        ],
+      },
+    });
+  });
+
+  test('lists in the environment are separated by blanks or commas', () => {
+    const { datasources } = load([], { APK_BEACON_REPOSITORY: 'a b', APK_BEACON_ARCH: 'x86,armhf' });
+    expect(datasources['default']?.archs).toEqual(['x86', 'armhf']);
+    expect(datasources['default']?.repositories).toHaveLength(2);
+  });
+
+  test('flags and environment go together', () => {
+    const environment = { APK_BEACON_ARCH: 'armv7', APK_BEACON_KEY: 'k', APK_BEACON_ALLOW_UNTRUSTED: 'Yes' };
+    const { datasources } = load(['--repository', 'a'], environment);
+    expect(datasources['default']).toMatchObject({
+      archs: ['armv7'],
+      keys: ['k'],
+      repositories: [{ trust: 'none' }],
+    });
+  });
+
+  test.each(['false', '0', 'no', 'off', 'Off', 'FALSE'])(
+    'APK_BEACON_ALLOW_UNTRUSTED=%s checks signatures',
+    (word) => {
+      const { datasources } = load([], { APK_BEACON_ALLOW_UNTRUSTED: word });
+      expect(datasources['wolfi']?.repositories[0]?.trust).toBe('signed');
+    },
+  );
+
+  test('without --repository, keys and archs are those of every datasource', () => {
+    expect(load(['--arch', 'x86_64']).datasources['wolfi']?.archs).toEqual(['x86_64']);
+  });
+
+  test('what container platforms set for a service of our name is none of ours', () => {
+    const environment = {
+      APK_BEACON_SERVICE_HOST: '10.0.0.1',
+      APK_BEACON_SERVICE_PORT_HTTP: '3000',
+      APK_BEACON_PORT: 'tcp://10.0.0.1:3000',
+      APK_BEACON_PORT_3000_TCP_ADDR: '10.0.0.1',
+      APK_BEACON_NAME: '/job/apk-beacon',
+      APK_BEACON_ENV_HOME: '/',
+    };
+    expect(load([], environment)).toEqual({ ...load([]), environment });
+  });
+});
+
+describe('errors name where, what and what was expected', () => {
+  const at = join(folder, 'apk-beacon.yaml');
+  const datasource = 'datasources: { wolfi: { repositories: [{ url: x }] } }';
+  test.each<[yaml: string, message: string]>([
+    ['lissten: x', `${at}: unknown key lissten, did you mean listen?`],
+    ['keys: [x]', `${at}: unknown key keys here: it belongs to a datasource or a repository`],
+    ['trust: none', `${at}: unknown key trust here: it belongs to a repository`],
+    [
+      'credentails: {}',
+      `${at}: unknown key credentails, did you mean credentials? That belongs to a repository`,
+    ],
+    ['port: 3000', `${at}: unknown key port, did you mean listen?`],
+    ['xyzzy: 1', `${at}: unknown key xyzzy, expected some of listen, refresh, cacheDir,`],
+    ['limits: { total: 1 }', `${at}: limits: unknown key total here: it belongs to timeouts`],
+    ['cacheDir: ""', `${at}: cacheDir: expected a path`],
+    ['cacheDir: ~/cache', `${at}: cacheDir: expected a path written out: ~ is not expanded`],
+    ['cacheDir: true', `${at}: cacheDir: expected a path`],
+    ['clientToken: hunter2', `${at}: clientToken: expected { env: NAME } or { file: PATH }, not a literal`],
+    [
+      'signingKey: { name: a.rsa.pub, key: hunter2 }',
+      `${at}: signingKey.key: expected { env: NAME } or { file: PATH }, not a literal`,
+    ],
+    ['listen: "3000"', `${at}: listen: expected HOST:PORT such as 0.0.0.0:3000`],
+    ['listen: ":99999"', `${at}: listen: expected HOST:PORT such as 0.0.0.0:3000`],
+    ['refresh: 15', `${at}: refresh: expected a duration such as 30s, 15m, 6h or 7d`],
+    ['refresh: soon', `${at}: refresh: expected a duration such as 30s, 15m, 6h or 7d`],
+    ['limits: { inflated: much }', `${at}: limits.inflated: expected a size such as 64MB or 300MiB`],
+    ['datasources: {}', `${at}: datasources: expected at least one datasource`],
+    [
+      'datasources: { wolfi: { repositories: [] } }',
+      `${at}: datasources.wolfi.repositories: expected at least one repository`,
+    ],
+    [
+      'datasources: { metrics: { repositories: [x] } }',
+      `${at}: datasources.metrics: is reserved, as are livez, readyz`,
+    ],
+    ['datasources: { "a/b": { repositories: [x] } }', `${at}: datasources.a/b: expected lower case letters`],
+    [
+      datasource.replace('url: x', 'ulr: x'),
+      `${at}: datasources.wolfi.repositories[0]: unknown key ulr, did you mean url?`,
+    ],
+    [
+      datasource.replace('url: x', 'url: x, trust: maybe'),
+      `${at}: datasources.wolfi.repositories[0].trust: Invalid option: expected one of "signed"|"none"`,
+    ],
+    [
+      datasource.replace('url: x', 'url: x, credentials: { token: abc }'),
+      `${at}: datasources.wolfi.repositories[0].credentials: expected { basic: { username, password } }`,
+    ],
+    ...[
+      ['{ basic: { username: ci, password: hunter2 } }', 'basic.password'],
+      ['{ basic: { username: ci, password: 12345 } }', 'basic.password'],
+      ['{ bearer: hunter2 }', 'bearer'],
+      ['{ header: { name: x, value: hunter2 } }', 'header.value'],
+    ].map(([credentials, key]): [string, string] => [
+      datasource.replace('url: x', `url: x, credentials: ${credentials}`),
+      `${at}: datasources.wolfi.repositories[0].credentials.${key}: expected { env: NAME } or { file: PATH }, not a literal`,
+    ]),
+    [
+      datasource.replace(
+        'url: x',
+        'url: x, credentials: { bearer: { env: A }, basic: { username: u, password: { env: B } } }',
+      ),
+      `${at}: datasources.wolfi.repositories[0].credentials: expected { basic: { username, password } }`,
+    ],
+    [
+      datasource.replace('url: x', 'url: x, credentials: hunter2'),
+      `${at}: datasources.wolfi.repositories[0].credentials: expected { basic: { username, password } }`,
+    ],
+    [
+      datasource.replace('url: x', 'url: x, archs: [amd64]'),
+      `${at}: datasources.wolfi.repositories[0].archs[0]: amd64 is called x86_64 by apk; write that`,
+    ],
+    [
+      datasource.replace('url: x', 'url: https://user:hunter2@host/os/x86_64/'),
+      `${at}: datasources.wolfi.repositories[0].url: ends in an arch: write it without /x86_64, and x86_64 as the arch`,
+    ],
+    [
+      datasource.replace('url: x', 'url: /srv/APKINDEX.adb'),
+      `${at}: datasources.wolfi.repositories[0].url: indexes of apk 3 (.adb) are not read`,
+    ],
+    [
+      datasource.replace('url: x', 'url: user:hunter2@packages.wolfi.dev/os'),
+      'datasource wolfi: packages.wolfi.dev/os is no path here; write https://packages.wolfi.dev/os for a URL',
+    ],
+    [
+      datasource.replace('url: x', 'url: x, maxShrink: 140%'),
+      `${at}: datasources.wolfi.repositories[0].maxShrink: expected a share such as 40% or 0.4`,
+    ],
+    ['a: [', `${at}:1:5: Flow sequence in block collection must be sufficiently indented and end with a ]`],
+    ['[]', `${at}: top level: Invalid input: expected object, received array`],
+  ])('%s', (yaml, message) => {
+    expect(() => load([], {}, yaml)).toThrow(
+      expect.objectContaining({ code: 'config-invalid', message: expect.stringContaining(message) }),
+    );
+    expect(() => load([], {}, yaml)).not.toThrow(/hunter2|12345/);
+  });
+
+  test.each<[args: string[], environment: Record<string, string>, message: string]>([
+    [['--lisen', 'x'], {}, 'unknown option --lisen, did you mean --listen?'],
+    [['--listen'], {}, '--listen: expected a value'],
+    [['--listen', 'x'], {}, '--listen: expected HOST:PORT such as 0.0.0.0:3000'],
+    [['--arch', 'x-1'], {}, '--arch: expected apk'],
+    [['--arch', 'x86_64,amd64'], {}, '--arch: amd64 is called x86_64 by apk; write that'],
+    [['--repository', 'x', '--arch', 'arm64'], {}, '--arch: arm64 is called aarch64 by apk; write that'],
+    [[], { APK_BEACON_ARCH: 'i686' }, 'APK_BEACON_ARCH: i686 is called x86 by apk; write that'],
+    [['--arch', 'noarch'], {}, '--arch: packages of noarch are in the index of every arch'],
+    [
+      ['--repository', 'https://host/os/x86_64'],
+      {},
+      '--repository: ends in an arch: write it without /x86_64',
+    ],
+    [['--repository', '/srv/os/armv7/'], {}, '--repository: ends in an arch: write it without /armv7'],
+    [
+      ['--repository', 'https://host/x/Packages.adb?a'],
+      {},
+      '--repository: indexes of apk 3 (.adb) are not read',
+    ],
+    [
+      ['--repository', 'packages.wolfi.dev/os'],
+      {},
+      'datasource default: packages.wolfi.dev/os is no path here; write https://packages.wolfi.dev/os for a URL',
+    ],
+    [['--key', 'localhost:8080/x.rsa.pub'], {}, 'localhost:8080/x.rsa.pub is no path here'],
+    [['--port', '1'], {}, 'unknown option --port, did you mean --listen?'],
+    [['--crache-dir', '1'], {}, 'unknown option --crache-dir, did you mean --cache-dir?'],
+    [['--lsiten', '1'], {}, 'unknown option --lsiten, did you mean --listen?'],
+    [['--xyzzy'], {}, 'unknown option --xyzzy; apk-beacon help lists them'],
+    [['--name', 'x'], {}, '--name: expected with --repository'],
+    [['--repository', 'x', '--name', 'metrics'], {}, '--name: is reserved'],
+    [
+      [],
+      { APK_BEACON_PROT: '1' },
+      'unknown environment variable APK_BEACON_PROT, expected some of APK_BEACON_CONFIG',
+    ],
+    [[], { APK_BEACON_ALLOW_UNTRUSTED: 'maybe' }, 'APK_BEACON_ALLOW_UNTRUSTED: expected true or false'],
+    [['--allow-untrusted=yes'], {}, '--allow-untrusted: takes no value'],
+    [[], { APK_BEACON_REFRESH: 'x' }, 'APK_BEACON_REFRESH: expected a duration such as 30s'],
+    [
+      [],
+      { APK_BEACON_REFERSH: 'x' },
+      'unknown environment variable APK_BEACON_REFERSH, did you mean APK_BEACON_REFRESH?',
+    ],
+    [['--config', '/nowhere.yaml'], {}, 'cannot read the configuration /nowhere.yaml'],
+  ])('%j %j', (args, environment, message) => {
+    expect(() => load(args, environment)).toThrow(
+      expect.objectContaining({ code: 'config-invalid', message: expect.stringContaining(message) }),
+    );
+  });
+
+  test('a file that refers to itself over and over is refused', () => {
+    const laughs = Array.from({ length: 9 }, (_, i) => `a${i + 1}: &a${i + 1} [${`*a${i},`.repeat(9)}]`).join(
+      '\n',
+    );
+    expect(() => load([], {}, `a0: &a0 [x]\n${laughs}`)).toThrow(/Excessive alias count/);
+  });
+});
+
+describe('each key of the schema', () => {
+  const keys = configKeys();
+  /** `datasources.*.repositories.[].url` with the value there, and all that a datasource needs. */
+  function fileWith({ path, name }: ConfigKey, value: unknown): object {
+    const built = [...path, name].reduceRight<unknown>((inner, part) => {
+      if (part === '[]') return [{ url: 'x', ...(inner as object) }];
+      if (part === '*') return { one: { repositories: ['x'], ...(inner as object) } };
+      return { [part]: inner };
+    }, value);
+    return built as object;
+  }
+  /** What a level needs besides the key that is tried. */
+  const needed: Readonly<Record<string, object>> = {
+    basic: { username: 'u', password: { env: 'A' } },
+    header: { name: 'x', value: { env: 'A' } },
+    signingKey: { name: 'a.rsa.pub', key: { env: 'A' } },
+    clientCertificate: { certificate: 'a', key: 'b' },
+  };
+  const withNeeds = (file: unknown): unknown => {
+    if (Array.isArray(file)) return file.map(withNeeds);
+    if (typeof file !== 'object' || file === null) return file;
+    return Object.fromEntries(
+      Object.entries(file).map(([key, value]) => [
+        key,
+        isObject(value) ? { ...needed[key], ...(withNeeds(value) as object) } : withNeeds(value),
+      ]),
+    );
+  };
+  const isObject = (value: unknown): boolean =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  const titleOf = ({ path, name }: ConfigKey): string => [...path, name].join('.');
+
+  test('there are keys at every level', () => {
+    expect(keys.length).toBeGreaterThan(50);
+    expect(new Set(keys.map(({ level }) => level))).toEqual(
+      new Set([
+        'the top level', 'a datasource', 'a repository', 'timeouts', 'limits', 'signingKey', 'credentials',
+        'basic', 'header', 'clientCertificate', 'a secret',
+      ]),
+    ); // prettier-ignore
+  });
+
+  test.each(keys.map((key) => [titleOf(key), key] as const))(
+    '%s is documented, and its examples and default are taken',
+    (_, key) => {
+      expect(key.description).toMatch(/./);
+      const isLevel = keys.some(({ path }) => path.join('.') === titleOf(key));
+      if (!isLevel) expect(key.examples.length).toBeGreaterThan(0);
+      const byDefault = key.defaultValue === undefined ? [] : [key.defaultValue];
+      for (const value of [...key.examples, ...byDefault])
+        expect(
+          () => configSchema.parse(withNeeds(fileWith(key, value))),
+          JSON.stringify(value),
+        ).not.toThrow();
+    },
+  );
+
+  test.each(
+    keys
+      .filter(({ path }) => path.length === 0)
+      .flatMap((key) => key.examples.map((value) => ({ key, value }))),
+  )('$key.name: $value means one thing in a file, a variable and a flag', ({ key, value }) => {
+    const name = key.name as keyof ConfigFile;
+    const file = load([], {}, JSON.stringify({ [name]: value }));
+    const flag = keyOptions.get(name);
+    if (flag === undefined) return;
+    const variable = `APK_BEACON_${flag.toUpperCase().replaceAll('-', '_')}`;
+    const ways = [load([`--${flag}`, String(value)]), load([], { [variable]: String(value) })];
+    for (const way of ways) expect(way[name]).toEqual(file[name]);
+  });
+
+  test.each(
+    keys.filter(({ schema }) => z.safeParse(schema, null).success && !z.safeParse(schema, 5).success),
+  )('$name: none is null, and no path of that name', ({ name, schema }) => {
+    expect(z.parse(schema, 'none')).toBeNull();
+    const config = load([], { HOME: '/nonexistent' }, `${name}: none`);
+    expect(config[name as keyof Config]).toBeUndefined();
+  });
+});
+
+test('what nobody has verified is not signed', () => {
+  const yaml = (trust: string): string => `
+signingKey: { name: beacon.rsa.pub, key: { file: /run/key } }
+datasources:
+  wolfi: { repositories: [https://packages.wolfi.dev/os] }
+  mine: { repositories: [https://packages.wolfi.dev/os, { url: https://apks.example.com, trust: ${trust} }] }
+`;
+  expect(load([], {}, yaml('signed')).signingKey?.name).toBe('beacon.rsa.pub');
+  const message = /^signingKey: datasource mine has a repository whose signatures are not checked/;
+  expect(() => load([], {}, yaml('none'))).toThrow(message);
+  expect(() => load(['--allow-untrusted'], {}, yaml('signed'))).toThrow(/^signingKey: datasource wolfi/);
+});
+
+test('the format of the logs is a flag, a variable and a key', () => {
+  expect(load().logFormat).toBeUndefined();
+  expect(load(['--log-format', 'text']).logFormat).toBe('text');
+  expect(load([], { APK_BEACON_LOG_FORMAT: 'json' }).logFormat).toBe('json');
+  expect(load([], {}, 'logFormat: json').logFormat).toBe('json');
+  expect(() => load(['--log-format', 'xml'])).toThrow('--log-format');
+});

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import { Asked } from '../../src/metrics/lookup-log.ts';
+import type { LiveDatasource, Snapshot } from '../../src/repository/live-datasource.ts';
+import { catalog } from '../support/catalogs.ts';
+import { pkg } from '../support/signed-index.ts';
+
+const snapshotOf = (...names: readonly string[]): Snapshot => ({
+  catalog: catalog(names.map((name) => pkg(name, '1-r0'))),
+  generation: names.join(),
+});
+const live = (snapshot: Snapshot): LiveDatasource => ({ name: 'wolfi', snapshot }) as LiveDatasource;
+
+test('names are counted, and unknown as soon as a refresh takes them away', () => {
+  const asked = new Asked(['wolfi'], () => Date.UTC(2026, 0, 1));
+  const first = snapshotOf('curl', 'gone');
+  asked.note('wolfi', 'curl', { known: true, pinned: false }, first);
+  asked.note('wolfi', 'curl', { known: true, pinned: false }, first);
+  asked.note('wolfi', 'gone', { known: true, pinned: false }, first);
+  asked.note('wolfi', 'never', { known: false, pinned: true }, first);
+  expect(asked.list(live(first)).map(({ name, known }) => [name, known])).toEqual([
+    ['curl', true],
+    ['gone', true],
+    ['never', false],
+  ]);
+  const lastAskedAt = '2026-01-01T00:00:00.000Z';
+  expect(JSON.parse(asked.body(live(snapshotOf('curl', 'never'))).toString())).toEqual({
+    datasource: 'wolfi',
+    unknown: [{ name: 'gone', count: 1, lastAskedAt }],
+    known: [
+      { name: 'curl', count: 2, lastAskedAt },
+      { name: 'never', count: 1, lastAskedAt },
+    ],
+  });
+});
+
+test('what was asked for longest ago is forgotten first', () => {
+  const asked = new Asked(['wolfi'], Date.now, { max: 2 });
+  const snapshot = snapshotOf('a', 'b', 'c');
+  for (const name of ['a', 'b', 'a', 'c'])
+    asked.note('wolfi', name, { known: true, pinned: false }, snapshot);
+  expect(asked.list(live(snapshot)).map(({ name, count }) => [name, count])).toEqual([
+    ['a', 2],
+    ['c', 1],
+  ]);
+});
+
+test('a name that no index knows and nothing speaks for is not listed', () => {
+  const asked = new Asked(['wolfi'], Date.now);
+  const first = snapshotOf('curl');
+  for (const name of ['favicon.ico', 'health', '.env'])
+    asked.note('wolfi', name, { known: false, pinned: false }, first);
+  asked.note('wolfi', 'curl', { known: true, pinned: false }, first);
+  const second = snapshotOf('other');
+  asked.note('wolfi', 'curl', { known: false, pinned: false }, second);
+  expect(asked.list(live(second)).map(({ name, count, known }) => [name, count, known])).toEqual([
+    ['curl', 2, false],
+  ]);
+});

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { surveyCatalog, type Survey } from '../../src/metrics/survey.ts';
+import type { Catalog } from '../../src/catalog/catalog.ts';
+import { catalogOf } from '../support/catalogs.ts';
+import { pkg } from '../support/signed-index.ts';
+
+function survey(of: Catalog): { result: Survey; steps: number } {
+  const run = surveyCatalog(of);
+  let steps = 0;
+  for (let step = run.next(); ; step = run.next()) {
+    if (step.done) return { result: step.value, steps };
+    steps += 1;
+  }
+}
+
+test('a version counts once, as offered or for the reason that withholds it', () => {
+  const both = [
+    pkg('curl', '1-r0', { D: 'so:libc.so.6' }),
+    pkg('needy', '1-r0', { D: 'curl=9-r9' }),
+    pkg('odd', 'one'),
+  ];
+  const of = catalogOf({
+    x86_64: [[...both, pkg('curl', '2-r0')]],
+    aarch64: [[...both, pkg('needy', '2-r0')]],
+  });
+  const { result, steps } = survey(of);
+  expect(result).toEqual({
+    names: 3,
+    namesWithoutRelease: 2,
+    offered: 1,
+    needingMore: 1,
+    withheld: {
+      'invalid-version': 1,
+      'unversioned-provide': 0,
+      'conflicting-provides': 0,
+      'foreign-arch': 0,
+      'unknown-field': 0,
+      'dependency-unmet': 1,
+      'missing-on-arch': 2,
+    },
+  });
+  expect(steps).toBe(3);
+});
+
+test('it agrees with what the catalog says of every version', () => {
+  const of = catalogOf({
+    x86_64: [[pkg('a', '1-r0'), pkg('b', '1-r0', { p: 'a=2-r0' }), pkg('c', '1-r0', { D: 'a=2-r0' })]],
+    aarch64: [[pkg('a', '1-r0'), pkg('a', '2-r0'), pkg('c', '1-r0', { D: 'a=2-r0' })]],
+  });
+  const versions = [...of.names()].flatMap((name) => of.report(name).versions);
+  const { result } = survey(of);
+  expect(result.offered).toBe(versions.filter((version) => version.offered).length);
+  const withheld = Object.values(result.withheld).reduce((sum, count) => sum + count, 0);
+  expect(result.offered + withheld).toBe(versions.length);
+});
