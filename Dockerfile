@@ -3,7 +3,8 @@
 #   docker build -t apk-beacon .
 #   docker run --rm -p 3000:3000 --read-only -v apk-beacon:/var/cache/apk-beacon apk-beacon
 #
-# Both images can be replaced with --build-arg; the runtime has to have a node of at least 22.19 at NODE. Renovate raises the two lines below and pins their digests.
+# Both images can be replaced with --build-arg; the runtime has to have a node of at least 22.19 at NODE. Renovate raises
+# the two lines below and pins their digests.
 ARG BUILD_IMAGE=docker.io/library/node:24.21.0-bookworm-slim
 ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs24-debian12:nonroot
 

@@ -14,6 +14,8 @@ export default defineConfig({
       suite('renovate', 'test/renovate/**/*.e2e.ts', { test: 120, hook: 120 }),
       suite('operate', 'test/operate/**/*.e2e.ts', { test: 120, hook: 240 }),
       suite('companion', 'test/companion/**/*.e2e.ts', { test: 120, hook: 300 }),
+      // An emulator without hardware to help it: ten minutes, of which nothing is timed.
+      suite('boot', 'test/boot/**/*.e2e.ts', { test: 3600, hook: 1800 }),
     ],
   },
 });

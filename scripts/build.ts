@@ -2,11 +2,9 @@
  * `npm run build [-- FOLDER]`: the service and all it needs as a few files, `dist/` unless told otherwise. What is not
  * needed for a first answer is a file of its own, which is only read when it is asked for.
  */
-import { globSync, rmSync } from 'node:fs';
+import { globSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, type Plugin } from 'esbuild';
-
-const [outdir = 'dist'] = process.argv.slice(2);
+import { build, type Metafile, type Plugin } from 'esbuild';
 
 /**
  * Parts of Node as `require` gives them. An import of `node:http` would look at each of its exports, and one of them
@@ -24,24 +22,42 @@ const nodeByRequire: Plugin = {
   },
 };
 
-for (const stale of globSync(join(outdir, 'part-*.mjs*'))) rmSync(stale);
-await build({
-  entryPoints: { 'apk-beacon': 'src/main.ts' },
-  outdir,
-  outExtension: { '.js': '.mjs' },
-  chunkNames: 'part-[hash]',
-  bundle: true,
-  splitting: true,
-  platform: 'node',
-  target: 'node22',
-  format: 'esm',
-  minifySyntax: true,
-  minifyWhitespace: true,
-  legalComments: 'linked',
-  plugins: [nodeByRequire],
-  // Some dependencies are CommonJS and load parts of Node with require().
-  banner: {
-    js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',
+/** Of package.json the bundle needs the version. */
+const versionOnly: Plugin = {
+  name: 'version-only',
+  setup(bundle) {
+    bundle.onLoad({ filter: /[/\\]package\.json$/ }, ({ path }) => {
+      const { version } = JSON.parse(readFileSync(path, 'utf8')) as { version: string };
+      return { contents: JSON.stringify({ version }), loader: 'json' };
+    });
   },
-  logLevel: 'warning',
-});
+};
+
+/** Writes the bundle to a folder. Returns what went into it. */
+export async function bundle(outdir: string): Promise<Metafile> {
+  for (const stale of globSync(join(outdir, 'part-*.mjs*'))) rmSync(stale);
+  const { metafile } = await build({
+    entryPoints: { 'apk-beacon': 'src/main.ts' },
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    chunkNames: 'part-[hash]',
+    bundle: true,
+    splitting: true,
+    platform: 'node',
+    target: 'node22',
+    format: 'esm',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'linked',
+    plugins: [nodeByRequire, versionOnly],
+    metafile: true,
+    // Some dependencies are CommonJS and load parts of Node with require().
+    banner: {
+      js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',
+    },
+    logLevel: 'warning',
+  });
+  return metafile;
+}
+
+if (import.meta.main) await bundle(process.argv[2] ?? 'dist');

@@ -2,7 +2,14 @@
  * Draws deploy/grafana/apk-beacon.json as an SVG, without Grafana: asks a Prometheus for every query of every panel and
  * fails if one has no answer. It shows what the dashboard shows, not how Grafana would draw it.
  *
- * usage: node scripts/render-dashboard.ts PROMETHEUS_URL SECONDS OUT
+ * usage: node scripts/render-dashboard.ts PROMETHEUS_URL START END OUT   times in Unix seconds
+ *
+ * The picture in docs/images is of a day that scripts/record-day.ts recorded:
+ *
+ *   node scripts/record-day.ts FOLDER day.om                      # prints START and END
+ *   promtool tsdb create-blocks-from openmetrics day.om day
+ *   prometheus --config.file=/dev/null --storage.tsdb.path=day --storage.tsdb.retention.time=100y
+ *   node scripts/render-dashboard.ts http://127.0.0.1:9090 START END docs/images/dashboard.svg
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -20,11 +27,14 @@ interface Series {
   readonly points: readonly (readonly [number, number])[];
 }
 
-const [prometheus = '', seconds = '', out = ''] = process.argv.slice(2);
+const [prometheus = '', from = '', to = '', out = ''] = process.argv.slice(2);
 const UNIT = { width: 50, height: 34 };
 const COLORS = ['#73bf69', '#f2cc0c', '#5794f2', '#ff780a', '#b877d9', '#f2495c', '#8ab8ff', '#96d98d'];
-const end = Math.floor(Date.now() / 1000);
-const start = end - Number(seconds);
+const [start, end] = [Number(from), Number(to)];
+/** Seconds between two points of a line: as many as a panel has room for. */
+const STEP = Math.max(1, Math.round((end - start) / 480));
+/** Four scrapes of a minute, as Grafana would take, and no gap between two points. */
+const RATE_INTERVAL = `${Math.max(240, 2 * STEP)}s`;
 
 const { panels } = JSON.parse(readFileSync('deploy/grafana/apk-beacon.json', 'utf8')) as {
   panels: readonly Panel[];
@@ -49,8 +59,8 @@ async function seriesOf({ title, targets }: Panel): Promise<readonly Series[]> {
 
 async function query({ expr, legendFormat }: Panel['targets'][number]): Promise<readonly Series[]> {
   const url = new URL('api/v1/query_range', prometheus);
-  const text = expr.replaceAll('$datasource', '.*').replaceAll('$__rate_interval', '10s');
-  const parameters = { query: text, start, end, step: 1 };
+  const text = expr.replaceAll('$datasource', '.*').replaceAll('$__rate_interval', RATE_INTERVAL);
+  const parameters = { query: text, start, end, step: STEP };
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, String(value));
   const { data, error } = (await (await fetch(url)).json()) as {
     error?: string;
@@ -93,7 +103,10 @@ function drawStat({ fieldConfig }: Panel, series: readonly Series[], { w, h }: S
 
 function drawLines({ fieldConfig }: Panel, series: readonly Series[], { w, h }: Size): string {
   const { unit } = fieldConfig.defaults;
-  const frame = { left: 70, right: w - 12, top: 34, bottom: h - 22 - 14 * Math.ceil(series.length / 3) };
+  const longest = Math.max(...series.map(({ name }) => name.length));
+  const columns = Math.min(3, Math.max(1, Math.floor((w - 20) / (24 + 6.2 * longest))));
+  const legend = 14 * Math.ceil(series.length / columns);
+  const frame = { left: 70, right: w - 12, top: 34, bottom: h - 38 - legend };
   const max = 1.1 * Math.max(1e-9, ...series.flatMap(({ points }) => points.map(([, value]) => value)));
   const px = (time: number): number =>
     frame.left + ((time - start) / (end - start)) * (frame.right - frame.left);
@@ -102,13 +115,27 @@ function drawLines({ fieldConfig }: Panel, series: readonly Series[], { w, h }: 
     const at = py(part * max).toFixed(1);
     return `<path d="M${frame.left} ${at}H${frame.right}" stroke="#2c3235"/><text x="${frame.left - 6}" y="${Number(at) + 4}" fill="#8e8e8e" text-anchor="end">${format(part * max, unit)}</text>`;
   });
+  const times = hours().map((time) => {
+    const at = px(time).toFixed(1);
+    return `<path d="M${at} ${frame.top}V${frame.bottom}" stroke="#2c3235" stroke-dasharray="2 4"/><text x="${at}" y="${frame.bottom + 15}" fill="#8e8e8e" font-size="11" text-anchor="middle">${new Date(time * 1000).toISOString().slice(11, 16)}</text>`;
+  });
   const lines = series.map(({ name, points }, i) => {
     const color = COLORS[i % COLORS.length] ?? '';
     const path = points.map(([time, value]) => `${px(time).toFixed(1)} ${py(value).toFixed(1)}`).join('L');
-    const [lx, ly] = [12 + ((i % 3) * (w - 20)) / 3, frame.bottom + 20 + 14 * Math.floor(i / 3)];
+    const [lx, ly] = [
+      12 + ((i % columns) * (w - 20)) / columns,
+      frame.bottom + 34 + 14 * Math.floor(i / columns),
+    ];
     return `<path d="M${path}" fill="none" stroke="${color}" stroke-width="1.5"/><rect x="${lx}" y="${ly - 8}" width="10" height="4" fill="${color}"/><text x="${lx + 14}" y="${ly}" fill="#8e8e8e" font-size="11">${escape(name)}</text>`;
   });
-  return [...grid, ...lines].join('\n');
+  return [...grid, ...times, ...lines].join('\n');
+}
+
+/** Full hours (UTC) for the time axis, about six. */
+function hours(): readonly number[] {
+  const apart = 3600 * Math.max(1, Math.round((end - start) / 3600 / 6));
+  const first = Math.ceil(start / apart) * apart;
+  return Array.from({ length: Math.floor((end - first) / apart) + 1 }, (_, i) => first + i * apart);
 }
 
 function format(value: number, unit: string): string {
@@ -116,6 +143,8 @@ function format(value: number, unit: string): string {
   if (unit !== 's')
     return value >= 1000 ? `${(value / 1000).toFixed(1)} k` : String(Number(value.toPrecision(3)));
   if (value >= 86_400) return `${(value / 86_400).toFixed(1)} d`;
+  if (value >= 7200) return `${(value / 3600).toFixed(1)} h`;
+  if (value >= 120) return `${(value / 60).toFixed(0)} min`;
   return value >= 1 ? `${value.toFixed(0)} s` : `${(value * 1000).toFixed(1)} ms`;
 }
 

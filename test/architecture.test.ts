@@ -39,3 +39,19 @@ test('only the configuration and the entry point know the environment', () => {
   const readers = sources.filter(({ text }) => text.includes('process.env')).map(({ file }) => file);
   expect(readers).toEqual(['src/main.ts']);
 });
+
+const companion = globSync('companion/**/*.ts').map((file) => ({ file, text: readFileSync(file, 'utf8') }));
+
+test.each(companion)('$file imports nothing of the service but src/apk', ({ file, text }) => {
+  const outside = importsOf(text)
+    .filter((from) => from.startsWith('.'))
+    .map((from) => normalize(join(dirname(file), from)))
+    .filter((target) => !/^(companion|src\/apk)\//.test(target));
+  expect(outside).toEqual([]);
+});
+
+test('the service does not import the companion', () => {
+  expect(sources.filter(({ text }) => importsOf(text).some((from) => from.includes('companion')))).toEqual(
+    [],
+  );
+});

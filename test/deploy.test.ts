@@ -37,7 +37,7 @@ test('whatever starts the service gives Node the flags that its first line asks 
   expect(flags).toMatch(/^--/);
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
   expect(scripts['start']).toBe(`exec node ${flags} src/main.ts`);
-  expect(readFileSync('packages/apk-beacon.files/apk-beacon', 'utf8')).toContain(`node ${flags} /usr/lib/`);
+  expect(readFileSync('deploy/apk/files/apk-beacon', 'utf8')).toContain(`node ${flags} /usr/lib/`);
   const quoted = flags.split(' ').map((flag) => `"${flag}"`);
   expect(readFileSync('Dockerfile', 'utf8')).toContain(
     `ENTRYPOINT ["node", ${quoted.join(', ')}, "/usr/lib/`,
@@ -62,24 +62,34 @@ test('Renovate keeps this repository with the rules that it is told to others', 
   }
 });
 
-test('the tools that CI installs are found by Renovate', () => {
+test('the tools that CI installs and the images of examples are found by Renovate', () => {
   const { customManagers } = JSON.parse(readFileSync('renovate.json', 'utf8')) as {
     customManagers: { managerFilePatterns: string[]; matchStrings: string[]; datasourceTemplate?: string }[];
   };
-  const script = readFileSync('.ci/operate', 'utf8');
-  const found = customManagers
-    .filter(({ managerFilePatterns }) => managerFilePatterns.includes('/^\\.ci/operate$/'))
-    .flatMap(({ matchStrings, datasourceTemplate }) =>
-      matchStrings.flatMap((pattern) =>
-        [...script.matchAll(new RegExp(pattern, 'g'))].map(({ groups }) => [
-          datasourceTemplate,
-          groups?.['depName'],
-        ]),
-      ),
-    );
-  expect(found).toEqual([
+  const found = (file: string): readonly unknown[] =>
+    customManagers
+      .filter(
+        ({ managerFilePatterns, datasourceTemplate = '' }) =>
+          ['docker', 'go', 'npm'].includes(datasourceTemplate) &&
+          managerFilePatterns.some((pattern) => new RegExp(pattern.slice(1, -1)).test(file)),
+      )
+      .flatMap(({ matchStrings, datasourceTemplate }) =>
+        matchStrings
+          .flatMap((pattern) => [...readFileSync(file, 'utf8').matchAll(new RegExp(pattern, 'g'))])
+          .map(({ groups }) => [datasourceTemplate, groups?.['depName'], groups?.['currentValue']]),
+      );
+  const names = (file: string): readonly unknown[] =>
+    found(file).map((each) => (each as string[]).slice(0, 2));
+  expect(names('.ci/operate')).toEqual([
     ['go', 'sigs.k8s.io/kustomize/kustomize/v5'],
     ['go', 'github.com/yannh/kubeconform'],
+    ['go', 'github.com/rhysd/actionlint'],
+    ['go', 'github.com/compose-spec/compose-go/v2'],
     ['npm', 'gitlab-ci-local'],
   ]);
+  expect(names('.ci/release')).toEqual([['go', 'github.com/sigstore/cosign/v2']]);
+  const renovate = ['docker', 'ghcr.io/renovatebot/renovate', expect.stringMatching(/^\d+\.\d+\.\d+$/)];
+  expect(found('deploy/gitlab/renovate.gitlab-ci.yml')).toContainEqual(renovate);
+  expect(found('deploy/github/renovate.yml')).toContainEqual(renovate);
+  expect(names('deploy/gitlab/export.gitlab-ci.yml')).toEqual([['docker', 'docker.io/library/node']]);
 });

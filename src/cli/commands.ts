@@ -8,6 +8,7 @@ import {
 } from '../config/config.ts';
 import { IndexError } from '../errors.ts';
 import { nearest } from '../config/hints.ts';
+import { version } from '../version.ts';
 
 const help = (): string => `apk-beacon – which versions of this APK package exist?
 
@@ -30,8 +31,6 @@ ${optionHelp()
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 `;
-
-const version = '0.1.0';
 
 const commands = ['serve', 'explain', 'export', 'health', 'accept', 'preset', 'config', 'help', 'version'];
 

@@ -1,6 +1,6 @@
 /** `/{datasource}/{package}` in a browser: what can be pinned, and why the rest cannot. */
 import type { VNode } from 'preact';
-import type { ExplainedPin, ExplainedVersion, Explanation } from '../catalog/explain.ts';
+import type { ExplainedPin, ExplainedVersion, Explanation } from '../answers/explain.ts';
 import { html, moment, renderPage, visible, webAddress, type Html } from './html.ts';
 import type { Links } from './links.ts';
 

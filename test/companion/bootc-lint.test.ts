@@ -19,6 +19,7 @@ beforeEach(() => {
     mkdirSync(join(root, name));
   symlinkSync('sysroot/ostree', join(root, 'ostree'));
   symlinkSync('../run', join(root, 'var/run'));
+  write('usr/lib/tmpfiles.d/var.conf', '# systemd\nL /var/run - - - - ../run\n');
   write('etc/passwd', 'root:x:0:0::/root:/bin/sh\n');
   write('usr/lib/ostree/prepare-root.conf', '[composefs]\nenabled = yes\n');
   write('usr/lib/modules/6.18.42-0-lts/vmlinuz');
@@ -53,7 +54,16 @@ const broken: readonly (readonly [check: string, kind: 'fatal' | 'warnings', spo
     'warnings',
     () => write('usr/lib/ostree/prepare-root.conf', '[composefs]\nenabled = no\n'),
   ],
-  ['var-log', 'warnings', () => write('var/log/dpkg.log', 'text')],
+  [
+    'var-log',
+    'warnings',
+    () => {
+      write('usr/lib/tmpfiles.d/log.conf', 'd /var/log 0755\n');
+      write('var/log/dpkg.log', 'text');
+    },
+  ],
+  ['var-tmpfiles', 'warnings', () => makeFolder('var/spool')],
+  ['var-tmpfiles', 'warnings', () => symlinkSync('/var/mail', join(root, 'var/mail'))],
   ['sysusers', 'warnings', () => write('etc/passwd', 'root:x:0:0::/root:/bin/sh\nalice:x:1:1::/:/bin/sh\n')],
   ['nonempty-boot', 'warnings', () => write('boot/vmlinuz')],
   ['nonempty-run-tmp', 'warnings', () => write('run/lock/left')],

@@ -72,6 +72,18 @@ const warningChecks: Readonly<Record<string, Check>> = {
   'var-log': function* (root) {
     for (const path of walk(root, 'var/log')) if (look(root, path)?.isFile()) yield path;
   },
+  // bootc looks at it on a running root only, which `RUN bootc container lint` in a Dockerfile is.
+  'var-tmpfiles': function* (root) {
+    const declared = new Set(['var']);
+    for (const name of list(root, 'usr/lib/tmpfiles.d')) {
+      const text = readFileSync(join(root, 'usr/lib/tmpfiles.d', name), 'utf8');
+      for (const [, path] of text.matchAll(/^[a-zA-Z][!+=-]*\s+\/(\S+)/gm)) declared.add(path ?? '');
+    }
+    for (const path of walk(root, 'var')) {
+      const stat = look(root, path);
+      if ((stat?.isDirectory() || stat?.isSymbolicLink()) && !declared.has(path)) yield path;
+    }
+  },
   sysusers: function* (root) {
     const declared = new Set(['root']);
     for (const name of list(root, 'usr/lib/sysusers.d')) {
@@ -94,7 +106,6 @@ const warningChecks: Readonly<Record<string, Check>> = {
   },
 };
 
-// All but var-tmpfiles, which bootc runs on a booted root only.
 export const checkNames = [...Object.keys(fatalChecks), ...Object.keys(warningChecks)];
 
 export function lintBootc(root: string): Lint {

@@ -188,7 +188,7 @@ describeWith([...workshopTools, ...tools], 'control files of the hosts', () => {
         .stdout.trim()
         .split('\n');
     const links = [...wants(router), ...wants(headless)];
-    expect(links).toHaveLength(7);
+    expect(links).toHaveLength(12);
     for (const link of links) expect(statSync(link).isFile(), link).toBe(true);
   });
 

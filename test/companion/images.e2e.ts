@@ -2,13 +2,14 @@
  * apko builds every image of the companion, both arches, from stand-in packages and the real static ones, into OCI
  * layouts. What is asserted is what hosts get to see: labels, command, users, layers, digests.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 import { lintBootc } from './bootc-lint.ts';
 import { definition, definitionNames, originOf, standIn } from './stand-ins.ts';
 import { describeWith, makeFolder, run } from './tools.ts';
+import { calledByBootc } from './wolfi.ts';
 import { openWorkshop, unpack, workshopTools, type Image, type Images, type Workshop } from './workshop.ts';
 
 const hosts = ['bootc', 'containerd', 'niri', 'pinewall-config'];
@@ -55,15 +56,18 @@ describeWith(workshopTools, 'images built by apko', () => {
       const { config } = image(name, arch);
       expect(config, arch).toMatchObject({ Cmd: ['init'], StopSignal: 'SIGRTMIN+3', User: '0' });
       expect(config.Entrypoint).toBeUndefined();
-      expect(config.Labels).toMatchObject({ 'containers.bootc': '1' });
+      expect(config.Labels).toMatchObject({
+        'containers.bootc': '1',
+        'org.opencontainers.image.version': definition(name).ownPackages[0]?.split('=')[1],
+      });
       // It would change with every commit, and the digest with it.
       expect(config.Labels).not.toHaveProperty('org.opencontainers.image.revision');
     }
   });
 
   it('does not make the CI images bootable', () => {
-    const { config } = image('renovate');
-    expect(config).toMatchObject({ Cmd: ['renovate'], User: '65532' });
+    const { config } = image('apko');
+    expect(config).toMatchObject({ Cmd: ['/bin/sh'], User: '65532' });
     expect(config.Labels ?? {}).not.toHaveProperty('containers.bootc');
   });
 
@@ -90,6 +94,24 @@ describeWith(workshopTools, 'images built by apko', () => {
     expect(run('find', [root, '-name', '*.network', '-o', '-path', '*/sysusers.d/*']).stdout).toBe('');
   });
 
+  it.each(hosts)('has every command in %s that bootc calls', (name) => {
+    const missing = calledByBootc.filter((command) => !existsSync(join(rootOf(name), 'usr/bin', command)));
+    expect(missing).toEqual([]);
+  });
+
+  it.each(hosts.slice(1))('enables by a link what a preset alone enables in %s', (name) => {
+    const systemd = join(rootOf(name), 'usr/lib/systemd');
+    const presets = readdirSync(join(systemd, 'system-preset'));
+    const units = presets.flatMap((file) =>
+      [...readFileSync(join(systemd, 'system-preset', file), 'utf8').matchAll(/^enable (\S+)/gm)].map(
+        ([, unit]) => unit ?? '',
+      ),
+    );
+    expect(units).toContain('sshd.service');
+    const wanted = readdirSync(join(systemd, 'system/multi-user.target.wants'));
+    expect(units.filter((unit) => !wanted.includes(unit))).toEqual([]);
+  });
+
   it('does not tell the image where its private packages came from', () => {
     const repositories = readFileSync(join(rootOf('bootc'), 'etc/apk/repositories'), 'utf8');
     expect(repositories.trim().split('\n').sort()).toEqual([
@@ -102,10 +124,7 @@ describeWith(workshopTools, 'images built by apko', () => {
     const layers = image('containerd').layers.slice(0, -1);
     expect(layers.length).toBeGreaterThan(20);
     for (const { packages } of layers) {
-      // bootc-update-timer is a subpackage of the real bootc-baselayout.
-      const origins = packages.map((name) =>
-        name === 'bootc-update-timer' ? 'bootc-baselayout' : originOf(name),
-      );
+      const origins = packages.map(originOf);
       expect(new Set(origins).size, packages.join()).toBe(1);
     }
     expect(layers.find(({ packages }) => packages.includes('systemd'))?.packages).toContain('udev');

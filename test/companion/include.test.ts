@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
-import { mergeInto, parseDefinition, resolveDefinition } from '../../src/images/include.ts';
+import { mergeInto, parseDefinition, resolveDefinition } from '../../companion/include.ts';
 
 const resolve = (files: Readonly<Record<string, string>>, name = 'child.yaml') =>
   resolveDefinition(name, (file) => {

@@ -1,22 +1,20 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 
-import { resolveDefinition } from '../../src/images/include.ts';
-import { imagePipeline, tagsOf, toImage, type Changed, type Purpose } from '../../src/images/jobs.ts';
-import { packagePipeline } from '../../src/images/package-jobs.ts';
-import { parseRecipe } from '../../src/images/recipes.ts';
+import { resolveDefinition } from '../../companion/include.ts';
+import { imagePipeline, isBase, tagsOf, toImage, type Changed, type Purpose } from '../../companion/jobs.ts';
+import { packagePipeline } from '../../companion/package-jobs.ts';
+import { buildOrder, inBuildOrder, parseRecipe } from '../../companion/recipes.ts';
 
-const images = readdirSync('images')
+const definitions = readdirSync('images')
   .filter((name) => name.endsWith('.yaml'))
-  .flatMap(
-    (name) =>
-      toImage(
-        'images',
-        resolveDefinition(name, (file) => readFileSync(`images/${file}`, 'utf8')),
-      ) ?? [],
-  );
+  .map((name) => resolveDefinition(name, (file) => readFileSync(`images/${file}`, 'utf8')));
+const images = definitions.filter((own) => !isBase(own)).map((own) => toImage('images', own));
 const jobNames = (pipeline: object) =>
   Object.keys(pipeline).filter((name) => !['include', 'workflow'].includes(name));
 const changed = (...paths: string[]): Changed => new Set(paths);
@@ -51,9 +49,25 @@ describe('image pipeline', () => {
     }
   });
 
-  it('builds no base', () => {
+  it('builds no base that is only there to be included', () => {
     expect(images.map(({ name }) => name)).not.toContain('wolfi-base');
     expect(imageJobs(changed('images/alpine-base.yaml'))).toEqual(['nothing-to-do']);
+  });
+
+  it.each([
+    ['wolfi-base.yaml', 'contents: { packages: [busybox] }', true],
+    ['python-base.yaml', 'contents: { packages: [python-3.13] }\nentrypoint: { command: python3 }', false],
+    ['nginx-base.yaml', 'contents: { packages: [nginx=1.29.1-r0] }', false],
+    ['wolfi.yaml', 'contents: { packages: [busybox] }', false],
+  ])('%s with %j is such a base: %j', (name, text, expected) => {
+    expect(isBase(resolveDefinition(name, () => text))).toBe(expected);
+  });
+
+  it('has only names for resource groups that GitLab takes', () => {
+    const jobs = Object.values(imagePipeline(images, 'everything', 'publish'));
+    const groups = jobs.flatMap((job) => ('resource_group' in job ? [String(job.resource_group)] : []));
+    expect(groups).toHaveLength(images.length);
+    for (const group of groups) expect(group).toMatch(/^[\w\-/${}. ]+$/);
   });
 
   it('is never empty, which GitLab would refuse', () => {
@@ -68,8 +82,8 @@ describe('image pipeline', () => {
       include: [{ local: '.gitlab/images.yml' }],
       'publish:niri': {
         extends: '.publish-image',
-        variables: { IMAGE: 'niri', TAGS: 'latest 26.04-r3 26.04 26' },
-        resource_group: 'publish:niri',
+        variables: { IMAGE: 'niri', TAGS: 'latest 26.04-r0 26.04 26', VERSION: '26.04-r0' },
+        resource_group: 'publish/niri',
       },
       'sign:niri': {
         extends: '.sign-image',
@@ -115,6 +129,7 @@ describe('package pipeline', () => {
       'build:dracut:aarch64',
       'build:linux-lts:aarch64',
       'build:ostree:aarch64',
+      'build:verify-apk:aarch64',
     ]);
     expect(needsOf('build:nori-user:x86_64')).toEqual([]);
   });
@@ -137,7 +152,7 @@ describe('package pipeline', () => {
   });
 
   it('counts the sources of a recipe as the recipe, and not those of one whose name is longer', () => {
-    const jobs = jobNames(packageJobs(changed('packages/linux-lts/verify-apk.ts')));
+    const jobs = jobNames(packageJobs(changed('packages/linux-lts/config')));
     expect(jobs).toContain('build:linux-lts:x86_64');
     expect(jobs).not.toContain('build:linux-lts-initramfs:x86_64');
   });
@@ -159,15 +174,53 @@ describe('package pipeline', () => {
     expect(jobNames(packageJobs(pipeline, 'publish'))).toEqual(['nothing-to-do']);
   });
 
-  it('refuses recipes that need each other to be built', () => {
-    const needing = (name: string, needed: string) =>
-      parseRecipe(
-        `package: { name: ${name}, version: "1", epoch: 0 }\nenvironment: { contents: { packages: [${needed}] } }`,
-        name,
-      );
-    expect(() =>
-      packagePipeline('packages', [needing('a', 'b'), needing('b', 'a')], 'everything', 'verify'),
-    ).toThrow('a needs itself to be built');
+  const needing = (name: string, ...needed: string[]) =>
+    parseRecipe(
+      `package: { name: ${name}, version: "1", epoch: 0 }\nenvironment: { contents: { packages: [${needed.join()}] } }`,
+      name,
+    );
+  /** As at the bottom of every distribution: a compiler that compiles itself, and a libc that needs it. */
+  const bootstrap = [
+    needing('gcc', 'gcc', 'glibc'),
+    needing('glibc', 'gcc', 'headers'),
+    needing('headers'),
+    needing('curl', 'gcc'),
+  ];
+
+  it('builds each recipe of a cycle with the others as they were published', () => {
+    const jobs = packagePipeline('packages', bootstrap, 'everything', 'verify') as Record<
+      string,
+      { needs?: { job: string }[] }
+    >;
+    const needs = (name: string) => needsOf(`build:${name}:x86_64`, jobs);
+    expect(needs('gcc')).toEqual(['build:headers:x86_64']);
+    expect(needs('glibc')).toEqual(['build:headers:x86_64']);
+    expect(needs('curl')).toEqual(['build:gcc:x86_64', 'build:glibc:x86_64', 'build:headers:x86_64']);
+    expect(buildOrder(bootstrap).get('gcc')?.asPublished).toEqual(['gcc', 'glibc']);
+    expect(buildOrder(bootstrap).get('curl')?.asPublished).toEqual([]);
+  });
+
+  it('has no job that waits for itself, whatever recipes need', () => {
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    fc.assert(
+      fc.property(fc.array(fc.subarray(names), { minLength: 5, maxLength: 5 }), (needed) => {
+        const recipes = names.map((name, position) => needing(name, ...(needed[position] ?? [])));
+        const order = buildOrder(recipes);
+        const done: string[] = [];
+        for (const name of inBuildOrder(recipes)) {
+          expect(done).toEqual(expect.arrayContaining([...(order.get(name)?.beforeBuild ?? [])]));
+          done.push(name);
+        }
+        expect(done.toSorted()).toEqual(names);
+      }),
+    );
+  });
+
+  it('orders what is named after all that it needs, and nothing else', () => {
+    expect(inBuildOrder(recipes, ['bootc'])).toEqual(['composefs', 'ostree', 'bootc', 'bootc-baselayout']);
+    expect(inBuildOrder(recipes)).toHaveLength(recipes.length);
+    expect(() => inBuildOrder(recipes, ['missing'])).toThrow('no recipe builds missing');
+    expect(inBuildOrder(recipes, ['libseat'])).toEqual(['seatd']);
   });
 
   it('understands variables, ranges, constraints and provided names', () => {
@@ -204,7 +257,7 @@ subpackages:
 
 describe('apk-beacon-images', () => {
   const call = (args: readonly string[], input = '') =>
-    spawnSync(process.execPath, ['src/images/main.ts', ...args], { input, encoding: 'utf8' });
+    spawnSync(process.execPath, ['companion/main.ts', ...args], { input, encoding: 'utf8' });
 
   it('prints the pipeline of the paths that git says have changed', () => {
     const { status, stdout } = call(
@@ -227,10 +280,83 @@ describe('apk-beacon-images', () => {
     expect(parse(stdout)).toMatchObject({ cmd: 'init', annotations: { 'containers.bootc': '1' } });
   });
 
+  /** A repository as others have it: definitions in subfolders, files that are none, a recipe's own YAML. */
+  const repository = (files: Readonly<Record<string, string>>): string => {
+    const folder = mkdtempSync(join(tmpdir(), 'apk-beacon-images-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    for (const [file, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, file)), { recursive: true });
+      writeFileSync(join(folder, file), text);
+    }
+    return folder;
+  };
+  const callIn = (folder: string, ...args: string[]) =>
+    spawnSync(process.execPath, [resolve('companion/main.ts'), ...args], { cwd: folder, encoding: 'utf8' });
+
+  it('finds definitions in subfolders, whose includes are relative to the root', () => {
+    const folder = repository({
+      'wolfi-base.yaml': 'contents: { packages: [busybox] }',
+      'bootc.yaml': 'include: wolfi-base.yaml\ncontents: { packages: [bootc=1-r0] }\ncmd: init',
+      'desktop/niri.yaml': 'include: bootc.yaml\ncontents: { packages: [niri=26.04-r0] }',
+      'experiments/broken.yaml': 'nonsense: true',
+      '.yam.yaml': 'indent: 2',
+      '.github/workflow.yaml': 'on: push',
+    });
+    writeFileSync(join(folder, 'changed.txt'), 'bootc.yaml\n');
+    const args = ['--folder', '.', '--exclude', 'experiments'];
+    const { stdout, stderr } = callIn(folder, 'images', ...args, '--changed', 'changed.txt', '--publish');
+    expect(parse(stdout)).toMatchObject({
+      'publish:bootc': { variables: { IMAGE: 'bootc' } },
+      'publish:desktop/niri': { variables: { IMAGE: 'desktop/niri', VERSION: '26.04-r0' } },
+    });
+    // Nothing is left out without a word.
+    expect(stderr).toMatch(/^wolfi-base.yaml is there to be included and gets no job/);
+    expect(callIn(folder, 'list', ...args, '--bases').stdout).toBe(
+      'bootc.yaml\ndesktop/niri.yaml\nwolfi-base.yaml\n',
+    );
+    expect(callIn(folder, 'images', '--folder', '.')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('experiments/broken.yaml: ') as string,
+    });
+    expect(callIn(folder, 'version', '--folder', '.', 'desktop/niri.yaml').stdout).toBe('26.04-r0\n');
+  });
+
+  it('takes the recipes of a folder and not what lies beside them', () => {
+    const folder = repository({
+      'packages/one.yaml': 'package: { name: one, version: "1", epoch: 0 }',
+      'packages/one/config.yaml': 'indent: 2',
+      'packages/.yam.yaml': 'indent: 2',
+      'packages/two.yaml':
+        'package: { name: two, version: "1", epoch: 0 }\nenvironment: { contents: { packages: [one, two] } }',
+    });
+    const { stdout, stderr } = callIn(folder, 'packages');
+    expect(Object.keys(parse(stdout) as object).filter((name) => name.startsWith('build:'))).toHaveLength(4);
+    expect(stderr).toMatch(/^two: needed to build themselves/);
+    expect(callIn(folder, 'order').stdout).toBe('one\ntwo\n');
+  });
+
+  it('runs as one file, in a folder without dependencies', () => {
+    const folder = repository({ 'packages/one.yaml': 'package: { name: one, version: "1", epoch: 0 }' });
+    expect(spawnSync(process.execPath, ['companion/build.ts', folder]).status).toBe(0);
+    const bundle = join(folder, 'apk-beacon-images.mjs');
+    const { stdout } = spawnSync(process.execPath, [bundle, 'packages'], { cwd: folder, encoding: 'utf8' });
+    expect(parse(stdout)).toHaveProperty(['build:one:x86_64']);
+  });
+
+  it('orders what an image needs', () => {
+    const needed = call(['order', 'containerd.yaml']).stdout.trim().split('\n');
+    expect(needed).toEqual(
+      expect.arrayContaining(['bootc', 'nori-user', 'linux-lts-initramfs', 'dracut', 'verify-apk']),
+    );
+    expect(needed).not.toContain('niri');
+    expect(call(['order', 'alpine-base.yaml'])).toMatchObject({ status: 0, stdout: '' });
+  });
+
   it.each([
     [[], 'usage: apk-beacon-images'],
     [['show', 'missing.yaml'], 'missing.yaml'],
-    [['images', '--folder', 'packages'], 'apk-beacon.yaml: '],
+    [['images', '--folder', 'packages'], 'alacritty.yaml: '],
+    [['order', 'missing'], 'no recipe builds missing'],
   ])('fails with one line on %j', (args, message) => {
     const { status, stdout, stderr } = call(args);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
@@ -280,7 +406,7 @@ describe('the pipelines of deploy/gitlab/images', () => {
         .filter((name) => name.endsWith('.sh'))
         .map((name) => `.gitlab/${name}`),
     );
-    expect(all[0]).toMatch(/apk-beacon-images images \$changed \$purpose/);
+    expect(all[0]).toMatch(/apk-beacon-images images \$IMAGES_ARGUMENTS \$changed \$purpose/);
   });
 
   it('never lets the revision of the repository into an image', () => {

@@ -16,9 +16,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 describe('Justfile', () => {
   const text = readFileSync('Justfile', 'utf8');
 
-  it.each(['build', 'check', 'publish', 'run', 'bootc', 'image', 'flash'])('has a recipe %s', (recipe) => {
-    expect(text).toMatch(new RegExp(`^${recipe}( |:)`, 'm'));
-  });
+  it.each(['packages', 'build', 'load', 'publish', 'check', 'run', 'bootc', 'image', 'flash'])(
+    'has a recipe %s',
+    (recipe) => {
+      expect(text).toMatch(new RegExp(`^${recipe}( |:)`, 'm'));
+    },
+  );
 
   it('installs with the flags a Wolfi host needs', () => {
     for (const flag of [
@@ -38,6 +41,35 @@ describe('Justfile', () => {
     ]) {
       expect(text).toContain(flag);
     }
+  });
+
+  it.each(['docs/companion.md', 'images/README.md', 'deploy/gitlab/images/README.md'])(
+    'has every recipe that %s calls',
+    (file) => {
+      const recipes = new Set(text.match(/^[a-z-]+(?=[^:\n]*:(?!=))/gm));
+      const called = [
+        ...readFileSync(file, 'utf8').matchAll(/`(?:sudo )?just ((?:--set \S+ \S+ )*)([a-z][a-z-]*)/g),
+      ];
+      expect(called.length).toBeGreaterThan(0);
+      for (const [, settings = '', recipe = ''] of called) {
+        expect(recipes, recipe).toContain(recipe);
+        for (const [, name = ''] of settings.matchAll(/--set (\S+)/g)) {
+          expect(text, name).toMatch(new RegExp(`^${name} :=`, 'm'));
+        }
+      }
+    },
+  );
+
+  it('calls just nowhere: an inner call would not know what was set', () => {
+    expect(text.match(/^ {4}.*\bjust .*$/gm)).toEqual([
+      '    @just --list',
+      expect.stringContaining('call just --set registry'),
+    ]);
+  });
+
+  it('sends nothing anywhere by default', () => {
+    expect(text).toContain("registry := env('REGISTRY', 'localhost')");
+    expect(text).toMatch(/^publish name=image: _published$/m);
   });
 
   it('writes to a disk through the guard only', () => {

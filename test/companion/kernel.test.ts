@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createPublicKey } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { verifiedFiles, type Keys } from '../../packages/linux-lts/verify-apk.ts';
+import { verifiedFiles, type Keys } from '../../packages/verify-apk/verify-apk.ts';
 import { buildApk, signatureOf, signingKey, type BuiltApk } from '../support/apk-repository.ts';
 
 describe('verification of the kernel before it is unpacked', () => {
@@ -71,10 +71,10 @@ describe('verification of the kernel before it is unpacked', () => {
   });
 
   it('has a key of Alpine for each arch it is built for', () => {
-    const names = readdirSync('packages/linux-lts/keys').filter((name) => name.endsWith('.rsa.pub'));
+    const names = readdirSync('packages/verify-apk/keys').filter((name) => name.endsWith('.rsa.pub'));
     expect(names).toHaveLength(2);
     for (const name of names) {
-      const pem = readFileSync(`packages/linux-lts/keys/${name}`, 'utf8');
+      const pem = readFileSync(`packages/verify-apk/keys/${name}`, 'utf8');
       expect(createPublicKey(pem).asymmetricKeyDetails?.modulusLength, name).toBe(4096);
     }
   });

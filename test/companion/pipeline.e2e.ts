@@ -2,15 +2,26 @@
  * What the pipelines rely on, asked of the real tools: that apko merges includes as we do, refuses a stale lock, and
  * that a package repository is published without ever replacing a version.
  */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
-import { resolveDefinition } from '../../src/images/include.ts';
+import { resolveDefinition } from '../../companion/include.ts';
+import { parseRecipe } from '../../companion/recipes.ts';
 import { buildApk } from '../support/apk-repository.ts';
 import { imageNames, recipe } from './stand-ins.ts';
 import { environment, describeWith, makeFolder, mustRun, run, temporaryFolder } from './tools.ts';
+import { pipelineNeeds, recipeFiles, stepsOf } from './wolfi.ts';
 import { copyDefinitions, openWorkshop, workshopTools, type Workshop } from './workshop.ts';
 
 describeWith(workshopTools, 'the pipelines and the real tools', () => {
@@ -67,6 +78,9 @@ describeWith(workshopTools, 'the pipelines and the real tools', () => {
         '--sbom=false',
         '--lockfile',
         'containerd.lock.json',
+        // Which the lock was not written with.
+        '--annotations',
+        'org.opencontainers.image.version:2.3.4-r5',
         'containerd.yaml',
         'x:y',
         out,
@@ -80,28 +94,29 @@ describeWith(workshopTools, 'the pipelines and the real tools', () => {
     expect(stale.output).toContain('maybe regenerate the lock file');
   });
 
-  it('lock.sh writes a lock for each image and none for a base', () => {
+  it('lock.sh writes a lock for each image, in subfolders too', () => {
     const work = temporaryFolder();
     mustRun('git', ['init', '-q', work]);
     cpSync(images, join(work, 'images'), { recursive: true });
-    const ran = run(
-      resolve('deploy/gitlab/images/.gitlab/lock.sh'),
-      ['wolfi-base.yaml bootc.yaml niri.yaml'],
-      {
-        cwd: work,
-        env: {
-          ...environment,
-          APK_REPOSITORIES: `${folder}/stand-ins ${folder}/built`,
-          APK_KEYS: join(folder, workshop.key.name),
-        },
+    mkdirSync(join(work, 'images/desktop'));
+    renameSync(join(work, 'images/niri.yaml'), join(work, 'images/desktop/niri.yaml'));
+    const ran = run(resolve('deploy/gitlab/images/.gitlab/lock.sh'), ['bootc.yaml\ndesktop/niri.yaml\n'], {
+      cwd: work,
+      env: {
+        ...environment,
+        APK_REPOSITORIES: `${folder}/stand-ins ${folder}/built`,
+        APK_KEYS: join(folder, workshop.key.name),
       },
-    );
+    });
     expect(ran.status, ran.output).toBe(0);
-    const locks = readdirSync(join(work, 'images')).filter((name) => name.endsWith('.lock.json'));
-    expect(locks).toEqual(['bootc.lock.json', 'niri.lock.json']);
     expect(mustRun('git', ['-C', work, 'diff', '--name-only']).stdout).toBe(
-      'images/bootc.lock.json\nimages/niri.lock.json\n',
+      'images/bootc.lock.json\nimages/desktop/niri.lock.json\n',
     );
+  });
+
+  it('lock.sh refuses to lock nothing', () => {
+    const ran = run(resolve('deploy/gitlab/images/.gitlab/lock.sh'), [''], { cwd: temporaryFolder() });
+    expect(ran).toMatchObject({ status: 1, output: 'lock.sh: no definition is named\n' });
   });
 
   /** A publishing job's working directory with one package for each arch. */
@@ -159,6 +174,17 @@ describeWith(workshopTools, 'the pipelines and the real tools', () => {
       expect(stdout.trim()).toBe([own, version, ...subpackages].join(' '));
     },
   );
+
+  it.each(recipeFiles)('melange compiles %s, and adds to its environment what the record says', (file) => {
+    const { stdout } = mustRun('melange', ['compile', '--arch', 'x86_64', file]);
+    const { environment: compiled } = JSON.parse(stdout) as {
+      environment: { contents: { packages: string[] } };
+    };
+    const { build } = parseRecipe(readFileSync(file, 'utf8'), file);
+    const added = stepsOf(file).build.flatMap(({ uses }) => (uses === undefined ? [] : pipelineNeeds[uses]));
+    const names = compiled.contents.packages.map((entry) => entry.split('=', 1)[0]);
+    expect([...new Set(names)].sort()).toEqual([...new Set([...build, ...added])].sort());
+  });
 
   it('melange refuses a recipe with a misspelt key', () => {
     const file = join(temporaryFolder(), 'broken.yaml');

@@ -45,7 +45,7 @@ describe('melange schema', () => {
   };
   const errors = validator('melange', withoutRequired);
 
-  it.each(yamlIn('packages'))('accepts %s', (file) => {
+  it.each([...yamlIn('packages'), 'deploy/apk/apk-beacon.yaml'])('accepts %s', (file) => {
     expect(errors(load(file))).toEqual([]);
   });
 

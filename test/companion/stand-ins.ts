@@ -5,10 +5,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 import { operatorSpan } from '../../src/apk/constraint.ts';
-import { resolveDefinition, type Resolved } from '../../src/images/include.ts';
-import { parseRecipe } from '../../src/images/recipes.ts';
+import { resolveDefinition, type Resolved } from '../../companion/include.ts';
+import { parseRecipe } from '../../companion/recipes.ts';
 import type { ApkFile, ApkPackage } from '../support/apk-repository.ts';
 import { staticRecipes } from './static-packages.ts';
+import { commands, recipes } from './wolfi.ts';
 
 export const definitionNames = readdirSync('images')
   .filter((name) => name.endsWith('.yaml'))
@@ -28,26 +29,33 @@ export const recipe = (name: string) => parseRecipe(readFileSync(`packages/${nam
 
 export const kernelRelease = '6.18.42-0-lts';
 
-/** Origins with several packages among those listed, as Wolfi has them; elsewhere a package is its own origin. */
+/** Origins of Wolfi with several packages among those listed; elsewhere a package is its own origin. */
 const origins: readonly (readonly [RegExp, string])[] = [
   [/^(systemd($|-)|udev$)/, 'systemd'],
-  [/^(findmnt|fstrim|losetup|lsblk|mount|sfdisk|umount|util-linux-misc|wipefs)$/, 'util-linux'],
+  [/^(blkid|findmnt|fstrim|losetup|lsblk|mount|sfdisk|umount|util-linux-misc|wipefs)$/, 'util-linux'],
   [/^openssh/, 'openssh'],
   [/^cni-plugins-/, 'cni-plugins'],
   [/^mesa/, 'mesa'],
   [/^pulseaudio/, 'pulseaudio'],
-  [/^containerd/, 'containerd'],
-  [/^niri/, 'niri'],
-  [/^linux-firmware-/, 'linux-firmware'],
-  [/^apk-beacon/, 'apk-beacon'],
+  [/^containerd(-service)?$/, 'containerd'],
+  [/^wayland-/, 'wayland'],
 ];
 
-export const originOf = (name: string) => origins.find(([pattern]) => pattern.test(name))?.[1] ?? name;
+const recipeOf = (name: string) => recipes.find(({ packages }) => packages.some((own) => own.name === name));
+
+export const originOf = (name: string) =>
+  recipeOf(name)?.packages[0]?.name ?? origins.find(([pattern]) => pattern.test(name))?.[1] ?? name;
 
 const unit = (name: string, text: string): ApkFile => ({
   path: `usr/lib/systemd/system/${name}`,
   type: 'file',
   content: text,
+});
+
+const preset = (name: string, content: string): ApkFile => ({
+  path: `usr/lib/systemd/system-preset/${name}.preset`,
+  type: 'file',
+  content,
 });
 
 const executable = (path: string): ApkFile => ({
@@ -66,6 +74,9 @@ const contents: Readonly<Record<string, readonly ApkFile[]>> = {
     ...['dev', 'etc', 'home', 'proc', 'root', 'run', 'run/lock', 'sys', 'usr/bin', 'usr/lib', 'var'].map(
       (path) => directory(path),
     ),
+    directory('var/spool/cron'),
+    link('var/spool/cron/crontabs', '/etc/crontabs'),
+    link('var/spool/mail', '/var/mail'),
     directory('tmp', 0o1777),
     link('bin', 'usr/bin'),
     link('sbin', 'usr/bin'),
@@ -78,6 +89,19 @@ const contents: Readonly<Record<string, readonly ApkFile[]>> = {
   ],
   'systemd-init': [link('etc/resolv.conf', '../run/systemd/resolve/stub-resolv.conf')],
   systemd: [
+    {
+      path: 'usr/lib/tmpfiles.d/var.conf',
+      type: 'file',
+      content: [
+        ...[
+          'q /var 0755 - - -',
+          'L /var/run - - - - ../run',
+          'd /var/log 0755 - - -',
+          'd /var/cache 0755 - - -',
+        ],
+        ...['d /var/lib 0755 - - -', 'd /var/spool 0755 - - -', ''],
+      ].join('\n'),
+    },
     unit('systemd-networkd.service', '[Service]\nExecStart=/usr/lib/systemd/systemd-networkd\n'),
     unit('systemd-sysusers.service', '[Service]\nType=oneshot\nExecStart=/usr/bin/systemd-sysusers\n'),
     ...['basic.target', 'sysinit.target', 'multi-user.target', 'timers.target', 'shutdown.target'].map(
@@ -86,9 +110,26 @@ const contents: Readonly<Record<string, readonly ApkFile[]>> = {
     ...['local-fs.target', 'network.target', 'network-pre.target'].map((name) =>
       unit(name, '[Unit]\nDescription=Stand-in\n'),
     ),
+    // Its multi-user.target.wants, which the real package has.
+    link('usr/lib/systemd/system/multi-user.target.wants/getty.target', '../getty.target'),
+    unit('getty.target', '[Unit]\nDescription=Stand-in\n'),
     executable('usr/lib/systemd/systemd-networkd'),
-    executable('usr/bin/systemd-sysusers'),
   ],
+  // Enabled by presets alone.
+  'openssh-service': [
+    unit(
+      'sshd.service',
+      '[Service]\nType=notify\nExecStartPre=/usr/bin/ssh-keygen -A\nExecStart=/usr/bin/sshd -D\n',
+    ),
+    preset('80-sshd', 'enable sshd.service\n'),
+    executable('usr/bin/sshd'),
+    executable('usr/bin/ssh-keygen'),
+  ],
+  'containerd-service': [
+    unit('containerd.service', '[Service]\nExecStart=/usr/bin/containerd\n'),
+    preset('81-containerd', 'enable containerd.service\n'),
+  ],
+  containerd: [executable('usr/bin/containerd')],
   bootc: [
     executable('usr/bin/bootc'),
     // Upstream's, with the condition and the --apply that bootc-baselayout takes back.
@@ -110,14 +151,15 @@ const contents: Readonly<Record<string, readonly ApkFile[]>> = {
     { path: 'etc/avahi/avahi-daemon.conf', type: 'file', content: '[server]\n' },
   ],
   blocky: [executable('usr/bin/blocky')],
-  coreutils: [executable('usr/bin/chown'), executable('usr/bin/kill')],
-  dnsmasq: [executable('usr/bin/dnsmasq')],
-  nftables: [executable('usr/bin/nft')],
   'prometheus-node-exporter': [executable('usr/bin/node_exporter')],
 };
 
 /** Packages of the static recipes are the real ones and come from melange. */
 const real = new Set(staticRecipes.flatMap((name) => recipe(name).packages.map((own) => own.name)));
+
+/** Dependencies of this repository's own packages; those of Wolfi's are not told here. */
+const runtimeOf = (name: string): readonly string[] =>
+  recipeOf(name)?.packages.find((own) => own.name === name)?.runtime ?? [];
 
 export function standIns(arch: string): ApkPackage[] {
   const versions = new Map<string, string>();
@@ -128,8 +170,10 @@ export function standIns(arch: string): ApkPackage[] {
       versions.set(own, entry.slice(end) || versions.get(own) || '1-r0');
     }
   }
-  // Not listed, but dependencies of what is.
-  for (const name of ['bash', 'prometheus-node-exporter']) versions.set(name, versions.get(name) ?? '1-r0');
+  // What is not listed, but needed by what is; a Map is gone through with what is added meanwhile.
+  for (const [name] of versions) {
+    for (const needed of runtimeOf(name)) if (!versions.has(needed)) versions.set(needed, '1-r0');
+  }
   return [...versions]
     .filter(([name]) => !real.has(name))
     .map(([name, version], position) => standIn(name, version, arch, position));
@@ -141,10 +185,15 @@ export function standIn(name: string, version: string, arch: string, position = 
     version,
     arch,
     origin: originOf(name),
+    depends: real.has(name) ? [] : runtimeOf(name),
     // Distinct, so that the order of layers does not hang on ties.
     installedSize: 1_000_000 + position * 1000,
     files: [
       ...(contents[name] ?? []),
+      // As the real package is split. busybox's applets are links that apko makes where they are missing.
+      ...(name.startsWith('busybox') ? [] : (commands[name] ?? [])).map((command) =>
+        executable(`usr/bin/${command}`),
+      ),
       { path: `usr/share/stand-in/${name}`, type: 'file', content: `${name} ${version} ${arch}\n` },
     ],
   };

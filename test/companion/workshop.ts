@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { parse, stringify } from 'yaml';
 
-import type { Definition } from '../../src/images/include.ts';
+import { resolveDefinition, type Definition } from '../../companion/include.ts';
+import { versionOf } from '../../companion/jobs.ts';
 import { signedRepository, type ApkPackage, type SigningKey } from '../support/apk-repository.ts';
 import { buildStaticPackages } from './static-packages.ts';
 import { standIns } from './stand-ins.ts';
@@ -48,42 +49,53 @@ export interface BuildOptions {
 export interface Workshop {
   readonly key: SigningKey;
   readonly folder: string;
+  /** Builds an image as it is shipped; what hosts get to see of it. */
   build(name: string, options?: BuildOptions): Promise<Images>;
+  /** The same as a folder: the OCI layout that apko wrote. */
+  layOut(name: string, options?: BuildOptions): Promise<string>;
 }
 
-export async function openWorkshop(folder: string): Promise<Workshop> {
+/** `packages` are in place of Wolfi's and of the recipes' that are not built here. */
+export async function openWorkshop(
+  folder: string,
+  packages: (arch: string) => readonly ApkPackage[] = standIns,
+): Promise<Workshop> {
   const key = await buildStaticPackages(folder);
   for (const arch of ['x86_64', 'aarch64']) {
-    await signedRepository({ dir: join(folder, 'stand-ins'), arch, packages: standIns(arch), key });
+    await signedRepository({ dir: join(folder, 'stand-ins'), arch, packages: packages(arch), key });
   }
-
-  return {
-    key,
-    folder,
-    async build(name, { definitions = {}, extraPackages = [] } = {}) {
-      const work = mkdtempSync(join(folder, 'build-'));
-      copyDefinitions(work, definitions);
-      const repositories = [join(folder, 'stand-ins'), join(folder, 'built')];
-      for (const own of extraPackages) {
-        const dir = mkdtempSync(join(folder, 'extra-'));
-        await signedRepository({ dir, arch: own.arch ?? 'x86_64', packages: [own], key });
-        repositories.push(dir);
-      }
-      const layout = join(work, 'layout');
-      mkdirSync(layout);
-      mustRun(
-        'apko',
-        [
-          ...['build', '--vcs=false', '--sbom=false', '--log-level', 'error'],
-          ...repositories.flatMap((repository) => ['-b', repository]),
-          ...['-k', join(folder, key.name), `${name}.yaml`, `${name}:test`, layout],
-        ],
-        // The service's own definition lies above the others.
-        { cwd: name === 'apkontainer' ? work : join(work, 'images') },
-      );
-      return readLayout(layout);
-    },
+  const layOut = async (name: string, { definitions = {}, extraPackages = [] }: BuildOptions = {}) => {
+    const work = mkdtempSync(join(folder, 'build-'));
+    copyDefinitions(work, definitions);
+    const repositories = [join(folder, 'stand-ins'), join(folder, 'built')];
+    for (const own of extraPackages) {
+      const dir = mkdtempSync(join(folder, 'extra-'));
+      await signedRepository({ dir, arch: own.arch ?? 'x86_64', packages: [own], key });
+      repositories.push(dir);
+    }
+    // The service's own definition lies above the others.
+    const cwd = name === 'apkontainer' ? work : join(work, 'images');
+    const { ownPackages } = resolveDefinition(`${name}.yaml`, (file) =>
+      readFileSync(join(cwd, file), 'utf8'),
+    );
+    const version = versionOf(ownPackages);
+    const layout = join(work, 'layout');
+    mkdirSync(layout);
+    mustRun(
+      'apko',
+      [
+        ...['build', '--vcs=false', '--sbom=false', '--log-level', 'error'],
+        ...repositories.flatMap((repository) => ['-b', repository]),
+        // As the pipelines and the Justfile do.
+        ...(version === undefined ? [] : ['--annotations', `org.opencontainers.image.version:${version}`]),
+        ...['-k', join(folder, key.name), `${name}.yaml`, `${name}:test`, layout],
+      ],
+      { cwd },
+    );
+    return layout;
   };
+
+  return { key, folder, layOut, build: async (name, options) => readLayout(await layOut(name, options)) };
 }
 
 /** As shipped, but for the addresses of the repositories, which the bases alone mention. */
@@ -123,7 +135,7 @@ interface Manifest {
   readonly layers: readonly Descriptor[];
 }
 
-function readLayout(layout: string): Images {
+export function readLayout(layout: string): Images {
   const json = (bytes: Buffer) => JSON.parse(bytes.toString()) as unknown;
   const blob = (digest: string) => readFileSync(join(layout, 'blobs', digest.replace(':', '/')));
   const images = new Map<string, Image>();

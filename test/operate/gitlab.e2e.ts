@@ -1,74 +1,212 @@
-/** The GitLab jobs, by a real parser that checks them against GitLab's own schema. */
-import { cp, readFile, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+/** The GitLab jobs that others include, by a real parser that checks them against GitLab's own schema. */
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { delimiter, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { parse } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { loadConfig } from '../../src/config/config.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { listen } from '../support/upstream.ts';
 import { haveTools, run } from './tools.ts';
 
-const file = 'deploy/gitlab/renovate.gitlab-ci.yml';
+const renovateFile = 'deploy/gitlab/renovate.gitlab-ci.yml';
+const exportFile = 'deploy/gitlab/export.gitlab-ci.yml';
 // Where .ci/operate puts it, so that its dependencies are none of ours.
 const parser = resolve('.cache/operate/node_modules/gitlab-ci-local/dist/index.js');
+const execute = promisify(execFile);
 
-/** What the parser makes of a file, in a repository of its own; `variables` as a pipeline would have them. */
-async function list(text: string, ...args: readonly string[]): Promise<string> {
+interface Job {
+  readonly image: { readonly name: string };
+  readonly services?: readonly {
+    readonly name: string;
+    readonly alias: string;
+    readonly variables: Readonly<Record<string, string>>;
+  }[];
+  readonly variables: Readonly<Record<string, string>>;
+  readonly script: readonly string[];
+  readonly after_script?: readonly string[];
+}
+
+interface Pipeline {
+  readonly change?: (text: string) => string;
+  readonly inputs?: Readonly<Record<string, string>>;
+}
+
+/** What the parser makes of a project that includes `file`. */
+async function list(
+  file: string,
+  args: readonly string[],
+  { change = (text) => text, inputs = {} }: Pipeline = {},
+): Promise<string> {
   const folder = await temporaryDirectory();
-  await writeFile(join(folder, '.gitlab-ci.yml'), text);
+  const include = [{ local: file, inputs }];
+  await mkdir(join(folder, 'deploy/gitlab'), { recursive: true });
+  await writeFile(join(folder, file), change(await readFile(file, 'utf8')));
+  await writeFile(join(folder, '.gitlab-ci.yml'), JSON.stringify({ include }));
   for (const words of [
     ['init', '-q'],
     ['remote', 'add', 'origin', 'git@gitlab.example.com:group/project.git'],
+    // Only files that git knows can be included.
+    ['add', '--all'],
   ])
     await run('git', words, { cwd: folder });
-  await cp('LICENSE', join(folder, 'LICENSE'));
   return run(process.execPath, [parser, ...args], { cwd: folder });
 }
 
-describe.skipIf(!haveTools(parser, 'git'))('the GitLab jobs', () => {
-  test('are what runs in a scheduled pipeline, and nothing else', async () => {
-    const text = await readFile(file, 'utf8');
-    const scheduled = await list(text, '--list-csv', '--variable', 'CI_PIPELINE_SOURCE=schedule');
-    expect(scheduled.match(/^(renovate|pages);/gm)).toEqual(expect.arrayContaining(['renovate;', 'pages;']));
-    expect(await list(text, '--list-csv', '--variable', 'CI_PIPELINE_SOURCE=push')).not.toMatch(
-      /^(renovate|pages);/m,
-    );
+const image = 'registry.example.com/acme/apk-beacon:0.1.0';
+const required: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  [renovateFile]: { image },
+  [exportFile]: { url: 'https://acme.gitlab.io/apk-beacon' },
+};
+
+async function job(file: string, name: string, inputs: Readonly<Record<string, string>> = {}): Promise<Job> {
+  const text = await list(file, ['--preview'], { inputs: { ...required[file], ...inputs } });
+  return (parse(text) as Record<string, Job>)[name] as Job;
+}
+
+/** The comment on top of a file shows how it is included. */
+async function documented(file: string): Promise<{ file: string; inputs: Record<string, string> }> {
+  const text = await readFile(file, 'utf8');
+  const lines = text.split('\n').filter((line) => /^# {3}/.test(line));
+  const { include } = parse(lines.map((line) => line.slice(4)).join('\n')) as {
+    include: { file: string; inputs: Record<string, string> }[];
+  };
+  return include[0] as { file: string; inputs: Record<string, string> };
+}
+
+describe.skipIf(!haveTools(parser, 'git', 'curl'))('the GitLab jobs', () => {
+  test.each([
+    [renovateFile, 'renovate'],
+    [exportFile, 'pages'],
+  ])('%s is one job, of scheduled pipelines only, as it is documented', async (file, name) => {
+    const { file: included, inputs } = await documented(file);
+    expect(included).toBe(file);
+    const jobs = async (source: string): Promise<readonly string[]> => {
+      const text = await list(file, ['--list-csv', '--variable', `CI_PIPELINE_SOURCE=${source}`], { inputs });
+      return text
+        .split('\n')
+        .filter((line) => /^\w+;/.test(line) && !line.startsWith('name;'))
+        .map((line) => line.replace(/;.*/, ''));
+    };
+    expect(await jobs('schedule')).toEqual([name]);
+    expect(await jobs('push')).toEqual([]);
   });
 
-  test('a key that GitLab does not know is found', async () => {
-    const text = await readFile(file, 'utf8');
-    await expect(list(text.replace('after_script:', 'afterscript:'), '--list')).rejects.toThrow(
+  test('what GitLab does not know or does not get is found', async () => {
+    const change = (from: string, to: string) => ({
+      inputs: required[renovateFile] ?? {},
+      change: (text: string) => text.replace(from, to),
+    });
+    await expect(list(renovateFile, ['--list'], change('after_script:', 'afterscript:'))).rejects.toThrow(
       /afterscript/,
     );
-    await expect(list(text.replace('    - renovate\n', ''), '--list')).rejects.toThrow(/script/);
+    await expect(list(renovateFile, ['--list'])).rejects.toThrow(/image/);
+    await expect(
+      list(renovateFile, ['--list'], { inputs: { image, onboarding: 'perhaps' } }),
+    ).rejects.toThrow(/onboarding/);
   });
 
-  test('give the service a configuration that it takes, and wait for the port it listens on', async () => {
-    const expanded = parse(await list(await readFile(file, 'utf8'), '--preview')) as Record<
-      string,
-      {
-        services?: { name: string; alias: string; variables: Record<string, string> }[];
-        variables?: Record<string, string>;
-      }
-    >;
-    const { variables = {}, services: [service] = [] } = expanded['renovate'] ?? {};
-    const globals = (expanded['variables'] ?? {}) as unknown as Record<string, string>;
-    const value = (text = ''): string => {
-      const inner = text.replace(
-        /\$([A-Z_]+)/g,
-        (whole, name: string) => variables[name] ?? globals[name] ?? whole,
+  test.each([renovateFile, exportFile])(
+    '%s takes text only, which GitLab puts into variables as it is',
+    async (file) => {
+      const [spec] = parseAllDocuments(await readFile(file, 'utf8')).map(
+        (document) => document.toJS() as { spec: { inputs: Record<string, Record<string, unknown>> } },
       );
-      return inner === text ? text : value(inner);
-    };
-    expect(service?.alias).toBe('apk-beacon');
-    expect(value(variables['HEALTHCHECK_TCP_PORT'])).toBe('3000');
-    const environment = Object.fromEntries(
-      Object.entries(service?.variables ?? {}).map(([name, text]) => [name, value(text)]),
-    );
-    const config = loadConfig({ words: [], settings: {}, own: {} }, environment);
-    expect(config.listen).toEqual({ host: '0.0.0.0', port: 3000 });
+      for (const [name, input] of Object.entries(spec?.spec.inputs ?? {})) {
+        expect(input, name).not.toHaveProperty('type');
+        expect(input['description'], name).toMatch(/\.$/);
+        if ('default' in input) expect(typeof input['default'], name).toBe('string');
+      }
+    },
+  );
+
+  test('the service gets a configuration that it takes and listens where the runner waits', async () => {
+    const { services: [service] = [], variables } = await job(renovateFile, 'renovate', { port: '3456' });
+    expect(service).toMatchObject({ name: image, alias: 'apk-beacon' });
+    const everything = { ...variables, ...service?.variables };
+    const config = loadConfig({ words: [], settings: {}, own: {} }, everything);
+    expect(config.listen).toEqual({ host: '0.0.0.0', port: 3456 });
     expect(Object.keys(config.datasources)).toEqual(['wolfi', 'alpine']);
-    expect(value(variables['RENOVATE_HOST_RULES'])).toBe(
-      '[{"matchHost":"http://apk-beacon:3000/","allowInternal":true}]',
+    expect(variables['HEALTHCHECK_TCP_PORT']).toBe('3456');
+    expect(JSON.parse(variables['RENOVATE_HOST_RULES'] ?? '')).toEqual([
+      { matchHost: 'http://apk-beacon:3456/', allowInternal: true },
+    ]);
+    // All variables of a job reach its services, so none may look like a setting.
+    expect(Object.keys(variables).filter((name) => name.startsWith('APK_BEACON'))).toEqual([]);
+  });
+
+  test('a configuration of one’s own goes to the service as it is written', async () => {
+    const config = 'datasources:\n  private:\n    repositories:\n      - url: https://apk.example.com/os\n';
+    const { services: [service] = [] } = await job(renovateFile, 'renovate', { config });
+    expect(service?.variables['APK_BEACON_CONFIG']).toBe(config);
+  });
+
+  test('one project, or a whole group, whose projects are asked to take part', async () => {
+    const { variables: one } = await job(renovateFile, 'renovate');
+    expect(one).toMatchObject({
+      RENOVATE_AUTODISCOVER: 'true',
+      RENOVATE_AUTODISCOVER_FILTER: '$CI_PROJECT_PATH',
+      RENOVATE_ONBOARDING: 'false',
+    });
+    const inputs = {
+      repositories: 'acme/images/**',
+      onboarding: 'true',
+      preset: 'local>acme/renovate-presets',
+    };
+    const { variables: group } = await job(renovateFile, 'renovate', inputs);
+    expect(group).toMatchObject({
+      RENOVATE_AUTODISCOVER_FILTER: 'acme/images/**',
+      RENOVATE_ONBOARDING: 'true',
+    });
+    expect(JSON.parse(group['RENOVATE_ONBOARDING_CONFIG'] ?? '')).toEqual({
+      extends: ['local>acme/renovate-presets'],
+    });
+  });
+
+  test('Renovate runs in any case, and keeps merge requests open when apk-beacon is not ready', async () => {
+    const { script, variables, after_script: after = [] } = await job(renovateFile, 'renovate');
+    const impatient = script.map((line) =>
+      line.replace('--retry 30 --retry-delay 2', '--retry 1 --retry-delay 1'),
     );
+    expect(impatient).not.toEqual(script);
+    const folder = await temporaryDirectory();
+    const renovate = join(folder, 'renovate');
+    await writeFile(renovate, '#!/bin/sh\necho "renovate prunes: ${RENOVATE_PRUNE_STALE_BRANCHES:-true}"\n');
+    await chmod(renovate, 0o755);
+    const server = createServer((request, response) => {
+      const bodies: Record<string, unknown> = { '/': { datasources: ['one', 'two'] }, '/readyz': {} };
+      response.statusCode = request.url === '/readyz' && !ready ? 503 : 200;
+      response.end(JSON.stringify(bodies[request.url ?? ''] ?? { asked: request.url }));
+    });
+    let ready = true;
+    const { origin } = await listen(server, 'http');
+    const shell = async (lines: readonly string[]): Promise<string> => {
+      const path = [folder, resolve('node_modules/.bin'), process.env['PATH']].join(delimiter);
+      const env = { ...variables, PATH: path, BEACON_URL: origin };
+      return (await execute('bash', ['-e', '-o', 'pipefail', '-c', lines.join('\n')], { env, cwd: folder }))
+        .stdout;
+    };
+    expect(await shell(impatient)).toBe('renovate prunes: true\n');
+    await shell(after);
+    expect(JSON.parse(await readFile(join(folder, 'asked.json'), 'utf8'))).toEqual([
+      { asked: '/one/-/asked' },
+      { asked: '/two/-/asked' },
+    ]);
+    ready = false;
+    expect(await shell(impatient)).toBe(
+      'apk-beacon is not ready; merge requests of APK pins stay as they are\nrenovate prunes: false\n',
+    );
+  });
+
+  test('the export has a configuration that the command takes, and only such variables', async () => {
+    const { variables, script } = await job(exportFile, 'pages');
+    const config = loadConfig({ words: [], settings: {}, own: {} }, variables);
+    expect(Object.keys(config.datasources)).toEqual(['wolfi', 'alpine']);
+    expect(script).toEqual([
+      'npx --yes "apk-beacon@0.1.0" export --out public',
+      'npx --yes "apk-beacon@0.1.0" preset --url "https://acme.gitlab.io/apk-beacon" > public/renovate.json',
+    ]);
   });
 });

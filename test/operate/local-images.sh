@@ -32,7 +32,7 @@ cp /etc/nsswitch.conf "$work/runtime/etc/"
 commit localhost/apk-beacon-test/runtime "$work/runtime"
 
 cp -a "$work/runtime" "$work/build"
-for program in sh env mkdir rm cp uname; do
+for program in sh env mkdir rm cp chmod uname; do
   install_program "$work/build" "/bin/$program" "$(command -v "$program")"
 done
 mkdir -p "$work/build"/{usr/bin,usr/local/bin,root} "$work/build/etc/ssl"

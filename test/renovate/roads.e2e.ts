@@ -44,24 +44,24 @@ async function block(file: string, language: string, behind: string): Promise<st
 
 const openRequests = (): readonly string[] => gitea.mergeRequests.map(({ title }) => title);
 
-test('a newcomer with GitLab: renovate.json of the README, the variables of the job in docs/renovate.md', async () => {
+test('a newcomer with GitLab: renovate.json of the README, the variables of the job that is included', async () => {
   const config = await block('README.md', 'json', '## For Renovate');
-  const { renovate: job } = parse(await block('docs/renovate.md', 'yaml', 'In GitLab')) as {
-    renovate: { variables: Record<string, string>; script: string[] };
-  };
-  expect(job.script).toEqual(['renovate']);
-  // GitLab sets the ones with a $, and a Gitea stands for it.
-  const { RENOVATE_ONBOARDING = '', RENOVATE_HOST_RULES = '' } = job.variables;
-  expect(Object.keys(job.variables).sort()).toEqual([
-    'RENOVATE_ENDPOINT',
-    'RENOVATE_HOST_RULES',
-    'RENOVATE_ONBOARDING',
-    'RENOVATE_PLATFORM',
-    'RENOVATE_REPOSITORIES',
-  ]);
+  const [, text = ''] = (await readFile(join(root, 'deploy/gitlab/renovate.gitlab-ci.yml'), 'utf8')).split(
+    /^---$/m,
+  );
+  const inputs: Record<string, string> = { port: new URL(beacon.url).port, onboarding: 'false' };
+  const { renovate: job } = parse(
+    text.replaceAll(/\$\[\[ inputs\.([\w-]+) \]\]/g, (whole, name: string) => inputs[name] ?? whole),
+  ) as { renovate: { variables: Record<string, string>; script: string[] } };
+  expect(job.script.at(-1)).toBe('renovate');
+  // GitLab sets the ones with a $, and a Gitea stands for it. Its repository is named by the test.
+  const { RENOVATE_ONBOARDING = '', RENOVATE_REQUIRE_CONFIG = '' } = job.variables;
+  const RENOVATE_HOST_RULES = (job.variables['RENOVATE_HOST_RULES'] ?? '').replace('apk-beacon', '127.0.0.1');
+  expect(RENOVATE_HOST_RULES).toContain(beacon.url);
   await gitea.create('newcomer', { ...image, 'renovate.json': config });
   await gitea.renovate('newcomer', {
     RENOVATE_ONBOARDING,
+    RENOVATE_REQUIRE_CONFIG,
     RENOVATE_HOST_RULES,
     RENOVATE_INTERNAL_HOST_ACCESS: 'block',
   });

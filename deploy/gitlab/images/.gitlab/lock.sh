@@ -2,6 +2,8 @@
 # Writes images/NAME.lock.json for the named definitions: lock.sh "bootc.yaml niri.yaml"
 # With the arguments the image is built with, because apko's checksum of the configuration covers them.
 set -eu
+# The caller's list may have failed to be made.
+[ -n "$1" ] || { echo 'lock.sh: no definition is named' >&2; exit 1; }
 cd images
 
 arguments=
@@ -9,7 +11,6 @@ for repository in ${APK_REPOSITORIES:-}; do arguments="$arguments -b $repository
 for key in ${APK_KEYS:-}; do arguments="$arguments -k $key"; done
 
 for definition in $1; do
-  case $definition in *-base.yaml) continue ;; esac
   # shellcheck disable=SC2086 # one argument each
   apko lock $arguments "$definition"
 done

@@ -5,8 +5,8 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 
-import { operatorSpan } from '../apk/constraint.ts';
-import { IndexError } from '../errors.ts';
+import { operatorSpan } from '../src/apk/constraint.ts';
+import { CompanionError } from './errors.ts';
 
 const names = z.array(z.string()).nullish();
 const dependencies = z.looseObject({ runtime: names, provides: names }).nullish();
@@ -28,7 +28,14 @@ const recipeSchema = z.looseObject({
     .array(z.looseObject({ name: z.string(), items: z.record(z.string(), z.coerce.string()) }))
     .nullish(),
   subpackages: z
-    .array(z.looseObject({ name: z.string(), range: z.string().nullish(), dependencies }))
+    .array(
+      z.looseObject({
+        name: z.string(),
+        range: z.string().nullish(),
+        dependencies,
+        test: z.looseObject({ environment }).nullish(),
+      }),
+    )
     .nullish(),
 });
 
@@ -54,12 +61,13 @@ const bothArchs = ['x86_64', 'aarch64'];
 export function parseRecipe(text: string, name: string): Recipe {
   const result = recipeSchema.safeParse(parse(text));
   if (!result.success) {
-    throw new IndexError('config-invalid', `${name}: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`);
+    throw new CompanionError(`${name}: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`);
   }
   const recipe = result.data;
   const variables = new Map([
     ['package.name', recipe.package.name],
     ['package.version', recipe.package.version],
+    ['package.epoch', `${recipe.package.epoch}`],
     ['package.full-version', `${recipe.package.version}-r${recipe.package.epoch}`],
     ...Object.entries(recipe.vars ?? {}).map(([key, value]): [string, string] => [`vars.${key}`, value]),
   ]);
@@ -89,7 +97,9 @@ export function parseRecipe(text: string, name: string): Recipe {
     version: recipe.package.version,
     archs: archs.length === 0 || archs.includes('all') ? bothArchs : archs,
     build: listed(recipe.environment?.contents?.packages),
-    test: listed(recipe.test?.environment?.contents?.packages),
+    test: [recipe, ...(recipe.subpackages ?? [])].flatMap(({ test }) =>
+      listed(test?.environment?.contents?.packages),
+    ),
     packages: [toPackage(recipe.package.name, recipe.package.dependencies), ...subpackages],
   };
 }
@@ -111,6 +121,11 @@ export interface Order {
   readonly beforeBuild: readonly string[];
   /** And before it can be installed and tested; itself included. */
   readonly beforeTest: readonly string[];
+  /**
+   * Recipes it needs that need it in turn, as a compiler needs itself. None of them can come first, so each is built
+   * with the others as they were published before.
+   */
+  readonly asPublished: readonly string[];
 }
 
 /**
@@ -125,8 +140,8 @@ export function buildOrder(recipes: readonly Recipe[]): ReadonlyMap<string, Orde
     }
   }
 
-  /** Recipes reached from these names, in the order of their discovery. */
-  const reach = (start: readonly string[]): string[] => {
+  /** Recipes reached from these names. */
+  const reach = (start: readonly string[]): ReadonlySet<string> => {
     const reached = new Set<string>();
     const seen = new Set<string>();
     const pending = [...start];
@@ -137,20 +152,46 @@ export function buildOrder(recipes: readonly Recipe[]): ReadonlyMap<string, Orde
       reached.add(provider.recipe.name);
       pending.push(...provider.runtime, ...provider.recipe.build);
     }
-    return [...reached].sort();
+    return reached;
   };
 
+  const needed = new Map(recipes.map(({ name, build }) => [name, reach(build)]));
   return new Map(
     recipes.map((recipe) => {
-      const beforeBuild = reach(recipe.build);
-      if (beforeBuild.includes(recipe.name)) {
-        throw new IndexError(
-          'config-invalid',
-          `${recipe.name} needs itself to be built, by way of ${beforeBuild.join(', ')}`,
-        );
-      }
+      const reached = [...(needed.get(recipe.name) ?? [])].sort();
+      const needIt = (name: string) => needed.get(name)?.has(recipe.name) ?? false;
       const installed = recipe.packages.flatMap(({ name, runtime }) => [name, ...runtime]);
-      return [recipe.name, { beforeBuild, beforeTest: reach([...installed, ...recipe.test]) }];
+      return [
+        recipe.name,
+        {
+          beforeBuild: reached.filter((name) => !needIt(name)),
+          beforeTest: [...reach([...installed, ...recipe.test])].sort(),
+          asPublished: reached.filter(needIt),
+        },
+      ];
     }),
   );
+}
+
+/**
+ * Recipes in an order in which they can be built: those of the named packages, or all, and what has to be there to build
+ * and install them.
+ */
+export function inBuildOrder(recipes: readonly Recipe[], names: readonly string[] = []): readonly string[] {
+  const order = buildOrder(recipes);
+  const sorted = new Set<string>();
+  const visit = (name: string): void => {
+    if (sorted.has(name)) return;
+    for (const before of order.get(name)?.beforeBuild ?? []) visit(before);
+    sorted.add(name);
+  };
+  for (const named of names.length > 0 ? names : order.keys()) {
+    const recipe = recipes.find(
+      ({ name, packages }) => name === named || packages.some((own) => own.name === named),
+    );
+    if (recipe === undefined) throw new CompanionError(`no recipe builds ${named}`);
+    visit(recipe.name);
+    for (const other of order.get(recipe.name)?.beforeTest ?? []) visit(other);
+  }
+  return [...sorted];
 }

@@ -5,14 +5,17 @@
  *
  * What a job does stands in `.gitlab/images.yml` of the repository; here is only which jobs there are.
  */
-import { isPreRelease, parseVersion, withoutRevision } from '../apk/version.ts';
+import { isPreRelease, parseVersion, withoutRevision } from '../src/apk/version.ts';
 import type { Resolved } from './include.ts';
 
 export interface Image {
+  /** The definition's path without `.yaml`. */
   readonly name: string;
   /** Paths in the repository, as git prints them. */
   readonly files: readonly string[];
   readonly tags: readonly string[];
+  /** Of the first package, if it is pinned: the image's label. */
+  readonly version: string | undefined;
 }
 
 /** Paths that changed, or `everything`: a nightly run, a first push, a change of the pipeline itself. */
@@ -51,13 +54,26 @@ export function isTouched(files: Iterable<string>, changed: Changed): boolean {
   return false;
 }
 
-/** `undefined` for a base: a definition named `…-base` is there to be included and pins nothing of its own. */
-export function toImage(folder: string, { files, ownPackages }: Resolved): Image | undefined {
-  const [file] = files;
-  const name = file?.replace(/\.yaml$/, '');
-  if (name === undefined || name.endsWith('-base')) return undefined;
+/**
+ * A definition that is only there to be included gets no job: one named `…-base` that pins nothing and starts nothing.
+ * A base that is published for others has a pin, or something to start.
+ */
+export function isBase({ files, ownPackages, definition }: Resolved): boolean {
+  const { cmd, entrypoint } = definition;
+  const startsNothing = cmd === undefined && entrypoint === undefined;
+  return (files[0] ?? '').endsWith('-base.yaml') && versionOf(ownPackages) === undefined && startsNothing;
+}
+
+export function toImage(folder: string, { files, ownPackages }: Resolved): Image {
+  const name = (files[0] ?? '').replace(/\.yaml$/, '');
   const paths = [...files, `${name}.lock.json`].map((path) => (folder === '.' ? path : `${folder}/${path}`));
-  return { name, files: paths, tags: tagsOf(ownPackages[0]) };
+  return { name, files: paths, tags: tagsOf(ownPackages[0]), version: versionOf(ownPackages) };
+}
+
+/** The version that the first package is pinned to. */
+export function versionOf(ownPackages: readonly string[]): string | undefined {
+  const text = ownPackages[0]?.split('=', 2)[1];
+  return text !== undefined && parseVersion(text) ? text : undefined;
 }
 
 /**
@@ -91,17 +107,17 @@ export function imagePipeline(images: readonly Image[], changed: Changed, purpos
   ) as Pipeline;
 }
 
-function buildJobs({ name }: Image): Pipeline {
-  return { [`build:${name}`]: { extends: '.build-image', variables: { IMAGE: name } } };
+function buildJobs({ name, version }: Image): Pipeline {
+  return { [`build:${name}`]: { extends: '.build-image', variables: { IMAGE: name, ...label(version) } } };
 }
 
-function publishJobs({ name, tags }: Image): Pipeline {
+function publishJobs({ name, tags, version }: Image): Pipeline {
   return {
     [`publish:${name}`]: {
       extends: '.publish-image',
-      variables: { IMAGE: name, TAGS: tags.join(' ') },
-      // Two pipelines in a row must not leave the older image under the tags.
-      resource_group: `publish:${name}`,
+      variables: { IMAGE: name, TAGS: tags.join(' '), ...label(version) },
+      // Two pipelines in a row must not leave the older image under the tags. GitLab takes no colon here.
+      resource_group: `publish/${name}`,
     },
     [`sign:${name}`]: {
       extends: '.sign-image',
@@ -110,3 +126,5 @@ function publishJobs({ name, tags }: Image): Pipeline {
     },
   };
 }
+
+const label = (version: string | undefined) => (version === undefined ? {} : { VERSION: version });

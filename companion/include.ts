@@ -7,7 +7,7 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 
-import { IndexError } from '../errors.ts';
+import { CompanionError } from './errors.ts';
 
 const strings = z.array(z.string());
 const stringMap = z.record(z.string(), z.string());
@@ -104,7 +104,7 @@ export interface Resolved {
 export function parseDefinition(text: string, file: string): Definition {
   const result = definitionSchema.safeParse(parse(text));
   if (result.success) return result.data;
-  throw new IndexError('config-invalid', `${file}: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`);
+  throw new CompanionError(`${file}: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`);
 }
 
 /** `read` gets names as `include:` spells them: apko resolves them against the directory it is started in. */
@@ -114,7 +114,7 @@ export function resolveDefinition(file: string, read: (file: string) => string):
 
 function resolve(file: string, read: (file: string) => string, includedBy: readonly string[]): Resolved {
   if (includedBy.includes(file)) {
-    throw new IndexError('config-invalid', `${[...includedBy, file].join(' includes ')}, which never ends`);
+    throw new CompanionError(`${[...includedBy, file].join(' includes ')}, which never ends`);
   }
   const own = parseDefinition(read(file), file);
   const ownPackages = own.contents?.packages ?? [];

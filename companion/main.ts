@@ -1,0 +1,144 @@
+/**
+ * Prints the child pipeline of an image or package repository, and what else its scripts ask:
+ *
+ *   apk-beacon-images images   [--folder images]   [--changed FILE] [--publish] [--bases] [--exclude PATH]
+ *   apk-beacon-images packages [--folder packages] [--changed FILE] [--publish]
+ *   apk-beacon-images list     [--folder images]   [--bases] [--exclude PATH]
+ *   apk-beacon-images show     [--folder images]   NAME.yaml
+ *   apk-beacon-images version  [--folder images]   NAME.yaml
+ *   apk-beacon-images order    [--folder packages] [NAME|IMAGE.yaml ...]
+ *
+ * FILE has one changed path per line, as `git diff --name-only` prints them; `-` is standard input. Without it
+ * everything is built. Definitions are looked for in subfolders too; names that begin with a dot are left out, and
+ * `--exclude` leaves out a folder or a file. `list` prints the definitions that get jobs, `show` one with its includes
+ * merged, without asking any repository, `version` the version its first package is pinned to, `order` the recipes of
+ * the named packages, or of those that a definition of `images/` lists, in an order in which they can be built.
+ */
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { stringify as toYaml } from 'yaml';
+
+import { CompanionError, errorLine } from './errors.ts';
+import { resolveDefinition } from './include.ts';
+import { imagePipeline, isBase, toImage, versionOf, type Changed } from './jobs.ts';
+import { packagePipeline } from './package-jobs.ts';
+import { buildOrder, inBuildOrder, parseRecipe, type Recipe } from './recipes.ts';
+
+const usage =
+  'usage: apk-beacon-images images|packages|list|show|version|order [--folder DIR] [--changed FILE] [--publish] ' +
+  '[--bases] [--exclude PATH] [NAME]';
+
+function run(argv: readonly string[]): string {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      folder: { type: 'string' },
+      changed: { type: 'string' },
+      publish: { type: 'boolean', default: false },
+      bases: { type: 'boolean', default: false },
+      exclude: { type: 'string', multiple: true, default: [] },
+    },
+  });
+  const [command, ...names] = positionals;
+  const [name] = names;
+  const purpose = values.publish ? 'publish' : 'verify';
+  const images = values.folder ?? 'images';
+  const packages = values.folder ?? 'packages';
+  switch (command) {
+    case 'images': {
+      const all = withJobs(images, values).map((resolved) => toImage(images, resolved));
+      return toText(imagePipeline(all, readChanged(values.changed), purpose));
+    }
+    case 'packages': {
+      const recipes = recipesIn(packages);
+      warnOfCycles(recipes);
+      return toText(packagePipeline(packages, recipes, readChanged(values.changed), purpose));
+    }
+    case 'list':
+      return lines(withJobs(images, values).map(({ files }) => files[0] ?? ''));
+    case 'show':
+      if (name === undefined) break;
+      return toText(resolveIn(images, name).definition);
+    case 'version':
+      if (name === undefined) break;
+      return lines([versionOf(resolveIn(images, name).ownPackages) ?? '']);
+    case 'order':
+      return lines(order(recipesIn(packages), names));
+    case undefined:
+    default:
+  }
+  throw new CompanionError(usage);
+}
+
+// No anchors: GitLab reads them, people should not have to.
+const toText = (value: unknown) => toYaml(value, { aliasDuplicateObjects: false });
+
+const lines = (values: readonly string[]) => values.map((value) => `${value}\n`).join('');
+
+const isHidden = (path: string) => path.split('/').some((part) => part.startsWith('.'));
+
+/** Definitions that get jobs. Those that get none are named, so that none is missed unnoticed. */
+function withJobs(folder: string, options: { readonly bases: boolean; readonly exclude: readonly string[] }) {
+  const isExcluded = (path: string) =>
+    options.exclude.some(
+      (excluded) => path === excluded || path.startsWith(`${excluded.replace(/\/$/, '')}/`),
+    );
+  return readdirSync(folder, { encoding: 'utf8', recursive: true })
+    .filter((path) => path.endsWith('.yaml') && !isHidden(path) && !isExcluded(path))
+    .sort()
+    .map((path) => resolveIn(folder, path))
+    .filter((resolved) => {
+      if (options.bases || !isBase(resolved)) return true;
+      warn(`${resolved.files[0] ?? ''} is there to be included and gets no job; --bases gives it one`);
+      return false;
+    });
+}
+
+/** Not in subfolders: those hold the recipes' sources. */
+const recipesIn = (folder: string) =>
+  readdirSync(folder)
+    .filter((path) => path.endsWith('.yaml') && !isHidden(path))
+    .sort()
+    .map((path) => parseRecipe(readFileSync(join(folder, path), 'utf8'), path.replace(/\.yaml$/, '')));
+
+/** `include:` is relative to the folder in which apko is started, also in a definition of a subfolder. */
+const resolveIn = (folder: string, name: string) =>
+  resolveDefinition(name, (included) => readFileSync(join(folder, included), 'utf8'));
+
+function order(recipes: readonly Recipe[], names: readonly string[]): readonly string[] {
+  const built = new Set(recipes.flatMap(({ packages }) => packages.map(({ name }) => name)));
+  const wanted = names.flatMap((name) => {
+    if (!name.endsWith('.yaml')) return [name];
+    const listed = resolveIn('images', name).definition.contents?.packages ?? [];
+    return listed.map((entry) => entry.split(/[=~<>@]/, 1)[0] ?? '').filter((own) => built.has(own));
+  });
+  // An image that needs none of them is no reason to build all.
+  return names.length > 0 && wanted.length === 0 ? [] : inBuildOrder(recipes, wanted);
+}
+
+function warnOfCycles(recipes: readonly Recipe[]): void {
+  const named = new Set<string>();
+  for (const [name, { asPublished }] of buildOrder(recipes)) {
+    if (asPublished.length === 0 || named.has(name)) continue;
+    for (const other of asPublished) named.add(other);
+    const cycle = asPublished.join(', ');
+    warn(`${cycle}: needed to build themselves, so each is built with the others as published before`);
+  }
+}
+
+const warn = (text: string) => process.stderr.write(`${text}\n`);
+
+function readChanged(file: string | undefined): Changed {
+  if (file === undefined) return 'everything';
+  const changed = readFileSync(file === '-' ? 0 : file, 'utf8').split('\n');
+  return new Set(changed.filter((line) => line !== ''));
+}
+
+try {
+  process.stdout.write(run(process.argv.slice(2)));
+} catch (error) {
+  process.stderr.write(`${errorLine(error)}\n`);
+  process.exitCode = 1;
+}

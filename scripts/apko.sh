@@ -1,0 +1,18 @@
+#!/bin/sh
+# Runs apko on a definition of images/: apko.sh PACKAGES NAME COMMAND [ARGUMENT...]
+# With the local repository of packages, the image's version as a label, and without this checkout's revision: every
+# commit would be an update of every host in which nothing changed.
+set -eu
+packages=$1 name=$2 command=$3
+shift 3
+
+version=$(node companion/main.ts version "$name.yaml")
+set -- --vcs=false --sbom=false "$@"
+[ -z "$version" ] || set -- --annotations "org.opencontainers.image.version:$version" "$@"
+[ ! -f "$packages/local.rsa.pub" ] || set -- -b "$packages" -k "$packages/local.rsa.pub" "$@"
+for repository in ${APK_REPOSITORIES:-}; do set -- -b "$repository" "$@"; done
+for key in ${APK_KEYS:-}; do set -- -k "$key" "$@"; done
+
+# apko resolves `include:` against the directory it is started in.
+cd images
+exec apko "$command" "$@"

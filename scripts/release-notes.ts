@@ -1,0 +1,27 @@
+/**
+ * Prints what CHANGELOG.md says of a version; fails if that is nothing.
+ *
+ * usage: node scripts/release-notes.ts [VERSION]   the one in package.json unless given
+ */
+import { readFileSync } from 'node:fs';
+import { packageVersion } from './version.ts';
+
+/** The section `## VERSION` or `## VERSION (DATE)` without its heading. */
+export function releaseNotes(changelog: string, version: string): string {
+  const section = changelog
+    .split(/^## /m)
+    .find((each) => each.startsWith(`${version}\n`) || each.startsWith(`${version} (`));
+  const notes = section?.replace(/^.*\n/, '').trim() ?? '';
+  if (notes === '') throw new Error(`CHANGELOG.md: no notes for ${version}`);
+  return `${notes}\n`;
+}
+
+if (import.meta.main) {
+  const version = process.argv[2] ?? packageVersion();
+  try {
+    process.stdout.write(releaseNotes(readFileSync('CHANGELOG.md', 'utf8'), version));
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.exitCode = 1;
+  }
+}
