@@ -175,7 +175,7 @@ function missed({ datasource, missed: names, now, links }: DatasourcePage): Html
       ${names.map(
         ({ name, count, lastAskedAt }) =>
           html`<li>
-            <a href=${links.package(datasource, name)}>${visible(name)}</a>
+            ${links.search ? html`<a href=${`${links.search(datasource)}?${new URLSearchParams({ q: name })}`}>${visible(name)}</a>` : visible(name)}
             <span class="quiet"
               >: ${count} ${count === 1 ? 'lookup' : 'lookups'}, the last
               ${' '}${age((now - lastAskedAt) / 1000)} ago</span

@@ -19,7 +19,8 @@ export const serviceLinks: Links = {
   home: '/',
   datasource: (datasource) => `/${datasource}`,
   package: servicePath,
-  releases: servicePath,
+  // A browser that follows it gets JSON; at the address itself it would get the page again.
+  releases: (datasource, name) => `${servicePath(datasource, name)}.json`,
   explain: (datasource, name) => `${servicePath(datasource, name)}/explain`,
   badge: (datasource, name) => `${servicePath(datasource, name)}/badge.svg`,
   search: (datasource) => `/${datasource}/-/search`,

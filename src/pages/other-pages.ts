@@ -84,8 +84,6 @@ export interface SearchPage {
 
 export interface SearchResult {
   readonly name: string;
-  /** The newest version on offer. */
-  readonly newest: string | undefined;
   /** Only provided by packages of other names. */
   readonly provided: boolean;
 }
@@ -105,10 +103,9 @@ export function searchPage({ datasource, query, results, more, links }: SearchPa
         results.length > 0 &&
         html`<ul>
           ${results.map(
-            ({ name, newest, provided }) =>
+            ({ name, provided }) =>
               html`<li>
                 <a href=${links.package(datasource, name)}>${visible(name)}</a>
-                ${' '}${newest === undefined ? html`<span class="bad">no version on offer</span>` : html`<code>${visible(newest)}</code>`}
                 ${provided && html` <span class="quiet">provided by other packages</span>`}
               </li>`,
           )}

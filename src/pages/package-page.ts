@@ -11,6 +11,8 @@ export interface PackagePage {
   readonly about?: About | undefined;
   /** The version to pin now; absent where nothing is offered. */
   readonly newest?: string | undefined;
+  /** For a name that no index has: what may have been meant. */
+  readonly closeNames?: readonly string[];
   /** Unix milliseconds. */
   readonly now: number;
   readonly links: Links;
@@ -21,6 +23,8 @@ export interface About {
   readonly homepage?: string | undefined;
   readonly changelog?: string | undefined;
   readonly origin?: string | undefined;
+  /** Whether the origin is itself a name that can be looked up. */
+  readonly hasOrigin?: boolean;
 }
 
 /** Versions shown at once; the others are one click away. */
@@ -39,10 +43,38 @@ export function packagePage(page: PackagePage): string {
     ...(links.search && { search: { action: links.search(datasource) } }),
     main: html`
       <h1>${visible(name)}</h1>
-      ${about(page)} ${page.newest === undefined ? nothingOffered(explanation) : toPin(name, page.newest)}
-      ${links.explain && pinForm(page)} ${versions(page)}
+      ${explanation.versions.length === 0 ? unknown(page) : known(page)}
     `,
   });
+}
+
+function known(page: PackagePage): Html {
+  const { explanation, newest, links } = page;
+  return html`
+    ${about(page)} ${newest === undefined ? nothingOffered() : toPin(explanation.name, newest)}
+    ${notes(explanation)} ${links.explain && pinForm(page)} ${versions(page)}
+  `;
+}
+
+function unknown({ datasource, explanation, closeNames = [], links }: PackagePage): Html {
+  return html`
+    <p class="bad">No index of ${datasource} has a package of this name, and no package provides it.</p>
+    ${notes(explanation)}
+    ${
+      closeNames.length > 0 &&
+      html`<p>Did you mean one of these?</p>
+        <ul>
+          ${closeNames.map((name) => html`<li><a href=${links.package(datasource, name)}>${visible(name)}</a></li>`)}
+        </ul>`
+    }
+  `;
+}
+
+function notes({ notes: all = [] }: Explanation): Html {
+  if (all.length === 0) return [];
+  return html`<ul class="notes">
+    ${all.map((note) => html`<li>${visible(note)}</li>`)}
+  </ul>`;
 }
 
 function about({ datasource, explanation, about: facts = {}, links }: PackagePage): Html {
@@ -61,7 +93,9 @@ function about({ datasource, explanation, about: facts = {}, links }: PackagePag
       ${
         facts.origin && facts.origin !== name
           ? html`<dt>Origin</dt>
-              <dd><a href=${links.package(datasource, facts.origin)}>${visible(facts.origin)}</a></dd>`
+              <dd>
+                ${facts.hasOrigin ? html`<a href=${links.package(datasource, facts.origin)}>${visible(facts.origin)}</a>` : visible(facts.origin)}
+              </dd>`
           : null
       }
       ${
@@ -94,10 +128,8 @@ function toPin(name: string, newest: string): Html {
   `;
 }
 
-function nothingOffered({ versions: all }: Explanation): VNode {
-  return html`<p class="bad">
-    ${all.length === 0 ? 'No index has a package of this name.' : 'No version can be pinned now; the table says why.'}
-  </p>`;
+function nothingOffered(): VNode {
+  return html`<p class="bad">No version can be pinned now; the table says why.</p>`;
 }
 
 function pinForm({ datasource, explanation, links }: PackagePage): Html {
@@ -175,7 +207,20 @@ function versionRow({ explanation, now }: PackagePage, row: ExplainedVersion): V
   </tr>`;
 }
 
+const MAX_NEEDS = 5;
+
+/** Why it is withheld, and what else stands in the way of some builds. */
+function remarksOn({ reasons = [], needsElsewhere: needs = [], refusedByApko }: ExplainedVersion): string[] {
+  const more = needs.length > MAX_NEEDS ? ` and ${needs.length - MAX_NEEDS} more` : '';
+  return [
+    ...reasons,
+    ...(needs.length > 0 ? [`not in this datasource: ${needs.slice(0, MAX_NEEDS).join(', ')}${more}`] : []),
+    ...(refusedByApko === undefined ? [] : [`apko refuses it for all archs: ${refusedByApko}`]),
+  ];
+}
+
 function state(row: ExplainedVersion, name: string): Html {
+  const remarks = remarksOn(row);
   const providers = [...new Set(row.candidates.filter((one) => one.provided).map((one) => one.package))];
   return html`
     ${row.offered ? html`<span class="good">Offered</span>` : html`<span class="bad">Withheld</span>`}
@@ -188,9 +233,9 @@ function state(row: ExplainedVersion, name: string): Html {
         >`
     }
     ${
-      row.reasons &&
+      remarks.length > 0 &&
       html`<ul>
-        ${row.reasons.map((reason) => html`<li>${visible(reason)}</li>`)}
+        ${remarks.map((remark) => html`<li>${visible(remark)}</li>`)}
       </ul>`
     }
   `;

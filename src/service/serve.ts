@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts';
 import { errorLine } from '../errors.ts';
 import { Lookups } from '../answers/lookup.ts';
 import { Metrics } from '../metrics/metrics.ts';
+import { RecentChanges } from '../metrics/recent-changes.ts';
 import { readSecret } from '../repository/credentials.ts';
 import { redactAddress } from '../repository/fetch-error.ts';
 import { ServedVersions } from '../answers/served-versions.ts';
@@ -34,6 +35,7 @@ interface Core {
   readonly surveyor: Surveyor;
   readonly asked: Asked;
   readonly metrics: Metrics;
+  readonly changes: RecentChanges;
 }
 
 /** Everything of a running service, put together and not yet started. */
@@ -52,12 +54,14 @@ function assembleCore({ config, logger, signal }: ServeOptions): Core {
   const surveyor = new Surveyor(signal, (name, error) =>
     logger.error({ err: error }, `cannot survey ${name}`),
   );
+  const changes = new RecentChanges();
   const beacon: Beacon = new Beacon({
     config,
     logger,
     now,
     asked: () => metrics.answered,
     onRefresh: (...facts) => metrics.countRefresh(...facts),
+    onChange: (datasource, index, change) => changes.note(datasource, { ...change, index, at: now() }),
   });
   const asked = new Asked(
     beacon.datasources.map(({ name }) => name),
@@ -67,12 +71,12 @@ function assembleCore({ config, logger, signal }: ServeOptions): Core {
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
     warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
   });
-  return { beacon, served, surveyor, asked, metrics };
+  return { beacon, served, surveyor, asked, metrics, changes };
 }
 
 /** Loads the server only now: at a start there is something else to do until then. */
 async function serverOf(
-  { beacon, served, asked, metrics }: Core,
+  { beacon, served, surveyor, asked, metrics, changes }: Core,
   { config, logger, signal }: ServeOptions,
 ): Promise<FastifyInstance> {
   const { buildServer } = await import('../http/server.ts');
@@ -84,6 +88,9 @@ async function serverOf(
     virtualIndexes: new VirtualIndexes(signer(config)),
     metrics,
     asked,
+    surveyor,
+    changes,
+    publicUrl: config.publicUrl,
     logger,
     hold: config.hold,
     maxAge: Math.floor(Math.min(60, config.refresh / 10_000)),
