@@ -60,8 +60,8 @@ export function datasourcePage(page: DatasourcePage): string {
 function summary({ ready, generation, names, versions }: DatasourcePage): VNode {
   if (!ready) return html`<p class="bad">Not loaded yet: lookups wait, then are told to come back.</p>`;
   return html`<p>
-    <span class="good">Ready</span>: ${names} names, ${versions} package entries, generation
-    <code> ${generation}</code>.
+    <span class="good">Ready</span>: ${names} names, ${versions} package entries,
+    generation${' '}<code>${generation}</code>.
   </p>`;
 }
 

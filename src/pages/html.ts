@@ -88,8 +88,9 @@ export function webAddress(text: string | undefined): string | undefined {
 
 /** A date with the exact time behind it, and how long ago that is. */
 export function moment(iso: string, now: number): VNode {
-  return html`<time datetime=${iso} title=${iso}>${iso.slice(0, 10)}</time>
-    <span class="quiet">${age((now - Date.parse(iso)) / 1000)} ago</span>`;
+  return html`<time datetime=${iso} title=${iso}>${iso.slice(0, 10)}</time>${' '}<span class="quiet"
+      >${age((now - Date.parse(iso)) / 1000)} ago</span
+    >`;
 }
 
 /** `3 days` from seconds: the largest unit that fits, rounded down. */

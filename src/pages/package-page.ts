@@ -191,54 +191,63 @@ function table(page: PackagePage, rows: readonly ExplainedVersion[], caption: st
   </div>`;
 }
 
-function versionRow({ explanation, now }: PackagePage, row: ExplainedVersion): VNode {
-  const current = explanation.pin?.current === row.version;
-  return html`<tr>
-    <th scope="row"><code>${visible(row.version)}</code>${current && html` <strong>(your pin)</strong>`}</th>
-    <td>${state(row, explanation.name)}</td>
-    <td>${archsOf(row).join(', ')}</td>
+/** One line, and a second one under it for what needs the whole width. */
+function versionRow({ explanation, now }: PackagePage, row: ExplainedVersion): Html {
+  const { version, offered, preRelease } = row;
+  const isPin = explanation.pin?.current === version;
+  const publishedAt = row.releaseTimestamp ?? builtAt(row);
+  const remarks = remarksOn(row, explanation.name);
+  const main = html`<tr class=${remarks.length > 0 ? 'explained' : undefined}>
+    <th scope="row">
+      <code>${visible(version)}</code>${isPin && html`${' '}<strong class="pin">your pin</strong>`}
+    </th>
     <td>
-      ${
-        row.releaseTimestamp === undefined
-          ? html`<span class="quiet">unknown</span>`
-          : moment(row.releaseTimestamp, now)
-      }
+      ${offered ? html`<span class="good">Offered</span>` : html`<span class="bad">Withheld</span>`}
+      ${preRelease && ', pre-release'}
+    </td>
+    <td>${archsOf(row).join(', ') || '–'}</td>
+    <td>
+      ${publishedAt === undefined ? html`<span class="quiet">unknown</span>` : moment(publishedAt, now)}
     </td>
   </tr>`;
+  if (remarks.length === 0) return main;
+  return [
+    main,
+    html`<tr>
+      <td class="remarks" colspan="4">
+        <ul>
+          ${remarks.map((remark) => html`<li>${visible(remark)}</li>`)}
+        </ul>
+      </td>
+    </tr>`,
+  ];
 }
 
+/** Of a version that no arch can install yet, when the last package of it was built. */
+function builtAt({ candidates }: ExplainedVersion): string | undefined {
+  return candidates
+    .flatMap((each) => each.builtAt ?? [])
+    .toSorted()
+    .at(-1);
+}
+
+const MAX_PROVIDERS = 3;
 const MAX_NEEDS = 5;
 
-/** Why it is withheld, and what else stands in the way of some builds. */
-function remarksOn({ reasons = [], needsElsewhere: needs = [], refusedByApko }: ExplainedVersion): string[] {
+/** Where it comes from, why it is withheld, and what else stands in the way of some builds. */
+function remarksOn(row: ExplainedVersion, name: string): string[] {
+  const { reasons = [], needsElsewhere: needs = [], refusedByApko, candidates } = row;
+  const providers = [...new Set(candidates.filter((one) => one.provided).map((one) => one.package))];
+  const others = providers.length > MAX_PROVIDERS ? ` and ${providers.length - MAX_PROVIDERS} more` : '';
   const more = needs.length > MAX_NEEDS ? ` and ${needs.length - MAX_NEEDS} more` : '';
   return [
+    ...(providers.length > 0
+      ? [`${name} is provided by ${providers.slice(0, MAX_PROVIDERS).join(', ')}${others}`]
+      : []),
     ...reasons,
     ...(needs.length > 0 ? [`not in this datasource: ${needs.slice(0, MAX_NEEDS).join(', ')}${more}`] : []),
     ...(refusedByApko === undefined ? [] : [`apko refuses it for all archs: ${refusedByApko}`]),
   ];
-}
-
-function state(row: ExplainedVersion, name: string): Html {
-  const remarks = remarksOn(row);
-  const providers = [...new Set(row.candidates.filter((one) => one.provided).map((one) => one.package))];
-  return html`
-    ${row.offered ? html`<span class="good">Offered</span>` : html`<span class="bad">Withheld</span>`}
-    ${row.preRelease && ', pre-release'}
-    ${
-      providers.length > 0 &&
-      html`<br /><span class="quiet"
-          >${visible(name)} is provided by
-          ${visible(providers.slice(0, 3).join(', '))}${providers.length > 3 && ' and others'}</span
-        >`
-    }
-    ${
-      remarks.length > 0 &&
-      html`<ul>
-        ${remarks.map((remark) => html`<li>${visible(remark)}</li>`)}
-      </ul>`
-    }
-  `;
 }
 
 /** Archs on which the version can be installed. */

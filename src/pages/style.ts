@@ -30,17 +30,23 @@ input, button { font: inherit; color: inherit; padding: 0.3rem 0.6rem; border: 1
 button { background: var(--panel); cursor: pointer; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.75rem 0.35rem 0; border-bottom: 1px solid var(--line); }
-td { overflow-wrap: anywhere; min-width: 5rem; }
+main { overflow-wrap: anywhere; }
+th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.75rem 0.35rem 0; border-bottom: 1px solid var(--line); overflow-wrap: normal; }
+th[scope=row] { overflow-wrap: anywhere; min-width: 6rem; font-weight: normal; }
+time { white-space: nowrap; }
+.explained > * { border-bottom: 0; }
+.remarks { color: var(--quiet); padding-top: 0; overflow-wrap: anywhere; }
+.remarks ul { margin: 0; }
+.pin { background: var(--mark); padding: 0 0.3rem; border-radius: 0.3rem; white-space: nowrap; }
+.notes { background: var(--panel); padding: 0.6rem 0.8rem 0.6rem 2rem; border-radius: 0.3rem; }
 caption { text-align: left; color: var(--quiet); padding-bottom: 0.4rem; }
 code, pre { font-family: ui-monospace, monospace; font-size: 0.95em; }
-pre { background: var(--panel); padding: 0.6rem 0.8rem; border-radius: 0.3rem; overflow-x: auto; }
+pre { background: var(--panel); padding: 0.6rem 0.8rem; border-radius: 0.3rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .quiet { color: var(--quiet); }
 .good { color: var(--good); }
 .bad { color: var(--bad); }
 .answer { background: var(--mark); padding: 0.6rem 0.8rem; border-radius: 0.3rem; }
-.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 0 2rem; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.2rem 1rem; margin: 0.5rem 0; }
+dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 0.2rem 1rem; margin: 0.5rem 0; }
 dd { margin: 0; overflow-wrap: anywhere; }
 ul { padding-left: 1.2rem; }
 @media print { header form, .skip { display: none; } }
