@@ -3,11 +3,13 @@
  * otherwise these tests are skipped. APK_BEACON_SCREENSHOTS=1 writes the pictures of the docs.
  */
 import { existsSync } from 'node:fs';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { startUpstream, type Upstream } from '../support/repository-server.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { pkg, signedIndex, type Stanza } from '../support/signed-index.ts';
@@ -213,7 +215,10 @@ describe.runIf(canRun)('in Chromium', () => {
   });
 
   test('another site may read the JSON', async () => {
-    await using opened = await open(upstream.url);
+    const other = createServer((_, response) => response.setHeader('content-type', 'text/html').end('other'));
+    await once(other.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(() => void other.close());
+    await using opened = await open(`http://127.0.0.1:${(other.address() as AddressInfo).port}/`);
     const read = `fetch(${JSON.stringify(`${base}/wolfi/curl`)}).then((answer) => answer.json())`;
     expect(await opened.page.evaluate(read)).toMatchObject({ homepage: 'https://curl.se/' });
   });
