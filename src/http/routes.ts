@@ -111,6 +111,11 @@ export class Routes {
     return { reply: createReply(200, { 'content-type': registry.contentType }, text) };
   }
 
+  async openApi(): Promise<Answered> {
+    const { openApi } = await import('./openapi.ts');
+    return { reply: json(openApi()), route: 'openapi' };
+  }
+
   /** Throws or rejects with `QueryError` for a question that cannot be answered as put. */
   answer(request: IncomingMessage): Answered | Promise<Answered> {
     if (prefersHtml(request.headers)) return this.#page(request);
@@ -166,10 +171,11 @@ export class Routes {
     request: IncomingMessage,
   ): Answered | Promise<Answered> {
     const { live, view: route } = target;
-    const answer = (snapshot: Snapshot | undefined): Answered =>
-      snapshot ? this.#lookUp(target, snapshot, request) : { ...this.#notLoaded(live), route };
-    if (route === 'badge.svg' && live.snapshot)
-      return this.#badge(questionOf(target, live.snapshot, request));
+    const answer = (snapshot: Snapshot | undefined): Answered | Promise<Answered> => {
+      if (!snapshot) return { ...this.#notLoaded(live), route };
+      if (route === 'badge.svg') return this.#badge(questionOf(target, snapshot, request));
+      return this.#lookUp(target, snapshot, request);
+    };
     return live.snapshot ? answer(live.snapshot) : this.#firstSnapshot(live).then(answer);
   }
 

@@ -79,6 +79,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     app.get(path, open, (request, reply) => send(request, reply, routes.livez()));
   app.get('/readyz', open, (request, reply) => send(request, reply, routes.readyz()));
   app.get('/metrics', open, async (request, reply) => send(request, reply, await routes.metrics()));
+  app.get('/openapi.json', async (request, reply) => send(request, reply, await routes.openApi()));
   app.get('/*', (request, reply) => {
     const answered = routes.answer(request.raw);
     if (!(answered instanceof Promise)) {
