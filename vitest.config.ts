@@ -13,6 +13,7 @@ export default defineConfig({
       suite('reliability', 'test/reliability/**/*.e2e.ts', { test: 600, hook: 60 }),
       suite('renovate', 'test/renovate/**/*.e2e.ts', { test: 120, hook: 120 }),
       suite('operate', 'test/operate/**/*.e2e.ts', { test: 120, hook: 240 }),
+      suite('browser', 'test/browser/**/*.e2e.ts', { test: 120, hook: 60 }),
       suite('companion', 'test/companion/**/*.e2e.ts', { test: 120, hook: 300 }),
       // An emulator without hardware to help it: ten minutes, of which nothing is timed.
       suite('boot', 'test/boot/**/*.e2e.ts', { test: 3600, hook: 1800 }),

@@ -77,13 +77,13 @@ function byScore(a: Match, b: Match): number {
 }
 
 /** One bit a letter; some letters share theirs. */
-function letterMask(name: string): number {
+export function letterMask(name: string): number {
   let mask = 0;
   for (let i = 0; i < name.length; i += 1) mask |= 1 << (name.charCodeAt(i) & 31);
   return mask >>> 0;
 }
 
-function countBits(bits: number): number {
+export function countBits(bits: number): number {
   const pairs = bits - ((bits >>> 1) & 0x55555555);
   const fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
   return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;

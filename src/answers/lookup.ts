@@ -81,14 +81,19 @@ export class Lookups {
   /** What a lookup of a name that no index knows is told. */
   unknownName({ datasource, snapshot, name, query }: Lookup): object {
     const archs = query.archs ?? snapshot.catalog.archs;
-    const names = this.#closeNames.get(snapshot) ?? new CloseNames(snapshot.catalog.names());
-    this.#closeNames.set(snapshot, names);
     return {
       error: `no package ${name} in ${datasource} (${archs.join(', ')})`,
       datasource,
       archs,
-      closeNames: names.to(name),
+      closeNames: this.closeNames(snapshot, name),
     };
+  }
+
+  /** Names of packages that someone may have meant. */
+  closeNames(snapshot: Snapshot, name: string): readonly string[] {
+    const names = this.#closeNames.get(snapshot) ?? new CloseNames(snapshot.catalog.names());
+    this.#closeNames.set(snapshot, names);
+    return names.to(name);
   }
 }
 

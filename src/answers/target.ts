@@ -10,6 +10,7 @@ export type Target =
   | { readonly kind: 'root' }
   | { readonly kind: 'datasource'; readonly live: LiveDatasource }
   | { readonly kind: 'asked'; readonly live: LiveDatasource }
+  | { readonly kind: 'search'; readonly live: LiveDatasource }
   | { readonly kind: 'package'; readonly live: LiveDatasource; readonly name: string; readonly view: View }
   /** A package of the datasource that its pin's file builds on. */
   | { readonly kind: 'routed'; readonly name: string }
@@ -28,9 +29,9 @@ const PRESET = 'renovate.json';
 const INDEX = 'APKINDEX.tar.gz';
 
 /** What of a package is asked for; the last segment of the path unless it is the only one of the name. */
-export type View = 'releases' | 'latest' | 'explain';
+export type View = 'releases' | 'latest' | 'explain' | 'badge.svg';
 
-const views: readonly string[] = ['latest', 'explain'] satisfies View[];
+const views: readonly string[] = ['latest', 'explain', 'badge.svg'] satisfies View[];
 
 export function isView(segment: string): boolean {
   return views.includes(segment);
@@ -68,9 +69,10 @@ export function parsePath(
 /** Behind `/-/`, which is no package name: what is no lookup, and `latest` as static files can have it. */
 function parseExtra(live: LiveDatasource, [what, ...segments]: readonly string[]): Target {
   if (what === 'asked' && segments.length === 0) return { kind: 'asked', live };
+  if (what === 'search' && segments.length === 0) return { kind: 'search', live };
   if (what === 'latest' && segments.length > 0) return parsePackage(live, [...segments, what]);
   if (what === 'for' && segments.length > 0) return parseRouted(segments.join('/'));
-  return { kind: 'invalid', fact: 'behind /-/ there are asked, for/{name} and latest/{name}' };
+  return { kind: 'invalid', fact: 'behind /-/ there are asked, search, for/{name} and latest/{name}' };
 }
 
 function parseRouted(name: string): Target {
@@ -83,4 +85,19 @@ function parsePackage(live: LiveDatasource, segments: readonly string[]): Target
   const name = (hasView ? segments.slice(0, -1) : segments).join('/');
   if (name.length > MAX_NAME_LENGTH) return TOO_LONG;
   return { kind: 'package', live, name, view: hasView ? (last as View) : 'releases' };
+}
+
+/**
+ * The paths of similar services: `{arch}/{name}` and a `.json` behind the name. Only what is no name itself is read
+ * that way, so a package of that name is never hidden.
+ */
+export function parsePeerName(
+  name: string,
+  archs: readonly string[],
+): { readonly name: string; readonly arch: string | undefined } | undefined {
+  const slash = name.indexOf('/');
+  const arch = archs.find((each) => slash > 0 && each === name.slice(0, slash));
+  const rest = arch === undefined ? name : name.slice(slash + 1);
+  const bare = rest.endsWith('.json') ? rest.slice(0, -'.json'.length) : rest;
+  return bare === '' || bare === name ? undefined : { name: bare, arch };
 }

@@ -5,8 +5,8 @@ export interface IndexChange {
   /** Versions of names that were not there before. */
   readonly added: number;
   readonly removed: number;
-  /** The packages built last, `name-version`, latest first. */
-  readonly newest: readonly string[];
+  /** Some of those that were added: the packages built last, latest first. */
+  readonly newest: readonly { readonly name: string; readonly version: string }[];
 }
 
 const NEWEST = 5;
@@ -17,7 +17,7 @@ export function* diffIndexes(before: Packages, after: Packages): Generator<undef
   let added = 0;
   let kept = 0;
   let packages = 0;
-  const newest: { readonly text: string; readonly builtAt: number }[] = [];
+  const newest: { readonly name: string; readonly version: string; readonly builtAt: number }[] = [];
   for (const name of after.names()) {
     const old = new Set(before.named(name).map(({ version }) => version));
     for (const { version, builtAt = 0 } of after.named(name)) {
@@ -28,13 +28,18 @@ export function* diffIndexes(before: Packages, after: Packages): Generator<undef
         continue;
       }
       added += 1;
-      newest.push({ text: `${name}-${version}`, builtAt });
+      newest.push({ name, version, builtAt });
     }
   }
-  newest.sort((a, b) => b.builtAt - a.builtAt || (a.text < b.text ? -1 : 1));
+  newest.sort((a, b) => b.builtAt - a.builtAt || (textOf(a) < textOf(b) ? -1 : 1));
   return {
     added,
     removed: before.packageCount - kept,
-    newest: newest.slice(0, NEWEST).map(({ text }) => text),
+    newest: newest.slice(0, NEWEST).map(({ name, version }) => ({ name, version })),
   };
+}
+
+/** `name-version` */
+export function textOf({ name, version }: IndexChange['newest'][number]): string {
+  return `${name}-${version}`;
 }

@@ -1,7 +1,8 @@
 /** `explain`: "why was this not bumped?", in one command. Loads the indexes itself, or asks a running service. */
 import { styleText } from 'node:util';
 import { operatorSpan } from '../apk/constraint.ts';
-import { explain, type Explanation, type ExplainedVersion } from '../answers/explain.ts';
+import { describe } from '../answers/describe.ts';
+import { explain, type Explanation } from '../answers/explain.ts';
 import { parseLookupQuery } from '../answers/query.ts';
 import { CloseNames } from '../answers/close-names.ts';
 import type { Config } from '../config/config.ts';
@@ -25,9 +26,6 @@ interface Asked {
   readonly pin: string | undefined;
 }
 
-/** How many versions are printed without `--all`. */
-const NEWEST = 10;
-
 export async function explainCommand(
   words: readonly string[],
   config: () => Config,
@@ -43,7 +41,7 @@ export async function explainCommand(
       : await explainThere(asked, options.url, config(), options.signal);
   const text = options.json
     ? printableJson(explanation, 2)
-    : describe(explanation, close, options.all).join('\n');
+    : describe(explanation, close, { all: options.all, colour: coloured }).join('\n');
   process.stdout.write(`${text}\n`);
   return explanation.versions.length === 0 ? 1 : 0;
 }
@@ -78,7 +76,10 @@ async function explainThere(
   if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError(`--url: expected an http or https URL`);
   if (pin !== undefined) url.searchParams.set('current', pin);
   const token = clientToken && (await readSecret(clientToken, environment));
-  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const headers = {
+    accept: 'application/json',
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+  };
   const { status, text } = await getText(url, headers, signal);
   if (status === 401)
     throw new IndexError(
@@ -128,55 +129,6 @@ function datasourceOf(name: string, config: Config): { datasource: string; name:
   if (slash <= 0 || !Object.hasOwn(config.datasources, name.slice(0, slash)))
     return { datasource: config.defaultDatasource, name };
   return { datasource: name.slice(0, slash), name: name.slice(slash + 1) };
-}
-
-/** Oldest first, so that the newest versions and the verdict stand where a terminal ends. */
-export function describe(
-  { name, archs, carriedBy, versions, notes = [], pin }: Explanation,
-  close: readonly string[],
-  all: boolean,
-): readonly string[] {
-  const head = [`${name} on ${archs.join(', ')}`];
-  if (versions.length === 0) {
-    const hint = close.length > 0 ? `; did you mean ${close.join(', ')}?` : '';
-    return [...head, `  no index knows it${hint}`, ...notes.map((note) => `  ${note}`)].map(printable);
-  }
-  if (carriedBy.length < archs.length) head.push(`  carried by ${carriedBy.join(', ') || 'none'}`);
-  const shown = all ? versions : versions.filter(({ version }, i) => i < NEWEST || version === pin?.current);
-  const hidden = versions.length - shown.length;
-  if (hidden > 0) head.push(`  ${hidden} older versions: --all shows them`);
-  const width = Math.max(...shown.map(({ version }) => version.length));
-  const rows = shown.toReversed().flatMap((each) => describeVersion(each, width));
-  return [...head, ...rows, ...notes.map((note) => `  note: ${note}`)]
-    .map(printable)
-    .concat(pin ? verdict(pin) : []);
-}
-
-function verdict({ current, state, proposal, because }: NonNullable<Explanation['pin']>): string {
-  const way = proposal === undefined ? 'no update' : `propose ${proposal}`;
-  const text = printable(`  pin ${current} (${state}): ${way}, because ${because}`);
-  return coloured(proposal === undefined ? (state === 'offered' ? 'green' : 'red') : 'yellow', text);
-}
-
-function describeVersion(each: ExplainedVersion, width: number): readonly string[] {
-  const when = each.releaseTimestamp?.slice(0, 10) ?? 'no date   ';
-  const by = [...new Set(each.candidates.filter((one) => one.provided).map((one) => one.package))];
-  const notes = [
-    ...(each.preRelease ? ['pre-release'] : []),
-    ...(by.length > 0 ? [`provided by ${by.slice(0, 3).join(', ')}${by.length > 3 ? ', …' : ''}`] : []),
-  ];
-  const note = notes.length > 0 ? `  (${notes.join('; ')})` : '';
-  const needs = each.needsElsewhere ?? [];
-  return [
-    `  ${each.offered ? '+' : '-'} ${each.version.padEnd(width)}  ${when}${note}`,
-    ...(each.reasons ?? []).map((reason) => `      withheld: ${reason}`),
-    ...(needs.length > 0
-      ? [`      not in this datasource: ${needs.slice(0, 5).join(', ')}${needs.length > 5 ? ', …' : ''}`]
-      : []),
-    ...(each.refusedByApko === undefined
-      ? []
-      : [`      apko refuses it for all archs: ${each.refusedByApko}`]),
-  ];
 }
 
 /** On a terminal only, and not where NO_COLOR asks for none. */

@@ -15,7 +15,16 @@ export type Headers = Readonly<Record<string, string>>;
 /** Bytes from which a body is a buffer: connections can then share it, and it is sent in pieces. */
 export const LARGE_BODY = 16 * 1024;
 
-export function createReply(status: number, headers: Headers, body: string | Buffer): Reply {
+/** Nothing is for a browser to run, whatever name it was asked for. */
+const NOTHING = "default-src 'none'";
+
+/** `policy` is the Content-Security-Policy. */
+export function createReply(
+  status: number,
+  headers: Headers,
+  body: string | Buffer,
+  policy = NOTHING,
+): Reply {
   const length = Buffer.byteLength(body);
   const isPlain = typeof body === 'string' && length === body.length && length < LARGE_BODY;
   return {
@@ -24,8 +33,7 @@ export function createReply(status: number, headers: Headers, body: string | Buf
       ...Object.entries(headers).flat(),
       'content-length',
       String(length),
-      // Nothing here is for a browser to run, whatever name it was asked for.
-      ...['x-content-type-options', 'nosniff', 'content-security-policy', "default-src 'none'"],
+      ...['x-content-type-options', 'nosniff', 'content-security-policy', policy],
     ],
     body: isPlain || typeof body !== 'string' ? body : Buffer.from(body),
     etag: headers['etag'],

@@ -2,9 +2,9 @@
 import type { IncomingMessage } from 'node:http';
 import { parse as parseQueryString } from 'node:querystring';
 import { LRUCache } from 'lru-cache';
-import type { Asked } from '../metrics/lookup-log.ts';
+import { describe } from '../answers/describe.ts';
 import { explainInSteps, explanationText } from '../answers/explain.ts';
-import { parseLookupQuery, type QueryParameters } from '../answers/query.ts';
+import { parseLookupQuery, QueryError, type QueryParameters } from '../answers/query.ts';
 import { newestInRange } from '../answers/range.ts';
 import { ANY_ARCH } from '../answers/virtual-index.ts';
 import type { Answer, Lookups } from '../answers/lookup.ts';
@@ -13,22 +13,22 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import type { Times } from '../metrics/request-times.ts';
 import type { VirtualIndexes } from '../answers/virtual-indexes.ts';
-import { parsePath, type Target } from '../answers/target.ts';
+import { Searches } from '../answers/search.ts';
+import { MAX_NAME_LENGTH, parsePath, parsePeerName, type Target } from '../answers/target.ts';
+import { prefersHtml, prefersText } from './negotiate.ts';
+import type { PackageQuestion, Pages, PageSources } from './pages.ts';
 import { createReply, json, JSON_TYPE, problem, type Headers, type Reply } from './reply.ts';
 import { markedAnswer, needsMark, noOpinionBody, type RoutedLookups } from './routed-lookup.ts';
 import { Turns } from './turns.ts';
 import { datasourceStatus, readiness } from './status.ts';
 import { notAskedBody } from '../routing/not-asked.ts';
 
-export interface RouteOptions {
-  readonly datasources: readonly LiveDatasource[];
-  readonly defaultDatasource: string;
+export interface RouteOptions extends PageSources {
   readonly lookups: Lookups;
   readonly routed: RoutedLookups;
   readonly virtualIndexes: VirtualIndexes;
   readonly metrics: Metrics;
   readonly lookupCounts: LookupCounts;
-  readonly asked: Asked;
   /** Milliseconds a lookup waits for the first index. */
   readonly hold: number;
   /** Seconds that clients may keep an answer. */
@@ -38,7 +38,6 @@ export interface RouteOptions {
   readonly preset: (datasources: readonly string[], url: string) => object;
   /** Where clients reach the service, if that is configured. */
   readonly publicUrl: string | undefined;
-  readonly now: () => number;
   /** Aborts when the service begins to stop. */
   readonly stopping: AbortSignal;
 }
@@ -68,6 +67,11 @@ interface Routed {
 
 /** Seconds after which to ask again for what is not loaded yet. Renovate waits up to 60. */
 const RETRY_AFTER = 15;
+
+const retryLater: Headers = { 'retry-after': String(RETRY_AFTER), 'cache-control': 'no-store' };
+
+/** Of JSON at an address that has a page, too. */
+const negotiated: Headers = { 'cache-control': 'no-cache', vary: 'accept' };
 
 const MAX_READY = 10_000;
 const MAX_READY_BYTES = 16 * 1024 * 1024;
@@ -100,6 +104,8 @@ export class Routes {
   >();
 
   readonly #turns = new Turns<Answered>();
+  readonly #searches = new Searches();
+  #pages: Promise<Pages> | undefined;
 
   constructor(options: RouteOptions) {
     this.#options = options;
@@ -123,8 +129,14 @@ export class Routes {
     return { reply: createReply(200, { 'content-type': registry.contentType }, text) };
   }
 
+  async openApi(): Promise<Answered> {
+    const { openApi } = await import('./openapi.ts');
+    return { reply: json(openApi()), route: 'openapi' };
+  }
+
   /** Throws or rejects with `QueryError` for a question that cannot be answered as put. */
   answer(request: IncomingMessage): Answered | Promise<Answered> {
+    if (prefersHtml(request.headers)) return this.#page(request);
     return this.#readyAnswer(request.url ?? '') ?? this.#make(request);
   }
 
@@ -156,19 +168,21 @@ export class Routes {
     const names = [...this.#datasources.keys()];
     switch (target.kind) {
       case 'root':
-        return json({ service: 'apk-beacon', default: this.#default.name, datasources: names });
+        return json({ service: 'apk-beacon', default: this.#default.name, datasources: names }, negotiated);
       case 'invalid':
         return problem(400, target.fact);
       case 'preset':
         return json(preset(target.live ? [target.live.name] : names, ownUrl(request)));
       case 'datasource':
-        return json(datasourceStatus(target.live, now()));
+        return json(datasourceStatus(target.live, now()), negotiated);
       case 'asked':
         return createReply(
           200,
           { 'cache-control': 'no-cache', 'content-type': JSON_TYPE },
           this.#askedBody(target.live),
         );
+      case 'search':
+        return this.#search(target.live, parametersOf(request.url ?? ''));
       case 'index':
         return this.#index(target);
     }
@@ -209,22 +223,24 @@ export class Routes {
     routed?: Routed,
   ): Answered | Promise<Answered> {
     const { live, view: route } = target;
-    const answer = (snapshot: Snapshot | undefined): Answered | Promise<Answered> =>
-      snapshot
-        ? this.#turns.run(
-            `${snapshot.generation} ${keyOf(request)} ${routed ? request.headers.host : ''}`,
-            () => this.#lookUp(target, snapshot, request, routed),
-          )
-        : { ...this.#notLoaded(live, routed?.headers), route };
+    const answer = (snapshot: Snapshot | undefined): Answered | Promise<Answered> => {
+      if (!snapshot) return { ...this.#notLoaded(live, routed?.headers), route };
+      if (route === 'badge.svg') return this.#badge(questionOf(target, snapshot, request));
+      return this.#turns.run(
+        `${snapshot.generation} ${keyOf(request)} ${routed ? request.headers.host : ''}`,
+        () => this.#lookUp(target, snapshot, request, routed),
+      );
+    };
     return live.snapshot ? answer(live.snapshot) : this.#firstSnapshot(live).then(answer);
   }
 
   *#lookUp(
-    { live, name, view: route }: Extract<Target, { kind: 'package' }>,
+    target: Extract<Target, { kind: 'package' }>,
     snapshot: Snapshot,
     request: IncomingMessage,
     routed?: Routed,
   ): Generator<undefined, Answered> {
+    const { live, name, view: route } = target;
     const { lookups, asked, maxAge } = this.#options;
     const { url = '' } = request;
     const parameters = parametersOf(url);
@@ -232,19 +248,28 @@ export class Routes {
     const generation = { 'x-apk-beacon-generation': snapshot.generation, ...routed?.headers };
     const datasource = live.name;
     if (route === 'explain') {
-      const pin = parameters['current'];
       const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
-      const text = typeof pin === 'string' ? pin : undefined;
-      const explanation = yield* explainInSteps(report, query, text, snapshot.catalog);
-      const headers = { ...generation, 'cache-control': 'no-cache', 'content-type': JSON_TYPE };
-      return { reply: createReply(200, headers, yield* explanationText(explanation)), route };
+      const explanation = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog);
+      const headers = { ...generation, 'cache-control': 'no-cache', vary: 'accept, user-agent' };
+      if (!prefersText(request.headers)) {
+        const ofJson = { ...headers, 'content-type': JSON_TYPE };
+        return { reply: createReply(200, ofJson, yield* explanationText(explanation)), route };
+      }
+      const close = report.versions.length === 0 ? lookups.closeNames(snapshot, name) : [];
+      const all = parameters['all'] !== undefined;
+      const lines = describe(explanation, close, { all, allBy: '?all' });
+      const text = { ...headers, 'content-type': 'text/plain; charset=utf-8' };
+      return { reply: createReply(200, text, `${lines.join('\n')}\n`), route };
     }
     const lookup = { datasource, snapshot, name, query };
     const releases = yield* lookups.releasesInSteps(lookup);
+    const peer = releases || routed ? undefined : parsePeerName(name, live.archs);
+    if (peer && snapshot.catalog.has(peer.name))
+      return yield* this.#lookUpPeer(target, peer, snapshot, request);
     const pinned = speaksForPin(parameters, request) || lookups.wasServed(datasource, name);
     asked.note(datasource, name, { known: releases !== undefined, pinned }, snapshot);
     if (!releases) {
-      const reply = json(lookups.unknownName(lookup), { ...generation, 'cache-control': 'no-cache' }, 404);
+      const reply = json(lookups.unknownName(lookup), { ...generation, ...negotiated }, 404);
       return { reply, route, lookup: { datasource, result: 'unknown' } };
     }
     if (route === 'latest') {
@@ -259,7 +284,13 @@ export class Routes {
     }
     const plain = yield* lookups.renderInSteps(releases, query);
     const { body, etag } = routed?.mark ? routed.mark(plain) : plain;
-    const headers = { ...generation, 'cache-control': `max-age=${maxAge}`, etag, 'content-type': JSON_TYPE };
+    const headers = {
+      ...generation,
+      'cache-control': `max-age=${maxAge}`,
+      vary: 'accept',
+      etag,
+      'content-type': JSON_TYPE,
+    };
     const reply = createReply(200, headers, body);
     const times = this.#options.metrics.requestTimes.of(route, 200);
     const answered: Answered = { reply, route, times, lookup: { datasource, result: 'found' } };
@@ -267,6 +298,90 @@ export class Routes {
     if (url.length <= MAX_TARGET_LENGTH && !routed?.mark)
       this.#ready.set(url, { answered, live, snapshot: new WeakRef(snapshot), name });
     return answered;
+  }
+
+  /** As a similar service is asked: the same answer as for the name itself, of one arch if that was given. */
+  *#lookUpPeer(
+    target: Extract<Target, { kind: 'package' }>,
+    { name, arch }: NonNullable<ReturnType<typeof parsePeerName>>,
+    snapshot: Snapshot,
+    request: IncomingMessage,
+  ): Generator<undefined, Answered> {
+    const [path = '', query = ''] = splitUrl(request.url ?? '');
+    const parameters = arch === undefined ? query : `${query}&arch=${encodeURIComponent(arch)}`;
+    // A request of its own, so that the answer is kept under an address that cannot be taken for another one.
+    const asked = { url: `${path}?${parameters}`, headers: request.headers } as IncomingMessage;
+    return yield* this.#lookUp({ ...target, name }, snapshot, asked);
+  }
+
+  /** The page at the address of an answer; addresses without one answer as ever. */
+  async #page(request: IncomingMessage): Promise<Answered> {
+    const target = parsePath(pathOf(request), this.#datasources, this.#default);
+    const hasPage =
+      ['root', 'datasource', 'search', 'invalid'].includes(target.kind) ||
+      (target.kind === 'package' && target.view === 'releases');
+    if (!hasPage) return this.#make(request);
+    const pages = await this.#loadPages();
+    try {
+      const reply = await this.#pageOf(target, pages, request);
+      return reply ? { reply, route: 'page' } : await this.#make(request);
+    } catch (error) {
+      if (!(error instanceof QueryError)) throw error;
+      return { reply: pages.problem(400, error.message), route: 'page' };
+    }
+  }
+
+  /** Loaded when the first page is asked for: most instances never show one. */
+  #loadPages(): Promise<Pages> {
+    this.#pages ??= import('./pages.ts').then((module) => new module.Pages(this.#options));
+    return this.#pages;
+  }
+
+  async #pageOf(target: Target, pages: Pages, request: IncomingMessage): Promise<Reply | undefined> {
+    switch (target.kind) {
+      case 'root':
+        return pages.home(this.#options.publicUrl ?? ownUrl(request));
+      case 'datasource':
+        return pages.datasource(target.live);
+      case 'invalid':
+        return pages.problem(400, target.fact);
+      case 'search':
+        return this.#search(target.live, parametersOf(request.url ?? ''), pages);
+      case 'package': {
+        const { live, name } = target;
+        const snapshot = live.snapshot ?? (await this.#firstSnapshot(live));
+        if (!snapshot) return pages.problem(429, `${live.name} is not loaded yet`, retryLater);
+        const question = questionOf(target, snapshot, request);
+        if (snapshot.catalog.has(name)) return pages.package(question, []);
+        const peer = parsePeerName(name, live.archs);
+        if (peer && snapshot.catalog.has(peer.name)) return undefined;
+        return pages.package(question, this.#options.lookups.closeNames(snapshot, name));
+      }
+      case 'asked':
+      case 'routed':
+      case 'preset':
+      case 'index':
+        return undefined;
+    }
+  }
+
+  async #badge(question: PackageQuestion): Promise<Answered> {
+    const pages = await this.#loadPages();
+    return { reply: pages.badge(question), route: 'badge.svg' };
+  }
+
+  async #search(live: LiveDatasource, parameters: QueryParameters, pages?: Pages): Promise<Reply> {
+    const query = parameters['q'] ?? '';
+    if (typeof query !== 'string') throw new QueryError('q: expected once');
+    if (query.length > MAX_NAME_LENGTH)
+      throw new QueryError(`q: expected no more than ${MAX_NAME_LENGTH} characters`);
+    const snapshot = live.snapshot ?? (await this.#firstSnapshot(live));
+    if (!snapshot && pages) return pages.problem(429, `${live.name} is not loaded yet`, retryLater);
+    if (!snapshot) return this.#notLoaded(live).reply;
+    const found = await this.#searches.find(snapshot, query);
+    if (pages) return pages.search(live, query, found);
+    const headers = { 'x-apk-beacon-generation': snapshot.generation, ...negotiated };
+    return json({ datasource: live.name, query, ...found }, headers);
   }
 
   async #index({ live, arch }: Extract<Target, { kind: 'index' }>): Promise<Reply> {
@@ -309,14 +424,35 @@ export class Routes {
   ): Required<Pick<Answered, 'reply' | 'lookup'>> {
     const missing = indexes.map(({ spec, failure }) => ({ index: spec.label, error: failure?.message }));
     const body = { error: `${name} is not loaded yet`, datasource: name, missing };
-    const headers = { ...added, 'retry-after': String(RETRY_AFTER), 'cache-control': 'no-store' };
-    return { reply: json(body, headers, 429), lookup: { datasource: name, result: 'not-loaded' } };
+    return {
+      reply: json(body, { ...added, ...retryLater }, 429),
+      lookup: { datasource: name, result: 'not-loaded' },
+    };
   }
 }
 
 function parametersOf(url: string): QueryParameters {
+  const [, query] = splitUrl(url);
+  return query === undefined ? {} : parseQueryString(query);
+}
+
+function splitUrl(url: string): readonly [path: string, query?: string] {
   const start = url.indexOf('?');
-  return start < 0 ? {} : parseQueryString(url.slice(start + 1));
+  return start < 0 ? [url] : [url.slice(0, start), url.slice(start + 1)];
+}
+
+/** The pin as it was written; an empty one is none. */
+function pinOf({ current }: QueryParameters): string | undefined {
+  return typeof current === 'string' && current.trim() !== '' ? current.trim() : undefined;
+}
+
+function questionOf(
+  { live, name }: Extract<Target, { kind: 'package' }>,
+  snapshot: Snapshot,
+  { url = '' }: IncomingMessage,
+): PackageQuestion {
+  const parameters = parametersOf(url);
+  return { live, snapshot, name, query: parseLookupQuery(parameters, live.archs), pin: pinOf(parameters) };
 }
 
 /** What the answer to a lookup depends on, besides the generation. */

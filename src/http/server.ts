@@ -31,6 +31,10 @@ const IDLE_TIMEOUT = 30_000;
 /** Requests of one connection that wait for the answer before theirs. Only attackers have more. */
 const MAX_PIPELINED = 100;
 
+/** Pages of other sites may read what anybody may. */
+const anyOrigin = ['access-control-allow-origin', '*'];
+const closing = ['connection', 'close'];
+
 const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
 /** Routes that need no token. */
@@ -71,9 +75,11 @@ export function buildServer(options: ServerOptions): FastifyInstance {
       send(request, reply, { reply: unauthorized });
     });
   }
-  app.get('/livez', open, (request, reply) => send(request, reply, routes.livez()));
+  for (const path of ['/livez', '/healthz'])
+    app.get(path, open, (request, reply) => send(request, reply, routes.livez()));
   app.get('/readyz', open, (request, reply) => send(request, reply, routes.readyz()));
   app.get('/metrics', open, async (request, reply) => send(request, reply, await routes.metrics()));
+  app.get('/openapi.json', async (request, reply) => send(request, reply, await routes.openApi()));
   app.get('/*', (request, reply) => {
     const answered = routes.answer(request.raw);
     if (!(answered instanceof Promise)) {
@@ -107,8 +113,8 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     const isSame = made.status === 200 && matches(condition, made.etag);
     const { status, headers, body } = isSame ? notModified(made) : made;
     if (lookup) lookupCounts.count(lookup.datasource, isSame ? 'not-modified' : lookup.result);
-    const sent = stopping.aborted ? [...headers, 'connection', 'close'] : headers;
-    reply.raw.writeHead(status, sent as string[]);
+    const sent = [...headers, ...(clientToken ? [] : anyOrigin), ...(stopping.aborted ? closing : [])];
+    reply.raw.writeHead(status, sent);
     if (method === 'HEAD') reply.raw.end();
     else if (typeof body === 'string') reply.raw.end(body, 'latin1');
     else bodies.send(reply.raw, body);

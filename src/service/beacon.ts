@@ -7,7 +7,7 @@ import { isRemote } from '../addresses.ts';
 import { indexSpecs } from './index-specs.ts';
 import type { Pause } from '../apk/pieces.ts';
 import { parseKey } from '../apk/signature.ts';
-import { diffIndexes } from '../catalog/diff.ts';
+import { diffIndexes, textOf, type IndexChange } from '../catalog/diff.ts';
 import type { Config, DatasourceConfig, RepositoryConfig } from '../config/config.ts';
 import { errorLine, type IndexError } from '../errors.ts';
 import { builtinKeys } from '../repository/builtin-keys.ts';
@@ -37,6 +37,8 @@ export interface BeaconOptions {
   readonly now: () => number;
   /** How many lookups were answered: while some are, refreshes take less of the processor. */
   readonly lookupCount?: () => number;
+  /** Told what a refresh changed in an index that was there before. */
+  readonly onChange?: (datasource: string, index: string, change: IndexChange) => void;
 }
 
 type RefreshListener = (
@@ -157,17 +159,17 @@ export class Beacon {
         logger.debug(facts, 'unchanged');
         return { failed: false };
       case 'changed':
-        await this.#logChange(facts, datasource, outcome);
+        await this.#tellChange(facts, datasource, outcome);
         return { failed: false };
     }
   }
 
-  async #logChange(
-    facts: object,
+  async #tellChange(
+    facts: { readonly datasource: string; readonly index: string },
     { snapshot }: LiveDatasource,
     { before, after }: Extract<RefreshOutcome, { status: 'changed' }>,
   ): Promise<void> {
-    const { logger } = this.#options;
+    const { logger, onChange } = this.#options;
     const { packages, names } = after.summary;
     const { badStanzas, firstBadStanza } = after.index.report;
     if (badStanzas > 0)
@@ -181,8 +183,9 @@ export class Beacon {
     let step = diff.next();
     for (; !step.done; step = diff.next()) await this.#leisurely();
     const { added, removed, newest } = step.value;
+    onChange?.(facts.datasource, facts.index, step.value);
     logger.info(
-      { ...all, added, removed, newest },
+      { ...all, added, removed, newest: newest.map(textOf) },
       `changed: ${added} added, ${removed} removed, ${verification(after)}`,
     );
   }

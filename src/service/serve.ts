@@ -9,6 +9,7 @@ import { errorLine } from '../errors.ts';
 import { Lookups } from '../answers/lookup.ts';
 import { LookupCounts } from '../metrics/lookup-counts.ts';
 import { Metrics } from '../metrics/metrics.ts';
+import { RecentChanges } from '../metrics/recent-changes.ts';
 import { readSecret } from '../repository/credentials.ts';
 
 import { ServedVersions } from '../answers/served-versions.ts';
@@ -37,6 +38,7 @@ interface Core {
   readonly asked: Asked;
   readonly lookupCounts: LookupCounts;
   readonly metrics: Metrics;
+  readonly changes: RecentChanges;
 }
 
 /** Everything of a running service, put together and not yet started. */
@@ -57,19 +59,26 @@ function assembleCore({ config, logger, signal }: ServeOptions): Core {
   );
   const names = Object.keys(config.datasources);
   const lookupCounts = new LookupCounts(names);
-  const beacon = new Beacon({ config, logger, now, lookupCount: () => lookupCounts.answered });
+  const changes = new RecentChanges();
+  const beacon = new Beacon({
+    config,
+    logger,
+    now,
+    lookupCount: () => lookupCounts.answered,
+    onChange: (datasource, index, change) => changes.note(datasource, { ...change, index, at: now() }),
+  });
   const asked = new Asked(names, now);
   const metrics = new Metrics({ datasources: beacon.datasources, lookupCounts, surveyor, asked, now });
   beacon.onRefresh(metrics.countRefresh);
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
     warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
   });
-  return { beacon, served, surveyor, asked, lookupCounts, metrics };
+  return { beacon, served, surveyor, asked, lookupCounts, metrics, changes };
 }
 
 /** Loads the server only now: at a start there is something else to do until then. */
 async function serverOf(
-  { beacon, served, asked, lookupCounts, metrics }: Core,
+  { beacon, served, surveyor, asked, lookupCounts, metrics, changes }: Core,
   { config, logger, signal }: ServeOptions,
 ): Promise<FastifyInstance> {
   const { buildServer } = await import('../http/server.ts');
@@ -84,6 +93,8 @@ async function serverOf(
     metrics,
     lookupCounts,
     asked,
+    surveyor,
+    changes,
     logger,
     hold: config.hold,
     maxAge: Math.floor(Math.min(60, config.refresh / 10_000)),

@@ -89,15 +89,7 @@ describe('a lookup', () => {
   test('that nothing speaks for a pin of is not listed as asked for', async () => {
     await using upstream = await startUpstream();
     await using service = await loaded(upstream);
-    for (const path of [
-      '/favicon.ico',
-      '/robots.txt',
-      '/health',
-      '/healthz',
-      '/.env',
-      '/wp-login.php',
-      '/wolfi/crul',
-    ])
+    for (const path of ['/favicon.ico', '/robots.txt', '/health', '/.env', '/wp-login.php', '/wolfi/crul'])
       expect((await service.get(path)).statusCode, path).toBe(404);
     await service.get('/gone?current=1.0-r0');
     await service.get('/lost', {

@@ -1,0 +1,68 @@
+/** An explanation as text, for a terminal and for curl. */
+import { printable } from '../errors.ts';
+import type { ExplainedPin, ExplainedVersion, Explanation } from './explain.ts';
+
+/** How many versions are told of unless all are asked for. */
+const NEWEST = 10;
+
+export type Colour = (colour: 'green' | 'yellow' | 'red', text: string) => string;
+
+export interface DescribeOptions {
+  /** Every version, not only the newest. */
+  readonly all?: boolean;
+  /** How the reader asks for all of them. */
+  readonly allBy?: string;
+  /** Paints the verdict; plain text unless given. */
+  readonly colour?: Colour;
+}
+
+const plain: Colour = (_, text) => text;
+
+/** Oldest first, so that the newest versions and the verdict stand where a terminal ends. */
+export function describe(
+  { name, archs, carriedBy, versions, notes = [], pin }: Explanation,
+  close: readonly string[],
+  { all = false, allBy = '--all', colour = plain }: DescribeOptions = {},
+): readonly string[] {
+  const head = [`${name} on ${archs.join(', ')}`];
+  if (versions.length === 0) {
+    const hint = close.length > 0 ? `; did you mean ${close.join(', ')}?` : '';
+    return [...head, `  no index knows it${hint}`, ...notes.map((note) => `  ${note}`)].map(printable);
+  }
+  if (carriedBy.length < archs.length) head.push(`  carried by ${carriedBy.join(', ') || 'none'}`);
+  const shown = all ? versions : versions.filter(({ version }, i) => i < NEWEST || version === pin?.current);
+  const hidden = versions.length - shown.length;
+  if (hidden > 0) head.push(`  ${hidden} older versions: ${allBy} shows them`);
+  const width = Math.max(...shown.map(({ version }) => version.length));
+  const rows = shown.toReversed().flatMap((each) => describeVersion(each, width));
+  return [...head, ...rows, ...notes.map((note) => `  note: ${note}`)]
+    .map(printable)
+    .concat(pin ? verdict(pin, colour) : []);
+}
+
+function verdict({ current, state, proposal, because }: ExplainedPin, colour: Colour): string {
+  const way = proposal === undefined ? 'no update' : `propose ${proposal}`;
+  const text = printable(`  pin ${current} (${state}): ${way}, because ${because}`);
+  return colour(proposal === undefined ? (state === 'offered' ? 'green' : 'red') : 'yellow', text);
+}
+
+function describeVersion(each: ExplainedVersion, width: number): readonly string[] {
+  const when = each.releaseTimestamp?.slice(0, 10) ?? 'no date   ';
+  const by = [...new Set(each.candidates.filter((one) => one.provided).map((one) => one.package))];
+  const notes = [
+    ...(each.preRelease ? ['pre-release'] : []),
+    ...(by.length > 0 ? [`provided by ${by.slice(0, 3).join(', ')}${by.length > 3 ? ', …' : ''}`] : []),
+  ];
+  const note = notes.length > 0 ? `  (${notes.join('; ')})` : '';
+  const needs = each.needsElsewhere ?? [];
+  return [
+    `  ${each.offered ? '+' : '-'} ${each.version.padEnd(width)}  ${when}${note}`,
+    ...(each.reasons ?? []).map((reason) => `      withheld: ${reason}`),
+    ...(needs.length > 0
+      ? [`      not in this datasource: ${needs.slice(0, 5).join(', ')}${needs.length > 5 ? ', …' : ''}`]
+      : []),
+    ...(each.refusedByApko === undefined
+      ? []
+      : [`      apko refuses it for all archs: ${each.refusedByApko}`]),
+  ];
+}

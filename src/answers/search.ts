@@ -1,0 +1,211 @@
+/**
+ * Search by name for people: over the names of packages and over what they provide, on all archs. The names of one
+ * generation lie in one buffer, so that a search is a few calls of `indexOf`; it is built in steps, when somebody
+ * searches for the first time.
+ */
+import type { Pause } from '../apk/pieces.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Snapshot } from '../repository/live-datasource.ts';
+import { createPause } from '../repository/pace.ts';
+import { countBits, editDistance, letterMask } from './close-names.ts';
+
+export interface SearchHit {
+  readonly name: string;
+  /** No package has the name; packages of other names provide it. */
+  readonly provided: boolean;
+  readonly match: Match;
+}
+
+export type Match = 'exact' | 'prefix' | 'substring' | 'typo';
+
+export interface SearchHits {
+  /** Best first: exact, then prefixes, substrings and typing errors; packages before what they provide. */
+  readonly hits: readonly SearchHit[];
+  /** Whether there are more than are listed. */
+  readonly more: boolean;
+}
+
+const MAX_HITS = 50;
+/** Names looked at for the best hits of a kind. A query of one letter is in nearly all. */
+const MAX_CANDIDATES = 500;
+/** From so many characters on, a query is looked for inside of names and with typing errors. */
+const MIN_INSIDE = 2;
+const MIN_TYPO = 3;
+const MAX_TYPOS = 2;
+/** Longer names are looked for by nobody, and lookups refuse them. */
+const MAX_NAME_BYTES = 256;
+const NAMES_A_STEP = 500;
+
+/** Searches the latest generation of each datasource. */
+export class Searches {
+  readonly #built = new WeakMap<Snapshot, Promise<NameSearch>>();
+
+  async find(snapshot: Snapshot, query: string): Promise<SearchHits> {
+    let search = this.#built.get(snapshot);
+    if (!search) {
+      search = NameSearch.build(snapshot.catalog, createPause());
+      this.#built.set(snapshot, search);
+    }
+    return (await search).find(query);
+  }
+}
+
+/** Names in lower case, packages first. */
+export class NameSearch {
+  readonly #text: Buffer;
+  /** Where each name starts; its separator stands before the start of the next. */
+  readonly #starts: Uint32Array;
+  /** How many are names of packages. */
+  readonly #packages: number;
+  readonly #masks: Uint32Array;
+  /** Names that are not in lower case, by their number. */
+  readonly #originals: ReadonlyMap<number, string>;
+
+  private constructor(packages: readonly string[], provided: readonly string[]) {
+    const names = [...packages, ...provided];
+    const originals = new Map<number, string>();
+    const folded = names.map((name, i) => {
+      const lower = name.toLowerCase();
+      if (lower !== name) originals.set(i, name);
+      return lower;
+    });
+    this.#packages = packages.length;
+    this.#originals = originals;
+    this.#masks = Uint32Array.from(folded, letterMask);
+    this.#starts = new Uint32Array(names.length + 1);
+    // One separator in front, so that a prefix can be looked for together with it.
+    this.#text = Buffer.from(`\n${folded.map((name) => `${name}\n`).join('')}`);
+    let at = 1;
+    for (const [i, name] of folded.entries()) {
+      this.#starts[i] = at;
+      at += Buffer.byteLength(name) + 1;
+    }
+    this.#starts[names.length] = at;
+  }
+
+  static async build(catalog: Catalog, pause?: Pause): Promise<NameSearch> {
+    const packages = new Set<string>();
+    const provided = new Set<string>();
+    let count = 0;
+    for (const { packages: index } of catalog.sources) {
+      for (const [names, into] of [
+        [index.names(), packages],
+        [index.providedNames(), provided],
+      ] as const) {
+        for (const name of names) {
+          if (isSearched(name)) into.add(name);
+          count += 1;
+          if (count % NAMES_A_STEP === 0) await pause?.();
+        }
+      }
+    }
+    const others = [...provided].filter((name) => !packages.has(name));
+    return new NameSearch([...packages], others);
+  }
+
+  /** Bytes that it takes, without the names that are not in lower case. */
+  get bytes(): number {
+    return this.#text.byteLength + this.#starts.byteLength + this.#masks.byteLength;
+  }
+
+  find(text: string, limit = MAX_HITS): SearchHits {
+    const query = text.trim().toLowerCase();
+    if (query === '' || query.includes('\n') || query.length > MAX_NAME_BYTES)
+      return { hits: [], more: false };
+    const inside = query.length >= MIN_INSIDE ? this.#containing(query, limit) : [];
+    const starting = this.#containing(`\n${query}`, limit);
+    const found = new Map<number, Match>();
+    for (const i of this.#containing(`\n${query}\n`, limit)) found.set(i, 'exact');
+    for (const i of starting) if (!found.has(i)) found.set(i, 'prefix');
+    for (const i of inside) if (!found.has(i)) found.set(i, 'substring');
+    if (found.size < limit && query.length >= MIN_TYPO)
+      for (const i of this.#similar(query)) if (!found.has(i)) found.set(i, 'typo');
+    const ranked = [...found].sort(this.#byRank);
+    const hits = ranked
+      .slice(0, limit)
+      .map(([i, match]) => ({ name: this.#name(i), match, provided: i >= this.#packages }));
+    return { hits, more: ranked.length > limit };
+  }
+
+  readonly #byRank = ([a, matchOfA]: [number, Match], [b, matchOfB]: [number, Match]): number =>
+    ranks[matchOfA] - ranks[matchOfB] ||
+    Number(a >= this.#packages) - Number(b >= this.#packages) ||
+    this.#size(a) - this.#size(b) ||
+    this.#compare(a, b);
+
+  /** Numbers of names in which `needle` stands. Those of packages are looked at first, and enough of either kind. */
+  #containing(needle: string, limit: number): readonly number[] {
+    const bytes = Buffer.from(needle);
+    const found: number[] = [];
+    const end = this.#starts.length - 1;
+    for (const [from, to] of [
+      [0, this.#packages],
+      [this.#packages, end],
+    ] as const) {
+      const isEnough = from > 0 && found.length > limit;
+      const before = found.length;
+      let i = from;
+      while (!isEnough && i < to && found.length - before < MAX_CANDIDATES) {
+        const at = this.#text.indexOf(bytes, (this.#starts[i] as number) - 1);
+        if (at < 0 || at >= (this.#starts[to] as number) - 1) break;
+        i = this.#numberAt(needle.startsWith('\n') ? at + 1 : at, i, to);
+        found.push(i);
+        i += 1;
+      }
+    }
+    return found;
+  }
+
+  /** The name that the byte at `offset` belongs to; it is one of `[from, to)`. */
+  #numberAt(offset: number, from: number, to: number): number {
+    let [low, high] = [from, to];
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1;
+      if ((this.#starts[middle] as number) <= offset) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Numbers of names that are a typing error or two away from `query`, at most one for every three characters. */
+  #similar(query: string): readonly number[] {
+    const limit = Math.min(MAX_TYPOS, Math.floor(query.length / 3));
+    const mask = letterMask(query);
+    const length = Buffer.byteLength(query);
+    const found: number[] = [];
+    for (let i = 0; i < this.#masks.length; i += 1) {
+      // An edit changes one character, of up to four bytes.
+      if (Math.abs(this.#size(i) - length) > limit * 4) continue;
+      const own = this.#masks[i] as number;
+      if (countBits(mask & ~own) > limit || countBits(own & ~mask) > limit) continue;
+      if (editDistance(query, this.#folded(i), limit) !== undefined) found.push(i);
+      if (found.length === MAX_CANDIDATES) break;
+    }
+    return found;
+  }
+
+  #compare(a: number, b: number): number {
+    const [startA, startB] = [this.#starts[a] as number, this.#starts[b] as number];
+    return this.#text.compare(this.#text, startB, startB + this.#size(b), startA, startA + this.#size(a));
+  }
+
+  /** In bytes. */
+  #size(i: number): number {
+    return (this.#starts[i + 1] as number) - (this.#starts[i] as number) - 1;
+  }
+
+  #folded(i: number): string {
+    return this.#text.toString('utf8', this.#starts[i], (this.#starts[i + 1] as number) - 1);
+  }
+
+  #name(i: number): string {
+    return this.#originals.get(i) ?? this.#folded(i);
+  }
+}
+
+/** Lower is better. */
+const ranks: Readonly<Record<Match, number>> = { exact: 0, prefix: 1, substring: 2, typo: 3 };
+
+function isSearched(name: string): boolean {
+  return name.length <= MAX_NAME_BYTES && !name.includes('\n');
+}

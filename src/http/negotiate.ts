@@ -1,0 +1,26 @@
+/** Which form of an answer a request asks for: `Accept` decides, as RFC 9110 says, and JSON wins where it is a tie. */
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** Does the client name HTML, and not JSON as much? Browsers do; a wildcard names nothing. */
+export function prefersHtml({ accept }: IncomingHttpHeaders): boolean {
+  if (accept === undefined || !/text\/html/i.test(accept)) return false;
+  return quality(accept, 'text/html') > quality(accept, 'application/json');
+}
+
+/** Does the client name plain text, and not JSON as much? curl that names nothing shows it to a person. */
+export function prefersText({ accept, 'user-agent': agent = '' }: IncomingHttpHeaders): boolean {
+  if (accept === undefined || accept.trim() === '*/*') return /^curl\//i.test(agent);
+  return quality(accept, 'text/plain') > quality(accept, 'application/json');
+}
+
+/** Between 0 and 1; 0 for a type that is not named. */
+function quality(accept: string, type: string): number {
+  for (const range of accept.split(',')) {
+    const [name = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+    if (name !== type) continue;
+    const given = parameters.find((parameter) => /^q\s*=/.test(parameter));
+    const value = given === undefined ? 1 : Number(given.slice(given.indexOf('=') + 1));
+    return Number.isFinite(value) ? Math.min(1, Math.max(0, value)) : 0;
+  }
+  return 0;
+}

@@ -1,0 +1,127 @@
+/** `/openapi.json`: every route, for those who make clients of it. `test/http/openapi.test.ts` asks them all. */
+import type { Target, View } from '../answers/target.ts';
+import { version } from '../version.ts';
+
+/** What a request can be for; the compiler misses a route that is not described here. */
+type Route = Exclude<Target['kind'], 'package' | 'invalid'> | View | 'live' | 'ready' | 'metrics' | 'openapi';
+
+interface Described {
+  readonly path: string;
+  readonly summary: string;
+  readonly query?: readonly string[];
+  /** Media types of a 200; the first one is that of a client that prefers none. */
+  readonly types: readonly string[];
+  /** Statuses besides 200. */
+  readonly others: readonly number[];
+}
+
+const JSON_TYPE = 'application/json';
+const HTML = 'text/html';
+const TEXT = 'text/plain';
+const ofPackage = ['arch', 'current', 'line', 'strip'];
+
+const routes: Readonly<Record<Route, Described>> = {
+  root: { path: '/', summary: 'The datasources', types: [JSON_TYPE, HTML], others: [] },
+  datasource: {
+    path: '/{datasource}',
+    summary: 'Indexes, their state and age',
+    types: [JSON_TYPE, HTML],
+    others: [],
+  },
+  releases: {
+    path: '/{datasource}/{package}',
+    summary: 'Releases as Renovate’s custom datasource reads them',
+    query: ofPackage,
+    types: [JSON_TYPE, HTML],
+    others: [304, 400, 404, 429],
+  },
+  latest: {
+    path: '/{datasource}/{package}/latest',
+    summary: 'The newest version as text',
+    query: ['arch', 'line', 'range', 'strip'],
+    types: [TEXT],
+    others: [400, 404, 429],
+  },
+  explain: {
+    path: '/{datasource}/{package}/explain',
+    summary: 'Every version, why one is not offered, and what becomes of a pin',
+    query: ['arch', 'current', 'all'],
+    types: [JSON_TYPE, TEXT],
+    others: [400, 429],
+  },
+  'badge.svg': {
+    path: '/{datasource}/{package}/badge.svg',
+    summary: 'The newest version as a picture',
+    query: ['arch', 'line'],
+    types: ['image/svg+xml'],
+    others: [400, 429],
+  },
+  routed: {
+    path: '/-/for/{package}',
+    summary: 'Releases from the datasource that the file of a pin builds on, or no opinion',
+    query: ['kind', 'file', 'only', 'current', 'line', 'strip'],
+    types: [JSON_TYPE],
+    others: [304, 400, 404, 429],
+  },
+  search: {
+    path: '/{datasource}/-/search',
+    summary: 'Names of packages and what they provide: exact, prefixes, substrings, typing errors',
+    query: ['q'],
+    types: [JSON_TYPE, HTML],
+    others: [400, 429],
+  },
+  asked: {
+    path: '/{datasource}/-/asked',
+    summary: 'Names that were looked up lately',
+    types: [JSON_TYPE],
+    others: [],
+  },
+  index: {
+    path: '/{datasource}/{arch}/APKINDEX.tar.gz',
+    summary: 'An index of what is offered, for Renovate’s own apk datasource',
+    types: ['application/gzip'],
+    others: [304, 404, 429],
+  },
+  preset: {
+    path: '/{datasource}/renovate.json',
+    summary: 'The Renovate preset',
+    types: [JSON_TYPE],
+    others: [],
+  },
+  live: { path: '/livez', summary: 'Whether the process answers', types: [TEXT], others: [] },
+  ready: { path: '/readyz', summary: 'Whether lookups are answered', types: [JSON_TYPE], others: [503] },
+  metrics: { path: '/metrics', summary: 'Metrics for Prometheus', types: [TEXT], others: [] },
+  openapi: { path: '/openapi.json', summary: 'This description', types: [JSON_TYPE], others: [] },
+};
+
+const meanings: Readonly<Record<number, string>> = {
+  304: 'Not changed since the ETag that was given',
+  400: 'A question that cannot be answered as put',
+  404: 'Not in any index',
+  429: 'Not loaded yet; Retry-After says when to ask again',
+  503: 'Not ready',
+};
+
+/** OpenAPI 3.1. */
+export function openApi(): object {
+  const paths = Object.entries(routes).map(([operationId, { path, summary, query = [], types, others }]) => {
+    const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+      name,
+      in: 'path',
+      required: true,
+      schema: { type: 'string' },
+    }));
+    const asked = query.map((name) => ({ name, in: 'query', required: false, schema: { type: 'string' } }));
+    const content = Object.fromEntries(types.map((type) => [type, {}]));
+    const responses = {
+      200: { description: summary, content },
+      ...Object.fromEntries(others.map((status) => [status, { description: meanings[status] }])),
+    };
+    return [path, { get: { operationId, summary, parameters: [...named, ...asked], responses } }];
+  });
+  return {
+    openapi: '3.1.0',
+    info: { title: 'apk-beacon', version, license: { name: 'MIT', identifier: 'MIT' } },
+    paths: Object.fromEntries(paths) as object,
+  };
+}

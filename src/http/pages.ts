@@ -1,0 +1,172 @@
+/** The pages that browsers are sent: what they show, taken from the datasources. Loaded when the first is asked for. */
+import { changelogUrl } from '../answers/changelog-links.ts';
+import { explain, type Explanation } from '../answers/explain.ts';
+import type { LookupQuery } from '../answers/query.ts';
+import { newestRelease, releasesFor } from '../answers/releases.ts';
+import type { SearchHits } from '../answers/search.ts';
+import type { NameReport } from '../catalog/catalog.ts';
+import type { Asked } from '../metrics/lookup-log.ts';
+import type { RecentChanges } from '../metrics/recent-changes.ts';
+import type { Surveyor } from '../metrics/surveyor.ts';
+import { badge } from '../pages/badge.ts';
+import { datasourcePage } from '../pages/datasource-page.ts';
+import { contentSecurityPolicy } from '../pages/html.ts';
+import { serviceLinks } from '../pages/links.ts';
+import { homePage, problemPage, searchPage, type DatasourceSummary } from '../pages/other-pages.ts';
+import { packagePage, type About } from '../pages/package-page.ts';
+import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
+import { version } from '../version.ts';
+import { createReply, type Headers, type Reply } from './reply.ts';
+import { indexStatus } from './status.ts';
+
+export interface PageSources {
+  readonly datasources: readonly LiveDatasource[];
+  readonly defaultDatasource: string;
+  readonly asked: Asked;
+  readonly surveyor: Surveyor;
+  readonly changes: RecentChanges;
+  readonly now: () => number;
+}
+
+/** What is asked of a package. */
+export interface PackageQuestion {
+  readonly live: LiveDatasource;
+  readonly snapshot: Snapshot;
+  readonly name: string;
+  readonly query: LookupQuery;
+  /** As the reader wrote it. */
+  readonly pin: string | undefined;
+}
+
+const links = serviceLinks;
+
+export class Pages {
+  readonly #sources: PageSources;
+
+  constructor(sources: PageSources) {
+    this.#sources = sources;
+  }
+
+  home(url: string): Reply {
+    const { datasources, defaultDatasource } = this.#sources;
+    const summaries = datasources.map((live) => this.#summary(live, live.name === defaultDatasource));
+    return page(homePage({ version, datasources: summaries, presetUrl: `${url}/renovate.json`, links }));
+  }
+
+  #summary(live: LiveDatasource, isDefault: boolean): DatasourceSummary {
+    const { name, snapshot, archs, indexes } = live;
+    const now = this.#sources.now();
+    const states = indexes.map((index) => indexStatus(index, now));
+    const confirmed = indexes.flatMap(({ loaded }) => (loaded ? [loaded.confirmedAt] : []));
+    return {
+      name,
+      isDefault,
+      ready: snapshot !== undefined,
+      names: snapshot?.catalog.nameCount,
+      archs,
+      problems: states.filter(({ state, frozen }) => state !== 'current' || frozen).length,
+      confirmedAgo: confirmed.length === 0 ? undefined : (now - Math.min(...confirmed)) / 1000,
+    };
+  }
+
+  datasource(live: LiveDatasource): Reply {
+    const { asked, surveyor, changes } = this.#sources;
+    const now = this.#sources.now();
+    const { name, snapshot, indexes } = live;
+    return page(
+      datasourcePage({
+        datasource: name,
+        ready: snapshot !== undefined,
+        generation: snapshot?.generation,
+        names: snapshot?.catalog.nameCount,
+        versions: snapshot?.catalog.packageCount,
+        indexes: indexes.map((index) => indexStatus(index, now)),
+        changes: changes.of(name),
+        withheld: surveyor.of(live)?.withheld,
+        missed: asked
+          .list(live)
+          .filter(({ known }) => !known)
+          .toSorted((a, b) => b.lastAskedAt - a.lastAskedAt),
+        now,
+        links,
+      }),
+    );
+  }
+
+  /** `closeNames` are for a name that no index has. */
+  package(question: PackageQuestion, closeNames: readonly string[]): Reply {
+    const { live, snapshot, name, query, pin } = question;
+    const report = snapshot.catalog.report(name, query.archs);
+    const explanation: Explanation = explain(report, query, pin, snapshot.catalog);
+    const { newest, about } = newestOf(report, question);
+    const text = packagePage({
+      datasource: live.name,
+      explanation,
+      newest,
+      about,
+      closeNames,
+      now: this.#sources.now(),
+      links,
+    });
+    const headers = { 'x-apk-beacon-generation': snapshot.generation };
+    return page(text, report.versions.length === 0 ? 404 : 200, headers);
+  }
+
+  search({ name }: LiveDatasource, query: string, { hits, more }: SearchHits): Reply {
+    return page(searchPage({ datasource: name, query, results: hits, more, links }));
+  }
+
+  badge({ live, snapshot, name, query }: PackageQuestion): Reply {
+    const report = snapshot.catalog.report(name, query.archs);
+    const { newest } = newestOf(report, { live, snapshot, name, query, pin: undefined });
+    const message = newest ?? (report.versions.length === 0 ? 'not found' : 'none on offer');
+    const picture = badge({ label: name, message, isGood: newest !== undefined });
+    // 200 for what is not there, too: a README shows the picture only then.
+    const headers = { 'content-type': 'image/svg+xml; charset=utf-8', 'cache-control': 'max-age=300' };
+    return createReply(200, headers, picture);
+  }
+
+  problem(status: number, fact: string, headers: Headers = {}): Reply {
+    return page(problemPage({ title: titles[status] ?? 'Something failed', fact, links }), status, headers);
+  }
+}
+
+const titles: Readonly<Record<number, string>> = {
+  400: 'This cannot be answered as asked',
+  404: 'Not found',
+  429: 'Not loaded yet',
+};
+
+function page(text: string, status = 200, headers: Headers = {}): Reply {
+  return createReply(
+    status,
+    {
+      'cache-control': 'no-cache',
+      vary: 'accept',
+      'referrer-policy': 'no-referrer',
+      'content-type': 'text/html; charset=utf-8',
+      ...headers,
+    },
+    text,
+    contentSecurityPolicy,
+  );
+}
+
+/** The release to pin whatever the pin is now, and facts of the package behind it. */
+function newestOf(
+  report: NameReport,
+  { snapshot, query }: PackageQuestion,
+): { newest: string | undefined; about: About | undefined } {
+  const newest = newestRelease(releasesFor(report, { ...query, current: undefined }, []));
+  // Where nothing is on offer, what can be said of the newest version that is not.
+  const candidate = newest?.candidate ?? report.versions.at(-1)?.chosen;
+  if (!candidate) return { newest: undefined, about: undefined };
+  const { origin, url } = candidate.package;
+  const about = {
+    homepage: url || undefined,
+    changelog: changelogUrl(candidate, undefined),
+    origin: origin || undefined,
+    hasOrigin: origin !== '' && snapshot.catalog.has(origin),
+  };
+  return { newest: newest?.version.text, about };
+}

@@ -1,0 +1,29 @@
+/** What refreshes changed lately, for the pages: the last few of every datasource. */
+import type { IndexChange } from '../catalog/diff.ts';
+
+export interface RecentChange extends IndexChange {
+  /** The index, without secrets. */
+  readonly index: string;
+  /** Unix milliseconds. */
+  readonly at: number;
+}
+
+const MAX_CHANGES = 20;
+
+export class RecentChanges {
+  readonly #changes = new Map<string, readonly RecentChange[]>();
+  readonly #max: number;
+
+  constructor({ max = MAX_CHANGES } = {}) {
+    this.#max = max;
+  }
+
+  note(datasource: string, change: RecentChange): void {
+    this.#changes.set(datasource, [change, ...this.of(datasource)].slice(0, this.#max));
+  }
+
+  /** Latest first. */
+  of(datasource: string): readonly RecentChange[] {
+    return this.#changes.get(datasource) ?? [];
+  }
+}

@@ -1,0 +1,187 @@
+/** `/{datasource}` in a browser: its indexes and their ages, what changed, what is withheld, what is missed. */
+import type { VNode } from 'preact';
+import type { IndexStatus } from '../http/status.ts';
+import { age, html, moment, renderPage, visible, type Html } from './html.ts';
+import type { Links } from './links.ts';
+
+export interface DatasourcePage {
+  readonly datasource: string;
+  readonly ready: boolean;
+  readonly generation: string | undefined;
+  readonly names: number | undefined;
+  readonly versions: number | undefined;
+  readonly indexes: readonly IndexStatus[];
+  /** Latest first. */
+  readonly changes: readonly IndexChange[];
+  /** Versions that are in an index and not offered, by reason; absent until they were counted. */
+  readonly withheld: Readonly<Record<string, number>> | undefined;
+  /** Names that clients asked for and no index has. */
+  readonly missed: readonly MissedName[];
+  /** Unix milliseconds. */
+  readonly now: number;
+  readonly links: Links;
+}
+
+/** What one refresh changed in one index. */
+export interface IndexChange {
+  /** The index, without secrets. */
+  readonly index: string;
+  /** Unix milliseconds. */
+  readonly at: number;
+  readonly added: number;
+  readonly removed: number;
+  /** `name-version` of some that were added, newest first. */
+  readonly newest: readonly { readonly name: string; readonly version: string }[];
+}
+
+export interface MissedName {
+  readonly name: string;
+  readonly count: number;
+  /** Unix milliseconds. */
+  readonly lastAskedAt: number;
+}
+
+export function datasourcePage(page: DatasourcePage): string {
+  const { datasource, links } = page;
+  return renderPage({
+    title: `${datasource}, apk-beacon`,
+    trail: [
+      { text: 'apk-beacon', href: links.home },
+      { text: datasource, href: links.datasource(datasource) },
+    ],
+    ...(links.search && { search: { action: links.search(datasource) } }),
+    main: html`
+      <h1>${datasource}</h1>
+      ${summary(page)} ${indexTable(page)} ${changes(page)} ${withheld(page)} ${missed(page)}
+    `,
+  });
+}
+
+function summary({ ready, generation, names, versions }: DatasourcePage): VNode {
+  if (!ready) return html`<p class="bad">Not loaded yet: lookups wait, then are told to come back.</p>`;
+  return html`<p>
+    <span class="good">Ready</span>: ${names} names, ${versions} package entries,
+    generation${' '}<code>${generation}</code>.
+  </p>`;
+}
+
+function indexTable({ indexes, now }: DatasourcePage): Html {
+  return html`
+    <h2>Indexes</h2>
+    <div class="scroll" role="region" tabindex="0" aria-label="Indexes">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Index</th>
+            <th scope="col">State</th>
+            <th scope="col">Packages</th>
+            <th scope="col">Confirmed</th>
+            <th scope="col">Last change</th>
+            <th scope="col">Signed by</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${indexes.map((index) => indexRow(index, now))}
+        </tbody>
+      </table>
+    </div>
+  `;
+}
+
+function indexRow(index: IndexStatus, now: number): VNode {
+  const { state, frozen, error } = index;
+  return html`<tr>
+    <th scope="row">${visible(index.index)}${index.required ? '' : ' (optional)'}</th>
+    <td>
+      <span class=${state === 'current' && !frozen ? 'good' : 'bad'}
+        >${frozen ? `${state}, frozen` : state}</span
+      >
+      ${error && html`<br /><span class="quiet">${visible(error)}</span>`}
+    </td>
+    <td>${index.packages ?? '–'}</td>
+    <td>${index.confirmedAt === undefined ? 'never' : moment(index.confirmedAt, now)}</td>
+    <td>${index.age === undefined ? '–' : `${age(index.age)} ago`}</td>
+    <td>
+      ${
+        index.state === 'missing'
+          ? '–'
+          : index.verifiedBy === undefined
+            ? html`<span class="bad">not verified</span>`
+            : visible(index.verifiedBy)
+      }
+    </td>
+  </tr>`;
+}
+
+function changes({ datasource, changes: all, now, links }: DatasourcePage): Html {
+  if (all.length === 0) return [];
+  return html`
+    <h2>Recent changes</h2>
+    <ul>
+      ${all.map(
+        ({ index, at, added, removed, newest }) =>
+          html`<li>
+            ${moment(new Date(at).toISOString(), now)}: ${added} added, ${removed} removed in
+            ${' '}${visible(index)}
+            ${
+              newest.length > 0 &&
+              html`<br />${newest.map(
+                  ({ name, version }, i) =>
+                    html`${i > 0 && ', '}<a href=${links.package(datasource, name)}
+                        >${visible(`${name}-${version}`)}</a
+                      >`,
+                )}`
+            }
+          </li>`,
+      )}
+    </ul>
+  `;
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  'missing-on-arch': 'missing on an arch that carries the name',
+  'dependency-unmet': 'an exact dependency cannot be installed',
+  'invalid-version': 'apk calls the version invalid',
+  'unversioned-provide': 'provided without a version',
+  'conflicting-provides': 'the package has the name at several versions',
+  'foreign-arch': 'the package is for another arch',
+  'unknown-field': 'the package has a field that apk refuses',
+};
+
+function withheld({ withheld: counts }: DatasourcePage): Html {
+  if (!counts) return [];
+  const rows = Object.entries(counts).filter(([, count]) => count > 0);
+  return html`
+    <h2>Withheld versions</h2>
+    ${
+      rows.length === 0
+        ? html`<p>None: every version in the indexes is offered.</p>`
+        : html`<dl>
+            ${rows.map(
+              ([reason, count]) =>
+                html`<dt>${count}</dt>
+                  <dd>${reasons[reason] ?? reason}</dd>`,
+            )}
+          </dl>`
+    }
+  `;
+}
+
+function missed({ datasource, missed: names, now, links }: DatasourcePage): Html {
+  if (names.length === 0) return [];
+  return html`
+    <h2>Asked for, but in no index</h2>
+    <ul>
+      ${names.map(
+        ({ name, count, lastAskedAt }) =>
+          html`<li>
+            ${links.search ? html`<a href=${`${links.search(datasource)}?${new URLSearchParams({ q: name })}`}>${visible(name)}</a>` : visible(name)}
+            <span class="quiet"
+              >: ${count} ${count === 1 ? 'lookup' : 'lookups'}, the last
+              ${' '}${age((now - lastAskedAt) / 1000)} ago</span
+            >
+          </li>`,
+      )}
+    </ul>
+  `;
+}

@@ -1,0 +1,147 @@
+/** The front page, search results, and errors. */
+import { age, html, renderPage, visible, type Html } from './html.ts';
+import type { Links } from './links.ts';
+
+export interface HomePage {
+  readonly version: string;
+  readonly datasources: readonly DatasourceSummary[];
+  /** The line for `extends` in a Renovate configuration; absent in a static export without an address. */
+  readonly presetUrl: string | undefined;
+  readonly links: Links;
+}
+
+export interface DatasourceSummary {
+  readonly name: string;
+  readonly isDefault: boolean;
+  readonly ready: boolean;
+  readonly names: number | undefined;
+  readonly archs: readonly string[];
+  /** Indexes that are missing, failing or frozen. */
+  readonly problems: number;
+  /** Seconds since the oldest confirmation of an index. */
+  readonly confirmedAgo: number | undefined;
+}
+
+export function homePage({ version, datasources, presetUrl, links }: HomePage): string {
+  const first = datasources.find(({ isDefault }) => isDefault) ?? datasources[0];
+  return renderPage({
+    title: 'apk-beacon',
+    trail: [{ text: 'apk-beacon', href: links.home }],
+    ...(links.search && first && { search: { action: links.search(first.name) } }),
+    main: html`
+      <h1>apk-beacon</h1>
+      <p>
+        Which versions of an APK package exist? Verified, the same on every arch, for Renovate, curl and CI.
+      </p>
+      <div class="scroll" role="region" tabindex="0" aria-label="Datasources">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Datasource</th>
+              <th scope="col">State</th>
+              <th scope="col">Names</th>
+              <th scope="col">Archs</th>
+              <th scope="col">Confirmed</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${datasources.map((each) => datasourceRow(each, links))}
+          </tbody>
+        </table>
+      </div>
+      ${
+        presetUrl &&
+        html`<h2>For Renovate</h2>
+          <pre><code>${`"extends": ["${presetUrl}"]`}</code></pre>`
+      }
+      <p class="quiet">
+        Version ${version}${links.readiness && html`, <a href=${links.readiness}>readiness</a>`}
+      </p>
+    `,
+  });
+}
+
+function datasourceRow(each: DatasourceSummary, links: Links): Html {
+  const { name, isDefault, ready, names, archs, problems, confirmedAgo } = each;
+  const state = !ready ? 'not loaded' : problems > 0 ? `ready, ${problems} with problems` : 'ready';
+  return html`<tr>
+    <th scope="row"><a href=${links.datasource(name)}>${name}</a>${isDefault ? ' (default)' : ''}</th>
+    <td><span class=${ready && problems === 0 ? 'good' : 'bad'}>${state}</span></td>
+    <td>${names ?? '–'}</td>
+    <td>${archs.join(', ')}</td>
+    <td>${confirmedAgo === undefined ? 'never' : `${age(confirmedAgo)} ago`}</td>
+  </tr>`;
+}
+
+export interface SearchPage {
+  readonly datasource: string;
+  readonly query: string;
+  readonly results: readonly SearchResult[];
+  /** Whether there are more than are shown. */
+  readonly more: boolean;
+  readonly links: Links;
+}
+
+export interface SearchResult {
+  readonly name: string;
+  /** Only provided by packages of other names. */
+  readonly provided: boolean;
+}
+
+export function searchPage({ datasource, query, results, more, links }: SearchPage): string {
+  return renderPage({
+    title: query === '' ? `Search ${datasource}` : `${query}, search in ${datasource}`,
+    trail: [
+      { text: 'apk-beacon', href: links.home },
+      { text: datasource, href: links.datasource(datasource) },
+    ],
+    ...(links.search && { search: { action: links.search(datasource), query } }),
+    main: html`
+      <h1>${query === '' ? `Search ${datasource}` : html`Packages like <q>${visible(query)}</q>`}</h1>
+      ${query !== '' && results.length === 0 && html`<p>Nothing is called anything like it.</p>`}
+      ${
+        results.length > 0 &&
+        html`<ul>
+          ${results.map(
+            ({ name, provided }) =>
+              html`<li>
+                <a href=${links.package(datasource, name)}>${visible(name)}</a>
+                ${provided && html` <span class="quiet">provided by other packages</span>`}
+              </li>`,
+          )}
+        </ul>`
+      }
+      ${more && html`<p class="quiet">There are more; type more of the name.</p>`}
+    `,
+  });
+}
+
+/** An error as a page. */
+export function problemPage({
+  title,
+  fact,
+  suggestions = [],
+  links,
+}: {
+  readonly title: string;
+  readonly fact: string;
+  /** Where the reader may have wanted to go. */
+  readonly suggestions?: readonly { readonly text: string; readonly href: string }[];
+  readonly links: Links;
+}): string {
+  return renderPage({
+    title: `${title}, apk-beacon`,
+    trail: [{ text: 'apk-beacon', href: links.home }],
+    main: html`
+      <h1>${visible(title)}</h1>
+      <p>${visible(fact)}</p>
+      ${
+        suggestions.length > 0 &&
+        html`<p>Did you mean one of these?</p>
+          <ul>
+            ${suggestions.map(({ text, href }) => html`<li><a href=${href}>${visible(text)}</a></li>`)}
+          </ul>`
+      }
+    `,
+  });
+}

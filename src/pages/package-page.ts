@@ -1,0 +1,256 @@
+/** `/{datasource}/{package}` in a browser: what can be pinned, and why the rest cannot. */
+import type { VNode } from 'preact';
+import type { ExplainedPin, ExplainedVersion, Explanation } from '../answers/explain.ts';
+import { html, moment, renderPage, visible, webAddress, type Html } from './html.ts';
+import type { Links } from './links.ts';
+
+export interface PackagePage {
+  readonly datasource: string;
+  readonly explanation: Explanation;
+  /** Facts of the package that the newest version comes from. */
+  readonly about?: About | undefined;
+  /** The version to pin now; absent where nothing is offered. */
+  readonly newest?: string | undefined;
+  /** For a name that no index has: what may have been meant. */
+  readonly closeNames?: readonly string[];
+  /** Unix milliseconds. */
+  readonly now: number;
+  readonly links: Links;
+}
+
+export interface About {
+  readonly description?: string | undefined;
+  readonly homepage?: string | undefined;
+  readonly changelog?: string | undefined;
+  readonly origin?: string | undefined;
+  /** Whether the origin is itself a name that can be looked up. */
+  readonly hasOrigin?: boolean;
+}
+
+/** Versions shown at once; the others are one click away. */
+const SHOWN = 25;
+
+export function packagePage(page: PackagePage): string {
+  const { datasource, explanation, links } = page;
+  const { name } = explanation;
+  return renderPage({
+    title: `${name} in ${datasource}`,
+    trail: [
+      { text: 'apk-beacon', href: links.home },
+      { text: datasource, href: links.datasource(datasource) },
+      { text: name, href: links.package(datasource, name) },
+    ],
+    ...(links.search && { search: { action: links.search(datasource) } }),
+    main: html`
+      <h1>${visible(name)}</h1>
+      ${explanation.versions.length === 0 ? unknown(page) : known(page)}
+    `,
+  });
+}
+
+function known(page: PackagePage): Html {
+  const { explanation, newest, links } = page;
+  return html`
+    ${about(page)} ${newest === undefined ? nothingOffered() : toPin(explanation.name, newest)}
+    ${notes(explanation)} ${links.explain && pinForm(page)} ${versions(page)}
+  `;
+}
+
+function unknown({ datasource, explanation, closeNames = [], links }: PackagePage): Html {
+  return html`
+    <p class="bad">No index of ${datasource} has a package of this name, and no package provides it.</p>
+    ${notes(explanation)}
+    ${
+      closeNames.length > 0 &&
+      html`<p>Did you mean one of these?</p>
+        <ul>
+          ${closeNames.map((name) => html`<li><a href=${links.package(datasource, name)}>${visible(name)}</a></li>`)}
+        </ul>`
+    }
+  `;
+}
+
+function notes({ notes: all = [] }: Explanation): Html {
+  if (all.length === 0) return [];
+  return html`<ul class="notes">
+    ${all.map((note) => html`<li>${visible(note)}</li>`)}
+  </ul>`;
+}
+
+function about({ datasource, explanation, about: facts = {}, links }: PackagePage): Html {
+  const { name, archs, carriedBy } = explanation;
+  const missing = archs.filter((arch) => !carriedBy.includes(arch));
+  const homepage = webAddress(facts.homepage);
+  const changelog = webAddress(facts.changelog);
+  return html`
+    ${facts.description && html`<p>${visible(facts.description)}</p>`}
+    <dl>
+      <dt>Archs</dt>
+      <dd>
+        ${carriedBy.join(', ') || 'none'}
+        ${missing.length > 0 && html` <span class="quiet">(not on ${missing.join(', ')})</span>`}
+      </dd>
+      ${
+        facts.origin && facts.origin !== name
+          ? html`<dt>Origin</dt>
+              <dd>
+                ${facts.hasOrigin ? html`<a href=${links.package(datasource, facts.origin)}>${visible(facts.origin)}</a>` : visible(facts.origin)}
+              </dd>`
+          : null
+      }
+      ${
+        homepage &&
+        html`<dt>Homepage</dt>
+          <dd><a href=${homepage} rel="nofollow noreferrer">${visible(homepage)}</a></dd>`
+      }
+      ${
+        changelog &&
+        html`<dt>Changes</dt>
+          <dd><a href=${changelog} rel="nofollow noreferrer">History of the recipe</a></dd>`
+      }
+      <dt>Data</dt>
+      <dd>
+        <a href=${links.releases(datasource, name)} type="application/json">Releases for Renovate</a>
+        ${
+          links.explain &&
+          html`, <a href=${links.explain(datasource, name)} type="application/json">explanation</a>`
+        }
+        ${links.badge && html`, <a href=${links.badge(datasource, name)}>badge</a>`}
+      </dd>
+    </dl>
+  `;
+}
+
+function toPin(name: string, newest: string): Html {
+  return html`
+    <h2>Pin the newest version</h2>
+    <pre><code>${visible(`${name}=${newest}`)}</code></pre>
+  `;
+}
+
+function nothingOffered(): VNode {
+  return html`<p class="bad">No version can be pinned now; the table says why.</p>`;
+}
+
+function pinForm({ datasource, explanation, links }: PackagePage): Html {
+  const { name, pin } = explanation;
+  return html`
+    <h2>What becomes of a pin?</h2>
+    <form action=${links.package(datasource, name)} method="get">
+      <label for="current">Pinned version</label>
+      <input id="current" name="current" value=${pin?.current ?? ''} autocomplete="off" spellcheck="false" />
+      <button type="submit">Ask</button>
+    </form>
+    ${pin && html`<p class="answer" role="status">${proposal(pin)}</p>`}
+  `;
+}
+
+function proposal({ current, state, proposal: to, because }: ExplainedPin): Html {
+  const what =
+    to === undefined
+      ? html`<strong>Renovate proposes nothing</strong>`
+      : html`<strong>Renovate proposes <code>${visible(to)}</code></strong>`;
+  return html`${what} for <code>${visible(current)}</code> (${state}): ${visible(because)}.`;
+}
+
+function versions(page: PackagePage): Html {
+  const all = page.explanation.versions;
+  if (all.length === 0) return [];
+  const rest = all.slice(SHOWN);
+  return html`
+    <h2>Versions</h2>
+    ${table(page, all.slice(0, SHOWN), `${all.length} in the indexes, newest first`)}
+    ${
+      rest.length > 0 &&
+      html`<details>
+        <summary>${rest.length} older</summary>
+        ${table(page, rest, 'Older versions')}
+      </details>`
+    }
+  `;
+}
+
+function table(page: PackagePage, rows: readonly ExplainedVersion[], caption: string): VNode {
+  return html`<div class="scroll" role="region" tabindex="0" aria-label=${caption}>
+    <table>
+      <caption>
+        ${caption}
+      </caption>
+      <thead>
+        <tr>
+          <th scope="col">Version</th>
+          <th scope="col">State</th>
+          <th scope="col">Archs</th>
+          <th scope="col">Published</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${rows.map((row) => versionRow(page, row))}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+/** One line, and a second one under it for what needs the whole width. */
+function versionRow({ explanation, now }: PackagePage, row: ExplainedVersion): Html {
+  const { version, offered, preRelease } = row;
+  const isPin = explanation.pin?.current === version;
+  const publishedAt = row.releaseTimestamp ?? builtAt(row);
+  const remarks = remarksOn(row, explanation.name);
+  const main = html`<tr class=${remarks.length > 0 ? 'explained' : undefined}>
+    <th scope="row">
+      <code>${visible(version)}</code>${isPin && html`${' '}<strong class="pin">your pin</strong>`}
+    </th>
+    <td>
+      ${offered ? html`<span class="good">Offered</span>` : html`<span class="bad">Withheld</span>`}
+      ${preRelease && ', pre-release'}
+    </td>
+    <td>${archsOf(row).join(', ') || '–'}</td>
+    <td>
+      ${publishedAt === undefined ? html`<span class="quiet">unknown</span>` : moment(publishedAt, now)}
+    </td>
+  </tr>`;
+  if (remarks.length === 0) return main;
+  return [
+    main,
+    html`<tr>
+      <td class="remarks" colspan="4">
+        <ul>
+          ${remarks.map((remark) => html`<li>${visible(remark)}</li>`)}
+        </ul>
+      </td>
+    </tr>`,
+  ];
+}
+
+/** Of a version that no arch can install yet, when the last package of it was built. */
+function builtAt({ candidates }: ExplainedVersion): string | undefined {
+  return candidates
+    .flatMap((each) => each.builtAt ?? [])
+    .toSorted()
+    .at(-1);
+}
+
+const MAX_PROVIDERS = 3;
+const MAX_NEEDS = 5;
+
+/** Where it comes from, why it is withheld, and what else stands in the way of some builds. */
+function remarksOn(row: ExplainedVersion, name: string): string[] {
+  const { reasons = [], needsElsewhere: needs = [], refusedByApko, candidates } = row;
+  const providers = [...new Set(candidates.filter((one) => one.provided).map((one) => one.package))];
+  const others = providers.length > MAX_PROVIDERS ? ` and ${providers.length - MAX_PROVIDERS} more` : '';
+  const more = needs.length > MAX_NEEDS ? ` and ${needs.length - MAX_NEEDS} more` : '';
+  return [
+    ...(providers.length > 0
+      ? [`${name} is provided by ${providers.slice(0, MAX_PROVIDERS).join(', ')}${others}`]
+      : []),
+    ...reasons,
+    ...(needs.length > 0 ? [`not in this datasource: ${needs.slice(0, MAX_NEEDS).join(', ')}${more}`] : []),
+    ...(refusedByApko === undefined ? [] : [`apko refuses it for all archs: ${refusedByApko}`]),
+  ];
+}
+
+/** Archs on which the version can be installed. */
+function archsOf({ candidates }: ExplainedVersion): readonly string[] {
+  return [...new Set(candidates.filter((each) => each.state === 'chosen').map(({ arch }) => arch))];
+}

@@ -1,0 +1,60 @@
+/** The description of the routes is what they answer, and no route is missing in it. */
+import { expect, test } from 'vitest';
+import { startService } from '../support/service.ts';
+import { pkg, signedIndex } from '../support/signed-index.ts';
+import { startUpstream } from '../support/repository-server.ts';
+
+interface Described {
+  readonly get: {
+    readonly operationId: string;
+    readonly parameters: readonly { readonly name: string; readonly in: string }[];
+    readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, object>> }>>;
+  };
+}
+
+const values: Readonly<Record<string, string>> = { datasource: 'wolfi', package: 'curl', arch: 'x86_64' };
+
+test('every path answers with every type that is described, and every measured route is described', async () => {
+  await using upstream = await startUpstream();
+  for (const arch of ['x86_64', 'aarch64'])
+    upstream.serve(arch, await signedIndex([pkg('curl', '8.20.0-r0', { A: arch })]));
+  await using service = await startService({
+    config: { datasources: { wolfi: { repositories: [upstream.url] } } },
+  });
+  await service.beacon.refreshOnce(new AbortController().signal);
+  const { paths } = (await service.get('/openapi.json')).json<{ paths: Record<string, Described> }>();
+  for (const [template, { get }] of Object.entries(paths)) {
+    const path = template.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
+    const named = get.parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name);
+    expect([...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)).toEqual(named);
+    const types = Object.keys(get.responses['200']?.content ?? {});
+    expect(types, path).not.toEqual([]);
+    expect((await service.get(path)).headers['content-type'], path).toMatch(
+      new RegExp(`^${types[0]}`.replace('+', '\\+')),
+    );
+    for (const type of types) {
+      const answer = await service.get(path, { accept: type });
+      expect([answer.statusCode, answer.headers['content-type']?.split(';')[0]], path).toEqual([200, type]);
+    }
+  }
+  const operations = Object.values(paths).map(({ get }) => get.operationId);
+  const measured = (await service.get('/metrics')).body.matchAll(/_count\{http_route="([^"]+)"/g);
+  const routes = [...measured].map(([, route = '']) => route).filter((route) => route !== 'page');
+  expect(routes.length).toBeGreaterThan(8);
+  expect(operations).toEqual(expect.arrayContaining(routes));
+});
+
+test('an answer that is described as an error is one', async () => {
+  await using upstream = await startUpstream();
+  upstream.serve('x86_64', await signedIndex([pkg('curl', '8.20.0-r0')]));
+  await using service = await startService({
+    config: { datasources: { wolfi: { repositories: [upstream.url], archs: ['x86_64'] } } },
+  });
+  expect((await service.get('/wolfi/curl')).statusCode).toBe(429);
+  expect((await service.get('/wolfi/curl/badge.svg')).statusCode).toBe(429);
+  expect((await service.get('/readyz')).statusCode).toBe(503);
+  await service.beacon.refreshOnce(new AbortController().signal);
+  expect((await service.get('/wolfi/crul')).statusCode).toBe(404);
+  expect((await service.get('/wolfi/curl?arch=pdp11')).statusCode).toBe(400);
+  expect((await service.get('/wolfi/curl/badge.svg?arch=pdp11')).statusCode).toBe(400);
+});
