@@ -39,11 +39,16 @@ export function replaced(find: string, by: string, expression: string): string {
   return `(replace '${find}' '${by}' ${expression})`;
 }
 
-/** What a Dockerfile builds on; `file` is an expression. */
-export function dockerfileParameters(file: string): string {
-  const args = replaced(ARG_LINES, '$1', replaced(FROM_ON, '', file));
+/** What a Dockerfile builds on, `args` and `file` of which are groups of `HEAD` or expressions. */
+export function dockerfileParameters(args: string, file: string): string {
   const stages = replaced(FROM_LINES, FROM_LINES_KEPT, file);
-  return `&args=${encoded(replaced(TOO_LONG, CUT_SHORT, args))}&file=${encoded(replaced(TOO_LONG, CUT_SHORT, stages))}`;
+  return `&args=${encoded(replaced(TOO_LONG, '$1', args))}&file=${encoded(replaced(TOO_LONG, CUT_SHORT, stages))}`;
+}
+
+/** The same of a file that need not be a Dockerfile; `file` is all of it. */
+export function anyFileParameters(file: string): string {
+  const args = replaced(ARG_LINES, '$1', replaced(FROM_ON, '', file));
+  return dockerfileParameters(args, file);
 }
 
 /** The repositories of one command. */

@@ -4,18 +4,17 @@
  * groups must differ from theirs, which it would hide. No level may match an empty text: Renovate would try 10,000 times.
  */
 import { CONTINUATION, dockerfiles, NAME, scripts, TAG, VERSION } from './grammar.ts';
-import {
-  commandParameters,
-  dockerfileParameters,
-  encoded,
-  imageParameters,
-  onlyParameter,
-} from './lookup-url.ts';
+import { HEAD, REPOSITORY_OPTION } from '../routing/excerpt.ts';
+import { dockerfileParameters, encoded, imageParameters, onlyParameter } from './lookup-url.ts';
 import type { PresetContext, PresetRule } from './preset.ts';
 import { staticDockerfileUrl } from './static-routes.ts';
 
+/** What follows the word `add`, up to the end of the command. */
+const ARGUMENTS = `[\\s"'\\\\](?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*`;
+/** A file without any pin ends here, and costs little. */
+const MAY_HOLD_PINS = `^[\\s\\S]*\\sadd${ARGUMENTS}[=~]["']?~?[0-9][\\s\\S]*$`;
 /** The whole file stays available to the templates. */
-export const FILE = '^(?<file>[\\s\\S]*apk[\\s\\S]*)$';
+const SCRIPT = '^(?<file>[\\s\\S]+)$';
 
 /** A line that does not begin a stage, letter by letter, because RE2 has no look-ahead. */
 const OTHER_LINE =
@@ -33,14 +32,15 @@ const BLANK = `(?:[ \\t]|${CONTINUATION})`;
 const BOUNDARY = '[\\s;&|(/"\'`{!]';
 /** Options of apk in front of `add`, with and without a value. */
 const OPTIONS = `(?:-[^\\s]+${BLANK}+(?:[^-\\s\\\\][^\\s]*${BLANK}+)?)*?`;
-const APK_ADD = `apk(?:\\.static)?${BLANK}+${OPTIONS}add[\\s"'\\\\](?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*`;
+const APK_ADD = `apk(?:\\.static)?${BLANK}+${OPTIONS}add${ARGUMENTS}`;
 /** What only speaks of commands: matched first, so that no command is found in it, and dropped by the next level. */
 const PROSE =
   '\\n[ \\t]*#[^\\n]*|;[ \\t]+#[^\\n]*' +
   '|^\\s*(?:add|arg|cmd|copy|entrypoint|env|expose|healthcheck|label|maintainer|shell|user|volume|workdir)[ \\t][\\s\\S]*' +
   `|(?:^|[\\s;&|({"'\`])(?:echo|printf|grep|logger)[ \\t](?:"(?:[^"\\\\]|\\\\[\\s\\S])*"|'[^']*'|${CONTINUATION}|\\\\[^\\s]|[^\\n;&|"'\\\\)\`])*`;
 const COMMAND = `${PROSE}|(?:^|${BOUNDARY})${APK_ADD}`;
-const REAL_COMMAND = `^${BOUNDARY}?(?<command>apk[\\s\\S]*)$`;
+/** `options`: up to the last option that names a repository, or nothing. */
+const REAL_COMMAND = `^${BOUNDARY}?(?<command>apk(?<options>[\\s\\S]*${REPOSITORY_OPTION}|)[\\s\\S]*)$`;
 /** Up to a comment. */
 const LINE = '(?:^|\\n)[ \\t]*[^\\s#][^\\s]*(?:[ \\t\\r]+[^\\s#][^\\s]*)*';
 /** With an operator, a quote in front and one behind the operator: `git=="2.50.0-r0"`. */
@@ -51,10 +51,13 @@ const PIN = `^[\\s"']?(?<depName>${NAME})(?:@(?<tag>${TAG}))?={0,2}["']?(?<curre
 export function dockerfileManager(context: PresetContext): PresetRule {
   const { lookup, statics } = context;
   return {
-    ...commandManager(context, `&kind=dockerfile&from=${encoded('from')}${dockerfileParameters('file')}`),
+    ...commandManager(
+      context,
+      `&kind=dockerfile&from=${encoded('from')}${dockerfileParameters('args', 'file')}`,
+    ),
     description: ['Dockerfile: apk add name=version'],
     managerFilePatterns: dockerfiles,
-    matchStrings: [FILE, STAGE, INSTRUCTION, COMMAND, REAL_COMMAND, LINE, WORD, PIN],
+    matchStrings: [MAY_HOLD_PINS, HEAD, STAGE, INSTRUCTION, COMMAND, REAL_COMMAND, LINE, WORD, PIN],
     depTypeTemplate: 'dockerfile',
     ...(statics && { registryUrlTemplate: staticDockerfileUrl(lookup.url, statics) }),
   };
@@ -66,7 +69,7 @@ export function scriptManager(context: PresetContext): PresetRule {
     ...commandManager(context, `&kind=script&path=${path}${imageParameters('file')}`),
     description: ['Shell scripts and CI: apk add name=version'],
     managerFilePatterns: scripts,
-    matchStrings: [FILE, STATEMENT, COMMAND, REAL_COMMAND, LINE, WORD, PIN],
+    matchStrings: [MAY_HOLD_PINS, SCRIPT, STATEMENT, COMMAND, REAL_COMMAND, LINE, WORD, PIN],
     depTypeTemplate: 'script',
   };
 }
@@ -77,6 +80,6 @@ function commandManager({ datasource, lookup }: PresetContext, parameters: strin
     matchStringsStrategy: 'recursive',
     datasourceTemplate: datasource,
     // Name, value and tags have no characters that would have to be encoded.
-    registryUrlTemplate: `${lookup.url}/-/for/{{{depName}}}?current={{{currentValue}}}${onlyParameter(lookup)}&tag={{{tag}}}{{{tagBehind}}}${parameters}${commandParameters('command')}`,
+    registryUrlTemplate: `${lookup.url}/-/for/{{{depName}}}?current={{{currentValue}}}${onlyParameter(lookup)}&tag={{{tag}}}{{{tagBehind}}}${parameters}&x=${encoded('options')}`,
   };
 }

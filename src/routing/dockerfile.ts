@@ -60,9 +60,10 @@ export function parseDockerfile(excerpt: string): Dockerfile {
   return { args, stages: isCut ? stages.slice(0, -1) : stages, aliases, isCut };
 }
 
-/** Lines with their continuations, blanks made one. */
+/** Lines with their continuations, blanks made one, without comments: these are not continued. */
 function instructions(text: string): readonly string[] {
   return text
+    .replace(/^[ \t]*#[^\n]*\n/gm, '')
     .replace(/\\[ \t]*\r?\n/g, ' ')
     .split(/\r?\n/)
     .map((line) => separated(line).trim().replace(/\s+/g, ' '))

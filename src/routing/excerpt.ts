@@ -12,10 +12,25 @@ const GAP = '(?:[ \\t=]|\\\\[ \\t]*\\r?\\n)*';
 const LIST = '/etc/apk/repositories';
 const CONTINUED = '(?:\\\\[ \\t]*\\r?\\n|[^\\n])*';
 
+/**
+ * Splits a Dockerfile: `args` is what goes in front of the first FROM, without the comment it may begin with, `file` the
+ * rest. Of captured groups a template needs no `replace`, which costs a pin more than all else. Lines of templates
+ * (`{% … %}`) may stand between.
+ */
+export const HEAD =
+  '^(?:[ \\t]*(?:#[^\\n]*)?\\r?\\n)*' +
+  `(?<args>(?:[ \\t]*(?:[#{%][^\\n]*|[Aa][Rr][Gg][ \\t]${CONTINUED})?\\r?\\n)*)(?<file>[\\s\\S]*)$`;
 /** Cuts a file off at its first FROM: what is left holds the global ARG lines. */
 export const FROM_ON = '(?:^|\\n)[ \\t]*[Ff][Rr][Oo][Mm][ \\t][\\s\\S]*$';
 /** Keeps ARG lines. */
 export const ARG_LINES = `((?:^|\\n)[ \\t]*[Aa][Rr][Gg][ \\t]${CONTINUED})|\\n|[^\\n]+`;
+/** In words: letters, `-` and `=` that begin none of the alternatives of `FROM_LINES`. */
+const DASHED = '--?[^Xr\\s"\\x27=>-]';
+const INNER = `(?:[^\\s"\\x27=>-]|${DASHED}|=[^\\s"\\x27=>@h-])`;
+/** Words that begin none, as many at once as may be: each match costs. */
+const HARMLESS =
+  `${INNER}+(?:(?:[ \\t]+(?:[^\\s"\\x27=>@hst-]|${DASHED})` +
+  `|(?:[ \\t\\r]*\\n)+[ \\t]*(?:[^\\s"\\x27=>@hst#FfCA-]|${DASHED}))${INNER}*)*`;
 /**
  * Keeps FROM lines and what a stage does to its repositories: `@tag URL`, addresses of components (`…/main`), addresses
  * written to the list, `>` for a list written anew, and the path of the list where its branch is edited. Comments and
@@ -34,12 +49,14 @@ export const FROM_LINES = [
   `\\n[ \\t]*(?:COPY|ADD)[ \\t][^\\n]*([ \\t]${LIST})`,
   '>>',
   `(>)[ \\t]*["\\x27]?${LIST}`,
-  '[^\\s"\\x27=>-]+',
+  HARMLESS,
   '[\\s\\S]',
 ].join('|');
 export const FROM_LINES_KEPT = '$1$2$3$4$5$6$7$8$9';
-/** Keeps the repositories of one command: `-X URL`, `--repository=URL`. */
-export const COMMAND_REPOSITORIES = `(\\s(?:-X|--repository|--repositories-file)${GAP}["\\x27]?[^\\s"\\x27]+)|[^\\s]+|\\s`;
+/** `-X URL`, `--repository=URL`. */
+export const REPOSITORY_OPTION = `\\s(?:-X|--repository|--repositories-file)${GAP}["\\x27]?[^\\s"\\x27]+`;
+/** Keeps the repositories of one command. */
+export const COMMAND_REPOSITORIES = `(${REPOSITORY_OPTION})|[^\\s]+|\\s`;
 /** Keeps the `image:` lines of a CI file. */
 export const IMAGE_LINES = '((?:^|\\n)[ \\t]*-?[ \\t]*image:[^\\n]*(?:\\n[ \\t]+name:[^\\n]*)?)|\\n|[^\\n]+';
 
@@ -55,9 +72,8 @@ export const CUT_SHORT = `$1${CUT}`;
 
 /** The excerpt of a whole Dockerfile, as the preset makes it: the parameters `args` and `file` behind each other. */
 export function excerptOf(file: string): string {
-  const args = keep(keep(file, FROM_ON, ''), ARG_LINES, '$1');
-  const stages = keep(file, FROM_LINES, FROM_LINES_KEPT);
-  return keep(args, TOO_LONG, CUT_SHORT) + keep(stages, TOO_LONG, CUT_SHORT);
+  const { args = '', file: rest = '' } = new RegExp(HEAD).exec(file)?.groups ?? {};
+  return keep(args, TOO_LONG, '$1') + keep(keep(rest, FROM_LINES, FROM_LINES_KEPT), TOO_LONG, CUT_SHORT);
 }
 
 function keep(text: string, expression: string, kept: string): string {

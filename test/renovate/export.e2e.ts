@@ -84,7 +84,7 @@ const statics = names.map((name) => ({
 }));
 
 test('the same is proposed for every pin', async () => {
-  await using beacon = await startBeacon({ datasources: { wolfi, alpine: [] } });
+  await using beacon = await startBeacon({ datasources: { wolfi, alpine: [published('other=1.0-r0')] } });
   const byService = await proposals(beacon.url, JSON.parse(exampleFor(beacon.url)) as object);
   expect(byService).toMatchObject({
     curl: ['8.20.0-r1'],

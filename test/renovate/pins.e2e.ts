@@ -41,7 +41,7 @@ describe('pins', () => {
   let report: Report;
   beforeAll(async () => {
     beacon = await startBeacon({
-      datasources: { wolfi: [published('curl=8.19.0-r0')], alpine: [] },
+      datasources: { wolfi: [published('curl=8.19.0-r0')], alpine: [published('other=1.0-r0')] },
       routing: {
         wolfi: { unknown: 'ask' },
         alpine: { images: ['alpine:*'], includes: ['alpine-base.yaml'] },
