@@ -511,7 +511,8 @@ function defaultOf(schema: z.core.$ZodType): unknown {
   return below && defaultOf(below);
 }
 
-function choicesOf(schema: z.core.$ZodType): readonly unknown[] {
+/** The words or values that it may be, where they are a few. */
+export function choicesOf(schema: z.core.$ZodType): readonly unknown[] {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodEnum) return inner.options;
   return inner instanceof z.ZodBoolean ? [true, false] : [];

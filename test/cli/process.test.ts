@@ -149,7 +149,7 @@ describe('what cannot work ends with one clear line and the right code', () => {
     [['serve', 'more'], 2, /^apk-beacon: serve takes no argument, got more$/],
     [['--key', '/nowhere/x.rsa.pub'], 2, /^apk-beacon: cannot read key \/nowhere\/x\.rsa\.pub: ENOENT/],
     [['--config', '/nowhere.yaml'], 2, /^apk-beacon: cannot read the configuration \/nowhere\.yaml: ENOENT/],
-    [['explain'], 2, /^apk-beacon: usage: explain NAME\[=PIN\]$/],
+    [['explain'], 2, /^apk-beacon: usage: explain NAME\[=PIN\], with quotes where PIN has blanks or signs$/],
   ])('%j', async (args, code, message) => {
     await using failing = start(args);
     expect(await failing.ended).toBe(code);
@@ -180,11 +180,11 @@ describe('explain', () => {
     expect(await why.ended).toBe(0);
     expect(why.lines).toEqual([
       'curl on x86_64, aarch64',
-      '  pin 8.19.0-r0 (gone): propose 8.20.0-r0, because 8.20.0-r0 is the newest release',
+      '  + 8.20.0-r0  2026-01-01',
       '  - 8.21.0-r0  no date   ',
       '      withheld: curl needs libcurl=8.21.0-r0, which cannot be installed on x86_64',
       '      withheld: curl needs libcurl=8.21.0-r0, which cannot be installed on aarch64',
-      '  + 8.20.0-r0  2026-01-01',
+      '  pin 8.19.0-r0 (gone): propose 8.20.0-r0, because 8.20.0-r0 is the newest release',
     ]);
     await using unknown = start(['explain', 'crul', ...from]);
     expect(await unknown.ended).toBe(1);
