@@ -48,7 +48,7 @@ export function withVersion(file: string, pattern: RegExp, text: string, version
 
 /** `## Unreleased` becomes this version's; throws if nothing is unreleased. */
 export function releasedChangelog(text: string, version: string, date: string): string {
-  if (!/^## Unreleased\n\n- /m.test(text)) throw new Error('CHANGELOG.md: nothing under ## Unreleased');
+  if (!/^## Unreleased\n\n(?:### .+\n\n)?- /m.test(text)) throw new Error('CHANGELOG.md: nothing under ## Unreleased');
   return text.replace('## Unreleased', `## ${version} (${date})`);
 }
 
