@@ -25,6 +25,7 @@ export const places: readonly (readonly [file: string, pattern: RegExp])[] = [
   ['deploy/gitlab/renovate.gitlab-ci.yml', reference],
   ['deploy/gitlab/export.gitlab-ci.yml', reference],
   ['deploy/kubernetes/kustomization.yaml', reference],
+  ['README.md', reference],
   ['docs/operate.md', reference],
 ];
 
@@ -48,7 +49,8 @@ export function withVersion(file: string, pattern: RegExp, text: string, version
 
 /** `## Unreleased` becomes this version's; throws if nothing is unreleased. */
 export function releasedChangelog(text: string, version: string, date: string): string {
-  if (!/^## Unreleased\n\n- /m.test(text)) throw new Error('CHANGELOG.md: nothing under ## Unreleased');
+  if (!/^## Unreleased\n\n(?:### .+\n\n)?- /m.test(text))
+    throw new Error('CHANGELOG.md: nothing under ## Unreleased');
   return text.replace('## Unreleased', `## ${version} (${date})`);
 }
 

@@ -71,6 +71,12 @@ describe('the changelog', () => {
   const changelog =
     '# Changelog\n\n## Unreleased\n\n- A new thing.\n\n## 0.1.0 (2026-01-02)\n\n- The first\n  thing.\n\n## 0.0.1\n';
 
+  test('may be in groups', () => {
+    const grouped = '## Unreleased\n\n### Service\n\n- A new thing.\n\n## 0.1.0\n\n- The first.\n';
+    const released = releasedChangelog(grouped, '0.2.0', '2026-11-25');
+    expect(releaseNotes(released, '0.2.0')).toBe('### Service\n\n- A new thing.\n');
+  });
+
   test('what is unreleased becomes this version’s', () => {
     expect(releasedChangelog(changelog, '0.2.0', '2026-11-25')).toContain(
       '## 0.2.0 (2026-11-25)\n\n- A new thing.',
@@ -88,7 +94,7 @@ describe('the changelog', () => {
 
   test('there is something to release', () => {
     expect(releaseNotes(releasedChangelog(read('CHANGELOG.md'), '99.0.0', '2026-01-01'), '99.0.0')).toMatch(
-      /^- /,
+      /^(?:### .+\n\n)?- /,
     );
   });
 });

@@ -1,46 +1,201 @@
-/** The commands, and the help that lists them. Each is loaded when it is asked for: a health check needs no server. */
-import {
-  loadConfig,
-  optionHelp,
-  parseCommandLine,
-  type CommandLine,
-  type Environment,
-} from '../config/config.ts';
+/** The table of commands. Each command is loaded when it runs: a health check needs no server. */
+import { loadConfig, parseCommandLine, type CommandLine, type Environment } from '../config/config.ts';
 import { UsageError } from '../errors.ts';
 import { nearest } from '../config/hints.ts';
 import { version } from '../version.ts';
+import type { Command } from './command.ts';
 
-const help = (): string => `apk-beacon – which versions of this APK package exist?
+const serve: Command = {
+  name: 'serve',
+  summary: 'answer lookups (the default command)',
+  details: 'SIGHUP refreshes all indexes at once. SIGTERM and SIGINT stop the service.',
+  flags: [],
+  isConfigured: true,
+  examples: [
+    'apk-beacon serve --listen 127.0.0.1:3000',
+    'apk-beacon --repository https://apks.example.com/os --key /etc/apk/keys/melange.rsa.pub',
+  ],
+  async run({ line, environment, signal }) {
+    const config = loadConfig(line, environment);
+    const [{ serve: run }, { createLogger }] = await Promise.all([
+      import('../service/serve.ts'),
+      import('../service/logger.ts'),
+    ]);
+    const logger = await createLogger(config.logLevel, {
+      format: config.logFormat,
+      terminal: process.stdout.isTTY,
+    });
+    await run({ config, logger, signal, onRefreshNow: (now) => process.on('SIGHUP', now) });
+    return 0;
+  },
+};
 
-  apk-beacon [serve] [options]             answer lookups (the default command)
-  apk-beacon explain NAME[=PIN] [--all] [--json] [--url URL]
-                                           why a version is or is not offered, and what a pin would be offered;
-                                           with --url from a running service
-  apk-beacon export --out DIR [--brotli]   every answer as a static file, see docs/operate.md
-  apk-beacon health [options]              whether the service that listens here is alive
-  apk-beacon accept DATASOURCE [ARCH]      take the indexes that were held back
-  apk-beacon preset [DATASOURCE …] [--url URL] [--static]
-                                           print the Renovate preset, for a repository of presets, or to be
-                                           served beside an export (--static)
-  apk-beacon config [options]              print the configuration in force
-  apk-beacon help | version
+const explain: Command = {
+  name: 'explain',
+  summary: 'why a version is or is not offered, and what a pin would be offered',
+  details:
+    'NAME may have its datasource in front: wolfi/curl. PIN is a version or a constraint; quote it if it has blanks or the signs < and >. Exits with 1 if no index has the name.',
+  operands: 'NAME[=PIN]',
+  flags: [
+    { name: 'all', help: 'every version, not only the ten newest' },
+    { name: 'json', help: 'the whole explanation as JSON' },
+    { name: 'url', placeholder: 'URL', help: 'ask a running service instead of loading the indexes' },
+  ],
+  isConfigured: true,
+  examples: [
+    'apk-beacon explain curl=8.9.1-r4',
+    "apk-beacon explain 'nodejs>=22 <24' --url http://apk-beacon:3000",
+  ],
+  async run({ words, line, environment, signal }) {
+    const { explainCommand } = await import('./explain.ts');
+    return await explainCommand(words, () => loadConfig(line, environment), {
+      json: line.own['json'] === true,
+      all: line.own['all'] === true,
+      url: textOf(line.own['url']),
+      signal,
+    });
+  },
+};
 
-Options (each but --name also as the environment variable on the right):
-${optionHelp()
-  .map(({ flag, variable, help: text }) => `  ${flag.padEnd(27)} ${variable.padEnd(28)} ${text}`)
-  .join('\n')}
+const exportFiles: Command = {
+  name: 'export',
+  summary: 'write every answer as a static file',
+  details:
+    'For GitLab Pages, S3 or a CDN; docs/operate.md has the layout. Fails, and leaves the folder as it is, if a required index cannot be loaded.',
+  flags: [
+    { name: 'out', placeholder: 'DIR', help: 'folder to write to', isRequired: true },
+    { name: 'brotli', help: 'compress each file with brotli as well' },
+  ],
+  isConfigured: true,
+  examples: ['apk-beacon export --out public'],
+  async run({ line, environment, signal }) {
+    const { exportCommand } = await import('./export.ts');
+    return await exportCommand(loadConfig(line, environment), {
+      out: line.own['out'],
+      brotli: line.own['brotli'] === true,
+      signal,
+    });
+  },
+};
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
-`;
+const health: Command = {
+  name: 'health',
+  summary: 'whether the service that listens here is alive',
+  details: 'Asks /livez of the configured address; for health checks of containers. Exits with 1 if not.',
+  flags: [],
+  isConfigured: true,
+  examples: ['apk-beacon health --listen 127.0.0.1:3000'],
+  async run({ line, environment }) {
+    const { healthCommand } = await import('./health.ts');
+    return await healthCommand(loadConfig(line, environment));
+  },
+};
 
-const commands = ['serve', 'explain', 'export', 'health', 'accept', 'preset', 'config', 'help', 'version'];
+const accept: Command = {
+  name: 'accept',
+  summary: 'take the indexes that were held back',
+  details:
+    'An index that is older or much smaller than the last good one is held back. This takes it, once; a running service with the same cache directory refreshes within seconds. Run it for each replica.',
+  operands: 'DATASOURCE [ARCH]',
+  flags: [],
+  isConfigured: true,
+  examples: ['apk-beacon accept wolfi', 'apk-beacon accept wolfi x86_64'],
+  async run({ words, line, environment, signal }) {
+    const { acceptCommand } = await import('./accept.ts');
+    return await acceptCommand(words, loadConfig(line, environment), signal);
+  },
+};
 
-/** Flags of one command, by the command. */
-const flagsOf = {
-  explain: { json: { type: 'boolean' }, all: { type: 'boolean' }, url: { type: 'string' } },
-  export: { out: { type: 'string' }, brotli: { type: 'boolean' } },
-  preset: { url: { type: 'string' }, static: { type: 'boolean' } },
-} as const;
+const preset: Command = {
+  name: 'preset',
+  summary: 'print the Renovate preset',
+  details:
+    'The service answers the same at /renovate.json. Print it for a repository of presets, or to serve it beside an export (--static). Without DATASOURCE it is for all of them.',
+  operands: '[DATASOURCE …]',
+  flags: [
+    {
+      name: 'url',
+      placeholder: 'URL',
+      help: 'where Renovate reaches the service or the files (publicUrl, or the address listened on)',
+    },
+    { name: 'static', help: 'for the files of an export: Renovate chooses the datasource' },
+  ],
+  isConfigured: true,
+  examples: ['apk-beacon preset --url http://apk-beacon:3000 > default.json'],
+  async run({ words, line, environment }) {
+    const { presetCommand } = await import('./preset.ts');
+    return presetCommand(words, loadConfig(line, environment), {
+      url: line.own['url'],
+      isStatic: line.own['static'] === true,
+    });
+  },
+};
+
+const config: Command = {
+  name: 'config',
+  summary: 'print the configuration in force',
+  details: 'As YAML that --config accepts. Passwords in URLs are masked.',
+  flags: [],
+  isConfigured: true,
+  examples: ['apk-beacon config --config apk-beacon.yaml'],
+  async run({ line, environment }) {
+    const { configCommand } = await import('./config.ts');
+    return configCommand(loadConfig(line, environment));
+  },
+};
+
+const completion: Command = {
+  name: 'completion',
+  summary: 'print a script that completes commands and options in a shell',
+  operands: 'SHELL',
+  choices: ['bash', 'zsh', 'fish'],
+  flags: [],
+  isConfigured: false,
+  examples: [
+    'eval "$(apk-beacon completion bash)"',
+    'apk-beacon completion zsh > "${fpath[1]}/_apk-beacon"',
+    'apk-beacon completion fish > ~/.config/fish/completions/apk-beacon.fish',
+  ],
+  async run({ words }) {
+    const { completionScript, isShell } = await import('./completion.ts');
+    const [shell, ...more] = words;
+    if (shell === undefined || more.length > 0 || !isShell(shell))
+      throw new UsageError('usage: completion bash|zsh|fish');
+    return print(completionScript(shell, commands));
+  },
+};
+
+const help: Command = {
+  name: 'help',
+  summary: 'print this help, or the help of a command',
+  operands: '[COMMAND]',
+  flags: [],
+  isConfigured: false,
+  examples: ['apk-beacon help explain'],
+  run: ({ words }) => printHelp(words),
+};
+
+const versionCommand: Command = {
+  name: 'version',
+  summary: 'print the version',
+  flags: [],
+  isConfigured: false,
+  examples: ['apk-beacon version'],
+  run: () => print(`${version}\n`),
+};
+
+export const commands: readonly Command[] = [
+  serve,
+  explain,
+  exportFiles,
+  health,
+  accept,
+  preset,
+  config,
+  completion,
+  help,
+  versionCommand,
+];
 
 /** Runs the command that `args` name and returns the exit code. */
 export async function runCommand(
@@ -48,90 +203,61 @@ export async function runCommand(
   environment: Environment,
   signal: AbortSignal,
 ): Promise<number> {
-  if (args.includes('--help') || args.includes('-h')) return print(help());
-  if (args.includes('--version')) return print(`${version}\n`);
-  const line = parseCommandLine(args, { ...flagsOf.explain, ...flagsOf.export, ...flagsOf.preset });
-  const [command = 'serve', ...words] = line.words;
-  expectOwnFlags(command, line.own);
-  switch (command) {
-    case 'serve': {
-      expectNoMore(command, words);
-      const config = loadConfig(line, environment);
-      const [{ serve }, { createLogger }] = await Promise.all([
-        import('../service/serve.ts'),
-        import('../service/logger.ts'),
-      ]);
-      const logger = await createLogger(config.logLevel, {
-        format: config.logFormat,
-        terminal: process.stdout.isTTY,
-      });
-      await serve({ config, logger, signal, onRefreshNow: (now) => process.on('SIGHUP', now) });
-      return 0;
-    }
-    case 'explain': {
-      const { explainCommand } = await import('./explain.ts');
-      return await explainCommand(words, () => loadConfig(line, environment), {
-        json: line.own['json'] === true,
-        all: line.own['all'] === true,
-        url: typeof line.own['url'] === 'string' ? line.own['url'] : undefined,
-        signal,
-      });
-    }
-    case 'export': {
-      expectNoMore(command, words);
-      const { exportCommand } = await import('./export.ts');
-      return await exportCommand(loadConfig(line, environment), {
-        out: line.own['out'],
-        brotli: line.own['brotli'] === true,
-        signal,
-      });
-    }
-    case 'health': {
-      expectNoMore(command, words);
-      const { healthCommand } = await import('./health.ts');
-      return await healthCommand(loadConfig(line, environment));
-    }
-    case 'accept': {
-      const { acceptCommand } = await import('./accept.ts');
-      return await acceptCommand(words, loadConfig(line, environment), signal);
-    }
-    case 'preset': {
-      const { presetCommand } = await import('./preset.ts');
-      return presetCommand(words, loadConfig(line, environment), {
-        url: line.own['url'],
-        isStatic: line.own['static'] === true,
-      });
-    }
-    case 'config': {
-      expectNoMore(command, words);
-      const { configCommand } = await import('./config.ts');
-      return configCommand(loadConfig(line, environment));
-    }
-    case 'help':
-      return print(help());
-    case 'version':
-      return print(`${version}\n`);
-    default: {
-      const meant = nearest(command, commands);
-      const hint = meant === undefined ? '' : `, did you mean ${meant}?`;
-      throw new UsageError(`unknown command ${command}${hint || '; apk-beacon help lists them'}`);
-    }
+  if (args.includes('--help') || args.includes('-h')) {
+    const named = args.find((arg) => commands.some(({ name }) => name === arg));
+    return await printHelp(named === undefined ? [] : [named]);
   }
+  if (args.includes('--version')) return print(`${version}\n`);
+  const line = parseCommandLine(args, ownFlags());
+  const [name = serve.name, ...words] = line.words;
+  const command = commandNamed(name);
+  expectOwnFlags(command, line.own);
+  if (command.operands === undefined && words.length > 0)
+    throw new UsageError(`${name} takes no argument, got ${words.join(' ')}`);
+  return await command.run({ words, line, environment, signal });
 }
 
-/** Throws for a flag of another command, which would be without effect. */
-function expectOwnFlags(command: string, own: CommandLine['own']): void {
-  if (!commands.includes(command)) return;
-  const known = Object.keys(flagsOf[command as keyof typeof flagsOf] ?? {});
-  const foreign = Object.keys(own).find((flag) => own[flag] !== undefined && !known.includes(flag));
+/** The flags of all commands, for the parser. */
+function ownFlags(): Record<string, { readonly type: 'string' | 'boolean' }> {
+  return Object.fromEntries(
+    commands.flatMap(({ flags }) =>
+      flags.map(({ name, placeholder }) => [
+        name,
+        { type: placeholder === undefined ? 'boolean' : 'string' } as const,
+      ]),
+    ),
+  );
+}
+
+function commandNamed(name: string): Command {
+  const command = commands.find((each) => each.name === name);
+  if (command) return command;
+  const meant = nearest(
+    name,
+    commands.map((each) => each.name),
+  );
+  throw new UsageError(
+    `unknown command ${name}${meant === undefined ? '; apk-beacon help lists them' : `, did you mean ${meant}?`}`,
+  );
+}
+
+/** Throws for a flag of another command, which would have no effect. */
+function expectOwnFlags(command: Command, own: CommandLine['own']): void {
+  const has = ({ flags }: Command, flag: string): boolean => flags.some(({ name }) => name === flag);
+  const foreign = Object.keys(own).find((flag) => own[flag] !== undefined && !has(command, flag));
   if (foreign === undefined) return;
-  const of = Object.entries(flagsOf).filter(([, flags]) => Object.hasOwn(flags, foreign));
-  const owners = of.map(([owner]) => owner).join(' and ');
-  throw new UsageError(`--${foreign} belongs to the command ${owners}, not to ${command}`);
+  const owners = commands.filter((each) => has(each, foreign)).map(({ name }) => name);
+  throw new UsageError(`--${foreign} belongs to the command ${owners.join(' and ')}, not to ${command.name}`);
 }
 
-function expectNoMore(command: string, words: readonly string[]): void {
-  if (words.length > 0) throw new UsageError(`${command} takes no argument, got ${words.join(' ')}`);
+async function printHelp([name, ...more]: readonly string[]): Promise<number> {
+  if (more.length > 0) throw new UsageError('usage: help [COMMAND]');
+  const { commandHelp, generalHelp } = await import('./help.ts');
+  return print(name === undefined ? generalHelp(commands) : commandHelp(commandNamed(name)));
+}
+
+function textOf(value: string | boolean | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 function print(text: string): number {

@@ -11,6 +11,7 @@ import * as z from 'zod';
 import {
   address,
   archs,
+  choicesOf,
   configKeys,
   configSchema,
   datasourceName,
@@ -122,14 +123,30 @@ const options = {
 type OptionName = keyof typeof options;
 const optionNames = Object.keys(options) as OptionName[];
 
-/** What `--help` says of each option. */
-export function optionHelp(): readonly { flag: string; variable: string; help: string }[] {
+/** An option as help, completion and documents show it. */
+export interface OptionHelp {
+  readonly name: string;
+  /** With its value: `--listen HOST:PORT`. */
+  readonly flag: string;
+  readonly placeholder: string | undefined;
+  /** The environment variable, or an empty string. */
+  readonly variable: string;
+  readonly help: string;
+  /** All values, where they are a few words. */
+  readonly choices: readonly string[];
+}
+
+/** The options that all commands share. */
+export function optionHelp(): readonly OptionHelp[] {
   const keys = configKeys().filter(({ path }) => path.length === 0);
   return optionNames.map((name) => {
     const option: Option = options[name];
     const key = keys.find((each) => each.name === option.key);
     const byDefault = typeof key?.defaultValue === 'string' ? ` (${key.defaultValue})` : '';
     return {
+      name,
+      placeholder: option.placeholder,
+      choices: key ? choicesOf(key.schema).map(String) : [],
       flag: option.placeholder === undefined ? `--${name}` : `--${name} ${option.placeholder}`,
       variable: name === 'name' ? '' : variableOf(name),
       help: option.help ?? `${key?.description ?? ''}${byDefault}`,

@@ -17,25 +17,29 @@ const sizes: Readonly<Record<string, number>> = {
   GiB: 2 ** 30,
 };
 
+const DURATION = /^(\d{1,6}(?:\.\d{1,3})?)(ms|s|m|h|d)$/;
+
 /** `15m` → milliseconds. */
-const duration = text('a duration such as 30s, 15m, 6h or 7d').transform((value, context) => {
-  const match = /^(\d{1,6}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(value);
-  if (match) return Number(match[1]) * (units[match[2] as string] as number);
-  context.addIssue({ code: 'custom', message: 'expected a duration such as 30s, 15m, 6h or 7d' });
-  return z.NEVER;
-});
+const duration = text('a duration such as 30s, 15m, 6h or 7d')
+  .regex(DURATION, 'expected a duration such as 30s, 15m, 6h or 7d')
+  .transform((value) => {
+    const [, amount, unit = ''] = DURATION.exec(value) ?? [];
+    return Number(amount) * (units[unit] ?? NaN);
+  });
 
 /** What a timer can wait, about 24 days; it would take a longer time for none at all. */
 const wait = duration.refine((time) => time < 2 ** 31, 'expected at most 24d');
 const someWait = wait.refine((time) => time > 0, 'expected more than 0');
 
+const SIZE = /^(\d{1,9})(B|kB|MB|GB|KiB|MiB|GiB)$/;
+
 /** `300MiB` → bytes. */
-const size = text('a size such as 64MB or 300MiB').transform((value, context) => {
-  const match = /^(\d{1,9})(B|kB|MB|GB|KiB|MiB|GiB)$/.exec(value);
-  if (match) return Number(match[1]) * (sizes[match[2] as string] as number);
-  context.addIssue({ code: 'custom', message: 'expected a size such as 64MB or 300MiB' });
-  return z.NEVER;
-});
+const size = text('a size such as 64MB or 300MiB')
+  .regex(SIZE, 'expected a size such as 64MB or 300MiB')
+  .transform((value) => {
+    const [, amount, unit = ''] = SIZE.exec(value) ?? [];
+    return Number(amount) * (sizes[unit] ?? NaN);
+  });
 
 /** `50%` or `0.5` → 0.5. */
 const share = z
@@ -249,6 +253,12 @@ const repository = z
   })
   .meta({ title: 'a repository' });
 
+/** A string is the `url` of a repository without other keys. */
+const repositoryOrUrl = z.preprocess(
+  (value) => (typeof value === 'string' ? { url: value } : value),
+  repository,
+);
+
 const patterns = z.array(text('a pattern such as ghcr.io/acme/base/*')).default([]);
 
 const datasource = z
@@ -258,7 +268,7 @@ const datasource = z
       .default(false)
       .describe('whether it answers at `/{package}` as well; the first one otherwise'),
     repositories: z
-      .array(z.preprocess((value) => (typeof value === 'string' ? { url: value } : value), repository))
+      .array(repositoryOrUrl)
       .min(1, 'expected at least one repository')
       .meta({ description: 'what it is made of', examples: [['https://packages.wolfi.dev/os']] }),
     archs: archs.default(['x86_64', 'aarch64']).meta({
@@ -511,7 +521,8 @@ function defaultOf(schema: z.core.$ZodType): unknown {
   return below && defaultOf(below);
 }
 
-function choicesOf(schema: z.core.$ZodType): readonly unknown[] {
+/** The words or values that it may be, where they are a few. */
+export function choicesOf(schema: z.core.$ZodType): readonly unknown[] {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodEnum) return inner.options;
   return inner instanceof z.ZodBoolean ? [true, false] : [];
@@ -533,4 +544,18 @@ function wrappedBy(schema: z.core.$ZodType): z.core.$ZodType | undefined {
   )
     return schema.unwrap();
   return undefined;
+}
+
+/** JSON Schema (draft 7) of the file as it is written, for editors. What refinements say is not in it. */
+export function configJsonSchema(): object {
+  return z.toJSONSchema(configSchema, {
+    io: 'input',
+    target: 'draft-7',
+    override: ({ zodSchema, jsonSchema }) => {
+      if ((zodSchema as z.core.$ZodType) !== repositoryOrUrl) return;
+      const asObject = { ...jsonSchema };
+      for (const key of Object.keys(jsonSchema)) delete jsonSchema[key];
+      jsonSchema.anyOf = [{ type: 'string', description: 'the url of a repository' }, asObject];
+    },
+  });
 }

@@ -70,7 +70,7 @@ describe('serve', () => {
   test('without a network it stays, says which URL failed and why, and so does /readyz', async () => {
     await using service = start([...local, '--repository', 'http://127.0.0.1:1/os', '--key', key]);
     const address = await addressOf(service);
-    const line = await service.line(/os\/x86_64.*cannot refresh/);
+    const line = await service.line(/cannot refresh/);
     expect(line).toContain('http://127.0.0.1:1/os/x86_64/APKINDEX.tar.gz');
     expect(line).toContain('ECONNREFUSED');
     const ready = await get(`${address}/readyz`);
@@ -149,7 +149,7 @@ describe('what cannot work ends with one clear line and the right code', () => {
     [['serve', 'more'], 2, /^apk-beacon: serve takes no argument, got more$/],
     [['--key', '/nowhere/x.rsa.pub'], 2, /^apk-beacon: cannot read key \/nowhere\/x\.rsa\.pub: ENOENT/],
     [['--config', '/nowhere.yaml'], 2, /^apk-beacon: cannot read the configuration \/nowhere\.yaml: ENOENT/],
-    [['explain'], 2, /^apk-beacon: usage: explain NAME\[=PIN\]/],
+    [['explain'], 2, /^apk-beacon: usage: explain NAME\[=PIN\], with quotes where PIN has blanks or signs$/],
   ])('%j', async (args, code, message) => {
     await using failing = start(args);
     expect(await failing.ended).toBe(code);
