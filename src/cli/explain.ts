@@ -1,5 +1,6 @@
 /** `explain`: "why was this not bumped?", in one command. Loads the indexes itself, or asks a running service. */
 import { styleText } from 'node:util';
+import { withoutTrailingSlashes } from '../addresses.ts';
 import { operatorSpan } from '../apk/constraint.ts';
 import { describe } from '../answers/describe.ts';
 import { explain, type Explanation } from '../answers/explain.ts';
@@ -72,7 +73,7 @@ async function explainThere(
   { clientToken, environment }: Config,
   signal: AbortSignal,
 ): Promise<Explained> {
-  const url = URL.parse(`${base.replace(/\/+$/, '')}/${pathOf(name)}/explain`);
+  const url = URL.parse(`${withoutTrailingSlashes(base)}/${pathOf(name)}/explain`);
   if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError(`--url: expected an http or https URL`);
   if (pin !== undefined) url.searchParams.set('current', pin);
   const token = clientToken && (await readSecret(clientToken, environment));

@@ -2,6 +2,7 @@
  * Which datasource a pin is asked of: the one that has what the pin's file builds on, or none. A wrong version is worse
  * than none, so only what the file and the configuration tell counts; what is loaded never does (docs/decisions/011).
  */
+import { withoutTrailingSlashes } from '../addresses.ts';
 import { foundationOf, type Dockerfile, type Foundation } from './dockerfile.ts';
 import { imageFacts, matchesGlob, matchesImage, parseImage } from './images.ts';
 import { namedAlpine, type Family } from './known.ts';
@@ -329,7 +330,7 @@ function ofNote({ datasource, name, registryUrl, dockerfile }: NotePin, all: rea
 function registryAddresses(registryUrl: string | undefined): readonly string[] {
   const url = registryUrl === undefined ? null : URL.parse(registryUrl);
   if (!url) return [];
-  const base = `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+  const base = `${url.origin}${withoutTrailingSlashes(url.pathname)}`;
   const branch = url.searchParams.get('branch');
   const components = (url.searchParams.get('components') ?? '').split(',').filter((each) => each !== '');
   return branch === null ? [base] : components.map((component) => `${base}/${branch}/${component}`);

@@ -75,6 +75,7 @@ test('what a browser reads is no lookup', async () => {
     datasource: 'wolfi',
     unknown: [],
     known: [],
+    notAsked: [],
   });
 });
 
