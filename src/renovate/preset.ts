@@ -74,6 +74,7 @@ export function renovatePreset({ url, names, isPart, statics }: PresetOptions): 
       ...(statics ? [] : [variableManager(context), scriptManager(context)]),
       notedManager(context),
       repackagedManager(context),
+      sourceManager(),
     ],
     packageRules: packageRules([...new Set([routed, ...names])]),
   };
@@ -127,6 +128,32 @@ function repackagedManager({ names, lookup: { url } }: PresetContext): PresetRul
       '# renovate: datasource={{datasource}} depName={{depName}}\n' +
       '{{indentation}}version: "{{newValue}}"\n' +
       '{{indentation}}epoch: {{newDigest}}',
+  };
+}
+
+/**
+ * A recipe that builds a source from GitHub names the version and the commit of its tag; both are raised together. Only
+ * where a comment asks for it, for most recipes are raised by other means:
+ *
+ *     # renovate: datasource=github-tags depName=bootc-dev/bootc
+ *     version: 1.16.9
+ *     …
+ *           expected-commit: 850b12f1d4f64f08be7c7e05aab6194e17d379cb
+ */
+function sourceManager(): PresetRule {
+  return {
+    description: ['melange: version and commit of a source on GitHub'],
+    customType: 'regex',
+    managerFilePatterns: ['/\\.ya?ml$/'],
+    matchStrings: [
+      '#[ \\t]*renovate:[ \\t]*datasource=github-tags[ \\t]+depName=(?<depName>[^\\s]+)[ \\t]*\\r?\\n' +
+        '[ \\t]*version:[ \\t]*["\']?(?<currentValue>[0-9][^\\s"\'#]*)["\']?[ \\t]*\\r?\\n' +
+        '[\\s\\S]*?\\n[ \\t]*expected-commit:[ \\t]*["\']?(?<currentDigest>[0-9a-f]{40})',
+    ],
+    datasourceTemplate: 'github-tags',
+    depTypeTemplate: 'melange-source',
+    extractVersionTemplate: '^v?(?<version>[0-9].*)$',
+    versioningTemplate: 'loose',
   };
 }
 

@@ -74,3 +74,30 @@ it('pins every source that a recipe checks out, but dracut, of which no commit i
     );
   }
 });
+
+const sources = globSync('packages/*.yaml').filter((file) =>
+  readFileSync(file, 'utf8').includes('expected-commit: '),
+);
+
+it.each(sources)(
+  'raises version and commit of %s together, to those of the repository it checks out',
+  (file) => {
+    const text = readFileSync(file, 'utf8');
+    const recipe = parse(text) as {
+      package: { version: string };
+      pipeline: { uses?: string; with?: Record<string, string> }[];
+    };
+    const checkout = recipe.pipeline.find(({ uses }) => uses === 'git-checkout')?.with;
+    const found = patterns
+      .flatMap((pattern) => [...text.matchAll(pattern)].map(({ groups }) => ({ ...groups })))
+      .filter((groups) => 'currentDigest' in groups && !('source' in groups));
+    expect(found).toEqual([
+      {
+        depName: checkout?.['repository']?.replace('https://github.com/', ''),
+        currentValue: String(recipe.package.version),
+        currentDigest: checkout?.['expected-commit'],
+      },
+    ]);
+    expect(checkout?.['tag']).toMatch(/^v?\$\{\{package\.version\}\}$/);
+  },
+);
