@@ -106,6 +106,7 @@ export class Routes {
   readonly #turns = new Turns<Answered>();
   readonly #searches = new Searches();
   #pages: Promise<Pages> | undefined;
+  #metricsUnderWay: Promise<Answered> | undefined;
 
   constructor(options: RouteOptions) {
     this.#options = options;
@@ -123,7 +124,15 @@ export class Routes {
     return { reply: json(body, { 'cache-control': 'no-store' }, ready ? 200 : 503) };
   }
 
-  async metrics(): Promise<Answered> {
+  /** Requests that come while the text is made share it. */
+  metrics(): Promise<Answered> {
+    this.#metricsUnderWay ??= this.#renderMetrics().finally(() => {
+      this.#metricsUnderWay = undefined;
+    });
+    return this.#metricsUnderWay;
+  }
+
+  async #renderMetrics(): Promise<Answered> {
     const { registry } = this.#options.metrics;
     const text = await registry.metrics();
     return { reply: createReply(200, { 'content-type': registry.contentType }, text) };
