@@ -60,9 +60,10 @@ describe('pins', () => {
   });
 
   test.each(Object.keys(companion))('%s: as many as a plain count finds', (file) => {
-    const found = ours(report.dependencies.get(file)).map(
-      ({ depName, currentValue }) => `${depName}=${currentValue}`,
-    );
+    const found = ours(report.dependencies.get(file))
+      // Version and epoch of a recipe that repackages are no list of packages.
+      .filter(({ depType }) => depType !== 'melange-repackaged')
+      .map(({ depName, currentValue }) => `${depName}=${currentValue}`);
     expect(found).toEqual(pinsOf(parse(companion[file] ?? '')));
   });
 
@@ -84,7 +85,9 @@ describe('pins', () => {
   });
 
   test('Renovate has nothing to warn of', () => {
-    const warnings = report.log.filter(({ level }) => level >= 40);
+    // Our recipes name sources on GitHub, whose tags and commits this suite cannot ask for.
+    const expectedWarning = 'GitHub token is required for some dependencies';
+    const warnings = report.log.filter(({ level, msg }) => level >= 40 && msg !== expectedWarning);
     expect(warnings.map(({ msg }) => msg)).toEqual([]);
   });
 });

@@ -48,7 +48,7 @@ async function block(file: string, language: string, behind: string): Promise<st
 const openRequests = (): readonly string[] => gitea.mergeRequests.map(({ title }) => title);
 
 test('a newcomer with GitLab: renovate.json of the README, the variables of the job that is included', async () => {
-  const config = await block('README.md', 'json', '## For Renovate');
+  const config = await block('README.md', 'json', '## Let Renovate use it');
   const [, text = ''] = (await readFile(join(root, 'deploy/gitlab/renovate.gitlab-ci.yml'), 'utf8')).split(
     /^---$/m,
   );
