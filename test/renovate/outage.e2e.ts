@@ -8,7 +8,7 @@ import { startGitea, type Gitea } from './support/gitea.ts';
 import { extending } from './support/preset.ts';
 
 const files = {
-  'image.yaml': 'contents:\n  packages: [curl=8.19.0-r0]\n',
+  'image.yaml': 'contents:\n  repositories: [https://packages.wolfi.dev/os]\n  packages: [curl=8.19.0-r0]\n',
   'package.json': '{ "dependencies": { "left-pad": "1.0.0" } }',
 };
 const wolfi = [published('curl=8.19.0-r0'), published('curl=8.20.0-r1')];
