@@ -79,8 +79,7 @@ const MAX_TARGET_LENGTH = 512;
 
 /** The raw path of a request, without the query. */
 function pathOf({ url = '' }: IncomingMessage): string {
-  const end = url.indexOf('?');
-  return end < 0 ? url : url.slice(0, end);
+  return splitUrl(url)[0];
 }
 
 export class Routes {
@@ -466,7 +465,7 @@ function questionOf(
 
 /** What the answer to a lookup depends on, besides the generation. */
 function keyOf(request: IncomingMessage): string {
-  return `${request.url ?? ''} ${speaksForPin({}, request)}`;
+  return `${request.url ?? ''} ${speaksForPin({}, request)} ${prefersText(request.headers)}`;
 }
 
 /** Does the request tell a pin, or come from Renovate, which asks for nothing else? */
