@@ -98,5 +98,10 @@ export class Lookups {
 }
 
 function answerOf(found: boolean, body: string): Answer {
-  return { body, found, etag: `"${createHash('sha1').update(body).digest('base64url')}"` };
+  return { body, found, etag: etagOf(body) };
+}
+
+/** A strong tag: the same for the same bytes. */
+export function etagOf(body: string): string {
+  return `"${createHash('sha1').update(body).digest('base64url')}"`;
 }

@@ -2,9 +2,8 @@
  * `GET /-/for/{name}?kind=…`: the lookup of a pin whose datasource the service chooses from what the file tells. Nothing
  * here depends on what is loaded: the same file and configuration give the same route.
  */
-import { createHash } from 'node:crypto';
 import type { QueryParameters } from '../answers/query.ts';
-import type { Answer } from '../answers/lookup.ts';
+import { etagOf, type Answer } from '../answers/lookup.ts';
 import { answeredBy } from '../renovate/answered-by.ts';
 import { NotAsked } from '../routing/not-asked.ts';
 import { parsePinContext } from '../routing/pin-context.ts';
@@ -54,5 +53,5 @@ export function markedAnswer(answer: Answer, datasource: string, page: string): 
     ...value,
     changelogUrl: `${value.changelogUrl ?? page}${answeredBy(datasource)}`,
   });
-  return { ...answer, body, etag: `"${createHash('sha1').update(body).digest('base64url')}"` };
+  return { ...answer, body, etag: etagOf(body) };
 }
