@@ -223,6 +223,8 @@ const LONG_LIST = 64 * 1024;
 
 /** The versions that a `p:` value gives `name`. Reads only where the name stands. */
 function versionsProvided(list: Uint8Array, name: string): readonly (string | undefined)[] {
+  // A dependency such as `=1` has no name, which stands everywhere in every text.
+  if (name === '') return [];
   const bytes = Buffer.from(list.buffer, list.byteOffset, list.byteLength);
   const versions: (string | undefined)[] = [];
   for (let at = bytes.indexOf(name); at >= 0; at = bytes.indexOf(name, at + name.length)) {

@@ -245,6 +245,12 @@ describe('coherence', () => {
       [pkg('foo', '2', needs('a=1 b=1')), pkg('a', '1', { p: 'x=1' }), pkg('b', '1', { p: 'x=2' })],
       [],
     ],
+    [
+      'a dependency without a name is met by nothing',
+      [pkg('foo', '1.0-r0', { D: '=1', p: 'bar=1' }), pkg('foo', '0.9-r0', { p: 'bar =2' })],
+      ['0.9-r0'],
+    ],
+    ['one that rules out what has no name', [pkg('foo', '1.0-r0', { D: '!=1', p: 'bar=1' })], ['1.0-r0']],
   ])('%s', (_, stanzas, expected) => {
     for (const order of [stanzas, stanzas.toReversed()])
       expect(offered(catalog(order), 'foo')).toEqual(expected);
