@@ -1,4 +1,6 @@
 /** Names that someone may have meant. */
+import { eachInSteps, isStep } from '../catalog/steps.ts';
+import { editDistance } from '../edit-distance.ts';
 
 const MAX_DISTANCE = 3;
 const MAX_SUGGESTIONS = 3;
@@ -23,42 +25,49 @@ interface Match {
 export class CloseNames {
   readonly #names: readonly string[];
   readonly #masks: Uint32Array;
-  readonly #lengths: Uint32Array;
 
-  constructor(names: Iterable<string>) {
-    this.#names = [...names];
-    this.#masks = Uint32Array.from(this.#names, letterMask);
-    this.#lengths = Uint32Array.from(this.#names, ({ length }) => length);
+  private constructor(names: readonly string[], masks: Uint32Array) {
+    this.#names = names;
+    this.#masks = masks;
+  }
+
+  static *of(names: Iterable<string>): Generator<undefined, CloseNames> {
+    const all: string[] = [];
+    const masks: number[] = [];
+    yield* eachInSteps(names, (name) => {
+      all.push(name);
+      masks.push(letterMask(name));
+    });
+    return new CloseNames(all, Uint32Array.from(masks));
   }
 
   /**
    * Up to three names that are close to `name`: one edit apart, then release lines of it (`etcd-3.6` for `etcd`) from
    * the newest down, then those further apart or with the same beginning.
    */
-  to(name: string): readonly string[] {
+  *to(name: string): Generator<undefined, readonly string[]> {
     const limit = Math.min(MAX_DISTANCE, Math.ceil(name.length / 3));
     const mask = letterMask(name);
-    const matches: Match[] = [];
+    let closest: Match[] = [];
     const { length } = name;
     for (let i = 0; i < this.#masks.length; i += 1) {
+      if (isStep(i)) yield;
       const own = this.#masks[i] as number;
-      const longer = (this.#lengths[i] as number) - length;
+      const candidate = this.#names[i] as string;
+      const longer = candidate.length - length;
       const missing = mask & ~own;
       // Each letter that the other lacks costs an edit, and so does each that one is longer by.
       const mayBeClose =
         countBits(missing) + Math.max(0, longer) <= limit &&
         countBits(own & ~mask) + Math.max(0, -longer) <= limit;
       if (!mayBeClose && (missing !== 0 || longer <= 0)) continue;
-      const candidate = this.#names[i] as string;
       const score =
         (longer > 0 && missing === 0 ? scoreOfLonger(name, candidate) : undefined) ??
         (mayBeClose ? editDistance(name, candidate, limit) : undefined);
-      if (score !== undefined) matches.push({ name: candidate, score });
+      if (score === undefined || score > (closest[MAX_SUGGESTIONS - 1]?.score ?? Infinity)) continue;
+      closest = [...closest, { name: candidate, score }].sort(byScore).slice(0, MAX_SUGGESTIONS);
     }
-    return matches
-      .sort(byScore)
-      .slice(0, MAX_SUGGESTIONS)
-      .map((match) => match.name);
+    return closest.map((match) => match.name);
   }
 }
 
@@ -87,55 +96,4 @@ export function countBits(bits: number): number {
   const pairs = bits - ((bits >>> 1) & 0x55555555);
   const fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
   return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
-}
-
-/** Three rows of the table in turn, overwritten by every call. */
-const rows: readonly Uint16Array[] = [1, 2, 3].map(() => new Uint16Array(512));
-
-/**
- * Optimal string alignment: letters inserted, left out, replaced, or two neighbours swapped. `undefined` when that is
- * more than `limit`. Only the cells that `limit` edits can reach are filled in.
- */
-export function editDistance(a: string, b: string, limit: number): number | undefined {
-  if (Math.abs(a.length - b.length) > limit || b.length >= 511) return undefined;
-  const [start, endA, endB] = withoutCommonEnds(a, b);
-  const [height, width] = [endA - start, endB - start];
-  const beyond = limit + 1;
-  let [beforeLast, last, row] = rows as [Uint16Array, Uint16Array, Uint16Array];
-  for (let j = 0; j <= width; j += 1) last[j] = j;
-  for (let i = 1; i <= height; i += 1) {
-    const from = Math.max(1, i - limit);
-    const to = Math.min(width, i + limit);
-    row[from - 1] = from === 1 ? i : beyond;
-    let best = row[from - 1] as number;
-    const code = a.charCodeAt(start + i - 1);
-    const codeBefore = i > 1 ? a.charCodeAt(start + i - 2) : -1;
-    for (let j = from; j <= to; j += 1) {
-      const other = b.charCodeAt(start + j - 1);
-      let cost = (last[j - 1] as number) + (code === other ? 0 : 1);
-      cost = Math.min(cost, (row[j - 1] as number) + 1, (last[j] as number) + 1);
-      if (j > 1 && codeBefore === other && code === b.charCodeAt(start + j - 2))
-        cost = Math.min(cost, (beforeLast[j - 2] as number) + 1);
-      row[j] = cost;
-      if (cost < best) best = cost;
-    }
-    if (to < width) row[to + 1] = beyond;
-    // A swap reaches back two rows, to one that may be an edit better.
-    if (best > limit + 1) return undefined;
-    [beforeLast, last, row] = [last, row, beforeLast];
-  }
-  const distance = last[width] as number;
-  return distance <= limit ? distance : undefined;
-}
-
-/** Where both differ first, and where what differs ends in either. */
-function withoutCommonEnds(a: string, b: string): readonly [start: number, endA: number, endB: number] {
-  let [endA, endB] = [a.length, b.length];
-  while (endA > 0 && endB > 0 && a.charCodeAt(endA - 1) === b.charCodeAt(endB - 1)) {
-    endA -= 1;
-    endB -= 1;
-  }
-  let start = 0;
-  while (start < endA && start < endB && a.charCodeAt(start) === b.charCodeAt(start)) start += 1;
-  return [start, endA, endB];
 }

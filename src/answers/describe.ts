@@ -1,5 +1,6 @@
 /** An explanation as text, for a terminal and for curl. */
 import { printable } from '../errors.ts';
+import { eachInSteps, filterInSteps } from '../catalog/steps.ts';
 import type { ExplainedPin, ExplainedVersion, Explanation } from './explain.ts';
 
 /** How many versions are told of unless all are asked for. */
@@ -18,26 +19,34 @@ export interface DescribeOptions {
 
 const plain: Colour = (_, text) => text;
 
-/** Oldest first, so that the newest versions and the verdict stand where a terminal ends. */
-export function describe(
+/** Lines, oldest version first, so that the newest and the verdict stand where a terminal ends. */
+export function* describe(
   { name, archs, carriedBy, versions, notes = [], pin }: Explanation,
   close: readonly string[],
   { all = false, allBy = '--all', colour = plain }: DescribeOptions = {},
-): readonly string[] {
+): Generator<undefined, readonly string[]> {
   const head = [`${name} on ${archs.join(', ')}`];
   if (versions.length === 0) {
     const hint = close.length > 0 ? `; did you mean ${close.join(', ')}?` : '';
     return [...head, `  no index knows it${hint}`, ...notes.map((note) => `  ${note}`)].map(printable);
   }
   if (carriedBy.length < archs.length) head.push(`  carried by ${carriedBy.join(', ') || 'none'}`);
-  const shown = all ? versions : versions.filter(({ version }, i) => i < NEWEST || version === pin?.current);
+  const shown = all
+    ? versions
+    : yield* filterInSteps(versions, ({ version }, i) => i < NEWEST || version === pin?.current);
   const hidden = versions.length - shown.length;
   if (hidden > 0) head.push(`  ${hidden} older versions: ${allBy} shows them`);
-  const width = Math.max(...shown.map(({ version }) => version.length));
-  const rows = shown.toReversed().flatMap((each) => describeVersion(each, width));
-  return [...head, ...rows, ...notes.map((note) => `  note: ${note}`)]
-    .map(printable)
-    .concat(pin ? verdict(pin, colour) : []);
+  let width = 0;
+  yield* eachInSteps(shown, ({ version }) => {
+    width = Math.max(width, version.length);
+  });
+  const lines = head.map(printable);
+  yield* eachInSteps(shown.toReversed(), (each) => {
+    for (const line of describeVersion(each, width)) lines.push(printable(line));
+  });
+  for (const note of notes) lines.push(printable(`  note: ${note}`));
+  if (pin) lines.push(verdict(pin, colour));
+  return lines;
 }
 
 function verdict({ current, state, proposal, because }: ExplainedPin, colour: Colour): string {

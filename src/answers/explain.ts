@@ -2,10 +2,19 @@
 import { parseConstraint, satisfies, type Constraint } from '../apk/constraint.ts';
 import { compareVersions, isPreRelease, parseVersion, type Version } from '../apk/version.ts';
 import type { Candidate, Catalog, NameReport, VersionReport, WithheldReason } from '../catalog/catalog.ts';
+import type { Needs } from '../catalog/needs.ts';
 import { pinnedVersion, type LookupQuery } from './query.ts';
 import { steerInSteps, type Steering } from './renovate-order.ts';
 import { timestamp } from './render.ts';
-import { finish, mapInSteps } from '../catalog/steps.ts';
+import { joinInSteps, type Body } from './body.ts';
+import {
+  eachInSteps,
+  filterInSteps,
+  findInSteps,
+  findLastInSteps,
+  finish,
+  ITEMS_A_STEP,
+} from '../catalog/steps.ts';
 import { newerSeries, seriesOf, type SeriesName } from '../catalog/series.ts';
 
 export interface Explanation {
@@ -72,31 +81,50 @@ export function* explainInSteps(
   pin: string | undefined,
   catalog?: Catalog,
 ): Generator<undefined, Explanation> {
-  const missing = catalog?.missingNeeds() ?? (() => []);
+  const needs = catalog?.needs();
   const notes = catalog ? yield* notesOn(report, catalog) : [];
+  const versions: ExplainedVersion[] = [];
+  let candidates = 0;
+  for (const version of report.versions.toReversed()) {
+    if ((candidates += version.candidates.length) >= ITEMS_A_STEP) {
+      candidates = 0;
+      yield;
+    }
+    versions.push(explainVersion(version, report, needs ? yield* missingOf(version, needs) : []));
+  }
   return {
     name: report.name,
     archs: report.archs,
     carriedBy: report.carriedBy,
-    versions: yield* mapInSteps(report.versions.toReversed(), (version) =>
-      explainVersion(version, report, missing),
-    ),
+    versions,
     ...(notes.length > 0 && { notes }),
     ...(pin !== undefined && { pin: yield* explainPin(report, query, pin) }),
   };
 }
 
 /** The same as `JSON.stringify`, in steps. */
-export function* explanationText(explanation: Explanation): Generator<undefined, string> {
-  const texts = yield* mapInSteps(explanation.versions, (version) => JSON.stringify(version));
-  const mark = '"versions":[]';
+export function* explanationBody(explanation: Explanation): Generator<undefined, Body> {
+  const texts: string[] = [];
+  let candidates = 0;
+  for (const version of explanation.versions) {
+    if ((candidates += version.candidates.length) >= ITEMS_A_STEP) {
+      candidates = 0;
+      yield;
+    }
+    texts.push(JSON.stringify(version));
+  }
+  const mark = '"versions":[';
   const rest = JSON.stringify({ ...explanation, versions: [] });
   // The first occurrence is the field: quotes within the texts before it are escaped.
-  const at = rest.indexOf(mark);
-  return `${rest.slice(0, at)}"versions":[${texts.join(',')}]${rest.slice(at + mark.length)}`;
+  const at = rest.indexOf(mark) + mark.length;
+  return yield* joinInSteps(texts, { begin: rest.slice(0, at), separator: ',', end: rest.slice(at) });
 }
 
-type MissingNeeds = ReturnType<Catalog['missingNeeds']>;
+function* missingOf({ chosenOn }: VersionReport, needs: Needs): Generator<undefined, readonly string[]> {
+  const missing = new Set<string>();
+  for (const each of chosenOn) for (const need of yield* needs.missing(each)) missing.add(need);
+  return [...missing];
+}
 
 const DAY = 86_400;
 /** For how many days a series is not built, while newer ones are, until it is said to have stopped. */
@@ -106,25 +134,28 @@ const STOPPED_AFTER = 60;
 function* notesOn(report: NameReport, catalog: Catalog): Generator<undefined, readonly string[]> {
   const { name, versions } = report;
   if (versions.length === 0) {
-    const series = seriesOf(name, catalog.names()).slice(0, 3);
+    const series = (yield* seriesOf(name, catalog.names())).slice(0, 3);
     return series.length === 0 ? [] : [`no package ${name}; its series are ${namesOf(series)}`];
   }
   const notes: string[] = [];
-  if (versions.every(({ candidates }) => candidates.every(({ provided }) => provided))) {
-    const names = yield* mapInSteps(versions, (each) => each.candidates.map((one) => one.package.name));
-    const providers = [...new Set(names.flat().toReversed())];
-    notes.push(`no package of its own; provided by ${listed(providers)}`);
+  const own = yield* findInSteps(versions, ({ candidates }) => candidates.some(({ provided }) => !provided));
+  if (!own) {
+    const providers = new Set<string>();
+    yield* eachInSteps(versions.toReversed(), ({ candidates }) => {
+      for (const each of candidates.toReversed()) providers.add(each.package.name);
+    });
+    notes.push(`no package of its own; provided by ${listed([...providers])}`);
   } else {
-    const newest = versions.findLast(({ offered }) => offered);
+    const newest = yield* findLastInSteps(versions, ({ offered }) => offered);
     if (newest?.chosen.provided) {
       notes.push(`its newest release is ${newest.version}, which ${newest.chosen.package.name} provides`);
     }
   }
-  const series = newerSeries(name, catalog.names());
-  const lastBuilt = newestBuild(report);
+  const series = yield* newerSeries(name, catalog.names());
   const [first] = series;
   if (first) {
-    const next = newestBuild(yield* catalog.reportInSteps(first.name));
+    const lastBuilt = yield* newestBuild(report);
+    const next = yield* newestBuild(yield* catalog.reportInSteps(first.name));
     const days = Math.floor((next - lastBuilt) / DAY);
     const stopped =
       lastBuilt > 0 && days >= STOPPED_AFTER
@@ -135,8 +166,12 @@ function* notesOn(report: NameReport, catalog: Catalog): Generator<undefined, re
   return notes;
 }
 
-function newestBuild({ versions }: NameReport): number {
-  return versions.reduce((newest, { builtAt = 0 }) => Math.max(newest, builtAt), 0);
+function* newestBuild({ versions }: NameReport): Generator<undefined, number> {
+  let newest = 0;
+  yield* eachInSteps(versions, ({ builtAt = 0 }) => {
+    newest = Math.max(newest, builtAt);
+  });
+  return newest;
 }
 
 function namesOf(series: readonly SeriesName[]): string {
@@ -154,11 +189,10 @@ function day(seconds: number): string {
 function explainVersion(
   report: VersionReport,
   { archs }: NameReport,
-  missing: MissingNeeds,
+  needsElsewhere: readonly string[],
 ): ExplainedVersion {
-  const { version, parsed, offered, builtAt, chosenOn } = report;
+  const { version, parsed, offered, builtAt } = report;
   const reasons = offered ? [] : reasonsOf(report);
-  const needsElsewhere = [...new Set(chosenOn.flatMap(missing))];
   const refusedByApko = offered ? multiArchObstacle(report, archs) : undefined;
   return {
     version,
@@ -255,22 +289,26 @@ function* explainPin(
   pin: string,
 ): Generator<undefined, ExplainedPin> {
   const pinned = pinnedVersion(query);
-  if (!pinned) return explainRange(report, pin);
-  const found = report.versions.find(({ version }) => version === pinned.text);
+  if (!pinned) return yield* explainRange(report, pin);
+  const found = yield* findInSteps(report.versions, ({ version }) => version === pinned.text);
   const state = found?.offered ? 'offered' : found ? 'withheld' : 'gone';
   return {
     current: pin,
     state,
-    ...proposalFor(pinned, yield* steerInSteps(offeredBy(report), pinned), state),
+    ...proposalFor(pinned, yield* steerInSteps(yield* offeredBy(report), pinned), state),
   };
 }
 
-function offeredBy({ versions }: NameReport): readonly Version[] {
-  return versions.flatMap(({ parsed, offered }) => (offered && parsed ? [parsed] : []));
+function* offeredBy({ versions }: NameReport): Generator<undefined, readonly Version[]> {
+  const all: Version[] = [];
+  yield* eachInSteps(versions, ({ parsed, offered }) => {
+    if (offered && parsed) all.push(parsed);
+  });
+  return all;
 }
 
 /** A pin that leaves a choice: `~13`, `=~20250619`, `>=2 <3`. */
-function explainRange(report: NameReport, pin: string): ExplainedPin {
+function* explainRange(report: NameReport, pin: string): Generator<undefined, ExplainedPin> {
   const constraints = pin
     .split(/[ ,]+/)
     .filter((part) => part !== '')
@@ -283,11 +321,11 @@ function explainRange(report: NameReport, pin: string): ExplainedPin {
     return { current: pin, state: 'invalid', because };
   }
   const fits = (version: Version): boolean => constraints.every((each) => satisfies(version, each));
-  const offered = offeredBy(report);
-  const installed = newestStable(offered.filter(fits));
-  const newest = newestStable(offered);
-  const isThere = report.versions.some(({ parsed }) => parsed && fits(parsed));
-  const state = installed ? 'offered' : isThere ? 'withheld' : 'gone';
+  const offered = yield* offeredBy(report);
+  const installed = yield* newestStable(yield* filterInSteps(offered, fits));
+  const newest = yield* newestStable(offered);
+  const there = yield* findInSteps(report.versions, ({ parsed }) => parsed !== undefined && fits(parsed));
+  const state = installed ? 'offered' : there ? 'withheld' : 'gone';
   const now = installed ? `${installed.text} is the newest release that fits` : 'no release fits';
   if (!newest) return { current: pin, state, because: 'there is no release at all' };
   if (newest === installed) return { current: pin, state, because: 'the newest release fits' };
@@ -298,8 +336,8 @@ function explainRange(report: NameReport, pin: string): ExplainedPin {
   return { current: pin, state, proposal: moved, because: `${now}; ${newest.text} is newer` };
 }
 
-function newestStable(versions: readonly Version[]): Version | undefined {
-  return versions.findLast((version) => !isPreRelease(version)) ?? versions.at(-1);
+function* newestStable(versions: readonly Version[]): Generator<undefined, Version | undefined> {
+  return (yield* findLastInSteps(versions, (version) => !isPreRelease(version))) ?? versions.at(-1);
 }
 
 /** The same kind of pin for `newest`, as precise as it was: `~13` → `~16`. Only of lines; a bound is not moved. */

@@ -1,17 +1,17 @@
 /**
  * The one way to ask a datasource: what the HTTP routes, `export` and the command line call.
  */
-import { createHash } from 'node:crypto';
 import { parseVersions, releasesInSteps, type Release } from './releases.ts';
 import { CloseNames } from './close-names.ts';
 import type { LookupQuery } from './query.ts';
 import { filterInSteps, finish } from '../catalog/steps.ts';
-import { renderInSteps } from './render.ts';
+import { etagInSteps, etagOf, type Body } from './body.ts';
+import { renderInSteps, type RenderOptions } from './render.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
-import type { ServedVersions } from './served-versions.ts';
+import { MAX_VERSIONS, type ServedVersions } from './served-versions.ts';
 
 export interface Answer {
-  readonly body: string;
+  readonly body: Body;
   /** Strong, of the body: an answer that a refresh did not change keeps it. */
   readonly etag: string;
   /** A name that no index knows, with names that are close. */
@@ -37,8 +37,9 @@ export class Lookups {
   /** The answer and the releases behind it. */
   answer(lookup: Lookup): { answer: Answer; releases: readonly Release[] } {
     const releases = this.releases(lookup);
-    if (releases) return { answer: this.render(releases, lookup.query), releases };
-    return { answer: answerOf(false, JSON.stringify(this.unknownName(lookup))), releases: [] };
+    if (releases) return { answer: finish(this.renderInSteps(releases, lookup.query)), releases };
+    const body = JSON.stringify(finish(this.unknownName(lookup)));
+    return { answer: { body, found: false, etag: etagOf(body) }, releases: [] };
   }
 
   /** The releases that fit the question, oldest first; `undefined` for a name that no index knows. */
@@ -56,9 +57,9 @@ export class Lookups {
     if (report.versions.length === 0) return undefined;
     const remembered = query.current ? [] : parseVersions(this.#served.recall(datasource, name));
     const releases = yield* releasesInSteps(report, query, remembered);
-    const there = yield* filterInSteps(report.versions, (version) => version.offered);
-    const offered = there.map(({ version }) => version);
-    if (offered.length > 0) this.#served.note(datasource, name, offered);
+    const offered = yield* filterInSteps(report.versions, (version) => version.offered);
+    const newest = offered.slice(-MAX_VERSIONS).map(({ version }) => version);
+    if (newest.length > 0) this.#served.note(datasource, name, newest);
     return releases;
   }
 
@@ -67,41 +68,30 @@ export class Lookups {
     return this.#served.recall(datasource, name).length > 0;
   }
 
-  render(releases: readonly Release[], query: LookupQuery): Answer {
-    return finish(this.renderInSteps(releases, query));
-  }
-
   *renderInSteps(
     releases: readonly Release[],
     { stripRevision, current }: LookupQuery,
+    mark?: RenderOptions['mark'],
   ): Generator<undefined, Answer> {
-    return answerOf(true, yield* renderInSteps(releases, { stripRevision, current: current?.version.text }));
+    const body = yield* renderInSteps(releases, { stripRevision, current: current?.version.text, mark });
+    return { body, found: true, etag: yield* etagInSteps(body) };
   }
 
   /** What a lookup of a name that no index knows is told. */
-  unknownName({ datasource, snapshot, name, query }: Lookup): object {
+  *unknownName({ datasource, snapshot, name, query }: Lookup): Generator<undefined, object> {
     const archs = query.archs ?? snapshot.catalog.archs;
     return {
       error: `no package ${name} in ${datasource} (${archs.join(', ')})`,
       datasource,
       archs,
-      closeNames: this.closeNames(snapshot, name),
+      closeNames: yield* this.closeNames(snapshot, name),
     };
   }
 
   /** Names of packages that someone may have meant. */
-  closeNames(snapshot: Snapshot, name: string): readonly string[] {
-    const names = this.#closeNames.get(snapshot) ?? new CloseNames(snapshot.catalog.names());
+  *closeNames(snapshot: Snapshot, name: string): Generator<undefined, readonly string[]> {
+    const names = this.#closeNames.get(snapshot) ?? (yield* CloseNames.of(snapshot.catalog.names()));
     this.#closeNames.set(snapshot, names);
-    return names.to(name);
+    return yield* names.to(name);
   }
-}
-
-function answerOf(found: boolean, body: string): Answer {
-  return { body, found, etag: etagOf(body) };
-}
-
-/** A strong tag: the same for the same bytes. */
-export function etagOf(body: string): string {
-  return `"${createHash('sha1').update(body).digest('base64url')}"`;
 }

@@ -6,14 +6,14 @@ import { newestRelease, type Release } from './releases.ts';
 import { QueryError } from './query.ts';
 
 /** Throws `QueryError` for a range that is neither. */
-export function newestInRange(
+export function* newestInRange(
   releases: readonly Release[],
   range: string | readonly string[] | undefined,
-): Release | undefined {
-  if (range === undefined || range === '') return newestRelease(releases);
+): Generator<undefined, Release | undefined> {
+  if (range === undefined || range === '') return yield* newestRelease(releases);
   if (typeof range !== 'string') throw new QueryError('range: expected once');
   const fits = parseRange(range);
-  return newestRelease(releases, ({ version }) => fits(version));
+  return yield* newestRelease(releases, ({ version }) => fits(version));
 }
 
 /**

@@ -9,7 +9,15 @@ import {
   type Version,
 } from '../apk/version.ts';
 import type { Candidate, NameReport } from '../catalog/catalog.ts';
-import { filterInSteps, finish, isStep, mapInSteps, sortInSteps } from '../catalog/steps.ts';
+import {
+  eachInSteps,
+  filterInSteps,
+  findLastInSteps,
+  finish,
+  isStep,
+  mapInSteps,
+  sortInSteps,
+} from '../catalog/steps.ts';
 import { pinnedVersion, type LookupQuery } from './query.ts';
 import {
   listAllInSteps,
@@ -54,10 +62,9 @@ export function* releasesInSteps(
 ): Generator<undefined, readonly Release[]> {
   const offered = yield* offeredReleases(report, query);
   const known = new Map<string, Release>();
-  for (const [i, release] of offered.entries()) {
-    if (isStep(i)) yield;
+  yield* eachInSteps(offered, (release) => {
     known.set(release.version.text, release);
-  }
+  });
   const versions = yield* mapInSteps(offered, ({ version }) => version);
   const listed = yield* list(versions, query, remembered);
   return yield* mapInSteps(listed, ({ version, deprecated, unstable }) => ({
@@ -154,12 +161,12 @@ function withdrawnRelease(version: Version): Release {
  * The newest stable release on offer that fits; where only pre-releases fit, the newest of those. Begins with the
  * newest, so that `fits` is asked no more often than needed.
  */
-export function newestRelease(
+export function* newestRelease(
   releases: readonly Release[],
   fits: (release: Release) => boolean = () => true,
-): Release | undefined {
+): Generator<undefined, Release | undefined> {
   let preRelease: Release | undefined;
-  const stable = releases.findLast((release) => {
+  const stable = yield* findLastInSteps(releases, (release) => {
     if (release.withdrawn || (preRelease && isPreRelease(release.version)) || !fits(release)) return false;
     if (!isPreRelease(release.version)) return true;
     preRelease = release;

@@ -7,7 +7,8 @@
  */
 import { newestRelease, type Release } from './releases.ts';
 import type { Candidate } from '../catalog/catalog.ts';
-import { isStep } from '../catalog/steps.ts';
+import { findInSteps } from '../catalog/steps.ts';
+import { jsonInSteps, joinInSteps, type Body } from './body.ts';
 import { changelogUrl } from './changelog-links.ts';
 
 export interface RenovateRelease {
@@ -19,8 +20,8 @@ export interface RenovateRelease {
   readonly digest?: string;
 }
 
-export interface RenovateAnswer {
-  readonly releases: readonly RenovateRelease[];
+/** Beside the releases. */
+interface Links {
   readonly homepage?: string;
   readonly sourceUrl?: string;
   readonly changelogUrl?: string;
@@ -30,33 +31,32 @@ export interface RenderOptions {
   readonly stripRevision: boolean;
   /** The pin, for a changelog that begins there. */
   readonly current: string | undefined;
+  /** Replaces the link to the changes, of which there may be none. */
+  readonly mark?: ((changelogUrl: string | undefined) => string) | undefined;
 }
 
-export function renderAnswer(releases: readonly Release[], options: RenderOptions): RenovateAnswer {
-  return {
-    releases: releases.map((release) => renderRelease(release, options.stripRevision)),
-    ...linksOf(releases, options),
-  };
-}
-
-/** The same as JSON, in steps. */
+/** As JSON. */
 export function* renderInSteps(
   releases: readonly Release[],
   options: RenderOptions,
-): Generator<undefined, string> {
-  const texts: string[] = [];
-  for (const [i, release] of releases.entries()) {
-    if (isStep(i)) yield;
-    texts.push(JSON.stringify(renderRelease(release, options.stripRevision)));
-  }
-  const rest = JSON.stringify(linksOf(releases, options)).slice(1);
-  return `{"releases":[${texts.join(',')}]${rest === '}' ? '' : ','}${rest}`;
+): Generator<undefined, Body> {
+  const texts = yield* jsonInSteps(releases, (release) => renderRelease(release, options.stripRevision));
+  const links = JSON.stringify(yield* linksOf(releases, options)).slice(1);
+  const end = `]${links === '}' ? '' : ','}${links}`;
+  return yield* joinInSteps(texts, { begin: '{"releases":[', separator: ',', end });
 }
 
-function linksOf(releases: readonly Release[], { current }: RenderOptions): Omit<RenovateAnswer, 'releases'> {
-  const newest = newestRelease(releases);
-  const from = releases.find(({ version }) => version.text === current);
-  return newest?.candidate ? links(newest.candidate, from?.builtAt) : {};
+function* linksOf(
+  releases: readonly Release[],
+  { current, mark }: RenderOptions,
+): Generator<undefined, Links> {
+  const newest = yield* newestRelease(releases);
+  const from =
+    current === undefined
+      ? undefined
+      : yield* findInSteps(releases, ({ version }) => version.text === current);
+  const all = newest?.candidate ? links(newest.candidate, from?.builtAt) : {};
+  return mark ? { ...all, changelogUrl: mark(all.changelogUrl) } : all;
 }
 
 function renderRelease(release: Release, stripRevision: boolean): RenovateRelease {
@@ -76,7 +76,7 @@ export function timestamp(seconds: number): string {
   return new Date(seconds * 1000).toISOString();
 }
 
-function links(candidate: Candidate, since: number | undefined): Omit<RenovateAnswer, 'releases'> {
+function links(candidate: Candidate, since: number | undefined): Links {
   const homepage = webAddress(candidate.package.url);
   const changelog = changelogUrl(candidate, since);
   return {

@@ -9,7 +9,16 @@
  */
 import { satisfies, type Constraint } from '../apk/constraint.ts';
 import { compareVersions, isPreRelease, type Version } from '../apk/version.ts';
-import { filterInSteps, finish, isStep, mapInSteps, sortInSteps } from '../catalog/steps.ts';
+import {
+  eachInSteps,
+  filterInSteps,
+  findInSteps,
+  findLastInSteps,
+  finish,
+  isStep,
+  mapInSteps,
+  sortInSteps,
+} from '../catalog/steps.ts';
 
 /** A versioning of Renovate: what it can read and how it sorts. */
 export interface RenovateOrder {
@@ -175,10 +184,10 @@ export function steer(offered: readonly Version[], pin: Version): Steering {
 }
 
 export function* steerInSteps(offered: readonly Version[], pin: Version): Generator<undefined, Steering> {
-  const target = targetOf(offered, pin);
+  const target = yield* targetOf(offered, pin);
   if (!target) return { road: 'none', target, listed: [] };
 
-  const present = offered.find((version) => compareVersions(version, pin) === 0);
+  const present = yield* findInSteps(offered, (version) => compareVersions(version, pin) === 0);
   if (present === target)
     return { road: 'none', target, listed: yield* flag(yield* agreed(offered, pin, target), pin) };
 
@@ -187,7 +196,7 @@ export function* steerInSteps(offered: readonly Version[], pin: Version): Genera
     case 'update': {
       const isNewer = compareVersions(target, pin) > 0;
       const listed = yield* flag(isNewer ? yield* agreed(offered, pin, target) : [target], pin);
-      return { road, target, listed: present ? listed : insert(listed, withdrawn(pin)) };
+      return { road, target, listed: present ? listed : yield* insert(listed, withdrawn(pin)) };
     }
     case 'rollback':
       return { road, target, listed: yield* flag(yield* upTo(target, offered, pin), pin) };
@@ -200,9 +209,9 @@ export function* steerInSteps(offered: readonly Version[], pin: Version): Genera
  * The version a pin should move to: the newest stable one. Who pins a pre-release newer than that, or a package that
  * has nothing else, gets the newest of all.
  */
-function targetOf(offered: readonly Version[], pin: Version): Version | undefined {
+function* targetOf(offered: readonly Version[], pin: Version): Generator<undefined, Version | undefined> {
   const newest = offered.at(-1);
-  const newestStable = offered.findLast((version) => !isPreRelease(version));
+  const newestStable = yield* findLastInSteps(offered, (version) => !isPreRelease(version));
   if (!newestStable) return newest;
   return isPreRelease(pin) && compareVersions(newestStable, pin) < 0 ? newest : newestStable;
 }
@@ -242,7 +251,7 @@ function* agreed(
 ): Generator<undefined, readonly Version[]> {
   const { compare, reads } = renovateOrderFor(pin);
   const sides = yield* mapInSteps(offered, (version) => compareVersions(version, pin));
-  const kept = offered.map((version, i) => version === target || sides[i] === 0);
+  const kept = [...(yield* mapInSteps(offered, (version, i) => version === target || sides[i] === 0))];
 
   /** `older` and `newer` are the nearest kept ones; does it stand between them, or the pin, in Renovate's order too? */
   const fits = (version: Version, at: number, older: Version, newer: Version | undefined): boolean => {
@@ -252,7 +261,7 @@ function* agreed(
     return compare(older, version) < 0 && (!newer || compare(version, newer) < 0);
   };
   const keepWhatFits = function* (isOfThisKind: (version: Version) => boolean): Generator<undefined, void> {
-    const older = nearestBefore(offered, pin, (i) => kept[i] === true && (sides[i] as number) > 0);
+    const older = yield* nearestBefore(offered, pin, (i) => kept[i] === true && (sides[i] as number) > 0);
     let newer: Version | undefined;
     for (let i = offered.length - 1; i >= 0; i -= 1) {
       if (isStep(i)) yield;
@@ -264,7 +273,7 @@ function* agreed(
   };
   yield* keepWhatFits((version) => !isPreRelease(version));
   yield* keepWhatFits(isPreRelease);
-  return offered.filter((_, i) => kept[i]);
+  return yield* filterInSteps(offered, (_, i) => kept[i] === true);
 }
 
 /** For each version the last one before it that `counts`, or `none`. */
@@ -272,9 +281,9 @@ function nearestBefore(
   versions: readonly Version[],
   none: Version,
   counts: (index: number) => boolean,
-): readonly Version[] {
+): Generator<undefined, readonly Version[]> {
   let nearest = none;
-  return versions.map((version, i) => {
+  return mapInSteps(versions, (version, i) => {
     const before = nearest;
     if (counts(i)) nearest = version;
     return before;
@@ -289,9 +298,10 @@ function* flag(
   versions: readonly Version[],
   pin: Version | undefined,
 ): Generator<undefined, readonly Listed[]> {
-  const isFollowed =
-    versions.every(isPreRelease) ||
-    (pin !== undefined && isPreRelease(pin) && !versions.some((version) => isStableAbove(version, pin)));
+  // Stable ones that keep a pre-release from being what the pin follows.
+  const isStable = (version: Version): boolean =>
+    pin && isPreRelease(pin) ? isStableAbove(version, pin) : !isPreRelease(version);
+  const isFollowed = (yield* findInSteps(versions, isStable)) === undefined;
   return yield* mapInSteps(versions, (version) => ({
     version,
     deprecated: false,
@@ -311,8 +321,10 @@ function withdrawn(pin: Version): Listed {
   return { version: pin, deprecated: true, unstable: false };
 }
 
-function insert(listed: readonly Listed[], added: Listed): readonly Listed[] {
-  return [...listed, added].sort((a, b) => compareVersions(a.version, b.version));
+/** Behind those that apk calls equal. */
+function* insert(listed: readonly Listed[], added: Listed): Generator<undefined, readonly Listed[]> {
+  const newer = yield* findInSteps(listed, ({ version }) => compareVersions(version, added.version) > 0);
+  return listed.toSpliced(newer ? listed.indexOf(newer) : listed.length, 0, added);
 }
 
 /** What to list where the pin is not known: everything. */
@@ -343,8 +355,8 @@ export function* steerRangeInSteps(
     pin.operator.includes('~') &&
     newest !== undefined &&
     compareVersions(newest, pin.version) > 0 &&
-    !offered.some((version) => satisfies(version, pin));
-  return isLost ? insert(listed, withdrawn(pin.version)) : listed;
+    !(yield* findInSteps(offered, (version) => satisfies(version, pin)));
+  return isLost ? yield* insert(listed, withdrawn(pin.version)) : listed;
 }
 
 /**
@@ -402,12 +414,11 @@ class Sorted {
 
   static *of(versions: readonly Version[], order: RenovateOrder): Generator<undefined, Sorted> {
     const sorted = new Sorted(yield* sortInSteps([...versions], order.compare), order);
-    for (const [i, version] of sorted.#versions.entries()) {
-      if (isStep(i)) yield;
-      if (isPreRelease(version)) continue;
+    yield* eachInSteps(sorted.#versions, (version) => {
+      if (isPreRelease(version)) return;
       sorted.#newestStable = version;
       sorted.#newestStableByMajor.set(majorOf(version, order), version);
-    }
+    });
     return sorted;
   }
 

@@ -7,7 +7,8 @@ import type { Pause } from '../apk/pieces.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
 import { createPause } from '../repository/pace.ts';
-import { countBits, editDistance, letterMask } from './close-names.ts';
+import { editDistance } from '../edit-distance.ts';
+import { countBits, letterMask } from './close-names.ts';
 
 export interface SearchHit {
   readonly name: string;
@@ -61,26 +62,12 @@ export class NameSearch {
   /** Names that are not in lower case, by their number. */
   readonly #originals: ReadonlyMap<number, string>;
 
-  private constructor(packages: readonly string[], provided: readonly string[]) {
-    const names = [...packages, ...provided];
-    const originals = new Map<number, string>();
-    const folded = names.map((name, i) => {
-      const lower = name.toLowerCase();
-      if (lower !== name) originals.set(i, name);
-      return lower;
-    });
-    this.#packages = packages.length;
-    this.#originals = originals;
-    this.#masks = Uint32Array.from(folded, letterMask);
-    this.#starts = new Uint32Array(names.length + 1);
-    // One separator in front, so that a prefix can be looked for together with it.
-    this.#text = Buffer.from(`\n${folded.map((name) => `${name}\n`).join('')}`);
-    let at = 1;
-    for (const [i, name] of folded.entries()) {
-      this.#starts[i] = at;
-      at += Buffer.byteLength(name) + 1;
-    }
-    this.#starts[names.length] = at;
+  private constructor(names: FoldedNames, packages: number) {
+    this.#text = names.text;
+    this.#starts = names.starts;
+    this.#masks = names.masks;
+    this.#originals = names.originals;
+    this.#packages = packages;
   }
 
   static async build(catalog: Catalog, pause?: Pause): Promise<NameSearch> {
@@ -99,8 +86,11 @@ export class NameSearch {
         }
       }
     }
-    const others = [...provided].filter((name) => !packages.has(name));
-    return new NameSearch([...packages], others);
+    for (const name of packages) {
+      provided.delete(name);
+      if ((count += 1) % NAMES_A_STEP === 0) await pause?.();
+    }
+    return new NameSearch(await folded([...packages, ...provided], pause), packages.size);
   }
 
   /** Bytes that it takes, without the names that are not in lower case. */
@@ -201,6 +191,35 @@ export class NameSearch {
   #name(i: number): string {
     return this.#originals.get(i) ?? this.#folded(i);
   }
+}
+
+interface FoldedNames {
+  readonly text: Buffer;
+  readonly starts: Uint32Array;
+  readonly masks: Uint32Array;
+  readonly originals: ReadonlyMap<number, string>;
+}
+
+async function folded(names: readonly string[], pause?: Pause): Promise<FoldedNames> {
+  // One separator in front, so that a prefix can be looked for together with it.
+  const pieces = [Buffer.from('\n')];
+  const starts = new Uint32Array(names.length + 1);
+  const masks = new Uint32Array(names.length);
+  const originals = new Map<number, string>();
+  let end = 1;
+  for (let i = 0; i < names.length; i += 1) {
+    if (i % NAMES_A_STEP === 0) await pause?.();
+    const name = names[i] as string;
+    const lower = name.toLowerCase();
+    if (lower !== name) originals.set(i, name);
+    const bytes = Buffer.from(`${lower}\n`);
+    pieces.push(bytes);
+    starts[i] = end;
+    masks[i] = letterMask(lower);
+    end += bytes.length;
+  }
+  starts[names.length] = end;
+  return { text: Buffer.concat(pieces), starts, masks, originals };
 }
 
 /** Lower is better. */

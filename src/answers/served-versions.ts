@@ -7,7 +7,8 @@ import * as z from 'zod';
 import { removeOrphansOf, writeAtomically } from '../repository/atomic-file.ts';
 
 const FORMAT = 1;
-const MAX_VERSIONS = 32;
+/** Of a name, the versions that are remembered. */
+export const MAX_VERSIONS = 32;
 /** Twice what the largest memory takes. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 

@@ -4,8 +4,17 @@
  * does not tell their real identities and sizes. Names that packages provide with a version are records of their own,
  * since that datasource knows nothing of provides.
  */
-import { createHash } from 'node:crypto';
+import { createHash, createSign } from 'node:crypto';
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { createGunzip, createGzip, gzip as gzipCallback } from 'node:zlib';
+import { promisify } from 'node:util';
+import { pack } from 'tar-stream';
 import type { Catalog, VersionReport } from '../catalog/catalog.ts';
+import { eachInSteps, isStep, sortInSteps } from '../catalog/steps.ts';
+import type { Snapshot } from '../repository/live-datasource.ts';
+import { createPause, createQueue } from '../repository/pace.ts';
 
 /** In place of an arch: what every arch of the datasource has. */
 export const ANY_ARCH = 'any';
@@ -16,23 +25,112 @@ const PACKAGE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._+-]*$/;
 /** Would end a line or change a terminal; no value with one is taken over. */
 const CONTROL = /\p{Cc}/u;
 
-/** Stanza by stanza and sorted by name, so that the same catalog always gives the same text. */
-export function* virtualIndex(catalog: Catalog, arch: string): Generator<string> {
+const gzip = promisify(gzipCallback);
+
+/** An end-of-archive marker is two blocks of zeros; a signature member goes without. */
+const TAR_END = 1024;
+/** Characters of stanzas that are written at once. */
+const PIECE = 64 * 1024;
+
+export interface Signer {
+  readonly keyName: string;
+  /** The private key, PEM. */
+  readonly privateKey: () => Promise<string>;
+}
+
+export interface IndexArchive {
+  readonly bytes: Buffer;
+  readonly etag: string;
+}
+
+/** The archives: made when first asked for, one at a time, and kept as long as their generation is served. */
+export class VirtualIndexes {
+  readonly #signer: Signer | undefined;
+  readonly #archives = new WeakMap<Snapshot, Map<string, Promise<IndexArchive>>>();
+  readonly #oneAtATime = createQueue();
+
+  /** Without a signer the archives have no signature. */
+  constructor(signer: Signer | undefined) {
+    this.#signer = signer;
+  }
+
+  /** The APKINDEX.tar.gz of an arch, or of `any`. */
+  archive(snapshot: Snapshot, arch: string): Promise<IndexArchive> {
+    const ofSnapshot = this.#archives.get(snapshot) ?? new Map<string, Promise<IndexArchive>>();
+    this.#archives.set(snapshot, ofSnapshot);
+    const known = ofSnapshot.get(arch);
+    if (known) return known;
+    const made = this.#oneAtATime(() => this.#make(snapshot, arch));
+    ofSnapshot.set(arch, made);
+    made.catch(() => ofSnapshot.delete(arch));
+    return made;
+  }
+
+  /** The text is never whole in memory: it is kept compressed until its length is known, with which a tar entry begins. */
+  async #make({ catalog, generation }: Snapshot, arch: string): Promise<IndexArchive> {
+    const zip = createGzip({ level: 1 });
+    const zippedText = buffer(zip);
+    const size = await write(virtualIndex(catalog, arch), zip);
+    zip.end();
+    const archive = pack();
+    const zipped = buffer(archive.pipe(createGzip()));
+    archive.entry({ name: 'DESCRIPTION', mtime: new Date(0) }, `apk-beacon ${generation}`);
+    const entry = archive.entry({ name: 'APKINDEX', size, mtime: new Date(0) });
+    const text = createGunzip().end(await zippedText);
+    for await (const piece of text as AsyncIterable<Buffer>)
+      if (!entry.write(piece)) await once(entry, 'drain');
+    entry.end(undefined);
+    archive.finalize();
+    const body = await zipped;
+    const bytes = this.#signer ? Buffer.concat([await signatureMember(body, this.#signer), body]) : body;
+    return { bytes, etag: `"${createHash('sha1').update(bytes).digest('base64url')}"` };
+  }
+}
+
+/** Writes the stanzas, with pauses for other requests, and returns how many bytes they have. */
+async function write(stanzas: Iterable<string | undefined>, to: Writable): Promise<number> {
+  const pause = createPause();
+  let size = 0;
+  let piece = '';
+  const flush = async (): Promise<void> => {
+    const bytes = Buffer.from(piece);
+    size += bytes.length;
+    piece = '';
+    if (!to.write(bytes)) await once(to, 'drain');
+  };
+  for (const stanza of stanzas) {
+    piece += stanza ?? '';
+    if (piece.length > PIECE) await flush();
+    await pause();
+  }
+  await flush();
+  return size;
+}
+
+/**
+ * Stanza by stanza and sorted by name, so that the same catalog always gives the same text. In between, `undefined`
+ * where the caller can do other things.
+ */
+export function* virtualIndex(catalog: Catalog, arch: string): Generator<string | undefined> {
   const archs = arch === ANY_ARCH ? catalog.archs : [arch];
   if (CONTROL.test(arch)) return;
-  for (const name of recordNames(catalog)) {
-    for (const version of catalog.report(name, archs).versions) {
+  for (const name of yield* recordNames(catalog)) {
+    const { versions } = yield* catalog.reportInSteps(name, archs);
+    for (const [i, version] of versions.entries()) {
+      if (isStep(i)) yield;
       if (version.offered) yield stanza(name, version, arch === ANY_ARCH ? 'noarch' : arch);
     }
   }
 }
 
-function recordNames(catalog: Catalog): readonly string[] {
-  const names = new Set([...catalog.names()].filter((name) => PACKAGE_NAME.test(name)));
-  for (const { packages } of catalog.sources) {
-    for (const name of packages.providedNames()) if (PACKAGE_NAME.test(name)) names.add(name);
-  }
-  return [...names].sort();
+function* recordNames(catalog: Catalog): Generator<undefined, readonly string[]> {
+  const names = new Set<string>();
+  for (const { packages } of catalog.sources)
+    for (const some of [packages.names(), packages.providedNames()])
+      yield* eachInSteps(some, (name) => {
+        if (PACKAGE_NAME.test(name)) names.add(name);
+      });
+  return yield* sortInSteps([...names], (a, b) => (a < b ? -1 : 1));
 }
 
 function stanza(name: string, { version, builtAt, chosen }: VersionReport, arch: string): string {
@@ -56,4 +154,16 @@ function stanza(name: string, { version, builtAt, chosen }: VersionReport, arch:
   ];
   const lines = fields.filter(([, value]) => value !== undefined).map(([key, value]) => `${key}:${value}\n`);
   return `${lines.join('')}\n`;
+}
+
+/** RSA with SHA-256 over the compressed bytes behind it, as apk-tools 3 and apko verify it. */
+async function signatureMember(body: Uint8Array, { keyName, privateKey }: Signer): Promise<Buffer> {
+  const content = createSign('RSA-SHA256')
+    .update(body)
+    .sign(await privateKey());
+  const archive = pack();
+  archive.entry({ name: `.SIGN.RSA256.${keyName}`, mtime: new Date(0) }, content);
+  archive.finalize();
+  const bytes = await buffer(archive);
+  return gzip(bytes.subarray(0, bytes.length - TAR_END));
 }

@@ -94,6 +94,13 @@ export class PackageTable implements Packages {
     return this.#keys(this.byProvide);
   }
 
+  has(name: string): boolean {
+    const id = this.strings.names.find(name);
+    return (
+      id !== undefined && [this.byName, this.byProvide].some(({ starts }) => starts[id] !== starts[id + 1])
+    );
+  }
+
   named(name: string): readonly Package[] {
     return this.#lookUp(this.byName, name);
   }

@@ -68,6 +68,8 @@ export interface Packages {
   names(): Iterable<string>;
   /** Names that packages provide, in no particular order; a package name may be among them. */
   providedNames(): Iterable<string>;
+  /** Is there a package of that name, or one that provides it? */
+  has(name: string): boolean;
   /** Packages of that name, in the order of the index. */
   named(name: string): readonly Package[];
   /** Packages that provide `name`, with or without a version, in the order of the index. */

@@ -156,6 +156,38 @@ export function withoutRevision(version: Version): Version {
   return { text: version.text.slice(0, version.text.lastIndexOf('-')), parts: version.parts.slice(0, -1) };
 }
 
+/**
+ * A text that sorts as the version does: `orderKey(a) < orderKey(b)` where `compareVersions(a, b) < 0`. Comparing two
+ * keys takes a fraction of the time of comparing two versions, so it pays where many are sorted.
+ */
+export function orderKey({ parts }: Version): string {
+  let key = '';
+  for (const part of parts) key += orderKeyOf(part);
+  return key + END_KEY;
+}
+
+/** Older to newer: a pre-release is older than no further part, and a part of an earlier kind newer than of a later. */
+const [PRE_RELEASE_KEY, END_KEY] = ['A', 'B'] as const;
+const kindKeys: Readonly<Record<Kind, string>> = {
+  [Kind.end]: END_KEY,
+  [Kind.revision]: 'C',
+  [Kind.hash]: 'D',
+  [Kind.suffixNumber]: 'E',
+  [Kind.suffix]: 'F',
+  [Kind.letter]: 'G',
+  [Kind.number]: 'H',
+  [Kind.first]: 'I',
+};
+
+/** Texts end with a blank, which sorts before all they can hold; numbers begin with their length. */
+function orderKeyOf(part: Part): string {
+  const { kind, text, value } = part;
+  const kindKey = isPreReleasePart(part) ? PRE_RELEASE_KEY : kindKeys[kind];
+  if (kind === Kind.hash || (kind === Kind.number && text.startsWith('0'))) return `${kindKey}${text} `;
+  const digits = String(value);
+  return kindKey + String.fromCharCode(LETTER_A + digits.length) + digits;
+}
+
 /** A text of the version that is the same for versions apk calls equal, such as `1.0-r1` and `01.0-r01`. */
 export function canonicalText({ text, parts }: Version): string {
   return parts.some(canBeSpelledOtherwise) ? parts.map(canonicalPart).join('') : text;

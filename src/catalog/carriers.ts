@@ -3,7 +3,7 @@ import { satisfies } from '../apk/constraint.ts';
 import { isExact, type Dependency, type Package, type Provide } from '../apk/packages.ts';
 import { canonicalText, compareVersions, parseVersion, type Version } from '../apk/version.ts';
 import type { CatalogSource } from './catalog.ts';
-import { isStep } from './steps.ts';
+import { filterInSteps, isStep, sortInSteps } from './steps.ts';
 
 /** A number, because a hundred thousand are remembered. */
 export type PackageId = number;
@@ -42,10 +42,16 @@ export class Reading {
   /** By arch, then by name. */
   readonly #holders = new Map<string, Map<string, Holders>>();
   readonly #names = new Map<PackageId, readonly Provide[]>();
+  #carrierCount = 0;
 
   constructor(sources: readonly CatalogSource[], rule: Rule) {
     this.#sources = sources;
     this.rule = rule;
+  }
+
+  /** How many carriers and versions it has read. */
+  get size(): number {
+    return this.#carrierCount + this.#versions.size;
   }
 
   parse(text: string): Version | undefined {
@@ -95,11 +101,17 @@ export class Reading {
     const { carriers } = yield* this.holders(dependency.name, arch);
     for (const [i, carrier] of carriers.entries()) {
       if (isStep(i)) yield;
-      const isInstallable = !carrier.package.unusable && !this.isRefused(carrier);
-      if (isInstallable && carrier.versions.some((version) => this.fits(version, dependency)))
+      if (this.isInstallable(carrier) && carrier.versions.some((version) => this.fits(version, dependency)))
         meeting.push(carrier);
     }
     return meeting;
+  }
+
+  /** Whether any is met with; the versions of a name with many are sorted for the first one that asks. */
+  *isMet(dependency: Dependency, arch: string): Generator<undefined, boolean> {
+    if (isExact(dependency)) return (yield* this.meeting(dependency, arch)).length > 0;
+    const holders = yield* this.holders(dependency.name, arch);
+    return yield* holders.areFitting(dependency);
   }
 
   /** Does a name that is had at `version` (`undefined`: without one) meet the dependency, or what it rules out? */
@@ -124,6 +136,11 @@ export class Reading {
       this.#names.set(id, names);
     }
     return names;
+  }
+
+  /** Would apk install the package, as far as it is about itself? */
+  isInstallable(carrier: Carrier): boolean {
+    return !carrier.package.unusable && !this.isRefused(carrier);
   }
 
   /** Does apk refuse the package whatever the request, because it has a name twice? */
@@ -194,6 +211,7 @@ export class Reading {
     const add = (each: Package, provided: boolean, versions: Carrier['versions']): void => {
       const id = each.row * this.#sources.length + rank;
       carriers.push({ id, package: each, source, rank, provided, versions });
+      this.#carrierCount += 1;
     };
     // Hardly any package provides its own name, so what it provides is not even looked at. apko never does.
     const areProviders = this.rule === 'apk' && named.length > 0 && providing.length > 0;
@@ -217,6 +235,17 @@ export class Reading {
   }
 }
 
+/** Packages of a name that are looked through one by one. */
+const FEW = 64;
+
+/** Of the packages that have a name and can be installed, what they have it at. */
+interface Installable {
+  readonly isAny: boolean;
+  readonly texts: ReadonlySet<string>;
+  /** Oldest first; those that apk calls valid. */
+  readonly sorted: readonly Version[];
+}
+
 /** The packages that have one name on one arch. */
 export class Holders {
   /** All of them, in the order of the repositories. */
@@ -224,6 +253,7 @@ export class Holders {
   readonly #reading: Reading;
   /** By version key: the usable ones of that version, or, once that was asked for, the one that apk takes. */
   #byVersion: Map<string, Carrier | Carrier[]> | undefined;
+  #installable: Installable | undefined;
 
   constructor(carriers: readonly Carrier[], reading: Reading) {
     this.carriers = carriers;
@@ -238,6 +268,46 @@ export class Holders {
     const taken = yield* this.#reading.preferred(found);
     if (taken) this.#byVersion.set(versionKey, taken);
     return taken;
+  }
+
+  /** Would one that can be installed meet a dependency on the name, which is not an exact one? */
+  *areFitting(dependency: Dependency): Generator<undefined, boolean> {
+    const { operator, version: bound } = dependency;
+    const reading = this.#reading;
+    const fits = (version: string | undefined): boolean => reading.fits(version, dependency);
+    if (this.carriers.length <= FEW)
+      return this.carriers.some((each) => reading.isInstallable(each) && each.versions.some(fits));
+    this.#installable ??= yield* this.#readInstallable();
+    const { isAny, texts, sorted } = this.#installable;
+    // What a name that is had without a version meets is met by all.
+    if (!isAny || fits(undefined)) return isAny;
+    if (texts.has(bound) && fits(bound)) return true;
+    const parsed = reading.parse(bound);
+    if (!parsed) return false;
+    // Versions of one line follow each other, and its bound stands among them.
+    const place = placeOf(parsed, sorted);
+    return [sorted[0], sorted[place - 1], sorted[place], sorted.at(-1)].some(
+      (version) => version && satisfies(version, { operator, version: parsed }),
+    );
+  }
+
+  *#readInstallable(): Generator<undefined, Installable> {
+    const carriers = yield* filterInSteps(this.carriers, (each) => this.#reading.isInstallable(each));
+    const texts = new Set<string>();
+    for (const [i, { versions }] of carriers.entries()) {
+      if (isStep(i)) yield;
+      for (const [j, version] of versions.entries()) {
+        if (isStep(j)) yield;
+        if (version !== undefined) texts.add(version);
+      }
+    }
+    const parsed: Version[] = [];
+    for (const text of texts) {
+      const version = this.#reading.parse(text);
+      if (version) parsed.push(version);
+      if (isStep(parsed.length)) yield;
+    }
+    return { isAny: carriers.length > 0, texts, sorted: yield* sortInSteps(parsed, compareVersions) };
   }
 
   *#indexByVersion(): Generator<undefined, Map<string, Carrier | Carrier[]>> {
@@ -261,6 +331,17 @@ export class Holders {
     if (versions.length === 1) return only === undefined ? [] : [this.#reading.versionKey(only)];
     return new Set(versions.flatMap((text) => (text === undefined ? [] : this.#reading.versionKey(text))));
   }
+}
+
+/** The index of the first version that is not older. */
+function placeOf(version: Version, sorted: readonly Version[]): number {
+  let [from, to] = [0, sorted.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (compareVersions(sorted[middle] as Version, version) < 0) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
 
 function textOf({ dependencies, provides }: Package): string {

@@ -11,11 +11,12 @@
  *   exact dependencies are not there, and those that need them (`Coherence`).
  * - A release exists on every arch that carries the name at all; apko refuses any other.
  */
-import { compareVersions, type Version } from '../apk/version.ts';
+import { compareVersions, orderKey, type Version } from '../apk/version.ts';
 import type { Package, Packages, Unusable } from '../apk/packages.ts';
 import { Reading, type Carrier, type Rule } from './carriers.ts';
-import { Coherence, dependencyText, meetsItself, type Unmet } from './coherence.ts';
-import { finish, isStep, ITEMS_A_STEP, sortInSteps } from './steps.ts';
+import { Coherence, type Unmet } from './coherence.ts';
+import { Needs } from './needs.ts';
+import { finish, isStep, ITEMS_A_STEP, mapInSteps, sortInSteps } from './steps.ts';
 
 /** The index of one repository for one arch. */
 export interface CatalogSource {
@@ -129,9 +130,7 @@ export class Catalog {
 
   /** Is there any package of that name, or one that provides it? */
   has(name: string): boolean {
-    return this.sources.some(
-      ({ packages }) => packages.named(name).length + packages.providing(name).length > 0,
-    );
+    return this.sources.some(({ packages }) => packages.has(name));
   }
 
   /** What is known of `name`, on all archs of the datasource or on some of them. */
@@ -145,71 +144,56 @@ export class Catalog {
     /** By version key. */
     const groups = new Map<string, Group>();
     const carriedBy = new Set<string>();
+    let candidates = 0;
     for (const arch of archs) {
-      const { carriers } = yield* reading.holders(name, arch);
-      for (let start = 0; start < carriers.length; start += ITEMS_A_STEP) {
-        const some = carriers.length <= ITEMS_A_STEP ? carriers : carriers.slice(start, start + ITEMS_A_STEP);
-        for (const carrier of some)
-          if (this.#coherence.isOpen(carrier)) yield* this.#coherence.settle(carrier, reading);
-        if (this.#addCandidates(groups, some, reading)) carriedBy.add(arch);
-        if (some.length === ITEMS_A_STEP) yield;
+      for (const carrier of (yield* reading.holders(name, arch)).carriers) {
+        if (this.#coherence.isOpen(carrier)) yield* this.#coherence.settle(carrier, reading);
+        const { versions, obstacle } = this.#claims(carrier);
+        for (const version of versions) {
+          if (isStep((candidates += 1))) yield;
+          const added = this.#addCandidate(groups, carrier, version, { obstacle, reading });
+          if (!added.obstacle || added.obstacle.reason === 'dependency-unmet') carriedBy.add(arch);
+        }
       }
     }
     const carryingArchs = archs.filter((arch) => carriedBy.has(arch));
     const versions: VersionReport[] = [];
-    for (const group of groups.values()) {
-      if (isStep(versions.length)) yield;
+    for (const [i, group] of (yield* byVersion([...groups.values()])).entries()) {
+      if (isStep(i)) yield;
       const chosen = takenAlone(group) ?? (yield* takenOf(group, reading));
-      addReports(versions, group, { chosen, carriedBy: carryingArchs, reading });
+      const known = { ...group, chosen, carriedBy: carryingArchs };
+      const version = onlyText(group);
+      if (version === undefined) yield* addSpellings(versions, known, reading);
+      else versions.push(reportVersion({ ...known, version }));
     }
-    return { name, archs, carriedBy: carryingArchs, versions: yield* sortInSteps(versions, byVersion) };
+    return { name, archs, carriedBy: carryingArchs, versions };
   }
 
-  /**
-   * Tells of packages what they need and no usable package of the catalog meets: plain names, ranges, exact versions.
-   * For many packages at once, because they need much the same.
-   */
-  missingNeeds(): (candidate: Pick<Candidate, 'package' | 'arch'>) => readonly string[] {
-    const known = new Map<string, boolean>();
-    return ({ package: each, arch }) =>
-      each.dependencies.flatMap((dependency) => {
-        if (dependency.conflict) return [];
-        const text = dependencyText(dependency);
-        const key = `${arch} ${text}`;
-        // Made anew, because it would keep everything it has read.
-        const reading = new Reading(this.sources, this.#rule);
-        let isMet = known.get(key);
-        if (isMet === undefined) {
-          isMet = finish(reading.meeting(dependency, arch)).length > 0;
-          known.set(key, isMet);
-        }
-        return isMet || meetsItself(each, dependency, reading) ? [] : text;
-      });
+  /** What packages need and the catalog does not have. */
+  needs(): Needs {
+    return new Needs(new Reading(this.sources, this.#rule));
   }
 
-  /** Returns whether one of the carriers has the name at a valid version. */
-  #addCandidates(groups: Map<string, Group>, carriers: readonly Carrier[], reading: Reading): boolean {
-    let areCarrying = false;
-    for (const carrier of carriers) {
-      const { versions, obstacle } = this.#claims(carrier);
-      for (const version of versions) {
-        const { parsed, key } = reading.read(version);
-        const against = obstacle ?? obstacleOf(carrier, parsed) ?? this.#unmet(carrier);
-        const candidate = toCandidate(carrier, version, against);
-        areCarrying ||= against === undefined || against.reason === 'dependency-unmet';
-        const group = groups.get(key);
-        if (group) {
-          group.carriers.push(carrier);
-          group.candidates.push(candidate);
-        } else groups.set(key, { parsed, carriers: [carrier], candidates: [candidate] });
-      }
-    }
-    return areCarrying;
+  #addCandidate(
+    groups: Map<string, Group>,
+    carrier: Carrier,
+    version: string,
+    { obstacle, reading }: { readonly obstacle: Obstacle | undefined; readonly reading: Reading },
+  ): Candidate {
+    const { parsed, key } = reading.read(version);
+    const against = obstacle ?? obstacleOf(carrier, parsed) ?? this.#unmet(carrier);
+    const candidate = toCandidate(carrier, version, against);
+    const group = groups.get(key);
+    if (group) {
+      group.carriers.push(carrier);
+      group.candidates.push(candidate);
+    } else groups.set(key, { parsed, carriers: [carrier], candidates: [candidate] });
+    return candidate;
   }
 
   /** The versions to which a carrier lays claim: one, or several that are all unusable. */
   #claims({ package: each, versions: given }: Carrier): { versions: readonly string[]; obstacle?: Obstacle } {
-    const versions = given.length > 1 ? [...new Set(given)].filter(isTold) : given.filter(isTold);
+    const versions = (given.length > 1 ? [...new Set(given)] : given).filter(isTold);
     if (versions.length === 0)
       return { versions: [each.version], obstacle: { reason: 'unversioned-provide' } };
     if (versions.length > 1 || (this.#rule === 'apk' && each.conflictsWithItself))
@@ -286,19 +270,24 @@ function canBeTaken({ package: each, obstacle }: Candidate): boolean {
   return !each.unusable && obstacle?.reason !== 'unversioned-provide';
 }
 
-/** A report for each text: versions that apk calls equal are hardly ever spelled in two ways. */
-function addReports(
+/** The text of the version: what apk calls equal is hardly ever spelled in two ways. */
+function onlyText({ candidates }: Group): string | undefined {
+  const text = candidates[0]?.version;
+  return candidates.every(({ version }) => version === text) ? text : undefined;
+}
+
+/** A report for each text, in their order. */
+function* addSpellings(
   versions: VersionReport[],
-  { candidates }: Group,
-  { reading, ...known }: Pick<Known, 'chosen' | 'carriedBy'> & { readonly reading: Reading },
-): void {
-  const add = (version: string, own: readonly Candidate[]): void => {
-    const { parsed } = reading.read(version);
-    versions.push(reportVersion({ version, parsed, candidates: own, ...known }));
-  };
-  const text = (candidates[0] as Candidate).version;
-  if (candidates.every(({ version }) => version === text)) add(text, candidates);
-  else for (const [version, own] of Map.groupBy(candidates, (each) => each.version)) add(version, own);
+  known: Omit<Known, 'version'>,
+  reading: Reading,
+): Generator<undefined, void> {
+  const byText = Map.groupBy(known.candidates, ({ version }) => version);
+  for (const [i, version] of [...byText.keys()].sort().entries()) {
+    if (isStep(i)) yield;
+    const candidates = byText.get(version) as readonly Candidate[];
+    versions.push(reportVersion({ ...known, version, parsed: reading.parse(version), candidates }));
+  }
 }
 
 /** What is known of a version when its report is made. */
@@ -327,11 +316,20 @@ function reportVersion({ version, parsed, candidates, chosen, carriedBy }: Known
   };
 }
 
-/** Invalid versions first, by their text; versions that apk calls equal by their text. */
-function byVersion(a: VersionReport, b: VersionReport): number {
-  if (a.parsed && b.parsed) {
-    const order = compareVersions(a.parsed, b.parsed);
-    if (order !== 0) return order;
-  } else if (a.parsed ?? b.parsed) return a.parsed ? 1 : -1;
-  return a.version < b.version ? -1 : 1;
+/** Oldest first; before them, by their text, what apk calls invalid. */
+function* byVersion(groups: Group[]): Generator<undefined, readonly Group[]> {
+  if (groups.length <= ITEMS_A_STEP) return groups.sort(compareGroups);
+  const keyed = yield* mapInSteps(groups, (group) => ({
+    group,
+    // No version begins with a blank.
+    key: group.parsed ? orderKey(group.parsed) : ` ${group.candidates[0]?.version}`,
+  }));
+  const sorted = yield* sortInSteps([...keyed], (a, b) => (a.key < b.key ? -1 : 1));
+  return yield* mapInSteps(sorted, ({ group }) => group);
+}
+
+function compareGroups(a: Group, b: Group): number {
+  if (a.parsed && b.parsed) return compareVersions(a.parsed, b.parsed);
+  if (a.parsed ?? b.parsed) return a.parsed ? 1 : -1;
+  return (a.candidates[0] as Candidate).version < (b.candidates[0] as Candidate).version ? -1 : 1;
 }

@@ -17,26 +17,41 @@ export function* diffIndexes(before: Packages, after: Packages): Generator<undef
   let added = 0;
   let kept = 0;
   let packages = 0;
-  const newest: { readonly name: string; readonly version: string; readonly builtAt: number }[] = [];
+  let newest: Added[] = [];
   for (const name of after.names()) {
-    const old = new Set(before.named(name).map(({ version }) => version));
+    const old = new Set<string>();
+    for (const { version } of before.named(name)) {
+      if ((packages += 1) % PACKAGES_A_STEP === 0) yield;
+      old.add(version);
+    }
     for (const { version, builtAt = 0 } of after.named(name)) {
-      packages += 1;
-      if (packages % PACKAGES_A_STEP === 0) yield;
+      if ((packages += 1) % PACKAGES_A_STEP === 0) yield;
       if (old.delete(version)) {
         kept += 1;
         continue;
       }
       added += 1;
       newest.push({ name, version, builtAt });
+      if (newest.length < 2 * NEWEST) continue;
+      newest = newest.sort(byBuildTime).slice(0, NEWEST);
     }
   }
-  newest.sort((a, b) => b.builtAt - a.builtAt || (textOf(a) < textOf(b) ? -1 : 1));
+  newest.sort(byBuildTime);
   return {
     added,
     removed: before.packageCount - kept,
     newest: newest.slice(0, NEWEST).map(({ name, version }) => ({ name, version })),
   };
+}
+
+interface Added {
+  readonly name: string;
+  readonly version: string;
+  readonly builtAt: number;
+}
+
+function byBuildTime(a: Added, b: Added): number {
+  return b.builtAt - a.builtAt || (textOf(a) < textOf(b) ? -1 : 1);
 }
 
 /** `name-version` */

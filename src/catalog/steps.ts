@@ -15,6 +15,37 @@ export function finish<T>(work: Generator<undefined, T>): T {
   }
 }
 
+/** Hands each item to `use`. */
+export function* eachInSteps<T>(items: Iterable<T>, use: (item: T) => void): Generator<undefined, void> {
+  let i = 0;
+  for (const item of items) {
+    if (isStep((i += 1))) yield;
+    use(item);
+  }
+}
+
+export function* findInSteps<T>(
+  items: readonly T[],
+  isWanted: (item: T) => boolean,
+): Generator<undefined, T | undefined> {
+  for (let i = 0; i < items.length; i += 1) {
+    if (isStep(i)) yield;
+    if (isWanted(items[i] as T)) return items[i];
+  }
+  return undefined;
+}
+
+export function* findLastInSteps<T>(
+  items: readonly T[],
+  isWanted: (item: T) => boolean,
+): Generator<undefined, T | undefined> {
+  for (let i = items.length - 1; i >= 0; i -= 1) {
+    if (isStep(i)) yield;
+    if (isWanted(items[i] as T)) return items[i];
+  }
+  return undefined;
+}
+
 export function* mapInSteps<T, U>(
   items: readonly T[],
   map: (item: T, index: number) => U,

@@ -4,6 +4,7 @@ import { withoutTrailingSlashes } from '../addresses.ts';
 import { operatorSpan } from '../apk/constraint.ts';
 import { describe } from '../answers/describe.ts';
 import { explain, type Explanation } from '../answers/explain.ts';
+import { finish } from '../catalog/steps.ts';
 import { parseLookupQuery } from '../answers/query.ts';
 import { CloseNames } from '../answers/close-names.ts';
 import type { Config } from '../config/config.ts';
@@ -42,7 +43,7 @@ export async function explainCommand(
       : await explainThere(asked, options.url, config(), options.signal);
   const text = options.json
     ? printableJson(explanation, 2)
-    : describe(explanation, close, { all: options.all, colour: coloured }).join('\n');
+    : finish(describe(explanation, close, { all: options.all, colour: coloured })).join('\n');
   process.stdout.write(`${text}\n`);
   return explanation.versions.length === 0 ? 1 : 0;
 }
@@ -62,7 +63,8 @@ async function explainHere(asked: Asked, config: Config, signal: AbortSignal): P
   const { catalog } = live.snapshot;
   const query = parseLookupQuery({ current: asked.pin }, live.archs);
   const explanation = explain(catalog.report(name), query, asked.pin, catalog);
-  const close = explanation.versions.length === 0 ? new CloseNames(catalog.names()).to(name) : [];
+  const close =
+    explanation.versions.length === 0 ? finish(finish(CloseNames.of(catalog.names())).to(name)) : [];
   return { explanation, close };
 }
 

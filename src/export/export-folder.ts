@@ -88,7 +88,7 @@ export class ExportFolder {
 
   /** Stages a file and its compressed copies, as far as they are not there already. */
   add(file: SiteFile): void {
-    const body = Buffer.from(file.body);
+    const body = typeof file.body === 'string' ? Buffer.from(file.body) : file.body;
     this.#stage(file.path, body);
     this.#manifest.set(file.path, manifestFile(body, file));
     this.#totals.files += 1;

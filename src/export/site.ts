@@ -1,6 +1,8 @@
 /** What an export consists of: every answer of a datasource as a file, in the bytes that the service would send. */
+import { finish } from '../catalog/steps.ts';
 import { parseLookupQuery } from '../answers/query.ts';
 import { newestRelease } from '../answers/releases.ts';
+import type { Body } from '../answers/body.ts';
 import type { Lookups } from '../answers/lookup.ts';
 import { MAX_NAME_LENGTH } from '../answers/target.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
@@ -9,7 +11,7 @@ import { fileOf } from './layout.ts';
 export interface SiteFile {
   /** Below the folder of the export, with `/` on every system. */
   readonly path: string;
-  readonly body: string;
+  readonly body: Body;
   /** The path under which the service answers it, where that is another. */
   readonly servedAt: string | undefined;
 }
@@ -37,7 +39,7 @@ export function* siteFiles(
     const file = fileOf(name, all);
     const servedAt = (path: string): string | undefined => (file === name ? undefined : path);
     yield { path: `${datasource}/${file}`, body, servedAt: servedAt(`/${datasource}/${name}`) };
-    const newest = newestRelease(releases);
+    const newest = finish(newestRelease(releases));
     if (!newest) continue;
     yield {
       path: `${datasource}/-/latest/${file}`,

@@ -1,8 +1,8 @@
 /** The pages that browsers are sent: what they show, taken from the datasources. Loaded when the first is asked for. */
 import { changelogUrl } from '../answers/changelog-links.ts';
-import { explain, type Explanation } from '../answers/explain.ts';
+import { explainInSteps } from '../answers/explain.ts';
 import type { LookupQuery } from '../answers/query.ts';
-import { newestRelease, releasesFor } from '../answers/releases.ts';
+import { newestRelease, releasesInSteps } from '../answers/releases.ts';
 import type { SearchHits } from '../answers/search.ts';
 import type { NameReport } from '../catalog/catalog.ts';
 import type { Asked } from '../metrics/lookup-log.ts';
@@ -94,11 +94,11 @@ export class Pages {
   }
 
   /** `closeNames` are for a name that no index has. */
-  package(question: PackageQuestion, closeNames: readonly string[]): Reply {
+  *package(question: PackageQuestion, closeNames: readonly string[]): Generator<undefined, Reply> {
     const { live, snapshot, name, query, pin } = question;
-    const report = snapshot.catalog.report(name, query.archs);
-    const explanation: Explanation = explain(report, query, pin, snapshot.catalog);
-    const { newest, about } = newestOf(report, question);
+    const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
+    const explanation = yield* explainInSteps(report, query, pin, snapshot.catalog);
+    const { newest, about } = yield* newestOf(report, question);
     const text = packagePage({
       datasource: live.name,
       explanation,
@@ -116,9 +116,10 @@ export class Pages {
     return page(searchPage({ datasource: name, query, results: hits, more, links }));
   }
 
-  badge({ live, snapshot, name, query }: PackageQuestion): Reply {
-    const report = snapshot.catalog.report(name, query.archs);
-    const { newest } = newestOf(report, { live, snapshot, name, query, pin: undefined });
+  *badge(question: PackageQuestion): Generator<undefined, Reply> {
+    const { snapshot, name, query } = question;
+    const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
+    const { newest } = yield* newestOf(report, question);
     const message = newest ?? (report.versions.length === 0 ? 'not found' : 'none on offer');
     const picture = badge({ label: name, message, isGood: newest !== undefined });
     // 200 for what is not there, too: a README shows the picture only then.
@@ -153,11 +154,11 @@ function page(text: string, status = 200, headers: Headers = {}): Reply {
 }
 
 /** The release to pin whatever the pin is now, and facts of the package behind it. */
-function newestOf(
+function* newestOf(
   report: NameReport,
   { snapshot, query }: PackageQuestion,
-): { newest: string | undefined; about: About | undefined } {
-  const newest = newestRelease(releasesFor(report, { ...query, current: undefined }, []));
+): Generator<undefined, { newest: string | undefined; about: About | undefined }> {
+  const newest = yield* newestRelease(yield* releasesInSteps(report, { ...query, current: undefined }, []));
   // Where nothing is on offer, what can be said of the newest version that is not.
   const candidate = newest?.candidate ?? report.versions.at(-1)?.chosen;
   if (!candidate) return { newest: undefined, about: undefined };

@@ -3,7 +3,6 @@
  * here depends on what is loaded: the same file and configuration give the same route.
  */
 import type { QueryParameters } from '../answers/query.ts';
-import { etagOf, type Answer } from '../answers/lookup.ts';
 import { answeredBy } from '../renovate/answered-by.ts';
 import { NotAsked } from '../routing/not-asked.ts';
 import { parsePinContext } from '../routing/pin-context.ts';
@@ -46,12 +45,7 @@ export function needsMark({ only }: QueryParameters): boolean {
   return typeof only !== 'string' || only.includes(',');
 }
 
-/** The answer with the datasource's mark behind the link to the changes; without such a link, the service's own page. */
-export function markedAnswer(answer: Answer, datasource: string, page: string): Answer {
-  const value = JSON.parse(answer.body) as { changelogUrl?: string };
-  const body = JSON.stringify({
-    ...value,
-    changelogUrl: `${value.changelogUrl ?? page}${answeredBy(datasource)}`,
-  });
-  return { ...answer, body, etag: etagOf(body) };
+/** The link to the changes with the datasource's mark behind it; where there is none, the service's own page. */
+export function markedLink(changelogUrl: string | undefined, datasource: string, page: string): string {
+  return `${changelogUrl ?? page}${answeredBy(datasource)}`;
 }

@@ -3,22 +3,24 @@ import type { IncomingMessage } from 'node:http';
 import { parse as parseQueryString } from 'node:querystring';
 import { LRUCache } from 'lru-cache';
 import { describe } from '../answers/describe.ts';
-import { explainInSteps, explanationText } from '../answers/explain.ts';
+import { joinInSteps } from '../answers/body.ts';
+import { explainInSteps, explanationBody } from '../answers/explain.ts';
 import { parseLookupQuery, QueryError, type QueryParameters } from '../answers/query.ts';
 import { newestInRange } from '../answers/range.ts';
 import { ANY_ARCH } from '../answers/virtual-index.ts';
-import type { Answer, Lookups } from '../answers/lookup.ts';
+import type { Lookups } from '../answers/lookup.ts';
+import type { RenderOptions } from '../answers/render.ts';
 import type { LookupCounts, LookupResult } from '../metrics/lookup-counts.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import type { Times } from '../metrics/request-times.ts';
-import type { VirtualIndexes } from '../answers/virtual-indexes.ts';
+import type { VirtualIndexes } from '../answers/virtual-index.ts';
 import { Searches } from '../answers/search.ts';
 import { MAX_NAME_LENGTH, parsePath, parsePeerName, type Target } from '../answers/target.ts';
 import { prefersHtml, prefersText } from './negotiate.ts';
 import type { PackageQuestion, Pages, PageSources } from './pages.ts';
 import { createReply, json, JSON_TYPE, problem, type Headers, type Reply } from './reply.ts';
-import { markedAnswer, needsMark, noOpinionBody, type RoutedLookups } from './routed-lookup.ts';
+import { markedLink, needsMark, noOpinionBody, type RoutedLookups } from './routed-lookup.ts';
 import { Turns } from './turns.ts';
 import { datasourceStatus, readiness } from './status.ts';
 import { notAskedBody } from '../routing/not-asked.ts';
@@ -62,7 +64,7 @@ interface Ready {
 /** What a routed lookup adds to the answer of its datasource. */
 interface Routed {
   readonly headers: Headers;
-  readonly mark: ((answer: Answer) => Answer) | undefined;
+  readonly mark: RenderOptions['mark'];
 }
 
 /** Seconds after which to ask again for what is not loaded yet. Renovate waits up to 60. */
@@ -102,7 +104,7 @@ export class Routes {
     { readonly plain: Buffer; readonly revision: number; readonly body: Buffer }
   >();
 
-  readonly #turns = new Turns<Answered>();
+  readonly #turns = new Turns();
   readonly #searches = new Searches();
   #pages: Promise<Pages> | undefined;
   #metricsUnderWay: Promise<Answered> | undefined;
@@ -218,7 +220,9 @@ export class Routes {
     if ('noOpinion' in route) return { reply: json(noOpinionBody(route.noOpinion, url)), route: 'routed' };
     const live = this.#datasources.get(route.datasource) as LiveDatasource;
     const page = `${url}/${live.name}/${encodeURIComponent(name)}/explain`;
-    const mark = needsMark(parameters) ? (plain: Answer) => markedAnswer(plain, live.name, page) : undefined;
+    const mark = needsMark(parameters)
+      ? (changelogUrl: string | undefined) => markedLink(changelogUrl, live.name, page)
+      : undefined;
     return this.#package({ kind: 'package', live, name, view: 'releases' }, request, {
       headers: { 'x-apk-beacon-datasource': live.name },
       mark,
@@ -233,9 +237,9 @@ export class Routes {
     const { live, view: route } = target;
     const answer = (snapshot: Snapshot | undefined): Answered | Promise<Answered> => {
       if (!snapshot) return { ...this.#notLoaded(live, routed?.headers), route };
-      if (route === 'badge.svg') return this.#badge(questionOf(target, snapshot, request));
+      if (route === 'badge.svg') return this.#badge(questionOf(target, snapshot, request), request);
       return this.#turns.run(
-        `${snapshot.generation} ${keyOf(request)} ${routed ? request.headers.host : ''}`,
+        `answer ${snapshot.generation} ${keyOf(request)} ${routed ? request.headers.host : ''}`,
         () => this.#lookUp(target, snapshot, request, routed),
       );
     };
@@ -261,13 +265,14 @@ export class Routes {
       const headers = { ...generation, 'cache-control': 'no-cache', vary: 'accept, user-agent' };
       if (!prefersText(request.headers)) {
         const ofJson = { ...headers, 'content-type': JSON_TYPE };
-        return { reply: createReply(200, ofJson, yield* explanationText(explanation)), route };
+        return { reply: createReply(200, ofJson, yield* explanationBody(explanation)), route };
       }
-      const close = report.versions.length === 0 ? lookups.closeNames(snapshot, name) : [];
+      const close = report.versions.length === 0 ? yield* lookups.closeNames(snapshot, name) : [];
       const all = parameters['all'] !== undefined;
-      const lines = describe(explanation, close, { all, allBy: '?all' });
-      const text = { ...headers, 'content-type': 'text/plain; charset=utf-8' };
-      return { reply: createReply(200, text, `${lines.join('\n')}\n`), route };
+      const lines = yield* describe(explanation, close, { all, allBy: '?all' });
+      const text = yield* joinInSteps(lines, { separator: '\n', end: '\n' });
+      const ofText = { ...headers, 'content-type': 'text/plain; charset=utf-8' };
+      return { reply: createReply(200, ofText, text), route };
     }
     const lookup = { datasource, snapshot, name, query };
     const releases = yield* lookups.releasesInSteps(lookup);
@@ -277,11 +282,11 @@ export class Routes {
     const pinned = speaksForPin(parameters, request) || lookups.wasServed(datasource, name);
     asked.note(datasource, name, { known: releases !== undefined, pinned }, snapshot);
     if (!releases) {
-      const reply = json(lookups.unknownName(lookup), { ...generation, ...negotiated }, 404);
+      const reply = json(yield* lookups.unknownName(lookup), { ...generation, ...negotiated }, 404);
       return { reply, route, lookup: { datasource, result: 'unknown' } };
     }
     if (route === 'latest') {
-      const newest = newestInRange(releases, parameters['range']);
+      const newest = yield* newestInRange(releases, parameters['range']);
       if (!newest) {
         const reply = problem(404, `no release of ${name} in ${datasource} fits`, generation);
         return { reply, route, lookup: { datasource, result: 'unknown' } };
@@ -290,8 +295,7 @@ export class Routes {
       const reply = createReply(200, headers, `${newest.version.text}\n`);
       return { reply, route, lookup: { datasource, result: 'found' } };
     }
-    const plain = yield* lookups.renderInSteps(releases, query);
-    const { body, etag } = routed?.mark ? routed.mark(plain) : plain;
+    const { body, etag } = yield* lookups.renderInSteps(releases, query, routed?.mark);
     const headers = {
       ...generation,
       'cache-control': `max-age=${maxAge}`,
@@ -360,10 +364,13 @@ export class Routes {
         const snapshot = live.snapshot ?? (await this.#firstSnapshot(live));
         if (!snapshot) return pages.problem(429, `${live.name} is not loaded yet`, retryLater);
         const question = questionOf(target, snapshot, request);
-        if (snapshot.catalog.has(name)) return pages.package(question, []);
+        const isKnown = snapshot.catalog.has(name);
         const peer = parsePeerName(name, live.archs);
-        if (peer && snapshot.catalog.has(peer.name)) return undefined;
-        return pages.package(question, this.#options.lookups.closeNames(snapshot, name));
+        if (!isKnown && peer && snapshot.catalog.has(peer.name)) return undefined;
+        const { lookups } = this.#options;
+        return this.#turns.run(`page ${snapshot.generation} ${request.url}`, function* () {
+          return yield* pages.package(question, isKnown ? [] : yield* lookups.closeNames(snapshot, name));
+        });
       }
       case 'asked':
       case 'routed':
@@ -373,9 +380,12 @@ export class Routes {
     }
   }
 
-  async #badge(question: PackageQuestion): Promise<Answered> {
+  async #badge(question: PackageQuestion, { url }: IncomingMessage): Promise<Answered> {
     const pages = await this.#loadPages();
-    return { reply: pages.badge(question), route: 'badge.svg' };
+    const reply = await this.#turns.run(`badge ${question.snapshot.generation} ${url}`, () =>
+      pages.badge(question),
+    );
+    return { reply, route: 'badge.svg' };
   }
 
   async #search(live: LiveDatasource, parameters: QueryParameters, pages?: Pages): Promise<Reply> {

@@ -11,13 +11,13 @@ const STEPS_AT_ONCE = 8;
 /** How long others wait for a step, in milliseconds. */
 const TURN = 2;
 
-export class Turns<T> {
+export class Turns {
   readonly #oneAtATime = createQueue();
-  readonly #under = new Map<string, Promise<T>>();
+  readonly #under = new Map<string, Promise<unknown>>();
 
-  /** What `work` returns. The same `key` is not worked on twice at a time. */
-  run(key: string, work: () => Generator<undefined, T>): T | Promise<T> {
-    const known = this.#under.get(key);
+  /** What `work` returns. The same `key` is not worked on twice at a time; it says what kind of thing is returned. */
+  run<T>(key: string, work: () => Generator<undefined, T>): T | Promise<T> {
+    const known = this.#under.get(key) as Promise<T> | undefined;
     if (known) return known;
     const begun = work();
     for (let i = 0; i < STEPS_AT_ONCE; i += 1) {

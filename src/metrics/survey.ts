@@ -1,4 +1,6 @@
 /** How many versions a whole catalog offers and withholds, and why. */
+import { isStep } from '../catalog/steps.ts';
+import type { Needs } from '../catalog/needs.ts';
 import type { Catalog, NameReport, VersionReport, WithheldReason } from '../catalog/catalog.ts';
 
 export interface Survey {
@@ -12,6 +14,9 @@ export interface Survey {
   /** Versions that are in an index and not offered. Each counts for one reason. */
   readonly withheld: Readonly<Record<WithheldReason, number>>;
 }
+
+/** What is remembered of dependencies while names are surveyed. */
+const MAX_REMEMBERED = 20_000;
 
 /** Surveys in steps, at most a name each, so that the caller can do other things in between or give up. */
 export function* surveyCatalog(catalog: Catalog): Generator<undefined, Survey> {
@@ -28,19 +33,30 @@ export function* surveyCatalog(catalog: Catalog): Generator<undefined, Survey> {
   let namesWithoutRelease = 0;
   let offered = 0;
   let needingMore = 0;
-  const missing = catalog.missingNeeds();
+  let needs = catalog.needs();
   for (const name of catalog.names()) {
     const report = yield* catalog.reportInSteps(name);
-    const held = report.versions.filter((version) => !version.offered);
-    for (const version of held) withheld[withheldReason(version, report)] += 1;
-    for (const { offered: isOffered, chosenOn } of report.versions)
-      if (isOffered && chosenOn.some((each) => missing(each).length > 0)) needingMore += 1;
+    if (needs.size > MAX_REMEMBERED) needs = catalog.needs();
+    let released = 0;
+    for (const [i, version] of report.versions.entries()) {
+      if (isStep(i)) yield;
+      if (!version.offered) withheld[withheldReason(version, report)] += 1;
+      else {
+        released += 1;
+        if (yield* needsMore(version, needs)) needingMore += 1;
+      }
+    }
     names += 1;
-    offered += report.versions.length - held.length;
-    if (held.length === report.versions.length) namesWithoutRelease += 1;
+    offered += released;
+    if (released === 0) namesWithoutRelease += 1;
     yield;
   }
   return { names, namesWithoutRelease, offered, needingMore, withheld };
+}
+
+function* needsMore({ chosenOn }: VersionReport, needs: Needs): Generator<undefined, boolean> {
+  for (const each of chosenOn) if ((yield* needs.missing(each)).length > 0) return true;
+  return false;
 }
 
 /** What stands against the version where it is missed, or simply that it is missing there. */

@@ -29,6 +29,8 @@ export interface About {
 
 /** Versions shown at once; the others are one click away. */
 const SHOWN = 25;
+/** Versions on the page; of hostile names the explanation alone has all. */
+const LISTED = 500;
 
 export function packagePage(page: PackagePage): string {
   const { datasource, explanation, links } = page;
@@ -156,7 +158,8 @@ function proposal({ current, state, proposal: to, because }: ExplainedPin): Html
 function versions(page: PackagePage): Html {
   const all = page.explanation.versions;
   if (all.length === 0) return [];
-  const rest = all.slice(SHOWN);
+  const rest = all.slice(SHOWN, LISTED);
+  const missing = all.length - SHOWN - rest.length;
   return html`
     <h2>Versions</h2>
     ${table(page, all.slice(0, SHOWN), `${all.length} in the indexes, newest first`)}
@@ -165,6 +168,7 @@ function versions(page: PackagePage): Html {
       html`<details>
         <summary>${rest.length} older</summary>
         ${table(page, rest, 'Older versions')}
+        ${missing > 0 && html`<p>${missing} more are in the explanation.</p>`}
       </details>`
     }
   `;

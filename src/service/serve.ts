@@ -14,7 +14,7 @@ import { readSecret } from '../repository/credentials.ts';
 
 import { ServedVersions } from '../answers/served-versions.ts';
 import { Surveyor } from '../metrics/surveyor.ts';
-import { VirtualIndexes, type Signer } from '../answers/virtual-indexes.ts';
+import { VirtualIndexes, type Signer } from '../answers/virtual-index.ts';
 import { Beacon } from './beacon.ts';
 import { localUrl, presetFor, routingSources } from './preset.ts';
 import { onRefreshRequest } from './refresh-request.ts';

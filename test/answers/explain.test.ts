@@ -1,3 +1,4 @@
+import { finish } from '../../src/catalog/steps.ts';
 import { describe, expect, test } from 'vitest';
 import type { Catalog } from '../../src/catalog/catalog.ts';
 import { explain, type Explanation } from '../../src/answers/explain.ts';
@@ -82,7 +83,7 @@ test('one candidate an arch is chosen, and what apko would refuse for all archs 
 
 test('in text the verdict stands last, behind the newest versions', () => {
   const from = catalog(Array.from({ length: 14 }, (_, i) => pkg('foo', `${i}-r0`, { t: '86400' })));
-  const lines = describeInText(explained(from, 'foo', '1-r0'), []);
+  const lines = finish(describeInText(explained(from, 'foo', '1-r0'), []));
   expect(lines.slice(0, 4)).toEqual([
     'foo on x86_64',
     '  3 older versions: --all shows them',
@@ -91,5 +92,5 @@ test('in text the verdict stands last, behind the newest versions', () => {
   ]);
   expect(lines.at(-1)).toContain('pin 1-r0 (offered): propose 13-r0, because 13-r0 is the newest release');
   expect(lines).toHaveLength(2 + 11 + 1);
-  expect(describeInText(explained(from, 'foo', '1-r0'), [], { all: true })).toHaveLength(1 + 14 + 1);
+  expect(finish(describeInText(explained(from, 'foo', '1-r0'), [], { all: true }))).toHaveLength(1 + 14 + 1);
 });

@@ -1,13 +1,26 @@
 import { describe, expect, test } from 'vitest';
-import { newestRelease } from '../../src/answers/releases.ts';
-import { CloseNames, editDistance } from '../../src/answers/close-names.ts';
+import { newestRelease, type Release } from '../../src/answers/releases.ts';
+import { CloseNames } from '../../src/answers/close-names.ts';
+import { editDistance } from '../../src/edit-distance.ts';
 import { explain } from '../../src/answers/explain.ts';
 import { parseLookupQuery, QueryError, type QueryParameters } from '../../src/answers/query.ts';
 import { newestInRange } from '../../src/answers/range.ts';
-import { renderAnswer, type RenovateAnswer } from '../../src/answers/render.ts';
+import { renderInSteps, type RenderOptions, type RenovateRelease } from '../../src/answers/render.ts';
+import { finish } from '../../src/catalog/steps.ts';
 import { catalog, catalogOf, releases } from '../support/catalogs.ts';
 import { Random } from '../support/random.ts';
 import { pkg } from '../support/signed-index.ts';
+
+interface RenovateAnswer {
+  readonly releases: readonly RenovateRelease[];
+  readonly homepage?: string;
+  readonly sourceUrl?: string;
+  readonly changelogUrl?: string;
+}
+
+function renderAnswer(all: readonly Release[], options: RenderOptions): RenovateAnswer {
+  return JSON.parse(finish(renderInSteps(all, options)).toString()) as RenovateAnswer;
+}
 
 const versions = ['1.34.2-r0', '1.35.0_rc1-r0', '1.35.0-r0', '1.35.0-r1', '1.35.4-r0', '1.350-r0'];
 const foo = catalog(versions.map((version, i) => pkg('foo', version, { t: String((i + 1) * 86_400) })));
@@ -107,7 +120,7 @@ describe('the answer as Renovate reads it', () => {
     expect(
       renderAnswer(releases(beta, 'foo'), { stripRevision: false, current: undefined }).releases,
     ).toEqual([{ version: '1.0_beta1' }, { version: '1.0_beta2' }]);
-    expect(newestRelease(releases(beta, 'foo'))?.version.text).toBe('1.0_beta2');
+    expect(finish(newestRelease(releases(beta, 'foo')))?.version.text).toBe('1.0_beta2');
   });
 
   test.each<[url: string, links: Omit<RenovateAnswer, 'releases'>]>([
@@ -168,11 +181,11 @@ describe('the newest release', () => {
     ['1.34.x || 1.35.0', '1.35.0-r1'],
     ['>9', undefined],
   ])('in %s is %s', (range, expected) => {
-    expect(newestInRange(releases(foo, 'foo'), range)?.version.text).toBe(expected);
+    expect(finish(newestInRange(releases(foo, 'foo'), range))?.version.text).toBe(expected);
   });
 
   test.each(['banana', '>=', 'x'.repeat(300)])('%j is no range', (range) => {
-    expect(() => newestInRange(releases(foo, 'foo'), range)).toThrow(QueryError);
+    expect(() => finish(newestInRange(releases(foo, 'foo'), range))).toThrow(QueryError);
   });
 });
 
@@ -213,7 +226,7 @@ test.each<[name: string, expected: readonly string[]]>([
     'etcd-3.10',
     'libssl-dev',
   ];
-  expect(new CloseNames(known).to(name)).toEqual(expected);
+  expect(finish(finish(CloseNames.of(known)).to(name))).toEqual(expected);
 });
 
 test('a name is found by whatever is at most three edits away, as a plain table of distances says', () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   canonicalText,
+  orderKey,
   compareVersions,
   isInLine,
   isPreRelease,
@@ -96,6 +97,7 @@ describe('the order of versions', () => {
     fc.assert(
       fc.property(anyVersion, anyVersion, anyVersion, (a, b, c) => {
         const [ab, bc, ac] = [compareVersions(a, b), compareVersions(b, c), compareVersions(a, c)];
+        expect(Math.sign(ab)).toBe(Number(orderKey(a) > orderKey(b)) - Number(orderKey(a) < orderKey(b)));
         const antisymmetric = Math.sign(compareVersions(b, a)) === -Math.sign(ab) || ab === 0;
         const transitive =
           (ab > 0 || bc > 0 || ac <= 0) &&
@@ -202,6 +204,7 @@ test('versions have the same canonical text exactly where apk calls them equal',
       const [a, b] = [parseVersion(left), parseVersion(right)];
       if (!a || !b) throw new Error('invalid');
       expect(canonicalText(a) === canonicalText(b)).toBe(compareVersions(a, b) === 0);
+      expect(orderKey(a) < orderKey(b)).toBe(compareVersions(a, b) < 0);
     }),
     { numRuns: 3000 },
   );

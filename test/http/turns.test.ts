@@ -10,11 +10,11 @@ function* steps(count: number, done: () => void = () => undefined): Generator<un
 
 describe('turns', () => {
   test('what is short is answered at once', () => {
-    expect(new Turns<number>().run('a', () => steps(3))).toBe(3);
+    expect(new Turns().run('a', () => steps(3))).toBe(3);
   });
 
   test('what is long goes one after the other, in the order asked, and the same only once', async () => {
-    const turns = new Turns<number>();
+    const turns = new Turns();
     const order: string[] = [];
     const run = (key: string, count: number): number | Promise<number> =>
       turns.run(key, () => steps(count, () => order.push(key)));
@@ -25,7 +25,7 @@ describe('turns', () => {
   });
 
   test('what fails, fails alone', async () => {
-    const turns = new Turns<number>();
+    const turns = new Turns();
     const fails = turns.run('a', function* () {
       yield* steps(20);
       throw new Error('no');

@@ -22,6 +22,7 @@ import { parseRetryAfter } from '../../src/repository/fetch-error.ts';
 import { parseNetrc } from '../../src/repository/netrc.ts';
 import { proxyFor } from '../../src/repository/proxy.ts';
 import { catalog, releases } from '../support/catalogs.ts';
+import { finish } from '../../src/catalog/steps.ts';
 import { pkg } from '../support/signed-index.ts';
 
 const LENGTH = 100_000;
@@ -95,8 +96,8 @@ const functions: Record<string, (text: string) => unknown> = {
   parsePath: (text) => parsePath(`/${text}`, new Map([['wolfi', live]]), live),
   parseLookupQuery: (text) =>
     parseLookupQuery({ current: text, line: text, arch: text, strip: text }, ['x86_64']),
-  newestInRange: (text) => newestInRange(releases(app, 'app'), text),
-  closeNames: (text) => new CloseNames(app.names()).to(text),
+  newestInRange: (text) => finish(newestInRange(releases(app, 'app'), text)),
+  closeNames: (text) => finish(finish(CloseNames.of(app.names())).to(text)),
   report: (text) => app.report(text),
   errorLine: (text) => errorLine(new Error(text)),
   errorLines: (text) => errorLines(new Error(text)),

@@ -54,6 +54,7 @@ export function simplePackages(text: string, arch: string): Packages {
     nameCount: byName.size,
     names: () => byName.keys(),
     providedNames: () => byProvide.keys(),
+    has: (name) => byName.has(name) || byProvide.has(name),
     named: (name) => byName.get(name) ?? [],
     providing: (name) => byProvide.get(name) ?? [],
   };

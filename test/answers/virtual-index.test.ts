@@ -7,8 +7,10 @@ import { startService } from '../support/service.ts';
 import { pkg, signedIndex, testKey } from '../support/signed-index.ts';
 
 /** `name=version` of each stanza. */
-function records(stanzas: Iterable<string>): readonly string[] {
-  return [...stanzas].map((text) => `${/^P:(.*)$/m.exec(text)?.[1]}=${/^V:(.*)$/m.exec(text)?.[1]}`);
+function records(stanzas: Iterable<string | undefined>): readonly string[] {
+  return [...stanzas]
+    .filter((text) => text !== undefined)
+    .map((text) => `${/^P:(.*)$/m.exec(text)?.[1]}=${/^V:(.*)$/m.exec(text)?.[1]}`);
 }
 
 const catalog = catalogOf({

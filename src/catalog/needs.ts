@@ -1,0 +1,47 @@
+/** What packages need and no usable package of a catalog meets. */
+import type { Package } from '../apk/packages.ts';
+import type { Reading } from './carriers.ts';
+import { dependencyText, meetsItself } from './coherence.ts';
+import { isStep } from './steps.ts';
+
+/** For many packages at once, because they need much the same. It remembers what it has read. */
+export class Needs {
+  readonly #reading: Reading;
+  /** By arch and dependency. */
+  readonly #met = new Map<string, boolean>();
+  /** Dependencies looked at. */
+  #count = 0;
+
+  constructor(reading: Reading) {
+    this.#reading = reading;
+  }
+
+  /** How much is remembered: packages and dependencies. */
+  get size(): number {
+    return this.#reading.size + this.#met.size;
+  }
+
+  /** Plain names, ranges and exact versions, as the package writes them. */
+  *missing({
+    package: each,
+    arch,
+  }: {
+    readonly package: Package;
+    readonly arch: string;
+  }): Generator<undefined, readonly string[]> {
+    const missing: string[] = [];
+    for (const dependency of each.dependencies) {
+      if (isStep((this.#count += 1))) yield;
+      if (dependency.conflict) continue;
+      const text = dependencyText(dependency);
+      const key = `${arch} ${text}`;
+      let isMet = this.#met.get(key);
+      if (isMet === undefined) {
+        isMet = yield* this.#reading.isMet(dependency, arch);
+        this.#met.set(key, isMet);
+      }
+      if (!isMet && !meetsItself(each, dependency, this.#reading)) missing.push(text);
+    }
+    return missing;
+  }
+}
