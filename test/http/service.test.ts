@@ -157,6 +157,21 @@ describe('a lookup', () => {
     expect((await service.get('/wolfi/crul/latest')).statusCode).toBe(404);
   });
 
+  test('that takes long is not joined with one for the same address in another form', async () => {
+    await using upstream = await startUpstream();
+    const many = Array.from({ length: 5000 }, (_, i) => ({ P: 'many', V: `${i}-r0` }));
+    await using service = await loaded(upstream, many);
+    const forms = ['application/json', 'text/plain', 'text/html'];
+    const answers = await Promise.all(forms.map((accept) => service.get('/many/explain', { accept })));
+    const alone = [];
+    for (const accept of forms) alone.push(await service.get('/many/explain', { accept }));
+    for (const [i, { headers, body }] of answers.entries()) {
+      expect(headers['content-type']).toBe(alone[i]?.headers['content-type']);
+      expect(body === alone[i]?.body, forms[i]).toBe(true);
+    }
+    expect(new Set(answers.map(({ headers }) => headers['content-type'])).size).toBe(2);
+  });
+
   test('remembers what it served: withdrawn versions are listed as deprecated', async () => {
     await using upstream = await startUpstream();
     await using service = await loaded(upstream);
