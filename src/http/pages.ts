@@ -7,7 +7,7 @@ import type { SearchHits } from '../answers/search.ts';
 import type { NameReport } from '../catalog/catalog.ts';
 import type { Asked } from '../metrics/lookup-log.ts';
 import type { RecentChanges } from '../metrics/recent-changes.ts';
-import type { Surveyor } from '../metrics/surveyor.ts';
+import type { Surveyor } from '../metrics/survey.ts';
 import { badge } from '../pages/badge.ts';
 import { datasourcePage } from '../pages/datasource-page.ts';
 import { contentSecurityPolicy } from '../pages/html.ts';

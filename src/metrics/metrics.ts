@@ -10,7 +10,7 @@ import type { LiveDatasource } from '../repository/live-datasource.ts';
 import type { LiveIndex, RefreshOutcome } from '../repository/live-index.ts';
 import type { LookupCounts } from './lookup-counts.ts';
 import { RequestTimes } from './request-times.ts';
-import type { Surveyor } from './surveyor.ts';
+import type { Surveyor } from './survey.ts';
 
 /** Errors that reject an index that was fetched, as opposed to not getting one. */
 const rejections: readonly IndexErrorCode[] = indexErrorCodes.filter(

@@ -13,7 +13,7 @@ import { RecentChanges } from '../metrics/recent-changes.ts';
 import { readSecret } from '../repository/credentials.ts';
 
 import { ServedVersions } from '../answers/served-versions.ts';
-import { Surveyor } from '../metrics/surveyor.ts';
+import { Surveyor } from '../metrics/survey.ts';
 import { VirtualIndexes, type Signer } from '../answers/virtual-index.ts';
 import { Beacon } from './beacon.ts';
 import { localUrl, presetFor, routingSources } from './preset.ts';
