@@ -107,6 +107,12 @@ export class Reading {
     return meeting;
   }
 
+  /** The same of an exact one where it was read before, as mostly. */
+  knownMeeting({ name, version }: Dependency, arch: string): Carrier | undefined {
+    const taken = this.#holders.get(arch)?.get(name)?.knownTaken(this.versionKey(version));
+    return taken && !this.isRefused(taken) ? taken : undefined;
+  }
+
   /** Whether any is met with; the versions of a name with many are sorted for the first one that asks. */
   *isMet(dependency: Dependency, arch: string): Generator<undefined, boolean> {
     if (isExact(dependency)) return (yield* this.meeting(dependency, arch)).length > 0;
@@ -268,6 +274,12 @@ export class Holders {
     const taken = yield* this.#reading.preferred(found);
     if (taken) this.#byVersion.set(versionKey, taken);
     return taken;
+  }
+
+  /** The same if that was found out before. */
+  knownTaken(versionKey: string): Carrier | undefined {
+    const found = this.#byVersion?.get(versionKey);
+    return Array.isArray(found) ? undefined : found;
   }
 
   /** Would one that can be installed meet a dependency on the name, which is not an exact one? */

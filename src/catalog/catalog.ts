@@ -102,7 +102,8 @@ export class Catalog {
     this.sources = sources;
     this.archs = archs;
     this.#rule = unversionedProvides ? 'apko' : 'apk';
-    this.#coherence = new Coherence(complete);
+    const rows = Math.max(0, ...sources.map(({ packages }) => packages.packageCount));
+    this.#coherence = new Coherence(complete, rows * sources.length);
   }
 
   /** How many packages there are, every arch and repository counted for itself. */
@@ -185,8 +186,8 @@ export class Catalog {
     const candidate = toCandidate(carrier, version, against);
     const group = groups.get(key);
     if (group) {
-      group.carriers.push(carrier);
-      group.candidates.push(candidate);
+      group.carriers = appended(group.carriers, carrier);
+      group.candidates = appended(group.candidates, candidate);
     } else groups.set(key, { parsed, carriers: [carrier], candidates: [candidate] });
     return candidate;
   }
@@ -229,8 +230,15 @@ function toCandidate(
 /** All candidates with versions that apk calls equal, arch by arch, and whose they are. */
 interface Group {
   readonly parsed: Version | undefined;
-  readonly carriers: Carrier[];
-  readonly candidates: Candidate[];
+  carriers: Carrier[];
+  candidates: Candidate[];
+}
+
+/** Few candidates are the rule, and an array that is pushed to reserves room for sixteen more. */
+function appended<T>(items: T[], item: T): T[] {
+  if (items.length < 4) return [...items, item];
+  items.push(item);
+  return items;
 }
 
 /** The candidates of the packages that apk takes, in the order of the archs. */

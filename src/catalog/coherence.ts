@@ -24,6 +24,8 @@ export interface Unmet {
 const MOST_TOGETHER = 64;
 const MOST_NAMES = 4096;
 
+const State = { open: 0, met: 1, unmet: 2 } as const;
+
 /** A package that is not settled yet. */
 interface Open {
   readonly dependencies: readonly Dependency[];
@@ -43,31 +45,36 @@ interface Need {
 
 export class Coherence {
   readonly #complete: boolean;
-  /** What was found out about packages with dependencies that count. */
-  readonly #known = new Map<PackageId, Unmet | undefined>();
+  /** What was found out about packages with dependencies that count: a byte each, because they are a hundred thousand. */
+  readonly #states: Uint8Array;
+  readonly #unmet = new Map<PackageId, Unmet>();
   /** The same as far as it is about what is not there. */
   readonly #settled = new Map<PackageId, Dependency | undefined>();
 
   /** Packages and names looked at since the last step. */
   #work = 0;
 
-  constructor(complete: boolean) {
+  /** `idCount` is above the number of every package. */
+  constructor(complete: boolean, idCount: number) {
     this.#complete = complete;
+    this.#states = new Uint8Array(idCount);
   }
 
   /** Is it still to be found out whether the carrier's package can be installed? */
   isOpen(carrier: Carrier): boolean {
-    return this.#counts(carrier) && !this.#known.has(carrier.id);
+    return this.#counts(carrier) && this.#states[carrier.id] === State.open;
   }
 
   /** Finds it out. */
   *settle(carrier: Carrier, reading: Reading): Generator<undefined, void> {
-    this.#known.set(carrier.id, yield* this.#find(carrier, reading));
+    const unmet = yield* this.#find(carrier, reading);
+    this.#states[carrier.id] = unmet ? State.unmet : State.met;
+    if (unmet) this.#unmet.set(carrier.id, unmet);
   }
 
   /** Why a package that is not open cannot be installed; `undefined` if it can. */
   unmet({ id }: Carrier): Unmet | undefined {
-    return this.#known.get(id);
+    return this.#states[id] === State.unmet ? this.#unmet.get(id) : undefined;
   }
 
   *#find(carrier: Carrier, reading: Reading): Generator<undefined, Unmet | undefined> {
@@ -94,12 +101,15 @@ export class Coherence {
     taken.add(root);
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       for (const dependency of next.carrier.package.bindingDependencies) {
+        if (dependency.conflict) taken.ruleOut(dependency, next.carrier);
         if (!isExact(dependency)) continue;
         const because = next.because ?? dependency;
         if (taken.meets(dependency, next.carrier)) continue;
         const other = taken.carrierOf(dependency.name);
         if (other) return problem(because, other);
-        const [carrier] = yield* reading.meeting(dependency, root.source.arch);
+        const carrier =
+          reading.knownMeeting(dependency, root.source.arch) ??
+          (yield* reading.meeting(dependency, root.source.arch))[0];
         if (!carrier) return problem(because);
         const unfit = taken.add(carrier);
         if (unfit) return problem(because, unfit);
@@ -188,8 +198,10 @@ export class Coherence {
 /** Packages that are installed together: no name with a version is had by two of them. */
 class Together {
   readonly #reading: Reading;
-  readonly #carriers: Carrier[] = [];
-  readonly #holders = new Map<string, Holder[]>();
+  /** By name, the first that has it. */
+  readonly #holders = new Map<string, Holder>();
+  readonly #ruledOut: { readonly dependency: Dependency; readonly owner: Carrier }[] = [];
+  #carrierCount = 0;
 
   constructor(reading: Reading) {
     this.#reading = reading;
@@ -197,64 +209,76 @@ class Together {
 
   /** How many packages and names were looked at. */
   get size(): number {
-    return this.#carriers.length + this.#holders.size;
+    return this.#carrierCount + this.#holders.size;
   }
 
   get isTooLarge(): boolean {
-    return this.#carriers.length > MOST_TOGETHER || this.#holders.size > MOST_NAMES;
+    return this.#carrierCount > MOST_TOGETHER || this.#holders.size > MOST_NAMES;
   }
 
   /** Adds a package and returns the one that it does not go with. */
   add(carrier: Carrier): Carrier | undefined {
-    this.#carriers.push(carrier);
+    this.#carrierCount += 1;
     for (const { name, version } of this.#reading.namesOf(carrier)) {
-      const holders = this.#holders.get(name) ?? [];
-      const other = holders.find(
-        (each) => each.carrier.id !== carrier.id && (version ?? each.version) !== undefined,
-      );
-      if (other) return other.carrier;
-      this.#holders.set(name, [...holders, { carrier, version }]);
+      const added: Holder = { carrier, version, next: undefined };
+      let last = this.#holders.get(name);
+      if (!last) {
+        this.#holders.set(name, added);
+        continue;
+      }
+      const isOther = (each: Holder): boolean =>
+        each.carrier.id !== carrier.id && (version ?? each.version) !== undefined;
+      for (; !isOther(last) && last.next; last = last.next);
+      if (isOther(last)) return last.carrier;
+      last.next = added;
     }
     return undefined;
   }
 
-  /** Does one of them meet the exact dependency of `owner`? */
+  /** Does one of them meet the exact dependency of `owner`, which is among them? */
   meets(dependency: Dependency, owner: Carrier): boolean {
-    if (meetsItself(owner.package, dependency, this.#reading)) return true;
-    const key = this.#reading.versionKey(dependency.version);
-    return this.#holdersOf(dependency.name).some(
-      ({ version }) => version !== undefined && this.#reading.versionKey(version) === key,
-    );
+    if (this.#reading.rule === 'apko' && meetsItself(owner.package, dependency, this.#reading)) return true;
+    const { name, version: wanted } = dependency;
+    const isSame = ({ version }: Holder): boolean =>
+      version === wanted ||
+      (version !== undefined && this.#reading.versionKey(version) === this.#reading.versionKey(wanted));
+    return this.#find(name, isSame) !== undefined;
   }
 
   /** The one that has the name at some version. */
   carrierOf(name: string): Carrier | undefined {
-    return this.#holdersOf(name).find(({ version }) => version !== undefined)?.carrier;
+    return this.#find(name, ({ version }) => version !== undefined);
   }
 
-  /** Of a dependency that rules others out (`!name`), with its owner: which of the others it rules out. */
+  /** Notes a dependency (`!name`) that rules others out. */
+  ruleOut(dependency: Dependency, owner: Carrier): void {
+    this.#ruledOut.push({ dependency, owner });
+  }
+
+  /** The first dependency that rules out one that is among them. */
   conflict(): { readonly dependency: Dependency; readonly other: Carrier } | undefined {
-    for (const owner of this.#carriers) {
-      for (const dependency of owner.package.bindingDependencies) {
-        if (!dependency.conflict) continue;
-        const other = this.#holdersOf(dependency.name).find(
-          ({ carrier, version }) => carrier.id !== owner.id && this.#reading.fits(version, dependency),
-        );
-        if (other) return { dependency, other: other.carrier };
-      }
+    for (const { dependency, owner } of this.#ruledOut) {
+      const other = this.#find(
+        dependency.name,
+        ({ carrier, version }) => carrier.id !== owner.id && this.#reading.fits(version, dependency),
+      );
+      if (other) return { dependency, other };
     }
     return undefined;
   }
 
-  #holdersOf(name: string): readonly Holder[] {
-    return this.#holders.get(name) ?? [];
+  #find(name: string, isWanted: (holder: Holder) => boolean): Carrier | undefined {
+    for (let each = this.#holders.get(name); each; each = each.next) if (isWanted(each)) return each.carrier;
+    return undefined;
   }
 }
 
+/** A package that has a name, and the next one that has it. */
 interface Holder {
   readonly carrier: Carrier;
   /** At which it has the name. */
   readonly version: string | undefined;
+  next: Holder | undefined;
 }
 
 /** Whether the package has the name it needs itself, at that version; for apko a provide will do at any version. */
