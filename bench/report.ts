@@ -85,7 +85,7 @@ export function bulletList(items: readonly string[]): string {
 }
 
 /** Columns padded as prettier does, so that a written document needs no formatting. */
-function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
   if (lines.length === 0) return '';
   const widths = head.map((_, i) => Math.max(3, ...[head, ...lines].map((line) => (line[i] ?? '').length)));
   const row = (cells: readonly string[]): string =>

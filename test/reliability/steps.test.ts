@@ -1,0 +1,23 @@
+/** No answer for a hostile name keeps others waiting: what is done at once, counted instead of timed. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import type { Passes } from './steps-child.ts';
+
+/** Far below the numbers of versions, packages and provides of the names, and above what a step of 8 items does. */
+const MOST = 1500;
+const child = fileURLToPath(new URL('steps-child.ts', import.meta.url));
+
+test('every question for a hostile name is answered in short steps', { timeout: 240_000 }, async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, [child], { maxBuffer: 2 ** 26 });
+  const passes = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Passes);
+  expect(passes.length).toBeGreaterThan(200);
+  expect(passes.filter(({ status }) => status >= 500)).toEqual([]);
+  expect(passes.filter(({ most }) => most > MOST)).toEqual([]);
+  // The counters work: a step does something.
+  expect(Math.max(...passes.map(({ most }) => most))).toBeGreaterThan(100);
+});
