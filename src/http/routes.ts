@@ -257,7 +257,9 @@ export class Routes {
     const datasource = live.name;
     if (route === 'explain') {
       const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
-      const explanation = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog);
+      const explanation = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog, {
+        served: lookups.served(datasource, name),
+      });
       const headers = { ...generation, 'cache-control': 'no-cache', vary: 'accept, user-agent' };
       if (!prefersText(request.headers)) {
         const ofJson = { ...headers, 'content-type': JSON_TYPE };
