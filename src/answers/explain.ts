@@ -149,7 +149,9 @@ function* notesOn(
   if (versions.length === 0) {
     const series = seriesOf(name, catalog.names()).slice(0, 3);
     return [
-      ...(served[0] === undefined ? [] : [`the name has left the repositories; ${served[0]} was served before`]),
+      ...(served[0] === undefined
+        ? []
+        : [`the name has left the repositories; ${served[0]} was served before`]),
       ...(series.length === 0 ? [] : [`no package ${name}; its series are ${namesOf(series)}`]),
     ];
   }
@@ -180,10 +182,7 @@ function* notesOn(
 }
 
 /** A name that is no longer built while its origin is: the recipe goes on without it. */
-function* quietBeside(
-  { versions }: NameReport,
-  catalog: Catalog,
-): Generator<undefined, string | undefined> {
+function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<undefined, string | undefined> {
   const own = versions.findLast(({ chosen }) => !chosen.provided)?.chosen;
   const { name, origin, builtAt } = own?.package ?? {};
   if (!own || !origin || builtAt === undefined) return undefined;

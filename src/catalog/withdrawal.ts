@@ -41,9 +41,9 @@ const shares = {
   /** Old and not the newest of its name. */
   'old-build': 0.96,
   /** The same, of a name of which still older builds were kept in a collection. */
-  'old-build-of-kept-name': 0.58,
+  'old-build-of-kept-name': 0.57,
   /** Old and the newest of its name, of a series that a newer one has replaced. */
-  'ended-series': 0.7,
+  'ended-series': 0.71,
   /** It should have gone in an earlier collection and was kept. */
   'kept-before': 0.18,
 } as const;
@@ -75,7 +75,7 @@ export function* withdrawalsIn(
   const builds = yield* buildsOf(versions, policies, options);
   for (const [i, version] of versions.entries()) {
     if (isStep(i)) yield;
-    const first = version.chosenOn
+    const first = (version.chosenOn.length > 0 ? version.chosenOn : version.candidates)
       .map((candidate) => builds.get(candidate))
       .flatMap((build) => (build ? (withdrawalOf(build, options) ?? []) : []))
       .reduce<Withdrawal | undefined>(earlier, undefined);
@@ -146,7 +146,10 @@ function withdrawalOf(build: Build, { nextSeriesBuiltAt }: WithdrawalOptions): W
   const { candidate, source, stream, builtAt } = build;
   const { policy, asOf } = source;
   if (policy.kind === 'replaced')
-    return { ...(!isNewest(build) && { expectedOn: dateOf(Math.floor(asOf / SECONDS_A_DAY)) }), rule: 'replaced' };
+    return {
+      ...(!isNewest(build) && { expectedOn: dateOf(Math.floor(asOf / SECONDS_A_DAY)) }),
+      rule: 'replaced',
+    };
   if (builtAt === undefined) return undefined;
   const expect = (rule: keyof typeof shares): Withdrawal => ({
     expectedOn: collectionOn(builtAt + policy.age / 1000, asOf, policy.days),
