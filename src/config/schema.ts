@@ -264,15 +264,15 @@ const repository = z
                   examples: [[13, 23]],
                 }),
             })
-            .meta({ title: 'a monthly collection' }),
+            .meta({ title: 'withdrawal' }),
         ],
         'expected none, replaced or { age, days }',
       )
       .optional()
       .meta({
         description:
-          'how the repository withdraws versions, for what `explain` expects: `replaced` (only the newest stays), a monthly collection of old builds, or `none`; known of Wolfi and Alpine unless given',
-        examples: ['replaced', { age: '184d', days: [13, 23] }, 'none'],
+          'how it withdraws versions: `replaced` (only the newest stays), `{ age, days }` (a monthly collection) or `none`; known of Wolfi and Alpine unless given',
+        examples: [{ age: '184d', days: [13, 23] }, 'replaced', 'none'],
       }),
     changelog: text('a template')
       .optional()

@@ -65,7 +65,7 @@ export class LiveDatasource {
       // A build time in the future says nothing of what is there.
       withdrawal: spec.withdrawal && {
         policy: spec.withdrawal,
-        asOf: Math.min(summary.newestBuiltAt, confirmedAt / 1000),
+        asOf: Math.min(summary.newestBuiltAt || Infinity, confirmedAt / 1000),
       },
     }));
     const catalog = new Catalog({

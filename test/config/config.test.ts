@@ -334,6 +334,7 @@ describe('each key of the schema', () => {
     header: { name: 'x', value: { env: 'A' } },
     signingKey: { name: 'a.rsa.pub', key: { env: 'A' } },
     clientCertificate: { certificate: 'a', key: 'b' },
+    withdrawal: { age: '1d', days: [1, 31] },
   };
   const withNeeds = (file: unknown): unknown => {
     if (Array.isArray(file)) return file.map(withNeeds);
@@ -354,7 +355,7 @@ describe('each key of the schema', () => {
     expect(new Set(keys.map(({ level }) => level))).toEqual(
       new Set([
         'the top level', 'a datasource', 'a repository', 'timeouts', 'limits', 'signingKey', 'credentials',
-        'basic', 'header', 'clientCertificate', 'a secret',
+        'basic', 'header', 'clientCertificate', 'a secret', 'withdrawal',
       ]),
     ); // prettier-ignore
   });

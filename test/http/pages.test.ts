@@ -298,3 +298,16 @@ test('a page of a name that has left the repositories says so', async () => {
   const { notes } = (await service.get('/wolfi/curl-dev/explain')).json<{ notes: string[] }>();
   expect(notes).toEqual(['the name has left the repositories; 8.21.0-r1 was served before']);
 });
+
+test('a build time in the future makes nothing overdue', async () => {
+  await using upstream = await startUpstream();
+  const repositories = [{ url: upstream.url, withdrawal: { age: '100d', days: [1, 31] } }];
+  const daysAgo = (days: number): string => String(Math.floor(Date.now() / 1000) - days * 86_400);
+  await using service = await loaded(upstream, { datasources: { wolfi: { repositories } } }, [
+    pkg('curl', '1-r0', { t: daysAgo(110) }),
+    pkg('curl', '2-r0', { t: daysAgo(10) }),
+    pkg('future', '1-r0', { t: daysAgo(-3650) }),
+  ]);
+  const { versions } = (await service.get('/wolfi/curl/explain')).json<{ versions: object[] }>();
+  expect(versions[1]).toMatchObject({ version: '1-r0', withdrawal: { rule: 'old-build' } });
+});
