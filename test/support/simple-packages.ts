@@ -4,7 +4,14 @@
  */
 import { operatorSpan } from '../../src/apk/constraint.ts';
 import { parseDependency, parseProvide, tokens } from '../../src/apk/package-table.ts';
-import { isExact, type Intruder, type Package, type Packages, type Provide, type Unusable } from '../../src/apk/packages.ts';
+import {
+  isExact,
+  type Intruder,
+  type Package,
+  type Packages,
+  type Provide,
+  type Unusable,
+} from '../../src/apk/packages.ts';
 
 export function simplePackages(text: string, arch: string): Packages {
   const packages: Package[] = [];
