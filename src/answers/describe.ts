@@ -61,7 +61,7 @@ function describeVersion(each: ExplainedVersion, width: number): readonly string
     `  ${each.offered ? '+' : '-'} ${each.version.padEnd(width)}  ${when}${note}`,
     ...(each.reasons ?? []).map((reason) => `      withheld: ${reason}`),
     ...(needs.length > 0
-      ? [`      not in this datasource: ${needs.slice(0, 5).join(', ')}${needs.length > 5 ? ', …' : ''}`]
+      ? [`      not met in this datasource: ${needs.slice(0, 5).join(', ')}${needs.length > 5 ? ', …' : ''}`]
       : []),
     ...(each.refusedByApko === undefined
       ? []

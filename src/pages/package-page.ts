@@ -247,7 +247,7 @@ function remarksOn(row: ExplainedVersion, name: string): string[] {
       ? [`${name} is provided by ${providers.slice(0, MAX_PROVIDERS).join(', ')}${others}`]
       : []),
     ...reasons,
-    ...(needs.length > 0 ? [`not in this datasource: ${needs.slice(0, MAX_NEEDS).join(', ')}${more}`] : []),
+    ...(needs.length > 0 ? [`not met in this datasource: ${needs.slice(0, MAX_NEEDS).join(', ')}${more}`] : []),
     ...(refusedByApko === undefined ? [] : [`apko refuses it for all archs: ${refusedByApko}`]),
   ];
 }
