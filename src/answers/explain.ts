@@ -1,7 +1,15 @@
 /** "Why was this not bumped?" – what is known of every version of a name, and what a pin would be offered. */
 import { parseConstraint, satisfies, type Constraint } from '../apk/constraint.ts';
 import { compareVersions, isPreRelease, parseVersion, type Version } from '../apk/version.ts';
-import type { Candidate, Catalog, NameReport, VersionReport, WithheldReason } from '../catalog/catalog.ts';
+import type { Package } from '../apk/packages.ts';
+import type {
+  Candidate,
+  Catalog,
+  CatalogSource,
+  NameReport,
+  VersionReport,
+  WithheldReason,
+} from '../catalog/catalog.ts';
 import type { Needs } from '../catalog/needs.ts';
 import { pinnedVersion, type LookupQuery } from './query.ts';
 import { steerInSteps, type Steering } from './renovate-order.ts';
@@ -13,9 +21,11 @@ import {
   findInSteps,
   findLastInSteps,
   finish,
+  isStep,
   ITEMS_A_STEP,
 } from '../catalog/steps.ts';
 import { newerSeries, seriesOf, type SeriesName } from '../catalog/series.ts';
+import { withdrawalsIn, type Withdrawal, type WithdrawalOptions } from '../catalog/withdrawal.ts';
 
 export interface Explanation {
   readonly name: string;
@@ -39,6 +49,8 @@ export interface ExplainedVersion {
   readonly needsElsewhere?: readonly string[];
   /** Why apko refuses it in a build for all archs, although it can be installed on each. */
   readonly refusedByApko?: string;
+  /** From when the version is expected to be gone, and why. */
+  readonly withdrawal?: Withdrawal;
   readonly candidates: readonly ExplainedCandidate[];
 }
 
@@ -62,17 +74,23 @@ export interface ExplainedPin {
   readonly because: string;
 }
 
+export interface ExplainOptions extends Pick<WithdrawalOptions, 'firstSeen'> {
+  /** Versions of the name that were served before, newest first. */
+  readonly served?: readonly string[];
+}
+
 /**
- * With the catalog that the report is of, also what it needs from elsewhere and how its series go on. `pin` is as
- * people write it: a version, a constraint (`~13`) or several (`>=2 <3`).
+ * With the catalog that the report is of, also what it needs from elsewhere, how its series go on and what is expected
+ * to be withdrawn. `pin` is as people write it: a version, a constraint (`~13`) or several (`>=2 <3`).
  */
 export function explain(
   report: NameReport,
   query: LookupQuery,
   pin: string | undefined,
   catalog?: Catalog,
+  options?: ExplainOptions,
 ): Explanation {
-  return finish(explainInSteps(report, query, pin, catalog));
+  return finish(explainInSteps(report, query, pin, catalog, options));
 }
 
 export function* explainInSteps(
@@ -80,9 +98,15 @@ export function* explainInSteps(
   query: LookupQuery,
   pin: string | undefined,
   catalog?: Catalog,
+  { firstSeen, served = [] }: ExplainOptions = {},
 ): Generator<undefined, Explanation> {
   const needs = catalog?.needs();
-  const notes = catalog ? yield* notesOn(report, catalog) : [];
+  const series = catalog ? yield* nextSeries(report.name, catalog) : undefined;
+  const notes = catalog ? yield* notesOn(report, catalog, series, served) : [];
+  const withdrawals = yield* withdrawalsIn(report, catalog?.sources ?? [], {
+    ...(firstSeen && { firstSeen }),
+    nextSeriesBuiltAt: () => series?.builtAt,
+  });
   const versions: ExplainedVersion[] = [];
   let candidates = 0;
   for (const version of report.versions.toReversed()) {
@@ -90,7 +114,8 @@ export function* explainInSteps(
       candidates = 0;
       yield;
     }
-    versions.push(explainVersion(version, report, needs ? yield* missingOf(version, needs) : []));
+    const missing = needs ? yield* missingOf(version, needs) : [];
+    versions.push(explainVersion(version, report, missing, withdrawals.get(version)));
   }
   return {
     name: report.name,
@@ -127,15 +152,38 @@ function* missingOf({ chosenOn }: VersionReport, needs: Needs): Generator<undefi
 }
 
 const DAY = 86_400;
-/** For how many days a series is not built, while newer ones are, until it is said to have stopped. */
+/** For how many days something is not built, while what belongs to it is, until it is said to have stopped. */
 const STOPPED_AFTER = 60;
 
-/** What a list of versions does not show: newer series, or names that have become series or provides. */
-function* notesOn(report: NameReport, catalog: Catalog): Generator<undefined, readonly string[]> {
+/** Newer series than that of a name, newest first, and when the newest was last built. */
+interface NextSeries {
+  readonly series: readonly [SeriesName, ...SeriesName[]];
+  /** Unix seconds; 0 where not told. */
+  readonly builtAt: number;
+}
+
+function* nextSeries(name: string, catalog: Catalog): Generator<undefined, NextSeries | undefined> {
+  const [first, ...others] = yield* newerSeries(name, catalog.names());
+  if (!first) return undefined;
+  return { series: [first, ...others], builtAt: yield* newestBuild(yield* catalog.reportInSteps(first.name)) };
+}
+
+/** What a list of versions does not show: newer series, names that have become series or provides, what has stopped. */
+function* notesOn(
+  report: NameReport,
+  catalog: Catalog,
+  next: NextSeries | undefined,
+  served: readonly string[],
+): Generator<undefined, readonly string[]> {
   const { name, versions } = report;
   if (versions.length === 0) {
     const series = (yield* seriesOf(name, catalog.names())).slice(0, 3);
-    return series.length === 0 ? [] : [`no package ${name}; its series are ${namesOf(series)}`];
+    return [
+      ...(served[0] === undefined
+        ? []
+        : [`the name has left the repositories; ${served[0]} was served before`]),
+      ...(series.length === 0 ? [] : [`no package ${name}; its series are ${namesOf(series)}`]),
+    ];
   }
   const notes: string[] = [];
   const own = yield* findInSteps(versions, ({ candidates }) => candidates.some(({ provided }) => !provided));
@@ -151,19 +199,43 @@ function* notesOn(report: NameReport, catalog: Catalog): Generator<undefined, re
       notes.push(`its newest release is ${newest.version}, which ${newest.chosen.package.name} provides`);
     }
   }
-  const series = yield* newerSeries(name, catalog.names());
-  const [first] = series;
-  if (first) {
+  if (next) {
     const lastBuilt = yield* newestBuild(report);
-    const next = yield* newestBuild(yield* catalog.reportInSteps(first.name));
-    const days = Math.floor((next - lastBuilt) / DAY);
+    const { series, builtAt } = next;
+    const days = Math.floor((builtAt - lastBuilt) / DAY);
     const stopped =
       lastBuilt > 0 && days >= STOPPED_AFTER
-        ? `; this one was last built on ${day(lastBuilt)}, ${days} days before ${first.name}`
+        ? `; this one was last built on ${day(lastBuilt)}, ${days} days before ${series[0].name}`
         : '';
     notes.push(`newer series: ${namesOf(series.slice(0, 3))}${stopped}`);
   }
+  const quiet = yield* quietBeside(report, catalog);
+  if (quiet) notes.push(quiet);
   return notes;
+}
+
+/** A name that is no longer built while its origin is: the recipe goes on without it. */
+function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<undefined, string | undefined> {
+  const newest = yield* findLastInSteps(versions, ({ chosen }) => !chosen.provided);
+  const own = newest?.chosen;
+  const { name, origin, builtAt } = own?.package ?? {};
+  if (!own || !origin || builtAt === undefined) return undefined;
+  const { packages } = catalog.sources.find(
+    ({ repository, arch }) => repository === own.repository && arch === own.arch,
+  ) as CatalogSource;
+  let latest: Package | undefined;
+  let count = 0;
+  for (const sibling of packages.names()) {
+    if (isStep((count += 1))) yield;
+    if (sibling === name || !(sibling === origin || sibling.startsWith(`${origin}-`))) continue;
+    for (const each of packages.named(sibling)) {
+      if (isStep((count += 1))) yield;
+      if (each.origin === origin && (each.builtAt ?? 0) > (latest?.builtAt ?? 0)) latest = each;
+    }
+  }
+  const days = Math.floor(((latest?.builtAt ?? 0) - builtAt) / DAY);
+  if (!latest || days < STOPPED_AFTER) return undefined;
+  return `last built on ${day(builtAt)}, ${days} days before ${latest.name}-${latest.version} of the same origin`;
 }
 
 function* newestBuild({ versions }: NameReport): Generator<undefined, number> {
@@ -190,6 +262,7 @@ function explainVersion(
   report: VersionReport,
   { archs }: NameReport,
   needsElsewhere: readonly string[],
+  withdrawal: Withdrawal | undefined,
 ): ExplainedVersion {
   const { version, parsed, offered, builtAt } = report;
   const reasons = offered ? [] : reasonsOf(report);
@@ -202,6 +275,7 @@ function explainVersion(
     ...(reasons.length > 0 && { reasons }),
     ...(needsElsewhere.length > 0 && { needsElsewhere }),
     ...(refusedByApko !== undefined && { refusedByApko }),
+    ...(withdrawal && { withdrawal }),
     candidates: explainCandidates(report),
   };
 }
@@ -257,6 +331,8 @@ function reasonsOf({ candidates, missingOn, builtAt }: VersionReport): readonly 
 function describeObstacle({ version, obstacle, package: each }: Candidate): string {
   switch (obstacle?.reason) {
     case 'dependency-unmet':
+      if (obstacle.intruder !== undefined)
+        return `apk installs ${obstacle.intruder} beside ${obstacle.dependency} by itself (install_if), and refuses it`;
       return obstacle.conflictsWith === undefined
         ? `${each.name} needs ${obstacle.dependency}, which cannot be installed`
         : `${each.name} needs ${obstacle.dependency}, which cannot be installed with ${obstacle.conflictsWith}`;

@@ -101,8 +101,10 @@ export class Reading {
     const { carriers } = yield* this.holders(dependency.name, arch);
     for (const [i, carrier] of carriers.entries()) {
       if (isStep(i)) yield;
-      if (this.isInstallable(carrier) && carrier.versions.some((version) => this.fits(version, dependency)))
-        meeting.push(carrier);
+      if (!this.isInstallable(carrier)) continue;
+      const fitting = carrier.versions.filter((version) => this.fits(version, dependency));
+      if (fitting.some((version) => version !== undefined)) meeting.push(carrier);
+      else if (fitting.length > 0 && (yield* this.isTakenUnversioned(carrier))) meeting.push(carrier);
     }
     return meeting;
   }
@@ -115,9 +117,21 @@ export class Reading {
 
   /** Whether any is met with; the versions of a name with many are sorted for the first one that asks. */
   *isMet(dependency: Dependency, arch: string): Generator<undefined, boolean> {
-    if (isExact(dependency)) return (yield* this.meeting(dependency, arch)).length > 0;
     const holders = yield* this.holders(dependency.name, arch);
+    if (isExact(dependency) || holders.carriers.length <= FEW)
+      return (yield* this.meeting(dependency, arch)).length > 0;
     return yield* holders.areFitting(dependency);
+  }
+
+  /**
+   * Of a name without a version, apk takes a package only if it has a provider priority or is needed by its own name.
+   * Who needs it is not looked at: that somebody does is enough.
+   */
+  *isTakenUnversioned({ package: each, source }: Carrier): Generator<undefined, boolean> {
+    if (this.rule === 'apko' || each.priority > 0) return true;
+    for (const { arch, packages } of this.#sources)
+      if (arch === source.arch && (yield* packages.neededNames()).has(each.name)) return true;
+    return false;
   }
 
   /** Does a name that is had at `version` (`undefined`: without one) meet the dependency, or what it rules out? */
@@ -282,18 +296,15 @@ export class Holders {
     return Array.isArray(found) ? undefined : found;
   }
 
-  /** Would one that can be installed meet a dependency on the name, which is not an exact one? */
+  /** Would one that can be installed meet a dependency on the name, which is not an exact one? For many. */
   *areFitting(dependency: Dependency): Generator<undefined, boolean> {
     const { operator, version: bound } = dependency;
     const reading = this.#reading;
-    const fits = (version: string | undefined): boolean => reading.fits(version, dependency);
-    if (this.carriers.length <= FEW)
-      return this.carriers.some((each) => reading.isInstallable(each) && each.versions.some(fits));
     this.#installable ??= yield* this.#readInstallable();
     const { isAny, texts, sorted } = this.#installable;
     // What a name that is had without a version meets is met by all.
-    if (!isAny || fits(undefined)) return isAny;
-    if (texts.has(bound) && fits(bound)) return true;
+    if (!isAny || reading.fits(undefined, dependency)) return isAny;
+    if (texts.has(bound) && reading.fits(bound, dependency)) return true;
     const parsed = reading.parse(bound);
     if (!parsed) return false;
     // Versions of one line follow each other, and its bound stands among them.
@@ -319,7 +330,9 @@ export class Holders {
       if (version) parsed.push(version);
       if (isStep(parsed.length)) yield;
     }
-    return { isAny: carriers.length > 0, texts, sorted: yield* sortInSteps(parsed, compareVersions) };
+    let isAny = texts.size > 0;
+    for (const each of carriers) isAny ||= yield* this.#reading.isTakenUnversioned(each);
+    return { isAny, texts, sorted: yield* sortInSteps(parsed, compareVersions) };
   }
 
   *#indexByVersion(): Generator<undefined, Map<string, Carrier | Carrier[]>> {

@@ -8,7 +8,8 @@
  * - A provide counts with *its* version, not with its package's. Without a version it is no release.
  * - A package that has a name twice, at least once with a version, is refused as a whole.
  * - Of several packages apk takes one (`Reading.preferred`) and fails if that one cannot be installed: packages whose
- *   exact dependencies are not there, and those that need them (`Coherence`).
+ *   exact dependencies are not there, and those that need them (`Coherence`), or beside which apk installs another that
+ *   it refuses.
  * - A release exists on every arch that carries the name at all; apko refuses any other.
  */
 import { compareVersions, orderKey, type Version } from '../apk/version.ts';
@@ -17,6 +18,7 @@ import { Reading, type Carrier, type Rule } from './carriers.ts';
 import { Coherence, type Unmet } from './coherence.ts';
 import { Needs } from './needs.ts';
 import { finish, isStep, ITEMS_A_STEP, mapInSteps, sortInSteps } from './steps.ts';
+import type { SourceWithdrawal } from './withdrawal.ts';
 
 /** The index of one repository for one arch. */
 export interface CatalogSource {
@@ -26,6 +28,8 @@ export interface CatalogSource {
   readonly packages: Packages;
   /** The operator's template for links to the recipes' history. */
   readonly changelog?: string | undefined;
+  /** How the repository withdraws versions, where that is known. */
+  readonly withdrawal?: SourceWithdrawal | undefined;
 }
 
 export interface CatalogOptions {
@@ -102,8 +106,7 @@ export class Catalog {
     this.sources = sources;
     this.archs = archs;
     this.#rule = unversionedProvides ? 'apko' : 'apk';
-    const rows = Math.max(0, ...sources.map(({ packages }) => packages.packageCount));
-    this.#coherence = new Coherence(complete, rows * sources.length);
+    this.#coherence = new Coherence(complete, sources);
   }
 
   /** How many packages there are, every arch and repository counted for itself. */
@@ -162,10 +165,11 @@ export class Catalog {
     for (const [i, group] of (yield* byVersion([...groups.values()])).entries()) {
       if (isStep(i)) yield;
       const chosen = takenAlone(group) ?? (yield* takenOf(group, reading));
-      const known = { ...group, chosen, carriedBy: carryingArchs };
+      const { parsed, candidates: all } = group;
+      const known = { parsed, candidates: all, chosen, carriedBy: carryingArchs };
       const version = onlyText(group);
       if (version === undefined) yield* addSpellings(versions, known, reading);
-      else versions.push(reportVersion({ ...known, version }));
+      else versions.push(reportVersion(version, known));
     }
     return { name, archs, carriedBy: carryingArchs, versions };
   }
@@ -194,7 +198,9 @@ export class Catalog {
 
   /** The versions to which a carrier lays claim: one, or several that are all unusable. */
   #claims({ package: each, versions: given }: Carrier): { versions: readonly string[]; obstacle?: Obstacle } {
-    const versions = (given.length > 1 ? [...new Set(given)] : given).filter(isTold);
+    // Nearly every package has a name at one version.
+    const versions =
+      given.length === 1 && given.every(isTold) ? given : [...new Set(given)].filter(isTold);
     if (versions.length === 0)
       return { versions: [each.version], obstacle: { reason: 'unversioned-provide' } };
     if (versions.length > 1 || (this.#rule === 'apk' && each.conflictsWithItself))
@@ -287,20 +293,19 @@ function onlyText({ candidates }: Group): string | undefined {
 /** A report for each text, in their order. */
 function* addSpellings(
   versions: VersionReport[],
-  known: Omit<Known, 'version'>,
+  known: Known,
   reading: Reading,
 ): Generator<undefined, void> {
   const byText = Map.groupBy(known.candidates, ({ version }) => version);
   for (const [i, version] of [...byText.keys()].sort().entries()) {
     if (isStep(i)) yield;
     const candidates = byText.get(version) as readonly Candidate[];
-    versions.push(reportVersion({ ...known, version, parsed: reading.parse(version), candidates }));
+    versions.push(reportVersion(version, { ...known, parsed: reading.parse(version), candidates }));
   }
 }
 
 /** What is known of a version when its report is made. */
 interface Known {
-  readonly version: string;
   readonly parsed: Version | undefined;
   readonly candidates: readonly Candidate[];
   /** The candidates that apk takes for the version, one an arch, in the order of the archs. */
@@ -308,7 +313,10 @@ interface Known {
   readonly carriedBy: readonly string[];
 }
 
-function reportVersion({ version, parsed, candidates, chosen, carriedBy }: Known): VersionReport {
+function reportVersion(
+  version: string,
+  { parsed, candidates, chosen, carriedBy }: Known,
+): VersionReport {
   const installable = chosen.filter(({ obstacle }) => !obstacle);
   const missingOn = carriedBy.filter((arch) => !installable.some((each) => each.arch === arch));
   const times = installable.map((each) => each.package.builtAt ?? 0);

@@ -8,7 +8,8 @@
  *
  * In a datasource that is `complete`, dependencies that leave a choice count, too: one that nothing installable meets.
  */
-import { isExact, type Dependency, type Package } from '../apk/packages.ts';
+import { isExact, type Dependency, type Intruder, type Package } from '../apk/packages.ts';
+import type { CatalogSource } from './catalog.ts';
 import type { Carrier, PackageId, Reading } from './carriers.ts';
 import { isStep, ITEMS_A_STEP } from './steps.ts';
 
@@ -18,6 +19,8 @@ export interface Unmet {
   readonly dependency: string;
   /** The package that it, or what it needs, does not go with; `undefined` where something is not there. */
   readonly conflictsWith: string | undefined;
+  /** A package that apk refuses and would install by itself beside what the dependency asks for. */
+  readonly intruder?: string;
 }
 
 /** The most packages and names of packages that are looked at together. */
@@ -45,6 +48,8 @@ interface Need {
 
 export class Coherence {
   readonly #complete: boolean;
+  /** By arch and the first name that they are installed with. */
+  readonly #intruders: ReadonlyMap<string, readonly Intruder[]>;
   /** What was found out about packages with dependencies that count: a byte each, because they are a hundred thousand. */
   readonly #states: Uint8Array;
   readonly #unmet = new Map<PackageId, Unmet>();
@@ -54,10 +59,16 @@ export class Coherence {
   /** Packages and names looked at since the last step. */
   #work = 0;
 
-  /** `idCount` is above the number of every package. */
-  constructor(complete: boolean, idCount: number) {
+  constructor(complete: boolean, sources: readonly CatalogSource[]) {
     this.#complete = complete;
-    this.#states = new Uint8Array(idCount);
+    const rows = Math.max(0, ...sources.map(({ packages }) => packages.packageCount));
+    this.#states = new Uint8Array(rows * sources.length);
+    const all = sources.flatMap(({ arch, packages }) =>
+      packages.intruders.map((each) => ({ key: `${arch} ${each.installIf[0]?.name}`, each })),
+    );
+    this.#intruders = new Map(
+      [...Map.groupBy(all, ({ key }) => key)].map(([key, some]) => [key, some.map(({ each }) => each)]),
+    );
   }
 
   /** Is it still to be found out whether the carrier's package can be installed? */
@@ -78,7 +89,7 @@ export class Coherence {
   }
 
   *#find(carrier: Carrier, reading: Reading): Generator<undefined, Unmet | undefined> {
-    const { needsExactly } = carrier.package;
+    const needsExactly = carrier.package.needsExactly || this.#intruders.size > 0;
     const found = needsExactly && !this.#complete ? yield* this.#together(carrier, reading) : 'too-many';
     if (found !== 'too-many') return found;
     if (!this.#settled.has(carrier.id)) yield* this.#settle(carrier, reading);
@@ -123,7 +134,8 @@ export class Coherence {
       yield;
     }
     const conflict = taken.conflict();
-    return conflict && problem(conflict.dependency, conflict.other);
+    if (conflict) return problem(conflict.dependency, conflict.other);
+    return reading.rule === 'apk' ? taken.intrusion(this.#intruders, root.source.arch) : undefined;
   }
 
   /** Settles what is not there for the package and all it needs. */
@@ -182,7 +194,7 @@ export class Coherence {
   }
 
   #counts({ package: each }: Carrier): boolean {
-    return this.#complete || each.needsExactly;
+    return this.#complete || each.needsExactly || this.#intruders.size > 0;
   }
 
   /** With the dependencies that count and that it does not meet itself. */
@@ -263,6 +275,19 @@ class Together {
         ({ carrier, version }) => carrier.id !== owner.id && this.#reading.fits(version, dependency),
       );
       if (other) return { dependency, other };
+    }
+    return undefined;
+  }
+
+  /** A package that apk installs beside them (`install_if`) and refuses. */
+  intrusion(intruders: ReadonlyMap<string, readonly Intruder[]>, arch: string): Unmet | undefined {
+    if (intruders.size === 0) return undefined;
+    const isThere = (dependency: Dependency): boolean =>
+      !dependency.conflict &&
+      this.#find(dependency.name, ({ version }) => this.#reading.fits(version, dependency)) !== undefined;
+    for (const name of this.#holders.keys()) {
+      const found = intruders.get(`${arch} ${name}`)?.find(({ installIf }) => installIf.every(isThere));
+      if (found) return { dependency: name, conflictsWith: undefined, intruder: found.package };
     }
     return undefined;
   }

@@ -93,11 +93,14 @@ export class Pages {
     );
   }
 
-  /** `closeNames` are for a name that no index has. */
-  *package(question: PackageQuestion, closeNames: readonly string[]): Generator<undefined, Reply> {
+  /** What is known of other names and former versions is for a name that no index has. */
+  *package(
+    question: PackageQuestion,
+    { closeNames = [], served = [] }: { closeNames?: readonly string[]; served?: readonly string[] } = {},
+  ): Generator<undefined, Reply> {
     const { live, snapshot, name, query, pin } = question;
     const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
-    const explanation = yield* explainInSteps(report, query, pin, snapshot.catalog);
+    const explanation = yield* explainInSteps(report, query, pin, snapshot.catalog, { served });
     const { newest, about } = yield* newestOf(report, question);
     const text = packagePage({
       datasource: live.name,

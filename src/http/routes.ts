@@ -261,7 +261,9 @@ export class Routes {
     const datasource = live.name;
     if (route === 'explain') {
       const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
-      const explanation = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog);
+      const explanation = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog, {
+        served: lookups.served(datasource, name),
+      });
       const headers = { ...generation, 'cache-control': 'no-cache', vary: 'accept, user-agent' };
       if (!prefersText(request.headers)) {
         const ofJson = { ...headers, 'content-type': JSON_TYPE };
@@ -369,7 +371,11 @@ export class Routes {
         if (!isKnown && peer && snapshot.catalog.has(peer.name)) return undefined;
         const { lookups } = this.#options;
         return this.#turns.run(`page ${snapshot.generation} ${request.url}`, function* () {
-          return yield* pages.package(question, isKnown ? [] : yield* lookups.closeNames(snapshot, name));
+          if (isKnown) return yield* pages.package(question);
+          return yield* pages.package(question, {
+            closeNames: yield* lookups.closeNames(snapshot, name),
+            served: lookups.served(live.name, name),
+          });
         });
       }
       case 'asked':

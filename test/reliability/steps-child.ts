@@ -116,9 +116,9 @@ await using service = await startService({
 });
 await service.beacon.refreshOnce(new AbortController().signal);
 
-// From now on every step takes longer than a turn may.
+// From now on a turn is over after one step.
 let time = performance.now();
-performance.now = () => (time += 1000);
+performance.now = () => (time += 1);
 
 let most = 0;
 let place = '';
