@@ -3,14 +3,15 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { startProgram } from '../support/process.ts';
 import { sharedData } from '../support/shared-data.ts';
 
 const CLIENTS = 200;
 const LIMIT = 256 * 2 ** 20;
-/** The metrics survey and virtual indexes report on every name, which fills what the catalog remembers. */
-const LIMIT_WITH_ALL_NAMES = 360 * 2 ** 20;
+/** Once every name is surveyed and the virtual indexes are made. Not proven below 256 MiB yet. */
+const LIMIT_WITH_ALL_NAMES = 320 * 2 ** 20;
 const data = `${sharedData}wolfi-2026-07-24`;
 
 /** The largest answer of each kind; the number makes every address another one. */
@@ -48,20 +49,25 @@ test.skipIf(!sharedData)(
     report('loaded');
     await lookUpLongNames(port);
     report('5,000 lookups of long names');
-    let limit = LIMIT;
     for (const [route, pathOf] of Object.entries(routes)) {
       const clients = await Promise.all(
         Array.from({ length: CLIENTS }, (_, client) => stall(Number(port), pathOf(client))),
       );
       report(`${CLIENTS} clients stall on ${route}`);
-      if (route === '/metrics') limit = LIMIT_WITH_ALL_NAMES;
-      expect(peak(), route).toBeLessThan(limit);
+      expect(peak(), route).toBeLessThan(route.includes('APKINDEX') ? LIMIT_WITH_ALL_NAMES : LIMIT);
       for (const client of clients) client.destroy();
+      // The first who asks has every name surveyed, in the background.
+      if (route === '/metrics') await surveyed(address);
     }
     const { statusCode } = await ask(port, '/livez', new Agent());
     expect(statusCode).toBe(200);
   },
 );
+
+async function surveyed(address: string): Promise<void> {
+  const metrics = async (): Promise<string> => (await fetch(new URL('/metrics', address))).text();
+  while (!(await metrics()).includes('apk_versions_offered{')) await sleep(500);
+}
 
 async function lookUpLongNames(port: string): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 16 });
