@@ -1,6 +1,7 @@
 /** An explanation as text, for a terminal and for curl. */
 import { printable } from '../errors.ts';
 import type { ExplainedPin, ExplainedVersion, Explanation } from './explain.ts';
+import { withdrawalText } from './withdrawal-text.ts';
 
 /** How many versions are told of unless all are asked for. */
 const NEWEST = 10;
@@ -52,6 +53,7 @@ function describeVersion(each: ExplainedVersion, width: number): readonly string
   const notes = [
     ...(each.preRelease ? ['pre-release'] : []),
     ...(by.length > 0 ? [`provided by ${by.slice(0, 3).join(', ')}${by.length > 3 ? ', …' : ''}`] : []),
+    ...(each.withdrawal ? [withdrawalText(each.withdrawal)] : []),
   ];
   const note = notes.length > 0 ? `  (${notes.join('; ')})` : '';
   const needs = each.needsElsewhere ?? [];

@@ -17,6 +17,7 @@ import type { Package, Packages, Unusable } from '../apk/packages.ts';
 import { Reading, type Carrier, type Rule } from './carriers.ts';
 import { Coherence, dependencyText, meetsItself, type Unmet } from './coherence.ts';
 import { finish, isStep, ITEMS_A_STEP, sortInSteps } from './steps.ts';
+import type { SourceWithdrawal } from './withdrawal.ts';
 
 /** The index of one repository for one arch. */
 export interface CatalogSource {
@@ -26,6 +27,8 @@ export interface CatalogSource {
   readonly packages: Packages;
   /** The operator's template for links to the recipes' history. */
   readonly changelog?: string | undefined;
+  /** How the repository withdraws versions, where that is known. */
+  readonly withdrawal?: SourceWithdrawal | undefined;
 }
 
 export interface CatalogOptions {

@@ -1,6 +1,7 @@
 /** `/{datasource}/{package}` in a browser: what can be pinned, and why the rest cannot. */
 import type { VNode } from 'preact';
 import type { ExplainedPin, ExplainedVersion, Explanation } from '../answers/explain.ts';
+import { withdrawalText } from '../answers/withdrawal-text.ts';
 import { html, moment, renderPage, visible, webAddress, type Html } from './html.ts';
 import type { Links } from './links.ts';
 
@@ -193,7 +194,7 @@ function table(page: PackagePage, rows: readonly ExplainedVersion[], caption: st
 
 /** One line, and a second one under it for what needs the whole width. */
 function versionRow({ explanation, now }: PackagePage, row: ExplainedVersion): Html {
-  const { version, offered, preRelease } = row;
+  const { version, offered, preRelease, withdrawal } = row;
   const isPin = explanation.pin?.current === version;
   const publishedAt = row.releaseTimestamp ?? builtAt(row);
   const remarks = remarksOn(row, explanation.name);
@@ -204,6 +205,7 @@ function versionRow({ explanation, now }: PackagePage, row: ExplainedVersion): H
     <td>
       ${offered ? html`<span class="good">Offered</span>` : html`<span class="bad">Withheld</span>`}
       ${preRelease && ', pre-release'}
+      ${withdrawal && html`<br /><span class="quiet">${withdrawalText(withdrawal)}</span>`}
     </td>
     <td>${archsOf(row).join(', ') || '–'}</td>
     <td>
