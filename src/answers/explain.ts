@@ -90,7 +90,7 @@ export function* explainInSteps(
   catalog?: Catalog,
   { firstSeen, served = [] }: ExplainOptions = {},
 ): Generator<undefined, Explanation> {
-  const missing = catalog?.missingNeeds() ?? (() => []);
+  const missing = catalog ? yield* catalog.missingNeeds() : () => [];
   const series = catalog ? yield* nextSeries(report.name, catalog) : undefined;
   const notes = catalog ? yield* notesOn(report, catalog, series, served) : [];
   const withdrawals = yield* withdrawalsIn(report, catalog?.sources ?? [], {
@@ -118,8 +118,6 @@ export function* explanationText(explanation: Explanation): Generator<undefined,
   const at = rest.indexOf(mark);
   return `${rest.slice(0, at)}"versions":[${texts.join(',')}]${rest.slice(at + mark.length)}`;
 }
-
-type MissingNeeds = ReturnType<Catalog['missingNeeds']>;
 
 const DAY = 86_400;
 /** For how many days something is not built, while what belongs to it is, until it is said to have stopped. */

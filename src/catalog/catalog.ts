@@ -173,7 +173,9 @@ export class Catalog {
    * Tells of packages what they need and no usable package of the catalog meets: plain names, ranges, exact versions.
    * For many packages at once, because they need much the same.
    */
-  missingNeeds(): (candidate: Pick<Candidate, 'package' | 'arch'>) => readonly string[] {
+  *missingNeeds(): Generator<undefined, MissingNeeds> {
+    // So that what is found out below takes no long time.
+    for (const { packages } of this.sources) yield* packages.neededNames();
     const known = new Map<string, boolean>();
     return ({ package: each, arch }) =>
       each.dependencies.flatMap((dependency) => {
@@ -304,6 +306,8 @@ function addReports(
   if (candidates.every(({ version }) => version === text)) add(text, candidates);
   else for (const [version, own] of Map.groupBy(candidates, (each) => each.version)) add(version, own);
 }
+
+export type MissingNeeds = (candidate: Pick<Candidate, 'package' | 'arch'>) => readonly string[];
 
 /** What is known of a version when its report is made. */
 interface Known {

@@ -12,7 +12,7 @@ import { staticDockerfileUrl } from './static-routes.ts';
 /** What follows the word `add`, up to the end of the command. */
 const ARGUMENTS = `[\\s"'\\\\](?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*`;
 /** A file without any pin ends here, and costs little. All of it stays available to the templates. */
-const MAY_HOLD_PINS = `(?<file>[\\s\\S]*\\sadd${ARGUMENTS}[=~]["']?~?[0-9][\\s\\S]*)$`;
+const MAY_HOLD_PINS = `(?<file>[ \\t]*[^#\\s][\\s\\S]*\\sadd${ARGUMENTS}[=~]["']?~?[0-9][\\s\\S]*)$`;
 
 /** A line that does not begin a stage, letter by letter, because RE2 has no look-ahead. */
 const OTHER_LINE =
