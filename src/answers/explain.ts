@@ -5,6 +5,7 @@ import type { Package } from '../apk/packages.ts';
 import type {
   Candidate,
   Catalog,
+  MissingNeeds,
   CatalogSource,
   NameReport,
   VersionReport,
