@@ -226,7 +226,7 @@ class Maker {
       'RUN addgroup -S not=1.0-r0',
       "RUN sed -i 's/dl-cdn.alpinelinux.org/mirrors.aliyun.com/' /etc/apk/repositories",
       'RUN wget https://example.com/a/main/x=1.0-r0',
-      'RUN python3 - <<EOF\nfrom os import path\nEOF',
+      `RUN python3 - <<EOF\nfrom os import path${(this.#count += 1)}\nEOF`,
       'CMD ["apk", "add", "not=1.0-r0"]',
       '',
     ]);
