@@ -1,4 +1,4 @@
-/** "Why was this not bumped?" – what is known of every version of a name, and what a pin would be offered. */
+/** "Why was this not bumped?": every version of a name, and what a pin would be updated to. */
 import { parseConstraint, satisfies, type Constraint } from '../apk/constraint.ts';
 import { compareVersions, isPreRelease, parseVersion, type Version } from '../apk/version.ts';
 import type { Candidate, Catalog, NameReport, VersionReport, WithheldReason } from '../catalog/catalog.ts';
@@ -6,7 +6,7 @@ import { pinnedVersion, type LookupQuery } from './query.ts';
 import { steerInSteps, type Steering } from './renovate-order.ts';
 import { timestamp } from './render.ts';
 import { finish, mapInSteps } from '../catalog/steps.ts';
-import { newerSeries, seriesOf, type SeriesName } from '../catalog/series.ts';
+import { SeriesIndex, type SeriesName } from '../catalog/series.ts';
 
 export interface Explanation {
   readonly name: string;
@@ -14,7 +14,7 @@ export interface Explanation {
   readonly carriedBy: readonly string[];
   /** Newest first. */
   readonly versions: readonly ExplainedVersion[];
-  /** What the versions do not show, such as newer series of the same thing. */
+  /** Facts beyond the versions, such as newer series. */
   readonly notes?: readonly string[];
   readonly pin?: ExplainedPin;
 }
@@ -26,9 +26,9 @@ export interface ExplainedVersion {
   readonly preRelease?: true;
   /** Why it is not offered, in words. */
   readonly reasons?: readonly string[];
-  /** What the package that is installed needs and nothing in the datasource meets. */
+  /** Dependencies of the installed package that nothing in the datasource meets. */
   readonly needsElsewhere?: readonly string[];
-  /** Why apko refuses it in a build for all archs, although it can be installed on each. */
+  /** Why apko refuses it in a build for all archs, although each arch can install it. */
   readonly refusedByApko?: string;
   readonly candidates: readonly ExplainedCandidate[];
 }
@@ -40,7 +40,10 @@ export interface ExplainedCandidate {
   readonly package: string;
   readonly builtAt?: string;
   readonly provided?: true;
-  /** `chosen` for what apk installs, one an arch; otherwise why not, or `duplicate` where apk takes another package. */
+  /**
+   * `chosen` is what apk installs, one per arch. `duplicate` means that apk takes another package. Otherwise the
+   * reason.
+   */
   readonly state: 'chosen' | 'duplicate' | Exclude<WithheldReason, 'missing-on-arch'>;
   readonly detail?: string;
 }
@@ -48,22 +51,23 @@ export interface ExplainedCandidate {
 export interface ExplainedPin {
   readonly current: string;
   readonly state: 'offered' | 'withheld' | 'gone' | 'invalid';
-  /** The version an update or rollback leads to; absent where there is none. */
+  /** The target of an update or rollback; absent if there is none. */
   readonly proposal?: string;
   readonly because: string;
 }
 
 /**
- * With the catalog that the report is of, also what it needs from elsewhere and how its series go on. `pin` is as
- * people write it: a version, a constraint (`~13`) or several (`>=2 <3`).
+ * `catalog` is the one of the report; with it, the explanation includes needs that nothing meets and newer series. `pin` is
+ * as people write it: a version, a constraint (`~13`) or several (`>=2 <3`). `missing` is reused for many explanations.
  */
 export function explain(
   report: NameReport,
   query: LookupQuery,
   pin: string | undefined,
   catalog?: Catalog,
+  missing?: MissingNeeds,
 ): Explanation {
-  return finish(explainInSteps(report, query, pin, catalog));
+  return finish(explainInSteps(report, query, pin, catalog, missing));
 }
 
 export function* explainInSteps(
@@ -71,8 +75,8 @@ export function* explainInSteps(
   query: LookupQuery,
   pin: string | undefined,
   catalog?: Catalog,
+  missing: MissingNeeds = catalog?.missingNeeds() ?? (() => []),
 ): Generator<undefined, Explanation> {
-  const missing = catalog?.missingNeeds() ?? (() => []);
   const notes = catalog ? yield* notesOn(report, catalog) : [];
   return {
     name: report.name,
@@ -96,17 +100,17 @@ export function* explanationText(explanation: Explanation): Generator<undefined,
   return `${rest.slice(0, at)}"versions":[${texts.join(',')}]${rest.slice(at + mark.length)}`;
 }
 
-type MissingNeeds = ReturnType<Catalog['missingNeeds']>;
+export type MissingNeeds = ReturnType<Catalog['missingNeeds']>;
 
 const DAY = 86_400;
-/** For how many days a series is not built, while newer ones are, until it is said to have stopped. */
+/** Days without a build, while newer series are built, after which a series counts as stopped. */
 const STOPPED_AFTER = 60;
 
-/** What a list of versions does not show: newer series, or names that have become series or provides. */
+/** Newer series, and names that are now series or only provided. */
 function* notesOn(report: NameReport, catalog: Catalog): Generator<undefined, readonly string[]> {
   const { name, versions } = report;
   if (versions.length === 0) {
-    const series = seriesOf(name, catalog.names()).slice(0, 3);
+    const series = seriesIn(catalog).of(name).slice(0, 3);
     return series.length === 0 ? [] : [`no package ${name}; its series are ${namesOf(series)}`];
   }
   const notes: string[] = [];
@@ -120,7 +124,7 @@ function* notesOn(report: NameReport, catalog: Catalog): Generator<undefined, re
       notes.push(`its newest release is ${newest.version}, which ${newest.chosen.package.name} provides`);
     }
   }
-  const series = newerSeries(name, catalog.names());
+  const series = seriesIn(catalog).newerThan(name);
   const lastBuilt = newestBuild(report);
   const [first] = series;
   if (first) {
@@ -133,6 +137,14 @@ function* notesOn(report: NameReport, catalog: Catalog): Generator<undefined, re
     notes.push(`newer series: ${namesOf(series.slice(0, 3))}${stopped}`);
   }
   return notes;
+}
+
+const seriesIndexes = new WeakMap<Catalog, SeriesIndex>();
+
+function seriesIn(catalog: Catalog): SeriesIndex {
+  const index = seriesIndexes.get(catalog) ?? new SeriesIndex(catalog.names());
+  seriesIndexes.set(catalog, index);
+  return index;
 }
 
 function newestBuild({ versions }: NameReport): number {
@@ -206,7 +218,7 @@ function explainCandidate(each: Candidate, isChosen: boolean): ExplainedCandidat
   };
 }
 
-/** In words and once each, whatever the number of archs and packages. */
+/** In words, each reason once, whatever the number of archs and packages. */
 function reasonsOf({ candidates, missingOn, builtAt }: VersionReport): readonly string[] {
   const since =
     builtAt === undefined ? '' : ` since ${timestamp(builtAt).slice(0, 10)}, when another arch got it`;
@@ -243,7 +255,7 @@ function describeObstacle({ version, obstacle, package: each }: Candidate): stri
   }
 }
 
-/** `6.8.0p2-r4`: digits behind the letter. */
+/** `6.8.0p2-r4`: digits after the letter. */
 function isForOldApk(text: string): boolean {
   const [, head, tail] = /^(\d[\d.]*[a-z])\d+((?:[_-].*)?)$/.exec(text) ?? [];
   return head !== undefined && parseVersion(`${head}${tail ?? ''}`) !== undefined;
@@ -269,7 +281,7 @@ function offeredBy({ versions }: NameReport): readonly Version[] {
   return versions.flatMap(({ parsed, offered }) => (offered && parsed ? [parsed] : []));
 }
 
-/** A pin that leaves a choice: `~13`, `=~20250619`, `>=2 <3`. */
+/** A pin that allows several versions: `~13`, `=~20250619`, `>=2 <3`. */
 function explainRange(report: NameReport, pin: string): ExplainedPin {
   const constraints = pin
     .split(/[ ,]+/)
@@ -302,7 +314,9 @@ function newestStable(versions: readonly Version[]): Version | undefined {
   return versions.findLast((version) => !isPreRelease(version)) ?? versions.at(-1);
 }
 
-/** The same kind of pin for `newest`, as precise as it was: `~13` → `~16`. Only of lines; a bound is not moved. */
+/**
+ * The same kind of pin for `newest`, with the same precision: `~13` → `~16`. Only for lines; bounds are not changed.
+ */
 function movedTo({ text }: Version, { operator, version }: Constraint): string | undefined {
   if (!operator.includes('~')) return undefined;
   const numbers = /^\d+(\.\d+)*/;
