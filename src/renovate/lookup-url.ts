@@ -1,6 +1,6 @@
 /**
- * The address of a lookup. It carries what the file tells of the pin, and the service decides which datasource that is
- * (`src/routing/`). All of it is encoded, because Renovate compiles addresses as templates once more.
+ * The address of a lookup. It carries what the file tells about the pin, from which the service chooses the datasource
+ * (`src/routing/`). Everything is encoded, because Renovate compiles addresses as templates again.
  */
 import {
   ARG_LINES,
@@ -14,9 +14,9 @@ import {
 } from '../routing/excerpt.ts';
 
 export interface LookupUrl {
-  /** Of the service. */
+  /** The address of the service. */
   readonly url: string;
-  /** Datasources of which alone an opinion is wanted; all if empty. */
+  /** The only datasources to ask; all if empty. */
   readonly only: readonly string[];
 }
 
@@ -30,7 +30,7 @@ export function onlyParameter({ only }: LookupUrl): string {
   return only.length === 0 ? '' : `&only=${only.join(',')}`;
 }
 
-/** A Handlebars expression, its value encoded. */
+/** A Handlebars expression with its value encoded. */
 export function encoded(expression: string): string {
   return `{{{encodeURIComponent ${expression}}}}`;
 }
@@ -39,13 +39,13 @@ export function replaced(find: string, by: string, expression: string): string {
   return `(replace '${find}' '${by}' ${expression})`;
 }
 
-/** What a Dockerfile builds on, `args` and `file` of which are groups of `HEAD` or expressions. */
+/** The parameters for a Dockerfile; `args` and `file` are groups of `HEAD` or expressions. */
 export function dockerfileParameters(args: string, file: string): string {
   const stages = replaced(FROM_LINES, FROM_LINES_KEPT, file);
   return `&args=${encoded(replaced(TOO_LONG, '$1', args))}&file=${encoded(replaced(TOO_LONG, CUT_SHORT, stages))}`;
 }
 
-/** The same of a file that need not be a Dockerfile; `file` is all of it. */
+/** The same for any file; `file` is the whole file. */
 export function anyFileParameters(file: string): string {
   const args = replaced(ARG_LINES, '$1', replaced(FROM_ON, '', file));
   return dockerfileParameters(args, file);
