@@ -1,6 +1,7 @@
 /** An explanation as text, for a terminal and for curl. */
 import { printable } from '../errors.ts';
 import type { ExplainedPin, ExplainedVersion, Explanation } from './explain.ts';
+import { withdrawalText } from './withdrawal-text.ts';
 
 /** Versions shown by default. */
 const NEWEST = 10;
@@ -52,6 +53,7 @@ function describeVersion(each: ExplainedVersion, width: number): readonly string
   const notes = [
     ...(each.preRelease ? ['pre-release'] : []),
     ...(by.length > 0 ? [`provided by ${by.slice(0, 3).join(', ')}${by.length > 3 ? ', …' : ''}`] : []),
+    ...(each.withdrawal ? [withdrawalText(each.withdrawal)] : []),
   ];
   const note = notes.length > 0 ? `  (${notes.join('; ')})` : '';
   const needs = each.needsElsewhere ?? [];
@@ -59,7 +61,7 @@ function describeVersion(each: ExplainedVersion, width: number): readonly string
     `  ${each.offered ? '+' : '-'} ${each.version.padEnd(width)}  ${when}${note}`,
     ...(each.reasons ?? []).map((reason) => `      withheld: ${reason}`),
     ...(needs.length > 0
-      ? [`      not in this datasource: ${needs.slice(0, 5).join(', ')}${needs.length > 5 ? ', …' : ''}`]
+      ? [`      not met in this datasource: ${needs.slice(0, 5).join(', ')}${needs.length > 5 ? ', …' : ''}`]
       : []),
     ...(each.refusedByApko === undefined
       ? []

@@ -62,7 +62,12 @@ export class Lookups {
 
   /** Whether any version of the name was ever served. */
   wasServed(datasource: string, name: string): boolean {
-    return this.#served.recall(datasource, name).length > 0;
+    return this.served(datasource, name).length > 0;
+  }
+
+  /** Versions of the name that were told of at any time, newest first. */
+  served(datasource: string, name: string): readonly string[] {
+    return this.#served.recall(datasource, name);
   }
 
   render(releases: readonly Release[], query: LookupQuery): Answer {

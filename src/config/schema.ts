@@ -192,6 +192,8 @@ const repositoryUrl = address
     'apk 3 indexes (.adb) are not supported: give the folder of the archs, or an address ending in APKINDEX.tar.gz',
   );
 
+const dayOfMonth = z.int().min(1, 'expected a day from 1 to 31').max(31, 'expected a day from 1 to 31');
+
 const repository = z
   .strictObject({
     url: repositoryUrl.meta({
@@ -245,6 +247,34 @@ const repository = z
       .meta({
         description: 'an index unchanged for longer counts as frozen; `never` for no limit',
         examples: ['30d', 'never'],
+      }),
+    withdrawal: z
+      .union(
+        [
+          z.enum(['none', 'replaced']),
+          z
+            .strictObject({
+              age: duration.meta({
+                description: 'of a build that is not the newest of its name, until it may go',
+                examples: ['184d'],
+              }),
+              days: z
+                .tuple([dayOfMonth, dayOfMonth])
+                .refine(([first, last]) => first <= last, 'expected the first day before the last')
+                .meta({
+                  description: 'the first and last day of the month on which such builds go',
+                  examples: [[13, 23]],
+                }),
+            })
+            .meta({ title: 'withdrawal' }),
+        ],
+        'expected none, replaced or { age, days }',
+      )
+      .optional()
+      .meta({
+        description:
+          'how it withdraws versions: `replaced` (only the newest stays), `{ age, days }` (a monthly collection) or `none`; known of Wolfi and Alpine unless given',
+        examples: [{ age: '184d', days: [13, 23] }, 'replaced', 'none'],
       }),
     changelog: text('a template')
       .optional()

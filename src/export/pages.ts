@@ -51,7 +51,7 @@ export function* pageFiles(
     const path = `${source}/-/page/${pathOf(name)}.html`;
     const report = catalog.report(name);
     const { newest, about } = packageFacts(report, query, catalog);
-    const explanation = explain(report, query, undefined, catalog, missing);
+    const explanation = explain(report, query, undefined, catalog, { missing });
     const { origin = '' } = about ?? {};
     const hasOrigin = all.has(origin) && hasPage(origin);
     const page = { datasource: source, explanation, newest, about: { ...about, hasOrigin } };

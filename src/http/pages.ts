@@ -91,11 +91,14 @@ export class Pages {
     );
   }
 
-  /** `closeNames` are for a name that no index has. */
-  package(question: PackageQuestion, closeNames: readonly string[]): Reply {
+  /** What is known of other names and former versions is for a name that no index has. */
+  package(
+    question: PackageQuestion,
+    { closeNames = [], served = [] }: { closeNames?: readonly string[]; served?: readonly string[] } = {},
+  ): Reply {
     const { live, snapshot, name, query, pin } = question;
     const report = snapshot.catalog.report(name, query.archs);
-    const explanation: Explanation = explain(report, query, pin, snapshot.catalog);
+    const explanation: Explanation = explain(report, query, pin, snapshot.catalog, { served });
     const { newest, about } = packageFacts(report, query, snapshot.catalog);
     const text = packagePage({
       datasource: live.name,

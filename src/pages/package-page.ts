@@ -2,6 +2,7 @@
 import type { VNode } from 'preact';
 import type { ExplainedPin, ExplainedVersion, Explanation } from '../answers/explain.ts';
 import { webAddress } from '../addresses.ts';
+import { withdrawalText } from '../answers/withdrawal-text.ts';
 import { printable } from '../errors.ts';
 import { html, moment, renderPage, type Html } from './html.ts';
 import type { Links } from './links.ts';
@@ -194,7 +195,7 @@ function table(page: PackagePage, rows: readonly ExplainedVersion[], caption: st
 
 /** One row, and a second one for remarks, which need the whole width. */
 function versionRow({ explanation, now }: PackagePage, row: ExplainedVersion): Html {
-  const { version, offered, preRelease } = row;
+  const { version, offered, preRelease, withdrawal } = row;
   const isPin = explanation.pin?.current === version;
   const publishedAt = row.releaseTimestamp ?? builtAt(row);
   const remarks = remarksOn(row, explanation.name);
@@ -205,6 +206,7 @@ function versionRow({ explanation, now }: PackagePage, row: ExplainedVersion): H
     <td>
       ${offered ? html`<span class="good">Offered</span>` : html`<span class="bad">Withheld</span>`}
       ${preRelease && ', pre-release'}
+      ${withdrawal && html`<br /><span class="quiet">${withdrawalText(withdrawal)}</span>`}
     </td>
     <td>${archsOf(row).join(', ') || '–'}</td>
     <td>
@@ -246,7 +248,9 @@ function remarksOn(row: ExplainedVersion, name: string): string[] {
       ? [`${name} is provided by ${providers.slice(0, MAX_PROVIDERS).join(', ')}${others}`]
       : []),
     ...reasons,
-    ...(needs.length > 0 ? [`not in this datasource: ${needs.slice(0, MAX_NEEDS).join(', ')}${more}`] : []),
+    ...(needs.length > 0
+      ? [`not met in this datasource: ${needs.slice(0, MAX_NEEDS).join(', ')}${more}`]
+      : []),
     ...(refusedByApko === undefined ? [] : [`apko refuses it for all archs: ${refusedByApko}`]),
   ];
 }

@@ -47,15 +47,7 @@ export interface PresetContext {
 const ROUTED = 'apk';
 
 /** The depTypes of our managers; dependencies of other managers are not changed. */
-const depTypes = [
-  'apko',
-  'melange',
-  'melange-runtime',
-  'melange-repackaged',
-  'dockerfile',
-  'script',
-  'noted',
-];
+const depTypes = ['apko', 'melange', 'melange-runtime', 'melange-repackaged', 'apk', 'noted'];
 
 export function renovatePreset({ url, names, isPart, statics, pages }: PresetOptions): Preset {
   const routed = routedDatasource(names);

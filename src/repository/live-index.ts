@@ -5,6 +5,7 @@ import type { Pause } from '../apk/pieces.ts';
 import { readIndex } from '../apk/read-index.ts';
 import { release } from '../apk/memory.ts';
 import type { TrustedKey } from '../apk/signature.ts';
+import type { WithdrawalPolicy } from '../catalog/withdrawal.ts';
 import { cut, errorLine, IndexError, type IndexErrorCode } from '../errors.ts';
 import type { CredentialLookup } from './credentials.ts';
 import { FetchError } from './fetch-error.ts';
@@ -29,6 +30,8 @@ export interface IndexSpec {
   readonly archs?: readonly string[] | undefined;
   /** The operator's template for changelog links. */
   readonly changelog?: string | undefined;
+  /** How the repository withdraws versions, if known. */
+  readonly withdrawal?: WithdrawalPolicy | undefined;
   /** Without this index the datasource does not answer. */
   readonly required: boolean;
   readonly guards: GuardPolicy;
