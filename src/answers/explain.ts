@@ -1,7 +1,7 @@
 /** "Why was this not bumped?": every version of a name, and what a pin would be updated to. */
 import { parseConstraint, satisfies, type Constraint } from '../apk/constraint.ts';
 import { compareVersions, isPreRelease, parseVersion, type Version } from '../apk/version.ts';
-import type { Package } from '../apk/packages.ts';
+import type { Package, Packages } from '../apk/packages.ts';
 import type {
   Candidate,
   Catalog,
@@ -202,8 +202,8 @@ function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<und
     ({ repository, arch }) => repository === own.repository && arch === own.arch,
   ) as CatalogSource;
   let latest: Package | undefined;
-  for (const sibling of packages.names()) {
-    if (sibling === name || !(sibling === origin || sibling.startsWith(`${origin}-`))) continue;
+  for (const sibling of [origin, ...namesStartingWith(`${origin}-`, packages)]) {
+    if (sibling === name) continue;
     for (const [i, each] of packages.named(sibling).entries()) {
       if (isStep(i)) yield;
       if (each.origin === origin && (each.builtAt ?? 0) > (latest?.builtAt ?? 0)) latest = each;
@@ -212,6 +212,21 @@ function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<und
   const days = Math.floor(((latest?.builtAt ?? 0) - builtAt) / DAY);
   if (!latest || days < STOPPED_AFTER) return undefined;
   return `last built on ${day(builtAt)}, ${days} days before ${latest.name}-${latest.version} of the same origin`;
+}
+
+const sortedNames = new WeakMap<Packages, readonly string[]>();
+
+function namesStartingWith(prefix: string, packages: Packages): readonly string[] {
+  const names = sortedNames.get(packages) ?? [...packages.names()].sort();
+  sortedNames.set(packages, names);
+  let [start, end] = [0, names.length];
+  while (start < end) {
+    const middle = (start + end) >>> 1;
+    if ((names[middle] as string) < prefix) start = middle + 1;
+    else end = middle;
+  }
+  while (names[end]?.startsWith(prefix)) end += 1;
+  return names.slice(start, end);
 }
 
 function newestBuild({ versions }: NameReport): number {
