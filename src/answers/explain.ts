@@ -1,7 +1,7 @@
 /** "Why was this not bumped?": every version of a name, and what a pin would be updated to. */
 import { parseConstraint, satisfies, type Constraint } from '../apk/constraint.ts';
 import { compareVersions, isPreRelease, parseVersion, type Version } from '../apk/version.ts';
-import type { Package } from '../apk/packages.ts';
+import type { Package, Packages } from '../apk/packages.ts';
 import type {
   Candidate,
   Catalog,
@@ -70,13 +70,13 @@ export interface ExplainedPin {
 export interface ExplainOptions extends Pick<WithdrawalOptions, 'firstSeen'> {
   /** Versions of the name that were served before, newest first. */
   readonly served?: readonly string[];
-  /** `Catalog.missingNeeds`, to be shared by many explanations. */
+  /** Of the catalog; pass it to explain many names. */
   readonly missing?: MissingNeeds;
 }
 
 /**
- * `catalog` is the one of the report; with it, the explanation includes needs that nothing meets, newer series and which
- * versions are expected to be withdrawn. `pin` is as people write it: a version, a constraint (`~13`) or several (`>=2 <3`).
+ * `catalog` is the one of the report; with it, the explanation includes needs that nothing meets, newer series and expected
+ * withdrawals. `pin` is as people write it: a version, a constraint (`~13`) or several (`>=2 <3`).
  */
 export function explain(
   report: NameReport,
@@ -126,7 +126,7 @@ export function* explanationText(explanation: Explanation): Generator<undefined,
 export type MissingNeeds = ReturnType<Catalog['missingNeeds']>;
 
 const DAY = 86_400;
-/** Days without a build, while newer series or other packages of its origin are built, after which a name has stopped. */
+/** Days without a build, while related names are built, after which a name counts as stopped. */
 const STOPPED_AFTER = 60;
 
 /** Newer series than that of a name, newest first, and when the newest was last built. */
@@ -142,7 +142,7 @@ function* nextSeries(name: string, catalog: Catalog): Generator<undefined, NextS
   return { series: [first, ...others], builtAt: newestBuild(yield* catalog.reportInSteps(first.name)) };
 }
 
-/** What a list of versions does not show: newer series, names that have become series or provides, what has stopped. */
+/** Newer series, names that are now series or only provided, and names that are no longer built. */
 function* notesOn(
   report: NameReport,
   catalog: Catalog,
@@ -185,6 +185,14 @@ function* notesOn(
   return notes;
 }
 
+const seriesIndexes = new WeakMap<Catalog, SeriesIndex>();
+
+function seriesIn(catalog: Catalog): SeriesIndex {
+  const index = seriesIndexes.get(catalog) ?? new SeriesIndex(catalog.names());
+  seriesIndexes.set(catalog, index);
+  return index;
+}
+
 /** A name that is no longer built while its origin is: the recipe goes on without it. */
 function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<undefined, string | undefined> {
   const own = versions.findLast(({ chosen }) => !chosen.provided)?.chosen;
@@ -194,8 +202,8 @@ function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<und
     ({ repository, arch }) => repository === own.repository && arch === own.arch,
   ) as CatalogSource;
   let latest: Package | undefined;
-  for (const sibling of packages.names()) {
-    if (sibling === name || !(sibling === origin || sibling.startsWith(`${origin}-`))) continue;
+  for (const sibling of [origin, ...namesStartingWith(`${origin}-`, packages)]) {
+    if (sibling === name) continue;
     for (const [i, each] of packages.named(sibling).entries()) {
       if (isStep(i)) yield;
       if (each.origin === origin && (each.builtAt ?? 0) > (latest?.builtAt ?? 0)) latest = each;
@@ -206,12 +214,19 @@ function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<und
   return `last built on ${day(builtAt)}, ${days} days before ${latest.name}-${latest.version} of the same origin`;
 }
 
-const seriesIndexes = new WeakMap<Catalog, SeriesIndex>();
+const sortedNames = new WeakMap<Packages, readonly string[]>();
 
-function seriesIn(catalog: Catalog): SeriesIndex {
-  const index = seriesIndexes.get(catalog) ?? new SeriesIndex(catalog.names());
-  seriesIndexes.set(catalog, index);
-  return index;
+function namesStartingWith(prefix: string, packages: Packages): readonly string[] {
+  const names = sortedNames.get(packages) ?? [...packages.names()].sort();
+  sortedNames.set(packages, names);
+  let [start, end] = [0, names.length];
+  while (start < end) {
+    const middle = (start + end) >>> 1;
+    if ((names[middle] as string) < prefix) start = middle + 1;
+    else end = middle;
+  }
+  while (names[end]?.startsWith(prefix)) end += 1;
+  return names.slice(start, end);
 }
 
 function newestBuild({ versions }: NameReport): number {

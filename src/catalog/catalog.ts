@@ -7,10 +7,10 @@
  *
  * - A provide counts with *its* version, not that of its package. Without a version it is not a release.
  * - A package that has a name twice, at least once with a version, is refused as a whole.
- * - Of several packages apk takes one (`Reading.preferred`) and fails if that one cannot be installed: packages whose
- *   exact dependencies are not there, and those that need them (`Coherence`), or beside which apk installs another that
- *   it refuses.
- * - A release exists on every arch that carries the name at all; apko refuses any other.
+ * - Of several packages apk takes one (`Reading.preferred`) and fails if that one cannot be installed. That concerns
+ *   packages whose exact dependencies are missing, packages that need them (`Coherence`), and packages with which apk
+ *   also installs another that it refuses.
+ * - A release exists on every arch that carries the name; apko refuses any other.
  */
 import { compareVersions, type Version } from '../apk/version.ts';
 import type { Package, Packages, Unusable } from '../apk/packages.ts';

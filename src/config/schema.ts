@@ -273,7 +273,7 @@ const repository = z
       .optional()
       .meta({
         description:
-          'how it withdraws versions: `replaced` (only the newest stays), `{ age, days }` (a monthly collection) or `none`; known of Wolfi and Alpine unless given',
+          'how it withdraws versions: `replaced` (only the newest stays), `{ age, days }` (a monthly collection) or `none`; known for Wolfi and Alpine',
         examples: [{ age: '184d', days: [13, 23] }, 'replaced', 'none'],
       }),
     changelog: text('a template')

@@ -46,7 +46,7 @@ export interface PresetContext {
 /** Renovate's datasource for all pins, if the service has several. */
 const ROUTED = 'apk';
 
-/** What our managers call their dependencies; those of other managers are left as they are. */
+/** The depTypes of our managers; dependencies of other managers are not changed. */
 const depTypes = ['apko', 'melange', 'melange-runtime', 'melange-repackaged', 'apk', 'noted'];
 
 export function renovatePreset({ url, names, isPart, statics, pages }: PresetOptions): Preset {

@@ -30,7 +30,7 @@ export interface IndexSpec {
   readonly archs?: readonly string[] | undefined;
   /** The operator's template for changelog links. */
   readonly changelog?: string | undefined;
-  /** How the repository withdraws versions, if that is known. */
+  /** How the repository withdraws versions, if known. */
   readonly withdrawal?: WithdrawalPolicy | undefined;
   /** Without this index the datasource does not answer. */
   readonly required: boolean;

@@ -67,8 +67,8 @@ function withdrawalOf({ url, withdrawal }: RepositoryConfig): WithdrawalPolicy |
 }
 
 /**
- * One file may hold packages of several archs. Without `archs` of the repository it is one index, of the one arch of
- * the datasource's that it has packages for; with them it is one index for each.
+ * One file may contain packages of several archs. If the repository has no `archs`, it is one index, of the arch of the
+ * datasource that it has packages for; otherwise it is one index per arch.
  */
 function specsOfFile(
   common: Omit<IndexSpec, 'location' | 'label' | 'arch'>,

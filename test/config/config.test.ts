@@ -287,7 +287,7 @@ describe('errors name where, what and what was expected', () => {
     [['--crache-dir', '1'], {}, 'unknown option --crache-dir, did you mean --cache-dir?'],
     [['--lsiten', '1'], {}, 'unknown option --lsiten, did you mean --listen?'],
     [['--xyzzy'], {}, 'unknown option --xyzzy; apk-beacon help lists them'],
-    [['--name', 'x'], {}, '--name: expected with --repository'],
+    [['--name', 'x'], {}, '--name: only allowed with --repository'],
     [['--repository', 'x', '--name', 'metrics'], {}, '--name: is reserved'],
     [
       [],

@@ -252,7 +252,7 @@ describe('key discovery', () => {
       'two keys of one kid',
       '{"jwks_uri":"/jwks"}',
       keySet(jwk(one, 'a'), jwk(two, 'a')),
-      'two keys with one kid',
+      'two keys with the same kid',
     ],
   ])('refuses %s', async (_name, configuration, jwks, fact) => {
     const { url } = await serve({ '/apk-configuration': configuration, '/jwks': jwks });
