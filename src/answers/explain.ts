@@ -190,10 +190,12 @@ function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<und
     ({ repository, arch }) => repository === own.repository && arch === own.arch,
   ) as CatalogSource;
   let latest: Package | undefined;
+  let seen = 0;
   for (const sibling of packages.names()) {
+    if (isStep((seen += 1))) yield;
     if (sibling === name || !(sibling === origin || sibling.startsWith(`${origin}-`))) continue;
-    for (const [i, each] of packages.named(sibling).entries()) {
-      if (isStep(i)) yield;
+    for (const each of packages.named(sibling)) {
+      if (isStep((seen += 1))) yield;
       if (each.origin === origin && (each.builtAt ?? 0) > (latest?.builtAt ?? 0)) latest = each;
     }
   }
