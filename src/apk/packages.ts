@@ -76,10 +76,12 @@ export interface Packages {
 
 /** What was odd about an index that is used nevertheless. */
 export interface ParseReport {
-  /** Stanzas skipped because a line was no `K:value` or the name or version was missing. */
+  /** Packages skipped because they cannot be read or have no name or version. */
   readonly badStanzas: number;
-  /** The first of them: line number and fact. */
+  /** The first of them: its place in the index and the fact. */
   readonly firstBadStanza: string | undefined;
-  /** Stanzas dropped because another one before them has the same identity (`C:`), as in apk. */
+  /** Packages dropped because another one before them has the same identity, as in apk. */
   readonly duplicateIdentities: number;
+  /** Packages that are used although a field or a dependency of them could not be read; only ADB has such. */
+  readonly incompletePackages: number;
 }

@@ -5,10 +5,11 @@
 import { createHash } from 'node:crypto';
 import { createGunzip } from 'node:zlib';
 import { cut, IndexError } from '../errors.ts';
-import { IndexScanner, type ScannedIndex } from './index-scanner.ts';
+import { IndexScanner } from './index-scanner.ts';
 import { release } from './memory.ts';
 import { inPieces, type Pause } from './pieces.ts';
 import { splitSignatures, verifySignature, type TrustedKey } from './signature.ts';
+import type { ScannedIndex } from './table-builder.ts';
 import { TarReader } from './tar.ts';
 
 /** Where reading stops. An index that needs more is refused, not cut. */
@@ -90,7 +91,7 @@ type Contents = ScannedIndex & Pick<VerifiedIndex, 'description' | 'madeAt'>;
 
 async function readBody(body: Uint8Array, options: ReadOptions): Promise<Contents> {
   const { limits, arch, archs, pause, signal } = options;
-  const scanner = new IndexScanner({ limits, arch, archs, compressedBytes: body.length });
+  const scanner = new IndexScanner({ ...limits, arch, archs, compressedBytes: body.length });
   let hasIndex = false;
   let current = '';
   let description = '';

@@ -330,7 +330,7 @@ describe.skipIf(!sharedData)('real indexes', () => {
     expect(result.packages.packageCount).toBe(expected);
     expect(result.packages.packageCount).toBe(independent);
     expect(result.keyName).toBe(keyName);
-    expect(result.report).toEqual({ badStanzas: 0, firstBadStanza: undefined, duplicateIdentities: 0 });
+    expect(result.report).toEqual({ badStanzas: 0, firstBadStanza: undefined, duplicateIdentities: 0, incompletePackages: 0 });
   });
 });
 
