@@ -14,10 +14,17 @@ import { IndexError } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
 import { packCommit } from './commit.ts';
 import { release } from './memory.ts';
+import { addNumber, addToken, BLANK, isOperatorSign } from './lists.ts';
 import { Flag, unusableReasons } from './package-table.ts';
 import type { Unusable } from './packages.ts';
 import { EMPTY } from './string-table.ts';
-import { clearPackage, emptyPackage, TableBuilder, type ScannedIndex, type TableOptions } from './table-builder.ts';
+import {
+  clearPackage,
+  emptyPackage,
+  TableBuilder,
+  type ScannedIndex,
+  type TableOptions,
+} from './table-builder.ts';
 
 /** The letters that are read, in ASCII. */
 const Field = {
@@ -38,15 +45,10 @@ const knownUpperCase = new Set([...'CPVASITULDFMRZ'].map((letter) => letter.char
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
-const BLANK = 0x20;
 const COLON = 0x3a;
 /** In front of a name that must not be there. */
 const CONFLICT = 0x21; // !
-// Signs of operators; `OLDER` to `NEWER` are one after the other.
-const OLDER = 0x3c; // <
 const EQUALS = 0x3d;
-const NEWER = 0x3e; // >
-const LINE = 0x7e; // ~
 
 const UNKNOWN_FIELD = unusableReasons.indexOf('unknown-field' satisfies Unusable);
 
@@ -110,10 +112,7 @@ export class IndexScanner {
   }
 
   #refuseLine(line: number): never {
-    throw new IndexError(
-      'apkindex-malformed',
-      `line ${line}: longer than ${this.#maxLineBytes} bytes`,
-    );
+    throw new IndexError('apkindex-malformed', `line ${line}: longer than ${this.#maxLineBytes} bytes`);
   }
 
   /** Reads all whole lines and returns where the unfinished one begins. Before `searched` there is no newline. */
@@ -185,7 +184,8 @@ export class IndexScanner {
         this.#table.identities.read(text, start, end);
         break;
       default:
-        if (letter >= 0x41 && letter <= 0x5a && !knownUpperCase.has(letter)) this.#package.flags = UNKNOWN_FIELD;
+        if (letter >= 0x41 && letter <= 0x5a && !knownUpperCase.has(letter))
+          this.#package.flags = UNKNOWN_FIELD;
     }
   }
 
@@ -244,7 +244,8 @@ export class IndexScanner {
     for (let start = 0; start < list.length;) {
       const end = list.indexOf(BLANK, start, list.length);
       const nameEnd = endOfName(list.bytes, start, end);
-      if (nameEnd > start) this.#table.provide(row, this.#table.names.intern(list, start, nameEnd), nameEnd < end);
+      if (nameEnd > start)
+        this.#table.provide(row, this.#table.names.intern(list, start, nameEnd), nameEnd < end);
       start = end + 1;
     }
   }
@@ -273,16 +274,6 @@ function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
 }
 
-function addNumber(list: ByteBuffer, number: number): void {
-  for (let shift = 0; shift < 32; shift += 8) list.addByte((number >>> shift) & 0xff);
-}
-
-/** Adds `source[start..end)` to a list whose items are separated by blanks. */
-function addToken(list: ByteBuffer, source: ByteBuffer, start: number, end: number): void {
-  if (list.length > 0) list.addByte(BLANK);
-  list.add(source, start, end);
-}
-
 /** Does the token ask for exactly one version (`=` or `==`) of a name that must be there? */
 function isExactDependency(bytes: Uint8Array, start: number, end: number): boolean {
   if (bytes[start] === CONFLICT) return false;
@@ -297,10 +288,6 @@ function endOfName(bytes: Uint8Array, start: number, end: number): number {
   let i = start;
   while (i < end && !isOperatorSign(bytes[i] as number)) i += 1;
   return i;
-}
-
-function isOperatorSign(byte: number): boolean {
-  return (byte >= OLDER && byte <= NEWER) || byte === LINE;
 }
 
 function startsWithByteOrderMark(bytes: Uint8Array): boolean {
