@@ -384,8 +384,7 @@ class AdbReader {
     const conflict = told & CONFLICT;
     const sign = hasVersion ? (told & 15 && !isProvide ? told & 15 : EQUAL) : 0;
     const operator = operators[sign];
-    const isExpressible =
-      operator !== undefined && told < 32 && !(isProvide && conflict) && this.#isName(nameStart, nameEnd);
+    const isExpressible = operator !== undefined && told < 32 && this.#isName(nameStart, nameEnd);
     if (!isExpressible || !this.#isVersion(this.#start, this.#end)) {
       this.#isIncomplete = true;
       return -1;
@@ -394,10 +393,11 @@ class AdbReader {
     token.clear();
     if (conflict) token.addByte(EXCLAMATION);
     token.add(this.#text, nameStart, nameEnd);
+    // As in text, what is in front of a provided name belongs to it.
+    if (isProvide)
+      this.#provided.add(2 * this.#table.names.intern(token, 0, token.length) + Number(hasVersion));
     token.addBytes(operator);
     token.add(this.#text, this.#start, this.#end);
-    if (isProvide)
-      this.#provided.add(2 * this.#table.names.intern(this.#text, nameStart, nameEnd) + Number(hasVersion));
     return conflict | sign;
   }
 
