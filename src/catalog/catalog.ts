@@ -25,6 +25,8 @@ export interface CatalogSource {
   readonly packages: Packages;
   /** The operator's template for links to the recipes' history. */
   readonly changelog?: string | undefined;
+  /** No package of it tells when it was built. */
+  readonly undated?: boolean | undefined;
 }
 
 export interface CatalogOptions {

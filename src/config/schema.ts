@@ -152,7 +152,7 @@ const archAliases: Readonly<Record<string, string>> = {
 const apkArchs = new Set([...Object.values(archAliases), 'riscv64', 's390x', 'mips64', 'ppc64', 'armeb']);
 
 const arch = text("apk's name of an arch").refine(
-  (name) => /^[a-z0-9_]+$/.test(name) && !Object.hasOwn(archAliases, name) && name !== 'noarch',
+  (name) => /^[a-z0-9_][a-z0-9_-]*$/.test(name) && !Object.hasOwn(archAliases, name) && name !== 'noarch',
   {
     error: ({ input }) => {
       const name = String(input);
@@ -181,24 +181,23 @@ function lastSegment(value: string): string {
   return withoutTrailingSlashes(URL.parse(value)?.pathname ?? value).replace(/^.*\//, '');
 }
 
-const repositoryUrl = address
-  .refine((value) => !apkArchs.has(lastSegment(value)), {
-    error: ({ input }) => {
-      const last = lastSegment(String(input));
-      return `ends in an arch: write it without /${last}, and ${last} as the arch (archs, --arch)`;
-    },
-  })
-  .refine(
-    (value) => !lastSegment(value).endsWith('.adb'),
-    'indexes of apk 3 (.adb) are not read: write the folder of the archs, or an address ending in APKINDEX.tar.gz',
-  );
+const repositoryUrl = address.refine((value) => !apkArchs.has(lastSegment(value)), {
+  error: ({ input }) => {
+    const last = lastSegment(String(input));
+    return `ends in an arch: write it without /${last}, and ${last} as the arch (archs, --arch)`;
+  },
+});
 
 const repository = z
   .strictObject({
     url: repositoryUrl.meta({
       description:
-        'a URL or folder that holds `<arch>/APKINDEX.tar.gz`, or one index ending in `.tar.gz`; a repository may be just this string',
-      examples: ['https://packages.wolfi.dev/os', '/srv/os', '/srv/os/x86_64/APKINDEX.tar.gz'],
+        'a URL or folder that holds `<arch>/APKINDEX.tar.gz` or `<arch>/Packages.adb`, or one index ending in `.tar.gz` or `.adb`; a repository may be just this string',
+      examples: [
+        'https://packages.wolfi.dev/os',
+        '/srv/os/x86_64/APKINDEX.tar.gz',
+        'https://downloads.openwrt.org/releases/25.12.0/packages/x86_64/base/packages.adb',
+      ],
     }),
     archs: archs
       .optional()

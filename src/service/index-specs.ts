@@ -1,6 +1,7 @@
 /** Which indexes a configured repository has, and under which terms each may be served. */
 import {
   indexAddress,
+  indexNames,
   isIndexFile,
   isRemote,
   redactAddress,
@@ -39,6 +40,7 @@ export function indexSpecs(
   return (repository.archs ?? datasource.archs).map((arch) => ({
     ...common,
     location: indexAddress(base, arch),
+    alternative: indexAddress(base, arch, indexNames[1]),
     label: redactAddress(indexAddress(base, arch)),
     arch,
   }));
