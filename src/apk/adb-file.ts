@@ -46,6 +46,9 @@ const MAX_SIGNATURES = 4096;
 /** Compressors that work in parallel make a frame of every few megabytes. */
 const MAX_FRAMES = 1024;
 const [VALUES, SIGNATURE] = [0, 1];
+/** Real indexes inflate to two or three times their size. */
+const USUAL_RATIO = 4;
+const LARGEST_CHUNK = 64 * 1024 * 1024;
 
 /** Are these the bytes of an ADB, whatever the file is called? */
 export function isAdb(bytes: Uint8Array): boolean {
@@ -73,6 +76,11 @@ export async function openAdb(bytes: Uint8Array, options: OpenOptions): Promise<
   return { schema: file.subarray(4, HEADER_BYTES), values, signatures };
 }
 
+/** Gives its memory back at once; all of it is empty afterwards. */
+export function closeAdb({ values }: AdbFile): void {
+  if (values.buffer instanceof ArrayBuffer) values.buffer.transfer(0);
+}
+
 /** The file in memory of its own that is quick to read. */
 async function unwrap(bytes: Uint8Array, options: OpenOptions): Promise<Buffer> {
   switch (bytes[3]) {
@@ -96,15 +104,15 @@ async function inflated(
     case 0:
       return copied([body], options.limits);
     case 1:
-      return copied(await chunksOf(body, deflated, options), options.limits);
+      return joined(await chunksOf(body, deflated, options), options.limits);
     case 2:
-      return copied(await chunksOf(body, zstdFrames, options), options.limits);
+      return joined(await chunksOf(body, zstdFrames, options), options.limits);
     default:
       throw new IndexError('index-unsupported', `an ADB compressed with the unknown algorithm ${algorithm}`);
   }
 }
 
-/** One piece of memory; the chunks are given back as they are copied. */
+/** One piece of memory; chunks are given back as they are copied. */
 function copied(chunks: readonly Uint8Array[], { maxInflatedBytes }: InflateLimits): Buffer {
   const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   const most = Math.min(maxInflatedBytes, MAX_FILE_BYTES);
@@ -117,6 +125,20 @@ function copied(chunks: readonly Uint8Array[], { maxInflatedBytes }: InflateLimi
     if (chunks.length > 1) release(chunk);
   }
   return file;
+}
+
+/** The only chunk, if there is room behind it, or a copy of all. */
+function joined(chunks: readonly Buffer[], limits: InflateLimits): Buffer {
+  const [only] = chunks;
+  const isWhole = chunks.length === 1 && only !== undefined;
+  return isWhole && only.buffer.byteLength - only.byteOffset - only.length >= ROOM
+    ? only
+    : copied(chunks, limits);
+}
+
+/** Of chunks: so large that there is mostly one, which need not be copied. Only what is written to takes memory. */
+function chunkSize(body: Uint8Array): number {
+  return Math.min(LARGEST_CHUNK, Math.max(CHUNK_BYTES, body.length * USUAL_RATIO));
 }
 
 async function chunksOf(
@@ -137,7 +159,7 @@ async function chunksOf(
 }
 
 async function* deflated(body: Uint8Array, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
-  const used = yield* stream(createInflateRaw({ chunkSize: CHUNK_BYTES }), body, signal);
+  const used = yield* stream(createInflateRaw({ chunkSize: chunkSize(body) }), body, signal);
   if (used !== body.length)
     throw new IndexError('archive-malformed', `${body.length - used} bytes behind the deflate stream`);
 }
@@ -150,7 +172,13 @@ async function* zstdFrames(body: Uint8Array, signal: AbortSignal | undefined): A
     const skipped = skippableFrame(frame);
     if (frames === MAX_FRAMES || skipped > frame.length)
       throw new IndexError('archive-malformed', `cut, or more than ${MAX_FRAMES} zstd frames`);
-    at += skipped || (yield* stream(createZstdDecompress({ chunkSize: CHUNK_BYTES }), frame, signal));
+    at +=
+      skipped ||
+      (yield* stream(
+        createZstdDecompress({ chunkSize: frames === 0 ? chunkSize(body) : CHUNK_BYTES }),
+        frame,
+        signal,
+      ));
   }
 }
 

@@ -17,7 +17,7 @@ import { IndexError } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
 import { packCommit, packCommitBytes } from './commit.ts';
 import { GrowingNumbers } from './growing-table.ts';
-import { addNumber, addToken, BLANK, isOperatorSign } from './lists.ts';
+import { addNumber, BLANK, isOperatorSign } from './lists.ts';
 import { Flag } from './package-table.ts';
 import { EMPTY, type StringTable } from './string-table.ts';
 import {
@@ -122,6 +122,10 @@ class AdbReader {
   readonly #knownCommits = new Cache();
   readonly #knownProvides = new Cache();
   readonly #knownDepends = new Cache();
+  /** Of dependencies: twice the number of its text, and one more if it asks for an exact version. */
+  readonly #knownTokens = new Cache();
+  /** Of names that are provided, other than after a sign of a conflict. */
+  readonly #knownProvided = new Cache();
   readonly #lists: List[] = [];
   /** Names in lists of provides: twice the number, and one more if with a version. */
   readonly #provided = new GrowingNumbers();
@@ -134,6 +138,11 @@ class AdbReader {
   // The bytes that `#locate` found.
   #start = 0;
   #end = 0;
+  // The dependency that `#write` has written.
+  #nameValue = 0;
+  #nameLength = 0;
+  #hasVersion = false;
+  #isConflict = false;
   readonly #token = new ByteBuffer();
   readonly #line = new ByteBuffer();
 
@@ -349,10 +358,9 @@ class AdbReader {
     line.clear();
     let flags = 0;
     for (let i = 1; i <= entries && this.#bad === ''; i += 1) {
-      const match = this.#readDependency(this.#view.getUint32(at + 4 * i, true), areProvides);
-      if (areProvides && match >= 0) addToken(line, this.#token, 0, this.#token.length);
-      else if (match >= 0) addNumber(line, this.#table.values.intern(this.#token, 0, this.#token.length));
-      if (!areProvides && match === EQUAL) flags = Flag.needsExactly;
+      const entry = this.#view.getUint32(at + 4 * i, true);
+      if (areProvides) this.#addProvide(line, entry);
+      else flags |= this.#addDependency(line, entry);
       if (line.length > this.#options.maxLineBytes) this.#reject('has a list that is too long');
     }
     const list: List = {
@@ -368,37 +376,64 @@ class AdbReader {
     return list;
   }
 
-  /**
-   * Writes it as text into `#token` and returns its match, without a version 0 or that of a conflict; -1 for what cannot
-   * be written. A provide has no operators: whatever its match, it is of its version. Its name is noted, too.
-   */
-  #readDependency(value: number, isProvide: boolean): number {
+  /** Adds the text of a provide, and its name to `#provided`. Whatever its match says, it is of its version. */
+  #addProvide(line: ByteBuffer, value: number): void {
+    const length = line.length;
+    if (length > 0) line.addByte(BLANK);
+    const start = line.length;
+    if (this.#write(line, value, true) < 0) line.length = length;
+    else this.#provided.add(2 * this.#nameOf(line, start) + Number(this.#hasVersion));
+  }
+
+  /** The name that was just written. As in text, a sign of a conflict in front belongs to it. */
+  #nameOf(line: ByteBuffer, start: number): number {
+    const before = this.#isConflict ? -1 : this.#knownProvided.get(this.#nameValue);
+    if (before >= 0) return before;
+    const name = this.#table.names.intern(line, start, start + this.#nameLength);
+    if (!this.#isConflict) this.#knownProvided.set(this.#nameValue, name);
+    return name;
+  }
+
+  /** Adds the number of a dependency's text, and returns the flag `needsExactly` or 0. */
+  #addDependency(line: ByteBuffer, value: number): number {
+    let known = this.#knownTokens.get(value);
+    if (known < 0) {
+      const token = this.#token;
+      token.clear();
+      const match = this.#write(token, value, false);
+      if (match < 0) return 0;
+      known = 2 * this.#table.values.intern(token, 0, token.length) + Number(match === EQUAL);
+      if (!this.#isIncomplete && this.#bad === '') this.#knownTokens.set(value, known);
+    }
+    addNumber(line, known >>> 1);
+    return known & 1 ? Flag.needsExactly : 0;
+  }
+
+  /** Adds a dependency as text and returns its match, 0 without a version; -1 for what cannot be written. */
+  #write(to: ByteBuffer, value: number, isProvide: boolean): number {
     const fields = this.#list(value);
-    this.#locate(this.#field(fields, DependencyField.name));
+    this.#nameValue = this.#field(fields, DependencyField.name);
+    this.#locate(this.#nameValue);
     const nameStart = this.#start;
     const nameEnd = this.#end;
     const told = this.#number(this.#field(fields, DependencyField.match));
     this.#locate(this.#field(fields, DependencyField.version));
-    const hasVersion = this.#end > this.#start;
+    this.#hasVersion = this.#end > this.#start;
+    this.#isConflict = (told & CONFLICT) !== 0;
     this.#spend(nameEnd - nameStart + this.#end - this.#start);
-    const conflict = told & CONFLICT;
-    const sign = hasVersion ? (told & 15 && !isProvide ? told & 15 : EQUAL) : 0;
+    const sign = this.#hasVersion ? (told & 15 && !isProvide ? told & 15 : EQUAL) : 0;
     const operator = operators[sign];
-    const isExpressible = operator !== undefined && told < 32 && this.#isName(nameStart, nameEnd);
-    if (!isExpressible || !this.#isVersion(this.#start, this.#end)) {
+    const isName = this.#isName(nameStart, nameEnd) && told < 2 * CONFLICT;
+    if (operator === undefined || !isName || !this.#isVersion(this.#start, this.#end)) {
       this.#isIncomplete = true;
       return -1;
     }
-    const token = this.#token;
-    token.clear();
-    if (conflict) token.addByte(EXCLAMATION);
-    token.add(this.#text, nameStart, nameEnd);
-    // As in text, what is in front of a provided name belongs to it.
-    if (isProvide)
-      this.#provided.add(2 * this.#table.names.intern(token, 0, token.length) + Number(hasVersion));
-    token.addBytes(operator);
-    token.add(this.#text, this.#start, this.#end);
-    return conflict | sign;
+    if (this.#isConflict) to.addByte(EXCLAMATION);
+    to.add(this.#text, nameStart, nameEnd);
+    this.#nameLength = nameEnd - nameStart + Number(this.#isConflict);
+    to.addBytes(operator);
+    to.add(this.#text, this.#start, this.#end);
+    return this.#isConflict ? CONFLICT | sign : sign;
   }
 
   /** Whether a name can stand in a list of text: not empty, nothing that would end it, no sign of a conflict. */

@@ -9,7 +9,7 @@
  */
 import { createGunzip } from 'node:zlib';
 import { cut, IndexError } from '../errors.ts';
-import { isAdb, openAdb, type AdbFile } from './adb-file.ts';
+import { closeAdb, isAdb, openAdb, type AdbFile } from './adb-file.ts';
 import { readAdbIndex } from './adb-index.ts';
 import { digestsOf, verifyAdb } from './adb-signature.ts';
 import { IndexScanner } from './index-scanner.ts';
@@ -90,6 +90,7 @@ async function readAdb(bytes: Uint8Array, options: ReadOptions): Promise<Verifie
   const work = readAdbIndex(file.values, { ...limits, arch, archs, compressedBytes: bytes.length });
   const contents = await inSteps(work, pause);
   const digest = (await digestOf('sha512')).toString('hex', 0, DIGEST_BYTES);
+  closeAdb(file);
   return { ...contents, format: 'adb', madeAt: 0, keyName: key?.name, digest };
 }
 

@@ -78,7 +78,6 @@ export class TableBuilder {
   readonly #providingRows = new GrowingNumbers();
   /** Of each name, twice the number of the last row that has it plus one, and one more if with a version. */
   readonly #lastCarrier = new GrowingNumbers();
-  readonly #archs = new Map<number, number>();
   #newestBuiltAt = 0;
   #badPackages = 0;
   #firstBad: string | undefined;
@@ -135,7 +134,6 @@ export class TableBuilder {
     to.flags[row] = added.flags;
     if (added.builtAt > this.#newestBuiltAt) this.#newestBuiltAt = added.builtAt;
     this.#rowArchs.add(added.arch);
-    this.#archs.set(added.arch, (this.#archs.get(added.arch) ?? 0) + 1);
     this.#lastCarrier.set(added.name, carrier(row, true));
     return row;
   }
@@ -185,7 +183,8 @@ export class TableBuilder {
    */
   #settleArch(): string | undefined {
     const { archs = [] } = this.#options;
-    const counts = new Map([...this.#archs].map(([id, count]) => [this.values.list.text(id), count]));
+    const ids = countsOf(this.#rowArchs.all());
+    const counts = new Map([...ids].map(([id, count]) => [this.values.list.text(id), count]));
     counts.delete('');
     counts.delete('noarch');
     const [mostNamed] = [...counts.keys()].toSorted((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0));
@@ -204,15 +203,13 @@ export class TableBuilder {
         `most packages are for ${escaped(mostNamed.slice(0, 60))}, expected ${this.#options.arch ?? (archs.join(' or ') || 'one arch')}`,
       );
     }
-    if (foreign > 0) this.#markForeign(arch ?? '');
+    if (foreign > 0) this.#markForeign(arch ?? '', ids.keys());
     return arch;
   }
 
-  #markForeign(own: string): void {
+  #markForeign(own: string, archs: Iterable<number>): void {
     const { list } = this.values;
-    const foreign = new Set(
-      [...this.#archs.keys()].filter((id) => !['', 'noarch', own].includes(list.text(id))),
-    );
+    const foreign = new Set([...archs].filter((id) => !['', 'noarch', own].includes(list.text(id))));
     const { flags } = this.#rows.columns;
     for (const [row, id] of this.#rowArchs.all().entries())
       if (foreign.has(id)) flags[row] = ((flags[row] as number) & ~Flag.unusable) | FOREIGN_ARCH;
@@ -245,6 +242,17 @@ export class TableBuilder {
 function expectedPackages(compressedBytes: number, limit: number): { typical: number; most: number } {
   const packages = (bytesEach: number): number => Math.min(limit, Math.ceil(compressedBytes / bytesEach));
   return { typical: packages(70), most: packages(32) };
+}
+
+/** How often each number is there. Most are the same as the one before. */
+function countsOf(numbers: Uint32Array): ReadonlyMap<number, number> {
+  const counts = new Map<number, number>();
+  for (let start = 0, end = 0; start < numbers.length; start = end) {
+    const number = numbers[start] as number;
+    while (end < numbers.length && numbers[end] === number) end += 1;
+    counts.set(number, (counts.get(number) ?? 0) + end - start);
+  }
+  return counts;
 }
 
 /** What `lastCarrier` holds of a name that a row has. */
