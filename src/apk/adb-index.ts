@@ -17,7 +17,7 @@ import { IndexError } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
 import { packCommit, packCommitBytes } from './commit.ts';
 import { GrowingNumbers } from './growing-table.ts';
-import { addNumber, BLANK, isOperatorSign } from './lists.ts';
+import { addNumber, BLANK, readNumbers, isOperatorSign } from './lists.ts';
 import { Flag } from './package-table.ts';
 import { EMPTY, type StringTable } from './string-table.ts';
 import {
@@ -55,6 +55,7 @@ const Field = {
   priority: 14,
   depends: 15,
   provides: 16,
+  installIf: 18,
 };
 const DependencyField = { name: 1, version: 2, match: 3 };
 
@@ -194,6 +195,7 @@ class AdbReader {
     added.priority = this.#number32(this.#field(fields, Field.priority));
     const depends = this.#dependencies(this.#field(fields, Field.depends), this.#knownDepends);
     const provides = this.#dependencies(this.#field(fields, Field.provides), this.#knownProvides);
+    const installIf = this.#dependencies(this.#field(fields, Field.installIf), this.#knownDepends);
     if (this.#bad !== '') {
       this.#table.skip(`package ${number} ${this.#bad}`);
       return;
@@ -208,6 +210,7 @@ class AdbReader {
       const name = this.#provided.at(at);
       this.#table.provide(row, name >>> 1, (name & 1) !== 0);
     }
+    if (installIf.entries > 0) this.#table.installIf(row, installIf.entries, () => this.#textOf(installIf));
   }
 
   /** The package being read cannot be used; the first reason counts. */
@@ -335,6 +338,14 @@ class AdbReader {
     }
     const high = kind === Kind.number32 ? 0 : this.#view.getUint32(at + 4, true);
     return high * 2 ** 32 + this.#view.getUint32(at, true);
+  }
+
+  /** A list of dependencies as text. */
+  #textOf({ string }: List): string {
+    const { list } = this.#table.values;
+    return readNumbers(list.bytes(string))
+      .map((token) => list.text(token))
+      .join(' ');
   }
 
   /** The list at `value`, one of those that `known` is about. */

@@ -2,8 +2,8 @@
  * APKINDEX text, read from bytes as they are inflated.
  *
  * The text is lines `K:value`, K one letter; stanzas are separated by an empty line, one a package. `Field` lists the
- * letters that are read; S I T L m i r q F M R Z a s f g are known and skipped. As in apk-tools 3, other lower case
- * letters may be ignored, while another upper case letter makes a package uninstallable. `p:` and `D:` may be repeated and add up;
+ * letters that are read; S I T L m r q F M R Z a s f g are known and skipped. As in apk-tools 3, other lower case
+ * letters may be ignored, while another upper case letter makes a package uninstallable. `p:`, `D:` and `i:` may be repeated and add up;
  * of the others the last one counts. Where real tools give up the whole index over one line, this skips the stanza,
  * counts it and says which it was – unless most stanzas are bad, which is no index.
  *
@@ -37,6 +37,7 @@ const Field = {
   url: 0x55, // U
   provides: 0x70, // p
   depends: 0x44, // D
+  installIf: 0x69, // i
   identity: 0x43, // C
   priority: 0x6b, // k
 } as const;
@@ -73,6 +74,7 @@ export class IndexScanner {
   /** Tokens separated by blanks. Of a field repeated a million times, only the whole list becomes a string. */
   readonly #provides = new ByteBuffer();
   readonly #depends = new ByteBuffer();
+  readonly #installIf = new ByteBuffer();
   readonly #packedCommit = new ByteBuffer();
 
   /** The dependencies of the package before, which the next version of it often has, too. */
@@ -177,6 +179,9 @@ export class IndexScanner {
       case Field.depends:
         addToken(this.#depends, text, start, end);
         break;
+      case Field.installIf:
+        addToken(this.#installIf, text, start, end);
+        break;
       case Field.priority:
         this.#package.priority = parsePrefix(text.bytes, start, end);
         break;
@@ -227,6 +232,7 @@ export class IndexScanner {
     clearPackage(this.#package);
     this.#provides.clear();
     this.#depends.clear();
+    this.#installIf.clear();
   }
 
   #addPackage(): void {
@@ -236,7 +242,10 @@ export class IndexScanner {
     added.dependencies = this.#lastDependencies;
     added.flags |= this.#lastNeedsExactly;
     const row = this.#table.add(added);
-    if (row !== undefined) this.#noteProvidedNames(row);
+    if (row === undefined) return;
+    this.#noteProvidedNames(row);
+    const { bytes, length } = this.#installIf;
+    if (length > 0) this.#table.installIf(row, length, () => bytes.toString('utf8', 0, length));
   }
 
   #noteProvidedNames(row: number): void {

@@ -17,6 +17,11 @@ export function addNumber(list: ByteBuffer, number: number): void {
   for (let shift = 0; shift < 32; shift += 8) list.addByte((number >>> shift) & 0xff);
 }
 
+export function readNumbers(list: Uint8Array): readonly number[] {
+  const view = new DataView(list.buffer, list.byteOffset, list.byteLength);
+  return Array.from({ length: list.length / 4 }, (_, i) => view.getUint32(4 * i, true));
+}
+
 /** Adds `source[start..end)` to a list whose items are separated by blanks. */
 export function addToken(list: ByteBuffer, source: ByteBuffer, start: number, end: number): void {
   if (list.length > 0) list.addByte(BLANK);

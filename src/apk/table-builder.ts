@@ -6,8 +6,8 @@
 import { IndexError } from '../errors.ts';
 import { GrowingColumns, GrowingNumbers, IdentitySet, postings } from './growing-table.ts';
 import { Arena } from './memory.ts';
-import { Flag, PackageTable, unusableReasons } from './package-table.ts';
-import type { ParseReport, Unusable } from './packages.ts';
+import { Flag, PackageTable, parseDependency, tokens, unusableReasons } from './package-table.ts';
+import type { Intruder, ParseReport, Unusable } from './packages.ts';
 import { EMPTY, StringTable } from './string-table.ts';
 
 export interface TableOptions {
@@ -58,6 +58,10 @@ export function clearPackage(old: NewPackage): void {
   old.builtAt = old.priority = old.flags = 0;
 }
 
+/** Of intruders so many are kept, and of their conditions so much; none has been seen in a public index. */
+const MOST_INTRUDERS = 1000;
+const MOST_CONDITION_BYTES = 4096;
+
 const FOREIGN_ARCH = unusableReasons.indexOf('foreign-arch' satisfies Unusable);
 
 export class TableBuilder {
@@ -78,6 +82,7 @@ export class TableBuilder {
   readonly #providingRows = new GrowingNumbers();
   /** Of each name, twice the number of the last row that has it plus one, and one more if with a version. */
   readonly #lastCarrier = new GrowingNumbers();
+  readonly #intruders: { readonly row: number; readonly intruder: Intruder }[] = [];
   #newestBuiltAt = 0;
   #badPackages = 0;
   #firstBad: string | undefined;
@@ -149,6 +154,20 @@ export class TableBuilder {
     }
     this.#providedNames.add(name);
     this.#providingRows.add(row);
+  }
+
+  /**
+   * What the package of that row is installed with by itself. It matters of one that apk cannot install, which is known
+   * once its provides are told. `list` is the text, of `size` bytes or more.
+   */
+  installIf(row: number, size: number, list: () => string): void {
+    const { flags, name, version } = this.#rows.columns;
+    if (((flags[row] as number) & Flag.conflictsWithItself) === 0 || size > MOST_CONDITION_BYTES) return;
+    const text = list();
+    if (this.#intruders.length >= MOST_INTRUDERS || text.length > MOST_CONDITION_BYTES) return;
+    const texts = [this.names.list.text(name[row] as number), this.values.list.text(version[row] as number)];
+    const intruder = { package: texts.join('-'), installIf: tokens(text).map(parseDependency) };
+    this.#intruders.push({ row, intruder });
   }
 
   /**
@@ -234,7 +253,9 @@ export class TableBuilder {
       this.#lastCarrier,
     ])
       done.release();
-    return new PackageTable(strings, columns, { byName, byProvide });
+    const isUsable = (row: number): boolean => ((columns.flags[row] as number) & Flag.unusable) === 0;
+    const intruders = this.#intruders.flatMap(({ row, intruder }) => (isUsable(row) ? intruder : []));
+    return new PackageTable(strings, columns, { byName, byProvide }, intruders);
   }
 }
 

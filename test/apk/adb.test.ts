@@ -378,6 +378,18 @@ describe('values', () => {
     expect(report.duplicateIdentities).toBe(1);
   });
 
+  test('what is installed by itself although it conflicts with itself is an intruder, as in text', async () => {
+    const twice = ['odd=1', 'odd'];
+    const { packages } = await read(
+      made((all) => {
+        const condition = all.list([all.object({ 1: all.bytes('bar'), 2: all.bytes('1'), 3: all.number(5) })]);
+        const odd = { name: 'odd', version: '1', provides: twice, fields: { 18: condition } };
+        return all.list([odd, { ...odd, name: 'fine', provides: [] }].map((each) => packageValue(all, each)));
+      }),
+    );
+    expect(packages.intruders).toEqual([{ package: 'odd-1', installIf: [parseDependency('bar>=1')] }]);
+  });
+
   test('times and commits', async () => {
     const index = await read(
       signedAdb(

@@ -77,7 +77,12 @@ test('a stanza becomes a package', () => {
     ]),
   );
   expect(arch).toBe('x86_64');
-  expect(report).toEqual({ badStanzas: 0, firstBadStanza: undefined, duplicateIdentities: 0, incompletePackages: 0 });
+  expect(report).toEqual({
+    badStanzas: 0,
+    firstBadStanza: undefined,
+    duplicateIdentities: 0,
+    incompletePackages: 0,
+  });
   expect(packages.named('nginx').map(plain)).toEqual([
     {
       row: 0,

@@ -35,7 +35,11 @@ export function mutateAdb(original: OriginalAdb, random: Random): Mutant {
     }
     case 'blocks': {
       const { bytes, how } = mutateBlocks(original, random);
-      return { bytes: enveloped(bytes, random), how: `blocks: ${how}`, trust: random.pick(['stale', 'unsigned']) };
+      return {
+        bytes: enveloped(bytes, random),
+        how: `blocks: ${how}`,
+        trust: random.pick(['stale', 'unsigned']),
+      };
     }
     default: {
       const { bytes, how } = random.pick([mutateWords, mutateWords, mutateBytes])(original.values, random);
@@ -62,7 +66,10 @@ function enveloped(file: Buffer, random: Random): Buffer {
 
 function mutateBlocks({ values }: OriginalAdb, random: Random): Change {
   const [content, good] = [block(0, values), signatureBlock(values, adbKey())];
-  const odd = words([random.pick([0, 1, 3, 4, 0xffffffff, 0xc0000000, 0xc0000001, 0x40000004, 0x80000004]), 0]);
+  const odd = words([
+    random.pick([0, 1, 3, 4, 0xffffffff, 0xc0000000, 0xc0000001, 0x40000004, 0x80000004]),
+    0,
+  ]);
   const ways: Record<string, readonly Buffer[]> = {
     'no signature': [content],
     'no values': [good],

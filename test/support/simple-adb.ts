@@ -32,7 +32,10 @@ class PlainReader {
 
   text(): string {
     const [, , packages = 0] = this.#words(this.#values.readUInt32LE(4));
-    return this.#words(packages).slice(1).map((value) => this.#stanza(value)).join('');
+    return this.#words(packages)
+      .slice(1)
+      .map((value) => this.#stanza(value))
+      .join('');
   }
 
   /** Nothing for a package that cannot be used. */
@@ -56,7 +59,9 @@ class PlainReader {
         D: this.#list(at(15), false),
         p: this.#list(at(16), true),
       };
-      return `${Object.entries(lines).map(([key, text]) => `${key}:${text}\n`).join('')}\n`;
+      return `${Object.entries(lines)
+        .map(([key, text]) => `${key}:${text}\n`)
+        .join('')}\n`;
     } catch (error) {
       if (error instanceof RangeError) return '';
       throw error;
@@ -64,7 +69,9 @@ class PlainReader {
   }
 
   #list(value: number, areProvides: boolean): string {
-    const tokens = this.#words(value).slice(1).map((each) => this.#token(each, areProvides));
+    const tokens = this.#words(value)
+      .slice(1)
+      .map((each) => this.#token(each, areProvides));
     return tokens.filter((token) => token !== '').join(' ');
   }
 
