@@ -382,7 +382,9 @@ describe('values', () => {
     const twice = ['odd=1', 'odd'];
     const { packages } = await read(
       made((all) => {
-        const condition = all.list([all.object({ 1: all.bytes('bar'), 2: all.bytes('1'), 3: all.number(5) })]);
+        const condition = all.list([
+          all.object({ 1: all.bytes('bar'), 2: all.bytes('1'), 3: all.number(5) }),
+        ]);
         const odd = { name: 'odd', version: '1', provides: twice, fields: { 18: condition } };
         return all.list([odd, { ...odd, name: 'fine', provides: [] }].map((each) => packageValue(all, each)));
       }),
