@@ -108,17 +108,27 @@ export class PackageTable implements Packages {
     return this.#lookUp(this.byProvide, name);
   }
 
+  /** The numbers of the tokens in the list of that number. */
+  dependencyIds(number: number): readonly number[] {
+    return readNumbers(this.strings.values.bytes(number));
+  }
+
   *neededNames(): Generator<undefined, ReadonlySet<string>> {
     if (this.#neededNames) return this.#neededNames;
     const needed = new Set<string>();
+    const lists = new Set<number>();
     const seen = new Set<number>();
     for (let row = 0; row < this.packageCount; row += 1) {
       if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;
       const list = this.columns.dependencies[row] as number;
-      if (seen.has(list)) continue;
-      seen.add(list);
-      for (const { name, conflict } of new TablePackage(this, row).dependencies)
+      if (lists.has(list)) continue;
+      lists.add(list);
+      for (const token of this.dependencyIds(list)) {
+        if (seen.has(token)) continue;
+        seen.add(token);
+        const { name, conflict } = parseDependency(this.strings.values.text(token));
         if (!conflict && this.#isPackageName(name)) needed.add(name);
+      }
     }
     this.#neededNames = needed;
     return needed;
@@ -216,9 +226,7 @@ class TablePackage implements Package {
   }
 
   #dependencyIds(): readonly number[] {
-    return readNumbers(
-      this.#table.strings.values.bytes(this.#table.columns.dependencies[this.row] as number),
-    );
+    return this.#table.dependencyIds(this.#table.columns.dependencies[this.row] as number);
   }
 
   #text(column: 'version' | 'origin' | 'url' | 'provides'): string {

@@ -13,7 +13,7 @@ import { staticDockerfileUrl } from './static-routes.ts';
 /** The text after `add`, up to the end of the command. */
 const ARGUMENTS = `[\\s"'\\\\](?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*`;
 /** A file without any pin ends here, and costs little. All of it stays available to the templates. */
-const MAY_HOLD_PINS = `(?<file>[\\s\\S]*\\sadd${ARGUMENTS}[=~]["']?~?[0-9][\\s\\S]*)$`;
+const HOLDS_PINS = `[\\s\\S]*\\sadd${ARGUMENTS}[=~]["']?~?[0-9][\\s\\S]*`;
 
 /** A line that does not start a stage, letter by letter, because RE2 has no look-ahead. */
 const OTHER_LINE =
@@ -78,7 +78,16 @@ export function dockerfileManager(context: PresetContext): PresetRule {
     ...commandManager(context, contextParameters('dockerfile', ['options', 'from', stages('file')])),
     description: ['Dockerfile: apk add name=version'],
     managerFilePatterns: dockerfiles,
-    matchStrings: [`${COMMENTS}${MAY_HOLD_PINS}`, STAGE, INSTRUCTION, COMMAND, REAL_COMMAND, LINE, WORD, PIN],
+    matchStrings: [
+      `${COMMENTS}(?<file>[ \\t]*[^#\\s]${HOLDS_PINS})$`,
+      STAGE,
+      INSTRUCTION,
+      COMMAND,
+      REAL_COMMAND,
+      LINE,
+      WORD,
+      PIN,
+    ],
     ...(statics && { registryUrlTemplate: staticDockerfileUrl(lookup.url, statics) }),
   };
 }
@@ -91,7 +100,7 @@ export function scriptManager(context: PresetContext): PresetRule {
     ),
     description: ['Shell scripts and CI: apk add name=version'],
     managerFilePatterns: scripts,
-    matchStrings: [`^${MAY_HOLD_PINS}`, STATEMENT, COMMAND, REAL_COMMAND, LINE, WORD, PIN],
+    matchStrings: [`^(?<file>${HOLDS_PINS})$`, STATEMENT, COMMAND, REAL_COMMAND, LINE, WORD, PIN],
   };
 }
 

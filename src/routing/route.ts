@@ -126,12 +126,12 @@ function ofDockerfile(
   );
 }
 
-/** Offsets of stages that start with a FROM line; FROM lines of scripts belong to the stage around them. */
+/** Offsets of stages that start with a FROM line; FROM lines of scripts belong to the stages around them. */
 function stagesOf({ stages, aliases }: Dockerfile, from: string | undefined): readonly number[] {
   if (from === undefined) return stages.length === 0 ? [] : [stages.length - 1];
   const found = stages.flatMap((stage, i) => (stage.from === from ? [i] : []));
-  const around = aliases.get(from);
-  return found.length > 0 || around === undefined || around < 0 ? found : [around];
+  const around = aliases.get(from) ?? [];
+  return found.length > 0 || around.includes(-1) ? found : [...new Set(around)];
 }
 
 function ofFoundation(

@@ -335,6 +335,25 @@ describe('unknown: ask', () => {
     expect(routed(inDockerfile('FROM node:24-alpine'), ask(alpine('v3.22')))).toBe('alpine-v3.22'));
 });
 
+describe('a line of a script that looks like FROM', () => {
+  const script = 'RUN python3 - <<EOF\nfrom os import path\nEOF\n';
+  const inScript = (file: string): ContextParameters => ({
+    ...inDockerfile(file),
+    from: 'from os import path',
+  });
+  test.each([
+    ['belongs to the stage around it', `FROM alpine:3.22\n${script}FROM alpine:3.24`, 'alpine-v3.22'],
+    [
+      'to several of one image',
+      `FROM alpine:3.22\n${script}FROM alpine:3.22 AS x\n${script}`,
+      'alpine-v3.22',
+    ],
+    ['to several of different images', `FROM alpine:3.22\n${script}FROM alpine:3.24\n${script}`, '-'],
+    ['and one of nobody', `FROM debian\n${script}FROM alpine:3.24\n${script}`, '-'],
+    ['in front of every stage', `${script}FROM alpine:3.24\n${script}`, '-'],
+  ])('%s', (_, file, datasource) => expect(routed(inScript(file))).toBe(datasource));
+});
+
 describe('a context in one parameter', () => {
   const at = (kind: string, values: readonly (string | null)[], current = '1.0-r0'): ContextParameters => ({
     kind,
