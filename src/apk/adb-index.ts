@@ -134,6 +134,7 @@ class AdbReader {
 
   // The package being read.
   readonly #package = emptyPackage();
+  readonly #fields = new Int32Array(Field.installIf + 1);
   #bad = '';
   #isIncomplete = false;
   // The bytes that `#locate` found.
@@ -157,7 +158,7 @@ class AdbReader {
   }
 
   *read(): Generator<undefined, AdbIndex> {
-    const root = this.#list(this.#view.getUint32(ROOT_AT, true));
+    const root = this.#list(this.#value(ROOT_AT));
     this.#locate(this.#field(root, RootField.description));
     const isShort = this.#end - this.#start <= DESCRIPTION_BYTES;
     const description = isShort ? this.#text.bytes.toString('utf8', this.#start, this.#end).trim() : '';
@@ -168,7 +169,7 @@ class AdbReader {
     const { maxPackages } = this.#options;
     if (count > maxPackages) throw new IndexError('apkindex-malformed', `more than ${maxPackages} packages`);
     for (let number = 1; number <= count; number += 1) {
-      this.#readPackage(this.#view.getUint32(packages + 4 * number, true), number);
+      this.#readPackage(this.#value(packages + 4 * number), number);
       if (number % PACKAGES_A_STEP === 0) yield;
     }
     this.#provided.release();
@@ -179,23 +180,23 @@ class AdbReader {
     this.#bad = '';
     this.#isIncomplete = false;
     const { names, values } = this.#table;
-    const fields = this.#list(value);
+    const fields = this.#readFields(value);
     const added = this.#package;
     clearPackage(added);
-    added.name = this.#string(this.#field(fields, Field.name), names, this.#knownNames);
+    added.name = this.#string(fields[Field.name] as number, names, this.#knownNames);
     if (added.name === EMPTY) this.#reject('has no name');
-    added.version = this.#string(this.#field(fields, Field.version), values, this.#knownValues);
+    added.version = this.#string(fields[Field.version] as number, values, this.#knownValues);
     if (added.version === EMPTY) this.#reject('has no version');
-    this.#readIdentity(this.#field(fields, Field.hashes));
-    added.arch = this.#string(this.#field(fields, Field.arch), values, this.#knownValues);
-    added.origin = this.#string(this.#field(fields, Field.origin), values, this.#knownValues);
-    added.url = this.#string(this.#field(fields, Field.url), values, this.#knownValues);
-    added.commit = this.#commit(this.#field(fields, Field.commit));
-    added.builtAt = this.#number32(this.#field(fields, Field.builtAt));
-    added.priority = this.#number32(this.#field(fields, Field.priority));
-    const depends = this.#dependencies(this.#field(fields, Field.depends), this.#knownDepends);
-    const provides = this.#dependencies(this.#field(fields, Field.provides), this.#knownProvides);
-    const installIf = this.#dependencies(this.#field(fields, Field.installIf), this.#knownDepends);
+    this.#readIdentity(fields[Field.hashes] as number);
+    added.arch = this.#string(fields[Field.arch] as number, values, this.#knownValues);
+    added.origin = this.#string(fields[Field.origin] as number, values, this.#knownValues);
+    added.url = this.#string(fields[Field.url] as number, values, this.#knownValues);
+    added.commit = this.#commit(fields[Field.commit] as number);
+    added.builtAt = this.#number32(fields[Field.builtAt] as number);
+    added.priority = this.#number32(fields[Field.priority] as number);
+    const depends = this.#dependencies(fields[Field.depends] as number, this.#knownDepends);
+    const provides = this.#dependencies(fields[Field.provides] as number, this.#knownProvides);
+    const installIf = this.#dependencies(fields[Field.installIf] as number, this.#knownDepends);
     if (this.#bad !== '') {
       this.#table.skip(`package ${number} ${this.#bad}`);
       return;
@@ -210,7 +211,16 @@ class AdbReader {
       const name = this.#provided.at(at);
       this.#table.provide(row, name >>> 1, (name & 1) !== 0);
     }
-    if (installIf.entries > 0) this.#table.installIf(row, installIf.entries, () => this.#textOf(installIf));
+    if (installIf.entries > 0) this.#addCondition(row, installIf);
+  }
+
+  #addCondition(row: number, { string, entries }: List): void {
+    const { list } = this.#table.values;
+    this.#table.installIf(row, entries, () =>
+      readNumbers(list.bytes(string))
+        .map((token) => list.text(token))
+        .join(' '),
+    );
   }
 
   /** The package being read cannot be used; the first reason counts. */
@@ -228,6 +238,11 @@ class AdbReader {
     );
   }
 
+  /** The word there, with a sign: larger numbers would be objects to the engine. */
+  #value(at: number): number {
+    return this.#view.getInt32(at, true);
+  }
+
   /** Where the list or object is, -1 for nothing. All of it lies inside the values. */
   #list(value: number): number {
     const kind = value >>> 28;
@@ -242,10 +257,19 @@ class AdbReader {
     return -1;
   }
 
+  /** The fields of a package, up to the last one that is read; all 0 for nothing. */
+  #readFields(value: number): Int32Array {
+    const at = this.#list(value);
+    const count = at < 0 ? 0 : this.#view.getUint32(at, true);
+    const fields = this.#fields;
+    for (let i = 1; i < fields.length; i += 1) fields[i] = i < count ? this.#value(at + 4 * i) : 0;
+    return fields;
+  }
+
   /** A field of the object at `object`, which may be nothing. */
   #field(object: number, field: number): number {
     if (object < 0 || field >= this.#view.getUint32(object, true)) return 0;
-    return this.#view.getUint32(object + 4 * field, true);
+    return this.#value(object + 4 * field);
   }
 
   /** What is of another kind than its field counts as nothing, as in apk. */
@@ -340,14 +364,6 @@ class AdbReader {
     return high * 2 ** 32 + this.#view.getUint32(at, true);
   }
 
-  /** A list of dependencies as text. */
-  #textOf({ string }: List): string {
-    const { list } = this.#table.values;
-    return readNumbers(list.bytes(string))
-      .map((token) => list.text(token))
-      .join(' ');
-  }
-
   /** The list at `value`, one of those that `known` is about. */
   #dependencies(value: number, known: Cache): List {
     if (value === 0) return emptyList;
@@ -369,7 +385,7 @@ class AdbReader {
     line.clear();
     let flags = 0;
     for (let i = 1; i <= entries && this.#bad === ''; i += 1) {
-      const entry = this.#view.getUint32(at + 4 * i, true);
+      const entry = this.#value(at + 4 * i);
       if (areProvides) this.#addProvide(line, entry);
       else flags |= this.#addDependency(line, entry);
       if (line.length > this.#options.maxLineBytes) this.#reject('has a list that is too long');
@@ -471,7 +487,7 @@ class AdbReader {
  */
 class Cache {
   /** Pairs of a value and what it gave. */
-  readonly #slots = new Uint32Array(2 * CACHE_PLACES);
+  readonly #slots = new Int32Array(2 * CACHE_PLACES);
 
   /** -1 for what is not there. No value is 0. */
   get(value: number): number {
@@ -487,7 +503,7 @@ class Cache {
 }
 
 /** A power of two. */
-const CACHE_PLACES = 2 ** 16;
+const CACHE_PLACES = 2 ** 13;
 
 function slotOf(value: number): number {
   return 2 * ((value >>> 2) & (CACHE_PLACES - 1));
