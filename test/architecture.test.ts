@@ -22,7 +22,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'answers', 'apk', 'catalog', 'metrics', 'pages', 'renovate', 'repository', 'routing', 'node:', 'fastify',
     'lru-cache', 'badge-maker',
   ],
-  export: ['answers', 'catalog', 'config', 'pages', 'renovate', 'repository', 'routing', 'node:'],
+  export: ['advisories', 'answers', 'catalog', 'config', 'pages', 'renovate', 'repository', 'routing', 'node:'],
   service: [
     'answers', 'apk', 'catalog', 'config', 'http', 'metrics', 'renovate', 'repository', 'routing', 'node:', 'fastify',
     'pino', 'pino-pretty',

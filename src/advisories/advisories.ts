@@ -113,6 +113,26 @@ function firstIds({ ids, count }: Group, most: number): readonly string[] {
   return ids.split(' ', Math.min(most, count));
 }
 
+const cves = new WeakMap<Group, IdList<string>>();
+
+/** CVE numbers of a group: the first `most` of them, and how many there are. */
+export function cvesOf(group: Group, most: number): IdList<string> {
+  const known = cves.get(group);
+  if (known) return known;
+  const { ids } = group;
+  const listed: string[] = [];
+  let count = 0;
+  for (let at = ids.indexOf('CVE-'); at >= 0; at = ids.indexOf('CVE-', at + 4)) {
+    if (at > 0 && ids[at - 1] !== ' ') continue;
+    const end = ids.indexOf(' ', at);
+    if (listed.length < most) listed.push(ids.slice(at, end < 0 ? undefined : end));
+    count += 1;
+  }
+  const found = { listed, count };
+  cves.set(group, found);
+  return found;
+}
+
 /** The first `most` identifiers of those groups that `isMeant`, sorted, each with its group. */
 export function listIds(
   groups: readonly Group[],

@@ -46,7 +46,9 @@ export class Feed {
   groups(name: string): readonly FeedGroup[] {
     const line = this.#find(Buffer.from(`${name}\t`, 'latin1'));
     if (line === undefined) return [];
-    const fields = this.#bytes.toString('latin1', this.#starts[line], (this.#starts[line + 1] as number) - 1).split('\t');
+    const fields = this.#bytes
+      .toString('latin1', this.#starts[line], (this.#starts[line + 1] as number) - 1)
+      .split('\t');
     const groups: FeedGroup[] = [];
     for (let i = 1; i + 1 < fields.length; i += 2)
       groups.push({ verdict: fields[i] as string, ids: fields[i + 1] as string });
@@ -63,7 +65,13 @@ export class Feed {
     while (from < to) {
       const middle = (from + to) >>> 1;
       const start = this.#starts[middle] as number;
-      const order = this.#bytes.compare(key, 0, key.length, start, Math.min(start + key.length, this.#bytes.length));
+      const order = this.#bytes.compare(
+        key,
+        0,
+        key.length,
+        start,
+        Math.min(start + key.length, this.#bytes.length),
+      );
       if (order === 0) return middle;
       if (order > 0) to = middle;
       else from = middle + 1;

@@ -110,7 +110,9 @@ function statusesOf(entry: Readonly<Record<string, unknown>>): readonly string[]
   const components = asObject(entry['ecosystem_specific'])?.['components'];
   if (!Array.isArray(components)) return [];
   const statuses = components.map((each) => asObject(each)?.['latest_event_status']);
-  const words = statuses.filter((each): each is string => typeof each === 'string' && /^[a-z0-9_]{1,40}$/.test(each));
+  const words = statuses.filter(
+    (each): each is string => typeof each === 'string' && /^[a-z0-9_]{1,40}$/.test(each),
+  );
   return [...new Set(words)].sort();
 }
 
@@ -137,6 +139,7 @@ function intervalsOf(
   events.sort((a, b) => compareBounds(a, b) || eventKinds.indexOf(a.kind) - eventKinds.indexOf(b.kind));
   const intervals: string[] = [];
   let from: Event | undefined;
+  let early = 0;
   for (const event of events) {
     if (event.kind === 'introduced') from ??= event;
     else if (from) {
@@ -144,9 +147,10 @@ function intervalsOf(
       const operator = event.kind === 'fixed' ? '<' : '<=';
       if (!isEmpty && event.version) intervals.push(`${fromText(from)}${operator}${event.version.text}`);
       from = undefined;
-    }
+    } else early += 1;
   }
-  if (from) intervals.push(`${fromText(from)}${open}`);
+  // One that is fixed before it is introduced is empty.
+  if (from && early === 0) intervals.push(`${fromText(from)}${open}`);
   return intervals;
 }
 

@@ -1,6 +1,7 @@
 /** Is this feed plausible after the last good one? Nothing signs a feed: a broken or replayed one must not pass for news. */
 import { IndexError } from '../errors.ts';
-import type { Feed } from './feed.ts';
+import { isStep } from '../catalog/steps.ts';
+import type { Feed, FeedGroup } from './feed.ts';
 
 export interface FeedPolicy {
   /** `refuse` holds back a feed that is older than the last good one. */
@@ -52,17 +53,29 @@ export function* compareFeeds(
   next: Feed,
 ): Generator<undefined, { readonly gained: number; readonly lost: number }> {
   let [gained, lost, step] = [0, 0, 0];
-  const idsOf = (feed: Feed, name: string): ReadonlySet<string> =>
-    new Set(feed.groups(name).flatMap(({ ids }) => ids.split(' ')));
   for (const name of last.names()) {
     if ((step += 1) % 64 === 0) yield;
-    const [before, after] = [idsOf(last, name), idsOf(next, name)];
-    lost += before.difference(after).size;
-    gained += after.difference(before).size;
+    const [before, after] = [last.groups(name), next.groups(name)];
+    if (JSON.stringify(before) === JSON.stringify(after)) continue;
+    const old = yield* idsOf(before);
+    const now = yield* idsOf(after);
+    lost += old.difference(now).size;
+    gained += now.difference(old).size;
   }
   for (const name of next.names()) {
     if ((step += 1) % 64 === 0) yield;
-    if (last.groups(name).length === 0) gained += idsOf(next, name).size;
+    if (last.groups(name).length === 0) gained += (yield* idsOf(next.groups(name))).size;
   }
   return { gained, lost };
+}
+
+function* idsOf(groups: readonly FeedGroup[]): Generator<undefined, ReadonlySet<string>> {
+  const found = new Set<string>();
+  for (const { ids } of groups) {
+    for (const id of ids.split(' ')) {
+      found.add(id);
+      if (isStep(found.size)) yield;
+    }
+  }
+  return found;
 }

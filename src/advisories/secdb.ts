@@ -31,13 +31,16 @@ export function reduceSecdb(text: string): Buffer {
 function addPackage(pkg: Readonly<Record<string, unknown>> | undefined, builder: FeedBuilder): boolean {
   const name = pkg?.['name'];
   if (!isPackageName(name)) {
-    builder.skip(typeof name === 'string' ? `a package called ${JSON.stringify(name)}` : 'a package without a name');
+    builder.skip(
+      typeof name === 'string' ? `a package called ${JSON.stringify(name)}` : 'a package without a name',
+    );
     return typeof name === 'string';
   }
   for (const [version, ids] of Object.entries(asObject(pkg?.['secfixes']) ?? {})) {
     const affected = affectedBelow(version);
     if (ids === null) continue;
-    if (affected === undefined) builder.skip(`${name}: apk calls the version ${JSON.stringify(version)} invalid`);
+    if (affected === undefined)
+      builder.skip(`${name}: apk calls the version ${JSON.stringify(version)} invalid`);
     else if (!Array.isArray(ids)) builder.skip(`${name} ${version}: no list of identifiers`);
     else {
       const texts = ids.filter((each) => typeof each === 'string');

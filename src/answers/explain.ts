@@ -5,6 +5,7 @@ import type { Candidate, Catalog, NameReport, VersionReport, WithheldReason } fr
 import { pinnedVersion, type LookupQuery } from './query.ts';
 import { steerInSteps, type Steering } from './renovate-order.ts';
 import { timestamp } from './render.ts';
+import type { ExplainedAdvisories } from './security.ts';
 import { finish, mapInSteps } from '../catalog/steps.ts';
 import { newerSeries, seriesOf, type SeriesName } from '../catalog/series.ts';
 
@@ -17,6 +18,8 @@ export interface Explanation {
   /** What the versions do not show, such as newer series of the same thing. */
   readonly notes?: readonly string[];
   readonly pin?: ExplainedPin;
+  /** What the advisories say of the pin. */
+  readonly advisories?: ExplainedAdvisories;
 }
 
 export interface ExplainedVersion {

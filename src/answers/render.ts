@@ -30,6 +30,8 @@ export interface RenderOptions {
   readonly stripRevision: boolean;
   /** The pin, for a changelog that begins there. */
   readonly current: string | undefined;
+  /** What the advisories have to say, put behind the link to the changes; see `securityMarks`. */
+  readonly marks?: string | undefined;
 }
 
 export function renderAnswer(releases: readonly Release[], options: RenderOptions): RenovateAnswer {
@@ -53,10 +55,20 @@ export function* renderInSteps(
   return `{"releases":[${texts.join(',')}]${rest === '}' ? '' : ','}${rest}`;
 }
 
-function linksOf(releases: readonly Release[], { current }: RenderOptions): Omit<RenovateAnswer, 'releases'> {
+function linksOf(
+  releases: readonly Release[],
+  { current, marks = '' }: RenderOptions,
+): Omit<RenovateAnswer, 'releases'> {
   const newest = newestRelease(releases);
   const from = releases.find(({ version }) => version.text === current);
-  return newest?.candidate ? links(newest.candidate, from?.builtAt) : {};
+  const found = newest?.candidate ? links(newest.candidate, from?.builtAt) : {};
+  return marks === '' ? found : { ...found, changelogUrl: linkBelow(found) + marks };
+}
+
+/** The link that marks are put behind. Renovate compiles it with them, so that it must mean nothing to a template. */
+function linkBelow({ changelogUrl: changelog, homepage }: Omit<RenovateAnswer, 'releases'>): string {
+  const link = changelog ?? homepage?.replace(/#.*$/, '') ?? '';
+  return link.replace(/[{}]/g, encodeURIComponent);
 }
 
 function renderRelease(release: Release, stripRevision: boolean): RenovateRelease {

@@ -11,6 +11,7 @@ export type Target =
   | { readonly kind: 'datasource'; readonly live: LiveDatasource }
   | { readonly kind: 'asked'; readonly live: LiveDatasource }
   | { readonly kind: 'search'; readonly live: LiveDatasource }
+  | { readonly kind: 'atom'; readonly live: LiveDatasource }
   | { readonly kind: 'package'; readonly live: LiveDatasource; readonly name: string; readonly view: View }
   /** A package of the datasource that its pin's file builds on. */
   | { readonly kind: 'routed'; readonly name: string }
@@ -27,11 +28,12 @@ const TOO_LONG: Target = {
 
 const PRESET = 'renovate.json';
 const INDEX = 'APKINDEX.tar.gz';
+const ATOM = 'advisories.atom';
 
 /** What of a package is asked for; the last segment of the path unless it is the only one of the name. */
-export type View = 'releases' | 'latest' | 'explain' | 'badge.svg';
+export type View = 'releases' | 'latest' | 'explain' | 'advisories' | 'badge.svg';
 
-const views: readonly string[] = ['latest', 'explain', 'badge.svg'] satisfies View[];
+const views: readonly string[] = ['latest', 'explain', 'advisories', 'badge.svg'] satisfies View[];
 
 export function isView(segment: string): boolean {
   return views.includes(segment);
@@ -66,13 +68,18 @@ export function parsePath(
   return parsePackage(live, rest);
 }
 
-/** Behind `/-/`, which is no package name: what is no lookup, and `latest` as static files can have it. */
+/** Behind `/-/`, which is no package name: what is no lookup, and views as static files can have them. */
 function parseExtra(live: LiveDatasource, [what, ...segments]: readonly string[]): Target {
   if (what === 'asked' && segments.length === 0) return { kind: 'asked', live };
   if (what === 'search' && segments.length === 0) return { kind: 'search', live };
-  if (what === 'latest' && segments.length > 0) return parsePackage(live, [...segments, what]);
+  if (what === ATOM && segments.length === 0) return { kind: 'atom', live };
+  if ((what === 'latest' || what === 'advisories') && segments.length > 0)
+    return parsePackage(live, [...segments, what]);
   if (what === 'for' && segments.length > 0) return parseRouted(segments.join('/'));
-  return { kind: 'invalid', fact: 'behind /-/ there are asked, search, for/{name} and latest/{name}' };
+  return {
+    kind: 'invalid',
+    fact: 'behind /-/ there are asked, search, advisories.atom, for/{name} and latest/{name}',
+  };
 }
 
 function parseRouted(name: string): Target {

@@ -65,6 +65,7 @@ const exportFiles: Command = {
   flags: [
     { name: 'out', placeholder: 'DIR', help: 'folder to write to', isRequired: true },
     { name: 'brotli', help: 'compress each file with brotli as well' },
+    { name: 'advisories', help: 'write what the feeds of advisories say as well; mind their licences' },
   ],
   isConfigured: true,
   examples: ['apk-beacon export --out public'],
@@ -73,6 +74,7 @@ const exportFiles: Command = {
     return await exportCommand(loadConfig(line, environment), {
       out: line.own['out'],
       brotli: line.own['brotli'] === true,
+      advisories: line.own['advisories'] === true,
       signal,
     });
   },

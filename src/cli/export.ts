@@ -16,15 +16,17 @@ import { createLogger } from '../service/logger.ts';
 export interface ExportOptions {
   readonly out: string | boolean | undefined;
   readonly brotli: boolean;
+  /** Whether the files may hold what the feeds of advisories say, which not everybody may publish. */
+  readonly advisories: boolean;
   readonly signal: AbortSignal;
 }
 
 /** Fails, and leaves an export that is there as it is, when a required index cannot be loaded as of now. */
 export async function exportCommand(config: Config, options: ExportOptions): Promise<number> {
-  const { out, brotli, signal } = options;
-  if (typeof out !== 'string') throw new UsageError('usage: export --out DIR [--brotli]');
+  const { out, brotli, advisories, signal } = options;
+  if (typeof out !== 'string') throw new UsageError('usage: export --out DIR [--brotli] [--advisories]');
   const began = performance.now();
-  const loaded = await loadAll(config, signal);
+  const loaded = await loadAll(config, advisories, signal);
   // Every name is asked for here, so none may push out another.
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'exported.json'), {
     maxNames: Infinity,
@@ -47,19 +49,20 @@ interface Loaded {
   readonly snapshot: Snapshot;
 }
 
-async function loadAll(config: Config, signal: AbortSignal): Promise<readonly Loaded[]> {
+async function loadAll(config: Config, advisories: boolean, signal: AbortSignal): Promise<readonly Loaded[]> {
   const logger = await createLogger(config.logLevel, {
     format: config.logFormat,
     terminal: process.stderr.isTTY,
     destination: 2,
   });
-  const beacon = new Beacon({ config, logger, now: Date.now });
+  const beacon = new Beacon({ config, logger, now: Date.now, withoutFeeds: !advisories });
   await beacon.loadOnce(signal);
   return beacon.datasources.map(current);
 }
 
 /** Static files cannot tell that they are stale, so an index that only the cache had is not enough. */
-function current({ name, snapshot, indexes }: LiveDatasource): Loaded {
+function current({ name, snapshot, indexes, feeds }: LiveDatasource): Loaded {
+  for (const { failure } of feeds) if (failure) throw new IndexError(failure.code, failure.message);
   for (const { spec, failure } of indexes) {
     if (spec.required && failure) throw new IndexError(failure.code, failure.message);
   }

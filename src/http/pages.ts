@@ -3,7 +3,9 @@ import { changelogUrl } from '../answers/changelog-links.ts';
 import { explain, type Explanation } from '../answers/explain.ts';
 import type { LookupQuery } from '../answers/query.ts';
 import { newestRelease, releasesFor } from '../answers/releases.ts';
+import { explainAdvisoriesInSteps } from '../answers/security.ts';
 import type { SearchHits } from '../answers/search.ts';
+import { finish } from '../catalog/steps.ts';
 import type { NameReport } from '../catalog/catalog.ts';
 import type { Asked } from '../metrics/lookup-log.ts';
 import type { RecentChanges } from '../metrics/recent-changes.ts';
@@ -97,7 +99,11 @@ export class Pages {
   package(question: PackageQuestion, closeNames: readonly string[]): Reply {
     const { live, snapshot, name, query, pin } = question;
     const report = snapshot.catalog.report(name, query.archs);
-    const explanation: Explanation = explain(report, query, pin, snapshot.catalog);
+    const advisories = finish(explainAdvisoriesInSteps(snapshot.advisories, report, query));
+    const explanation: Explanation = {
+      ...explain(report, query, pin, snapshot.catalog),
+      ...(advisories && { advisories }),
+    };
     const { newest, about } = newestOf(report, question);
     const text = packagePage({
       datasource: live.name,

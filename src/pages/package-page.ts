@@ -1,4 +1,5 @@
 /** `/{datasource}/{package}` in a browser: what can be pinned, and why the rest cannot. */
+import { describeAdvisories } from '../answers/describe.ts';
 import type { VNode } from 'preact';
 import type { ExplainedPin, ExplainedVersion, Explanation } from '../answers/explain.ts';
 import { html, moment, renderPage, visible, webAddress, type Html } from './html.ts';
@@ -141,8 +142,15 @@ function pinForm({ datasource, explanation, links }: PackagePage): Html {
       <input id="current" name="current" value=${pin?.current ?? ''} autocomplete="off" spellcheck="false" />
       <button type="submit">Ask</button>
     </form>
-    ${pin && html`<p class="answer" role="status">${proposal(pin)}</p>`}
+    ${pin && html`<p class="answer" role="status">${proposal(pin)}</p>`} ${advisoriesOn(explanation)}
   `;
+}
+
+function advisoriesOn({ advisories }: Explanation): Html {
+  if (!advisories) return [];
+  return html`<ul class="notes">
+    ${describeAdvisories(advisories).map((line) => html`<li>${visible(line.trim())}</li>`)}
+  </ul>`;
 }
 
 function proposal({ current, state, proposal: to, because }: ExplainedPin): Html {

@@ -3,12 +3,16 @@
  * one reference publishes it; who holds the old one finishes with it, so no answer mixes two generations.
  */
 import { createHash } from 'node:crypto';
+import { Advisories } from '../advisories/advisories.ts';
 import { Catalog } from '../catalog/catalog.ts';
+import type { LiveFeed } from './live-feed.ts';
 import type { LiveIndex } from './live-index.ts';
 
 /** One generation of answers. */
 export interface Snapshot {
   readonly catalog: Catalog;
+  /** Of all feeds; `undefined` where none is configured. */
+  readonly advisories?: Advisories | undefined;
   /** The same for the same indexes, whichever replica made it; changes with any of them. */
   readonly generation: string;
 }
@@ -16,6 +20,7 @@ export interface Snapshot {
 export interface DatasourceOptions {
   readonly name: string;
   readonly indexes: readonly LiveIndex[];
+  readonly feeds?: readonly LiveFeed[];
   readonly unversionedProvides: boolean;
   readonly complete: boolean;
 }
@@ -23,19 +28,21 @@ export interface DatasourceOptions {
 export class LiveDatasource {
   readonly name: string;
   readonly indexes: readonly LiveIndex[];
+  readonly feeds: readonly LiveFeed[];
   readonly #unversionedProvides: boolean;
   readonly #complete: boolean;
   #snapshot: Snapshot | undefined;
   readonly #ready = Promise.withResolvers<void>();
 
-  constructor({ name, indexes, unversionedProvides, complete }: DatasourceOptions) {
+  constructor({ name, indexes, feeds = [], unversionedProvides, complete }: DatasourceOptions) {
     this.name = name;
     this.indexes = indexes;
+    this.feeds = feeds;
     this.#unversionedProvides = unversionedProvides;
     this.#complete = complete;
   }
 
-  /** The current generation; `undefined` until every required index has been there once. */
+  /** The current generation; `undefined` until every required index and every feed has been there once. */
   get snapshot(): Snapshot | undefined {
     return this.#snapshot;
   }
@@ -45,14 +52,19 @@ export class LiveDatasource {
     return this.indexes.filter(({ spec, loaded }) => spec.required && !loaded);
   }
 
+  /** Feeds that were never there: without them answers would lack their marks, and security updates would be closed. */
+  get missingFeeds(): readonly LiveFeed[] {
+    return this.feeds.filter(({ loaded }) => !loaded);
+  }
+
   /** The archs asked for and, of single index files, those found in them. */
   get archs(): readonly string[] {
     return [...new Set(this.indexes.flatMap(archOf))];
   }
 
-  /** Makes a catalog of the indexes as they are now. Call it whenever one of them has changed. */
+  /** Makes a catalog of the indexes and feeds as they are now. Call it whenever one of them has changed. */
   publish(): void {
-    if (this.missing.length > 0) return;
+    if (this.missing.length > 0 || this.missingFeeds.length > 0) return;
     const loaded = this.indexes.flatMap((index) => {
       const arch = archOf(index)[0];
       return index.loaded && arch !== undefined ? [{ spec: index.spec, arch, ...index.loaded }] : [];
@@ -70,8 +82,14 @@ export class LiveDatasource {
       complete: this.#complete,
     });
     const identity = loaded.map(({ spec, arch, index }) => [spec.repository, arch, index.digest]);
+    const feeds = this.feeds.flatMap(({ loaded: known }) => known?.feed ?? []);
+    for (const { digest } of feeds) identity.push(['advisories', '', digest]);
     const generation = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 12);
-    this.#snapshot = { catalog, generation };
+    this.#snapshot = {
+      catalog,
+      generation,
+      advisories: feeds.length > 0 ? new Advisories(feeds) : undefined,
+    };
     this.#ready.resolve();
   }
 

@@ -9,6 +9,7 @@ import { errorLine } from '../errors.ts';
 import { Lookups } from '../answers/lookup.ts';
 import { LookupCounts } from '../metrics/lookup-counts.ts';
 import { Metrics } from '../metrics/metrics.ts';
+import { PinsWithFixes } from '../metrics/pins-with-fixes.ts';
 import { RecentChanges } from '../metrics/recent-changes.ts';
 import { readSecret } from '../repository/credentials.ts';
 
@@ -39,6 +40,7 @@ interface Core {
   readonly lookupCounts: LookupCounts;
   readonly metrics: Metrics;
   readonly changes: RecentChanges;
+  readonly pins: PinsWithFixes;
 }
 
 /** Everything of a running service, put together and not yet started. */
@@ -68,17 +70,19 @@ function assembleCore({ config, logger, signal }: ServeOptions): Core {
     onChange: (datasource, index, change) => changes.note(datasource, { ...change, index, at: now() }),
   });
   const asked = new Asked(names, now);
-  const metrics = new Metrics({ datasources: beacon.datasources, lookupCounts, surveyor, asked, now });
+  const pins = new PinsWithFixes(names, now);
+  const { datasources } = beacon;
+  const metrics = new Metrics({ datasources, lookupCounts, surveyor, asked, pins, now });
   beacon.onRefresh(metrics.countRefresh);
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
     warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
   });
-  return { beacon, served, surveyor, asked, lookupCounts, metrics, changes };
+  return { beacon, served, surveyor, asked, lookupCounts, metrics, changes, pins };
 }
 
 /** Loads the server only now: at a start there is something else to do until then. */
 async function serverOf(
-  { beacon, served, surveyor, asked, lookupCounts, metrics, changes }: Core,
+  { beacon, served, surveyor, asked, lookupCounts, metrics, changes, pins }: Core,
   { config, logger, signal }: ServeOptions,
 ): Promise<FastifyInstance> {
   const { buildServer } = await import('../http/server.ts');
@@ -95,6 +99,7 @@ async function serverOf(
     asked,
     surveyor,
     changes,
+    pins,
     logger,
     hold: config.hold,
     maxAge: Math.floor(Math.min(60, config.refresh / 10_000)),

@@ -12,7 +12,7 @@ type Expected = Record<
 >;
 const expected = JSON.parse(fixture('osv-v3-expected.json').toString()) as Expected;
 
-describe('Chainguard\'s feed v3', async () => {
+describe("Chainguard's feed v3", async () => {
   const feed = await read(fixture('osv-v3.tar.gz'), 'osv', ['Wolfi']);
 
   test.each(Object.entries(expected))('%s', (name, archs) => {
@@ -44,7 +44,7 @@ describe('Chainguard\'s feed v3', async () => {
 
   const prism = (archs: readonly string[]) => summary(about([feed], ['prism'], archs));
 
-  test('of several archs the later fix counts, and of an arch that is not told of the others\'', () => {
+  test("of several archs the later fix counts, and of an arch that is not told of the others'", () => {
     expect(prism(['aarch64'])['CVE-2099-0002']).toBe('5.14.3-r1');
     expect(prism(['aarch64', 'x86_64'])['CVE-2099-0002']).toBe('5.14.3-r8');
     expect(prism(['riscv64'])['CVE-2099-0002']).toBe('5.14.3-r8');
@@ -119,12 +119,18 @@ describe('OSV.dev', () => {
     summary(about([await read(text, 'osv', [ecosystem])], ['expat']));
 
   test('"0" as introduced and fixed is not affected, not "all versions"', async () => {
-    expect(await of(record([{ introduced: '0' }, { fixed: '0' }]))).toEqual({ 'CVE-2020-0001': 'not affected' });
-    expect(await of(record([{ introduced: '2-r0' }, { fixed: '1-r0' }]))).toEqual({});
+    expect(await of(record([{ introduced: '0' }, { fixed: '0' }]))).toEqual({
+      'CVE-2020-0001': 'not affected',
+    });
+    expect(await of(record([{ introduced: '2-r0' }, { fixed: '1-r0' }]))).toEqual({
+      'CVE-2020-0001': 'not affected',
+    });
   });
 
   test('listed versions count only without a range', async () => {
-    expect(await of(record([{ introduced: '0' }, { fixed: '2.7-r0' }]))).toEqual({ 'CVE-2020-0001': '2.7-r0' });
+    expect(await of(record([{ introduced: '0' }, { fixed: '2.7-r0' }]))).toEqual({
+      'CVE-2020-0001': '2.7-r0',
+    });
     expect(await of(record([], { ranges: [] }))).toEqual({ 'CVE-2020-0001': 'until' });
   });
 

@@ -12,7 +12,7 @@ const ids = (groups: readonly Group[], isMeant: (group: Group) => boolean): read
 
 type Row = [name: string, origin: string, pin: string, target: string, fixed: string[], open: string[]];
 
-describe('what a bump fixes and what is open at the pin, with libapk\'s order', async () => {
+describe("what a bump fixes and what is open at the pin, with libapk's order", async () => {
   const feed = await read(fixture('secdb.json'));
   const rows = JSON.parse(fixture('secdb-expected.json').toString()) as Row[];
 
@@ -35,7 +35,10 @@ describe('odd feeds', () => {
     ['top-level-list', /no object with "packages"/],
   ])('%s is refused', async (file, message) => {
     const error = await failure(odd(file));
-    expect(error).toMatchObject({ code: 'feed-malformed', message: expect.stringMatching(message) as string });
+    expect(error).toMatchObject({
+      code: 'feed-malformed',
+      message: expect.stringMatching(message) as string,
+    });
   });
 
   test('a hundred thousand brackets are refused, and no stack overflows', async () => {
@@ -54,10 +57,13 @@ describe('odd feeds', () => {
     expect(await of('zero-only')).toEqual({ 'CVE-2020-0001': 'not affected' });
   });
 
-  test.each(['null-secfixes', 'secfixes-is-list', 'pkg-without-name'])('%s: the others are used', async (file) => {
-    expect(await of(file)).toEqual({});
-    expect(await of(file, 'git')).toEqual({ 'CVE-2020-0002': '2.40.0-r0' });
-  });
+  test.each(['null-secfixes', 'secfixes-is-list', 'pkg-without-name'])(
+    '%s: the others are used',
+    async (file) => {
+      expect(await of(file)).toEqual({});
+      expect(await of(file, 'git')).toEqual({ 'CVE-2020-0002': '2.40.0-r0' });
+    },
+  );
 
   test('entries without a name are counted', async () => {
     expect((await odd('pkg-without-name')).facts.skipped).toBe(4);
@@ -69,7 +75,11 @@ describe('odd feeds', () => {
 
   test('a string for a list is skipped and counted', async () => {
     const { facts } = await odd('ids-is-string');
-    expect(facts).toMatchObject({ packages: 0, skipped: 1, firstSkipped: 'curl 8.0.0-r0: no list of identifiers' });
+    expect(facts).toMatchObject({
+      packages: 0,
+      skipped: 1,
+      firstSkipped: 'curl 8.0.0-r0: no list of identifiers',
+    });
   });
 
   test('several identifiers in one string are several', async () => {
@@ -155,7 +165,9 @@ describe('odd feeds', () => {
 
   test('of sixty thousand identifiers some are listed, and all are counted', async () => {
     const many = Array.from({ length: 60_000 }, (_, i) => `CVE-2099-${i + 40}`);
-    const feed = await read(JSON.stringify({ packages: [{ pkg: { name: 'linux', secfixes: { '6.1-r0': many } } }] }));
+    const feed = await read(
+      JSON.stringify({ packages: [{ pkg: { name: 'linux', secfixes: { '6.1-r0': many } } }] }),
+    );
     const { listed, count } = listIds(about([feed], ['linux']), isOpenAt(version('6.0-r0')), 20);
     expect(listed).toHaveLength(20);
     expect(count).toBe(60_000);
@@ -168,12 +180,12 @@ describe.skipIf(!sharedData)('all rows of the oracle', async () => {
   const security = `${sharedData}security/`;
   const feed = await read(readFileSync(`${security}wolfi-security.json`));
 
-  test('Alpine\'s own feed is read without a loss', async () => {
+  test("Alpine's own feed is read without a loss", async () => {
     const { facts } = await read(readFileSync(`${security}alpine-v3.16/main.json`));
     expect(facts).toMatchObject({ repository: 'v3.16/main', packages: 67, skipped: 0 });
   });
 
-  test('Wolfi\'s has as many identifiers as its list', () => {
+  test("Wolfi's has as many identifiers as its list", () => {
     expect(feed.facts).toMatchObject({ packages: 1520, pairs: 32_700, skipped: 0 });
   });
 });
