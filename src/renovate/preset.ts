@@ -7,6 +7,7 @@ import type { RoutingSource } from '../routing/route.ts';
 import type { LookupUrl } from './lookup-url.ts';
 import { dockerfileManager, scriptManager } from './pins-in-commands.ts';
 import { notedManager, variableManager } from './pins-in-variables.ts';
+import { securityRules, type SecurityRules } from './security-rules.ts';
 import { hardenedVersionQuery, pinQuery, runtimeQuery } from './pins-in-yaml.ts';
 
 export interface PresetOptions {
@@ -18,6 +19,8 @@ export interface PresetOptions {
   readonly isPart: boolean;
   /** The datasources, for an export: static files cannot choose one. */
   readonly statics?: readonly RoutingSource[] | undefined;
+  /** Of datasources with advisories. */
+  readonly security?: { readonly names: readonly string[]; readonly rules: SecurityRules } | undefined;
 }
 
 export type PresetRule = Readonly<Record<string, unknown>>;
@@ -54,7 +57,7 @@ const depTypes = [
   'noted',
 ];
 
-export function renovatePreset({ url, names, isPart, statics }: PresetOptions): Preset {
+export function renovatePreset({ url, names, isPart, statics, security }: PresetOptions): Preset {
   const routed = routedDatasource(names);
   const lookup = { url, only: isPart || names.length === 1 ? names : [] };
   const context = { datasource: `custom.${routed}`, names, lookup, statics };
@@ -73,16 +76,23 @@ export function renovatePreset({ url, names, isPart, statics }: PresetOptions): 
       // What these ask for only the service can tell.
       ...(statics ? [] : [variableManager(context), scriptManager(context)]),
       notedManager(context),
-      repackagedManager(context),
+      repackagedManager(context, security !== undefined),
       sourceManager(),
     ],
-    packageRules: packageRules([...new Set([routed, ...names])]),
+    packageRules: [
+      ...packageRules([...new Set([routed, ...names])]),
+      ...(security ? securityRules(customs([routed, ...security.names]), security.rules) : []),
+    ],
   };
 }
 
 /** Of a single datasource, pins keep its name; of several, the service chooses after Renovate has named the pin. */
 export function routedDatasource(names: readonly string[]): string {
   return names.length === 1 ? (names[0] as string) : ROUTED;
+}
+
+function customs(names: readonly string[]): readonly string[] {
+  return [...new Set(names)].map((name) => `custom.${name}`);
 }
 
 /** For managers that people have, which name it themselves. */
@@ -110,7 +120,9 @@ function yamlManager(description: string, query: string): PresetRule {
  *
  * The answers to `?strip=revision` carry the revision as `digest`, so a new revision alone is seen, too.
  */
-function repackagedManager({ names, lookup: { url } }: PresetContext): PresetRule {
+function repackagedManager({ names, lookup: { url } }: PresetContext, tellsRevision: boolean): PresetRule {
+  // What is fixed depends on it.
+  const revision = tellsRevision ? '&revision={{encodeURIComponent currentDigest}}' : '';
   const sources = names.map((name) => name.replaceAll('.', '\\.')).join('|');
   return {
     description: ['melange: version and epoch of a recipe that repackages an APK'],
@@ -123,7 +135,7 @@ function repackagedManager({ names, lookup: { url } }: PresetContext): PresetRul
     ],
     datasourceTemplate: 'custom.{{source}}',
     depTypeTemplate: 'melange-repackaged',
-    registryUrlTemplate: `${url}/{{source}}/{{encodeURIComponent depName}}?strip=revision&current={{encodeURIComponent currentValue}}`,
+    registryUrlTemplate: `${url}/{{source}}/{{encodeURIComponent depName}}?strip=revision&current={{encodeURIComponent currentValue}}${revision}`,
     autoReplaceStringTemplate:
       '# renovate: datasource={{datasource}} depName={{depName}}\n' +
       '{{indentation}}version: "{{newValue}}"\n' +
@@ -159,7 +171,7 @@ function sourceManager(): PresetRule {
 
 /** What makes Renovate's decisions right; docs/decisions/010-renovate-order.md says why each is needed. */
 function packageRules(names: readonly string[]): readonly PresetRule[] {
-  const matchDatasources = names.map((name) => `custom.${name}`);
+  const matchDatasources = customs(names);
   return [
     {
       description: ["The order of versions next to apk's"],

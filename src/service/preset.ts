@@ -1,6 +1,6 @@
 /** The preset and the routing of a configuration: what `serve` answers, `preset` prints and `export` writes. */
 import type { Config } from '../config/config.ts';
-import { renovatePreset, type Preset } from '../renovate/preset.ts';
+import { renovatePreset, type Preset, type PresetOptions } from '../renovate/preset.ts';
 import type { RoutingSource } from '../routing/route.ts';
 
 /** For these datasources, or for all if none is named; the default one comes first. */
@@ -21,7 +21,17 @@ export function presetFor(
     names: ordered,
     isPart: all.some((name) => !wanted.includes(name)),
     statics: isStatic ? sources : undefined,
+    security: isStatic ? undefined : securityOf(config, ordered),
   });
+}
+
+/** Static files carry no marks: what is fixed depends on the pin. */
+function securityOf(
+  { datasources, securityRules: rules }: Config,
+  names: readonly string[],
+): PresetOptions['security'] {
+  const own = names.filter((name) => (datasources[name]?.advisories.length ?? 0) > 0);
+  return rules === 'none' || own.length === 0 ? undefined : { names: own, rules };
 }
 
 /** The datasources as far as they tell which pins are theirs. */
