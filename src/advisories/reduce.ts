@@ -105,7 +105,7 @@ function finish(reducer: OsvReducer): Buffer {
 
 /** Throws `feed-malformed` for bytes that are no gzip, or stop in the middle. */
 async function* gunzipped(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const gunzip = createGunzip();
+  const gunzip = createGunzip({ chunkSize: 256 * 1024 });
   const fed = (async () => {
     for await (const piece of body)
       if (!gunzip.write(piece)) await new Promise<void>((resolve) => gunzip.once('drain', resolve));

@@ -79,8 +79,9 @@ export class Lookups {
   *renderInSteps(
     { releases, marks }: Found,
     { stripRevision, current }: LookupQuery,
+    page?: string,
   ): Generator<undefined, Answer> {
-    const options = { stripRevision, current: current?.version.text, marks: marks?.text };
+    const options = { stripRevision, current: current?.version.text, marks: marks?.text, page };
     return answerOf(true, yield* renderInSteps(releases, options));
   }
 

@@ -32,6 +32,8 @@ export interface RenderOptions {
   readonly current: string | undefined;
   /** What the advisories have to say, put behind the link to the changes; see `securityMarks`. */
   readonly marks?: string | undefined;
+  /** A page of the service, to put them behind where a package has no link of its own: Renovate takes only URLs. */
+  readonly page?: string | undefined;
 }
 
 export function renderAnswer(releases: readonly Release[], options: RenderOptions): RenovateAnswer {
@@ -57,17 +59,20 @@ export function* renderInSteps(
 
 function linksOf(
   releases: readonly Release[],
-  { current, marks = '' }: RenderOptions,
+  { current, marks = '', page = '' }: RenderOptions,
 ): Omit<RenovateAnswer, 'releases'> {
   const newest = newestRelease(releases);
   const from = releases.find(({ version }) => version.text === current);
   const found = newest?.candidate ? links(newest.candidate, from?.builtAt) : {};
-  return marks === '' ? found : { ...found, changelogUrl: linkBelow(found) + marks };
+  return marks === '' ? found : { ...found, changelogUrl: linkBelow(found, page) + marks };
 }
 
 /** The link that marks are put behind. Renovate compiles it with them, so that it must mean nothing to a template. */
-function linkBelow({ changelogUrl: changelog, homepage }: Omit<RenovateAnswer, 'releases'>): string {
-  const link = changelog ?? homepage?.replace(/#.*$/, '') ?? '';
+function linkBelow(
+  { changelogUrl: changelog, homepage }: Omit<RenovateAnswer, 'releases'>,
+  page: string,
+): string {
+  const link = changelog ?? homepage?.replace(/#.*$/, '') ?? page;
   return link.replace(/[{}]/g, encodeURIComponent);
 }
 

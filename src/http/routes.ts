@@ -251,7 +251,7 @@ export class Routes {
       if (!snapshot) return { ...this.#notLoaded(live, routed?.headers), route };
       if (route === 'badge.svg') return this.#badge(questionOf(target, snapshot, request));
       return this.#turns.run(
-        `${snapshot.generation} ${keyOf(request)} ${routed ? request.headers.host : ''}`,
+        `${snapshot.generation} ${keyOf(request)} ${routed || snapshot.advisories ? request.headers.host : ''}`,
         () => this.#lookUp(target, snapshot, request, routed),
       );
     };
@@ -313,7 +313,9 @@ export class Routes {
       const reply = createReply(200, headers, `${newest.version.text}\n`);
       return { reply, route, lookup: { datasource, result: 'found' } };
     }
-    const plain = yield* lookups.renderInSteps(found, query);
+    const page = `${this.#options.publicUrl ?? ownUrl(request)}/${datasource}/${encodeURIComponent(name)}`;
+    const plain = yield* lookups.renderInSteps(found, query, page);
+    const isOfAddress = routed?.mark !== undefined || (found.marks !== undefined && plain.body.includes(page));
     const { body, etag } = routed?.mark ? routed.mark(plain) : plain;
     const headers = {
       ...generation,
@@ -328,8 +330,8 @@ export class Routes {
     const pin =
       found.marks && written && this.#options.pins.note(datasource, name, written, found.marks.urgent);
     const answered: Answered = { reply, route, times, lookup: { datasource, result: 'found' } };
-    // A marked answer may hold the address by which this client has reached the service.
-    if (url.length <= MAX_TARGET_LENGTH && !routed?.mark)
+    // One that holds the address by which this client has reached the service is for this client.
+    if (url.length <= MAX_TARGET_LENGTH && !isOfAddress)
       this.#ready.set(url, { answered, live, snapshot: new WeakRef(snapshot), name, pin: pin || undefined });
     return answered;
   }

@@ -12,7 +12,7 @@ const BRANCH = '{{{datasource}}}-{{{depNameSanitized}}}{{#if isMajor}}-{{{newMaj
 
 /** The identifiers, out of the link that Renovate has compiled. */
 const IDENTIFIERS =
-  "(replace ',' ', ' (replace '^[\\s\\S]*#fixes=([A-Za-z0-9._,-]*)[\\s\\S]*$' '$1' references))";
+  "replace ',' ', ' (replace '^[\\s\\S]*#fixes=([A-Za-z0-9._,-]*)[\\s\\S]*$' '$1' references)";
 
 export function securityRules(
   matchDatasources: readonly string[],

@@ -123,8 +123,8 @@ describe('a lookup with a pin', () => {
     const { changelogUrl } = (await running.get('/wolfi/curl?current=7.0-r0')).json<{
       changelogUrl: string;
     }>();
-    expect(changelogUrl).toBe(
-      "{{#if (or (equals newVersion '8.0.0-r0'))}}#fixes=CVE-2020-0003{{/if}}{{! urgent '8.0.0-r0' }}{{! fixes '8.0.0-r0' }}",
+    expect(changelogUrl.replace(/:\d+/, '')).toBe(
+      "http://127.0.0.1/wolfi/curl{{#if (or (equals newVersion '8.0.0-r0'))}}#fixes=CVE-2020-0003{{/if}}{{! urgent '8.0.0-r0' }}{{! fixes '8.0.0-r0' }}",
     );
   });
 });
