@@ -19,7 +19,7 @@ import { buildChildren, nodeFlags, probe, start, type Running } from './processe
 import { measured } from './statistics.ts';
 
 const RECORDS = Number(process.argv[2] ?? 800_000);
-const LOOKUPS = 2000;
+const LOOKUPS = 1000;
 
 const results = fileURLToPath(new URL('results', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'apk-beacon-bench-'));

@@ -170,6 +170,13 @@ export function* securityMarks(
     const revision = names.get(fix.version)?.revision;
     return query.stripRevision && revision !== undefined ? `${nameOf(fix)}+${revision}` : nameOf(fix);
   };
+  // Of a new revision alone, a digest to Renovate, the new version is not told.
+  const isUpdateTo = (fix: Fix): string => {
+    const revision = names.get(fix.version)?.revision;
+    return query.stripRevision && revision !== undefined
+      ? `(and (equals newValue '${nameOf(fix)}') (equals newDigest '${revision}'))`
+      : `(equals newVersion '${nameOf(fix)}')`;
+  };
   const notes = new Map<string, Fix[]>();
   for (const [i, fix] of fixes.entries()) {
     if (i % 32 === 31) yield;
@@ -179,7 +186,7 @@ export function* securityMarks(
   const urgent = urgentFixes(from, fixes);
   const text = [
     ...[...notes].map(([ids, those]) => {
-      const versions = those.map((fix) => `(equals newVersion '${nameOf(fix)}')`).join(' ');
+      const versions = those.map(isUpdateTo).join(' ');
       return `{{#if (or ${versions})}}#fixes=${ids}{{/if}}`;
     }),
     ...urgent.map((fix) => `{{! urgent '${nameOf(fix)}' }}`),

@@ -175,7 +175,7 @@ describe('nothing is closed or opened by a feed that is', () => {
     expectUnharmed();
   });
 
-  test('late: at a first start', async () => {
+  test('late: at a first start', { timeout: 400_000 }, async () => {
     await using fresh = await startBeacon({
       datasources: { wolfi },
       routing: { wolfi: { advisories: [{ secdb: `${file}.late` }] } },
@@ -210,7 +210,7 @@ test('securityRules: plain gives way to later rules of the repository', async ()
   expect(other.mergeRequests.map(({ branch }) => branch)).toEqual(['renovate/everything']);
 });
 
-test('hostile feeds reach no title, branch, body or environment', async () => {
+test('hostile feeds reach no title, branch, body or environment', { timeout: 400_000 }, async () => {
   const secret = 'this-is-the-secret';
   const hostile = fc.oneof(
     fc.constantFrom(
@@ -249,7 +249,7 @@ test('hostile feeds reach no title, branch, body or environment', async () => {
   });
   await using other = await startGitea();
   await other.create('images', {
-    'image.yaml': `contents:\n  packages:\n${names.map((name) => `    - ${name}=1.0-r0\n`).join('')}`,
+    'image.yaml': `contents:\n  repositories: [https://packages.wolfi.dev/os]\n  packages:\n${names.map((name) => `    - ${name}=1.0-r0\n`).join('')}`,
     'renovate.json': extending(attacked.url, { ...grouped, prConcurrentLimit: 0, branchConcurrentLimit: 0 }),
   });
   await other.renovate('images', {

@@ -107,6 +107,9 @@ describe('a lookup with a pin', () => {
     await using running = await service(await withFile(fixes));
     await running.beacon.refreshOnce(signal);
     const text = await marks(running, 'strip=revision&current=1.0&revision=0');
+    expect(text).toContain(
+      "{{#if (or (and (equals newValue '1.0') (equals newDigest '1')))}}#fixes=CVE-2099-0001{{/if}}",
+    );
     expect(text?.match(/\{\{! .*?\}\}/g)).toEqual([
       "{{! urgent '1.1' }}",
       "{{! fixes '1.0+1' }}",
