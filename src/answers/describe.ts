@@ -2,6 +2,7 @@
 import { printable } from '../errors.ts';
 import type { ExplainedAdvisories } from './security.ts';
 import type { ExplainedPin, ExplainedVersion, Explanation } from './explain.ts';
+import { withdrawalText } from './withdrawal-text.ts';
 
 /** How many versions are told of unless all are asked for. */
 const NEWEST = 10;
@@ -66,6 +67,7 @@ function describeVersion(each: ExplainedVersion, width: number): readonly string
   const notes = [
     ...(each.preRelease ? ['pre-release'] : []),
     ...(by.length > 0 ? [`provided by ${by.slice(0, 3).join(', ')}${by.length > 3 ? ', …' : ''}`] : []),
+    ...(each.withdrawal ? [withdrawalText(each.withdrawal)] : []),
   ];
   const note = notes.length > 0 ? `  (${notes.join('; ')})` : '';
   const needs = each.needsElsewhere ?? [];
@@ -73,7 +75,7 @@ function describeVersion(each: ExplainedVersion, width: number): readonly string
     `  ${each.offered ? '+' : '-'} ${each.version.padEnd(width)}  ${when}${note}`,
     ...(each.reasons ?? []).map((reason) => `      withheld: ${reason}`),
     ...(needs.length > 0
-      ? [`      not in this datasource: ${needs.slice(0, 5).join(', ')}${needs.length > 5 ? ', …' : ''}`]
+      ? [`      not met in this datasource: ${needs.slice(0, 5).join(', ')}${needs.length > 5 ? ', …' : ''}`]
       : []),
     ...(each.refusedByApko === undefined
       ? []

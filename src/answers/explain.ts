@@ -1,13 +1,22 @@
 /** "Why was this not bumped?" – what is known of every version of a name, and what a pin would be offered. */
 import { parseConstraint, satisfies, type Constraint } from '../apk/constraint.ts';
 import { compareVersions, isPreRelease, parseVersion, type Version } from '../apk/version.ts';
-import type { Candidate, Catalog, NameReport, VersionReport, WithheldReason } from '../catalog/catalog.ts';
+import type { Package } from '../apk/packages.ts';
+import type {
+  Candidate,
+  Catalog,
+  CatalogSource,
+  NameReport,
+  VersionReport,
+  WithheldReason,
+} from '../catalog/catalog.ts';
 import { pinnedVersion, type LookupQuery } from './query.ts';
 import { steerInSteps, type Steering } from './renovate-order.ts';
 import { timestamp } from './render.ts';
 import type { ExplainedAdvisories } from './security.ts';
-import { finish, mapInSteps } from '../catalog/steps.ts';
+import { finish, isStep, mapInSteps } from '../catalog/steps.ts';
 import { newerSeries, seriesOf, type SeriesName } from '../catalog/series.ts';
+import { withdrawalsIn, type Withdrawal, type WithdrawalOptions } from '../catalog/withdrawal.ts';
 
 export interface Explanation {
   readonly name: string;
@@ -33,6 +42,8 @@ export interface ExplainedVersion {
   readonly needsElsewhere?: readonly string[];
   /** Why apko refuses it in a build for all archs, although it can be installed on each. */
   readonly refusedByApko?: string;
+  /** From when the version is expected to be gone, and why. */
+  readonly withdrawal?: Withdrawal;
   readonly candidates: readonly ExplainedCandidate[];
 }
 
@@ -56,17 +67,23 @@ export interface ExplainedPin {
   readonly because: string;
 }
 
+export interface ExplainOptions extends Pick<WithdrawalOptions, 'firstSeen'> {
+  /** Versions of the name that were served before, newest first. */
+  readonly served?: readonly string[];
+}
+
 /**
- * With the catalog that the report is of, also what it needs from elsewhere and how its series go on. `pin` is as
- * people write it: a version, a constraint (`~13`) or several (`>=2 <3`).
+ * With the catalog that the report is of, also what it needs from elsewhere, how its series go on and what is expected
+ * to be withdrawn. `pin` is as people write it: a version, a constraint (`~13`) or several (`>=2 <3`).
  */
 export function explain(
   report: NameReport,
   query: LookupQuery,
   pin: string | undefined,
   catalog?: Catalog,
+  options?: ExplainOptions,
 ): Explanation {
-  return finish(explainInSteps(report, query, pin, catalog));
+  return finish(explainInSteps(report, query, pin, catalog, options));
 }
 
 export function* explainInSteps(
@@ -74,15 +91,21 @@ export function* explainInSteps(
   query: LookupQuery,
   pin: string | undefined,
   catalog?: Catalog,
+  { firstSeen, served = [] }: ExplainOptions = {},
 ): Generator<undefined, Explanation> {
   const missing = catalog?.missingNeeds() ?? (() => []);
-  const notes = catalog ? yield* notesOn(report, catalog) : [];
+  const series = catalog ? yield* nextSeries(report.name, catalog) : undefined;
+  const notes = catalog ? yield* notesOn(report, catalog, series, served) : [];
+  const withdrawals = yield* withdrawalsIn(report, catalog?.sources ?? [], {
+    ...(firstSeen && { firstSeen }),
+    nextSeriesBuiltAt: () => series?.builtAt,
+  });
   return {
     name: report.name,
     archs: report.archs,
     carriedBy: report.carriedBy,
     versions: yield* mapInSteps(report.versions.toReversed(), (version) =>
-      explainVersion(version, report, missing),
+      explainVersion(version, report, missing, withdrawals.get(version)),
     ),
     ...(notes.length > 0 && { notes }),
     ...(pin !== undefined && { pin: yield* explainPin(report, query, pin) }),
@@ -102,15 +125,38 @@ export function* explanationText(explanation: Explanation): Generator<undefined,
 type MissingNeeds = ReturnType<Catalog['missingNeeds']>;
 
 const DAY = 86_400;
-/** For how many days a series is not built, while newer ones are, until it is said to have stopped. */
+/** For how many days something is not built, while what belongs to it is, until it is said to have stopped. */
 const STOPPED_AFTER = 60;
 
-/** What a list of versions does not show: newer series, or names that have become series or provides. */
-function* notesOn(report: NameReport, catalog: Catalog): Generator<undefined, readonly string[]> {
+/** Newer series than that of a name, newest first, and when the newest was last built. */
+interface NextSeries {
+  readonly series: readonly [SeriesName, ...SeriesName[]];
+  /** Unix seconds; 0 where not told. */
+  readonly builtAt: number;
+}
+
+function* nextSeries(name: string, catalog: Catalog): Generator<undefined, NextSeries | undefined> {
+  const [first, ...others] = newerSeries(name, catalog.names());
+  if (!first) return undefined;
+  return { series: [first, ...others], builtAt: newestBuild(yield* catalog.reportInSteps(first.name)) };
+}
+
+/** What a list of versions does not show: newer series, names that have become series or provides, what has stopped. */
+function* notesOn(
+  report: NameReport,
+  catalog: Catalog,
+  next: NextSeries | undefined,
+  served: readonly string[],
+): Generator<undefined, readonly string[]> {
   const { name, versions } = report;
   if (versions.length === 0) {
     const series = seriesOf(name, catalog.names()).slice(0, 3);
-    return series.length === 0 ? [] : [`no package ${name}; its series are ${namesOf(series)}`];
+    return [
+      ...(served[0] === undefined
+        ? []
+        : [`the name has left the repositories; ${served[0]} was served before`]),
+      ...(series.length === 0 ? [] : [`no package ${name}; its series are ${namesOf(series)}`]),
+    ];
   }
   const notes: string[] = [];
   if (versions.every(({ candidates }) => candidates.every(({ provided }) => provided))) {
@@ -123,19 +169,40 @@ function* notesOn(report: NameReport, catalog: Catalog): Generator<undefined, re
       notes.push(`its newest release is ${newest.version}, which ${newest.chosen.package.name} provides`);
     }
   }
-  const series = newerSeries(name, catalog.names());
   const lastBuilt = newestBuild(report);
-  const [first] = series;
-  if (first) {
-    const next = newestBuild(yield* catalog.reportInSteps(first.name));
-    const days = Math.floor((next - lastBuilt) / DAY);
+  if (next) {
+    const { series, builtAt } = next;
+    const days = Math.floor((builtAt - lastBuilt) / DAY);
     const stopped =
       lastBuilt > 0 && days >= STOPPED_AFTER
-        ? `; this one was last built on ${day(lastBuilt)}, ${days} days before ${first.name}`
+        ? `; this one was last built on ${day(lastBuilt)}, ${days} days before ${series[0].name}`
         : '';
     notes.push(`newer series: ${namesOf(series.slice(0, 3))}${stopped}`);
   }
+  const quiet = yield* quietBeside(report, catalog);
+  if (quiet) notes.push(quiet);
   return notes;
+}
+
+/** A name that is no longer built while its origin is: the recipe goes on without it. */
+function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<undefined, string | undefined> {
+  const own = versions.findLast(({ chosen }) => !chosen.provided)?.chosen;
+  const { name, origin, builtAt } = own?.package ?? {};
+  if (!own || !origin || builtAt === undefined) return undefined;
+  const { packages } = catalog.sources.find(
+    ({ repository, arch }) => repository === own.repository && arch === own.arch,
+  ) as CatalogSource;
+  let latest: Package | undefined;
+  for (const sibling of packages.names()) {
+    if (sibling === name || !(sibling === origin || sibling.startsWith(`${origin}-`))) continue;
+    for (const [i, each] of packages.named(sibling).entries()) {
+      if (isStep(i)) yield;
+      if (each.origin === origin && (each.builtAt ?? 0) > (latest?.builtAt ?? 0)) latest = each;
+    }
+  }
+  const days = Math.floor(((latest?.builtAt ?? 0) - builtAt) / DAY);
+  if (!latest || days < STOPPED_AFTER) return undefined;
+  return `last built on ${day(builtAt)}, ${days} days before ${latest.name}-${latest.version} of the same origin`;
 }
 
 function newestBuild({ versions }: NameReport): number {
@@ -158,6 +225,7 @@ function explainVersion(
   report: VersionReport,
   { archs }: NameReport,
   missing: MissingNeeds,
+  withdrawal: Withdrawal | undefined,
 ): ExplainedVersion {
   const { version, parsed, offered, builtAt, chosenOn } = report;
   const reasons = offered ? [] : reasonsOf(report);
@@ -171,6 +239,7 @@ function explainVersion(
     ...(reasons.length > 0 && { reasons }),
     ...(needsElsewhere.length > 0 && { needsElsewhere }),
     ...(refusedByApko !== undefined && { refusedByApko }),
+    ...(withdrawal && { withdrawal }),
     candidates: explainCandidates(report),
   };
 }
@@ -226,6 +295,8 @@ function reasonsOf({ candidates, missingOn, builtAt }: VersionReport): readonly 
 function describeObstacle({ version, obstacle, package: each }: Candidate): string {
   switch (obstacle?.reason) {
     case 'dependency-unmet':
+      if (obstacle.intruder !== undefined)
+        return `apk installs ${obstacle.intruder} beside ${obstacle.dependency} by itself (install_if), and refuses it`;
       return obstacle.conflictsWith === undefined
         ? `${each.name} needs ${obstacle.dependency}, which cannot be installed`
         : `${each.name} needs ${obstacle.dependency}, which cannot be installed with ${obstacle.conflictsWith}`;

@@ -73,7 +73,12 @@ export class Lookups {
 
   /** Was any version of the name told of at any time? */
   wasServed(datasource: string, name: string): boolean {
-    return this.#served.recall(datasource, name).length > 0;
+    return this.served(datasource, name).length > 0;
+  }
+
+  /** Versions of the name that were told of at any time, newest first. */
+  served(datasource: string, name: string): readonly string[] {
+    return this.#served.recall(datasource, name);
   }
 
   *renderInSteps(

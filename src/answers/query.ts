@@ -44,10 +44,11 @@ function parseArchs(values: readonly string[], known: readonly string[]): readon
   return asked.length === 0 ? undefined : known.filter((arch) => asked.includes(arch));
 }
 
-/** A pin as people write it: `1.0-r0`, `=1.0-r0`, `~1.0`. */
-function parseCurrent(value: string | undefined): Constraint | undefined {
-  const version = value === undefined ? undefined : parseVersion(value);
-  return version ? { operator: '=', version } : parseConstraint(value ?? '');
+/** A pin as people write it: `1.0-r0`, `=1.0-r0`, `~1.0`, `="1.0-r0"`, `@edge=1.0-r0`, `=1.0-r0@edge`. */
+function parseCurrent(value = ''): Constraint | undefined {
+  const plain = value.replace(/["']|@[^=~@"']+/g, '');
+  const version = parseVersion(plain);
+  return version ? { operator: '=', version } : parseConstraint(plain);
 }
 
 /** The version that is pinned; `undefined` for a pin that leaves a choice. */

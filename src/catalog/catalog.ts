@@ -8,7 +8,8 @@
  * - A provide counts with *its* version, not with its package's. Without a version it is no release.
  * - A package that has a name twice, at least once with a version, is refused as a whole.
  * - Of several packages apk takes one (`Reading.preferred`) and fails if that one cannot be installed: packages whose
- *   exact dependencies are not there, and those that need them (`Coherence`).
+ *   exact dependencies are not there, and those that need them (`Coherence`), or beside which apk installs another that
+ *   it refuses.
  * - A release exists on every arch that carries the name at all; apko refuses any other.
  */
 import { compareVersions, type Version } from '../apk/version.ts';
@@ -16,6 +17,7 @@ import type { Package, Packages, Unusable } from '../apk/packages.ts';
 import { Reading, type Carrier, type Rule } from './carriers.ts';
 import { Coherence, dependencyText, meetsItself, type Unmet } from './coherence.ts';
 import { finish, isStep, ITEMS_A_STEP, sortInSteps } from './steps.ts';
+import type { SourceWithdrawal } from './withdrawal.ts';
 
 /** The index of one repository for one arch. */
 export interface CatalogSource {
@@ -25,6 +27,8 @@ export interface CatalogSource {
   readonly packages: Packages;
   /** The operator's template for links to the recipes' history. */
   readonly changelog?: string | undefined;
+  /** How the repository withdraws versions, where that is known. */
+  readonly withdrawal?: SourceWithdrawal | undefined;
 }
 
 export interface CatalogOptions {
@@ -101,7 +105,7 @@ export class Catalog {
     this.sources = sources;
     this.archs = archs;
     this.#rule = unversionedProvides ? 'apko' : 'apk';
-    this.#coherence = new Coherence(complete);
+    this.#coherence = new Coherence(complete, sources);
   }
 
   /** How many packages there are, every arch and repository counted for itself. */

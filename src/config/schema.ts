@@ -193,6 +193,8 @@ const repositoryUrl = address
     'indexes of apk 3 (.adb) are not read: write the folder of the archs, or an address ending in APKINDEX.tar.gz',
   );
 
+const dayOfMonth = z.int().min(1, 'expected a day from 1 to 31').max(31, 'expected a day from 1 to 31');
+
 const repository = z
   .strictObject({
     url: repositoryUrl.meta({
@@ -243,6 +245,34 @@ const repository = z
       .meta({
         description: 'unchanged for longer an index counts as frozen; `never` for no such limit',
         examples: ['30d', 'never'],
+      }),
+    withdrawal: z
+      .union(
+        [
+          z.enum(['none', 'replaced']),
+          z
+            .strictObject({
+              age: duration.meta({
+                description: 'of a build that is not the newest of its name, until it may go',
+                examples: ['184d'],
+              }),
+              days: z
+                .tuple([dayOfMonth, dayOfMonth])
+                .refine(([first, last]) => first <= last, 'expected the first day before the last')
+                .meta({
+                  description: 'the first and last day of the month on which such builds go',
+                  examples: [[13, 23]],
+                }),
+            })
+            .meta({ title: 'withdrawal' }),
+        ],
+        'expected none, replaced or { age, days }',
+      )
+      .optional()
+      .meta({
+        description:
+          'how it withdraws versions: `replaced` (only the newest stays), `{ age, days }` (a monthly collection) or `none`; known of Wolfi and Alpine unless given',
+        examples: [{ age: '184d', days: [13, 23] }, 'replaced', 'none'],
       }),
     changelog: text('a template')
       .optional()

@@ -66,7 +66,7 @@ const routes: Readonly<Record<Route, Described>> = {
   routed: {
     path: '/-/for/{package}',
     summary: 'Releases from the datasource that the file of a pin builds on, or no opinion',
-    query: ['kind', 'file', 'only', 'current', 'line', 'strip'],
+    query: ['kind', 'at', 'only', 'current', 'line', 'strip'],
     types: [JSON_TYPE],
     others: [304, 400, 404, 429],
   },

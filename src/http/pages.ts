@@ -95,13 +95,16 @@ export class Pages {
     );
   }
 
-  /** `closeNames` are for a name that no index has. */
-  package(question: PackageQuestion, closeNames: readonly string[]): Reply {
+  /** What is known of other names and former versions is for a name that no index has. */
+  package(
+    question: PackageQuestion,
+    { closeNames = [], served = [] }: { closeNames?: readonly string[]; served?: readonly string[] } = {},
+  ): Reply {
     const { live, snapshot, name, query, pin } = question;
     const report = snapshot.catalog.report(name, query.archs);
     const advisories = finish(explainAdvisoriesInSteps(snapshot.advisories, report, query));
     const explanation: Explanation = {
-      ...explain(report, query, pin, snapshot.catalog),
+      ...explain(report, query, pin, snapshot.catalog, { served }),
       ...(advisories && { advisories }),
     };
     const { newest, about } = newestOf(report, question);

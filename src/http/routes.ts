@@ -277,7 +277,9 @@ export class Routes {
     }
     if (route === 'explain') {
       const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
-      const plain = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog);
+      const plain = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog, {
+        served: lookups.served(datasource, name),
+      });
       const advisories = yield* explainAdvisoriesInSteps(snapshot.advisories, report, query);
       const explanation = advisories ? { ...plain, advisories } : plain;
       const headers = { ...generation, 'cache-control': 'no-cache', vary: 'accept, user-agent' };
@@ -413,10 +415,14 @@ export class Routes {
         const snapshot = live.snapshot ?? (await this.#firstSnapshot(live));
         if (!snapshot) return pages.problem(429, `${live.name} is not loaded yet`, retryLater);
         const question = questionOf(target, snapshot, request);
-        if (snapshot.catalog.has(name)) return pages.package(question, []);
+        if (snapshot.catalog.has(name)) return pages.package(question);
         const peer = parsePeerName(name, live.archs);
         if (peer && snapshot.catalog.has(peer.name)) return undefined;
-        return pages.package(question, this.#options.lookups.closeNames(snapshot, name));
+        const { lookups } = this.#options;
+        return pages.package(question, {
+          closeNames: lookups.closeNames(snapshot, name),
+          served: lookups.served(live.name, name),
+        });
       }
       case 'asked':
       case 'atom':

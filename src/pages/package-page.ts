@@ -2,6 +2,7 @@
 import { describeAdvisories } from '../answers/describe.ts';
 import type { VNode } from 'preact';
 import type { ExplainedPin, ExplainedVersion, Explanation } from '../answers/explain.ts';
+import { withdrawalText } from '../answers/withdrawal-text.ts';
 import { html, moment, renderPage, visible, webAddress, type Html } from './html.ts';
 import type { Links } from './links.ts';
 
@@ -201,7 +202,7 @@ function table(page: PackagePage, rows: readonly ExplainedVersion[], caption: st
 
 /** One line, and a second one under it for what needs the whole width. */
 function versionRow({ explanation, now }: PackagePage, row: ExplainedVersion): Html {
-  const { version, offered, preRelease } = row;
+  const { version, offered, preRelease, withdrawal } = row;
   const isPin = explanation.pin?.current === version;
   const publishedAt = row.releaseTimestamp ?? builtAt(row);
   const remarks = remarksOn(row, explanation.name);
@@ -212,6 +213,7 @@ function versionRow({ explanation, now }: PackagePage, row: ExplainedVersion): H
     <td>
       ${offered ? html`<span class="good">Offered</span>` : html`<span class="bad">Withheld</span>`}
       ${preRelease && ', pre-release'}
+      ${withdrawal && html`<br /><span class="quiet">${withdrawalText(withdrawal)}</span>`}
     </td>
     <td>${archsOf(row).join(', ') || '–'}</td>
     <td>
@@ -253,7 +255,7 @@ function remarksOn(row: ExplainedVersion, name: string): string[] {
       ? [`${name} is provided by ${providers.slice(0, MAX_PROVIDERS).join(', ')}${others}`]
       : []),
     ...reasons,
-    ...(needs.length > 0 ? [`not in this datasource: ${needs.slice(0, MAX_NEEDS).join(', ')}${more}`] : []),
+    ...(needs.length > 0 ? [`not met in this datasource: ${needs.slice(0, MAX_NEEDS).join(', ')}${more}`] : []),
     ...(refusedByApko === undefined ? [] : [`apko refuses it for all archs: ${refusedByApko}`]),
   ];
 }

@@ -3,15 +3,14 @@
  * (`src/routing/`). All of it is encoded, because Renovate compiles addresses as templates once more.
  */
 import {
-  ARG_LINES,
   COMMAND_REPOSITORIES,
-  CUT_SHORT,
+  CUT,
   FROM_LINES,
   FROM_LINES_KEPT,
-  FROM_ON,
   IMAGE_LINES,
   TOO_LONG,
 } from '../routing/excerpt.ts';
+import type { contextFields } from '../routing/pin-context.ts';
 
 export interface LookupUrl {
   /** Of the service. */
@@ -39,24 +38,26 @@ export function replaced(find: string, by: string, expression: string): string {
   return `(replace '${find}' '${by}' ${expression})`;
 }
 
-/** What a Dockerfile builds on, `args` and `file` of which are groups of `HEAD` or expressions. */
-export function dockerfileParameters(args: string, file: string): string {
-  const stages = replaced(FROM_LINES, FROM_LINES_KEPT, file);
-  return `&args=${encoded(replaced(TOO_LONG, '$1', args))}&file=${encoded(replaced(TOO_LONG, CUT_SHORT, stages))}`;
+/**
+ * `&kind=…&at=[…]`: the values of expressions as one JSON array, in the order of `contextFields`. Renovate compiles the
+ * template anew for every pin, and what that costs grows with the number of its expressions.
+ */
+export function contextParameters(kind: keyof typeof contextFields, values: readonly string[]): string {
+  const json = `(encodeURIComponent (toJSON (toArray ${values.join(' ')})))`;
+  return `&kind=${kind}&at={{{replace '${TOO_LONG}' '${CUT}' ${json}}}}`;
 }
 
-/** The same of a file that need not be a Dockerfile; `file` is all of it. */
-export function anyFileParameters(file: string): string {
-  const args = replaced(ARG_LINES, '$1', replaced(FROM_ON, '', file));
-  return dockerfileParameters(args, file);
+/** What a Dockerfile tells of its stages. */
+export function stages(file: string): string {
+  return replaced(FROM_LINES, FROM_LINES_KEPT, file);
 }
 
 /** The repositories of one command. */
-export function commandParameters(command: string): string {
-  return `&x=${encoded(replaced(COMMAND_REPOSITORIES, '$1', command))}`;
+export function repositoriesOf(command: string): string {
+  return replaced(COMMAND_REPOSITORIES, '$1', command);
 }
 
 /** The images of a CI file. */
-export function imageParameters(file: string): string {
-  return `&images=${encoded(replaced(TOO_LONG, '$1', replaced(IMAGE_LINES, '$1', file)))}`;
+export function images(file: string): string {
+  return replaced(IMAGE_LINES, '$1', file);
 }

@@ -3,15 +3,15 @@
  * `apk add` of the same Dockerfile uses.
  */
 import { CONTINUATION, dockerfiles, NAME, scripts, settings, VERSION } from './grammar.ts';
-import { HEAD } from '../routing/excerpt.ts';
+import { COMMENTS } from '../routing/excerpt.ts';
 import {
-  anyFileParameters,
-  commandParameters,
-  dockerfileParameters,
+  contextParameters,
   encoded,
   lookupPath,
   onlyParameter,
   replaced,
+  repositoriesOf,
+  stages,
 } from './lookup-url.ts';
 import type { PresetContext, PresetRule } from './preset.ts';
 import { NO_OPINION } from './static-routes.ts';
@@ -40,7 +40,7 @@ export function notedManager({ datasource, names, lookup, statics }: PresetConte
   const renamed = replaced('^[\\s\\S]*[ \\t]packageName=([^\\s]+)[\\s\\S]*$', ' depName=$1', comment);
   const name = replaced('^alpine_[a-z0-9_]+/', '', named('depName', renamed));
   const own = replaced('^[\\s\\S]*[ \\t]datasource=(custom\\.[^\\s]+)[\\s\\S]*$', '$1', 'note');
-  const routed = `${lookupPath(lookup, name)}?current=${encoded('version')}${onlyParameter(lookup)}&kind=note&note=${encoded(comment)}${anyFileParameters('file')}`;
+  const routed = `${lookupPath(lookup, name)}?current=${encoded('version')}${onlyParameter(lookup)}${contextParameters('note', [comment, stages('file')])}`;
   const source = replaced('^[\\s\\S]*[ \\t]datasource=custom[.]([^\\s]+)[\\s\\S]*$', '$1', 'note');
   const byName = `${lookup.url}/{{#if (containsString note "datasource=custom.")}}${encoded(source)}/${encoded(name)}{{else}}${NO_OPINION}{{/if}}`;
   return {
@@ -65,7 +65,7 @@ export function variableManager({ datasource, lookup }: PresetContext): PresetRu
   const end = '(?:[\\s"\\x27\\\\;&|)][\\s\\S]*)?$';
   const variable = `["\\x27]?[$](?:VARIABLE|[{]VARIABLE[}])${end}`;
   const command = `[\\s;&|(/"\\x27]apk(?:[.]static)?[ \\t](?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*?`;
-  const mayUse = `^[\\s\\S]*${command}={1,2}["\\x27]?[$][\\s\\S]*$`;
+  const mayUse = `${COMMENTS}(?<file>[\\s\\S]*${command}={1,2}["\\x27]?[$][\\s\\S]*)$`;
   const use = `^[\\s\\S]*?(${command}[\\s"\\x27])(${NAME})={1,2}${variable}|^[\\s\\S]*$`;
   const used = (group: string): string => `(replace (replace 'VARIABLE' variable '${use}') '${group}' file)`;
   const name = used('$2');
@@ -75,11 +75,11 @@ export function variableManager({ datasource, lookup }: PresetContext): PresetRu
     customType: 'regex',
     managerFilePatterns: dockerfiles,
     matchStringsStrategy: 'recursive',
-    matchStrings: [mayUse, HEAD, LINES, '^[ \\t]*[^#\\s][^\\n]*\\n?', ASSIGNMENT],
+    matchStrings: [mayUse, LINES, '^[ \\t]*[^#\\s][^\\n]*\\n?', ASSIGNMENT],
     depNameTemplate: `{{{${name.slice(1, -1)}}}}`,
     datasourceTemplate: datasource,
-    depTypeTemplate: 'dockerfile',
+    depTypeTemplate: 'apk',
     currentValueTemplate: '{{{version}}}',
-    registryUrlTemplate: `${lookupPath(lookup, name)}?current=${encoded('version')}${onlyParameter(lookup)}&kind=dockerfile${dockerfileParameters('args', upToUse)}${commandParameters(used('$1'))}`,
+    registryUrlTemplate: `${lookupPath(lookup, name)}?current=${encoded('version')}${onlyParameter(lookup)}${contextParameters('dockerfile', [repositoriesOf(used('$1')), 'none', stages(upToUse)])}`,
   };
 }

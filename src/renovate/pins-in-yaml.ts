@@ -5,8 +5,7 @@
  *
  * `[a,b][p].(…)` goes over the characters of a single string, so lists are assigned first.
  */
-import { MAX_LIST } from '../routing/excerpt.ts';
-import { CUT } from '../routing/dockerfile.ts';
+import { MOST_CONTEXT } from '../routing/excerpt.ts';
 import { NAME, OPERATOR, TAG, VERSION } from './grammar.ts';
 import { onlyParameter, type LookupUrl } from './lookup-url.ts';
 import type { PresetContext } from './preset.ts';
@@ -79,8 +78,7 @@ function preamble({ lookup, statics }: PresetContext): readonly string[] {
     '  $document := $;',
     `  $pin := ${PIN};`,
     '  $lists := [$document.**.repositories, $document.**.build_repositories, $document.**.runtime_repositories];',
-    '  $listed := $join($distinct($lists[$type($) = "string"]), "\\n");',
-    `  $repositories := $length($listed) > ${MAX_LIST} ? $substring($listed, 0, ${MAX_LIST}) & "${CUT.replace('\n', '\\n')}" : $listed;`,
+    '  $repositories := $encodeUrlComponent($join($distinct($lists[$type($) = "string"]), "\\n"));',
     '  $includes := [$document.include];',
     '  $platforms := [$document.archs, $document.platforms, $document.package."target-architecture"];',
     ...(statics ? [...staticDefinitionRoute(statics), ...staticAddress(lookup.url)] : routedAddress(lookup)),
@@ -89,7 +87,7 @@ function preamble({ lookup, statics }: PresetContext): readonly string[] {
 
 function routedAddress(lookup: LookupUrl): readonly string[] {
   return [
-    '  $context := "&kind=definition&repositories=" & $encodeUrlComponent($repositories)',
+    `  $context := $length($repositories) > ${MOST_CONTEXT} ? "&kind=cut" : "&kind=definition&repositories=" & $repositories`,
     '    & ($type($includes[0]) = "string" ? "&include=" & $encodeUrlComponent($substring($includes[0], 0, 300)) : "")',
     '    & "&archs=" & $encodeUrlComponent($substring($join($platforms[$type($) = "string"], ","), 0, 300));',
     '  $address := function($name, $value, $tags) {',

@@ -47,15 +47,7 @@ export interface PresetContext {
 const ROUTED = 'apk';
 
 /** What our managers call their dependencies; those of other managers are left as they are. */
-const depTypes = [
-  'apko',
-  'melange',
-  'melange-runtime',
-  'melange-repackaged',
-  'dockerfile',
-  'script',
-  'noted',
-];
+const depTypes = ['apko', 'melange', 'melange-runtime', 'melange-repackaged', 'apk', 'noted'];
 
 export function renovatePreset({ url, names, isPart, statics, security }: PresetOptions): Preset {
   const routed = routedDatasource(names);

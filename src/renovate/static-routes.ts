@@ -25,7 +25,7 @@ export function staticDockerfileUrl(url: string, sources: readonly RoutingSource
   });
   const none = `${url}/${NO_OPINION}`;
   const untold =
-    '(or tag tagBehind (containsString command "-X") (containsString command "--repositor") (containsString file "/etc/apk/repositories"))';
+    '(or (containsString pin "@") (containsString command "-X") (containsString command "--repositor") (containsString file "/etc/apk/repositories"))';
   return `{{#if ${untold}}}${none}${branches.join('')}{{else}}${none}{{/if}}`;
 }
 

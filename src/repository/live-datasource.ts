@@ -69,11 +69,16 @@ export class LiveDatasource {
       const arch = archOf(index)[0];
       return index.loaded && arch !== undefined ? [{ spec: index.spec, arch, ...index.loaded }] : [];
     });
-    const sources = loaded.map(({ spec, arch, index }) => ({
+    const sources = loaded.map(({ spec, arch, index, summary, confirmedAt }) => ({
       repository: spec.repository,
       arch,
       packages: index.packages,
       changelog: spec.changelog,
+      // A build time in the future says nothing of what is there.
+      withdrawal: spec.withdrawal && {
+        policy: spec.withdrawal,
+        asOf: Math.min(summary.newestBuiltAt || Infinity, confirmedAt / 1000),
+      },
     }));
     const catalog = new Catalog({
       sources,

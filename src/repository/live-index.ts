@@ -7,6 +7,7 @@ import type { Pause } from '../apk/pieces.ts';
 import { readIndex } from '../apk/read-index.ts';
 import { release } from '../apk/memory.ts';
 import type { TrustedKey } from '../apk/signature.ts';
+import type { WithdrawalPolicy } from '../catalog/withdrawal.ts';
 import { cut, errorLine, IndexError, type IndexErrorCode } from '../errors.ts';
 import type { CredentialLookup } from './credentials.ts';
 import { FetchError } from './fetch-error.ts';
@@ -31,6 +32,8 @@ export interface IndexSpec {
   readonly archs?: readonly string[] | undefined;
   /** The operator's template for links to the recipes' history. */
   readonly changelog?: string | undefined;
+  /** How the repository withdraws versions, where that is known. */
+  readonly withdrawal?: WithdrawalPolicy | undefined;
   /** Without it the datasource cannot answer. */
   readonly required: boolean;
   readonly guards: GuardPolicy;

@@ -15,7 +15,7 @@ export interface Stage {
   readonly image: string;
   /** In lower case: Docker does not tell cases apart. */
   readonly name: string | undefined;
-  /** Added to those of the image. */
+  /** Added to those of the image, after the last edit. */
   readonly repositories: readonly RepositoryLine[];
   /** The stage writes its repositories anew. */
   readonly isReplaced: boolean;
@@ -29,12 +29,7 @@ export interface Dockerfile {
   readonly stages: readonly Stage[];
   /** FROM lines that are none: `from os import path` in a script. Each belongs to the stage before it. */
   readonly aliases: ReadonlyMap<string, number>;
-  /** The excerpt was cut; its last stage may be incomplete. */
-  readonly isCut: boolean;
 }
-
-/** Marks the end of an excerpt that was too long. */
-export const CUT = '\n#cut';
 
 const FROM = /^FROM\s+((?:--\S+\s+)*)(\S+)(?:\s+AS\s+([A-Za-z0-9._-]+))?(?=\s|$)(.*)$/i;
 const ARG = /^ARG\s+(.*)$/i;
@@ -49,7 +44,6 @@ export function parseDockerfile(excerpt: string): Dockerfile {
   const args = new Map<string, string>();
   const stages: Stage[] = [];
   const aliases = new Map<string, number>();
-  const isCut = excerpt.endsWith(CUT);
   for (const line of instructions(excerpt)) {
     const from = FROM.exec(line);
     const rest = from?.[4] ?? '';
@@ -57,7 +51,7 @@ export function parseDockerfile(excerpt: string): Dockerfile {
     else if (/^FROM\s/i.test(line)) aliases.set(withoutTokens(line), stages.length - 1);
     else if (stages.length === 0) for (const [name, value] of defaults(line)) args.set(name, value);
   }
-  return { args, stages: isCut ? stages.slice(0, -1) : stages, aliases, isCut };
+  return { args, stages, aliases };
 }
 
 /** Lines with their continuations, blanks made one, without comments: these are not continued. */
@@ -77,16 +71,17 @@ function separated(line: string): string {
 
 function stageOf(line: string, from: RegExpExecArray, rest: string): Stage {
   const tokens = [...rest.matchAll(TOKEN)];
+  const edited = tokens.findLastIndex((token) => token[4]);
   return {
     from: withoutTokens(line),
     image: from[2] ?? '',
     name: from[3]?.toLowerCase(),
-    repositories: tokens.flatMap(([, tag, url = '']) => {
+    repositories: tokens.slice(edited + 1).flatMap(([, tag, url = '']) => {
       if (url === '' || BELOW_COMPONENT.test(url)) return [];
       return [parseRepositoryLine(tag === undefined ? url : `${tag} ${url}`)];
     }),
     isReplaced: tokens.some((token) => token[3]),
-    isEdited: tokens.some((token) => token[4]),
+    isEdited: edited >= 0,
   };
 }
 
@@ -128,7 +123,7 @@ export function foundationOf({ args, stages }: Dockerfile, index: number): Found
   for (let i = index; i >= 0;) {
     const stage = stages[i];
     if (!stage) return undefined;
-    repositories.push(...stage.repositories);
+    if (!isEdited) repositories.push(...stage.repositories);
     isEdited ||= stage.isEdited;
     const image = expand(stage.image, args);
     const written = stage.image;

@@ -2,10 +2,10 @@
  * What a file tells of a pin: from this alone `route` decides which datasource is asked. `parsePinContext` reads it from
  * the parameters of a lookup as the preset writes them.
  */
-import { CUT, parseDockerfile, withoutTokens, type Dockerfile } from './dockerfile.ts';
+import { parseDockerfile, withoutTokens, type Dockerfile } from './dockerfile.ts';
 import { parseRepositoryLine, type RepositoryLine } from './repositories.ts';
 
-export type PinContext = DockerfilePin | DefinitionPin | NotePin | ScriptPin | UnreadablePin;
+export type PinContext = DockerfilePin | DefinitionPin | NotePin | ScriptPin | CutPin | UnreadablePin;
 
 /** `apk add name=version` in a Dockerfile, or a variable that one uses. */
 export interface DockerfilePin extends CommandPin {
@@ -25,8 +25,6 @@ export interface DefinitionPin {
   /** apk's names. */
   readonly archs: readonly string[];
   readonly tag: string | undefined;
-  /** The list of repositories was too long to go along. */
-  readonly isCut: boolean;
 }
 
 /** A version with a comment in front: `# renovate: datasource=custom.alpine depName=curl`. */
@@ -56,6 +54,11 @@ interface CommandPin {
   readonly commandRepositories: readonly string[];
 }
 
+/** The context was too long to go along. */
+export interface CutPin {
+  readonly kind: 'cut';
+}
+
 /** No context, or one that another version of the preset wrote. */
 export interface UnreadablePin {
   readonly kind: 'unreadable';
@@ -63,33 +66,43 @@ export interface UnreadablePin {
 
 export type ContextParameters = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-export function parsePinContext(parameters: ContextParameters): PinContext {
+/** What the JSON array of the parameter `at` holds, by kind. */
+export const contextFields = {
+  dockerfile: ['x', 'from', 'file'],
+  script: ['x', 'folder', 'path', 'images'],
+  note: ['note', 'file'],
+} as const;
+
+export function parsePinContext(given: ContextParameters): PinContext {
+  const parameters = unfolded(given);
+  if (!parameters) return { kind: 'cut' };
   const text = (name: string): string => last(parameters[name]);
   const some = (name: string): string | undefined => text(name).trim() || undefined;
-  const command = { tag: some('tag'), commandRepositories: commandRepositories(text('x')) };
+  const command = {
+    tag: tagOf(text('current')) ?? some('tag'),
+    commandRepositories: commandRepositories(text('x')),
+  };
   switch (text('kind')) {
     case 'dockerfile': {
       const { from } = parameters;
       return {
         kind: 'dockerfile',
-        dockerfile: parseDockerfile(`${text('args')}${text('file')}`),
+        dockerfile: parseDockerfile(text('file')),
         // Empty for a command in front of every stage.
         from: from === undefined ? undefined : withoutTokens(last(from)),
         ...command,
       };
     }
     case 'definition': {
-      const lines = text('repositories').split('\n');
-      const isCut = text('repositories').endsWith(CUT);
       return {
         kind: 'definition',
-        repositories: (isCut ? lines.slice(0, -2) : lines)
+        repositories: text('repositories')
+          .split('\n')
           .filter((line) => line.trim() !== '')
           .map(parseRepositoryLine),
         include: some('include'),
         archs: text('archs').split(',').flatMap(archName),
         tag: command.tag,
-        isCut,
       };
     }
     case 'note': {
@@ -99,19 +112,53 @@ export function parsePinContext(parameters: ContextParameters): PinContext {
         datasource: field(note, 'datasource') ?? '',
         name: field(note, 'packageName') ?? field(note, 'depName') ?? '',
         registryUrl: field(note, 'registryUrl'),
-        dockerfile: parseDockerfile(`${text('args')}${text('file')}`),
+        dockerfile: parseDockerfile(text('file')),
       };
     }
     case 'script':
       return {
         kind: 'script',
-        path: text('path').replace(/^\/+/, ''),
+        path: `${text('folder')}/${text('path')}`.replace(/^(?:\.?\/)+/, ''),
         images: imagesOf(text('images')),
         ...command,
       };
+    case 'cut':
+      return { kind: 'cut' };
     default:
       return { kind: 'unreadable' };
   }
+}
+
+/** With the values of `at` as parameters of their own; `undefined` for one that was cut. */
+function unfolded(parameters: ContextParameters): ContextParameters | undefined {
+  const kind = last(parameters['kind']);
+  if (parameters['at'] === undefined || !Object.hasOwn(contextFields, kind)) return parameters;
+  const values = parsedArray(last(parameters['at']));
+  return (
+    values && {
+      ...parameters,
+      ...Object.fromEntries(
+        contextFields[kind as keyof typeof contextFields].flatMap((field, i) => {
+          const value = values[i];
+          return typeof value === 'string' ? [[field, value]] : [];
+        }),
+      ),
+    }
+  );
+}
+
+function parsedArray(text: string): readonly unknown[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `@edge=1.0-r0`, `=1.0-r0@edge`. */
+function tagOf(pin: string): string | undefined {
+  return /@([^=~@"']+)/.exec(pin)?.[1];
 }
 
 /** Of a parameter that is given more than once, the last. */

@@ -104,6 +104,8 @@ function decide(context: PinContext, all: readonly Candidate[]): Found {
       return ofNote(context, all);
     case 'script':
       return ofScript(context, all);
+    case 'cut':
+      return { reason: 'the file says more of the pin than a lookup can carry', isElsewhere: true };
     case 'unreadable':
       return { reason: 'the lookup says nothing of the file that the pin is in' };
   }
@@ -117,13 +119,7 @@ function ofDockerfile(
 ): Found {
   if (commandRepositories.length > 0) return ofRepositories(commandRepositories, all);
   const stages = stagesOf(dockerfile, from);
-  if (stages.length === 0)
-    return {
-      reason: dockerfile.isCut
-        ? 'the Dockerfile has more stages than a lookup can carry'
-        : 'the pin is in no stage',
-      isElsewhere: dockerfile.isCut,
-    };
+  if (stages.length === 0) return { reason: 'the pin is in no stage' };
   return agreed(
     stages.map((stage) => ofFoundation(foundationOf(dockerfile, stage), tag, all)),
     'stages with the same FROM line build on different images',
@@ -286,10 +282,9 @@ function untagged(repositories: readonly RepositoryLine[]): readonly string[] {
 // Definitions
 
 function ofDefinition(
-  { repositories, include, archs, tag, isCut }: DefinitionPin,
+  { repositories, include, archs, tag }: DefinitionPin,
   all: readonly Candidate[],
 ): Found {
-  if (isCut) return { reason: 'the file lists more repositories than a lookup can carry', isElsewhere: true };
   if (tag !== undefined) return ofTag(tag, repositories, all);
   const listed = untagged(repositories);
   if (listed.length > 0) return ofRepositories(listed, all, archs);

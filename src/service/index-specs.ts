@@ -9,7 +9,10 @@ import {
   withoutUser,
 } from '../addresses.ts';
 import type { Config, DatasourceConfig, RepositoryConfig } from '../config/config.ts';
+import type { WithdrawalPolicy } from '../catalog/withdrawal.ts';
 import type { IndexSpec } from '../repository/live-index.ts';
+import type { Family } from '../routing/known.ts';
+import { heldRepositories } from '../routing/repositories.ts';
 
 /** The indexes of a repository: one an arch, or the one file that its address names. */
 export function indexSpecs(
@@ -24,6 +27,7 @@ export function indexSpecs(
     repository: label,
     terms: termsOf(datasource, repository),
     changelog: repository.changelog,
+    withdrawal: withdrawalOf(repository),
     required: repository.required,
     guards: { rollback: repository.rollback, maxShrink: repository.maxShrink, maxAge: repository.maxAge },
     maxCompressedBytes: config.limits.compressed,
@@ -42,6 +46,24 @@ export function indexSpecs(
     label: redactAddress(indexAddress(base, arch)),
     arch,
   }));
+}
+
+/**
+ * Alpine's index has only the newest version of a name. Wolfi withdrew on 2026-05-18, 06-17, 07-23 and 08-13, in August
+ * what was 184 days old (wolfi-dev/os, withdrawn-packages.txt and discussion 63023).
+ */
+const withdrawalPolicies: Partial<Record<Family, WithdrawalPolicy>> = {
+  alpine: { kind: 'replaced' },
+  wolfi: { kind: 'collected', age: 184 * 86_400_000, days: [13, 23] },
+};
+
+/** As configured, or as the distribution does whose repository or mirror the address names. */
+function withdrawalOf({ url, withdrawal }: RepositoryConfig): WithdrawalPolicy | undefined {
+  if (withdrawal === 'none') return undefined;
+  if (withdrawal === 'replaced') return { kind: 'replaced' };
+  if (withdrawal) return { kind: 'collected', ...withdrawal };
+  const family = heldRepositories(url).find((each) => each.family !== undefined)?.family;
+  return family && withdrawalPolicies[family];
 }
 
 /**

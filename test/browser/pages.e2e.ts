@@ -78,7 +78,9 @@ describe.runIf(canRun)('in Chromium', () => {
     upstream = await startUpstream();
     service = await startService({
       config: {
-        datasources: { wolfi: { repositories: [upstream.url] } },
+        datasources: {
+          wolfi: { repositories: [{ url: upstream.url, withdrawal: { age: '100d', days: [1, 31] } }] },
+        },
         publicUrl: 'https://beacon.example',
       },
     });
@@ -203,6 +205,26 @@ describe.runIf(canRun)('in Chromium', () => {
     await page.waitForURL('**/wolfi/curl?current=8.15.0-r2');
     expect(await page.getByRole('status').innerText()).toMatch(
       /^Renovate proposes 8\.16\.0-r1 for 8\.15\.0-r2/,
+    );
+  });
+
+  test('"why was this not bumped?": the reason, and how long the pin will be there', async () => {
+    await using opened = await open('/curl');
+    const { page } = opened;
+    await page.getByLabel('Pinned version').fill('8.15.0-r2');
+    await page.getByRole('button', { name: 'Ask' }).click();
+    await page.waitForURL('**/curl?current=8.15.0-r2');
+    expect(await page.getByRole('status').innerText()).toBe(
+      'Renovate proposes 8.16.0-r1 for 8.15.0-r2 (offered): 8.16.0-r1 is the newest release.',
+    );
+    const rows = await page.getByRole('row').allInnerTexts();
+    const newest = rows.findIndex((row) => row.startsWith('8.17.0-r0'));
+    expect(rows[newest]).toContain('Withheld');
+    expect(rows[newest + 1]).toBe(
+      'curl needs libcurl-openssl4=8.17.0-r0, which cannot be installed on x86_64\ncurl needs libcurl-openssl4=8.17.0-r0, which cannot be installed on aarch64',
+    );
+    expect(rows.find((row) => row.startsWith('8.15.0-r2'))).toMatch(
+      /^8\.15\.0-r2 your pin\tOffered\nexpected to be withdrawn on or after \d{4}-\d\d-\d\d, by rule old-build\tx86_64, aarch64\t/,
     );
   });
 

@@ -240,6 +240,14 @@ describe('errors name where, what and what was expected', () => {
       datasource.replace('url: x', 'url: x, maxShrink: 140%'),
       `${at}: datasources.wolfi.repositories[0].maxShrink: expected a share such as 40% or 0.4`,
     ],
+    [
+      datasource.replace('url: x', 'url: x, withdrawal: monthly'),
+      `${at}: datasources.wolfi.repositories[0].withdrawal: expected none, replaced or { age, days }`,
+    ],
+    [
+      datasource.replace('url: x', 'url: x, withdrawal: { age: 184d, days: [23, 13] }'),
+      `${at}: datasources.wolfi.repositories[0].withdrawal.days: expected the first day before the last`,
+    ],
     ['a: [', `${at}:1:5: Flow sequence in block collection must be sufficiently indented and end with a ]`],
     ['[]', `${at}: top level: Invalid input: expected object, received array`],
   ])('%s', (yaml, message) => {
@@ -326,6 +334,7 @@ describe('each key of the schema', () => {
     header: { name: 'x', value: { env: 'A' } },
     signingKey: { name: 'a.rsa.pub', key: { env: 'A' } },
     clientCertificate: { certificate: 'a', key: 'b' },
+    withdrawal: { age: '1d', days: [1, 31] },
   };
   const withNeeds = (file: unknown): unknown => {
     if (Array.isArray(file)) return file.map(withNeeds);
@@ -346,7 +355,7 @@ describe('each key of the schema', () => {
     expect(new Set(keys.map(({ level }) => level))).toEqual(
       new Set([
         'the top level', 'a datasource', 'a repository', 'timeouts', 'limits', 'signingKey', 'credentials',
-        'basic', 'header', 'clientCertificate', 'a secret',
+        'basic', 'header', 'clientCertificate', 'a secret', 'withdrawal',
       ]),
     ); // prettier-ignore
   });

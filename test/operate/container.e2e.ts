@@ -50,8 +50,7 @@ describe.skipIf(!haveTools('buildah', 'unshare', 'chroot', 'ldd', 'npm'))('the i
   let data: string;
 
   beforeAll(async () => {
-    const npm = (await run('npm', ['root', '--global'])).trim();
-    await run('test/operate/local-images.sh', [process.execPath, join(npm, 'npm')], { env });
+    await run('test/operate/local-images.sh', [process.execPath], { env });
     await build(image, `--build-arg=RUNTIME_IMAGE=${prefix}/runtime`);
     container = (await buildah('from', image)).trim();
     root = (await buildah('mount', container)).trim();

@@ -45,7 +45,7 @@ describe('the preset', () => {
     const { packageRules } = renovatePreset({ url, names: ['wolfi'], isPart: false });
     const rollback = packageRules.filter((rule) => 'rollbackPrs' in rule);
     expect(rollback).toHaveLength(1);
-    expect(rollback[0]?.['matchDepTypes']).toContain('dockerfile');
+    expect(rollback[0]?.['matchDepTypes']).toContain('apk');
   });
 });
 
