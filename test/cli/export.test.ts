@@ -132,7 +132,7 @@ test.each([
 test('without --out it says how to use it', async () => {
   await using run = start(['export']);
   expect(await run.ended).toBe(2);
-  expect(run.lines).toEqual(['apk-beacon: usage: export --out DIR [--brotli]']);
+  expect(run.lines).toEqual(['apk-beacon: usage: export --out DIR [--brotli] [--advisories]']);
 });
 
 test('advisories are left out, and written if they are asked for', async () => {
