@@ -1,92 +1,130 @@
-/** The process that reads a feed, seen from the service. */
-import { spawn } from 'node:child_process';
+/** The process that starts readers of feeds, seen from the service. */
+import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { borrowBytes } from '../apk/memory.ts';
-import { cut, IndexError, printable } from '../errors.ts';
-import { MALFORMED, type FeedReaderJob } from './feed-job.ts';
+import { IndexError } from '../errors.ts';
+import type { FeedReaderJob, FeedReply, FeedRequest } from './feed-job.ts';
 
 /** Of what is kept of a feed. The largest known one has 20 MB. */
 const MAX_REDUCED = 256 * 1024 * 1024;
-/** In megabytes. */
-const MAX_HEAP = 400;
 
 /** Beside this file in the sources, beside the bundle once built. */
-const reader = fileURLToPath(
-  new URL(import.meta.url.endsWith('.ts') ? './feed-reader.ts' : './feed-reader.mjs', import.meta.url),
+const starter = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? './feed-starter.ts' : './feed-starter.mjs', import.meta.url),
 );
 
+/** One feed that is being read. */
 export interface FeedProcess {
   readonly write: (piece: Buffer) => Promise<void>;
   /** What is kept of the feed. Rejects with `feed-malformed` for one that cannot be used. */
   readonly end: () => Promise<Buffer>;
-  readonly kill: () => void;
+  /** Gives up; nothing is left of it then. */
+  readonly stop: () => Promise<void>;
 }
 
-export function startFeedReader(job: FeedReaderJob): FeedProcess {
-  const child = spawn(
-    process.execPath,
-    [`--max-old-space-size=${MAX_HEAP}`, '--v8-pool-size=1', reader, JSON.stringify(job)],
-    { stdio: ['pipe', 'pipe', 'pipe'], env: {} },
-  );
-  let complaint = '';
-  child.stderr
-    .setEncoding('utf8')
-    .on('data', (text: string) => (complaint = (complaint + text).slice(0, 2000)));
-  const output = readOutput(child.stdout);
-  // Looked at once the process has ended.
-  output.catch(() => undefined);
-  const result = new Promise<Buffer>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code, signal) => {
-      if (code === 0) output.then(resolve, reject);
-      else if (code === MALFORMED) reject(new IndexError('feed-malformed', printable(complaint)));
-      else
-        reject(
-          new IndexError(
-            'feed-malformed',
-            `its reader ended with ${signal ?? code}: ${cut(printable(complaint), 200)}`,
-          ),
-        );
+/** Reads one feed at a time. */
+export class FeedReaders {
+  #starter: ChildProcess | undefined;
+
+  /** Early, while this process is small: see `feed-starter.ts`. */
+  start(): ChildProcess {
+    if (this.#starter?.connected) return this.#starter;
+    const child = fork(starter, {
+      execArgv: ['--max-semi-space-size=1', '--v8-pool-size=1'],
+      env: {},
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
-  });
-  let isOver = false;
-  result.then(
-    () => (isOver = true),
-    () => (isOver = true),
-  );
-  // What is wrong shows when the process has ended.
-  child.stdin.on('error', () => undefined);
-  return {
-    write: async (piece) => {
-      await new Promise<void>((resolve) => child.stdin.write(piece, () => resolve()));
-      if (isOver || child.stdin.destroyed) await result;
-    },
-    end: () => {
-      child.stdin.end();
-      return result;
-    },
-    kill: () => child.kill('SIGKILL'),
-  };
+    child.on('error', () => undefined);
+    child.setMaxListeners(0);
+    this.#starter = child;
+    return child;
+  }
+
+  read(job: FeedReaderJob): FeedProcess {
+    const child = this.start();
+    const output = new Output();
+    const result = Promise.withResolvers<Buffer>();
+    // Looked at when the feed has been sent, or by the piece that nobody takes any more.
+    result.promise.catch(() => undefined);
+    let taken = Promise.withResolvers<void>();
+    let isOver = false;
+    const finish = (work: () => Buffer): void => {
+      isOver = true;
+      child.off('message', onReply).off('exit', onExit);
+      try {
+        result.resolve(work());
+      } catch (error) {
+        result.reject(error);
+      }
+      taken.resolve();
+    };
+    const fail = (fact: string): void =>
+      finish(() => {
+        throw new IndexError('feed-malformed', fact);
+      });
+    const onReply = (reply: FeedReply): void => {
+      if ('taken' in reply) taken.resolve();
+      else if ('output' in reply) output.add(reply.output);
+      else if ('done' in reply) finish(() => output.whole());
+      else fail(reply.failed);
+    };
+    const onExit = (): void => fail('its reader is gone');
+    child.on('message', onReply).on('exit', onExit);
+    const send = (request: FeedRequest): void => {
+      if (child.connected) child.send(request);
+      else if (!isOver) onExit();
+    };
+    send({ job });
+    return {
+      write: async (piece) => {
+        taken = Promise.withResolvers();
+        if (!isOver) {
+          send({ piece });
+          await taken.promise;
+        }
+        if (isOver) await result.promise;
+      },
+      end: () => {
+        if (!isOver) send({ end: true });
+        return result.promise;
+      },
+      stop: async () => {
+        if (!isOver) send({ stop: true });
+        await result.promise.catch(() => undefined);
+      },
+    };
+  }
+
+  close(): void {
+    this.#starter?.kill('SIGKILL');
+  }
 }
 
 /** Its length in four bytes, then what is kept. */
-async function readOutput(stream: AsyncIterable<Buffer>): Promise<Buffer> {
-  let head: Buffer = Buffer.alloc(0);
-  let place: Buffer | undefined;
-  let length = 0;
-  for await (const piece of stream) {
+class Output {
+  #head = Buffer.alloc(0);
+  #place: Buffer | undefined;
+  #length = 0;
+
+  add(piece: Uint8Array): void {
     let rest = piece;
-    if (!place) {
-      head = Buffer.concat([head, piece]);
-      if (head.length < 4) continue;
-      const expected = head.readUInt32LE();
-      if (expected > MAX_REDUCED)
-        throw new IndexError('fetch-too-large', `${expected} bytes would be kept of it`);
-      place = borrowBytes(expected);
-      rest = head.subarray(4);
+    if (!this.#place) {
+      this.#head = Buffer.concat([this.#head, piece]);
+      if (this.#head.length < 4) return;
+      this.#place = borrowBytes(Math.min(this.#head.readUInt32LE(), MAX_REDUCED + 1));
+      rest = this.#head.subarray(4);
     }
-    length += rest.copy(place, length);
+    const fitting = rest.subarray(0, this.#place.length - this.#length);
+    this.#place.set(fitting, this.#length);
+    this.#length += fitting.length;
   }
-  if (!place || length < place.length) throw new IndexError('feed-malformed', 'its reader stopped');
-  return place;
+
+  whole(): Buffer {
+    if (!this.#place || this.#length < this.#place.length)
+      throw new IndexError('feed-malformed', 'its reader stopped');
+    if (this.#place.length > MAX_REDUCED)
+      throw new IndexError('fetch-too-large', `more than ${MAX_REDUCED} bytes would be kept of it`);
+    return this.#place;
+  }
 }

@@ -10,7 +10,7 @@ import type { CredentialLookup } from './credentials.ts';
 import { FetchError } from './fetch-error.ts';
 import { fetchFeed } from './fetch-feed.ts';
 import type { Validators } from './fetch-index.ts';
-import { startFeedReader, type FeedProcess } from './feed-process.ts';
+import type { FeedProcess, FeedReaders } from './feed-process.ts';
 import type { IndexStore } from './index-store.ts';
 import type { IndexFailure } from './live-index.ts';
 import type { UpstreamClient } from './upstream-client.ts';
@@ -37,6 +37,7 @@ export interface FeedServices {
   readonly client: UpstreamClient;
   readonly credentials: CredentialLookup;
   readonly store: IndexStore;
+  readonly readers: FeedReaders;
   readonly now: () => number;
   /** One process at a time reads a feed. */
   readonly oneAtATime: <T>(work: () => Promise<T>) => Promise<T>;
@@ -127,11 +128,11 @@ export class LiveFeed {
   }
 
   async #fetchAndRead(signal: AbortSignal): Promise<'changed' | 'unchanged'> {
-    const { client, credentials, store, now, scratch = tmpdir() } = this.#services;
+    const { client, credentials, store, readers, now, scratch = tmpdir() } = this.#services;
     const { location, kind, ecosystems, maxBytes, cached } = this.spec;
     const before = this.#loaded;
     let reader: FeedProcess | undefined;
-    const start = (): FeedProcess => (reader ??= startFeedReader({ kind, ecosystems, scratch }));
+    const start = (): FeedProcess => (reader ??= readers.read({ kind, ecosystems, scratch }));
     try {
       const fetched = await fetchFeed(location, {
         client,
@@ -167,7 +168,7 @@ export class LiveFeed {
         throw new IndexError(error.code, `${this.spec.label}: ${error.message}`, { cause: error });
       throw error;
     } finally {
-      reader?.kill();
+      await reader?.stop();
     }
   }
 

@@ -17,6 +17,7 @@ import { credentialLookup, type CredentialLookup } from '../repository/credentia
 import { IndexStore } from '../repository/index-store.ts';
 import { loadKeys, type KeyMemory, type KeySource } from '../repository/key-sources.ts';
 import { LiveDatasource } from '../repository/live-datasource.ts';
+import { FeedReaders } from '../repository/feed-process.ts';
 import { LiveFeed } from '../repository/live-feed.ts';
 import {
   LiveIndex,
@@ -63,6 +64,7 @@ export class Beacon {
   readonly #leisurely = createPause(leisurely);
   readonly #oneAtATime = createQueue();
   readonly #oneFeedAtATime = createQueue();
+  readonly #feedReaders = new FeedReaders();
   readonly #store: IndexStore;
   readonly #listeners: RefreshListener[] = [];
 
@@ -89,6 +91,7 @@ export class Beacon {
 
   /** Takes what is kept on disk. */
   async restore(signal: AbortSignal): Promise<void> {
+    if (this.datasources.some(({ feeds }) => feeds.length > 0)) this.#feedReaders.start();
     await Promise.all(
       this.datasources.map(async (datasource) => {
         const { indexes, feeds } = datasource;
@@ -148,6 +151,7 @@ export class Beacon {
   }
 
   async close(): Promise<void> {
+    this.#feedReaders.close();
     await Promise.all(this.#clients.map((client) => client.close()));
   }
 
@@ -276,6 +280,7 @@ export class Beacon {
           ...(url && credentials && { repository: { url, credentials } }),
         }),
         store: this.#store,
+        readers: this.#feedReaders,
         now,
         oneAtATime: this.#oneFeedAtATime,
         pause: this.#pause,
