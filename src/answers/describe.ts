@@ -4,7 +4,7 @@ import type { ExplainedAdvisories } from './security.ts';
 import type { ExplainedPin, ExplainedVersion, Explanation } from './explain.ts';
 import { withdrawalText } from './withdrawal-text.ts';
 
-/** How many versions are told of unless all are asked for. */
+/** Versions shown by default. */
 const NEWEST = 10;
 
 export type Colour = (colour: 'green' | 'yellow' | 'red', text: string) => string;
@@ -12,15 +12,15 @@ export type Colour = (colour: 'green' | 'yellow' | 'red', text: string) => strin
 export interface DescribeOptions {
   /** Every version, not only the newest. */
   readonly all?: boolean;
-  /** How the reader asks for all of them. */
+  /** The option that shows all versions. */
   readonly allBy?: string;
-  /** Paints the verdict; plain text unless given. */
+  /** Colours the verdict; by default plain text. */
   readonly colour?: Colour;
 }
 
 const plain: Colour = (_, text) => text;
 
-/** Oldest first, so that the newest versions and the verdict stand where a terminal ends. */
+/** Oldest first, so that the newest versions and the verdict are at the end of a terminal. */
 export function describe(
   { name, archs, carriedBy, versions, notes = [], pin, advisories }: Explanation,
   close: readonly string[],

@@ -1,7 +1,7 @@
-/** "Why was this not bumped?" – what is known of every version of a name, and what a pin would be offered. */
+/** "Why was this not bumped?": every version of a name, and what a pin would be updated to. */
 import { parseConstraint, satisfies, type Constraint } from '../apk/constraint.ts';
 import { compareVersions, isPreRelease, parseVersion, type Version } from '../apk/version.ts';
-import type { Package } from '../apk/packages.ts';
+import type { Package, Packages } from '../apk/packages.ts';
 import type {
   Candidate,
   Catalog,
@@ -15,7 +15,7 @@ import { steerInSteps, type Steering } from './renovate-order.ts';
 import { timestamp } from './render.ts';
 import type { ExplainedAdvisories } from './security.ts';
 import { finish, isStep, mapInSteps } from '../catalog/steps.ts';
-import { newerSeries, seriesOf, type SeriesName } from '../catalog/series.ts';
+import { SeriesIndex, type SeriesName } from '../catalog/series.ts';
 import { withdrawalsIn, type Withdrawal, type WithdrawalOptions } from '../catalog/withdrawal.ts';
 
 export interface Explanation {
@@ -24,7 +24,7 @@ export interface Explanation {
   readonly carriedBy: readonly string[];
   /** Newest first. */
   readonly versions: readonly ExplainedVersion[];
-  /** What the versions do not show, such as newer series of the same thing. */
+  /** Facts beyond the versions, such as newer series. */
   readonly notes?: readonly string[];
   readonly pin?: ExplainedPin;
   /** What the advisories say of the pin. */
@@ -38,9 +38,9 @@ export interface ExplainedVersion {
   readonly preRelease?: true;
   /** Why it is not offered, in words. */
   readonly reasons?: readonly string[];
-  /** What the package that is installed needs and nothing in the datasource meets. */
+  /** Dependencies of the installed package that nothing in the datasource meets. */
   readonly needsElsewhere?: readonly string[];
-  /** Why apko refuses it in a build for all archs, although it can be installed on each. */
+  /** Why apko refuses it in a build for all archs, although each arch can install it. */
   readonly refusedByApko?: string;
   /** From when the version is expected to be gone, and why. */
   readonly withdrawal?: Withdrawal;
@@ -54,7 +54,10 @@ export interface ExplainedCandidate {
   readonly package: string;
   readonly builtAt?: string;
   readonly provided?: true;
-  /** `chosen` for what apk installs, one an arch; otherwise why not, or `duplicate` where apk takes another package. */
+  /**
+   * `chosen` is what apk installs, one per arch. `duplicate` means that apk takes another package. Otherwise the
+   * reason.
+   */
   readonly state: 'chosen' | 'duplicate' | Exclude<WithheldReason, 'missing-on-arch'>;
   readonly detail?: string;
 }
@@ -62,7 +65,7 @@ export interface ExplainedCandidate {
 export interface ExplainedPin {
   readonly current: string;
   readonly state: 'offered' | 'withheld' | 'gone' | 'invalid';
-  /** The version an update or rollback leads to; absent where there is none. */
+  /** The target of an update or rollback; absent if there is none. */
   readonly proposal?: string;
   readonly because: string;
 }
@@ -70,11 +73,13 @@ export interface ExplainedPin {
 export interface ExplainOptions extends Pick<WithdrawalOptions, 'firstSeen'> {
   /** Versions of the name that were served before, newest first. */
   readonly served?: readonly string[];
+  /** Of the catalog; pass it to explain many names. */
+  readonly missing?: MissingNeeds;
 }
 
 /**
- * With the catalog that the report is of, also what it needs from elsewhere, how its series go on and what is expected
- * to be withdrawn. `pin` is as people write it: a version, a constraint (`~13`) or several (`>=2 <3`).
+ * `catalog` is the one of the report; with it, the explanation includes needs that nothing meets, newer series and expected
+ * withdrawals. `pin` is as people write it: a version, a constraint (`~13`) or several (`>=2 <3`).
  */
 export function explain(
   report: NameReport,
@@ -91,9 +96,8 @@ export function* explainInSteps(
   query: LookupQuery,
   pin: string | undefined,
   catalog?: Catalog,
-  { firstSeen, served = [] }: ExplainOptions = {},
+  { firstSeen, served = [], missing = catalog?.missingNeeds() ?? (() => []) }: ExplainOptions = {},
 ): Generator<undefined, Explanation> {
-  const missing = catalog?.missingNeeds() ?? (() => []);
   const series = catalog ? yield* nextSeries(report.name, catalog) : undefined;
   const notes = catalog ? yield* notesOn(report, catalog, series, served) : [];
   const withdrawals = yield* withdrawalsIn(report, catalog?.sources ?? [], {
@@ -122,10 +126,10 @@ export function* explanationText(explanation: Explanation): Generator<undefined,
   return `${rest.slice(0, at)}"versions":[${texts.join(',')}]${rest.slice(at + mark.length)}`;
 }
 
-type MissingNeeds = ReturnType<Catalog['missingNeeds']>;
+export type MissingNeeds = ReturnType<Catalog['missingNeeds']>;
 
 const DAY = 86_400;
-/** For how many days something is not built, while what belongs to it is, until it is said to have stopped. */
+/** Days without a build, while related names are built, after which a name counts as stopped. */
 const STOPPED_AFTER = 60;
 
 /** Newer series than that of a name, newest first, and when the newest was last built. */
@@ -136,12 +140,12 @@ interface NextSeries {
 }
 
 function* nextSeries(name: string, catalog: Catalog): Generator<undefined, NextSeries | undefined> {
-  const [first, ...others] = newerSeries(name, catalog.names());
+  const [first, ...others] = seriesIn(catalog).newerThan(name);
   if (!first) return undefined;
   return { series: [first, ...others], builtAt: newestBuild(yield* catalog.reportInSteps(first.name)) };
 }
 
-/** What a list of versions does not show: newer series, names that have become series or provides, what has stopped. */
+/** Newer series, names that are now series or only provided, and names that are no longer built. */
 function* notesOn(
   report: NameReport,
   catalog: Catalog,
@@ -150,7 +154,7 @@ function* notesOn(
 ): Generator<undefined, readonly string[]> {
   const { name, versions } = report;
   if (versions.length === 0) {
-    const series = seriesOf(name, catalog.names()).slice(0, 3);
+    const series = seriesIn(catalog).of(name).slice(0, 3);
     return [
       ...(served[0] === undefined
         ? []
@@ -184,6 +188,14 @@ function* notesOn(
   return notes;
 }
 
+const seriesIndexes = new WeakMap<Catalog, SeriesIndex>();
+
+function seriesIn(catalog: Catalog): SeriesIndex {
+  const index = seriesIndexes.get(catalog) ?? new SeriesIndex(catalog.names());
+  seriesIndexes.set(catalog, index);
+  return index;
+}
+
 /** A name that is no longer built while its origin is: the recipe goes on without it. */
 function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<undefined, string | undefined> {
   const own = versions.findLast(({ chosen }) => !chosen.provided)?.chosen;
@@ -193,8 +205,8 @@ function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<und
     ({ repository, arch }) => repository === own.repository && arch === own.arch,
   ) as CatalogSource;
   let latest: Package | undefined;
-  for (const sibling of packages.names()) {
-    if (sibling === name || !(sibling === origin || sibling.startsWith(`${origin}-`))) continue;
+  for (const sibling of [origin, ...namesStartingWith(`${origin}-`, packages)]) {
+    if (sibling === name) continue;
     for (const [i, each] of packages.named(sibling).entries()) {
       if (isStep(i)) yield;
       if (each.origin === origin && (each.builtAt ?? 0) > (latest?.builtAt ?? 0)) latest = each;
@@ -203,6 +215,21 @@ function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<und
   const days = Math.floor(((latest?.builtAt ?? 0) - builtAt) / DAY);
   if (!latest || days < STOPPED_AFTER) return undefined;
   return `last built on ${day(builtAt)}, ${days} days before ${latest.name}-${latest.version} of the same origin`;
+}
+
+const sortedNames = new WeakMap<Packages, readonly string[]>();
+
+function namesStartingWith(prefix: string, packages: Packages): readonly string[] {
+  const names = sortedNames.get(packages) ?? [...packages.names()].sort();
+  sortedNames.set(packages, names);
+  let [start, end] = [0, names.length];
+  while (start < end) {
+    const middle = (start + end) >>> 1;
+    if ((names[middle] as string) < prefix) start = middle + 1;
+    else end = middle;
+  }
+  while (names[end]?.startsWith(prefix)) end += 1;
+  return names.slice(start, end);
 }
 
 function newestBuild({ versions }: NameReport): number {
@@ -278,7 +305,7 @@ function explainCandidate(each: Candidate, isChosen: boolean): ExplainedCandidat
   };
 }
 
-/** In words and once each, whatever the number of archs and packages. */
+/** In words, each reason once, whatever the number of archs and packages. */
 function reasonsOf({ candidates, missingOn, builtAt }: VersionReport): readonly string[] {
   const since =
     builtAt === undefined ? '' : ` since ${timestamp(builtAt).slice(0, 10)}, when another arch got it`;
@@ -317,7 +344,7 @@ function describeObstacle({ version, obstacle, package: each }: Candidate): stri
   }
 }
 
-/** `6.8.0p2-r4`: digits behind the letter. */
+/** `6.8.0p2-r4`: digits after the letter. */
 function isForOldApk(text: string): boolean {
   const [, head, tail] = /^(\d[\d.]*[a-z])\d+((?:[_-].*)?)$/.exec(text) ?? [];
   return head !== undefined && parseVersion(`${head}${tail ?? ''}`) !== undefined;
@@ -343,7 +370,7 @@ function offeredBy({ versions }: NameReport): readonly Version[] {
   return versions.flatMap(({ parsed, offered }) => (offered && parsed ? [parsed] : []));
 }
 
-/** A pin that leaves a choice: `~13`, `=~20250619`, `>=2 <3`. */
+/** A pin that allows several versions: `~13`, `=~20250619`, `>=2 <3`. */
 function explainRange(report: NameReport, pin: string): ExplainedPin {
   const constraints = pin
     .split(/[ ,]+/)
@@ -376,7 +403,9 @@ function newestStable(versions: readonly Version[]): Version | undefined {
   return versions.findLast((version) => !isPreRelease(version)) ?? versions.at(-1);
 }
 
-/** The same kind of pin for `newest`, as precise as it was: `~13` → `~16`. Only of lines; a bound is not moved. */
+/**
+ * The same kind of pin for `newest`, with the same precision: `~13` → `~16`. Only for lines; bounds are not changed.
+ */
 function movedTo({ text }: Version, { operator, version }: Constraint): string | undefined {
   if (!operator.includes('~')) return undefined;
   const numbers = /^\d+(\.\d+)*/;

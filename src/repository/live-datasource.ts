@@ -1,6 +1,6 @@
 /**
- * A datasource at work: its indexes, and the catalog made of them. A changed index makes a new catalog, and swapping
- * one reference publishes it; who holds the old one finishes with it, so no answer mixes two generations.
+ * A datasource in service: its indexes and their catalog. A changed index makes a new catalog, published by swapping
+ * one reference. Readers finish with the catalog they have, so no answer mixes two generations.
  */
 import { createHash } from 'node:crypto';
 import { Advisories } from '../advisories/advisories.ts';
@@ -13,7 +13,7 @@ export interface Snapshot {
   readonly catalog: Catalog;
   /** Of all feeds; `undefined` where none is configured. */
   readonly advisories?: Advisories | undefined;
-  /** The same for the same indexes, whichever replica made it; changes with any of them. */
+  /** Changes with any index or feed. Replicas with the same indexes have the same generation. */
   readonly generation: string;
 }
 
@@ -42,12 +42,12 @@ export class LiveDatasource {
     this.#complete = complete;
   }
 
-  /** The current generation; `undefined` until every required index and every feed has been there once. */
+  /** The current generation; `undefined` until every required index and every feed has been loaded once. */
   get snapshot(): Snapshot | undefined {
     return this.#snapshot;
   }
 
-  /** Required indexes that were never there. */
+  /** Required indexes that have not been loaded yet. */
   get missing(): readonly LiveIndex[] {
     return this.indexes.filter(({ spec, loaded }) => spec.required && !loaded);
   }
@@ -57,12 +57,13 @@ export class LiveDatasource {
     return this.feeds.filter(({ loaded }) => !loaded);
   }
 
-  /** The archs asked for and, of single index files, those found in them. */
+
+  /** The configured archs; for single index files, the archs found in them. */
   get archs(): readonly string[] {
     return [...new Set(this.indexes.flatMap(archOf))];
   }
 
-  /** Makes a catalog of the indexes and feeds as they are now. Call it whenever one of them has changed. */
+  /** Makes a catalog of the current indexes and feeds. Call it after each change of one of them. */
   publish(): void {
     if (this.missing.length > 0 || this.missingFeeds.length > 0) return;
     const loaded = this.indexes.flatMap((index) => {
@@ -98,7 +99,7 @@ export class LiveDatasource {
     this.#ready.resolve();
   }
 
-  /** The first generation as soon as it is there, or `undefined` when `signal` aborts before. */
+  /** Resolves with the first generation, or `undefined` if `signal` aborts earlier. */
   async whenReady(signal: AbortSignal): Promise<Snapshot | undefined> {
     if (this.#snapshot || signal.aborted) return this.#snapshot;
     const aborted = Promise.withResolvers<void>();
@@ -110,7 +111,7 @@ export class LiveDatasource {
   }
 }
 
-/** One arch; none for a single index file that was not read yet. */
+/** One arch; none for a single index file that has not been read yet. */
 function archOf({ spec, loaded }: LiveIndex): readonly string[] {
   const arch = spec.arch ?? (loaded && (loaded.index.arch ?? 'noarch'));
   return arch === undefined ? [] : [arch];

@@ -1,6 +1,6 @@
 /**
- * The composition root: makes of a configuration the datasources with all they need of the world, and keeps them
- * fresh. `serve`, `explain` and `export` differ only in what they do with the datasources.
+ * The composition root: creates the datasources of a configuration and keeps them fresh. `serve`, `explain` and
+ * `export` differ only in what they do with the datasources.
  */
 import type { FastifyBaseLogger } from 'fastify';
 import { isRemote } from '../addresses.ts';
@@ -13,7 +13,6 @@ import type { Config, DatasourceConfig, RepositoryConfig } from '../config/confi
 import { errorLine, type IndexError } from '../errors.ts';
 import { builtinKeys } from '../repository/builtin-keys.ts';
 import { credentialLookup, type CredentialLookup } from '../repository/credentials.ts';
-
 import { IndexStore } from '../repository/index-store.ts';
 import { loadKeys, type KeyMemory, type KeySource } from '../repository/key-sources.ts';
 import { LiveDatasource } from '../repository/live-datasource.ts';
@@ -31,7 +30,7 @@ import { createUpstreamClient, type Timeouts, type UpstreamClient } from '../rep
 
 /** Milliseconds after the first failure. */
 const FIRST_RETRY = 2000;
-/** How often a long fetch tells how far it is, in milliseconds. */
+/** Milliseconds between progress messages of a long fetch. */
 const PROGRESS_EVERY = 2000;
 /** Milliseconds for a whole feed of advisories, which may have 200 MB. */
 const FEED_TOTAL = 3_600_000;
@@ -40,11 +39,11 @@ export interface BeaconOptions {
   readonly config: Config;
   readonly logger: FastifyBaseLogger;
   readonly now: () => number;
-  /** How many lookups were answered: while some are, refreshes take less of the processor. */
+  /** Lookups answered so far: while there are some, refreshes use less CPU. */
   readonly lookupCount?: () => number;
   /** Without the feeds of advisories: what is made is then without what they say. */
   readonly withoutFeeds?: boolean;
-  /** Told what a refresh changed in an index that was there before. */
+  /** Called after a refresh that changed an existing index. */
   readonly onChange?: (datasource: string, index: string, change: IndexChange) => void;
 }
 
@@ -80,7 +79,7 @@ export class Beacon {
     );
   }
 
-  /** Reads the keys that are files. Throws `config-invalid` for one that cannot be used: that will not mend itself. */
+  /** Reads the key files. Throws `config-invalid` for an unusable one, because retrying would not help. */
   async checkKeys(signal: AbortSignal): Promise<void> {
     for (const { keys, repositories } of Object.values(this.#options.config.datasources)) {
       const sources = [...keys, ...repositories.flatMap((repository) => repository.keys ?? [])];
@@ -89,7 +88,7 @@ export class Beacon {
     }
   }
 
-  /** Takes what is kept on disk. */
+  /** Restores the indexes on disk. */
   async restore(signal: AbortSignal): Promise<void> {
     if (this.datasources.some(({ feeds }) => feeds.length > 0)) this.#feedReaders.start();
     await Promise.all(
@@ -110,7 +109,7 @@ export class Beacon {
     ]);
   }
 
-  /** All of it for a command that asks once: what is kept, what upstream has, and nothing left open. */
+  /** For commands that run once: restores, refreshes and closes everything. */
   async loadOnce(signal: AbortSignal): Promise<void> {
     try {
       await this.checkKeys(signal);
@@ -121,7 +120,7 @@ export class Beacon {
     }
   }
 
-  /** Keeps every index fresh until `signal` aborts. Each goes at its own pace; none waits for another. */
+  /** Refreshes every index until `signal` aborts. Each has its own schedule and does not wait for others. */
   async keepFresh(signal: AbortSignal): Promise<void> {
     const schedule = { interval: this.#options.config.refresh, firstRetry: FIRST_RETRY };
     const loops = this.#each((datasource, index) =>
@@ -140,12 +139,12 @@ export class Beacon {
     });
   }
 
-  /** Tells `listener` of every refresh and how long it took. */
+  /** Calls `listener` after each refresh with its duration. */
   onRefresh(listener: RefreshListener): void {
     this.#listeners.push(listener);
   }
 
-  /** Refreshes now instead of when it is time. */
+  /** Refreshes all indexes at once. */
   refreshNow(): void {
     this.#alarm.ring();
   }
@@ -155,7 +154,7 @@ export class Beacon {
     await Promise.all(this.#clients.map((client) => client.close()));
   }
 
-  /** What the guards hold back, by the location of the index. */
+  /** Messages of indexes that are held back, by location. */
   get store(): IndexStore {
     return this.#store;
   }
@@ -318,7 +317,7 @@ export class Beacon {
     };
   }
 
-  /** The keys of a repository, read anew each time: a file that was removed is a key that is trusted no more. */
+  /** The keys of a repository, read each time: a removed file is a key that is no longer trusted. */
   #keys(
     datasource: DatasourceConfig,
     repository: RepositoryConfig,
@@ -356,7 +355,7 @@ export class Beacon {
   }
 }
 
-/** What an index holds, how old that is, and who vouches for it. */
+/** The content of an index, its age, and its key. */
 function describe(loaded: LoadedIndex): string {
   const { packages, names, newestBuiltAt } = loaded.summary;
   const newest =
