@@ -151,7 +151,7 @@ function pinForm({ datasource, explanation, links }: PackagePage): Html {
 function advisoriesOn({ advisories }: Explanation): Html {
   if (!advisories) return [];
   return html`<ul class="notes">
-    ${describeAdvisories(advisories).map((line) => html`<li>${visible(line.trim())}</li>`)}
+    ${describeAdvisories(advisories).map((line) => html`<li>${printable(line.trim())}</li>`)}
   </ul>`;
 }
 
