@@ -220,7 +220,10 @@ function fullVersion({ version, revision }: Release, { stripRevision }: LookupQu
 function identifiers(groups: readonly Group[]): string {
   const cves = groups.map((group) => cvesOf(group, MOST_NAMED));
   const all = cves.some(({ count }) => count > 0)
-    ? { listed: cves.flatMap(({ listed }) => listed).sort(), count: cves.reduce((sum, { count }) => sum + count, 0) }
+    ? {
+        listed: cves.flatMap(({ listed }) => listed).sort(),
+        count: cves.reduce((sum, { count }) => sum + count, 0),
+      }
     : listIds(groups, () => true, MOST_NAMED);
   const ids = all.listed.map((each) => (typeof each === 'string' ? each : each.id)).slice(0, MOST_NAMED);
   return [...ids, ...(all.count > MOST_NAMED ? [`${all.count - MOST_NAMED}-more`] : [])].join(',');

@@ -27,7 +27,8 @@ export interface ExportOptions {
 /** If a required index cannot be loaded now, it fails and leaves the old export unchanged. */
 export async function exportCommand(config: Config, options: ExportOptions): Promise<number> {
   const { out, brotli, advisories, pages, json, signal } = options;
-  if (typeof out !== 'string') throw new UsageError('usage: export --out DIR [--brotli] [--advisories] [--pages] [--json]');
+  if (typeof out !== 'string')
+    throw new UsageError('usage: export --out DIR [--brotli] [--advisories] [--pages] [--json]');
   const began = performance.now();
   const loaded = await loadAll(config, advisories, signal);
   // Every name is looked up here, so no name may evict another.

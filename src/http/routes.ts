@@ -213,7 +213,6 @@ export class Routes {
     return createReply(200, headers, text);
   }
 
-
   /** The lookups of a datasource, and pins that were not asked of any. Cached until either changes. */
   #askedBody(live: LiveDatasource): Buffer {
     const { asked, routed } = this.#options;
@@ -319,7 +318,8 @@ export class Routes {
     }
     const page = `${this.#options.publicUrl ?? ownUrl(request)}/${datasource}/${encodeURIComponent(name)}`;
     const plain = yield* lookups.renderInSteps(found, query, page);
-    const isOfAddress = routed?.mark !== undefined || (found.marks !== undefined && plain.body.includes(page));
+    const isOfAddress =
+      routed?.mark !== undefined || (found.marks !== undefined && plain.body.includes(page));
     const { body, etag } = routed?.mark ? routed.mark(plain) : plain;
     const headers = {
       ...generation,

@@ -249,7 +249,6 @@ export class Metrics {
     });
   }
 
-
   /** `values` returns the values of one datasource, with their labels besides the datasource. */
   #datasourceGauge<T extends string>(
     name: string,

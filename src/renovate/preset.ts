@@ -91,7 +91,6 @@ function customs(names: readonly string[]): readonly string[] {
   return [...new Set(names)].map((name) => `custom.${name}`);
 }
 
-
 /** For people's own managers, which name the datasource. */
 function namedDatasource(url: string, name: string): object {
   return { defaultRegistryUrlTemplate: `${url}/${name}/{{encodeURIComponent packageName}}` };

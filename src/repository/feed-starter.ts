@@ -33,7 +33,13 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, ()
 function start(job: FeedReaderJob): void {
   const child = spawn(
     process.execPath,
-    [`--max-old-space-size=${MAX_HEAP}`, '--max-semi-space-size=4', '--v8-pool-size=1', reader, JSON.stringify(job)],
+    [
+      `--max-old-space-size=${MAX_HEAP}`,
+      '--max-semi-space-size=4',
+      '--v8-pool-size=1',
+      reader,
+      JSON.stringify(job),
+    ],
     { stdio: ['pipe', 'pipe', 'pipe'], env: {} },
   );
   current = child;

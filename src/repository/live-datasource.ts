@@ -57,7 +57,6 @@ export class LiveDatasource {
     return this.feeds.filter(({ loaded }) => !loaded);
   }
 
-
   /** The configured archs; for single index files, the archs found in them. */
   get archs(): readonly string[] {
     return [...new Set(this.indexes.flatMap(archOf))];

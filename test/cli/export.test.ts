@@ -189,7 +189,9 @@ test.each([
 test('without --out it says how to use it', async () => {
   await using run = start(['export']);
   expect(await run.ended).toBe(2);
-  expect(run.lines).toEqual(['apk-beacon: usage: export --out DIR [--brotli] [--advisories] [--pages] [--json]']);
+  expect(run.lines).toEqual([
+    'apk-beacon: usage: export --out DIR [--brotli] [--advisories] [--pages] [--json]',
+  ]);
 });
 test('advisories are left out, and written if they are asked for', async () => {
   await using setup = await setUp(stanzas);
