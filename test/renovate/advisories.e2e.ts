@@ -97,7 +97,7 @@ beforeAll(async () => {
     'renovate.json': extending(recorder.url, grouped),
   });
   await renovate();
-});
+}, 400_000);
 afterAll(async () => {
   await gitea[Symbol.asyncDispose]();
   await recorder[Symbol.asyncDispose]();
@@ -162,7 +162,7 @@ describe('what fixes something', () => {
   });
 });
 
-describe('nothing is closed or opened by a feed that is', () => {
+describe('nothing is closed or opened by a feed that is', { timeout: 400_000 }, () => {
   test.each([
     ['empty', '{"packages":[]}'],
     ['rolled back', secdb({ ...feed, fresh: {}, jump: {} })],
@@ -175,7 +175,7 @@ describe('nothing is closed or opened by a feed that is', () => {
     expectUnharmed();
   });
 
-  test('late: at a first start', { timeout: 400_000 }, async () => {
+  test('late: at a first start', async () => {
     await using fresh = await startBeacon({
       datasources: { wolfi },
       routing: { wolfi: { advisories: [{ secdb: `${file}.late` }] } },
