@@ -37,7 +37,12 @@ const versionOnly: Plugin = {
 export async function bundle(outdir: string): Promise<Metafile> {
   for (const stale of globSync(join(outdir, 'part-*.mjs*'))) rmSync(stale);
   const { metafile } = await build({
-    entryPoints: { 'apk-beacon': 'src/main.ts' },
+    // The reader of feeds and what starts it are processes of their own.
+    entryPoints: {
+      'apk-beacon': 'src/main.ts',
+      'feed-starter': 'src/repository/feed-starter.ts',
+      'feed-reader': 'src/repository/feed-reader.ts',
+    },
     outdir,
     outExtension: { '.js': '.mjs' },
     chunkNames: 'part-[hash]',

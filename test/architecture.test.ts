@@ -10,9 +10,10 @@ const common = ['errors.ts', 'addresses.ts', 'version.ts'];
 const allowed: Readonly<Record<string, readonly string[]>> = {
   apk: ['node:zlib', 'node:crypto', 'pako'],
   catalog: ['apk'],
+  advisories: ['apk', 'catalog', 'node:zlib'],
   routing: ['lru-cache'],
-  repository: ['apk', 'catalog', 'node:', 'undici', 'zod'],
-  answers: ['apk', 'catalog', 'repository', 'node:', 'lru-cache', 'semver', 'tar-stream', 'zod'],
+  repository: ['advisories', 'apk', 'catalog', 'node:', 'undici', 'zod'],
+  answers: ['advisories', 'apk', 'catalog', 'repository', 'node:', 'lru-cache', 'semver', 'tar-stream', 'zod'],
   metrics: ['answers', 'catalog', 'repository', 'lru-cache', 'prom-client'],
   renovate: ['routing'],
   pages: ['answers', 'catalog', 'http', 'metrics', 'node:crypto', 'preact', 'htm', 'preact-render-to-string'],
@@ -21,7 +22,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'answers', 'apk', 'catalog', 'metrics', 'pages', 'renovate', 'repository', 'routing', 'node:', 'fastify',
     'lru-cache', 'badge-maker',
   ],
-  export: ['answers', 'catalog', 'config', 'pages', 'renovate', 'repository', 'routing', 'node:'],
+  export: ['advisories', 'answers', 'catalog', 'config', 'pages', 'renovate', 'repository', 'routing', 'node:'],
   service: [
     'answers', 'apk', 'catalog', 'config', 'http', 'metrics', 'renovate', 'repository', 'routing', 'node:', 'fastify',
     'pino', 'pino-pretty',
@@ -56,7 +57,7 @@ test('every folder but the commands has a rule', () => {
 });
 
 describe('pure folders', () => {
-  test.each(sources.filter(({ file }) => /^src\/(apk|catalog|routing)\//.test(file)))(
+  test.each(sources.filter(({ file }) => /^src\/(advisories|apk|catalog|routing)\//.test(file)))(
     '$file does no I/O, reads no clock and logs nothing',
     ({ text }) => {
       expect(text).not.toMatch(

@@ -14,6 +14,7 @@ import type {
 import { pinnedVersion, type LookupQuery } from './query.ts';
 import { steerInSteps, type Steering } from './renovate-order.ts';
 import { timestamp } from './render.ts';
+import type { ExplainedAdvisories } from './security.ts';
 import { finish, isStep, mapInSteps } from '../catalog/steps.ts';
 import { SeriesIndex, type SeriesName } from '../catalog/series.ts';
 import { withdrawalsIn, type Withdrawal, type WithdrawalOptions } from '../catalog/withdrawal.ts';
@@ -27,6 +28,8 @@ export interface Explanation {
   /** Facts beyond the versions, such as newer series. */
   readonly notes?: readonly string[];
   readonly pin?: ExplainedPin;
+  /** What the advisories say of the pin. */
+  readonly advisories?: ExplainedAdvisories;
 }
 
 export interface ExplainedVersion {

@@ -13,6 +13,7 @@ export type Target =
   | { readonly kind: 'datasource'; readonly live: LiveDatasource }
   | { readonly kind: 'asked'; readonly live: LiveDatasource }
   | { readonly kind: 'search'; readonly live: LiveDatasource }
+  | { readonly kind: 'atom'; readonly live: LiveDatasource }
   | { readonly kind: 'package'; readonly live: LiveDatasource; readonly name: string; readonly view: View }
   /** A package of the datasource that the pin's file builds on. */
   | { readonly kind: 'routed'; readonly name: string }
@@ -37,11 +38,12 @@ const indexes: ReadonlyMap<string, IndexFormat> = new Map([
   [indexNames[0], 'v2'],
   [indexNames[1], 'adb'],
 ]);
+const ATOM = 'advisories.atom';
 
 /** The requested form of an answer: the last segment of the path, unless the name has only one. */
-export type View = 'releases' | 'latest' | 'explain' | 'badge.svg';
+export type View = 'releases' | 'latest' | 'explain' | 'advisories' | 'badge.svg';
 
-const views: readonly string[] = ['latest', 'explain', 'badge.svg'] satisfies View[];
+const views: readonly string[] = ['latest', 'explain', 'advisories', 'badge.svg'] satisfies View[];
 
 export function isView(segment: string): boolean {
   return views.includes(segment);
@@ -77,13 +79,18 @@ export function parsePath(
   return parsePackage(live, rest);
 }
 
-/** Paths after `/-/`, which is not a package name: everything but lookups, and `latest` as static files have it. */
+/** Paths after `/-/`, which is not a package name: everything but lookups, and views as static files have them. */
 function parseExtra(live: LiveDatasource, [what, ...segments]: readonly string[]): Target {
   if (what === 'asked' && segments.length === 0) return { kind: 'asked', live };
   if (what === 'search' && segments.length === 0) return { kind: 'search', live };
-  if (what === 'latest' && segments.length > 0) return parsePackage(live, [...segments, what]);
+  if (what === ATOM && segments.length === 0) return { kind: 'atom', live };
+  if ((what === 'latest' || what === 'advisories') && segments.length > 0)
+    return parsePackage(live, [...segments, what]);
   if (what === 'for' && segments.length > 0) return parseRouted(segments.join('/'));
-  return { kind: 'invalid', fact: 'after /-/, expected asked, search, for/{name} or latest/{name}' };
+  return {
+    kind: 'invalid',
+    fact: 'after /-/, expected asked, search, advisories.atom, for/{name} or latest/{name}',
+  };
 }
 
 function parseRouted(name: string): Target {

@@ -67,6 +67,7 @@ const exportFiles: Command = {
   flags: [
     { name: 'out', placeholder: 'DIR', help: 'folder to write to', isRequired: true },
     { name: 'brotli', help: 'also compress each file with brotli' },
+    { name: 'advisories', help: 'also write what the feeds of advisories say; mind their licences' },
     { name: 'pages', help: 'also write a page for each package, for browsers' },
     json,
   ],
@@ -77,6 +78,7 @@ const exportFiles: Command = {
     return await exportCommand(loadConfig(line, environment), {
       out: line.own['out'],
       brotli: line.own['brotli'] === true,
+      advisories: line.own['advisories'] === true,
       pages: line.own['pages'] === true,
       json: line.own['json'] === true,
       signal,

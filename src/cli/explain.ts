@@ -6,6 +6,8 @@ import { describe } from '../answers/describe.ts';
 import { explain, type Explanation } from '../answers/explain.ts';
 import { parseLookupQuery } from '../answers/query.ts';
 import { CloseNames } from '../answers/close-names.ts';
+import { explainAdvisoriesInSteps } from '../answers/security.ts';
+import { finish } from '../catalog/steps.ts';
 import type { Config } from '../config/config.ts';
 import { IndexError, printable, printableJson, UsageError } from '../errors.ts';
 import { readSecret } from '../repository/credentials.ts';
@@ -61,7 +63,9 @@ async function explainHere(asked: Asked, config: Config, signal: AbortSignal): P
   if (!live?.snapshot) throw new IndexError('fetch-failed', `${datasource} could not be loaded`);
   const { catalog } = live.snapshot;
   const query = parseLookupQuery({ current: asked.pin }, live.archs);
-  const explanation = explain(catalog.report(name), query, asked.pin, catalog);
+  const report = catalog.report(name);
+  const advisories = finish(explainAdvisoriesInSteps(live.snapshot.advisories, report, query));
+  const explanation = { ...explain(report, query, asked.pin, catalog), ...(advisories && { advisories }) };
   const close = explanation.versions.length === 0 ? new CloseNames(catalog.names()).to(name) : [];
   return { explanation, close };
 }

@@ -291,6 +291,52 @@ const repositoryOrUrl = z.preprocess(
   repository,
 );
 
+const ecosystem = text('a name such as Alpine:v3.22').regex(/^[A-Za-z][A-Za-z0-9 .:-]{0,60}$/);
+
+/** Of both kinds of feed. */
+const ofFeed = {
+  refresh: someWait.optional().meta({
+    description: 'how often to ask for a newer one; `1h` for secdb, `24h` for OSV',
+    examples: ['6h'],
+  }),
+  rollback: z
+    .enum(['refuse', 'accept'])
+    .default('refuse')
+    .describe('`accept` takes a feed that is older than the last good one'),
+  maxShrink: share
+    .default(0.4)
+    .meta({ description: 'the share of identifiers that may be gone at once', examples: ['40%', 0.4] }),
+  credentials: credentials.optional().describe('as of a repository'),
+};
+
+const feed = z.union(
+  [
+    z
+      .strictObject({
+        secdb: address.meta({
+          description: "a URL or file in the format of Alpine's secdb",
+          examples: ['https://secdb.alpinelinux.org/v3.22/main.json'],
+        }),
+        ...ofFeed,
+      })
+      .meta({ title: 'a secdb feed' }),
+    z
+      .strictObject({
+        osv: address.meta({
+          description: 'a URL or file of OSV records: a `.tar.gz`, a `.zip` or JSON',
+          examples: ['https://advisories.cgr.dev/chainguard/v3/osv/chainguard-osv.tar.gz'],
+        }),
+        ecosystem: ecosystem.optional().meta({
+          description: "whose records count; told by the datasource's repositories unless given",
+          examples: ['Wolfi', 'Alpine:v3.22'],
+        }),
+        ...ofFeed,
+      })
+      .meta({ title: 'an OSV feed' }),
+  ],
+  'expected { secdb: … } or { osv: … }',
+);
+
 const patterns = z.array(text('a pattern such as ghcr.io/acme/base/*')).default([]);
 
 const datasource = z
@@ -339,6 +385,14 @@ const datasource = z
       .boolean()
       .default(false)
       .describe('the datasource has all dependencies: versions that need anything else are withheld'),
+    advisories: z
+      .union([z.literal('known'), z.array(feed)], 'expected known or a list of { secdb: … } and { osv: … }')
+      .default([])
+      .meta({
+        description:
+          'feeds that tell which versions fix which vulnerabilities; `known` takes those of Alpine, Wolfi, Chainguard and MinimOS; see docs/advisories.md',
+        examples: ['known', [{ secdb: 'https://apks.example.com/security.json' }]],
+      }),
   })
   .meta({ title: 'a datasource' });
 
@@ -399,6 +453,12 @@ export const configSchema = z
       description: 'how long a lookup waits for the first index before it gets a 429',
       examples: ['0s', '45s'],
     }),
+    securityRules: z
+      .enum(['force', 'plain', 'none'])
+      .default('force')
+      .describe(
+        "the preset's rules for security updates: `force` wins over rules of the repository, `plain` gives way to later ones",
+      ),
     drain: wait.prefault('1s').meta({
       description: 'how long requests are still accepted after SIGTERM',
       examples: ['5s'],
@@ -494,6 +554,7 @@ export const configSchema = z
 export type ConfigFile = z.output<typeof configSchema>;
 export type DatasourceConfig = z.output<typeof datasource>;
 export type RepositoryConfig = z.output<typeof repository>;
+export type FeedConfig = z.output<typeof feed>;
 
 export { datasource as datasourceSchema, datasourceName, repositoryUrl };
 

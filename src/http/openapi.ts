@@ -56,6 +56,13 @@ const routes: Readonly<Record<Route, Described>> = {
     types: [JSON_TYPE, TEXT],
     others: [400, 429],
   },
+  advisories: {
+    path: '/{datasource}/{package}/advisories',
+    summary: 'What is open at a pin, and what going to another version fixes',
+    query: ['current', 'target', 'arch'],
+    types: [JSON_TYPE],
+    others: [400, 404, 429],
+  },
   'badge.svg': {
     path: '/{datasource}/{package}/badge.svg',
     summary: 'The newest version as a picture',
@@ -81,6 +88,12 @@ const routes: Readonly<Record<Route, Described>> = {
     path: '/{datasource}/-/asked',
     summary: 'Names that were looked up lately',
     types: [JSON_TYPE],
+    others: [],
+  },
+  atom: {
+    path: '/{datasource}/-/advisories.atom',
+    summary: 'Pins that were asked for and can be fixed',
+    types: ['application/atom+xml'],
     others: [],
   },
   index: {

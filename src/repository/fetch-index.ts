@@ -111,7 +111,7 @@ export function statusError(url: URL, answer: UpstreamAnswer): FetchError {
   });
 }
 
-function conditionalHeaders({ etag, lastModified }: Validators = {}): Record<string, string> {
+export function conditionalHeaders({ etag, lastModified }: Validators = {}): Record<string, string> {
   return {
     ...(etag && { 'if-none-match': etag }),
     ...(lastModified && { 'if-modified-since': lastModified }),
@@ -119,7 +119,7 @@ function conditionalHeaders({ etag, lastModified }: Validators = {}): Record<str
 }
 
 /** Skips validators that cannot be sent back: they would make every later request fail. */
-function sendable(header: string | undefined): string | undefined {
+export function sendable(header: string | undefined): string | undefined {
   return header !== undefined && /^[\x20-\x7e]{1,1000}$/.test(header) ? header : undefined;
 }
 
@@ -207,7 +207,7 @@ async function readLocal(path: string, options: FetchIndexOptions): Promise<Inde
   }
 }
 
-function fileEtag({ ino, size, mtimeNs }: BigIntStats): string {
+export function fileEtag({ ino, size, mtimeNs }: BigIntStats): string {
   return `"${ino}-${size}-${mtimeNs}"`;
 }
 

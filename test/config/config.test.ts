@@ -313,11 +313,15 @@ describe('each key of the schema', () => {
   /** `datasources.*.repositories.[].url` with the value there, and all that a datasource needs. */
   function fileWith({ path, name }: ConfigKey, value: unknown): object {
     const built = [...path, name].reduceRight<unknown>((inner, part) => {
-      if (part === '[]') return [{ url: 'x', ...(inner as object) }];
+      if (part === '[]') return [{ ...itemOf(path, name), ...(inner as object) }];
       if (part === '*') return { one: { repositories: ['x'], ...(inner as object) } };
       return { [part]: inner };
     }, value);
     return built as object;
+  }
+  function itemOf(path: readonly string[], name: string): object {
+    if (!path.includes('advisories')) return { url: 'x' };
+    return name === 'osv' || name === 'ecosystem' ? { osv: 'x' } : { secdb: 'x' };
   }
   /** What a level needs besides the key that is tried. */
   const needed: Readonly<Record<string, object>> = {
@@ -347,6 +351,7 @@ describe('each key of the schema', () => {
       new Set([
         'the top level', 'a datasource', 'a repository', 'timeouts', 'limits', 'signingKey', 'credentials',
         'basic', 'header', 'clientCertificate', 'a secret', 'withdrawal',
+        'a secdb feed', 'an OSV feed',
       ]),
     ); // prettier-ignore
   });

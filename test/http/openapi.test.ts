@@ -12,6 +12,7 @@ interface Described {
   };
 }
 
+const secdb = 'test/fixtures/advisories/odd/zero-only.json';
 const values: Readonly<Record<string, string>> = { datasource: 'wolfi', package: 'curl', arch: 'x86_64' };
 
 test('every path answers with every type that is described, and every measured route is described', async () => {
@@ -19,7 +20,7 @@ test('every path answers with every type that is described, and every measured r
   for (const arch of ['x86_64', 'aarch64'])
     upstream.serve(arch, await signedIndex([pkg('curl', '8.20.0-r0', { A: arch })]));
   await using service = await startService({
-    config: { datasources: { wolfi: { repositories: [upstream.url] } } },
+    config: { datasources: { wolfi: { repositories: [upstream.url], advisories: [{ secdb }] } } },
   });
   await service.beacon.refreshOnce(new AbortController().signal);
   const { paths } = (await service.get('/openapi.json')).json<{ paths: Record<string, Described> }>();
