@@ -20,7 +20,7 @@ const without = Buffer.from(text.toString('latin1').replace(/^D:.*\n/gm, ''), 'l
 
 function scan(bytes: Buffer): { readonly table: PackageTable; readonly cpu: number } {
   const before = process.cpuUsage();
-  const scanner = new IndexScanner({ limits: defaultReadLimits, compressedBytes: bytes.length / 4 });
+  const scanner = new IndexScanner({ ...defaultReadLimits, compressedBytes: bytes.length / 4 });
   scanner.push(bytes);
   const { packages: table } = scanner.end();
   const { user, system } = process.cpuUsage(before);

@@ -170,6 +170,9 @@ function* notesOn(
       notes.push(`its newest release is ${newest.version}, which ${newest.chosen.package.name} provides`);
     }
   }
+  const undated = new Set(catalog.sources.flatMap((each) => (each.undated ? each.repository : [])));
+  if (versions.every(({ candidates }) => candidates.every((each) => undated.has(each.repository))))
+    notes.push('no build times: its index tells none, so a release has no age before it is first seen here');
   const lastBuilt = newestBuild(report);
   if (next) {
     const { series, builtAt } = next;

@@ -3,6 +3,7 @@
  * It answers by name without ever having made an object for every package.
  */
 import { operatorSpan } from './constraint.ts';
+import { readNumbers } from './lists.ts';
 import {
   isBinding,
   type Dependency,
@@ -109,17 +110,7 @@ export class PackageTable implements Packages {
 
   /** The numbers of the tokens in the list of that number. */
   dependencyIds(number: number): readonly number[] {
-    const list = this.strings.values.bytes(number);
-    const ids: number[] = [];
-    for (let i = 0; i < list.length; i += 4)
-      ids.push(
-        ((list[i] as number) |
-          ((list[i + 1] as number) << 8) |
-          ((list[i + 2] as number) << 16) |
-          ((list[i + 3] as number) << 24)) >>>
-          0,
-      );
-    return ids;
+    return readNumbers(this.strings.values.bytes(number));
   }
 
   *neededNames(): Generator<undefined, ReadonlySet<string>> {
@@ -136,7 +127,7 @@ export class PackageTable implements Packages {
         if (seen.has(token)) continue;
         seen.add(token);
         const { name, conflict } = parseDependency(this.strings.values.text(token));
-        if (!conflict && this.#isPackageName(name)) needed.add(name);
+        if (!conflict && !name.includes(':')) needed.add(name);
       }
     }
     this.#neededNames = needed;
@@ -152,11 +143,6 @@ export class PackageTable implements Packages {
       this.#longList = { list, byName: Map.groupBy(provides, (provide) => provide.name) };
     }
     return (this.#longList.byName.get(name) ?? []).map(({ version }) => version);
-  }
-
-  #isPackageName(name: string): boolean {
-    const id = this.strings.names.find(name);
-    return id !== undefined && this.byName.starts[id] !== this.byName.starts[id + 1];
   }
 
   *#keys(postings: Postings): Iterable<string> {

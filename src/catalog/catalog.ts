@@ -27,6 +27,8 @@ export interface CatalogSource {
   readonly packages: Packages;
   /** The operator's template for changelog links. */
   readonly changelog?: string | undefined;
+  /** No package of it tells when it was built. */
+  readonly undated?: boolean | undefined;
   /** How the repository withdraws versions, where that is known. */
   readonly withdrawal?: SourceWithdrawal | undefined;
 }

@@ -52,6 +52,26 @@ const WORD = '(?:^|[\\s"\'])[^\\s"\'`()\\\\=~<>]+[=~][^\\s"\'`()\\\\]*(?:["\'][0
 /** The value is what comes behind `=`: `~1.2` of `=~1.2`. `pin` is all behind the name, with the tag if there is one. */
 const PIN = `^[\\s"']?(?<depName>${NAME})(?<pin>(?:@${TAG})?={0,2}["']?(?<currentValue>(?:~=?)?${VERSION})(?:@${TAG})?)$`;
 
+/** The packages of OpenWrt's image builder: `make image PACKAGES="luci-base=25.292.66247~75e41cb -dnsmasq"`. */
+const ASSIGNMENT = `PACKAGES[ \\t]*(?:[:+?]?=|:)[ \\t]*["']`;
+const MAY_HOLD_PACKAGES = `(?<file>[\\s\\S]*${ASSIGNMENT}[^"']*[=~][0-9][\\s\\S]*)$`;
+const PACKAGES = `${PROSE}|(?:^|[\\s"'])${ASSIGNMENT}[^"']+["']`;
+const REAL_PACKAGES = `^[\\s"']?(?<command>${ASSIGNMENT}[\\s\\S]*)$`;
+
+/** The same files as of commands, where people call the image builder. */
+export function imageBuilderManagers(context: PresetContext): readonly PresetRule[] {
+  const rule = (manager: PresetRule, levels: readonly string[]): PresetRule => ({
+    ...manager,
+    description: ["OpenWrt's image builder: PACKAGES"],
+    matchStrings: [...levels, PACKAGES, REAL_PACKAGES, WORD, PIN],
+    depTypeTemplate: 'apk',
+  });
+  return [
+    rule(dockerfileManager(context), [`${COMMENTS}${MAY_HOLD_PACKAGES}`, STAGE, INSTRUCTION]),
+    ...(context.statics ? [] : [rule(scriptManager(context), [`^${MAY_HOLD_PACKAGES}`, STATEMENT])]),
+  ];
+}
+
 export function dockerfileManager(context: PresetContext): PresetRule {
   const { lookup, statics } = context;
   return {
