@@ -423,7 +423,7 @@ class AdbReader {
 
   /** Adds the number of a dependency's text, and returns the flag `needsExactly` or 0. */
   #addDependency(line: ByteBuffer, value: number): number {
-    let known = this.#knownTokens.get(value);
+    let known = value === 0 ? -1 : this.#knownTokens.get(value);
     if (known < 0) {
       const token = this.#token;
       token.clear();

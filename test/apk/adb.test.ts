@@ -311,6 +311,7 @@ describe('values', () => {
     ['a string for a number', (all) => ({ 14: all.bytes('7') })],
     ['a dependency that could not be written', () => ({ 15: error })],
     ['a dependency in the list that could not be', (all) => ({ 15: all.list([error]) })],
+    ['a dependency that is nothing', (all) => ({ 15: all.list([0, 0]) })],
     ['a dependency without a name', (all) => ({ 15: all.list([all.object({ 2: all.bytes('1') })]) })],
     ['a match that means nothing', (all) => ({ 15: all.list([all.object({ 1: all.bytes('m'), 2: all.bytes('1'), 3: all.number(7) })]) })],
     ['a name with a blank in it', (all) => ({ 16: all.list([all.object({ 1: all.bytes('a b') })]) })],
