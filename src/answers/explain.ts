@@ -5,6 +5,7 @@ import type { Package, Packages } from '../apk/packages.ts';
 import type {
   Candidate,
   Catalog,
+  MissingNeeds,
   CatalogSource,
   NameReport,
   VersionReport,
@@ -96,8 +97,9 @@ export function* explainInSteps(
   query: LookupQuery,
   pin: string | undefined,
   catalog?: Catalog,
-  { firstSeen, served = [], missing = catalog?.missingNeeds() ?? (() => []) }: ExplainOptions = {},
+  { firstSeen, served = [], missing: given }: ExplainOptions = {},
 ): Generator<undefined, Explanation> {
+  const missing = given ?? (catalog ? yield* catalog.missingNeeds() : () => []);
   const series = catalog ? yield* nextSeries(report.name, catalog) : undefined;
   const notes = catalog ? yield* notesOn(report, catalog, series, served) : [];
   const withdrawals = yield* withdrawalsIn(report, catalog?.sources ?? [], {
@@ -125,8 +127,6 @@ export function* explanationText(explanation: Explanation): Generator<undefined,
   const at = rest.indexOf(mark);
   return `${rest.slice(0, at)}"versions":[${texts.join(',')}]${rest.slice(at + mark.length)}`;
 }
-
-export type MissingNeeds = ReturnType<Catalog['missingNeeds']>;
 
 const DAY = 86_400;
 /** Days without a build, while related names are built, after which a name counts as stopped. */
@@ -173,6 +173,9 @@ function* notesOn(
       notes.push(`its newest release is ${newest.version}, which ${newest.chosen.package.name} provides`);
     }
   }
+  const undated = new Set(catalog.sources.flatMap((each) => (each.undated ? each.repository : [])));
+  if (versions.every(({ candidates }) => candidates.every((each) => undated.has(each.repository))))
+    notes.push('no build times: its index tells none, so a release has no age before it is first seen here');
   const lastBuilt = newestBuild(report);
   if (next) {
     const { series, builtAt } = next;

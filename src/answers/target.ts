@@ -2,7 +2,9 @@
  * Parses request paths. Package names may contain `/` (`/bin/sh`), encoded or not, so the raw path is split into
  * segments and decoded once.
  */
+import { indexNames } from '../addresses.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
+import type { IndexFormat } from './virtual-indexes.ts';
 
 export const MAX_NAME_LENGTH = 256;
 
@@ -15,8 +17,13 @@ export type Target =
   | { readonly kind: 'package'; readonly live: LiveDatasource; readonly name: string; readonly view: View }
   /** A package of the datasource that the pin's file builds on. */
   | { readonly kind: 'routed'; readonly name: string }
-  /** The virtual index of one arch, or of what all archs have. */
-  | { readonly kind: 'index'; readonly live: LiveDatasource; readonly arch: string }
+  /** The virtual index of one arch, or of what all have. */
+  | {
+      readonly kind: 'index';
+      readonly live: LiveDatasource;
+      readonly arch: string;
+      readonly format: IndexFormat;
+    }
   /** The Renovate preset of one datasource, or of all. */
   | { readonly kind: 'preset'; readonly live: LiveDatasource | undefined }
   | { readonly kind: 'invalid'; readonly fact: string };
@@ -27,7 +34,10 @@ const TOO_LONG: Target = {
 };
 
 const PRESET = 'renovate.json';
-const INDEX = 'APKINDEX.tar.gz';
+const indexes: ReadonlyMap<string, IndexFormat> = new Map([
+  [indexNames[0], 'v2'],
+  [indexNames[1], 'adb'],
+]);
 const ATOM = 'advisories.atom';
 
 /** The requested form of an answer: the last segment of the path, unless the name has only one. */
@@ -64,7 +74,8 @@ export function parsePath(
   if (rest[0] === '-') return parseExtra(live, rest.slice(1));
   if (rest.length === 1 && rest[0] === PRESET) return { kind: 'preset', live: named };
   const [arch = ''] = rest;
-  if (rest.length === 2 && rest[1] === INDEX) return { kind: 'index', live, arch };
+  const format = indexes.get(rest[1] ?? '');
+  if (rest.length === 2 && format) return { kind: 'index', live, arch, format };
   return parsePackage(live, rest);
 }
 

@@ -27,6 +27,8 @@ export interface CatalogSource {
   readonly packages: Packages;
   /** The operator's template for changelog links. */
   readonly changelog?: string | undefined;
+  /** No package of it tells when it was built. */
+  readonly undated?: boolean | undefined;
   /** How the repository withdraws versions, where that is known. */
   readonly withdrawal?: SourceWithdrawal | undefined;
 }
@@ -173,7 +175,9 @@ export class Catalog {
    * Finds the dependencies of packages that no usable package of the catalog meets: plain names, ranges, exact
    * versions. Reuse it for many packages, because they need similar things.
    */
-  missingNeeds(): (candidate: Pick<Candidate, 'package' | 'arch'>) => readonly string[] {
+  *missingNeeds(): Generator<undefined, MissingNeeds> {
+    // So that what is found out below takes no long time.
+    for (const { packages } of this.sources) yield* packages.neededNames();
     const known = new Map<string, boolean>();
     return ({ package: each, arch }) =>
       each.dependencies.flatMap((dependency) => {
@@ -304,6 +308,8 @@ function addReports(
   if (candidates.every(({ version }) => version === text)) add(text, candidates);
   else for (const [version, own] of Map.groupBy(candidates, (each) => each.version)) add(version, own);
 }
+
+export type MissingNeeds = (candidate: Pick<Candidate, 'package' | 'arch'>) => readonly string[];
 
 /** The input of a version's report. */
 interface Known {

@@ -152,7 +152,7 @@ const archAliases: Readonly<Record<string, string>> = {
 const apkArchs = new Set([...Object.values(archAliases), 'riscv64', 's390x', 'mips64', 'ppc64', 'armeb']);
 
 const arch = text("apk's name of an arch").refine(
-  (name) => /^[a-z0-9_]+$/.test(name) && !Object.hasOwn(archAliases, name) && name !== 'noarch',
+  (name) => /^[a-z0-9_][a-z0-9_-]*$/.test(name) && !Object.hasOwn(archAliases, name) && name !== 'noarch',
   {
     error: ({ input }) => {
       const name = String(input);
@@ -180,17 +180,12 @@ function lastSegment(value: string): string {
   return withoutTrailingSlashes(URL.parse(value)?.pathname ?? value).replace(/^.*\//, '');
 }
 
-const repositoryUrl = address
-  .refine((value) => !apkArchs.has(lastSegment(value)), {
-    error: ({ input }) => {
-      const last = lastSegment(String(input));
-      return `ends in an arch: write it without /${last}, and ${last} as the arch (archs, --arch)`;
-    },
-  })
-  .refine(
-    (value) => !lastSegment(value).endsWith('.adb'),
-    'apk 3 indexes (.adb) are not supported: give the folder of the archs, or an address ending in APKINDEX.tar.gz',
-  );
+const repositoryUrl = address.refine((value) => !apkArchs.has(lastSegment(value)), {
+  error: ({ input }) => {
+    const last = lastSegment(String(input));
+    return `ends in an arch: write it without /${last}, and ${last} as the arch (archs, --arch)`;
+  },
+});
 
 const dayOfMonth = z.int().min(1, 'expected a day from 1 to 31').max(31, 'expected a day from 1 to 31');
 
@@ -198,8 +193,12 @@ const repository = z
   .strictObject({
     url: repositoryUrl.meta({
       description:
-        'URL or folder with `<arch>/APKINDEX.tar.gz`, or a single index ending in `.tar.gz`; instead of an object, a repository can be just this string',
-      examples: ['https://packages.wolfi.dev/os', '/srv/os', '/srv/os/x86_64/APKINDEX.tar.gz'],
+        'URL or folder with `<arch>/APKINDEX.tar.gz` or `<arch>/Packages.adb`, or a single index ending in `.tar.gz` or `.adb`; instead of an object, a repository can be just this string',
+      examples: [
+        'https://packages.wolfi.dev/os',
+        '/srv/os/x86_64/APKINDEX.tar.gz',
+        'https://downloads.openwrt.org/releases/25.12.0/packages/x86_64/base/packages.adb',
+      ],
     }),
     archs: archs
       .optional()

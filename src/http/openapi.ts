@@ -3,7 +3,14 @@ import type { Target, View } from '../answers/target.ts';
 import { version } from '../version.ts';
 
 /** The kinds of requests; the compiler finds a route that is not described. */
-type Route = Exclude<Target['kind'], 'package' | 'invalid'> | View | 'live' | 'ready' | 'metrics' | 'openapi';
+type Route =
+  | Exclude<Target['kind'], 'package' | 'invalid'>
+  | View
+  | 'adbIndex'
+  | 'live'
+  | 'ready'
+  | 'metrics'
+  | 'openapi';
 
 interface Described {
   readonly path: string;
@@ -93,6 +100,12 @@ const routes: Readonly<Record<Route, Described>> = {
     path: '/{datasource}/{arch}/APKINDEX.tar.gz',
     summary: 'An index of what is offered, for Renovate’s own apk datasource',
     types: ['application/gzip'],
+    others: [304, 404, 429],
+  },
+  adbIndex: {
+    path: '/{datasource}/{arch}/Packages.adb',
+    summary: 'The same index in the format of apk 3',
+    types: ['application/octet-stream'],
     others: [304, 404, 429],
   },
   preset: {

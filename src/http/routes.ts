@@ -454,7 +454,7 @@ export class Routes {
     return json({ datasource: live.name, query, ...found }, headers);
   }
 
-  async #index({ live, arch }: Extract<Target, { kind: 'index' }>): Promise<Reply> {
+  async #index({ live, arch, format }: Extract<Target, { kind: 'index' }>): Promise<Reply> {
     const { virtualIndexes, maxAge } = this.#options;
     if (arch !== ANY_ARCH && !live.archs.includes(arch)) {
       const known = [...live.archs, ANY_ARCH].join(', ');
@@ -466,12 +466,12 @@ export class Routes {
       this.#options.lookupCounts.count(live.name, lookup.result);
       return reply;
     }
-    const { bytes, etag } = await virtualIndexes.archive(snapshot, arch);
+    const { bytes, etag } = await virtualIndexes.archive(snapshot, arch, format);
     const headers: Headers = {
       'x-apk-beacon-generation': snapshot.generation,
       'cache-control': `max-age=${maxAge}`,
       etag,
-      'content-type': 'application/gzip',
+      'content-type': format === 'v2' ? 'application/gzip' : 'application/octet-stream',
     };
     return createReply(200, headers, bytes);
   }

@@ -13,6 +13,7 @@ export interface IndexStatus {
   readonly packages: number | undefined;
   readonly names: number | undefined;
   readonly verifiedBy: string | undefined;
+  readonly format: 'v2' | 'adb' | undefined;
   readonly description: string | undefined;
   /** Fetched by this process, or restored from the cache and not confirmed since. */
   readonly source: 'upstream' | 'cache' | undefined;
@@ -22,6 +23,10 @@ export interface IndexStatus {
   readonly frozen: boolean;
   readonly skippedStanzas: number | undefined;
   readonly firstSkipped: string | undefined;
+  /** Packages that are used without a field or dependency that could not be read. */
+  readonly incompletePackages: number | undefined;
+  /** No package of it tells when it was built, as in OpenWrt. */
+  readonly buildTimes: false | undefined;
   readonly error: string | undefined;
   readonly errorCode: string | undefined;
   readonly errorAt: string | undefined;
@@ -39,6 +44,7 @@ export function indexStatus(index: LiveIndex, now: number): IndexStatus {
     packages: loaded?.summary.packages,
     names: loaded?.summary.names,
     verifiedBy: loaded?.index.keyName,
+    format: loaded?.index.format,
     description: loaded?.index.description || undefined,
     source: loaded?.source,
     confirmedAt: loaded && new Date(loaded.confirmedAt).toISOString(),
@@ -46,6 +52,8 @@ export function indexStatus(index: LiveIndex, now: number): IndexStatus {
     frozen: age !== undefined && spec.guards.maxAge !== undefined && age > spec.guards.maxAge,
     skippedStanzas: loaded?.index.report.badStanzas || undefined,
     firstSkipped: loaded?.index.report.firstBadStanza,
+    incompletePackages: loaded?.index.report.incompletePackages || undefined,
+    buildTimes: loaded && loaded.index.newestBuiltAt === 0 ? false : undefined,
     error: failure?.message,
     errorCode: failure?.code,
     errorAt: failure && new Date(failure.at).toISOString(),

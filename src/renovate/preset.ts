@@ -6,7 +6,7 @@
 import type { RoutingSource } from '../routing/route.ts';
 import { pinsOf } from './answered-by.ts';
 import type { LookupUrl } from './lookup-url.ts';
-import { dockerfileManager, scriptManager } from './pins-in-commands.ts';
+import { dockerfileManager, imageBuilderManagers, scriptManager } from './pins-in-commands.ts';
 import { notedManager, variableManager } from './pins-in-variables.ts';
 import { securityRules, type SecurityRules } from './security-rules.ts';
 import { hardenedVersionQuery, pinQuery, runtimeQuery } from './pins-in-yaml.ts';
@@ -70,6 +70,7 @@ export function renovatePreset({ url, names, isPart, statics, security, pages }:
       dockerfileManager(context),
       // Only the service can choose the datasource for these.
       ...(statics ? [] : [variableManager(context), scriptManager(context)]),
+      ...imageBuilderManagers(context),
       notedManager(context),
       repackagedManager(context, security !== undefined),
       sourceManager(),

@@ -57,23 +57,29 @@ export class LiveDatasource {
     return this.feeds.filter(({ loaded }) => !loaded);
   }
 
-  /** The configured archs; for single index files, the archs found in them. */
+  /** The configured archs; for single index files, those found in them; `noarch` if none of these names any. */
   get archs(): readonly string[] {
-    return [...new Set(this.indexes.flatMap(archOf))];
+    const archs = [...new Set(this.indexes.flatMap((index) => ownArch(index) ?? []))];
+    return archs.length === 0 && this.indexes.some(({ loaded }) => loaded) ? ['noarch'] : archs;
   }
 
   /** Makes a catalog of the current indexes and feeds. Call it after each change of one of them. */
   publish(): void {
     if (this.missing.length > 0 || this.missingFeeds.length > 0) return;
-    const loaded = this.indexes.flatMap((index) => {
-      const arch = archOf(index)[0];
-      return index.loaded && arch !== undefined ? [{ spec: index.spec, arch, ...index.loaded }] : [];
+    const { archs } = this;
+    const loaded = this.indexes.flatMap(({ spec, loaded }) => {
+      const arch = loaded && (spec.arch ?? loaded.index.arch);
+      // A file in which all packages are of no arch is for each of the others: a feed of a device, for example.
+      return loaded
+        ? (arch === undefined ? archs : [arch]).map((each) => ({ spec, arch: each, ...loaded }))
+        : [];
     });
     const sources = loaded.map(({ spec, arch, index, summary, confirmedAt }) => ({
       repository: spec.repository,
       arch,
       packages: index.packages,
       changelog: spec.changelog,
+      undated: index.newestBuiltAt === 0,
       // A build time in the future says nothing of what is there.
       withdrawal: spec.withdrawal && {
         policy: spec.withdrawal,
@@ -82,7 +88,7 @@ export class LiveDatasource {
     }));
     const catalog = new Catalog({
       sources,
-      archs: this.archs,
+      archs,
       unversionedProvides: this.#unversionedProvides,
       complete: this.#complete,
     });
@@ -110,8 +116,7 @@ export class LiveDatasource {
   }
 }
 
-/** One arch; none for a single index file that has not been read yet. */
-function archOf({ spec, loaded }: LiveIndex): readonly string[] {
-  const arch = spec.arch ?? (loaded && (loaded.index.arch ?? 'noarch'));
-  return arch === undefined ? [] : [arch];
+/** `undefined` for a single index file that was not read yet, or does not name any. */
+function ownArch({ spec, loaded }: LiveIndex): string | undefined {
+  return spec.arch ?? loaded?.index.arch;
 }

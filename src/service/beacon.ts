@@ -224,9 +224,11 @@ export class Beacon {
   ): Promise<void> {
     const { logger, onChange } = this.#options;
     const { packages, names } = after.summary;
-    const { badStanzas, firstBadStanza } = after.index.report;
+    const { badStanzas, firstBadStanza, incompletePackages } = after.index.report;
     if (badStanzas > 0)
-      logger.warn(facts, `skipped ${badStanzas} bad stanzas, the first at ${firstBadStanza}`);
+      logger.warn(facts, `skipped ${badStanzas} bad packages, the first: ${firstBadStanza}`);
+    if (incompletePackages > 0)
+      logger.warn(facts, `${incompletePackages} packages have fields or dependencies that could not be read`);
     const all = { ...facts, generation: snapshot?.generation, packages, names };
     if (!before) {
       logger.info(all, `loaded ${describe(after)}`);
