@@ -318,7 +318,7 @@ test('feeds of Alpine, Wolfi and Chainguard are known; of other repositories non
   await expect(known('https://apks.example.com/private')).rejects.toThrow(/no feed is known/);
 });
 
-describe.skipIf(!sharedData)("with Wolfi's real index", async () => {
+describe.skipIf(!sharedData)("with Wolfi's real index", () => {
   if (!sharedData) return;
   const data = sharedData;
   const wolfi = (advisories: object[], archs: string[]): Promise<TestService> =>
