@@ -90,6 +90,7 @@ async function unwrap(bytes: Uint8Array, options: OpenOptions): Promise<Buffer> 
       return inflated(bytes.subarray(4), 1, options);
     case 0x63: // c
       return inflated(bytes.subarray(6), bytes[4], options);
+    case undefined:
     default:
       throw new IndexError('index-unsupported', 'an ADB in an envelope of an unknown kind');
   }
@@ -107,6 +108,7 @@ async function inflated(
       return joined(await chunksOf(body, deflated, options), options.limits);
     case 2:
       return joined(await chunksOf(body, zstdFrames, options), options.limits);
+    case undefined:
     default:
       throw new IndexError('index-unsupported', `an ADB compressed with the unknown algorithm ${algorithm}`);
   }
