@@ -2,7 +2,7 @@
  * `npm run build [-- FOLDER]`: bundles the service into a few files, by default in `dist/`. The bundle is split;
  * startup loads only what it needs.
  */
-import { globSync, readFileSync, rmSync } from 'node:fs';
+import { globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
 
@@ -42,6 +42,7 @@ export async function bundle(outdir: string): Promise<Metafile> {
       'apk-beacon': 'src/main.ts',
       'feed-starter': 'src/repository/feed-starter.ts',
       'feed-reader': 'src/repository/feed-reader.ts',
+      check: 'src/library.ts',
     },
     outdir,
     outExtension: { '.js': '.mjs' },
@@ -62,6 +63,12 @@ export async function bundle(outdir: string): Promise<Metafile> {
     },
     logLevel: 'warning',
   });
+  const types = readFileSync('src/library-types.ts', 'utf8');
+  const declared = 'export declare function check(options?: CheckOptions): Promise<CheckReport>;';
+  writeFileSync(
+    join(outdir, 'check.d.ts'),
+    `${types}\n/** Rejects if an index or the service cannot be had. */\n${declared}\n`,
+  );
   return metafile;
 }
 

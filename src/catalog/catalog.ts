@@ -98,6 +98,7 @@ export interface NameReport {
 export class Catalog {
   readonly archs: readonly string[];
   readonly sources: readonly CatalogSource[];
+  readonly isComplete: boolean;
   readonly #rule: Rule;
   #nameCount: number | undefined;
   /** Remembers its results, so that a survey of all names is fast; its answers never change. */
@@ -106,6 +107,7 @@ export class Catalog {
   constructor({ sources, archs, unversionedProvides = false, complete = false }: CatalogOptions) {
     this.sources = sources;
     this.archs = archs;
+    this.isComplete = complete;
     this.#rule = unversionedProvides ? 'apko' : 'apk';
     this.#coherence = new Coherence(complete, sources);
   }

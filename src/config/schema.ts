@@ -27,6 +27,11 @@ const duration = text('a duration such as 30s, 15m, 6h or 7d')
     return Number(amount) * (units[unit] ?? NaN);
   });
 
+/** `7d` → milliseconds; `undefined` for a text that is no duration. */
+export function parseDuration(text: string): number | undefined {
+  return duration.safeParse(text).data;
+}
+
 /** At most what a timer can wait, about 24 days; Node fires longer timers at once. */
 const wait = duration.refine((time) => time < 2 ** 31, 'expected at most 24d');
 const someWait = wait.refine((time) => time > 0, 'expected more than 0');

@@ -7,6 +7,7 @@ type Route =
   | Exclude<Target['kind'], 'package' | 'invalid'>
   | View
   | 'adbIndex'
+  | 'check'
   | 'live'
   | 'ready'
   | 'metrics'
@@ -14,6 +15,8 @@ type Route =
 
 interface Described {
   readonly path: string;
+  /** GET unless given. */
+  readonly method?: 'post';
   readonly summary: string;
   readonly query?: readonly string[];
   /** Media types of a 200; the first is the default. */
@@ -114,6 +117,13 @@ const routes: Readonly<Record<Route, Described>> = {
     types: [JSON_TYPE],
     others: [],
   },
+  check: {
+    path: '/-/check',
+    method: 'post',
+    summary: 'What the indexes say of the pins of some files; apk-beacon check --url asks here',
+    types: [JSON_TYPE],
+    others: [400, 413, 429],
+  },
   live: { path: '/livez', summary: 'Whether the process answers', types: [TEXT], others: [] },
   ready: { path: '/readyz', summary: 'Whether lookups are answered', types: [JSON_TYPE], others: [503] },
   metrics: { path: '/metrics', summary: 'Metrics for Prometheus', types: [TEXT], others: [] },
@@ -124,27 +134,30 @@ const meanings: Readonly<Record<number, string>> = {
   304: 'Not changed since the ETag that was given',
   400: 'A question that cannot be answered as put',
   404: 'Not in any index',
+  413: 'More than one request may ask',
   429: 'Not loaded yet; Retry-After says when to ask again',
   503: 'Not ready',
 };
 
 /** OpenAPI 3.1. */
 export function openApi(): object {
-  const paths = Object.entries(routes).map(([operationId, { path, summary, query = [], types, others }]) => {
-    const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
-      name,
-      in: 'path',
-      required: true,
-      schema: { type: 'string' },
-    }));
-    const asked = query.map((name) => ({ name, in: 'query', required: false, schema: { type: 'string' } }));
-    const content = Object.fromEntries(types.map((type) => [type, {}]));
-    const responses = {
-      200: { description: summary, content },
-      ...Object.fromEntries(others.map((status) => [status, { description: meanings[status] }])),
-    };
-    return [path, { get: { operationId, summary, parameters: [...named, ...asked], responses } }];
-  });
+  const paths = Object.entries(routes).map(
+    ([operationId, { path, method = 'get', summary, query = [], types, others }]) => {
+      const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+        name,
+        in: 'path',
+        required: true,
+        schema: { type: 'string' },
+      }));
+      const asked = query.map((name) => ({ name, in: 'query', required: false, schema: { type: 'string' } }));
+      const content = Object.fromEntries(types.map((type) => [type, {}]));
+      const responses = {
+        200: { description: summary, content },
+        ...Object.fromEntries(others.map((status) => [status, { description: meanings[status] }])),
+      };
+      return [path, { [method]: { operationId, summary, parameters: [...named, ...asked], responses } }];
+    },
+  );
   return {
     openapi: '3.1.0',
     info: { title: 'apk-beacon', version, license: { name: 'MIT', identifier: 'MIT' } },

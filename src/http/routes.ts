@@ -26,10 +26,13 @@ import { markedAnswer, needsMark, noOpinionBody, type RoutedLookups } from './ro
 import { Turns } from './turns.ts';
 import { datasourceStatus, readiness } from './status.ts';
 import { notAskedBody } from '../routing/not-asked.ts';
+import type { RoutingSource } from '../routing/route.ts';
 
 export interface RouteOptions extends PageSources {
   readonly lookups: Lookups;
   readonly routed: RoutedLookups;
+  /** The datasources as far as they tell which pins are theirs. */
+  readonly routing: readonly RoutingSource[];
   readonly virtualIndexes: VirtualIndexes;
   readonly metrics: Metrics;
   readonly lookupCounts: LookupCounts;
@@ -147,6 +150,20 @@ export class Routes {
   async openApi(): Promise<Answered> {
     const { openApi } = await import('./openapi.ts');
     return { reply: json(openApi()), route: 'openapi' };
+  }
+
+  /** Pins of files, judged. Rejects with `QueryError` for a body that is no question. */
+  async check(body: unknown): Promise<Answered> {
+    const { answerCheck } = await import('./checks.ts');
+    const { routing, now } = this.#options;
+    const snapshots = new Map<string, Snapshot>();
+    for (const live of this.#datasources.values()) {
+      const snapshot = live.snapshot ?? (await this.#firstSnapshot(live));
+      if (!snapshot) return { reply: this.#notLoaded(live).reply, route: 'check' };
+      snapshots.set(live.name, snapshot);
+    }
+    const answer = await answerCheck(body, snapshots, { routing, now: now() });
+    return { reply: json(answer, { 'cache-control': 'no-store' }), route: 'check' };
   }
 
   /** Throws or rejects with `QueryError` for an invalid question. */

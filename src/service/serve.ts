@@ -92,6 +92,7 @@ async function serverOf(
     defaultDatasource: config.defaultDatasource,
     lookups: new Lookups(served),
     routed: new RoutedLookups(routingSources(config), now),
+    routing: routingSources(config),
     virtualIndexes: new VirtualIndexes(signer(config)),
     metrics,
     lookupCounts,
