@@ -1,11 +1,11 @@
 /** How many typing errors two words are apart. */
 
-/** Three rows of the table in turn, overwritten by every call. */
+/** Three rows of the table, used in turn and overwritten by every call. */
 const rows: readonly Uint16Array[] = [1, 2, 3].map(() => new Uint16Array(512));
 
 /**
- * Optimal string alignment: letters inserted, left out, replaced, or two neighbours swapped. `undefined` when that is
- * more than `limit`. Only the cells that `limit` edits can reach are filled in.
+ * Optimal string alignment: letters inserted, omitted, replaced, or two neighbours swapped. `undefined` if that is more
+ * than `limit`. Only cells within `limit` edits are computed.
  */
 export function editDistance(a: string, b: string, limit: number): number | undefined {
   if (Math.abs(a.length - b.length) > limit || b.length >= 511) return undefined;
@@ -31,7 +31,7 @@ export function editDistance(a: string, b: string, limit: number): number | unde
       if (cost < best) best = cost;
     }
     if (to < width) row[to + 1] = beyond;
-    // A swap reaches back two rows, to one that may be an edit better.
+    // A swap refers to the row before the last, which may be one edit better.
     if (best > limit + 1) return undefined;
     [beforeLast, last, row] = [last, row, beforeLast];
   }
@@ -39,7 +39,7 @@ export function editDistance(a: string, b: string, limit: number): number | unde
   return distance <= limit ? distance : undefined;
 }
 
-/** Where both differ first, and where what differs ends in either. */
+/** The first difference, and the ends of the differing parts. */
 function withoutCommonEnds(a: string, b: string): readonly [start: number, endA: number, endB: number] {
   let [endA, endB] = [a.length, b.length];
   while (endA > 0 && endB > 0 && a.charCodeAt(endA - 1) === b.charCodeAt(endB - 1)) {

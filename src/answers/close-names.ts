@@ -1,13 +1,13 @@
-/** Names that someone may have meant. */
+/** Names similar to an unknown one. */
 import { eachInSteps, isStep } from '../catalog/steps.ts';
 import { editDistance } from '../edit-distance.ts';
 
 const MAX_DISTANCE = 3;
 const MAX_SUGGESTIONS = 3;
 
-/** What a package of one release line has behind its name: `-3.6`, `22`. */
+/** The suffix of a package of one release line: `-3.6`, `22`. */
 const LINE_SUFFIX = /^-?\d[\d.]*$/;
-/** Where a name can end and more of it begin. */
+/** Positions at which a name can end and a suffix begin. */
 const SEPARATORS = '-.0123456789';
 
 const collator = new Intl.Collator('en', { numeric: true });
@@ -19,8 +19,8 @@ interface Match {
 }
 
 /**
- * The names of one generation, to be searched for those close to another. Each has a mask of the letters in it: two
- * names are at least as many edits apart as one has letters that the other lacks, so that most are passed over by it.
+ * The names of one generation. Each has a mask of its letters. Two names are at least as many edits apart as one has
+ * letters that the other lacks, so the mask excludes most names quickly.
  */
 export class CloseNames {
   readonly #names: readonly string[];
@@ -42,8 +42,8 @@ export class CloseNames {
   }
 
   /**
-   * Up to three names that are close to `name`: one edit apart, then release lines of it (`etcd-3.6` for `etcd`) from
-   * the newest down, then those further apart or with the same beginning.
+   * Up to three similar names, in this order: one edit apart, release lines (`etcd-3.6` for `etcd`) newest first, then
+   * names further apart or with the same beginning.
    */
   *to(name: string): Generator<undefined, readonly string[]> {
     const limit = Math.min(MAX_DISTANCE, Math.ceil(name.length / 3));
@@ -56,7 +56,7 @@ export class CloseNames {
       const candidate = this.#names[i] as string;
       const longer = candidate.length - length;
       const missing = mask & ~own;
-      // Each letter that the other lacks costs an edit, and so does each that one is longer by.
+      // Each letter that the other lacks costs an edit, and so does each letter of difference in length.
       const mayBeClose =
         countBits(missing) + Math.max(0, longer) <= limit &&
         countBits(own & ~mask) + Math.max(0, -longer) <= limit;
@@ -71,7 +71,9 @@ export class CloseNames {
   }
 }
 
-/** Between one edit and two for a release line, behind three edits for other names that begin like this one. */
+/**
+ * The distance of a release line is between one and two edits, that of other names with this beginning more than three.
+ */
 function scoreOfLonger(name: string, candidate: string): number | undefined {
   if (name.length < 3 || !candidate.startsWith(name)) return undefined;
   const rest = candidate.slice(name.length);
@@ -85,7 +87,7 @@ function byScore(a: Match, b: Match): number {
   return a.score === 1.5 ? -order : order;
 }
 
-/** One bit a letter; some letters share theirs. */
+/** One bit per letter; some letters share a bit. */
 export function letterMask(name: string): number {
   let mask = 0;
   for (let i = 0; i < name.length; i += 1) mask |= 1 << (name.charCodeAt(i) & 31);

@@ -1,10 +1,11 @@
 /** An explanation as text, for a terminal and for curl. */
 import { printable } from '../errors.ts';
 import { eachInSteps, filterInSteps } from '../catalog/steps.ts';
+import type { ExplainedAdvisories } from './security.ts';
 import type { ExplainedPin, ExplainedVersion, Explanation } from './explain.ts';
 import { withdrawalText } from './withdrawal-text.ts';
 
-/** How many versions are told of unless all are asked for. */
+/** Versions shown by default. */
 const NEWEST = 10;
 
 export type Colour = (colour: 'green' | 'yellow' | 'red', text: string) => string;
@@ -12,17 +13,17 @@ export type Colour = (colour: 'green' | 'yellow' | 'red', text: string) => strin
 export interface DescribeOptions {
   /** Every version, not only the newest. */
   readonly all?: boolean;
-  /** How the reader asks for all of them. */
+  /** The option that shows all versions. */
   readonly allBy?: string;
-  /** Paints the verdict; plain text unless given. */
+  /** Colours the verdict; by default plain text. */
   readonly colour?: Colour;
 }
 
 const plain: Colour = (_, text) => text;
 
-/** Lines, oldest version first, so that the newest and the verdict stand where a terminal ends. */
+/** Oldest first, so that the newest versions and the verdict are at the end of a terminal. */
 export function* describe(
-  { name, archs, carriedBy, versions, notes = [], pin }: Explanation,
+  { name, archs, carriedBy, versions, notes = [], pin, advisories }: Explanation,
   close: readonly string[],
   { all = false, allBy = '--all', colour = plain }: DescribeOptions = {},
 ): Generator<undefined, readonly string[]> {
@@ -46,8 +47,21 @@ export function* describe(
     for (const line of describeVersion(each, width)) lines.push(printable(line));
   });
   for (const note of notes) lines.push(printable(`  note: ${note}`));
+  if (advisories) lines.push(...describeAdvisories(advisories).map(printable));
   if (pin) lines.push(verdict(pin, colour));
   return lines;
+}
+
+/** What is open at the pin, and the versions that fix most of it. */
+export function describeAdvisories({ at, open, unreviewed, fixes }: ExplainedAdvisories): readonly string[] {
+  const hits = unreviewed === 0 ? '' : `, and ${unreviewed} hits of scanners that nobody has reviewed`;
+  return [
+    `  advisories: ${open} known to be open at ${at}${hits}`,
+    ...fixes.map(({ version, count, ids }) => {
+      const more = count > ids.length ? ` and ${count - ids.length} more` : '';
+      return `  ${version} fixes ${ids.join(', ')}${more}`;
+    }),
+  ];
 }
 
 function verdict({ current, state, proposal, because }: ExplainedPin, colour: Colour): string {

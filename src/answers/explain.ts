@@ -1,7 +1,7 @@
-/** "Why was this not bumped?" – what is known of every version of a name, and what a pin would be offered. */
+/** "Why was this not bumped?": every version of a name, and what a pin would be updated to. */
 import { parseConstraint, satisfies, type Constraint } from '../apk/constraint.ts';
 import { compareVersions, isPreRelease, parseVersion, type Version } from '../apk/version.ts';
-import type { Package } from '../apk/packages.ts';
+import type { Package, Packages } from '../apk/packages.ts';
 import type {
   Candidate,
   Catalog,
@@ -15,6 +15,7 @@ import { pinnedVersion, type LookupQuery } from './query.ts';
 import { steerInSteps, type Steering } from './renovate-order.ts';
 import { timestamp } from './render.ts';
 import { joinInSteps, type Body } from './body.ts';
+import type { ExplainedAdvisories } from './security.ts';
 import {
   eachInSteps,
   filterInSteps,
@@ -23,8 +24,9 @@ import {
   finish,
   isStep,
   ITEMS_A_STEP,
+  sortInSteps,
 } from '../catalog/steps.ts';
-import { newerSeries, seriesOf, type SeriesName } from '../catalog/series.ts';
+import { SeriesIndex, type SeriesName } from '../catalog/series.ts';
 import { withdrawalsIn, type Withdrawal, type WithdrawalOptions } from '../catalog/withdrawal.ts';
 
 export interface Explanation {
@@ -33,9 +35,11 @@ export interface Explanation {
   readonly carriedBy: readonly string[];
   /** Newest first. */
   readonly versions: readonly ExplainedVersion[];
-  /** What the versions do not show, such as newer series of the same thing. */
+  /** Facts beyond the versions, such as newer series. */
   readonly notes?: readonly string[];
   readonly pin?: ExplainedPin;
+  /** What the advisories say of the pin. */
+  readonly advisories?: ExplainedAdvisories;
 }
 
 export interface ExplainedVersion {
@@ -45,9 +49,9 @@ export interface ExplainedVersion {
   readonly preRelease?: true;
   /** Why it is not offered, in words. */
   readonly reasons?: readonly string[];
-  /** What the package that is installed needs and nothing in the datasource meets. */
+  /** Dependencies of the installed package that nothing in the datasource meets. */
   readonly needsElsewhere?: readonly string[];
-  /** Why apko refuses it in a build for all archs, although it can be installed on each. */
+  /** Why apko refuses it in a build for all archs, although each arch can install it. */
   readonly refusedByApko?: string;
   /** From when the version is expected to be gone, and why. */
   readonly withdrawal?: Withdrawal;
@@ -61,7 +65,10 @@ export interface ExplainedCandidate {
   readonly package: string;
   readonly builtAt?: string;
   readonly provided?: true;
-  /** `chosen` for what apk installs, one an arch; otherwise why not, or `duplicate` where apk takes another package. */
+  /**
+   * `chosen` is what apk installs, one per arch. `duplicate` means that apk takes another package. Otherwise the
+   * reason.
+   */
   readonly state: 'chosen' | 'duplicate' | Exclude<WithheldReason, 'missing-on-arch'>;
   readonly detail?: string;
 }
@@ -69,7 +76,7 @@ export interface ExplainedCandidate {
 export interface ExplainedPin {
   readonly current: string;
   readonly state: 'offered' | 'withheld' | 'gone' | 'invalid';
-  /** The version an update or rollback leads to; absent where there is none. */
+  /** The target of an update or rollback; absent if there is none. */
   readonly proposal?: string;
   readonly because: string;
 }
@@ -77,11 +84,13 @@ export interface ExplainedPin {
 export interface ExplainOptions extends Pick<WithdrawalOptions, 'firstSeen'> {
   /** Versions of the name that were served before, newest first. */
   readonly served?: readonly string[];
+  /** Of the catalog; pass it to explain many names. */
+  readonly needs?: Needs;
 }
 
 /**
- * With the catalog that the report is of, also what it needs from elsewhere, how its series go on and what is expected
- * to be withdrawn. `pin` is as people write it: a version, a constraint (`~13`) or several (`>=2 <3`).
+ * `catalog` is the one of the report; with it, the explanation includes needs that nothing meets, newer series and expected
+ * withdrawals. `pin` is as people write it: a version, a constraint (`~13`) or several (`>=2 <3`).
  */
 export function explain(
   report: NameReport,
@@ -98,9 +107,9 @@ export function* explainInSteps(
   query: LookupQuery,
   pin: string | undefined,
   catalog?: Catalog,
-  { firstSeen, served = [] }: ExplainOptions = {},
+  { firstSeen, served = [], needs: given }: ExplainOptions = {},
 ): Generator<undefined, Explanation> {
-  const needs = catalog?.needs();
+  const needs = given ?? catalog?.needs();
   const series = catalog ? yield* nextSeries(report.name, catalog) : undefined;
   const notes = catalog ? yield* notesOn(report, catalog, series, served) : [];
   const withdrawals = yield* withdrawalsIn(report, catalog?.sources ?? [], {
@@ -152,7 +161,7 @@ function* missingOf({ chosenOn }: VersionReport, needs: Needs): Generator<undefi
 }
 
 const DAY = 86_400;
-/** For how many days something is not built, while what belongs to it is, until it is said to have stopped. */
+/** Days without a build, while related names are built, after which a name counts as stopped. */
 const STOPPED_AFTER = 60;
 
 /** Newer series than that of a name, newest first, and when the newest was last built. */
@@ -163,12 +172,15 @@ interface NextSeries {
 }
 
 function* nextSeries(name: string, catalog: Catalog): Generator<undefined, NextSeries | undefined> {
-  const [first, ...others] = yield* newerSeries(name, catalog.names());
+  const [first, ...others] = (yield* seriesIn(catalog)).newerThan(name);
   if (!first) return undefined;
-  return { series: [first, ...others], builtAt: yield* newestBuild(yield* catalog.reportInSteps(first.name)) };
+  return {
+    series: [first, ...others],
+    builtAt: yield* newestBuild(yield* catalog.reportInSteps(first.name)),
+  };
 }
 
-/** What a list of versions does not show: newer series, names that have become series or provides, what has stopped. */
+/** Newer series, names that are now series or only provided, and names that are no longer built. */
 function* notesOn(
   report: NameReport,
   catalog: Catalog,
@@ -177,7 +189,7 @@ function* notesOn(
 ): Generator<undefined, readonly string[]> {
   const { name, versions } = report;
   if (versions.length === 0) {
-    const series = (yield* seriesOf(name, catalog.names())).slice(0, 3);
+    const series = (yield* seriesIn(catalog)).of(name).slice(0, 3);
     return [
       ...(served[0] === undefined
         ? []
@@ -199,6 +211,12 @@ function* notesOn(
       notes.push(`its newest release is ${newest.version}, which ${newest.chosen.package.name} provides`);
     }
   }
+  const undated = new Set(catalog.sources.flatMap((each) => (each.undated ? each.repository : [])));
+  const dated = yield* findInSteps(versions, ({ candidates }) =>
+    candidates.some((each) => !undated.has(each.repository)),
+  );
+  if (!dated)
+    notes.push('no build times: its index tells none, so a release has no age before it is first seen here');
   if (next) {
     const lastBuilt = yield* newestBuild(report);
     const { series, builtAt } = next;
@@ -214,6 +232,14 @@ function* notesOn(
   return notes;
 }
 
+const seriesIndexes = new WeakMap<Catalog, SeriesIndex>();
+
+function* seriesIn(catalog: Catalog): Generator<undefined, SeriesIndex> {
+  const index = seriesIndexes.get(catalog) ?? (yield* SeriesIndex.of(catalog.names()));
+  seriesIndexes.set(catalog, index);
+  return index;
+}
+
 /** A name that is no longer built while its origin is: the recipe goes on without it. */
 function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<undefined, string | undefined> {
   const newest = yield* findLastInSteps(versions, ({ chosen }) => !chosen.provided);
@@ -225,9 +251,9 @@ function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<und
   ) as CatalogSource;
   let latest: Package | undefined;
   let count = 0;
-  for (const sibling of packages.names()) {
+  for (const sibling of [origin, ...(yield* namesStartingWith(`${origin}-`, packages))]) {
     if (isStep((count += 1))) yield;
-    if (sibling === name || !(sibling === origin || sibling.startsWith(`${origin}-`))) continue;
+    if (sibling === name) continue;
     for (const each of packages.named(sibling)) {
       if (isStep((count += 1))) yield;
       if (each.origin === origin && (each.builtAt ?? 0) > (latest?.builtAt ?? 0)) latest = each;
@@ -236,6 +262,29 @@ function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<und
   const days = Math.floor(((latest?.builtAt ?? 0) - builtAt) / DAY);
   if (!latest || days < STOPPED_AFTER) return undefined;
   return `last built on ${day(builtAt)}, ${days} days before ${latest.name}-${latest.version} of the same origin`;
+}
+
+const sortedNames = new WeakMap<Packages, readonly string[]>();
+
+function* namesStartingWith(prefix: string, packages: Packages): Generator<undefined, readonly string[]> {
+  const names = sortedNames.get(packages) ?? (yield* sortNames(packages));
+  sortedNames.set(packages, names);
+  let [start, end] = [0, names.length];
+  while (start < end) {
+    const middle = (start + end) >>> 1;
+    if ((names[middle] as string) < prefix) start = middle + 1;
+    else end = middle;
+  }
+  while (names[end]?.startsWith(prefix)) end += 1;
+  return names.slice(start, end);
+}
+
+function* sortNames(packages: Packages): Generator<undefined, readonly string[]> {
+  const names: string[] = [];
+  yield* eachInSteps(packages.names(), (name) => {
+    names.push(name);
+  });
+  return yield* sortInSteps(names, (a, b) => (a < b ? -1 : 1));
 }
 
 function* newestBuild({ versions }: NameReport): Generator<undefined, number> {
@@ -314,7 +363,7 @@ function explainCandidate(each: Candidate, isChosen: boolean): ExplainedCandidat
   };
 }
 
-/** In words and once each, whatever the number of archs and packages. */
+/** In words, each reason once, whatever the number of archs and packages. */
 function reasonsOf({ candidates, missingOn, builtAt }: VersionReport): readonly string[] {
   const since =
     builtAt === undefined ? '' : ` since ${timestamp(builtAt).slice(0, 10)}, when another arch got it`;
@@ -353,7 +402,7 @@ function describeObstacle({ version, obstacle, package: each }: Candidate): stri
   }
 }
 
-/** `6.8.0p2-r4`: digits behind the letter. */
+/** `6.8.0p2-r4`: digits after the letter. */
 function isForOldApk(text: string): boolean {
   const [, head, tail] = /^(\d[\d.]*[a-z])\d+((?:[_-].*)?)$/.exec(text) ?? [];
   return head !== undefined && parseVersion(`${head}${tail ?? ''}`) !== undefined;
@@ -383,7 +432,7 @@ function* offeredBy({ versions }: NameReport): Generator<undefined, readonly Ver
   return all;
 }
 
-/** A pin that leaves a choice: `~13`, `=~20250619`, `>=2 <3`. */
+/** A pin that allows several versions: `~13`, `=~20250619`, `>=2 <3`. */
 function* explainRange(report: NameReport, pin: string): Generator<undefined, ExplainedPin> {
   const constraints = pin
     .split(/[ ,]+/)
@@ -416,7 +465,9 @@ function* newestStable(versions: readonly Version[]): Generator<undefined, Versi
   return (yield* findLastInSteps(versions, (version) => !isPreRelease(version))) ?? versions.at(-1);
 }
 
-/** The same kind of pin for `newest`, as precise as it was: `~13` → `~16`. Only of lines; a bound is not moved. */
+/**
+ * The same kind of pin for `newest`, with the same precision: `~13` → `~16`. Only for lines; bounds are not changed.
+ */
 function movedTo({ text }: Version, { operator, version }: Constraint): string | undefined {
   if (!operator.includes('~')) return undefined;
   const numbers = /^\d+(\.\d+)*/;

@@ -1,20 +1,19 @@
-/**
- * The one way to ask a datasource: what the HTTP routes, `export` and the command line call.
- */
+/** Looks up names in a datasource. HTTP routes, `export` and the command line all use this. */
 import { parseVersions, releasesInSteps, type Release } from './releases.ts';
 import { CloseNames } from './close-names.ts';
 import type { LookupQuery } from './query.ts';
 import { filterInSteps, finish } from '../catalog/steps.ts';
 import { etagInSteps, etagOf, type Body } from './body.ts';
 import { renderInSteps, type RenderOptions } from './render.ts';
+import { Security, securityMarks, type SecurityMarks } from './security.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
 import { MAX_VERSIONS, type ServedVersions } from './served-versions.ts';
 
 export interface Answer {
   readonly body: Body;
-  /** Strong, of the body: an answer that a refresh did not change keeps it. */
+  /** Strong tag of the body. If a refresh does not change an answer, its tag stays. */
   readonly etag: string;
-  /** A name that no index knows, with names that are close. */
+  /** False for a name that is in no index; the body then lists similar names. */
   readonly found: boolean;
 }
 
@@ -24,6 +23,12 @@ export interface Lookup {
   readonly snapshot: Snapshot;
   readonly name: string;
   readonly query: LookupQuery;
+}
+
+/** What a lookup of a known name finds. */
+export interface Found {
+  readonly releases: readonly Release[];
+  readonly marks?: SecurityMarks;
 }
 
 export class Lookups {
@@ -36,23 +41,23 @@ export class Lookups {
 
   /** The answer and the releases behind it. */
   answer(lookup: Lookup): { answer: Answer; releases: readonly Release[] } {
-    const releases = this.releases(lookup);
-    if (releases) return { answer: finish(this.renderInSteps(releases, lookup.query)), releases };
+    const found = finish(this.lookUpInSteps(lookup));
+    if (found) return { answer: finish(this.renderInSteps(found, lookup.query)), releases: found.releases };
     const body = JSON.stringify(finish(this.unknownName(lookup)));
     return { answer: { body, found: false, etag: etagOf(body) }, releases: [] };
   }
 
-  /** The releases that fit the question, oldest first; `undefined` for a name that no index knows. */
+  /** The releases that match the query, oldest first; `undefined` for a name that is in no index. */
   releases(lookup: Lookup): readonly Release[] | undefined {
     return finish(this.releasesInSteps(lookup));
   }
 
-  *releasesInSteps({
-    datasource,
-    snapshot,
-    name,
-    query,
-  }: Lookup): Generator<undefined, readonly Release[] | undefined> {
+  *releasesInSteps(lookup: Lookup): Generator<undefined, readonly Release[] | undefined> {
+    return (yield* this.lookUpInSteps(lookup))?.releases;
+  }
+
+  /** With the marks of a pin, where there are advisories. */
+  *lookUpInSteps({ datasource, snapshot, name, query }: Lookup): Generator<undefined, Found | undefined> {
     const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
     if (report.versions.length === 0) return undefined;
     const remembered = query.current ? [] : parseVersions(this.#served.recall(datasource, name));
@@ -60,10 +65,12 @@ export class Lookups {
     const offered = yield* filterInSteps(report.versions, (version) => version.offered);
     const newest = offered.slice(-MAX_VERSIONS).map(({ version }) => version);
     if (newest.length > 0) this.#served.note(datasource, name, newest);
-    return releases;
+    if (!snapshot.advisories || !query.current) return { releases };
+    const security = new Security(snapshot.advisories, report);
+    return { releases, marks: yield* securityMarks(security, report, query, releases) };
   }
 
-  /** Was any version of the name told of at any time? */
+  /** Whether any version of the name was ever served. */
   wasServed(datasource: string, name: string): boolean {
     return this.served(datasource, name).length > 0;
   }
@@ -74,15 +81,16 @@ export class Lookups {
   }
 
   *renderInSteps(
-    releases: readonly Release[],
+    { releases, marks }: Found,
     { stripRevision, current }: LookupQuery,
-    mark?: RenderOptions['mark'],
+    options: Pick<RenderOptions, 'page' | 'mark'> = {},
   ): Generator<undefined, Answer> {
-    const body = yield* renderInSteps(releases, { stripRevision, current: current?.version.text, mark });
+    const ofPin = { stripRevision, current: current?.version.text, marks: marks?.text };
+    const body = yield* renderInSteps(releases, { ...ofPin, ...options });
     return { body, found: true, etag: yield* etagInSteps(body) };
   }
 
-  /** What a lookup of a name that no index knows is told. */
+  /** The answer for a name that is in no index. */
   *unknownName({ datasource, snapshot, name, query }: Lookup): Generator<undefined, object> {
     const archs = query.archs ?? snapshot.catalog.archs;
     return {
@@ -93,7 +101,7 @@ export class Lookups {
     };
   }
 
-  /** Names of packages that someone may have meant. */
+  /** Similar package names. */
   *closeNames(snapshot: Snapshot, name: string): Generator<undefined, readonly string[]> {
     const names = this.#closeNames.get(snapshot) ?? (yield* CloseNames.of(snapshot.catalog.names()));
     this.#closeNames.set(snapshot, names);

@@ -1,10 +1,11 @@
 /**
- * The answer as Renovate's custom datasource reads it, and the only file that knows how.
+ * The answer in the format of Renovate's custom datasource. No other file knows that format.
  *
- * Renovate rejects the whole answer over one `null`, so what is not known is left out. It ignores fields it does not
- * know; `revision` is for other readers. `digest` reaches managers that capture a `currentDigest`: with
- * `?strip=revision` it is the revision, so that a recipe can take version and revision apart.
+ * Renovate rejects the whole answer for a single `null`, so unknown fields are left out. It ignores extra fields;
+ * `revision` is for other clients. `digest` is for managers that capture a `currentDigest`: with `?strip=revision` it
+ * is the revision, so recipes can keep version and revision apart.
  */
+import { webAddress } from '../addresses.ts';
 import { newestRelease, type Release } from './releases.ts';
 import type { Candidate } from '../catalog/catalog.ts';
 import { findInSteps } from '../catalog/steps.ts';
@@ -29,8 +30,12 @@ interface Links {
 
 export interface RenderOptions {
   readonly stripRevision: boolean;
-  /** The pin, for a changelog that begins there. */
+  /** The pin: the changelog starts there. */
   readonly current: string | undefined;
+  /** What the advisories have to say, put behind the link to the changes; see `securityMarks`. */
+  readonly marks?: string | undefined;
+  /** A page of the service, to put them behind where a package has no link of its own: Renovate takes only URLs. */
+  readonly page?: string | undefined;
   /** Replaces the link to the changes, of which there may be none. */
   readonly mark?: ((changelogUrl: string | undefined) => string) | undefined;
 }
@@ -48,15 +53,22 @@ export function* renderInSteps(
 
 function* linksOf(
   releases: readonly Release[],
-  { current, mark }: RenderOptions,
+  { current, marks = '', page = '', mark }: RenderOptions,
 ): Generator<undefined, Links> {
   const newest = yield* newestRelease(releases);
   const from =
     current === undefined
       ? undefined
       : yield* findInSteps(releases, ({ version }) => version.text === current);
-  const all = newest?.candidate ? links(newest.candidate, from?.builtAt) : {};
+  const found = newest?.candidate ? links(newest.candidate, from?.builtAt) : {};
+  const all = marks === '' ? found : { ...found, changelogUrl: linkBelow(found, page) + marks };
   return mark ? { ...all, changelogUrl: mark(all.changelogUrl) } : all;
+}
+
+/** The link that marks are put behind. Renovate compiles it with them, so that it must mean nothing to a template. */
+function linkBelow({ changelogUrl: changelog, homepage }: Links, page: string): string {
+  const link = changelog ?? homepage?.replace(/#.*$/, '') ?? page;
+  return link.replace(/[{}]/g, encodeURIComponent);
 }
 
 function renderRelease(release: Release, stripRevision: boolean): RenovateRelease {
@@ -86,12 +98,7 @@ function links(candidate: Candidate, since: number | undefined): Links {
   };
 }
 
-function webAddress(text: string): string | undefined {
-  const url = URL.parse(text);
-  return url && ['http:', 'https:'].includes(url.protocol) && url.username === '' ? text : undefined;
-}
-
-/** Renovate takes a source from GitHub or GitLab only. */
+/** Renovate accepts a source only from GitHub or GitLab. */
 function isSourceHost(address: string): boolean {
   const host = URL.parse(address)?.hostname ?? '';
   return host === 'github.com' || host === 'gitlab.com' || host.startsWith('gitlab.');

@@ -1,8 +1,10 @@
 /**
- * What a request path asks for. Package names may hold `/` (`/bin/sh`) and come encoded or not, so paths are read from
- * the raw target, segment by segment, and decoded once.
+ * Parses request paths. Package names may contain `/` (`/bin/sh`), encoded or not, so the raw path is split into
+ * segments and decoded once.
  */
+import { indexNames } from '../addresses.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
+import type { IndexFormat } from './virtual-index.ts';
 
 export const MAX_NAME_LENGTH = 256;
 
@@ -11,11 +13,17 @@ export type Target =
   | { readonly kind: 'datasource'; readonly live: LiveDatasource }
   | { readonly kind: 'asked'; readonly live: LiveDatasource }
   | { readonly kind: 'search'; readonly live: LiveDatasource }
+  | { readonly kind: 'atom'; readonly live: LiveDatasource }
   | { readonly kind: 'package'; readonly live: LiveDatasource; readonly name: string; readonly view: View }
-  /** A package of the datasource that its pin's file builds on. */
+  /** A package of the datasource that the pin's file builds on. */
   | { readonly kind: 'routed'; readonly name: string }
   /** The virtual index of one arch, or of what all have. */
-  | { readonly kind: 'index'; readonly live: LiveDatasource; readonly arch: string }
+  | {
+      readonly kind: 'index';
+      readonly live: LiveDatasource;
+      readonly arch: string;
+      readonly format: IndexFormat;
+    }
   /** The Renovate preset of one datasource, or of all. */
   | { readonly kind: 'preset'; readonly live: LiveDatasource | undefined }
   | { readonly kind: 'invalid'; readonly fact: string };
@@ -26,20 +34,24 @@ const TOO_LONG: Target = {
 };
 
 const PRESET = 'renovate.json';
-const INDEX = 'APKINDEX.tar.gz';
+const indexes: ReadonlyMap<string, IndexFormat> = new Map([
+  [indexNames[0], 'v2'],
+  [indexNames[1], 'adb'],
+]);
+const ATOM = 'advisories.atom';
 
-/** What of a package is asked for; the last segment of the path unless it is the only one of the name. */
-export type View = 'releases' | 'latest' | 'explain' | 'badge.svg';
+/** The requested form of an answer: the last segment of the path, unless the name has only one. */
+export type View = 'releases' | 'latest' | 'explain' | 'advisories' | 'badge.svg';
 
-const views: readonly string[] = ['latest', 'explain', 'badge.svg'] satisfies View[];
+const views: readonly string[] = ['latest', 'explain', 'advisories', 'badge.svg'] satisfies View[];
 
 export function isView(segment: string): boolean {
   return views.includes(segment);
 }
 
 /**
- * `path` is the raw path, without the query. A first segment that names a datasource is that datasource; anything else
- * is a package of the default one.
+ * `path` is the raw path without the query. If the first segment is a datasource, the rest is looked up there;
+ * otherwise the path is a package of the default datasource.
  */
 export function parsePath(
   path: string,
@@ -51,7 +63,7 @@ export function parsePath(
   try {
     segments = raw.map((segment) => decodeURIComponent(segment));
   } catch {
-    return { kind: 'invalid', fact: 'the path is no valid percent-encoding' };
+    return { kind: 'invalid', fact: 'the path has an invalid percent-encoding' };
   }
   if (segments.length === 1 && segments[0] === '') return { kind: 'root' };
   const [first = ''] = segments;
@@ -62,17 +74,23 @@ export function parsePath(
   if (rest[0] === '-') return parseExtra(live, rest.slice(1));
   if (rest.length === 1 && rest[0] === PRESET) return { kind: 'preset', live: named };
   const [arch = ''] = rest;
-  if (rest.length === 2 && rest[1] === INDEX) return { kind: 'index', live, arch };
+  const format = indexes.get(rest[1] ?? '');
+  if (rest.length === 2 && format) return { kind: 'index', live, arch, format };
   return parsePackage(live, rest);
 }
 
-/** Behind `/-/`, which is no package name: what is no lookup, and `latest` as static files can have it. */
+/** Paths after `/-/`, which is not a package name: everything but lookups, and views as static files have them. */
 function parseExtra(live: LiveDatasource, [what, ...segments]: readonly string[]): Target {
   if (what === 'asked' && segments.length === 0) return { kind: 'asked', live };
   if (what === 'search' && segments.length === 0) return { kind: 'search', live };
-  if (what === 'latest' && segments.length > 0) return parsePackage(live, [...segments, what]);
+  if (what === ATOM && segments.length === 0) return { kind: 'atom', live };
+  if ((what === 'latest' || what === 'advisories') && segments.length > 0)
+    return parsePackage(live, [...segments, what]);
   if (what === 'for' && segments.length > 0) return parseRouted(segments.join('/'));
-  return { kind: 'invalid', fact: 'behind /-/ there are asked, search, for/{name} and latest/{name}' };
+  return {
+    kind: 'invalid',
+    fact: 'after /-/, expected asked, search, advisories.atom, for/{name} or latest/{name}',
+  };
 }
 
 function parseRouted(name: string): Target {
@@ -88,8 +106,8 @@ function parsePackage(live: LiveDatasource, segments: readonly string[]): Target
 }
 
 /**
- * The paths of similar services: `{arch}/{name}` and a `.json` behind the name. Only what is no name itself is read
- * that way, so a package of that name is never hidden.
+ * The paths of similar services: `{arch}/{name}`, and `.json` after the name. Only tried if the whole path is not a
+ * name, so no package is hidden.
  */
 export function parsePeerName(
   name: string,

@@ -15,6 +15,7 @@ import type { Catalog, VersionReport } from '../catalog/catalog.ts';
 import { eachInSteps, isStep, sortInSteps } from '../catalog/steps.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
 import { createPause, createQueue } from '../repository/pace.ts';
+import { AdbWriter } from './virtual-adb.ts';
 
 /** In place of an arch: what every arch of the datasource has. */
 export const ANY_ARCH = 'any';
@@ -38,6 +39,9 @@ export interface Signer {
   readonly privateKey: () => Promise<string>;
 }
 
+/** Of apk 2 or of apk 3. */
+export type IndexFormat = 'v2' | 'adb';
+
 export interface IndexArchive {
   readonly bytes: Buffer;
   readonly etag: string;
@@ -54,20 +58,35 @@ export class VirtualIndexes {
     this.#signer = signer;
   }
 
-  /** The APKINDEX.tar.gz of an arch, or of `any`. */
-  archive(snapshot: Snapshot, arch: string): Promise<IndexArchive> {
+  /** The APKINDEX.tar.gz of an arch, or of `any`, or the same as Packages.adb. */
+  archive(snapshot: Snapshot, arch: string, format: IndexFormat): Promise<IndexArchive> {
     const ofSnapshot = this.#archives.get(snapshot) ?? new Map<string, Promise<IndexArchive>>();
     this.#archives.set(snapshot, ofSnapshot);
-    const known = ofSnapshot.get(arch);
+    const key = `${format} ${arch}`;
+    const known = ofSnapshot.get(key);
     if (known) return known;
-    const made = this.#oneAtATime(() => this.#make(snapshot, arch));
-    ofSnapshot.set(arch, made);
-    made.catch(() => ofSnapshot.delete(arch));
+    const make = format === 'adb' ? this.#makeAdb : this.#makeArchive;
+    const made = this.#oneAtATime(() => make.call(this, snapshot, arch)).then((bytes) => ({
+      bytes,
+      etag: `"${createHash('sha1').update(bytes).digest('base64url')}"`,
+    }));
+    ofSnapshot.set(key, made);
+    made.catch(() => ofSnapshot.delete(key));
     return made;
   }
 
+  async #makeAdb({ catalog, generation }: Snapshot, arch: string): Promise<Buffer> {
+    const writer = new AdbWriter();
+    const pause = createPause();
+    for (const each of virtualIndex(catalog, arch)) {
+      if (each !== undefined) writer.add(each);
+      await pause();
+    }
+    return writer.file(`apk-beacon ${generation}`, await this.#signer?.privateKey());
+  }
+
   /** The text is never whole in memory: it is kept compressed until its length is known, with which a tar entry begins. */
-  async #make({ catalog, generation }: Snapshot, arch: string): Promise<IndexArchive> {
+  async #makeArchive({ catalog, generation }: Snapshot, arch: string): Promise<Buffer> {
     const zip = createGzip({ level: 1 });
     const zippedText = buffer(zip);
     const size = await write(virtualIndex(catalog, arch), zip);
@@ -82,8 +101,7 @@ export class VirtualIndexes {
     entry.end(undefined);
     archive.finalize();
     const body = await zipped;
-    const bytes = this.#signer ? Buffer.concat([await signatureMember(body, this.#signer), body]) : body;
-    return { bytes, etag: `"${createHash('sha1').update(bytes).digest('base64url')}"` };
+    return this.#signer ? Buffer.concat([await signatureMember(body, this.#signer), body]) : body;
   }
 }
 

@@ -1,16 +1,16 @@
 /**
- * What one datasource knows: the packages of its repositories on each of its archs, asked by name.
+ * The packages of one datasource: all its repositories and archs, looked up by name.
  *
- * A catalog is immutable and made anew for every refresh; nothing is merged in advance. For a name it gathers the
- * candidates of every arch – packages so named and packages that provide it – and says of each version whether it is
- * a release, and if not, why. The rules are those of apk (docs/decisions/004):
+ * A catalog is immutable and made again at each refresh; nothing is merged in advance. For a name it collects the
+ * candidates of every arch (packages with the name and packages that provide it) and decides for each version whether it
+ * is a release, and if not, why. The rules are apk's (docs/decisions/004):
  *
- * - A provide counts with *its* version, not with its package's. Without a version it is no release.
+ * - A provide counts with *its* version, not that of its package. Without a version it is not a release.
  * - A package that has a name twice, at least once with a version, is refused as a whole.
- * - Of several packages apk takes one (`Reading.preferred`) and fails if that one cannot be installed: packages whose
- *   exact dependencies are not there, and those that need them (`Coherence`), or beside which apk installs another that
- *   it refuses.
- * - A release exists on every arch that carries the name at all; apko refuses any other.
+ * - Of several packages apk takes one (`Reading.preferred`) and fails if that one cannot be installed. That concerns
+ *   packages whose exact dependencies are missing, packages that need them (`Coherence`), and packages with which apk
+ *   also installs another that it refuses.
+ * - A release exists on every arch that carries the name; apko refuses any other.
  */
 import { compareVersions, orderKey, type Version } from '../apk/version.ts';
 import type { Package, Packages, Unusable } from '../apk/packages.ts';
@@ -22,34 +22,36 @@ import type { SourceWithdrawal } from './withdrawal.ts';
 
 /** The index of one repository for one arch. */
 export interface CatalogSource {
-  /** What to call the repository in answers. */
+  /** The repository's name in answers. */
   readonly repository: string;
   readonly arch: string;
   readonly packages: Packages;
-  /** The operator's template for links to the recipes' history. */
+  /** The operator's template for changelog links. */
   readonly changelog?: string | undefined;
+  /** No package of it tells when it was built. */
+  readonly undated?: boolean | undefined;
   /** How the repository withdraws versions, where that is known. */
   readonly withdrawal?: SourceWithdrawal | undefined;
 }
 
 export interface CatalogOptions {
-  /** In the order of the repositories: of the same name and version, the first one's counts. */
+  /** In the order of the repositories; for the same name and version, the first one counts. */
   readonly sources: readonly CatalogSource[];
   readonly archs: readonly string[];
-  /** apko's looser rule: a provide without a version counts with its package's version. */
+  /** apko's looser rule: a provide without a version has the version of its package. */
   readonly unversionedProvides?: boolean;
-  /** Everything its packages need is in the datasource; what needs something else is then not offered. */
+  /** The datasource has all dependencies: versions that need anything else are withheld. */
   readonly complete?: boolean;
 }
 
-/** Why a candidate is no release. */
+/** Why a candidate is not a release. */
 export type Obstacle =
   | { readonly reason: 'invalid-version' }
   | { readonly reason: 'unversioned-provide' }
-  /** The package has a name twice, at least once with a version; apk then refuses it for all its names. */
+  /** The package has a name twice, at least once with a version; apk refuses it for all its names. */
   | { readonly reason: 'conflicting-provides' }
   | { readonly reason: Unusable }
-  /** A dependency that is not there, or is there and not installable itself. */
+  /** A dependency that is missing, or exists but cannot be installed. */
   | ({ readonly reason: 'dependency-unmet' } & Unmet);
 
 export type WithheldReason = Obstacle['reason'] | 'missing-on-arch';
@@ -59,7 +61,7 @@ export interface Candidate {
   readonly version: string;
   readonly arch: string;
   readonly repository: string;
-  /** The repository's own template for links to the recipe's history. */
+  /** The repository's own template for changelog links. */
   readonly changelog: string | undefined;
   readonly package: Package;
   /** The package has another name and provides this one. */
@@ -67,29 +69,32 @@ export interface Candidate {
   readonly obstacle: Obstacle | undefined;
 }
 
-/** What is known of one version of a name. */
+/** Everything known about one version of a name. */
 export interface VersionReport {
   readonly version: string;
-  /** `undefined` where apk calls the version invalid. */
+  /** `undefined` if apk calls the version invalid. */
   readonly parsed: Version | undefined;
   readonly offered: boolean;
-  /** The candidate that stands for the version: what apk takes, on the first arch where that can be installed. */
+  /** The candidate that represents the version: the one that apk takes, on the first arch that can install it. */
   readonly chosen: Candidate;
-  /** What apk installs, one candidate an arch. */
+  /** What apk installs, one candidate per arch. */
   readonly chosenOn: readonly Candidate[];
   /** When the last arch got it, in unix seconds. */
   readonly builtAt: number | undefined;
-  /** Archs that carry the name but no installable package of this version. */
+  /** Archs that carry the name but cannot install this version. */
   readonly missingOn: readonly string[];
   readonly candidates: readonly Candidate[];
 }
 
-/** Everything that is known of a name: oldest version first, invalid ones before all. */
+/** What is remembered of dependencies before it is read again. */
+const MAX_REMEMBERED = 20_000;
+
+/** Everything known about a name: oldest version first, invalid ones before all. */
 export interface NameReport {
   readonly name: string;
-  /** The archs that were asked about. */
+  /** The requested archs. */
   readonly archs: readonly string[];
-  /** Those of them that carry the name at some valid version. */
+  /** Those that carry the name at some valid version. */
   readonly carriedBy: readonly string[];
   readonly versions: readonly VersionReport[];
 }
@@ -97,30 +102,32 @@ export interface NameReport {
 export class Catalog {
   readonly archs: readonly string[];
   readonly sources: readonly CatalogSource[];
+  readonly isComplete: boolean;
   readonly #rule: Rule;
   #nameCount: number | undefined;
-  /** Remembers what it found out, so that a survey of all names is quick; what it answers never changes. */
+  /** Remembers its results, so that a survey of all names is fast; its answers never change. */
   readonly #coherence: Coherence;
 
   constructor({ sources, archs, unversionedProvides = false, complete = false }: CatalogOptions) {
     this.sources = sources;
     this.archs = archs;
+    this.isComplete = complete;
     this.#rule = unversionedProvides ? 'apko' : 'apk';
     this.#coherence = new Coherence(complete, sources);
   }
 
-  /** How many packages there are, every arch and repository counted for itself. */
+  /** The number of packages, counted for each arch and repository. */
   get packageCount(): number {
     return this.sources.reduce((sum, { packages }) => sum + packages.packageCount, 0);
   }
 
-  /** How many different package names there are. */
+  /** The number of different package names. */
   get nameCount(): number {
     this.#nameCount ??= [...this.names()].length;
     return this.#nameCount;
   }
 
-  /** All package names of all archs, each once. Provided names are not among them. */
+  /** All package names of all archs, each once, without provided names. */
   *names(): Iterable<string> {
     const seen = new Set<string>();
     for (const { packages } of this.sources) {
@@ -132,12 +139,12 @@ export class Catalog {
     }
   }
 
-  /** Is there any package of that name, or one that provides it? */
+  /** Whether a package has the name or provides it. */
   has(name: string): boolean {
     return this.sources.some(({ packages }) => packages.has(name));
   }
 
-  /** What is known of `name`, on all archs of the datasource or on some of them. */
+  /** Everything known about `name`, on all archs of the datasource or on some of them. */
   report(name: string, archs: readonly string[] = this.archs): NameReport {
     return finish(this.reportInSteps(name, archs));
   }
@@ -174,8 +181,9 @@ export class Catalog {
     return { name, archs, carriedBy: carryingArchs, versions };
   }
 
-  /** What packages need and the catalog does not have. */
-  needs(): Needs {
+  /** What packages need and the catalog does not have. Pass the last one to go on with it as far as memory allows. */
+  needs(last?: Needs): Needs {
+    if (last && last.size <= MAX_REMEMBERED) return last;
     return new Needs(new Reading(this.sources, this.#rule));
   }
 
@@ -196,11 +204,10 @@ export class Catalog {
     return candidate;
   }
 
-  /** The versions to which a carrier lays claim: one, or several that are all unusable. */
+  /** The versions that a carrier claims: one, or several unusable ones. */
   #claims({ package: each, versions: given }: Carrier): { versions: readonly string[]; obstacle?: Obstacle } {
     // Nearly every package has a name at one version.
-    const versions =
-      given.length === 1 && given.every(isTold) ? given : [...new Set(given)].filter(isTold);
+    const versions = given.length === 1 && given.every(isTold) ? given : [...new Set(given)].filter(isTold);
     if (versions.length === 0)
       return { versions: [each.version], obstacle: { reason: 'unversioned-provide' } };
     if (versions.length > 1 || (this.#rule === 'apk' && each.conflictsWithItself))
@@ -218,7 +225,7 @@ function isTold(version: string | undefined): version is string {
   return version !== undefined;
 }
 
-/** What stands against the package itself. */
+/** The obstacle that concerns the package itself. */
 function obstacleOf({ package: each }: Carrier, version: Version | undefined): Obstacle | undefined {
   if (each.unusable) return { reason: each.unusable };
   return version ? undefined : { reason: 'invalid-version' };
@@ -233,7 +240,7 @@ function toCandidate(
   return { version, arch, repository, changelog, package: each, provided, obstacle };
 }
 
-/** All candidates with versions that apk calls equal, arch by arch, and whose they are. */
+/** All candidates with versions that apk calls equal, arch by arch, with their owners. */
 interface Group {
   readonly parsed: Version | undefined;
   carriers: Carrier[];
@@ -265,14 +272,14 @@ function* takenOf(
   return taken;
 }
 
-/** The same where no arch has more than one candidate, as nearly everywhere; `undefined` elsewhere. */
+/** The same if no arch has more than one candidate, the usual case; otherwise `undefined`. */
 function takenAlone({ parsed, candidates }: Group): readonly Candidate[] | undefined {
   for (let i = 1; i < candidates.length; i += 1)
     if (candidates[i]?.arch === candidates[i - 1]?.arch) return undefined;
   return parsed ? candidates.filter(canBeTaken) : [];
 }
 
-/** Where the carriers of another arch than that of `start` begin. */
+/** Start of the carriers of the next arch. */
 function endOfArch(carriers: readonly Carrier[], start: number): number {
   const arch = carriers[start]?.source.arch;
   let end = start + 1;
@@ -284,13 +291,13 @@ function canBeTaken({ package: each, obstacle }: Candidate): boolean {
   return !each.unusable && obstacle?.reason !== 'unversioned-provide';
 }
 
-/** The text of the version: what apk calls equal is hardly ever spelled in two ways. */
+/** The text of the version: texts that apk calls equal are rarely spelled in two ways. */
 function onlyText({ candidates }: Group): string | undefined {
   const text = candidates[0]?.version;
   return candidates.every(({ version }) => version === text) ? text : undefined;
 }
 
-/** A report for each text, in their order. */
+/** One report per text, in their order. */
 function* addSpellings(
   versions: VersionReport[],
   known: Known,
@@ -304,19 +311,16 @@ function* addSpellings(
   }
 }
 
-/** What is known of a version when its report is made. */
+/** The input of a version's report. */
 interface Known {
   readonly parsed: Version | undefined;
   readonly candidates: readonly Candidate[];
-  /** The candidates that apk takes for the version, one an arch, in the order of the archs. */
+  /** The candidates that apk takes for the version, one per arch, in the order of the archs. */
   readonly chosen: readonly Candidate[];
   readonly carriedBy: readonly string[];
 }
 
-function reportVersion(
-  version: string,
-  { parsed, candidates, chosen, carriedBy }: Known,
-): VersionReport {
+function reportVersion(version: string, { parsed, candidates, chosen, carriedBy }: Known): VersionReport {
   const installable = chosen.filter(({ obstacle }) => !obstacle);
   const missingOn = carriedBy.filter((arch) => !installable.some((each) => each.arch === arch));
   const times = installable.map((each) => each.package.builtAt ?? 0);
@@ -332,7 +336,7 @@ function reportVersion(
   };
 }
 
-/** Oldest first; before them, by their text, what apk calls invalid. */
+/** Oldest first; before them, by text, what apk calls invalid. */
 function* byVersion(groups: Group[]): Generator<undefined, readonly Group[]> {
   if (groups.length <= ITEMS_A_STEP) return groups.sort(compareGroups);
   const keyed = yield* mapInSteps(groups, (group) => ({

@@ -240,9 +240,10 @@ class Together {
       }
       const isOther = (each: Holder): boolean =>
         each.carrier.id !== carrier.id && (version ?? each.version) !== undefined;
-      for (; !isOther(last) && last.next; last = last.next);
+      const isKnown = (each: Holder): boolean => each.carrier.id === carrier.id && each.version === version;
+      for (; !isOther(last) && !isKnown(last) && last.next; last = last.next);
       if (isOther(last)) return last.carrier;
-      last.next = added;
+      if (!isKnown(last)) last.next = added;
     }
     return undefined;
   }
@@ -251,15 +252,17 @@ class Together {
   meets(dependency: Dependency, owner: Carrier): boolean {
     if (this.#reading.rule === 'apko' && meetsItself(owner.package, dependency, this.#reading)) return true;
     const { name, version: wanted } = dependency;
-    const isSame = ({ version }: Holder): boolean =>
-      version === wanted ||
-      (version !== undefined && this.#reading.versionKey(version) === this.#reading.versionKey(wanted));
+    const isSame = (holder: Holder): boolean => {
+      const version = this.#versionOf(name, holder);
+      if (version === undefined || version === wanted) return version === wanted;
+      return this.#reading.versionKey(version) === this.#reading.versionKey(wanted);
+    };
     return this.#find(name, isSame) !== undefined;
   }
 
   /** The one that has the name at some version. */
   carrierOf(name: string): Carrier | undefined {
-    return this.#find(name, ({ version }) => version !== undefined);
+    return this.#find(name, (holder) => this.#versionOf(name, holder) !== undefined);
   }
 
   /** Notes a dependency (`!name`) that rules others out. */
@@ -290,6 +293,17 @@ class Together {
       if (found) return { dependency: name, conflictsWith: undefined, intruder: found.package };
     }
     return undefined;
+  }
+
+  /** At which version it has the name. apko gives a provide without one its package's, and a package one of its own name. */
+  #versionOf(name: string, { carrier, version }: Holder): string | undefined {
+    if (this.#reading.rule === 'apk') return version;
+    const own = carrier.package;
+    if (own.name === name) return own.version;
+    if (version !== undefined) return version;
+    const isVersioned = (each: Holder): boolean =>
+      each.carrier.id === carrier.id && each.version !== undefined;
+    return this.#find(name, isVersioned) ? undefined : own.version;
   }
 
   #find(name: string, isWanted: (holder: Holder) => boolean): Carrier | undefined {

@@ -1,28 +1,57 @@
 /** Names that are series of one thing: `grafana-12.3`, `grafana-12.4`, `grafana-13.0`; `php-8.3-cli`, `php-8.4-cli`. */
 import { compareVersions, parseVersion, type Version } from '../apk/version.ts';
-import { eachInSteps, sortInSteps } from './steps.ts';
+import { eachInSteps, isStep, sortInSteps } from './steps.ts';
 
 export interface SeriesName {
   readonly name: string;
   readonly series: Version;
 }
 
-type Series = Generator<undefined, readonly SeriesName[]>;
+/** All series among the given names. */
+export class SeriesIndex {
+  /** Newest first, by the common parts of their names. */
+  readonly #series: ReadonlyMap<string, readonly SeriesName[]>;
 
-/** Series of `name` itself (`etcd` → `etcd-3.6`), newest first. */
-export function seriesOf(name: string, names: Iterable<string>): Series {
-  return members(names, (each) => each.base === name && each.rest === '');
-}
+  private constructor(series: ReadonlyMap<string, readonly SeriesName[]>) {
+    this.#series = series;
+  }
 
-/** Series of the same thing that are newer than that of `name`, newest first. */
-export function* newerSeries(name: string, names: Iterable<string>): Series {
-  const own = split(name);
-  if (!own) return [];
-  return yield* members(
-    names,
-    (each) =>
-      each.base === own.base && each.rest === own.rest && compareVersions(each.series, own.series) > 0,
-  );
+  static *of(names: Iterable<string>): Generator<undefined, SeriesIndex> {
+    const series = new Map<string, SeriesName[]>();
+    yield* eachInSteps(names, (name) => {
+      const each = split(name);
+      if (!each) return;
+      const known = series.get(keyOf(each));
+      if (known) known.push({ name, series: each.series });
+      else series.set(keyOf(each), [{ name, series: each.series }]);
+    });
+    const sorted = new Map<string, readonly SeriesName[]>();
+    let i = 0;
+    for (const [key, each] of series) {
+      if (isStep((i += 1))) yield;
+      sorted.set(key, yield* sortInSteps(each, byNewest));
+    }
+    return new SeriesIndex(sorted);
+  }
+
+  /** Series of `name` itself (`etcd` → `etcd-3.6`), newest first. */
+  of(name: string): readonly SeriesName[] {
+    return this.#series.get(keyOf({ base: name, rest: '' })) ?? [];
+  }
+
+  /** Newer series of the same thing, newest first. */
+  newerThan(name: string): readonly SeriesName[] {
+    const own = split(name);
+    if (!own) return [];
+    const all = this.#series.get(keyOf(own)) ?? [];
+    let [start, end] = [0, all.length];
+    while (start < end) {
+      const middle = (start + end) >>> 1;
+      if (compareVersions((all[middle] as SeriesName).series, own.series) > 0) start = middle + 1;
+      else end = middle;
+    }
+    return all.slice(0, start);
+  }
 }
 
 interface Split {
@@ -31,16 +60,12 @@ interface Split {
   readonly rest: string;
 }
 
-function* members(names: Iterable<string>, belongs: (each: Split) => boolean): Series {
-  const found: SeriesName[] = [];
-  yield* eachInSteps(names, (name) => {
-    const each = split(name);
-    if (each && belongs(each)) found.push({ name, series: each.series });
-  });
-  return yield* sortInSteps(
-    found,
-    (a, b) => compareVersions(b.series, a.series) || (a.name < b.name ? -1 : 1),
-  );
+function byNewest(a: SeriesName, b: SeriesName): number {
+  return compareVersions(b.series, a.series) || (a.name < b.name ? -1 : 1);
+}
+
+function keyOf({ base, rest }: Pick<Split, 'base' | 'rest'>): string {
+  return `${base}\n${rest}`;
 }
 
 /** `php-8.4-cli` → `php`, 8.4, `-cli`. */

@@ -58,7 +58,7 @@ export interface WithdrawalOptions {
 const SECONDS_A_DAY = 86_400;
 /** What is overdue for longer than a month was kept in a collection. */
 const KEPT_AFTER = 31 * SECONDS_A_DAY;
-/** What is older was kept in several collections: 6 of 100 such builds went. */
+/** What is older was kept in several collections; hardly any of it went in the next. */
 const KEPT_FOR_GOOD_AFTER = 450 * SECONDS_A_DAY;
 /** Wolfi took builds of 2026-02-10 until 6:28 UTC and none from 10:00, 184 days before it withdrew them. */
 const COLLECTION_HOUR = 8 * 3600;

@@ -1,9 +1,11 @@
-/** The table of commands. Each command is loaded when it runs: a health check needs no server. */
+/** The table of commands. Each command is loaded only when it runs. */
 import { loadConfig, parseCommandLine, type CommandLine, type Environment } from '../config/config.ts';
 import { UsageError } from '../errors.ts';
 import { nearest } from '../config/hints.ts';
 import { version } from '../version.ts';
-import type { Command } from './command.ts';
+import type { Command, CommandContext, Flag } from './command.ts';
+
+const json: Flag = { name: 'json', help: 'print the result as JSON' };
 
 const serve: Command = {
   name: 'serve',
@@ -30,16 +32,22 @@ const serve: Command = {
   },
 };
 
+const fromService = {
+  name: 'url',
+  placeholder: 'URL',
+  help: 'ask a running service instead of loading the indexes',
+};
+
 const explain: Command = {
   name: 'explain',
-  summary: 'why a version is or is not offered, and what a pin would be offered',
+  summary: 'explain why a version is or is not offered, and what a pin would be updated to',
   details:
-    'NAME may have its datasource in front: wolfi/curl. PIN is a version or a constraint; quote it if it has blanks or the signs < and >. Exits with 1 if no index has the name.',
+    'NAME may start with a datasource: wolfi/curl. PIN is a version or a constraint; quote it if it has blanks or the signs < and >. Exits with 1 if no index has the name.',
   operands: 'NAME[=PIN]',
   flags: [
     { name: 'all', help: 'every version, not only the ten newest' },
     { name: 'json', help: 'the whole explanation as JSON' },
-    { name: 'url', placeholder: 'URL', help: 'ask a running service instead of loading the indexes' },
+    fromService,
   ],
   isConfigured: true,
   examples: [
@@ -57,14 +65,80 @@ const explain: Command = {
   },
 };
 
+const raising: Command['flags'] = [
+  fromService,
+  { name: 'diff', help: 'print the changes, and make none' },
+  { name: 'within', placeholder: 'STEP', help: 'at most this far: rebuild, patch, minor or major (major)' },
+  {
+    name: 'min-age',
+    placeholder: 'TIME',
+    help: 'only to versions that were built that long ago, such as 7d',
+  },
+];
+
+const check: Command = {
+  name: 'check',
+  summary: 'whether images will build, and which of their pins are behind',
+  details:
+    'Reads apko definitions with their includes and lock files, melange recipes, Dockerfiles, shell scripts, GitLab CI and compose files, and definitions of Docker Hardened Images. PATH is a file, a folder or a pattern; the folder it is started in unless given. Each pin is asked of the datasource that its file builds on. docs/check.md has the rules. Exits with 1 if something is found at or above --fail-on, and with 3 if an index cannot be had.',
+  operands: '[PATH …]',
+  flags: [
+    { name: 'format', placeholder: 'FORMAT', help: 'text, json, sarif, codequality, junit or github (text)' },
+    { name: 'output', placeholder: 'FILE', help: 'write the format to a file, and text to the terminal' },
+    { name: 'fail-on', placeholder: 'LEVEL', help: 'error, warning, note or never (error)' },
+    { name: 'all', help: 'notes as well' },
+    { name: 'baseline', placeholder: 'FILE', help: 'leave out the findings that this file lists' },
+    { name: 'write-baseline', help: 'write what is found now to that file' },
+    { name: 'fix', help: 'raise pins in place to the newest version that every arch has' },
+    ...raising,
+  ],
+  isConfigured: true,
+  examples: [
+    'apk-beacon check',
+    'apk-beacon check images Dockerfile --repository https://packages.wolfi.dev/os --fail-on warning',
+    'apk-beacon check --format codequality --output gl-code-quality-report.json',
+    'apk-beacon check --fix --within minor --min-age 7d',
+  ],
+  run: async (context) => await runCheck(context, false),
+};
+
+const pin: Command = {
+  name: 'pin',
+  summary: 'turn package names without a version into exact pins',
+  details: 'In the same files as check. Each gets the newest version that every arch has.',
+  operands: '[PATH …]',
+  flags: raising.filter(({ name }) => name !== 'within'),
+  isConfigured: true,
+  examples: ['apk-beacon pin images --diff', 'apk-beacon pin Dockerfile'],
+  run: async (context) => await runCheck(context, true),
+};
+
+async function runCheck(
+  { words, line, environment, signal }: CommandContext,
+  pinsNames: boolean,
+): Promise<number> {
+  const { checkCommand } = await import('./check.ts');
+  return await checkCommand(words, {
+    own: line.own,
+    config: () => loadConfig(line, environment),
+    isPlain: line.settings.repository !== undefined,
+    pinsNames,
+    root: process.cwd(),
+    signal,
+  });
+}
+
 const exportFiles: Command = {
   name: 'export',
   summary: 'write every answer as a static file',
   details:
-    'For GitLab Pages, S3 or a CDN; docs/operate.md has the layout. Fails, and leaves the folder as it is, if a required index cannot be loaded.',
+    'For GitLab Pages, S3 or a CDN; docs/operate.md describes the layout. If a required index cannot be loaded, it fails and does not change the folder.',
   flags: [
     { name: 'out', placeholder: 'DIR', help: 'folder to write to', isRequired: true },
-    { name: 'brotli', help: 'compress each file with brotli as well' },
+    { name: 'brotli', help: 'also compress each file with brotli' },
+    { name: 'advisories', help: 'also write what the feeds of advisories say; mind their licences' },
+    { name: 'pages', help: 'also write a page for each package, for browsers' },
+    json,
   ],
   isConfigured: true,
   examples: ['apk-beacon export --out public'],
@@ -73,6 +147,9 @@ const exportFiles: Command = {
     return await exportCommand(loadConfig(line, environment), {
       out: line.own['out'],
       brotli: line.own['brotli'] === true,
+      advisories: line.own['advisories'] === true,
+      pages: line.own['pages'] === true,
+      json: line.own['json'] === true,
       signal,
     });
   },
@@ -80,29 +157,30 @@ const exportFiles: Command = {
 
 const health: Command = {
   name: 'health',
-  summary: 'whether the service that listens here is alive',
+  summary: 'check whether the service on this machine is alive',
   details: 'Asks /livez of the configured address; for health checks of containers. Exits with 1 if not.',
-  flags: [],
+  flags: [json],
   isConfigured: true,
   examples: ['apk-beacon health --listen 127.0.0.1:3000'],
   async run({ line, environment }) {
     const { healthCommand } = await import('./health.ts');
-    return await healthCommand(loadConfig(line, environment));
+    return await healthCommand(loadConfig(line, environment), { json: line.own['json'] === true });
   },
 };
 
 const accept: Command = {
   name: 'accept',
-  summary: 'take the indexes that were held back',
+  summary: 'accept the indexes that were held back',
   details:
-    'An index that is older or much smaller than the last good one is held back. This takes it, once; a running service with the same cache directory refreshes within seconds. Run it for each replica.',
+    'An index that is older or much smaller than the last good one is held back. This accepts it, once. A running service with the same cache directory refreshes within seconds. Run it for each replica.',
   operands: 'DATASOURCE [ARCH]',
-  flags: [],
+  flags: [json],
   isConfigured: true,
   examples: ['apk-beacon accept wolfi', 'apk-beacon accept wolfi x86_64'],
   async run({ words, line, environment, signal }) {
     const { acceptCommand } = await import('./accept.ts');
-    return await acceptCommand(words, loadConfig(line, environment), signal);
+    const options = { json: line.own['json'] === true, signal };
+    return await acceptCommand(words, loadConfig(line, environment), options);
   },
 };
 
@@ -110,13 +188,13 @@ const preset: Command = {
   name: 'preset',
   summary: 'print the Renovate preset',
   details:
-    'The service answers the same at /renovate.json. Print it for a repository of presets, or to serve it beside an export (--static). Without DATASOURCE it is for all of them.',
+    'The service answers the same at /renovate.json. Print it for a repository of presets, or to publish it beside an export (--static). Without DATASOURCE it covers all of them. The output is JSON.',
   operands: '[DATASOURCE …]',
   flags: [
     {
       name: 'url',
       placeholder: 'URL',
-      help: 'where Renovate reaches the service or the files (publicUrl, or the address listened on)',
+      help: 'where Renovate reaches the service or the files; by default publicUrl, or the listening address',
     },
     { name: 'static', help: 'for the files of an export: Renovate chooses the datasource' },
   ],
@@ -133,14 +211,14 @@ const preset: Command = {
 
 const config: Command = {
   name: 'config',
-  summary: 'print the configuration in force',
-  details: 'As YAML that --config accepts. Passwords in URLs are masked.',
-  flags: [],
+  summary: 'print the effective configuration',
+  details: 'As YAML or JSON that --config accepts. Passwords in URLs are masked.',
+  flags: [json],
   isConfigured: true,
   examples: ['apk-beacon config --config apk-beacon.yaml'],
   async run({ line, environment }) {
     const { configCommand } = await import('./config.ts');
-    return configCommand(loadConfig(line, environment));
+    return configCommand(loadConfig(line, environment), { json: line.own['json'] === true });
   },
 };
 
@@ -178,15 +256,17 @@ const help: Command = {
 const versionCommand: Command = {
   name: 'version',
   summary: 'print the version',
-  flags: [],
+  flags: [json],
   isConfigured: false,
   examples: ['apk-beacon version'],
-  run: () => print(`${version}\n`),
+  run: ({ line }) => print(line.own['json'] === true ? `${JSON.stringify({ version })}\n` : `${version}\n`),
 };
 
 export const commands: readonly Command[] = [
   serve,
   explain,
+  check,
+  pin,
   exportFiles,
   health,
   accept,
@@ -241,7 +321,7 @@ function commandNamed(name: string): Command {
   );
 }
 
-/** Throws for a flag of another command, which would have no effect. */
+/** Throws for a flag of another command: it would have no effect. */
 function expectOwnFlags(command: Command, own: CommandLine['own']): void {
   const has = ({ flags }: Command, flag: string): boolean => flags.some(({ name }) => name === flag);
   const foreign = Object.keys(own).find((flag) => own[flag] !== undefined && !has(command, flag));

@@ -1,15 +1,16 @@
-/** `explain`: "why was this not bumped?", in one command. Loads the indexes itself, or asks a running service. */
+/** `explain`: "why was this not bumped?" Loads the indexes, or asks a running service. */
 import { styleText } from 'node:util';
 import { withoutTrailingSlashes } from '../addresses.ts';
 import { operatorSpan } from '../apk/constraint.ts';
 import { describe } from '../answers/describe.ts';
 import { explain, type Explanation } from '../answers/explain.ts';
-import { finish } from '../catalog/steps.ts';
 import { parseLookupQuery } from '../answers/query.ts';
 import { CloseNames } from '../answers/close-names.ts';
+import { explainAdvisoriesInSteps } from '../answers/security.ts';
+import { finish } from '../catalog/steps.ts';
 import type { Config } from '../config/config.ts';
-import { IndexError, printable, printableJson, UsageError } from '../errors.ts';
-import { readSecret } from '../repository/credentials.ts';
+import { IndexError, printableJson, UsageError } from '../errors.ts';
+import { askService } from './service-client.ts';
 import { Beacon } from '../service/beacon.ts';
 import { createLogger } from '../service/logger.ts';
 
@@ -17,13 +18,13 @@ export interface ExplainOptions {
   readonly json: boolean;
   /** Every version, not only the newest. */
   readonly all: boolean;
-  /** Of a running service, which is asked instead of loading indexes. */
+  /** The address of a running service to ask instead of loading indexes. */
   readonly url: string | undefined;
   readonly signal: AbortSignal;
 }
 
 interface Asked {
-  /** With the datasource in front where it was given: `wolfi/curl`. */
+  /** With the datasource, if given: `wolfi/curl`. */
   readonly name: string;
   readonly pin: string | undefined;
 }
@@ -62,64 +63,36 @@ async function explainHere(asked: Asked, config: Config, signal: AbortSignal): P
   if (!live?.snapshot) throw new IndexError('fetch-failed', `${datasource} could not be loaded`);
   const { catalog } = live.snapshot;
   const query = parseLookupQuery({ current: asked.pin }, live.archs);
-  const explanation = explain(catalog.report(name), query, asked.pin, catalog);
+  const report = catalog.report(name);
+  const advisories = finish(explainAdvisoriesInSteps(live.snapshot.advisories, report, query));
+  const explanation = { ...explain(report, query, asked.pin, catalog), ...(advisories && { advisories }) };
   const close =
     explanation.versions.length === 0 ? finish(finish(CloseNames.of(catalog.names())).to(name)) : [];
   return { explanation, close };
 }
 
-/** Shows the service the `clientToken` of the own configuration, if there is one. */
+/** Sends the `clientToken` of the local configuration, if there is one. */
 async function explainThere(
   { name, pin }: Asked,
   base: string,
-  { clientToken, environment }: Config,
+  config: Config,
   signal: AbortSignal,
 ): Promise<Explained> {
   const url = URL.parse(`${withoutTrailingSlashes(base)}/${pathOf(name)}/explain`);
   if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError(`--url: expected an http or https URL`);
   if (pin !== undefined) url.searchParams.set('current', pin);
-  const token = clientToken && (await readSecret(clientToken, environment));
-  const headers = {
-    accept: 'application/json',
-    ...(token !== undefined && { authorization: `Bearer ${token}` }),
-  };
-  const { status, text } = await getText(url, headers, signal);
-  if (status === 401)
-    throw new IndexError(
-      'fetch-failed',
-      `${url.host} wants ${token === undefined ? 'a token: set clientToken in the configuration' : 'another clientToken'}`,
-    );
-  if (status !== 200)
-    throw new IndexError('fetch-failed', `${url.host} answered ${status}: ${printable(text.slice(0, 200))}`);
+  const text = await askService(url, { accept: 'application/json' }, config, signal);
   return { explanation: JSON.parse(text) as Explanation, close: [] };
 }
 
-/** undici by way of an agent of its own: the built-in fetch can end the process (nodejs/undici#5360). */
-async function getText(
-  url: URL,
-  headers: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-): Promise<{ status: number; text: string }> {
-  const { Agent, request } = await import('undici');
-  const dispatcher = new Agent();
-  try {
-    const { statusCode, body } = await request(url, { dispatcher, headers, signal });
-    return { status: statusCode, text: await body.text() };
-  } catch (cause) {
-    throw new IndexError('fetch-failed', `cannot ask ${url.host}`, { cause });
-  } finally {
-    await dispatcher.destroy();
-  }
-}
-
-/** `wolfi/so:libc.so.6` → a datasource and a name; a name that begins with a slash (`/bin/sh`) has no datasource. */
+/** `wolfi/so:libc.so.6` → datasource and name. A name that starts with a slash (`/bin/sh`) has no datasource. */
 function pathOf(name: string): string {
   const slash = name.indexOf('/');
   if (slash <= 0) return encodeURIComponent(name);
   return `${encodeURIComponent(name.slice(0, slash))}/${encodeURIComponent(name.slice(slash + 1))}`;
 }
 
-/** `NAME`, or a name with a pin as in an apk world: `NAME=1.0-r0`, `NAME~1.0`, `NAME>=2 <3`. */
+/** `NAME`, or a name with a pin as in an apk world file: `NAME=1.0-r0`, `NAME~1.0`, `NAME>=2 <3`. */
 function parseAsked(word: string): Asked {
   const { start, end } = operatorSpan(word);
   if (start === end || start === 0) return { name: word, pin: undefined };
@@ -134,7 +107,7 @@ function datasourceOf(name: string, config: Config): { datasource: string; name:
   return { datasource: name.slice(0, slash), name: name.slice(slash + 1) };
 }
 
-/** On a terminal only, and not where NO_COLOR asks for none. */
+/** Only on a terminal, and not with NO_COLOR. */
 function coloured(colour: 'green' | 'yellow' | 'red', text: string): string {
   return styleText(colour, text, { stream: process.stdout });
 }

@@ -1,9 +1,9 @@
-/** What somebody may have meant by a word that is not known. */
+/** Suggestions for unknown words. */
 import { editDistance } from '../edit-distance.ts';
 
 /**
- * The word of `known` that is at most an edit for every three letters away from `word`: a letter more, less or another
- * one, or two neighbours that changed places.
+ * The most similar word of `known`, with at most one edit for every three letters of `word`: a letter added, removed or
+ * replaced, or two neighbours swapped.
  */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   const limit = Math.max(1, Math.floor(word.length / 3));

@@ -1,11 +1,13 @@
-/** What a request asks for, and the reply to it. */
+/** Routes requests to replies. */
 import type { IncomingMessage } from 'node:http';
 import { parse as parseQueryString } from 'node:querystring';
 import { LRUCache } from 'lru-cache';
 import { describe } from '../answers/describe.ts';
 import { joinInSteps } from '../answers/body.ts';
 import { explainInSteps, explanationBody } from '../answers/explain.ts';
+import { advisoriesInSteps, explainAdvisoriesInSteps, Security } from '../answers/security.ts';
 import { parseLookupQuery, QueryError, type QueryParameters } from '../answers/query.ts';
+import { parseVersion } from '../apk/version.ts';
 import { newestInRange } from '../answers/range.ts';
 import { ANY_ARCH } from '../answers/virtual-index.ts';
 import type { Lookups } from '../answers/lookup.ts';
@@ -13,10 +15,12 @@ import type { RenderOptions } from '../answers/render.ts';
 import type { LookupCounts, LookupResult } from '../metrics/lookup-counts.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
+import type { AskedPin, PinsWithFixes } from '../metrics/pins-with-fixes.ts';
 import type { Times } from '../metrics/request-times.ts';
 import type { VirtualIndexes } from '../answers/virtual-index.ts';
 import { Searches } from '../answers/search.ts';
 import { MAX_NAME_LENGTH, parsePath, parsePeerName, type Target } from '../answers/target.ts';
+import { advisoriesAtom } from './atom.ts';
 import { prefersHtml, prefersText } from './negotiate.ts';
 import type { PackageQuestion, Pages, PageSources } from './pages.ts';
 import { createReply, json, JSON_TYPE, problem, type Headers, type Reply } from './reply.ts';
@@ -24,21 +28,25 @@ import { markedLink, needsMark, noOpinionBody, type RoutedLookups } from './rout
 import { Turns } from './turns.ts';
 import { datasourceStatus, readiness } from './status.ts';
 import { notAskedBody } from '../routing/not-asked.ts';
+import type { RoutingSource } from '../routing/route.ts';
 
 export interface RouteOptions extends PageSources {
   readonly lookups: Lookups;
   readonly routed: RoutedLookups;
+  /** The datasources as far as they tell which pins are theirs. */
+  readonly routing: readonly RoutingSource[];
   readonly virtualIndexes: VirtualIndexes;
   readonly metrics: Metrics;
   readonly lookupCounts: LookupCounts;
+  readonly pins: PinsWithFixes;
   /** Milliseconds a lookup waits for the first index. */
   readonly hold: number;
-  /** Seconds that clients may keep an answer. */
+  /** Seconds that clients may cache an answer. */
   readonly maxAge: number;
   readonly failFrozen: boolean;
-  /** The Renovate preset for these datasources, with the address under which the client has reached the service. */
+  /** The Renovate preset of these datasources; `url` is the address that the client used. */
   readonly preset: (datasources: readonly string[], url: string) => object;
-  /** Where clients reach the service, if that is configured. */
+  /** The address of the service for clients, if configured. */
   readonly publicUrl: string | undefined;
   /** Aborts when the service begins to stop. */
   readonly stopping: AbortSignal;
@@ -46,33 +54,36 @@ export interface RouteOptions extends PageSources {
 
 export interface Answered {
   readonly reply: Reply;
-  /** For the metrics of request times; absent for what is not measured. */
+  /** For request time metrics; absent if not measured. */
   readonly route?: string;
-  /** Where its time is counted unless it becomes a 304; known beforehand for a ready answer. */
+  /** Where its time is counted unless it becomes a 304; set in advance for cached replies. */
   readonly times?: Times;
   readonly lookup?: { readonly datasource: string; readonly result: LookupResult };
 }
 
-/** A reply with what it was made of. Weak: it must not keep the packages of a past generation in memory. */
+/**
+ * A cached reply and what it was made from. Weak, so that it does not keep the packages of a past generation in memory.
+ */
 interface Ready {
   readonly answered: Answered;
   readonly live: LiveDatasource;
   readonly snapshot: WeakRef<Snapshot>;
   readonly name: string;
+  readonly pin: AskedPin | undefined;
 }
 
-/** What a routed lookup adds to the answer of its datasource. */
+/** What a routed lookup adds to the datasource's answer. */
 interface Routed {
   readonly headers: Headers;
   readonly mark: RenderOptions['mark'];
 }
 
-/** Seconds after which to ask again for what is not loaded yet. Renovate waits up to 60. */
+/** Seconds after which clients ask again for what is not loaded. Renovate waits up to 60. */
 const RETRY_AFTER = 15;
 
 const retryLater: Headers = { 'retry-after': String(RETRY_AFTER), 'cache-control': 'no-store' };
 
-/** Of JSON at an address that has a page, too. */
+/** Headers of JSON at an address that also has a page. */
 const negotiated: Headers = { 'cache-control': 'no-cache', vary: 'accept' };
 
 const MAX_READY = 10_000;
@@ -89,9 +100,8 @@ export class Routes {
   readonly #datasources: ReadonlyMap<string, LiveDatasource>;
   readonly #default: LiveDatasource;
   /**
-   * Ready answers to lookups by raw request target (docs/decisions/007): what Renovate asks is asked again and again, and
-   * the same bytes go out until the generation changes. An answer counts as long as its datasource has the very
-   * snapshot it was made of.
+   * Cached replies by raw request target (docs/decisions/007): Renovate repeats its questions, and the same bytes are
+   * sent until the generation changes. A reply is valid as long as its datasource has the snapshot it was made from.
    */
   readonly #ready = new LRUCache<string, Ready>({
     max: MAX_READY,
@@ -125,7 +135,7 @@ export class Routes {
     return { reply: json(body, { 'cache-control': 'no-store' }, ready ? 200 : 503) };
   }
 
-  /** Requests that come while the text is made share it. */
+  /** Concurrent requests share one text. */
   metrics(): Promise<Answered> {
     this.#metricsUnderWay ??= this.#renderMetrics().finally(() => {
       this.#metricsUnderWay = undefined;
@@ -144,7 +154,21 @@ export class Routes {
     return { reply: json(openApi()), route: 'openapi' };
   }
 
-  /** Throws or rejects with `QueryError` for a question that cannot be answered as put. */
+  /** Pins of files, judged. Rejects with `QueryError` for a body that is no question. */
+  async check(body: unknown): Promise<Answered> {
+    const { answerCheck } = await import('./checks.ts');
+    const { routing, now } = this.#options;
+    const snapshots = new Map<string, Snapshot>();
+    for (const live of this.#datasources.values()) {
+      const snapshot = live.snapshot ?? (await this.#firstSnapshot(live));
+      if (!snapshot) return { reply: this.#notLoaded(live).reply, route: 'check' };
+      snapshots.set(live.name, snapshot);
+    }
+    const answer = await answerCheck(body, snapshots, { routing, now: now() });
+    return { reply: json(answer, { 'cache-control': 'no-store' }), route: 'check' };
+  }
+
+  /** Throws or rejects with `QueryError` for an invalid question. */
   answer(request: IncomingMessage): Answered | Promise<Answered> {
     if (prefersHtml(request.headers)) return this.#page(request);
     return this.#readyAnswer(request.url ?? '') ?? this.#make(request);
@@ -153,10 +177,11 @@ export class Routes {
   #readyAnswer(target: string): Answered | undefined {
     const ready = this.#ready.get(target);
     if (!ready) return undefined;
-    const { answered, live, name } = ready;
+    const { answered, live, name, pin } = ready;
     const snapshot = ready.snapshot.deref();
     if (!snapshot || snapshot !== live.snapshot) return undefined;
     this.#options.asked.note(live.name, name, { known: true, pinned: false }, snapshot);
+    if (pin) this.#options.pins.touch(pin);
     return answered;
   }
 
@@ -193,12 +218,21 @@ export class Routes {
         );
       case 'search':
         return this.#search(target.live, parametersOf(request.url ?? ''));
+      case 'atom':
+        return this.#atom(target.live, ownUrl(request));
       case 'index':
         return this.#index(target);
     }
   }
 
-  /** The lookups of a datasource, and the pins that were asked of none. One body for all until either changes. */
+  #atom({ name }: LiveDatasource, url: string): Reply {
+    const { pins, now, publicUrl } = this.#options;
+    const text = advisoriesAtom(name, publicUrl ?? url, pins.list(name), now());
+    const headers = { 'cache-control': 'no-cache', 'content-type': 'application/atom+xml; charset=utf-8' };
+    return createReply(200, headers, text);
+  }
+
+  /** The lookups of a datasource, and pins that were not asked of any. Cached until either changes. */
   #askedBody(live: LiveDatasource): Buffer {
     const { asked, routed } = this.#options;
     const plain = asked.body(live);
@@ -211,7 +245,7 @@ export class Routes {
     return body;
   }
 
-  /** A pin of whichever datasource its file builds on. */
+  /** A pin of the datasource that its file builds on. */
   #routed(name: string, request: IncomingMessage): Answered | Promise<Answered> {
     const { routed, publicUrl } = this.#options;
     const parameters = parametersOf(request.url ?? '');
@@ -219,7 +253,7 @@ export class Routes {
     const route = routed.route(name, parameters);
     if ('noOpinion' in route) return { reply: json(noOpinionBody(route.noOpinion, url)), route: 'routed' };
     const live = this.#datasources.get(route.datasource) as LiveDatasource;
-    const page = `${url}/${live.name}/${encodeURIComponent(name)}/explain`;
+    const page = `${url}/${live.name}/${encodeURIComponent(name)}`;
     const mark = needsMark(parameters)
       ? (changelogUrl: string | undefined) => markedLink(changelogUrl, live.name, page)
       : undefined;
@@ -239,7 +273,7 @@ export class Routes {
       if (!snapshot) return { ...this.#notLoaded(live, routed?.headers), route };
       if (route === 'badge.svg') return this.#badge(questionOf(target, snapshot, request), request);
       return this.#turns.run(
-        `answer ${snapshot.generation} ${keyOf(request)} ${routed ? request.headers.host : ''}`,
+        `answer ${snapshot.generation} ${keyOf(request)} ${routed || snapshot.advisories ? request.headers.host : ''}`,
         () => this.#lookUp(target, snapshot, request, routed),
       );
     };
@@ -259,11 +293,17 @@ export class Routes {
     const query = parseLookupQuery(parameters, live.archs);
     const generation = { 'x-apk-beacon-generation': snapshot.generation, ...routed?.headers };
     const datasource = live.name;
+    if (route === 'advisories') {
+      const reply = yield* this.#advisories(target, snapshot, parameters, generation);
+      return { reply, route };
+    }
     if (route === 'explain') {
       const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
-      const explanation = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog, {
+      const plain = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog, {
         served: lookups.served(datasource, name),
       });
+      const advisories = yield* explainAdvisoriesInSteps(snapshot.advisories, report, query);
+      const explanation = advisories ? { ...plain, advisories } : plain;
       const headers = { ...generation, 'cache-control': 'no-cache', vary: 'accept, user-agent' };
       if (!prefersText(request.headers)) {
         const ofJson = { ...headers, 'content-type': JSON_TYPE };
@@ -277,13 +317,14 @@ export class Routes {
       return { reply: createReply(200, ofText, text), route };
     }
     const lookup = { datasource, snapshot, name, query };
-    const releases = yield* lookups.releasesInSteps(lookup);
+    const found = yield* lookups.lookUpInSteps(lookup);
+    const releases = found?.releases;
     const peer = releases || routed ? undefined : parsePeerName(name, live.archs);
     if (peer && snapshot.catalog.has(peer.name))
       return yield* this.#lookUpPeer(target, peer, snapshot, request);
     const pinned = speaksForPin(parameters, request) || lookups.wasServed(datasource, name);
     asked.note(datasource, name, { known: releases !== undefined, pinned }, snapshot);
-    if (!releases) {
+    if (!found || !releases) {
       const reply = json(yield* lookups.unknownName(lookup), { ...generation, ...negotiated }, 404);
       return { reply, route, lookup: { datasource, result: 'unknown' } };
     }
@@ -297,7 +338,9 @@ export class Routes {
       const reply = createReply(200, headers, `${newest.version.text}\n`);
       return { reply, route, lookup: { datasource, result: 'found' } };
     }
-    const { body, etag } = yield* lookups.renderInSteps(releases, query, routed?.mark);
+    const page = `${this.#options.publicUrl ?? ownUrl(request)}/${datasource}/${encodeURIComponent(name)}`;
+    const { body, etag } = yield* lookups.renderInSteps(found, query, { page, mark: routed?.mark });
+    const isOfAddress = routed?.mark !== undefined || (found.marks !== undefined && body.includes(page));
     const headers = {
       ...generation,
       'cache-control': `max-age=${maxAge}`,
@@ -307,14 +350,42 @@ export class Routes {
     };
     const reply = createReply(200, headers, body);
     const times = this.#options.metrics.requestTimes.of(route, 200);
+    const written = pinOf(parameters);
+    const pin =
+      found.marks && written && this.#options.pins.note(datasource, name, written, found.marks.urgent);
     const answered: Answered = { reply, route, times, lookup: { datasource, result: 'found' } };
-    // A marked answer may hold the address by which this client has reached the service.
-    if (url.length <= MAX_TARGET_LENGTH && !routed?.mark)
-      this.#ready.set(url, { answered, live, snapshot: new WeakRef(snapshot), name });
+    // One that contains the address that this client used is for this client.
+    if (url.length <= MAX_TARGET_LENGTH && !isOfAddress)
+      this.#ready.set(url, { answered, live, snapshot: new WeakRef(snapshot), name, pin: pin || undefined });
     return answered;
   }
 
-  /** As a similar service is asked: the same answer as for the name itself, of one arch if that was given. */
+  /** What is open at a pin, and what another version fixes. A name that only a feed knows is answered as well. */
+  *#advisories(
+    { live, name }: Extract<Target, { kind: 'package' }>,
+    { catalog, advisories }: Snapshot,
+    parameters: QueryParameters,
+    generation: Headers,
+  ): Generator<undefined, Reply> {
+    if (!advisories)
+      return problem(404, `no advisories are configured for ${live.name} (advisories: known)`, generation);
+    const query = parseLookupQuery(parameters, live.archs);
+    const pin = pinOf(parameters);
+    if (pin !== undefined && !query.current)
+      throw new QueryError('current: expected an APK version such as 1.2.3-r0, or a constraint such as ~1.2');
+    const wanted = parameters['target'];
+    const target = typeof wanted === 'string' ? parseVersion(wanted) : undefined;
+    if (wanted !== undefined && (!target || !pin))
+      throw new QueryError('target: expected an APK version such as 1.2.3-r0, besides current');
+    const report = yield* catalog.reportInSteps(name, query.archs);
+    const security = new Security(advisories, report);
+    if (report.versions.length === 0 && (yield* security.at(undefined)).length === 0)
+      return problem(404, `neither the indexes nor the advisories of ${live.name} know ${name}`, generation);
+    const body = yield* advisoriesInSteps(security, report, query, { pin, target });
+    return json({ datasource: live.name, ...body }, { ...generation, 'cache-control': 'no-cache' });
+  }
+
+  /** A path of a similar service: the same answer as for the name, for one arch if given. */
   *#lookUpPeer(
     target: Extract<Target, { kind: 'package' }>,
     { name, arch }: NonNullable<ReturnType<typeof parsePeerName>>,
@@ -323,12 +394,12 @@ export class Routes {
   ): Generator<undefined, Answered> {
     const [path = '', query = ''] = splitUrl(request.url ?? '');
     const parameters = arch === undefined ? query : `${query}&arch=${encodeURIComponent(arch)}`;
-    // A request of its own, so that the answer is kept under an address that cannot be taken for another one.
+    // A request of its own, so that the reply is cached under an unambiguous address.
     const asked = { url: `${path}?${parameters}`, headers: request.headers } as IncomingMessage;
     return yield* this.#lookUp({ ...target, name }, snapshot, asked);
   }
 
-  /** The page at the address of an answer; addresses without one answer as ever. */
+  /** The page for an address. Addresses without a page answer as usual. */
   async #page(request: IncomingMessage): Promise<Answered> {
     const target = parsePath(pathOf(request), this.#datasources, this.#default);
     const hasPage =
@@ -345,7 +416,7 @@ export class Routes {
     }
   }
 
-  /** Loaded when the first page is asked for: most instances never show one. */
+  /** Loaded at the first request for a page: most instances never serve one. */
   #loadPages(): Promise<Pages> {
     this.#pages ??= import('./pages.ts').then((module) => new module.Pages(this.#options));
     return this.#pages;
@@ -379,6 +450,7 @@ export class Routes {
         });
       }
       case 'asked':
+      case 'atom':
       case 'routed':
       case 'preset':
       case 'index':
@@ -408,7 +480,7 @@ export class Routes {
     return json({ datasource: live.name, query, ...found }, headers);
   }
 
-  async #index({ live, arch }: Extract<Target, { kind: 'index' }>): Promise<Reply> {
+  async #index({ live, arch, format }: Extract<Target, { kind: 'index' }>): Promise<Reply> {
     const { virtualIndexes, maxAge } = this.#options;
     if (arch !== ANY_ARCH && !live.archs.includes(arch)) {
       const known = [...live.archs, ANY_ARCH].join(', ');
@@ -420,17 +492,17 @@ export class Routes {
       this.#options.lookupCounts.count(live.name, lookup.result);
       return reply;
     }
-    const { bytes, etag } = await virtualIndexes.archive(snapshot, arch);
+    const { bytes, etag } = await virtualIndexes.archive(snapshot, arch, format);
     const headers: Headers = {
       'x-apk-beacon-generation': snapshot.generation,
       'cache-control': `max-age=${maxAge}`,
       etag,
-      'content-type': 'application/gzip',
+      'content-type': format === 'v2' ? 'application/gzip' : 'application/octet-stream',
     };
     return createReply(200, headers, bytes);
   }
 
-  /** Waited for as long as a client is patient. */
+  /** Waits for the first snapshot, at most `hold`. */
   async #firstSnapshot(live: LiveDatasource): Promise<Snapshot | undefined> {
     const patience = new AbortController();
     const timer = setTimeout(() => patience.abort(), this.#options.hold);
@@ -441,12 +513,14 @@ export class Routes {
     }
   }
 
-  /** Never a 404 and never a 503 with Retry-After: Renovate takes both for "no such package". */
+  /** Never a 404 and never a 503 with Retry-After: to Renovate both mean "no such package". */
   #notLoaded(
-    { name, missing: indexes }: LiveDatasource,
+    { name, missing: indexes, missingFeeds }: LiveDatasource,
     added: Headers = {},
   ): Required<Pick<Answered, 'reply' | 'lookup'>> {
     const missing = indexes.map(({ spec, failure }) => ({ index: spec.label, error: failure?.message }));
+    for (const { spec, failure } of missingFeeds)
+      missing.push({ index: spec.label, error: failure?.message });
     const body = { error: `${name} is not loaded yet`, datasource: name, missing };
     return {
       reply: json(body, { ...added, ...retryLater }, 429),
@@ -465,7 +539,7 @@ function splitUrl(url: string): readonly [path: string, query?: string] {
   return start < 0 ? [url] : [url.slice(0, start), url.slice(start + 1)];
 }
 
-/** The pin as it was written; an empty one is none. */
+/** The pin as written; `undefined` if empty. */
 function pinOf({ current }: QueryParameters): string | undefined {
   return typeof current === 'string' && current.trim() !== '' ? current.trim() : undefined;
 }
@@ -479,17 +553,17 @@ function questionOf(
   return { live, snapshot, name, query: parseLookupQuery(parameters, live.archs), pin: pinOf(parameters) };
 }
 
-/** What the answer to a lookup depends on, besides the generation. */
+/** Everything but the generation that the answer to a lookup depends on. */
 function keyOf(request: IncomingMessage): string {
   return `${request.url ?? ''} ${speaksForPin({}, request)} ${prefersText(request.headers)}`;
 }
 
-/** Does the request tell a pin, or come from Renovate, which asks for nothing else? */
+/** Whether the request has a pin or comes from Renovate, which only asks for pins. */
 function speaksForPin({ current }: QueryParameters, { headers }: IncomingMessage): boolean {
   return (current !== undefined && current !== '') || /renovate/i.test(headers['user-agent'] ?? '');
 }
 
-/** As the client wrote it; of a `Host` that could be no host, nothing is taken over. */
+/** The address as the client wrote it; an invalid `Host` is ignored. */
 function ownUrl({ headers }: IncomingMessage): string {
   const { host = '' } = headers;
   return `http://${/^[A-Za-z0-9._-]+(:\d+)?$|^\[[0-9a-fA-F:.]+\](:\d+)?$/.test(host) ? host : 'localhost'}`;

@@ -1,23 +1,25 @@
 /**
- * Every metric: name, help, labels, in one list. Label values are bounded: datasources, repositories and archs of the
- * configuration, and fixed words; never package names.
+ * Every metric in one list: name, help, labels. Labels are bounded: configured datasources, repositories and archs, and
+ * fixed words, never package names.
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Asked } from './lookup-log.ts';
 import { indexErrorCodes, type IndexErrorCode } from '../errors.ts';
 import { unchangedFor } from '../repository/guards.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
+import type { LiveFeed } from '../repository/live-feed.ts';
 import type { LiveIndex, RefreshOutcome } from '../repository/live-index.ts';
 import type { LookupCounts } from './lookup-counts.ts';
+import type { PinsWithFixes } from './pins-with-fixes.ts';
 import { RequestTimes } from './request-times.ts';
 import type { Surveyor } from './survey.ts';
 
-/** Errors that reject an index that was fetched, as opposed to not getting one. */
+/** Errors that reject a fetched index, in contrast to failed fetches. */
 const rejections: readonly IndexErrorCode[] = indexErrorCodes.filter(
-  (code) => code !== 'config-invalid' && code !== 'fetch-failed',
+  (code) => code !== 'config-invalid' && code !== 'fetch-failed' && code !== 'feed-malformed',
 );
 
-/** Rejections by our own guards: signed, and yet not taken until someone accepts them. */
+/** Rejections by the guards: signed indexes that are held back until someone accepts them. */
 const guarded: readonly IndexErrorCode[] = ['index-rollback', 'index-shrunk'];
 
 export interface MetricsOptions {
@@ -25,6 +27,7 @@ export interface MetricsOptions {
   readonly lookupCounts: LookupCounts;
   readonly surveyor: Surveyor;
   readonly asked: Asked;
+  readonly pins: PinsWithFixes;
   readonly now: () => number;
 }
 
@@ -53,7 +56,7 @@ export class Metrics {
   ]);
   readonly requestTimes = new RequestTimes(this.registry);
 
-  constructor({ datasources, lookupCounts, surveyor, asked, now }: MetricsOptions) {
+  constructor({ datasources, lookupCounts, surveyor, asked, pins, now }: MetricsOptions) {
     this.#datasources = datasources;
     this.#lookupCounts = lookupCounts;
     collectDefaultMetrics({ register: this.registry });
@@ -81,6 +84,27 @@ export class Metrics {
     );
     this.#indexGauge(
       'apk_index_held_back',
+      '1 while the guards hold back what upstream offers',
+      ({ failure }) => (failure && guarded.includes(failure.code) ? 1 : 0),
+    );
+    this.#feedGauge(
+      'apk_advisories_last_success_timestamp_seconds',
+      'When upstream last confirmed the feed',
+      ({ loaded }) => (loaded ? loaded.confirmedAt / 1000 : 0),
+    );
+    this.#feedGauge('apk_advisories_age_seconds', 'Since when the feed has not changed', ({ loaded }) =>
+      loaded ? Math.max(0, now() - loaded.firstSeenAt) / 1000 : undefined,
+    );
+    this.#feedGauge(
+      'apk_advisories_identifiers',
+      'Pairs of package and identifier in the feed',
+      ({ loaded }) => loaded?.feed.facts.pairs,
+    );
+    this.#feedGauge('apk_advisories_failing', '1 while the last refresh failed', ({ failure }) =>
+      failure ? 1 : 0,
+    );
+    this.#feedGauge(
+      'apk_advisories_held_back',
       '1 while the guards hold back what upstream offers',
       ({ failure }) => (failure && guarded.includes(failure.code) ? 1 : 0),
     );
@@ -123,6 +147,12 @@ export class Metrics {
       },
     );
     this.#datasourceGauge(
+      'apk_pins_with_fix',
+      'Pins asked for in the last week that a version on offer fixes; GET /{datasource}/-/advisories.atom lists them',
+      [],
+      ({ name, feeds }) => (feeds.length > 0 ? [[{}, pins.list(name).length]] : []),
+    );
+    this.#datasourceGauge(
       'apk_asked_names',
       'Different names looked up lately; GET /{datasource}/-/asked lists them',
       ['state'],
@@ -152,7 +182,7 @@ export class Metrics {
     });
   }
 
-  /** Counters begin with 0, so that the first count is an increase that alerts can see. */
+  /** Counters start at 0, so that alerts see the first increase. */
   #startCounters(): void {
     this.#exportLookups();
     for (const { name: datasource, indexes } of this.#datasources) {
@@ -162,7 +192,7 @@ export class Metrics {
     }
   }
 
-  /** Accounts for a refresh that took `seconds`. */
+  /** Records a refresh that took `seconds`. */
   readonly countRefresh = (
     datasource: string,
     index: LiveIndex,
@@ -200,7 +230,26 @@ export class Metrics {
     });
   }
 
-  /** `values` gives the values of one datasource, each with its labels besides the datasource. */
+  #feedGauge(name: string, help: string, value: (feed: LiveFeed) => number | undefined): void {
+    const datasources = this.#datasources;
+    new Gauge({
+      name,
+      help,
+      labelNames: ['datasource', 'feed'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { name: datasource, feeds } of datasources) {
+          for (const feed of feeds) {
+            const current = value(feed);
+            if (current !== undefined) this.set({ datasource, feed: feed.spec.label }, current);
+          }
+        }
+      },
+    });
+  }
+
+  /** `values` returns the values of one datasource, with their labels besides the datasource. */
   #datasourceGauge<T extends string>(
     name: string,
     help: string,

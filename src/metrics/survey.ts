@@ -17,9 +17,6 @@ export interface Survey {
   readonly withheld: Readonly<Record<WithheldReason, number>>;
 }
 
-/** What is remembered of dependencies while names are surveyed. */
-const MAX_REMEMBERED = 20_000;
-
 /** Surveys in steps, at most a name each, so that the caller can do other things in between or give up. */
 export function* surveyCatalog(catalog: Catalog): Generator<undefined, Survey> {
   const withheld: Record<WithheldReason, number> = {
@@ -38,7 +35,7 @@ export function* surveyCatalog(catalog: Catalog): Generator<undefined, Survey> {
   let needs = catalog.needs();
   for (const name of catalog.names()) {
     const report = yield* catalog.reportInSteps(name);
-    if (needs.size > MAX_REMEMBERED) needs = catalog.needs();
+    needs = catalog.needs(needs);
     let released = 0;
     for (const [i, version] of report.versions.entries()) {
       if (isStep(i)) yield;

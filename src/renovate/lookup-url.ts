@@ -1,6 +1,6 @@
 /**
- * The address of a lookup. It carries what the file tells of the pin, and the service decides which datasource that is
- * (`src/routing/`). All of it is encoded, because Renovate compiles addresses as templates once more.
+ * The address of a lookup. It carries what the file tells about the pin, from which the service chooses the datasource
+ * (`src/routing/`). Everything is encoded, because Renovate compiles addresses as templates again.
  */
 import {
   COMMAND_REPOSITORIES,
@@ -13,9 +13,9 @@ import {
 import type { contextFields } from '../routing/pin-context.ts';
 
 export interface LookupUrl {
-  /** Of the service. */
+  /** The address of the service. */
   readonly url: string;
-  /** Datasources of which alone an opinion is wanted; all if empty. */
+  /** The only datasources to ask; all if empty. */
   readonly only: readonly string[];
 }
 
@@ -29,7 +29,7 @@ export function onlyParameter({ only }: LookupUrl): string {
   return only.length === 0 ? '' : `&only=${only.join(',')}`;
 }
 
-/** A Handlebars expression, its value encoded. */
+/** A Handlebars expression with its value encoded. */
 export function encoded(expression: string): string {
   return `{{{encodeURIComponent ${expression}}}}`;
 }

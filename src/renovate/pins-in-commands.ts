@@ -1,7 +1,8 @@
 /**
- * Pins of `apk add` in Dockerfiles, shell scripts and CI files, found by regular expressions from the outside in: file,
- * stage, instruction, command, line, word, pin. An inner level sees only what the outer one matched; the names of its
- * groups must differ from theirs, which it would hide. No level may match an empty text: Renovate would try 10,000 times.
+ * Pins of `apk add` in Dockerfiles, shell scripts and CI files. Regular expressions match from the outside in: file,
+ * stage, instruction, command, line, word, pin. An inner level sees only the match of the outer one. Group names must
+ * differ between levels, because inner groups hide outer ones. No level may match empty text: Renovate would try 10,000
+ * times.
  */
 import { CONTINUATION, dockerfiles, NAME, scripts, TAG, VERSION } from './grammar.ts';
 import { COMMENTS, REPOSITORY_OPTION } from '../routing/excerpt.ts';
@@ -9,29 +10,31 @@ import { contextParameters, images, onlyParameter, stages } from './lookup-url.t
 import type { PresetContext, PresetRule } from './preset.ts';
 import { staticDockerfileUrl } from './static-routes.ts';
 
-/** What follows the word `add`, up to the end of the command. */
+/** The text after `add`, up to the end of the command. */
 const ARGUMENTS = `[\\s"'\\\\](?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*`;
 /** A file without any pin ends here, and costs little. All of it stays available to the templates. */
-const MAY_HOLD_PINS = `(?<file>[\\s\\S]*\\sadd${ARGUMENTS}[=~]["']?~?[0-9][\\s\\S]*)$`;
+const HOLDS_PINS = `[\\s\\S]*\\sadd${ARGUMENTS}[=~]["']?~?[0-9][\\s\\S]*`;
 
-/** A line that does not begin a stage, letter by letter, because RE2 has no look-ahead. */
+/** A line that does not start a stage, letter by letter, because RE2 has no look-ahead. */
 const OTHER_LINE =
   '(?:[ \\t]*(?:\\r?\\n|[^Ff\\s][^\\n]*(?:\\n|$)|[Ff](?:\\r?\\n|[^Rr\\n][^\\n]*(?:\\n|$)' +
   '|[Rr](?:\\r?\\n|[^Oo\\n][^\\n]*(?:\\n|$)|[Oo](?:\\r?\\n|[^Mm\\n][^\\n]*(?:\\n|$)' +
   '|[Mm](?:\\r?\\n|[^ \\t\\n][^\\n]*(?:\\n|$)))))))';
-/** Stages follow each other without gaps from the beginning, so each begins at the beginning of a line. */
+/** Stages follow each other without gaps, so each starts at the beginning of a line. */
 const STAGE = `[ \\t]*(?<from>[Ff][Rr][Oo][Mm][ \\t](?:\\\\[ \\t]*\\r?\\n|[^\\n])*)(?:\\n|$)${OTHER_LINE}*|${OTHER_LINE}+`;
-/** RUN with its continued lines, or a line of a heredoc; instructions in lower case are sorted out below. */
+/** RUN with its continuations, or a line of a heredoc; lower case instructions are sorted out below. */
 const INSTRUCTION = `(?:^|\\n)[ \\t]*(?:(?:ONBUILD[ \\t]+)?[Rr][Uu][Nn][ \\t]|[^A-Z#\\s])(?:${CONTINUATION}|[^\\n])*`;
-/** A line of a script with its continued lines. */
+/** A line of a script with its continuations. */
 const STATEMENT = `(?:^|\\n)[ \\t]*[^#\\s](?:${CONTINUATION}|[^\\n])*`;
 
 const BLANK = `(?:[ \\t]|${CONTINUATION})`;
 const BOUNDARY = '[\\s;&|(/"\'`{!]';
-/** Options of apk in front of `add`, with and without a value. */
+/** Options of apk before `add`, with and without a value. */
 const OPTIONS = `(?:-[^\\s]+${BLANK}+(?:[^-\\s\\\\][^\\s]*${BLANK}+)?)*?`;
 const APK_ADD = `apk(?:\\.static)?${BLANK}+${OPTIONS}add${ARGUMENTS}`;
-/** What only speaks of commands: matched first, so that no command is found in it, and dropped by the next level. */
+/**
+ * Text that only mentions commands: matched first, so that no command is found in it, and dropped at the next level.
+ */
 const PROSE =
   '\\n[ \\t]*#[^\\n]*|;[ \\t]+#[^\\n]*' +
   '|^\\s*(?:add|arg|cmd|copy|entrypoint|env|expose|healthcheck|label|maintainer|shell|user|volume|workdir)[ \\t][\\s\\S]*' +
@@ -44,10 +47,30 @@ const COMMAND = `${PROSE}|(?:^|${BOUNDARY})${APK_ADD}`;
 const REAL_COMMAND = `^${BOUNDARY}?(?<command>(?<depType>apk)(?<options>[\\s\\S]*${REPOSITORY_OPTION}|)[\\s\\S]*)$`;
 /** Up to a comment. */
 const LINE = '(?:^|\\n)[ \\t]*[^\\s#][^\\s]*(?:[ \\t\\r]+[^\\s#][^\\s]*)*';
-/** With an operator, a quote in front and one behind the operator: `git=="2.50.0-r0"`. */
+/** With an operator, and a quote before and after it: `git=="2.50.0-r0"`. */
 const WORD = '(?:^|[\\s"\'])[^\\s"\'`()\\\\=~<>]+[=~][^\\s"\'`()\\\\]*(?:["\'][0-9][^\\s"\'`()\\\\]*)?';
 /** The value is what comes behind `=`: `~1.2` of `=~1.2`. `pin` is all behind the name, with the tag if there is one. */
 const PIN = `^[\\s"']?(?<depName>${NAME})(?<pin>(?:@${TAG})?={0,2}["']?(?<currentValue>(?:~=?)?${VERSION})(?:@${TAG})?)$`;
+
+/** The packages of OpenWrt's image builder: `make image PACKAGES="luci-base=25.292.66247~75e41cb -dnsmasq"`. */
+const ASSIGNMENT = `PACKAGES[ \\t]*(?:[:+?]?=|:)[ \\t]*["']`;
+const MAY_HOLD_PACKAGES = `(?<file>[\\s\\S]*${ASSIGNMENT}[^"']*[=~][0-9][\\s\\S]*)$`;
+const PACKAGES = `${PROSE}|(?:^|[\\s"'])${ASSIGNMENT}[^"']+["']`;
+const REAL_PACKAGES = `^[\\s"']?(?<command>${ASSIGNMENT}[\\s\\S]*)$`;
+
+/** The same files as of commands, where people call the image builder. */
+export function imageBuilderManagers(context: PresetContext): readonly PresetRule[] {
+  const rule = (manager: PresetRule, levels: readonly string[]): PresetRule => ({
+    ...manager,
+    description: ["OpenWrt's image builder: PACKAGES"],
+    matchStrings: [...levels, PACKAGES, REAL_PACKAGES, WORD, PIN],
+    depTypeTemplate: 'apk',
+  });
+  return [
+    rule(dockerfileManager(context), [`${COMMENTS}${MAY_HOLD_PACKAGES}`, STAGE, INSTRUCTION]),
+    ...(context.statics ? [] : [rule(scriptManager(context), [`^${MAY_HOLD_PACKAGES}`, STATEMENT])]),
+  ];
+}
 
 export function dockerfileManager(context: PresetContext): PresetRule {
   const { lookup, statics } = context;
@@ -55,7 +78,16 @@ export function dockerfileManager(context: PresetContext): PresetRule {
     ...commandManager(context, contextParameters('dockerfile', ['options', 'from', stages('file')])),
     description: ['Dockerfile: apk add name=version'],
     managerFilePatterns: dockerfiles,
-    matchStrings: [`${COMMENTS}${MAY_HOLD_PINS}`, STAGE, INSTRUCTION, COMMAND, REAL_COMMAND, LINE, WORD, PIN],
+    matchStrings: [
+      `${COMMENTS}(?<file>[ \\t]*[^#\\s]${HOLDS_PINS})$`,
+      STAGE,
+      INSTRUCTION,
+      COMMAND,
+      REAL_COMMAND,
+      LINE,
+      WORD,
+      PIN,
+    ],
     ...(statics && { registryUrlTemplate: staticDockerfileUrl(lookup.url, statics) }),
   };
 }
@@ -68,7 +100,7 @@ export function scriptManager(context: PresetContext): PresetRule {
     ),
     description: ['Shell scripts and CI: apk add name=version'],
     managerFilePatterns: scripts,
-    matchStrings: [`^${MAY_HOLD_PINS}`, STATEMENT, COMMAND, REAL_COMMAND, LINE, WORD, PIN],
+    matchStrings: [`^(?<file>${HOLDS_PINS})$`, STATEMENT, COMMAND, REAL_COMMAND, LINE, WORD, PIN],
   };
 }
 

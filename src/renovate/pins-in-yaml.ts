@@ -1,9 +1,9 @@
 /**
- * JSONata queries that find pins in apko, melange and Docker Hardened Images files. They look only where such files list
- * packages, so no other `name=1.0` of a repository is taken for a pin; comments, quotes, flow lists and several documents
- * are YAML's business. A query sees neither the path of the file nor other files.
+ * JSONata queries that find pins in apko, melange and Docker Hardened Images files. They only look where such files
+ * list packages, so other text such as `name=1.0` is not a pin. YAML handles comments, quotes, flow lists and several
+ * documents. A query sees neither the path of the file nor other files.
  *
- * `[a,b][p].(…)` goes over the characters of a single string, so lists are assigned first.
+ * `[a,b][p].(…)` iterates over the characters of a single string, so lists are assigned first.
  */
 import { MOST_CONTEXT } from '../routing/excerpt.ts';
 import { NAME, OPERATOR, TAG, VERSION } from './grammar.ts';
@@ -11,10 +11,10 @@ import { onlyParameter, type LookupUrl } from './lookup-url.ts';
 import type { PresetContext } from './preset.ts';
 import { NO_OPINION, staticDefinitionRoute } from './static-routes.ts';
 
-/** apko has the tag behind the version, apk in front of it. `>=2` is no pin: nothing is to be raised. */
+/** apko writes the tag after the version, apk before it. `>=2` is not a pin. */
 const PIN = `/^(${NAME})(@${TAG})?(${OPERATOR})(${VERSION})(@${TAG})?$/`;
 
-/** Packages of images, build environments, tests and build stages, and what a pipeline needs. */
+/** Packages of images, build environments, tests and build stages, and the needs of pipelines. */
 export function pinQuery(context: PresetContext): string {
   return query(
     '[$document.**.contents.packages, $document.**.needs.packages]',
@@ -28,8 +28,8 @@ export function runtimeQuery(context: PresetContext): string {
 }
 
 /**
- * A definition of Docker's repeats the version of a pin in `vars.VERSION`, with or without its revision. As a dependency
- * of the same name it is raised in the same merge request.
+ * A definition of Docker's repeats the version of a pin in `vars.VERSION`, with or without its revision. As a
+ * dependency of the same name it is updated in the same merge request.
  */
 export function hardenedVersionQuery(context: PresetContext): string {
   return [
@@ -71,7 +71,7 @@ function query(places: string, depType: string, context: PresetContext): string 
   ].join('\n');
 }
 
-/** What the file tells of its pins goes into the address of each. */
+/** The address of each pin carries what the file tells about its pins. */
 function preamble({ lookup, statics }: PresetContext): readonly string[] {
   return [
     '$.(',

@@ -1,23 +1,29 @@
 /**
- * The Renovate preset that fits a configuration: which files hold pins, where to ask for them and the rules under which
- * Renovate's answers are right. Which datasource a pin is of is decided by the service (docs/decisions/011). What is a
- * matter of taste (groups, ages, automerge) is left to `policy-rules.ts`. Valid for RE2, which Renovate uses.
+ * The Renovate preset of a configuration: which files contain pins, where to look them up, and the rules that make
+ * Renovate's decisions right. The service decides which datasource a pin belongs to (docs/decisions/011). Optional
+ * rules (groups, ages, automerge) are in `policy-rules.ts`. Valid for RE2, which Renovate uses.
  */
 import type { RoutingSource } from '../routing/route.ts';
+import { pinsOf } from './answered-by.ts';
 import type { LookupUrl } from './lookup-url.ts';
-import { dockerfileManager, scriptManager } from './pins-in-commands.ts';
+import { dockerfileManager, imageBuilderManagers, scriptManager } from './pins-in-commands.ts';
 import { notedManager, variableManager } from './pins-in-variables.ts';
+import { securityRules, type SecurityRules } from './security-rules.ts';
 import { hardenedVersionQuery, pinQuery, runtimeQuery } from './pins-in-yaml.ts';
 
 export interface PresetOptions {
-  /** Where Renovate reaches the service, without a slash at the end. */
+  /** The address of the service for Renovate, without a slash at the end. */
   readonly url: string;
-  /** Names of the datasources the preset speaks of. */
+  /** The datasources of the preset. */
   readonly names: readonly string[];
-  /** Those are not all of the service's. */
+  /** Whether the service has others. */
   readonly isPart: boolean;
   /** The datasources, for an export: static files cannot choose one. */
   readonly statics?: readonly RoutingSource[] | undefined;
+  /** The address of the service for people; merge requests link there. Absent if only Renovate reaches the service. */
+  readonly pages?: string | undefined;
+  /** Of datasources with advisories. */
+  readonly security?: { readonly names: readonly string[]; readonly rules: SecurityRules } | undefined;
 }
 
 export type PresetRule = Readonly<Record<string, unknown>>;
@@ -32,7 +38,7 @@ export interface Preset {
 
 /** What the managers need. */
 export interface PresetContext {
-  /** Renovate's name of the datasource that all pins are asked of. */
+  /** Renovate's name of the datasource that is asked for all pins. */
   readonly datasource: string;
   /** Names of the service's datasources. */
   readonly names: readonly string[];
@@ -40,13 +46,13 @@ export interface PresetContext {
   readonly statics: readonly RoutingSource[] | undefined;
 }
 
-/** Renovate's datasource for all pins, where the service has several. */
+/** Renovate's datasource for all pins, if the service has several. */
 const ROUTED = 'apk';
 
-/** What our managers call their dependencies; those of other managers are left as they are. */
+/** The depTypes of our managers; dependencies of other managers are not changed. */
 const depTypes = ['apko', 'melange', 'melange-runtime', 'melange-repackaged', 'apk', 'noted'];
 
-export function renovatePreset({ url, names, isPart, statics }: PresetOptions): Preset {
+export function renovatePreset({ url, names, isPart, statics, security, pages }: PresetOptions): Preset {
   const routed = routedDatasource(names);
   const lookup = { url, only: isPart || names.length === 1 ? names : [] };
   const context = { datasource: `custom.${routed}`, names, lookup, statics };
@@ -62,22 +68,31 @@ export function renovatePreset({ url, names, isPart, statics }: PresetOptions): 
       yamlManager('Docker Hardened Images: vars.VERSION that repeats a pin', hardenedVersionQuery(context)),
       yamlManager('melange: runtime dependencies', runtimeQuery(context)),
       dockerfileManager(context),
-      // What these ask for only the service can tell.
+      // Only the service can choose the datasource for these.
       ...(statics ? [] : [variableManager(context), scriptManager(context)]),
+      ...imageBuilderManagers(context),
       notedManager(context),
-      repackagedManager(context),
+      repackagedManager(context, security !== undefined),
       sourceManager(),
     ],
-    packageRules: packageRules([...new Set([routed, ...names])]),
+    packageRules: [
+      ...packageRules([...new Set([routed, ...names])]),
+      ...(pages === undefined ? [] : names.map((name) => pageRule(pages, name, names))),
+      ...(security ? securityRules(customs([routed, ...security.names]), security.rules) : []),
+    ],
   };
 }
 
-/** Of a single datasource, pins keep its name; of several, the service chooses after Renovate has named the pin. */
+/** Pins of a single datasource have its name. With several, the service chooses after Renovate has named the pin. */
 export function routedDatasource(names: readonly string[]): string {
   return names.length === 1 ? (names[0] as string) : ROUTED;
 }
 
-/** For managers that people have, which name it themselves. */
+function customs(names: readonly string[]): readonly string[] {
+  return [...new Set(names)].map((name) => `custom.${name}`);
+}
+
+/** For people's own managers, which name the datasource. */
 function namedDatasource(url: string, name: string): object {
   return { defaultRegistryUrlTemplate: `${url}/${name}/{{encodeURIComponent packageName}}` };
 }
@@ -102,7 +117,9 @@ function yamlManager(description: string, query: string): PresetRule {
  *
  * The answers to `?strip=revision` carry the revision as `digest`, so a new revision alone is seen, too.
  */
-function repackagedManager({ names, lookup: { url } }: PresetContext): PresetRule {
+function repackagedManager({ names, lookup: { url } }: PresetContext, tellsRevision: boolean): PresetRule {
+  // What is fixed depends on it.
+  const revision = tellsRevision ? '&revision={{encodeURIComponent currentDigest}}' : '';
   const sources = names.map((name) => name.replaceAll('.', '\\.')).join('|');
   return {
     description: ['melange: version and epoch of a recipe that repackages an APK'],
@@ -115,7 +132,7 @@ function repackagedManager({ names, lookup: { url } }: PresetContext): PresetRul
     ],
     datasourceTemplate: 'custom.{{source}}',
     depTypeTemplate: 'melange-repackaged',
-    registryUrlTemplate: `${url}/{{source}}/{{encodeURIComponent depName}}?strip=revision&current={{encodeURIComponent currentValue}}`,
+    registryUrlTemplate: `${url}/{{source}}/{{encodeURIComponent depName}}?strip=revision&current={{encodeURIComponent currentValue}}${revision}`,
     autoReplaceStringTemplate:
       '# renovate: datasource={{datasource}} depName={{depName}}\n' +
       '{{indentation}}version: "{{newValue}}"\n' +
@@ -149,9 +166,9 @@ function sourceManager(): PresetRule {
   };
 }
 
-/** What makes Renovate's decisions right; docs/decisions/010-renovate-order.md says why each is needed. */
+/** Rules that make Renovate's decisions right; docs/decisions/010-renovate-order.md explains each. */
 function packageRules(names: readonly string[]): readonly PresetRule[] {
-  const matchDatasources = names.map((name) => `custom.${name}`);
+  const matchDatasources = customs(names);
   return [
     {
       description: ["The order of versions next to apk's"],
@@ -200,4 +217,14 @@ function packageRules(names: readonly string[]): readonly PresetRule[] {
       enabled: false,
     },
   ];
+}
+
+/** The column "Change" of a merge request links to the page that explains the pin. */
+function pageRule(pages: string, name: string, names: readonly string[]): PresetRule {
+  const page = `${pages}/${name}/{{{encodeURIComponent packageName}}}?current={{{encodeURIComponent currentValue}}}`;
+  return {
+    description: [`Merge requests link to the pages of ${name}`],
+    ...pinsOf(name, names),
+    prBodyDefinitions: { Change: `[\`{{{displayFrom}}}\` → \`{{{displayTo}}}\`](${page})` },
+  };
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { constants, gunzip, gunzipSync } from 'node:zlib';
 import { borrowBytes } from '../apk/memory.ts';
+import { isAdb } from '../apk/adb-file.ts';
 import { isGzip } from '../apk/gzip-members.ts';
 import type { Pause } from '../apk/pieces.ts';
 import { cut } from '../errors.ts';
@@ -14,12 +15,14 @@ import type { UpstreamAnswer, UpstreamClient } from './upstream-client.ts';
 
 export { FetchError } from './fetch-error.ts';
 
-/** What upstream said about the index it sent, to ask next time whether that is still the one. */
+/** Validators of an index, for a conditional request. */
 export interface Validators {
-  /** As sent, quotes and `W/` included. Of a local file, made of its inode, size and time of change. */
+  /** As sent, with quotes and `W/`. For a local file, made from its inode, size and change time. */
   readonly etag?: string | undefined;
   /** As sent: servers may compare it as text. */
   readonly lastModified?: string | undefined;
+  /** It was found at the alternative. */
+  readonly alternative?: boolean | undefined;
 }
 
 export type IndexFetch =
@@ -28,23 +31,53 @@ export type IndexFetch =
 
 export interface FetchIndexOptions {
   readonly client: UpstreamClient;
-  /** Of the index that is already here. */
+  /** Where to look if nothing is at the location. */
+  readonly alternative?: string | undefined;
+  /** Of the current index. */
   readonly validators?: Validators | undefined;
   readonly maxBytes: number;
-  /** Where even a user name in the URL is looked up: without it none is sent. */
+  /** Used even for a user name in the URL: without it, no credentials are sent. */
   readonly credentials?: CredentialLookup | undefined;
-  /** `expected` is the announced length, where there is one. */
+  /** `expected` is the announced length, if any. */
   readonly onProgress?: ((received: number, expected: number | undefined) => void) | undefined;
-  /** Called between two pieces of the index. */
+  /** Called between two chunks of the index. */
   readonly pause?: Pause | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * One `APKINDEX.tar.gz`, from an http(s) or `file:` URL or a path, unless it is still what `validators` describe.
- * Throws a `FetchError` that names the URL, without its secrets, or the path.
+ * Fetches one index from an http(s) or `file:` URL or a path, unless `validators` still match. Throws a `FetchError`
+ * with the path or the URL without secrets.
  */
 export async function fetchIndex(location: URL | string, options: FetchIndexOptions): Promise<IndexFetch> {
+  const { alternative, validators } = options;
+  const validatorsHere = validators?.alternative ? undefined : validators;
+  try {
+    return await fetchFrom(location, { ...options, validators: validatorsHere });
+  } catch (error) {
+    if (alternative === undefined || !isNothingThere(error)) throw error;
+    const validatorsThere = validators?.alternative ? validators : undefined;
+    const found = await fetchFrom(alternative, { ...options, validators: validatorsThere }).catch(
+      (second: unknown) => {
+        throw isNothingThere(second) ? error : second;
+      },
+    );
+    if (found.status === 'not-modified') return found;
+    return { ...found, validators: { ...found.validators, alternative: true } };
+  }
+}
+
+/** Object stores answer 403 where nothing is, too. */
+const NOTHING_THERE = [403, 404, 410];
+
+function isNothingThere(error: unknown): boolean {
+  if (!(error instanceof FetchError)) return false;
+  const { status, cause } = error;
+  if (status !== undefined) return NOTHING_THERE.includes(status);
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+}
+
+async function fetchFrom(location: URL | string, options: FetchIndexOptions): Promise<IndexFetch> {
   const url = typeof location === 'string' ? URL.parse(location) : location;
   if (url === null) return readLocal(String(location), options);
   if (url.protocol === 'file:') return readLocal(fileURLToPath(url), options);
@@ -67,7 +100,7 @@ async function fetchRemote(url: URL, options: FetchIndexOptions): Promise<IndexF
   return { status: 'modified', bytes, validators };
 }
 
-/** The error for a status that is not the one hoped for. */
+/** The error for an unexpected status. */
 export function statusError(url: URL, answer: UpstreamAnswer): FetchError {
   const retryAfter = parseRetryAfter(answer.header('retry-after'), Date.now());
   const hint =
@@ -78,25 +111,25 @@ export function statusError(url: URL, answer: UpstreamAnswer): FetchError {
   });
 }
 
-function conditionalHeaders({ etag, lastModified }: Validators = {}): Record<string, string> {
+export function conditionalHeaders({ etag, lastModified }: Validators = {}): Record<string, string> {
   return {
     ...(etag && { 'if-none-match': etag }),
     ...(lastModified && { 'if-modified-since': lastModified }),
   };
 }
 
-/** A validator that could not be sent back would make every later request fail. */
-function sendable(header: string | undefined): string | undefined {
+/** Skips validators that cannot be sent back: they would make every later request fail. */
+export function sendable(header: string | undefined): string | undefined {
   return header !== undefined && /^[\x20-\x7e]{1,1000}$/.test(header) ? header : undefined;
 }
 
-/** A server may list several, and a gateway may add its own to those of the server behind it. */
+/** A server may list several encodings, and a gateway may add its own. */
 const MAX_ENCODINGS = 3;
 
 /**
- * The index without what the way to us wrapped around it. Some servers compress what is compressed, though asked not
- * to; others call a .gz file encoded that is merely what it is (Apache's `AddEncoding`), or name what is no encoding of
- * the body (`aws-chunked`, `none`, `utf-8`). So only the body tells: an index is gzip, and its signature decides.
+ * Removes encodings that were added on the way. Some servers compress the archive although asked not to. Others call a
+ * .gz file encoded (Apache's `AddEncoding`), or name something that is not an encoding (`aws-chunked`, `none`,
+ * `utf-8`). So only the body counts: an index is gzip or ADB, and its signature decides.
  */
 async function withoutContentEncoding(
   url: URL,
@@ -106,18 +139,18 @@ async function withoutContentEncoding(
   const header = answer.header('content-encoding')?.toLowerCase() ?? '';
   const encodings = header.split(',').map((each) => each.trim());
   let { bytes } = answer;
-  if (encodings.some((each) => notGzip.includes(each)) && !isGzip(bytes)) {
+  if (encodings.some((each) => notGzip.includes(each)) && !isIndex(bytes)) {
     throw new FetchError(
-      `${redactUrl(url)}: content-encoding ${JSON.stringify(cut(header))}, which was not asked for`,
+      `${redactUrl(url)}: content-encoding ${JSON.stringify(cut(header))}, which was not requested`,
     );
   }
   if (!encodings.some((each) => each === 'gzip' || each === 'x-gzip')) return bytes;
-  for (let unwrapped = 0; unwrapped < MAX_ENCODINGS && holdsGzip(bytes); unwrapped += 1)
+  for (let unwrapped = 0; unwrapped < MAX_ENCODINGS && holdsIndex(bytes); unwrapped += 1)
     bytes = await gunzipped(url, bytes, maxBytes);
   return bytes;
 }
 
-/** Encodings that are removed nowhere here (the registry of RFC 9110, 8.4.1). */
+/** Registered encodings that are not supported (RFC 9110, 8.4.1). */
 const notGzip: readonly string[] = [
   'br',
   'compress',
@@ -142,11 +175,15 @@ async function gunzipped(url: URL, bytes: Uint8Array, maxBytes: number): Promise
   }
 }
 
-/** Whether `bytes` are gzip in gzip. A few of them suffice to see, and cannot inflate to much. */
-function holdsGzip(bytes: Uint8Array): boolean {
+function isIndex(bytes: Uint8Array): boolean {
+  return isGzip(bytes) || isAdb(bytes);
+}
+
+/** Whether `bytes` are an index within gzip. The first few bytes are enough and cannot inflate to much. */
+function holdsIndex(bytes: Uint8Array): boolean {
   try {
     const inside = gunzipSync(bytes.subarray(0, 1024), { finishFlush: constants.Z_SYNC_FLUSH });
-    return inside[0] === 0x1f && inside[1] === 0x8b;
+    return isIndex(inside);
   } catch {
     return false;
   }
@@ -156,7 +193,7 @@ async function readLocal(path: string, options: FetchIndexOptions): Promise<Inde
   const { validators, maxBytes, onProgress, signal } = options;
   signal?.throwIfAborted();
   try {
-    // Before the file is opened: opening a pipe would wait for its writer.
+    // Checked before the file is opened: opening a pipe would wait for its writer.
     const stats = await stat(path, { bigint: true });
     if (!stats.isFile()) throw new FetchError(`${path} is not a file`);
     const etag = fileEtag(stats);
@@ -170,11 +207,11 @@ async function readLocal(path: string, options: FetchIndexOptions): Promise<Inde
   }
 }
 
-function fileEtag({ ino, size, mtimeNs }: BigIntStats): string {
+export function fileEtag({ ino, size, mtimeNs }: BigIntStats): string {
   return `"${ino}-${size}-${mtimeNs}"`;
 }
 
-/** The size is the one at opening: of a file that grows meanwhile, the next refresh gets the rest. */
+/** Reads up to the size at opening; if the file grows meanwhile, the next refresh gets the rest. */
 async function readFileBytes(
   path: string,
   maxBytes: number,
@@ -191,7 +228,7 @@ async function readFileBytes(
     for (let length = 0; length < size;) {
       signal?.throwIfAborted();
       const { bytesRead } = await file.read(bytes, length, size - length);
-      if (bytesRead === 0) throw new FetchError(`${path} became shorter while it was read`);
+      if (bytesRead === 0) throw new FetchError(`${path} was truncated while it was read`);
       length += bytesRead;
     }
     return bytes;

@@ -1,12 +1,12 @@
 /**
- * What of a file goes along with a lookup. The expressions are used twice: by `excerptOf`, and by the preset, which has
- * Renovate apply them with `replace` in its templates. So they are written for RE2 and for JavaScript (no look-around), and
- * without `'` (a template quotes them with it). Everything that is not captured is dropped.
+ * The excerpt of a file that a lookup carries. The expressions are used twice: by `excerptOf`, and by Renovate, for
+ * which the preset puts them into templates with `replace`. So they work in RE2 and JavaScript (no look-around) and
+ * contain no `'`, which quotes them in templates. Text that is not captured is dropped.
  */
 
-/** A word of a shell that may be an address. */
+/** A shell word that may be an address. */
 const URL_CHARS = '[^\\s"\\x27\\\\;&|<>)]';
-/** A blank or a continued line. */
+/** A blank or a line continuation. */
 const GAP = '(?:[ \\t=]|\\\\[ \\t]*\\r?\\n)*';
 const LIST = '/etc/apk/repositories';
 const CONTINUED = '(?:\\\\[ \\t]*\\r?\\n|[^\\n])*';
@@ -18,7 +18,7 @@ const GLOBAL_ARGS = `^(?:[ \\t]*(?:[#{%][^\\n]*|[Aa][Rr][Gg][ \\t]${CONTINUED})?
 /** In words: letters, `-` and `=` that begin none of the alternatives of `FROM_LINES`. */
 const DASHED = '--?[^Xr\\s"\\x27=>-]';
 const INNER = `(?:[^\\s"\\x27=>-]|${DASHED}|=[^\\s"\\x27=>@h-])`;
-/** Words that begin none, as many at once as may be: each match costs. */
+/** Words that start none of them, as many as possible per match, because each match costs. */
 const HARMLESS =
   `${INNER}+(?:(?:[ \\t]+(?:[^\\s"\\x27=>@hst-]|${DASHED})` +
   `|(?:[ \\t\\r]*\\n)+[ \\t]*(?:[^\\s"\\x27=>@hst#FfCA-]|${DASHED}))${INNER}*)*`;

@@ -1,10 +1,12 @@
-/** References of container images, and what they say of their distribution. */
+/** References of container images, and what they tell about the distribution. */
 import {
   alpineImage,
   alpineMovingTags,
   alpineTag,
   basedOnAlpineTag,
   dockerHubPrefixes,
+  openwrtImage,
+  openwrtTag,
   someAlpine,
   wolfiImages,
   type Family,
@@ -13,7 +15,7 @@ import {
 export interface ImageReference {
   /** Without Docker Hub's prefixes: `alpine`, `ghcr.io/acme/base`. */
   readonly name: string;
-  /** Empty where none is written. */
+  /** Empty if not written. */
   readonly tag: string;
 }
 
@@ -26,10 +28,15 @@ export function parseImage(text: string): ImageReference {
   return colon < 0 ? { name, tag: '' } : { name: name.slice(0, colon), tag: name.slice(colon + 1) };
 }
 
-/** What the reference tells: a branch of Alpine, a distribution without branches, Alpine of some branch, or nothing. */
+/**
+ * What the reference tells: a branch of Alpine, a distribution without branches, Alpine of an unknown branch, or
+ * nothing.
+ */
 export type ImageFacts =
   | { readonly family: 'alpine'; readonly branch: string | undefined }
   | { readonly families: readonly Family[] }
+  /** OpenWrt for a target or an arch; the tag may not say which. */
+  | { readonly openwrt: { readonly device: string; readonly release: string } | undefined }
   | undefined;
 
 export function imageFacts({ name, tag }: ImageReference): ImageFacts {
@@ -40,14 +47,18 @@ export function imageFacts({ name, tag }: ImageReference): ImageFacts {
     const { branch, snapshot } = (alpineTag.exec(tag)?.groups ?? {}) as Record<string, string | undefined>;
     return { family: 'alpine', branch: snapshot === undefined ? branch : 'edge' };
   }
+  if (openwrtImage.test(name)) {
+    const { device, release } = (openwrtTag.exec(tag)?.groups ?? {}) as Record<string, string | undefined>;
+    return { openwrt: device === undefined || release === undefined ? undefined : { device, release } };
+  }
   const branch = basedOnAlpineTag.exec(tag)?.groups?.['branch'];
   if (branch !== undefined) return { family: 'alpine', branch };
   return someAlpine.test(`${name}:${tag}`) ? { family: 'alpine', branch: undefined } : undefined;
 }
 
 /**
- * Whether a pattern of the configuration means this image: `alpine:3.24`, `ghcr.io/acme/base` (with any tag),
- * `ghcr.io/acme/base/*`. A `*` stands for any characters.
+ * Whether a configured pattern matches this image: `alpine:3.24`, `ghcr.io/acme/base` (any tag), `ghcr.io/acme/base/*`.
+ * `*` matches any characters.
  */
 export function matchesImage(pattern: string, image: ImageReference): boolean {
   const wanted = parseImage(pattern);

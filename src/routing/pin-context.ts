@@ -1,24 +1,24 @@
 /**
- * What a file tells of a pin: from this alone `route` decides which datasource is asked. `parsePinContext` reads it from
- * the parameters of a lookup as the preset writes them.
+ * What a file tells about a pin. `route` decides from this alone which datasource is asked. `parsePinContext` reads it
+ * from the parameters of a lookup, as written by the preset.
  */
 import { parseDockerfile, withoutTokens, type Dockerfile } from './dockerfile.ts';
 import { parseRepositoryLine, type RepositoryLine } from './repositories.ts';
 
 export type PinContext = DockerfilePin | DefinitionPin | NotePin | ScriptPin | CutPin | UnreadablePin;
 
-/** `apk add name=version` in a Dockerfile, or a variable that one uses. */
+/** `apk add name=version` in a Dockerfile, or a variable used by it. */
 export interface DockerfilePin extends CommandPin {
   readonly kind: 'dockerfile';
   readonly dockerfile: Dockerfile;
-  /** The FROM line of the pin's stage; `undefined` for the last one of the excerpt. */
+  /** The FROM line of the pin's stage; `undefined` for the last stage of the excerpt. */
   readonly from: string | undefined;
 }
 
 /** A pin of an apko, melange or Docker Hardened Images definition. */
 export interface DefinitionPin {
   readonly kind: 'definition';
-  /** All that the file lists. */
+  /** All repositories that the file lists. */
   readonly repositories: readonly RepositoryLine[];
   /** The file it includes, a path or an address. */
   readonly include: string | undefined;
@@ -27,7 +27,7 @@ export interface DefinitionPin {
   readonly tag: string | undefined;
 }
 
-/** A version with a comment in front: `# renovate: datasource=custom.alpine depName=curl`. */
+/** A version with a comment before it: `# renovate: datasource=custom.alpine depName=curl`. */
 export interface NotePin {
   readonly kind: 'note';
   /** As written: `custom.alpine`, `repology`, `apk`. */
@@ -43,14 +43,14 @@ export interface NotePin {
 export interface ScriptPin extends CommandPin {
   readonly kind: 'script';
   readonly path: string;
-  /** Images that a CI file runs jobs in. */
+  /** Images in which a CI file runs jobs. */
   readonly images: readonly string[];
 }
 
 interface CommandPin {
   /** apk's `@tag` on the pin. */
   readonly tag: string | undefined;
-  /** Given to this command alone: `-X`, `--repository`. */
+  /** Repositories of this command only: `-X`, `--repository`. */
   readonly commandRepositories: readonly string[];
 }
 
@@ -176,7 +176,7 @@ function commandRepositories(text: string): readonly string[] {
   );
 }
 
-/** `image: X`, `image: { name: X }` and `image:` with `name: X` under it. */
+/** `image: X`, `image: { name: X }`, and `image:` with `name: X` below it. */
 function imagesOf(text: string): readonly string[] {
   const images = [...text.matchAll(/(?:image|name):[ \t]*["']?([^\s"'#{},]+)/g)].map(
     (match) => match[1] ?? '',
@@ -184,7 +184,7 @@ function imagesOf(text: string): readonly string[] {
   return [...new Set(images)];
 }
 
-/** apk's name of an arch, however the file calls it; `all` and `host` say nothing. */
+/** apk's name of an arch; `all` and `host` mean no restriction. */
 function archName(name: string): readonly string[] {
   const arch = name.trim().replace(/^linux\//, '');
   const known: Readonly<Record<string, string>> = {

@@ -1,57 +1,57 @@
 /**
- * Which datasource a pin is asked of: the one that has what the pin's file builds on, or none. A wrong version is worse
- * than none, so only what the file and the configuration tell counts; what is loaded never does (docs/decisions/011).
+ * Chooses the datasource of a pin: the one that has what the pin's file builds on, or none. A wrong version is worse
+ * than none, so only the file and the configuration count, never what is loaded (docs/decisions/011).
  */
 import { withoutTrailingSlashes } from '../addresses.ts';
 import { foundationOf, type Dockerfile, type Foundation } from './dockerfile.ts';
 import { imageFacts, matchesGlob, matchesImage, parseImage } from './images.ts';
-import { namedAlpine, type Family } from './known.ts';
+import { namedAlpine, openwrtFeed, type Family } from './known.ts';
 import type { DefinitionPin, DockerfilePin, NotePin, PinContext, ScriptPin } from './pin-context.ts';
 import { heldRepositories, repositoryId, type RepositoryId, type RepositoryLine } from './repositories.ts';
 
-/** A datasource as far as routing is concerned. */
+/** The properties of a datasource that routing uses. */
 export interface RoutingSource {
   readonly name: string;
   /** Addresses as configured. */
   readonly repositories: readonly string[];
   readonly archs: readonly string[];
-  /** Patterns of images that its packages go into. */
+  /** Patterns of images that take its packages. */
   readonly images: readonly string[];
-  /** Patterns of files that a definition of it includes. */
+  /** Patterns of files; definitions that include one belong to it. */
   readonly includes: readonly string[];
   /** Patterns of scripts and CI files that run in its images. */
   readonly scripts: readonly string[];
-  /** Takes what the files tell nothing of. */
+  /** Takes pins that nothing assigns to a datasource. */
   readonly asksUnknown: boolean;
 }
 
 export type Route = { readonly datasource: string } | { readonly noOpinion: string };
 
-/** A decision on the way: some datasources, the best first, or a reason for none. */
+/** An intermediate result: some datasources, the best first, or a reason for none. */
 type Found =
   | { readonly candidates: readonly Candidate[] }
   | {
       readonly reason: string;
-      /** It is known to be something that no datasource has; `asksUnknown` must not take it. */
+      /** It is known to be of something that no datasource has; `asksUnknown` must not take it. */
       readonly isElsewhere?: boolean;
-      /** What little is known of it. */
+      /** The little that is known about it. */
       readonly family?: Family;
     };
 
-/** A datasource, and what its configuration tells of it. */
+/** A datasource, and what its configuration tells about it. */
 export interface Candidate {
   readonly source: RoutingSource;
-  /** Ids of the repositories it has. */
+  /** Ids of its repositories. */
   readonly held: ReadonlySet<string>;
   readonly ids: readonly RepositoryId[];
   readonly family: Family | undefined;
-  /** Of Alpine, if all of its main and community are of one branch. */
+  /** The branch of Alpine, if all of its main and community have the same. */
   readonly branch: string | undefined;
 }
 
 export type Router = (context: PinContext) => Route;
 
-/** Routes among these datasources. What depends on the configuration alone is computed once. */
+/** Routes among these datasources. Results that depend only on the configuration are computed once. */
 export function createRouter(sources: readonly RoutingSource[]): Router {
   const candidates = sources.map(candidate);
   return (context) => {
@@ -82,7 +82,7 @@ export function candidate(source: RoutingSource): Candidate {
   };
 }
 
-/** A mirror whose address tells nothing, of a datasource whose name does: `wolfi`, `alpine-3.22`. */
+/** A mirror whose address tells nothing, in a datasource whose name does: `wolfi`, `alpine-3.22`. */
 function namedRepositories(name: string): readonly RepositoryId[] {
   if (name === 'wolfi') return [repositoryId('https://packages.wolfi.dev/os')];
   const branch = namedAlpine.exec(name)?.groups?.['branch'];
@@ -126,12 +126,12 @@ function ofDockerfile(
   );
 }
 
-/** Positions of the stages that a FROM line begins; that of a script belongs to the stage around it. */
+/** Offsets of stages that start with a FROM line; FROM lines of scripts belong to the stages around them. */
 function stagesOf({ stages, aliases }: Dockerfile, from: string | undefined): readonly number[] {
   if (from === undefined) return stages.length === 0 ? [] : [stages.length - 1];
   const found = stages.flatMap((stage, i) => (stage.from === from ? [i] : []));
-  const around = aliases.get(from);
-  return found.length > 0 || around === undefined || around < 0 ? found : [around];
+  const around = aliases.get(from) ?? [];
+  return found.length > 0 || around.includes(-1) ? found : [...new Set(around)];
 }
 
 function ofFoundation(
@@ -153,7 +153,7 @@ function ofFoundation(
   return added.length === 0 ? found : holding(found, added);
 }
 
-/** Of the datasources found, those that have what the stage adds, too. */
+/** Those of the datasources that also have what the stage adds. */
 function holding(found: Found, added: readonly string[]): Found {
   if (!('candidates' in found)) return found;
   const missing = added
@@ -176,6 +176,7 @@ export function ofImage(text: string, all: readonly Candidate[]): Found {
   const facts = imageFacts(image);
   if (!facts) return { reason: `nothing is known of the image ${text}`, isElsewhere: text === 'scratch' };
   if ('families' in facts) return ofFamilies(facts.families, text, all);
+  if ('openwrt' in facts) return ofOpenwrt(facts.openwrt, text, all);
   if (facts.branch === undefined)
     return { reason: `the image ${text} names no branch of Alpine`, family: 'alpine' };
   const isMoving = facts.branch === 'latest-stable';
@@ -186,7 +187,7 @@ export function ofImage(text: string, all: readonly Candidate[]): Found {
     : { ...found, reason: `${found.reason}, which the image ${text} is of` };
 }
 
-/** Datasources by the patterns of theirs that match, the longest first. */
+/** Datasources with a matching pattern, the longest pattern first. */
 function configuredFor(
   all: readonly Candidate[],
   matching: (source: RoutingSource) => readonly string[],
@@ -204,6 +205,30 @@ function ofFamilies(families: readonly Family[], image: string, all: readonly Ca
   return { reason: `no datasource has ${families[0]}, which the image ${image} is of`, isElsewhere: true };
 }
 
+/** The datasource with feeds of that release alone, and of that target or arch. */
+function ofOpenwrt(
+  wanted: { readonly device: string; readonly release: string } | undefined,
+  image: string,
+  all: readonly Candidate[],
+): Found {
+  if (!wanted) return { reason: `the image ${image} names no release of OpenWrt`, isElsewhere: true };
+  const { device, release } = wanted;
+  const candidates = all.filter(({ source }) => {
+    const feeds = source.repositories.flatMap((address) => {
+      const feed = openwrtFeed.exec(address)?.groups;
+      return feed ? [feed] : [];
+    });
+    const devices = feeds.map(({ target, subtarget, arch }) => arch ?? `${target}-${subtarget}`);
+    return devices.includes(device) && feeds.every((feed) => feed['release'] === release);
+  });
+  return candidates.length > 0
+    ? { candidates: candidates.toSorted(bySize) }
+    : {
+        reason: `no datasource has OpenWrt ${release} for ${device}, which the image ${image} is of`,
+        isElsewhere: true,
+      };
+}
+
 function ofBranch(branch: string, all: readonly Candidate[]): Found {
   const candidates = all
     .filter((each) => each.branch === branch)
@@ -213,7 +238,7 @@ function ofBranch(branch: string, all: readonly Candidate[]): Found {
     : { reason: `no datasource has Alpine ${branch}`, isElsewhere: true, family: 'alpine' };
 }
 
-/** How many of main and community it has. */
+/** The number of main and community repositories it has. */
 function coreOf({ ids }: Candidate): number {
   return new Set(ids.flatMap(({ component }) => (component === 'testing' ? [] : (component ?? [])))).size;
 }
@@ -224,7 +249,7 @@ function bySize(a: Candidate, b: Candidate): number {
 
 // Repositories
 
-/** The smallest datasource that has all of them, and main or community of no other branch or distribution. */
+/** The smallest datasource that has all of them, without main or community of another branch or distribution. */
 export function ofRepositories(
   addresses: readonly string[],
   all: readonly Candidate[],
@@ -246,7 +271,7 @@ export function ofRepositories(
   };
 }
 
-/** Whether what it holds beside is of no distribution that the file does not list. */
+/** Whether its other repositories belong only to distributions that the file lists. */
 function isAlone(ids: readonly RepositoryId[], foundations: ReadonlySet<string>): boolean {
   const known = [...foundations].some((name) => name !== '');
   if (!known) return true;
@@ -255,7 +280,7 @@ function isAlone(ids: readonly RepositoryId[], foundations: ReadonlySet<string>)
     .every((id) => foundations.has(foundationName(id)));
 }
 
-/** What must not be mixed: a distribution, of Alpine a branch; `''` for a private repository. */
+/** What must not be mixed: a distribution, for Alpine a branch; `''` for a private repository. */
 function foundationName({ family, branch }: RepositoryId): string {
   if (family === 'alpine') return `alpine ${branch}`;
   return family === undefined ? '' : family;
@@ -297,7 +322,7 @@ function ofDefinition(
     : { reason: `the file includes ${include}, which no datasource says it is of` };
 }
 
-/** `wolfi-base.yaml` means that file in any folder, with any git reference behind it. */
+/** `wolfi-base.yaml` matches that file in any folder, with any git reference. */
 function matchesPath(pattern: string, path: string): boolean {
   const plain = path.replace(/@[^/@]*$/, '').replace(/^\.?\/+/, '');
   return matchesGlob(pattern, path) || matchesGlob(pattern, plain) || matchesGlob(`*/${pattern}`, plain);
@@ -321,7 +346,10 @@ function ofNote({ datasource, name, registryUrl, dockerfile }: NotePin, all: rea
   return agreed(found, 'the stages of the Dockerfile build on different images');
 }
 
-/** `https://dl-cdn.alpinelinux.org/alpine?branch=v3.22&components=main,community`, as Renovate's `apk` datasource reads it. */
+/**
+ * `https://dl-cdn.alpinelinux.org/alpine?branch=v3.22&components=main,community`, the format of Renovate's `apk`
+ * datasource.
+ */
 function registryAddresses(registryUrl: string | undefined): readonly string[] {
   const url = registryUrl === undefined ? null : URL.parse(registryUrl);
   if (!url) return [];
@@ -350,7 +378,7 @@ function ofScript({ path, images, tag, commandRepositories }: ScriptPin, all: re
   );
 }
 
-/** The one answer that all give; the first reason if one has none. */
+/** The datasource that all of them give; otherwise the first reason. */
 function agreed(all: readonly Found[], otherwise: string): Found {
   const [first] = all;
   const none = all.find((found) => !('candidates' in found));

@@ -1,9 +1,10 @@
 /**
- * The composition root: makes of a configuration the datasources with all they need of the world, and keeps them
- * fresh. `serve`, `explain` and `export` differ only in what they do with the datasources.
+ * The composition root: creates the datasources of a configuration and keeps them fresh. `serve`, `explain` and
+ * `export` differ only in what they do with the datasources.
  */
 import type { FastifyBaseLogger } from 'fastify';
 import { isRemote } from '../addresses.ts';
+import { feedSpecs } from './feed-specs.ts';
 import { indexSpecs } from './index-specs.ts';
 import type { Pause } from '../apk/pieces.ts';
 import { parseKey } from '../apk/signature.ts';
@@ -12,10 +13,11 @@ import type { Config, DatasourceConfig, RepositoryConfig } from '../config/confi
 import { errorLine, type IndexError } from '../errors.ts';
 import { builtinKeys } from '../repository/builtin-keys.ts';
 import { credentialLookup, type CredentialLookup } from '../repository/credentials.ts';
-
 import { IndexStore } from '../repository/index-store.ts';
 import { loadKeys, type KeyMemory, type KeySource } from '../repository/key-sources.ts';
 import { LiveDatasource } from '../repository/live-datasource.ts';
+import { FeedReaders } from '../repository/feed-process.ts';
+import { LiveFeed } from '../repository/live-feed.ts';
 import {
   LiveIndex,
   type IndexServices,
@@ -24,20 +26,24 @@ import {
 } from '../repository/live-index.ts';
 import { createPause, createQueue, leisurely } from '../repository/pace.ts';
 import { Alarm, keepFresh, type RefreshResult } from '../repository/refresh.ts';
-import { createUpstreamClient, type UpstreamClient } from '../repository/upstream-client.ts';
+import { createUpstreamClient, type Timeouts, type UpstreamClient } from '../repository/upstream-client.ts';
 
 /** Milliseconds after the first failure. */
 const FIRST_RETRY = 2000;
-/** How often a long fetch tells how far it is, in milliseconds. */
+/** Milliseconds between progress messages of a long fetch. */
 const PROGRESS_EVERY = 2000;
+/** Milliseconds for a whole feed of advisories, which may have 200 MB. */
+const FEED_TOTAL = 3_600_000;
 
 export interface BeaconOptions {
   readonly config: Config;
   readonly logger: FastifyBaseLogger;
   readonly now: () => number;
-  /** How many lookups were answered: while some are, refreshes take less of the processor. */
+  /** Lookups answered so far: while there are some, refreshes use less CPU. */
   readonly lookupCount?: () => number;
-  /** Told what a refresh changed in an index that was there before. */
+  /** Without the feeds of advisories: what is made is then without what they say. */
+  readonly withoutFeeds?: boolean;
+  /** Called after a refresh that changed an existing index. */
   readonly onChange?: (datasource: string, index: string, change: IndexChange) => void;
 }
 
@@ -56,6 +62,8 @@ export class Beacon {
   readonly #pause: Pause;
   readonly #leisurely = createPause(leisurely);
   readonly #oneAtATime = createQueue();
+  readonly #oneFeedAtATime = createQueue();
+  readonly #feedReaders = new FeedReaders();
   readonly #store: IndexStore;
   readonly #listeners: RefreshListener[] = [];
 
@@ -71,7 +79,7 @@ export class Beacon {
     );
   }
 
-  /** Reads the keys that are files. Throws `config-invalid` for one that cannot be used: that will not mend itself. */
+  /** Reads the key files. Throws `config-invalid` for an unusable one, because retrying would not help. */
   async checkKeys(signal: AbortSignal): Promise<void> {
     for (const { keys, repositories } of Object.values(this.#options.config.datasources)) {
       const sources = [...keys, ...repositories.flatMap((repository) => repository.keys ?? [])];
@@ -80,11 +88,13 @@ export class Beacon {
     }
   }
 
-  /** Takes what is kept on disk. */
+  /** Restores the indexes on disk. */
   async restore(signal: AbortSignal): Promise<void> {
+    if (this.datasources.some(({ feeds }) => feeds.length > 0)) this.#feedReaders.start();
     await Promise.all(
       this.datasources.map(async (datasource) => {
-        await Promise.all(datasource.indexes.map((index) => index.restore(signal)));
+        const { indexes, feeds } = datasource;
+        await Promise.all([...indexes, ...feeds].map((each) => each.restore(signal)));
         datasource.publish();
         this.#logRestored(datasource);
       }),
@@ -93,10 +103,13 @@ export class Beacon {
 
   /** Refreshes every index once. */
   async refreshOnce(signal: AbortSignal): Promise<void> {
-    await this.#each((datasource, index) => this.#refresh(datasource, index, signal));
+    await Promise.all([
+      this.#each((datasource, index) => this.#refresh(datasource, index, signal)),
+      this.#eachFeed((datasource, feed) => this.#refreshFeed(datasource, feed, signal)),
+    ]);
   }
 
-  /** All of it for a command that asks once: what is kept, what upstream has, and nothing left open. */
+  /** For commands that run once: restores, refreshes and closes everything. */
   async loadOnce(signal: AbortSignal): Promise<void> {
     try {
       await this.checkKeys(signal);
@@ -107,32 +120,41 @@ export class Beacon {
     }
   }
 
-  /** Keeps every index fresh until `signal` aborts. Each goes at its own pace; none waits for another. */
+  /** Refreshes every index until `signal` aborts. Each has its own schedule and does not wait for others. */
   async keepFresh(signal: AbortSignal): Promise<void> {
     const schedule = { interval: this.#options.config.refresh, firstRetry: FIRST_RETRY };
     const loops = this.#each((datasource, index) =>
       keepFresh((stop) => this.#refresh(datasource, index, stop), schedule, this.#alarm, signal),
     );
-    await loops.catch((error: unknown) => {
+    const feedLoops = this.#eachFeed((datasource, feed) =>
+      keepFresh(
+        (stop) => this.#refreshFeed(datasource, feed, stop),
+        { interval: feed.spec.refresh, firstRetry: FIRST_RETRY },
+        this.#alarm,
+        signal,
+      ),
+    );
+    await Promise.all([loops, feedLoops]).catch((error: unknown) => {
       if (!signal.aborted) throw error;
     });
   }
 
-  /** Tells `listener` of every refresh and how long it took. */
+  /** Calls `listener` after each refresh with its duration. */
   onRefresh(listener: RefreshListener): void {
     this.#listeners.push(listener);
   }
 
-  /** Refreshes now instead of when it is time. */
+  /** Refreshes all indexes at once. */
   refreshNow(): void {
     this.#alarm.ring();
   }
 
   async close(): Promise<void> {
+    this.#feedReaders.close();
     await Promise.all(this.#clients.map((client) => client.close()));
   }
 
-  /** What the guards hold back, by the location of the index. */
+  /** Messages of indexes that are held back, by location. */
   get store(): IndexStore {
     return this.#store;
   }
@@ -141,6 +163,37 @@ export class Beacon {
     await Promise.all(
       this.datasources.flatMap((datasource) => datasource.indexes.map((index) => work(datasource, index))),
     );
+  }
+
+  async #eachFeed(work: (datasource: LiveDatasource, feed: LiveFeed) => Promise<unknown>): Promise<void> {
+    await Promise.all(
+      this.datasources.flatMap((datasource) => datasource.feeds.map((feed) => work(datasource, feed))),
+    );
+  }
+
+  async #refreshFeed(
+    datasource: LiveDatasource,
+    feed: LiveFeed,
+    signal: AbortSignal,
+  ): Promise<RefreshResult> {
+    const { logger } = this.#options;
+    const outcome = await feed.refresh(signal);
+    const facts = { datasource: datasource.name, feed: feed.spec.label };
+    if (outcome.status === 'failed') {
+      const { code, message, retryAfter } = outcome.failure;
+      logger.warn({ ...facts, code }, `cannot refresh advisories: ${message}`);
+      return { failed: true, retryAfter };
+    }
+    if (outcome.status === 'changed') {
+      datasource.publish();
+      const { packages, pairs, skipped, firstSkipped } = feed.loaded?.feed.facts ?? {};
+      logger.info(facts, `advisories: ${pairs} identifiers of ${packages} packages`);
+      if (skipped)
+        logger.warn(facts, `skipped ${skipped} entries of the advisories, the first: ${firstSkipped}`);
+      if (feed.mismatch !== undefined)
+        logger.warn(facts, `advisories of another repository: ${feed.mismatch}`);
+    }
+    return { failed: false };
   }
 
   async #refresh(datasource: LiveDatasource, index: LiveIndex, signal: AbortSignal): Promise<RefreshResult> {
@@ -171,9 +224,11 @@ export class Beacon {
   ): Promise<void> {
     const { logger, onChange } = this.#options;
     const { packages, names } = after.summary;
-    const { badStanzas, firstBadStanza } = after.index.report;
+    const { badStanzas, firstBadStanza, incompletePackages } = after.index.report;
     if (badStanzas > 0)
-      logger.warn(facts, `skipped ${badStanzas} bad stanzas, the first at ${firstBadStanza}`);
+      logger.warn(facts, `skipped ${badStanzas} bad packages, the first: ${firstBadStanza}`);
+    if (incompletePackages > 0)
+      logger.warn(facts, `${incompletePackages} packages have fields or dependencies that could not be read`);
     const all = { ...facts, generation: snapshot?.generation, packages, names };
     if (!before) {
       logger.info(all, `loaded ${describe(after)}`);
@@ -210,7 +265,30 @@ export class Beacon {
       );
     });
     const { unversionedProvides, complete } = config;
-    return new LiveDatasource({ name, indexes, unversionedProvides, complete });
+    const feeds = this.#options.withoutFeeds === true ? [] : this.#feeds(name, config);
+    return new LiveDatasource({ name, indexes, feeds, unversionedProvides, complete });
+  }
+
+  #feeds(name: string, datasource: DatasourceConfig): readonly LiveFeed[] {
+    const { config, logger, now } = this.#options;
+    return feedSpecs(name, datasource).map(({ spec, credentials }) => {
+      const url = URL.parse(spec.location);
+      return new LiveFeed(spec, {
+        client: this.#client(undefined, { total: Math.max(FEED_TOTAL, config.timeouts.total) }),
+        credentials: credentialLookup({
+          environment: config.environment,
+          netrcFile: config.netrc,
+          ...(url && credentials && { repository: { url, credentials } }),
+        }),
+        store: this.#store,
+        readers: this.#feedReaders,
+        now,
+        oneAtATime: this.#oneFeedAtATime,
+        pause: this.#pause,
+        warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
+        scratch: config.cacheDir,
+      });
+    });
   }
 
   #services(datasource: DatasourceConfig, repository: RepositoryConfig): IndexServices {
@@ -241,7 +319,7 @@ export class Beacon {
     };
   }
 
-  /** The keys of a repository, read anew each time: a file that was removed is a key that is trusted no more. */
+  /** The keys of a repository, read each time: a removed file is a key that is no longer trusted. */
   #keys(
     datasource: DatasourceConfig,
     repository: RepositoryConfig,
@@ -263,13 +341,13 @@ export class Beacon {
     };
   }
 
-  #client(repository: RepositoryConfig | undefined): UpstreamClient {
+  #client(repository: RepositoryConfig | undefined, more: Partial<Timeouts> = {}): UpstreamClient {
     const { environment, extraCa, timeouts } = this.#options.config;
     const certificate = repository?.clientCertificate;
     const client = createUpstreamClient({
       environment,
       extraCa,
-      timeouts,
+      timeouts: { ...timeouts, ...more },
       ...(certificate && {
         clientCertificate: { certificateFile: certificate.certificate, keyFile: certificate.key },
       }),
@@ -279,7 +357,7 @@ export class Beacon {
   }
 }
 
-/** What an index holds, how old that is, and who vouches for it. */
+/** The content of an index, its age, and its key. */
 function describe(loaded: LoadedIndex): string {
   const { packages, names, newestBuiltAt } = loaded.summary;
   const newest =

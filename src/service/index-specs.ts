@@ -1,6 +1,7 @@
-/** Which indexes a configured repository has, and under which terms each may be served. */
+/** The indexes of a configured repository, and the policy of each. */
 import {
   indexAddress,
+  indexNames,
   isIndexFile,
   isRemote,
   redactAddress,
@@ -14,7 +15,7 @@ import type { IndexSpec } from '../repository/live-index.ts';
 import type { Family } from '../routing/known.ts';
 import { heldRepositories } from '../routing/repositories.ts';
 
-/** The indexes of a repository: one an arch, or the one file that its address names. */
+/** The indexes of a repository: one per arch, or the one file that its address names. */
 export function indexSpecs(
   datasource: DatasourceConfig,
   repository: RepositoryConfig,
@@ -43,6 +44,7 @@ export function indexSpecs(
   return (repository.archs ?? datasource.archs).map((arch) => ({
     ...common,
     location: indexAddress(base, arch),
+    alternative: indexAddress(base, arch, indexNames[1]),
     label: redactAddress(indexAddress(base, arch)),
     arch,
   }));
@@ -67,8 +69,8 @@ function withdrawalOf({ url, withdrawal }: RepositoryConfig): WithdrawalPolicy |
 }
 
 /**
- * One file may hold packages of several archs. Without `archs` of the repository it is one index, of the one arch of
- * the datasource's that it has packages for; with them it is one index for each.
+ * One file may contain packages of several archs. If the repository has no `archs`, it is one index, of the arch of the
+ * datasource that it has packages for; otherwise it is one index per arch.
  */
 function specsOfFile(
   common: Omit<IndexSpec, 'location' | 'label' | 'arch'>,
@@ -89,8 +91,8 @@ function specsOfFile(
 }
 
 /**
- * What decides whether an index of this repository may be served, and whom upstream shows it to. Of secrets only where
- * they are; limits are left out, because what is read back has to keep them anyway.
+ * Everything that decides whether an index may be served, and who may see it. Of secrets only their location. Without
+ * limits, because restored indexes have to keep them anyway.
  */
 function termsOf(datasource: DatasourceConfig, repository: RepositoryConfig): string {
   const { trust, keys, discoverKeys, rollback, maxShrink, credentials, clientCertificate } = repository;

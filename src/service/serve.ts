@@ -1,4 +1,4 @@
-/** `serve`: answers lookups and keeps every index fresh until told to stop. */
+/** `serve`: answers lookups and keeps every index fresh until stopped. */
 import { redactAddress } from '../addresses.ts';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,9 +9,9 @@ import { errorLine } from '../errors.ts';
 import { Lookups } from '../answers/lookup.ts';
 import { LookupCounts } from '../metrics/lookup-counts.ts';
 import { Metrics } from '../metrics/metrics.ts';
+import { PinsWithFixes } from '../metrics/pins-with-fixes.ts';
 import { RecentChanges } from '../metrics/recent-changes.ts';
 import { readSecret } from '../repository/credentials.ts';
-
 import { ServedVersions } from '../answers/served-versions.ts';
 import { Surveyor } from '../metrics/survey.ts';
 import { VirtualIndexes, type Signer } from '../answers/virtual-index.ts';
@@ -24,13 +24,13 @@ const SAVE_EVERY = 30_000;
 export interface ServeOptions {
   readonly config: Config;
   readonly logger: FastifyBaseLogger;
-  /** Aborts to stop: requests are still answered for the drain time, then the server closes. */
+  /** Aborts to stop: requests are answered for the drain time, then the server closes. */
   readonly signal: AbortSignal;
   /** Called with a function that refreshes at once. */
   readonly onRefreshNow?: (refreshNow: () => void) => void;
 }
 
-/** All that keeps the datasources. */
+/** Everything that a running service has. */
 interface Core {
   readonly beacon: Beacon;
   readonly served: ServedVersions;
@@ -39,9 +39,10 @@ interface Core {
   readonly lookupCounts: LookupCounts;
   readonly metrics: Metrics;
   readonly changes: RecentChanges;
+  readonly pins: PinsWithFixes;
 }
 
-/** Everything of a running service, put together and not yet started. */
+/** Creates everything of a service without starting it. */
 export interface Service extends Core {
   readonly server: FastifyInstance;
 }
@@ -68,17 +69,19 @@ function assembleCore({ config, logger, signal }: ServeOptions): Core {
     onChange: (datasource, index, change) => changes.note(datasource, { ...change, index, at: now() }),
   });
   const asked = new Asked(names, now);
-  const metrics = new Metrics({ datasources: beacon.datasources, lookupCounts, surveyor, asked, now });
+  const pins = new PinsWithFixes(names, now);
+  const { datasources } = beacon;
+  const metrics = new Metrics({ datasources, lookupCounts, surveyor, asked, pins, now });
   beacon.onRefresh(metrics.countRefresh);
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
     warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
   });
-  return { beacon, served, surveyor, asked, lookupCounts, metrics, changes };
+  return { beacon, served, surveyor, asked, lookupCounts, metrics, changes, pins };
 }
 
-/** Loads the server only now: at a start there is something else to do until then. */
+/** Loads the server late, because the first refresh starts before it. */
 async function serverOf(
-  { beacon, served, surveyor, asked, lookupCounts, metrics, changes }: Core,
+  { beacon, served, surveyor, asked, lookupCounts, metrics, changes, pins }: Core,
   { config, logger, signal }: ServeOptions,
 ): Promise<FastifyInstance> {
   const { buildServer } = await import('../http/server.ts');
@@ -89,12 +92,14 @@ async function serverOf(
     defaultDatasource: config.defaultDatasource,
     lookups: new Lookups(served),
     routed: new RoutedLookups(routingSources(config), now),
+    routing: routingSources(config),
     virtualIndexes: new VirtualIndexes(signer(config)),
     metrics,
     lookupCounts,
     asked,
     surveyor,
     changes,
+    pins,
     logger,
     hold: config.hold,
     maxAge: Math.floor(Math.min(60, config.refresh / 10_000)),
@@ -107,7 +112,7 @@ async function serverOf(
   });
 }
 
-/** Read for every index that is made, because the key may be rotated. */
+/** Read for every index that is written, because the key may be rotated. */
 function signer({ signingKey, environment }: Config): Signer | undefined {
   if (!signingKey) return undefined;
   return { keyName: signingKey.name, privateKey: () => readSecret(signingKey.key, environment) };
@@ -120,7 +125,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   await Promise.all([beacon.checkKeys(signal), served.load()]);
   const over = new AbortController();
   const ending = AbortSignal.any([signal, over.signal]);
-  // Starts before the server is loaded: a first refresh waits for the network and inflates on another thread.
+  // Starts before the server is loaded: the first refresh waits for the network and inflates on another thread.
   const fresh = keepCurrent(beacon, ending);
   fresh.catch(() => undefined);
   const server = await listening(core, options).catch(async (error: unknown) => {
@@ -145,7 +150,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
 }
 
-/** Restores what is kept on disk, then refreshes until `signal` aborts. */
+/** Restores indexes from disk, then refreshes until `signal` aborts. */
 async function keepCurrent(beacon: Beacon, signal: AbortSignal): Promise<void> {
   await beacon.restore(signal);
   await beacon.keepFresh(signal);
@@ -157,7 +162,7 @@ async function listening(core: Core, options: ServeOptions): Promise<FastifyInst
   return server;
 }
 
-/** Does `work`, whose being cut short by `signal` is no failure. */
+/** Runs `work`; an abort by `signal` is not a failure. */
 async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
   try {
     await work();
@@ -166,7 +171,7 @@ async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Pro
   }
 }
 
-/** What is served, from where, and the line to put into Renovate. */
+/** The datasources, their sources, and the line for Renovate. */
 function introduce(config: Config, logger: FastifyBaseLogger): void {
   const base = config.publicUrl ?? localUrl(config);
   for (const [name, { repositories, archs }] of Object.entries(config.datasources)) {

@@ -1,37 +1,13 @@
-/**
- * The pages in a real Chromium. `.ci/browser` installs it; with APK_BEACON_REQUIRE_TOOLS=1 its absence is a failure,
- * otherwise these tests are skipped. APK_BEACON_SCREENSHOTS=1 writes the pictures of the docs.
- */
-import { existsSync } from 'node:fs';
+/** The pages in a real Chromium. APK_BEACON_SCREENSHOTS=1 writes the pictures of the docs. */
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { startUpstream, type Upstream } from '../support/repository-server.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { pkg, signedIndex, type Stanza } from '../support/signed-index.ts';
-
-const CHROMIUM = '/usr/bin/chromium';
-const canRun = existsSync(CHROMIUM);
-if (!canRun) {
-  const fact = `${CHROMIUM} cannot be found; .ci/browser installs it`;
-  if (process.env['APK_BEACON_REQUIRE_TOOLS'] === '1') throw new Error(fact);
-  process.stderr.write(`skipped: ${fact}\n`);
-}
-
-const flags = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+import { hasChromium, launchChromium, violations } from './chromium.ts';
 
 const DAY = 86_400;
 const now = Math.floor(Date.now() / 1000);
@@ -73,7 +49,7 @@ let service: TestService;
 let browser: Browser;
 let base: string;
 
-describe.runIf(canRun)('in Chromium', () => {
+describe.runIf(hasChromium)('in Chromium', () => {
   beforeAll(async () => {
     upstream = await startUpstream();
     service = await startService({
@@ -94,7 +70,7 @@ describe.runIf(canRun)('in Chromium', () => {
     await fetchJson('/wolfi/curl-static?current=8.12.0-r0');
     service.surveyor.of(service.beacon.datasources[0]!);
     await service.surveyor.idle();
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: flags });
+    browser = await launchChromium();
   });
   afterAll(async () => {
     await browser?.close();
@@ -290,16 +266,6 @@ async function open(path: string, options: BrowserContextOptions = {}): Promise<
   });
   await page.goto(new URL(path, base).href);
   return { page, requests, complaints, [Symbol.asyncDispose]: () => context.close() };
-}
-
-/** What axe finds wrong, a line each. */
-async function violations(page: Page): Promise<string[]> {
-  const source = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-  await page.evaluate(source);
-  const result = await page.evaluate<{
-    violations: readonly { id: string; nodes: readonly { html: string }[] }[];
-  }>('axe.run()');
-  return result.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}`));
 }
 
 async function fetchJson(path: string): Promise<unknown> {

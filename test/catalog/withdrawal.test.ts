@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { defaultReadLimits, readIndex } from '../../src/apk/read-index.ts';
 import { Catalog, type CatalogSource } from '../../src/catalog/catalog.ts';
-import { newerSeries } from '../../src/catalog/series.ts';
+import { SeriesIndex } from '../../src/catalog/series.ts';
 import { finish } from '../../src/catalog/steps.ts';
 import {
   withdrawalsIn,
@@ -207,11 +207,11 @@ function backtest(
   byAge = new Tally(),
 ): Tally {
   const tally = new Tally();
-  const allNames = [...from.names()];
+  const series = finish(SeriesIndex.of(from.names()));
   for (const name of names) {
     const report = from.report(name);
     const nextSeriesBuiltAt = (): number | undefined => {
-      const [next] = finish(newerSeries(name, allNames));
+      const [next] = series.newerThan(name);
       return next && Math.max(...from.report(next.name).versions.map(({ builtAt = 0 }) => builtAt));
     };
     const found = finish(withdrawalsIn(report, from.sources, { nextSeriesBuiltAt }));

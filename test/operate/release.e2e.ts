@@ -287,6 +287,7 @@ describe.skipIf(!haveTools(parser, 'actionlint', 'shellcheck'))('the pipelines',
     'suite: [renovate]',
     'suite: [operate]',
     'suite: [companion]',
+    'suite: [browser]',
   ];
 
   test('on GitLab are checks and suites for a change, and all of a release for a tag', async () => {

@@ -78,7 +78,16 @@ describe('keys in files', () => {
       'found -----BEGIN RSA PUBLIC KEY',
     ],
     ['two keys', pem(one) + pem(two), 'found -----BEGIN PUBLIC KEY-----, -----BEGIN PUBLIC KEY-----'],
-    ['another kind of key', pem(elliptic.publicKey), 'is of type ec, not rsa'],
+    [
+      'another kind of key',
+      pem(generateKeyPairSync('ed25519').publicKey),
+      'is of type ed25519, not rsa or ec',
+    ],
+    [
+      'another curve',
+      pem(generateKeyPairSync('ec', { namedCurve: 'secp224r1' }).publicKey),
+      'is on the curve secp224r1, expected prime256v1 or',
+    ],
     [
       'a key of 1024 bits',
       pem(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey),
@@ -100,7 +109,9 @@ describe('keys in files', () => {
     const directory = await temporaryDirectory();
     const missing = join(directory, 'none.rsa.pub');
     expect(errorLine(await failure(load([missing])))).toContain(`cannot read key ${missing}: ENOENT`);
-    expect((await failure(load([directory]))).message).toBe(`no key (*.pub) in directory ${directory}`);
+    expect((await failure(load([directory]))).message).toBe(
+      `no key (*.pub or *.pem) in directory ${directory}`,
+    );
   });
 });
 
@@ -233,7 +244,7 @@ describe('key discovery', () => {
     ['keys in a file', '{"jwks_uri":"file:///etc/passwd"}', '', 'neither https nor of the same origin'],
     ['keys that are missing', '{"jwks_uri":"/none"}', '', '/none answered 404'],
     ['keys of no form', '{"jwks_uri":"/jwks"}', '[]', 'is not the JSON expected'],
-    ['no RSA key', '{"jwks_uri":"/jwks"}', keySet(jwk(elliptic.publicKey, 'a')), 'holds no RSA key'],
+    ['no RSA key', '{"jwks_uri":"/jwks"}', keySet(jwk(elliptic.publicKey, 'a')), 'contains no RSA key'],
     ['a kid that is a path', '{"jwks_uri":"/jwks"}', keySet(jwk(one, '../../a')), 'is not the name of a key'],
     [
       'a key without kid',
@@ -252,7 +263,7 @@ describe('key discovery', () => {
       'two keys of one kid',
       '{"jwks_uri":"/jwks"}',
       keySet(jwk(one, 'a'), jwk(two, 'a')),
-      'two keys with one kid',
+      'two keys with the same kid',
     ],
   ])('refuses %s', async (_name, configuration, jwks, fact) => {
     const { url } = await serve({ '/apk-configuration': configuration, '/jwks': jwks });
