@@ -13,7 +13,7 @@ import {
 } from '../advisories/advisories.ts';
 import { highestFix, isAffected, isOpen } from '../advisories/affected.ts';
 import type { NameReport, VersionReport } from '../catalog/catalog.ts';
-import { isStep } from '../catalog/steps.ts';
+import { findLastInSteps, isStep } from '../catalog/steps.ts';
 import { pinnedVersion, type LookupQuery } from './query.ts';
 import type { Release } from './releases.ts';
 
@@ -102,24 +102,30 @@ function firstAbove(versions: readonly VersionReport[], version: Version): numbe
 }
 
 /** The version that a pin stands for: of a line the newest that fits. */
-export function versionAt({ versions }: NameReport, query: LookupQuery): Version | undefined {
+export function* versionAt(
+  { versions }: NameReport,
+  query: LookupQuery,
+): Generator<undefined, Version | undefined> {
   const pinned = pinnedVersion(query);
   const { current, revision } = query;
   if (pinned && query.stripRevision && revision !== undefined)
     return parseVersion(`${pinned.text}-r${revision}`) ?? pinned;
   if (pinned || !current) return pinned;
-  return (
-    versions.findLast(({ parsed, offered }) => offered && parsed && satisfies(parsed, current))?.parsed ??
-    current.version
-  );
+  const isMeant = ({ parsed, offered }: VersionReport): boolean =>
+    offered && parsed !== undefined && satisfies(parsed, current);
+  return (yield* findLastInSteps(versions, isMeant))?.parsed ?? current.version;
 }
 
 /** On offer and newer than `from`, ascending: the newest of them. */
-function newerVersions({ versions }: NameReport, from: Version): readonly Version[] {
-  return versions
-    .slice(firstAbove(versions, from))
-    .flatMap(({ parsed, offered }) => (offered && parsed ? [parsed] : []))
-    .slice(-MOST_VERSIONS);
+function* newerVersions({ versions }: NameReport, from: Version): Generator<undefined, readonly Version[]> {
+  const newer: Version[] = [];
+  const start = firstAbove(versions, from);
+  for (let i = versions.length - 1; i >= start && newer.length < MOST_VERSIONS; i -= 1) {
+    if (isStep(i)) yield;
+    const { parsed, offered } = versions[i] as VersionReport;
+    if (offered && parsed) newer.push(parsed);
+  }
+  return newer.reverse();
 }
 
 /**
@@ -154,7 +160,7 @@ export function* securityMarks(
   query: LookupQuery,
   releases: readonly Release[],
 ): Generator<undefined, SecurityMarks> {
-  const from = versionAt(report, query);
+  const from = yield* versionAt(report, query);
   if (!from) return { text: '', urgent: [] };
   const names = new Map<Version, Release>();
   // From the newest down, as far as they are newer.
@@ -273,7 +279,7 @@ export function* advisoriesInSteps(
   query: LookupQuery,
   { pin, target }: { readonly pin: string | undefined; readonly target: Version | undefined },
 ): Generator<undefined, object> {
-  const at = versionAt(report, query);
+  const at = yield* versionAt(report, query);
   const head = { name: report.name, archs: report.archs };
   if (!at) {
     const { listed, count } = entries(yield* security.at(undefined), () => true, undefined);
@@ -296,7 +302,7 @@ export function* advisoriesInSteps(
     const fixed = entries(yield* security.fixedBetween(at, target), () => true, at);
     return { ...common, target: target.text, fixed: fixed.listed, fixedCount: fixed.count };
   }
-  const fixes = yield* security.fixes(at, newerVersions(report, at));
+  const fixes = yield* security.fixes(at, yield* newerVersions(report, at));
   const urgent = urgentFixes(at, fixes);
   return {
     ...common,
@@ -332,11 +338,11 @@ export function* explainAdvisoriesInSteps(
   report: NameReport,
   query: LookupQuery,
 ): Generator<undefined, ExplainedAdvisories | undefined> {
-  const at = versionAt(report, query);
+  const at = yield* versionAt(report, query);
   if (!advisories || !at) return undefined;
   const security = new Security(advisories, report);
   const open = (yield* security.at(at)).filter(isOpenAt(at));
-  const fixes = yield* security.fixes(at, newerVersions(report, at));
+  const fixes = yield* security.fixes(at, yield* newerVersions(report, at));
   const count = (groups: readonly Group[]): number => groups.reduce((sum, group) => sum + group.count, 0);
   return {
     at: at.text,

@@ -86,9 +86,6 @@ export interface VersionReport {
   readonly candidates: readonly Candidate[];
 }
 
-/** What is remembered of dependencies before it is read again. */
-const MAX_REMEMBERED = 20_000;
-
 /** Everything known about a name: oldest version first, invalid ones before all. */
 export interface NameReport {
   readonly name: string;
@@ -181,10 +178,9 @@ export class Catalog {
     return { name, archs, carriedBy: carryingArchs, versions };
   }
 
-  /** What packages need and the catalog does not have. Pass the last one to go on with it as far as memory allows. */
+  /** What packages need and the catalog does not have. For many names, pass the last one: it is kept until it is full. */
   needs(last?: Needs): Needs {
-    if (last && last.size <= MAX_REMEMBERED) return last;
-    return new Needs(new Reading(this.sources, this.#rule));
+    return last && !last.isFull ? last : new Needs(new Reading(this.sources, this.#rule));
   }
 
   #addCandidate(

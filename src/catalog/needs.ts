@@ -4,6 +4,9 @@ import type { Reading } from './carriers.ts';
 import { dependencyText, meetsItself } from './coherence.ts';
 import { isStep } from './steps.ts';
 
+/** Packages and dependencies that are remembered before they are read again. */
+const MAX_REMEMBERED = 20_000;
+
 /** For many packages at once, because they need much the same. It remembers what it has read. */
 export class Needs {
   readonly #reading: Reading;
@@ -16,9 +19,8 @@ export class Needs {
     this.#reading = reading;
   }
 
-  /** How much is remembered: packages and dependencies. */
-  get size(): number {
-    return this.#reading.size + this.#met.size;
+  get isFull(): boolean {
+    return this.#reading.size + this.#met.size > MAX_REMEMBERED;
   }
 
   /** Plain names, ranges and exact versions, as the package writes them. */
