@@ -32,7 +32,7 @@ export interface About {
 
 /** Versions shown at once; the others are folded. */
 const SHOWN = 25;
-/** Versions on the page; of hostile names the explanation alone has all. */
+/** Versions on a page that links to the explanation, which has all. */
 const LISTED = 500;
 
 export function packagePage(page: PackagePage): string {
@@ -168,7 +168,7 @@ function proposal({ current, state, proposal: to, because }: ExplainedPin): Html
 function versions(page: PackagePage): Html {
   const all = page.explanation.versions;
   if (all.length === 0) return [];
-  const rest = all.slice(SHOWN, LISTED);
+  const rest = all.slice(SHOWN, page.links.explain ? LISTED : all.length);
   const missing = all.length - SHOWN - rest.length;
   return html`
     <h2>Versions</h2>

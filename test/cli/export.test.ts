@@ -99,6 +99,7 @@ test('--pages adds a page for each package; every link leads to a file, and noth
     ...stanzas,
     pkg('curl-dev', '8.21.0-r1', { o: 'curl', U: 'javascript:alert(1)' }),
     ...awkward.filter((name) => !/\s/.test(name)).map((name) => pkg(name, '1-r0', { o: 'c++' })),
+    ...Array.from({ length: 600 }, (_, i) => pkg('busy', `1.${i}-r0`)),
   ]);
   const { code, lines } = await exported(setup, '--pages', '--json');
   expect(code).toBe(0);
@@ -137,6 +138,8 @@ test('--pages adds a page for each package; every link leads to a file, and noth
   const page = await readFile(join(setup.out, 'wolfi/-/page/curl.html'), 'utf8');
   expect(page).toContain('<code>curl=8.21.0-r1</code>');
   expect(page).not.toContain(' ago<');
+  // No explanation is exported, so that the page has every version.
+  expect(await readFile(join(setup.out, 'wolfi/-/page/busy.html'), 'utf8')).toContain('1.0-r0');
 
   const again = await exported(setup, '--pages', '--json');
   expect(JSON.parse(again.lines.at(-1) ?? '')).toMatchObject({ written: 0, deleted: 0 });
