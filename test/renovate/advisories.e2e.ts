@@ -175,16 +175,22 @@ describe('nothing is closed or opened by a feed that is', { timeout: 400_000 }, 
     expectUnharmed();
   });
 
-  test('late: at a first start', async () => {
+  test('late: at a first start, there when Renovate asks again', async () => {
+    const late = join(folder, 'late.json');
+    await rm(late, { force: true });
     await using fresh = await startBeacon({
       datasources: { wolfi },
-      routing: { wolfi: { advisories: [{ secdb: `${file}.late` }] } },
+      routing: { wolfi: { advisories: [{ secdb: late }] } },
       config: { hold: '100ms' },
     });
     recorder.retarget(fresh.url);
-    await renovate();
+    const before = recorder.paths.filter((path) => /fresh\?/.test(path)).length;
+    const run = renovate();
+    await recorder.asked(/fresh\?/, before + 2);
+    await writeFile(late, secdb(feed));
+    await run;
     expectUnharmed();
-    expect(recorder.statuses(/fresh\?/).at(-1)).toBe(429);
+    expect(recorder.statuses(/./)).toContain(429);
     recorder.retarget(beacon.url);
   });
 });
