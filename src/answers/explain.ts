@@ -39,6 +39,10 @@ export interface ExplainedCandidate {
   /** `name-version` of the package. */
   readonly package: string;
   readonly builtAt?: string;
+  /** When it counts as released, where that is not when it was built. */
+  readonly releasedAt?: string;
+  /** Identity of another package that had this name and version before. */
+  readonly republishedFrom?: string;
   readonly provided?: true;
   /** `chosen` for what apk installs, one an arch; otherwise why not, or `duplicate` where apk takes another package. */
   readonly state: 'chosen' | 'duplicate' | Exclude<WithheldReason, 'missing-on-arch'>;
@@ -156,14 +160,14 @@ function explainVersion(
   { archs }: NameReport,
   missing: MissingNeeds,
 ): ExplainedVersion {
-  const { version, parsed, offered, builtAt, chosenOn } = report;
+  const { version, parsed, offered, releasedAt, chosenOn } = report;
   const reasons = offered ? [] : reasonsOf(report);
   const needsElsewhere = [...new Set(chosenOn.flatMap(missing))];
   const refusedByApko = offered ? multiArchObstacle(report, archs) : undefined;
   return {
     version,
     offered,
-    ...(builtAt !== undefined && { releaseTimestamp: timestamp(builtAt) }),
+    ...(releasedAt !== undefined && { releaseTimestamp: timestamp(releasedAt) }),
     ...(parsed && isPreRelease(parsed) && { preRelease: true }),
     ...(reasons.length > 0 && { reasons }),
     ...(needsElsewhere.length > 0 && { needsElsewhere }),
@@ -193,6 +197,7 @@ function explainCandidates({ candidates, chosenOn }: VersionReport): readonly Ex
 }
 
 function explainCandidate(each: Candidate, isChosen: boolean): ExplainedCandidate {
+  const { releasedAt, republished } = each;
   const { builtAt } = each.package;
   const detail = each.obstacle && describeObstacle(each);
   return {
@@ -200,6 +205,8 @@ function explainCandidate(each: Candidate, isChosen: boolean): ExplainedCandidat
     repository: each.repository,
     package: `${each.package.name}-${each.package.version}`,
     ...(builtAt !== undefined && { builtAt: timestamp(builtAt) }),
+    ...(releasedAt !== undefined && releasedAt !== builtAt && { releasedAt: timestamp(releasedAt) }),
+    ...(republished && { republishedFrom: republished.before }),
     ...(each.provided && { provided: true }),
     state: each.obstacle?.reason ?? (isChosen ? 'chosen' : 'duplicate'),
     ...(detail !== undefined && { detail }),
@@ -207,9 +214,9 @@ function explainCandidate(each: Candidate, isChosen: boolean): ExplainedCandidat
 }
 
 /** In words and once each, whatever the number of archs and packages. */
-function reasonsOf({ candidates, missingOn, builtAt }: VersionReport): readonly string[] {
+function reasonsOf({ candidates, missingOn, releasedAt }: VersionReport): readonly string[] {
   const since =
-    builtAt === undefined ? '' : ` since ${timestamp(builtAt).slice(0, 10)}, when another arch got it`;
+    releasedAt === undefined ? '' : ` since ${timestamp(releasedAt).slice(0, 10)}, when another arch got it`;
   const reasons = candidates
     .filter((each) => each.obstacle)
     .map((each) => `${describeObstacle(each)} on ${each.arch}`);

@@ -35,7 +35,7 @@ function recordNames(catalog: Catalog): readonly string[] {
   return [...names].sort();
 }
 
-function stanza(name: string, { version, builtAt, chosen }: VersionReport, arch: string): string {
+function stanza(name: string, { version, releasedAt, chosen }: VersionReport, arch: string): string {
   const identity = createHash('sha1').update(`${name}=${version} for ${arch}`).digest('base64');
   const [origin, commit, url] = [chosen.package.origin, chosen.package.commit, chosen.package.url].map(
     (text) => (CONTROL.test(text) ? '' : text),
@@ -51,7 +51,7 @@ function stanza(name: string, { version, builtAt, chosen }: VersionReport, arch:
     ['U', url || undefined],
     ['L', 'unknown'],
     ['o', origin || undefined],
-    ['t', builtAt],
+    ['t', releasedAt],
     ['c', commit || undefined],
   ];
   const lines = fields.filter(([, value]) => value !== undefined).map(([key, value]) => `${key}:${value}\n`);

@@ -13,9 +13,10 @@
 import { IndexError } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
 import { packCommit } from './commit.ts';
+import { decodeIdentity, hashIdentity } from './identity.ts';
 import { GrowingColumns, GrowingNumbers, IdentitySet, postings } from './growing-table.ts';
 import { Arena, release } from './memory.ts';
-import { Flag, PackageTable, unusableReasons } from './package-table.ts';
+import { Flag, IDENTITY_BYTES, PackageTable, unusableReasons } from './package-table.ts';
 import type { ParseReport, Unusable } from './packages.ts';
 import { EMPTY, StringTable } from './string-table.ts';
 
@@ -112,6 +113,8 @@ export class IndexScanner {
   readonly #provides = new ByteBuffer();
   readonly #depends = new ByteBuffer();
   readonly #packedCommit = new ByteBuffer();
+  readonly #identity = new Uint8Array(IDENTITY_BYTES);
+  #hasIdentity = false;
   #builtAt = 0;
   #priority = 0;
   #unusable = 0;
@@ -134,8 +137,8 @@ export class IndexScanner {
     this.#limits = limits;
     this.#expectedArch = arch;
     this.#wantedArchs = archs;
-    // Room for numbers of `most` packages, in columns, starts and postings, and for twice the compressed bytes.
-    this.#arena = new Arena(most * 4 * 16 + compressedBytes * 2);
+    // Room for numbers and identities of `most` packages, in columns, starts and postings, and for twice the compressed bytes.
+    this.#arena = new Arena(most * (4 * 16 + IDENTITY_BYTES) + compressedBytes * 2);
     this.#rows = new GrowingColumns(this.#arena, most);
     this.#names = StringTable.reserve(this.#arena, { strings: typical / 4, bytes: compressedBytes / 2 });
     this.#values = StringTable.reserve(this.#arena, { strings: typical, bytes: compressedBytes });
@@ -258,6 +261,7 @@ export class IndexScanner {
         break;
       case Field.identity:
         this.#identities.read(text, start, end);
+        this.#hasIdentity = decodeIdentity(this.#identity, text.bytes, start, end);
         break;
       default:
         if (letter >= 0x41 && letter <= 0x5a && !knownUpperCase.has(letter)) this.#unusable = UNKNOWN_FIELD;
@@ -306,6 +310,7 @@ export class IndexScanner {
     this.#provides.clear();
     this.#depends.clear();
     this.#identities.clear();
+    this.#hasIdentity = false;
     this.#builtAt = this.#priority = this.#unusable = 0;
   }
 
@@ -328,11 +333,19 @@ export class IndexScanner {
     rows.columns.dependencies[row] = this.#lastDependencies;
     rows.columns.builtAt[row] = this.#builtAt;
     rows.columns.priority[row] = this.#priority;
+    rows.columns.identity.set(this.#identityOr(), row * IDENTITY_BYTES);
     if (this.#builtAt > this.#newestBuiltAt) this.#newestBuiltAt = this.#builtAt;
     this.#rowArchs.add(this.#arch);
     this.#archs.set(this.#arch, (this.#archs.get(this.#arch) ?? 0) + 1);
     const conflictsWithItself = this.#noteProvidedNames(row) ? Flag.conflictsWithItself : 0;
     rows.columns.flags[row] = this.#unusable | conflictsWithItself | this.#lastNeedsExactly;
+  }
+
+  /** The identity, or what stands for it. */
+  #identityOr(): Uint8Array {
+    if (this.#hasIdentity) return this.#identity;
+    const [name, version] = [this.#names.list.text(this.#name), this.#values.list.text(this.#version)];
+    return hashIdentity(JSON.stringify([name, version, this.#builtAt]));
   }
 
   /** Whether the package has a name twice, at least once with a version. */
