@@ -203,6 +203,13 @@ const repository = z
     archs: archs
       .optional()
       .meta({ description: "the datasource's archs unless given", examples: [['armv7']] }),
+    formerly: z
+      .array(address)
+      .default([])
+      .meta({
+        description: 'addresses that it had before: what the ledger knows of them goes on',
+        examples: [['https://old.example.com/os']],
+      }),
     required: z.boolean().default(true).describe('without a required index the datasource does not answer'),
     trust: z
       .enum(['signed', 'none'])

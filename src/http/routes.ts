@@ -9,6 +9,7 @@ import { newestInRange } from '../answers/range.ts';
 import { ANY_ARCH } from '../answers/virtual-index.ts';
 import type { Answer, Lookups } from '../answers/lookup.ts';
 import type { LookupCounts, LookupResult } from '../metrics/lookup-counts.ts';
+import type { LedgerStatus } from '../ledger/status.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import type { Times } from '../metrics/request-times.ts';
@@ -27,6 +28,7 @@ export interface RouteOptions extends PageSources {
   readonly lookups: Lookups;
   readonly routed: RoutedLookups;
   readonly virtualIndexes: VirtualIndexes;
+  readonly ledger: () => LedgerStatus;
   readonly metrics: Metrics;
   readonly lookupCounts: LookupCounts;
   /** Milliseconds a lookup waits for the first index. */
@@ -182,7 +184,7 @@ export class Routes {
       case 'preset':
         return json(preset(target.live ? [target.live.name] : names, ownUrl(request)));
       case 'datasource':
-        return json(datasourceStatus(target.live, now()), negotiated);
+        return json(datasourceStatus(target.live, now(), this.#options.ledger()), negotiated);
       case 'asked':
         return createReply(
           200,

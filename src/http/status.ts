@@ -1,4 +1,5 @@
 /** What the service says of itself: `/readyz`, `/` and `/{datasource}`. */
+import type { LedgerStatus } from '../ledger/status.ts';
 import { unchangedFor } from '../repository/guards.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
 import type { LiveIndex } from '../repository/live-index.ts';
@@ -52,7 +53,7 @@ export function indexStatus(index: LiveIndex, now: number): IndexStatus {
 }
 
 /** The summary of one datasource. */
-export function datasourceStatus(datasource: LiveDatasource, now: number): object {
+export function datasourceStatus(datasource: LiveDatasource, now: number, ledger: LedgerStatus): object {
   const { name, snapshot, archs, indexes } = datasource;
   return {
     datasource: name,
@@ -61,7 +62,20 @@ export function datasourceStatus(datasource: LiveDatasource, now: number): objec
     archs,
     names: snapshot?.catalog.nameCount,
     versions: snapshot?.catalog.packageCount,
+    ledger: ledgerSummary(ledger),
     indexes: indexes.map((index) => indexStatus(index, now)),
+  };
+}
+
+/** Who has the dates: replicas give the same ones only if they share a database. */
+function ledgerSummary({ kind, error, clockBehind, lost }: LedgerStatus): object {
+  return {
+    store: kind,
+    kept: kind !== 'memory',
+    shared: kind === 'postgres',
+    ...(error !== undefined && { error }),
+    ...(clockBehind > 0 && { clockBehind }),
+    ...(lost > 0 && { lost }),
   };
 }
 

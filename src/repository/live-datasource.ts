@@ -57,11 +57,12 @@ export class LiveDatasource {
       const arch = archOf(index)[0];
       return index.loaded && arch !== undefined ? [{ spec: index.spec, arch, ...index.loaded }] : [];
     });
-    const sources = loaded.map(({ spec, arch, index }) => ({
+    const sources = loaded.map(({ spec, arch, index, dates }) => ({
       repository: spec.repository,
       arch,
       packages: index.packages,
       changelog: spec.changelog,
+      dates,
     }));
     const catalog = new Catalog({
       sources,

@@ -7,6 +7,7 @@ import type { Pause } from '../apk/pieces.ts';
 import { readIndex } from '../apk/read-index.ts';
 import { release } from '../apk/memory.ts';
 import type { TrustedKey } from '../apk/signature.ts';
+import type { ReleaseDates } from '../catalog/catalog.ts';
 import { cut, errorLine, IndexError, type IndexErrorCode } from '../errors.ts';
 import type { CredentialLookup } from './credentials.ts';
 import { FetchError } from './fetch-error.ts';
@@ -29,6 +30,8 @@ export interface IndexSpec {
   readonly arch: string | undefined;
   /** Of a file that may hold packages of several archs: those wanted of it. */
   readonly archs?: readonly string[] | undefined;
+  /** Where the index was before: its ledger goes on. */
+  readonly formerly?: readonly string[] | undefined;
   /** The operator's template for links to the recipes' history. */
   readonly changelog?: string | undefined;
   /** Without it the datasource cannot answer. */
@@ -52,6 +55,8 @@ export interface IndexServices {
   /** Trusted keys, or `unverified`. May fail while a key server is down or a key file cannot be read. */
   readonly keys: (signal: AbortSignal, from: KeyOrigin) => Promise<Trust>;
   readonly store: IndexStore;
+  /** When the packages of an index that is taken count as released; does not fail. */
+  readonly dates?: (spec: IndexSpec, index: VerifiedIndex) => Promise<ReleaseDates | undefined>;
   readonly now: () => number;
   /** Reading takes the processor and memory, so one index is read at a time. */
   readonly oneAtATime: <T>(work: () => Promise<T>) => Promise<T>;
@@ -64,6 +69,7 @@ export interface IndexServices {
 export interface LoadedIndex {
   readonly index: VerifiedIndex;
   readonly summary: IndexSummary;
+  readonly dates: ReleaseDates | undefined;
   readonly validators: Validators;
   /** Which keys were trusted when it was verified. */
   readonly trusted: string;
@@ -122,6 +128,7 @@ export class LiveIndex {
       this.#loaded = {
         index,
         summary: summarize(index, this.#services.now()),
+        dates: await this.#services.dates?.(this.spec, index),
         validators,
         trusted: fingerprint(keys),
         source: 'cache',
@@ -185,6 +192,7 @@ export class LiveIndex {
     const after = {
       index,
       summary,
+      dates: isSame ? before.dates : await this.#services.dates?.(this.spec, index),
       validators,
       trusted,
       source: 'upstream',

@@ -13,6 +13,8 @@ import { errorLine, type IndexError } from '../errors.ts';
 import { builtinKeys } from '../repository/builtin-keys.ts';
 import { credentialLookup, type CredentialLookup } from '../repository/credentials.ts';
 
+import { Ledger } from '../ledger-store/ledger.ts';
+import { ledgerIndexOf, openLedger } from './ledger.ts';
 import { IndexStore } from '../repository/index-store.ts';
 import { loadKeys, type KeyMemory, type KeySource } from '../repository/key-sources.ts';
 import { LiveDatasource } from '../repository/live-datasource.ts';
@@ -57,6 +59,7 @@ export class Beacon {
   readonly #leisurely = createPause(leisurely);
   readonly #oneAtATime = createQueue();
   readonly #store: IndexStore;
+  readonly ledger: Ledger;
   readonly #listeners: RefreshListener[] = [];
 
   constructor(options: BeaconOptions) {
@@ -66,6 +69,7 @@ export class Beacon {
     this.#store = new IndexStore(config.cacheDir, (message, error) =>
       logger.warn(`${message}: ${errorLine(error)}`),
     );
+    this.ledger = openLedger(config, { logger, now: options.now, pause: this.#pause });
     this.datasources = Object.entries(config.datasources).map(([name, datasource]) =>
       this.#datasource(name, datasource),
     );
@@ -129,7 +133,7 @@ export class Beacon {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#clients.map((client) => client.close()));
+    await Promise.all([...this.#clients.map((client) => client.close()), this.ledger.close()]);
   }
 
   /** What the guards hold back, by the location of the index. */
@@ -228,6 +232,7 @@ export class Beacon {
       credentials,
       keys: this.#keys(datasource, repository, client, credentials),
       store: this.#store,
+      dates: (spec, index) => this.ledger.datesOf(ledgerIndexOf(spec, index.arch), index),
       now,
       oneAtATime: this.#oneAtATime,
       pause: this.#pause,

@@ -68,7 +68,14 @@ function assembleCore({ config, logger, signal }: ServeOptions): Core {
     onChange: (datasource, index, change) => changes.note(datasource, { ...change, index, at: now() }),
   });
   const asked = new Asked(names, now);
-  const metrics = new Metrics({ datasources: beacon.datasources, lookupCounts, surveyor, asked, now });
+  const metrics = new Metrics({
+    datasources: beacon.datasources,
+    ledger: () => beacon.ledger.status,
+    lookupCounts,
+    surveyor,
+    asked,
+    now,
+  });
   beacon.onRefresh(metrics.countRefresh);
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
     warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
@@ -90,6 +97,7 @@ async function serverOf(
     lookups: new Lookups(served),
     routed: new RoutedLookups(routingSources(config), now),
     virtualIndexes: new VirtualIndexes(signer(config)),
+    ledger: () => beacon.ledger.status,
     metrics,
     lookupCounts,
     asked,
