@@ -11,6 +11,8 @@ export type Target =
   | { readonly kind: 'datasource'; readonly live: LiveDatasource }
   | { readonly kind: 'asked'; readonly live: LiveDatasource }
   | { readonly kind: 'search'; readonly live: LiveDatasource }
+  /** What appeared and vanished, of all packages or of one. */
+  | { readonly kind: 'changes'; readonly live: LiveDatasource; readonly name: string | undefined }
   | { readonly kind: 'package'; readonly live: LiveDatasource; readonly name: string; readonly view: View }
   /** A package of the datasource that its pin's file builds on. */
   | { readonly kind: 'routed'; readonly name: string }
@@ -70,9 +72,13 @@ export function parsePath(
 function parseExtra(live: LiveDatasource, [what, ...segments]: readonly string[]): Target {
   if (what === 'asked' && segments.length === 0) return { kind: 'asked', live };
   if (what === 'search' && segments.length === 0) return { kind: 'search', live };
+  if (what === 'changes') {
+    const name = segments.length === 0 ? undefined : segments.join('/');
+    return name !== undefined && name.length > MAX_NAME_LENGTH ? TOO_LONG : { kind: 'changes', live, name };
+  }
   if (what === 'latest' && segments.length > 0) return parsePackage(live, [...segments, what]);
   if (what === 'for' && segments.length > 0) return parseRouted(segments.join('/'));
-  return { kind: 'invalid', fact: 'behind /-/ there are asked, search, for/{name} and latest/{name}' };
+  return { kind: 'invalid', fact: 'behind /-/ there are asked, changes, search, for/{name} and latest/{name}' };
 }
 
 function parseRouted(name: string): Target {

@@ -76,6 +76,13 @@ const routes: Readonly<Record<Route, Described>> = {
     types: [JSON_TYPE],
     others: [],
   },
+  changes: {
+    path: '/{datasource}/-/changes',
+    summary: 'What appeared, vanished or was published anew; behind a slash, of one package',
+    query: ['since'],
+    types: [JSON_TYPE, 'application/atom+xml'],
+    others: [400],
+  },
   index: {
     path: '/{datasource}/{arch}/APKINDEX.tar.gz',
     summary: 'An index of what is offered, for Renovate’s own apk datasource',

@@ -9,6 +9,7 @@ import { newestInRange } from '../answers/range.ts';
 import { ANY_ARCH } from '../answers/virtual-index.ts';
 import type { Answer, Lookups } from '../answers/lookup.ts';
 import type { LookupCounts, LookupResult } from '../metrics/lookup-counts.ts';
+import { atomFeed, changeJson, parseSince, type Changes } from '../ledger/changes.ts';
 import type { LedgerStatus } from '../ledger/status.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
@@ -16,7 +17,7 @@ import type { Times } from '../metrics/request-times.ts';
 import type { VirtualIndexes } from '../answers/virtual-indexes.ts';
 import { Searches } from '../answers/search.ts';
 import { MAX_NAME_LENGTH, parsePath, parsePeerName, type Target } from '../answers/target.ts';
-import { prefersHtml, prefersText } from './negotiate.ts';
+import { prefersAtom, prefersHtml, prefersText } from './negotiate.ts';
 import type { PackageQuestion, Pages, PageSources } from './pages.ts';
 import { createReply, json, JSON_TYPE, problem, type Headers, type Reply } from './reply.ts';
 import { markedAnswer, needsMark, noOpinionBody, type RoutedLookups } from './routed-lookup.ts';
@@ -29,6 +30,8 @@ export interface RouteOptions extends PageSources {
   readonly routed: RoutedLookups;
   readonly virtualIndexes: VirtualIndexes;
   readonly ledger: () => LedgerStatus;
+  /** What appeared and vanished since then (unix milliseconds). */
+  readonly changes: (live: LiveDatasource, since: number, name: string | undefined) => Promise<Changes>;
   readonly metrics: Metrics;
   readonly lookupCounts: LookupCounts;
   /** Milliseconds a lookup waits for the first index. */
@@ -193,6 +196,8 @@ export class Routes {
         );
       case 'search':
         return this.#search(target.live, parametersOf(request.url ?? ''));
+      case 'changes':
+        return this.#changes(target, request);
       case 'index':
         return this.#index(target);
     }
@@ -368,6 +373,7 @@ export class Routes {
         return pages.package(question, this.#options.lookups.closeNames(snapshot, name));
       }
       case 'asked':
+      case 'changes':
       case 'routed':
       case 'preset':
       case 'index':
@@ -414,6 +420,34 @@ export class Routes {
       'content-type': 'application/gzip',
     };
     return createReply(200, headers, bytes);
+  }
+
+  async #changes(
+    { live, name }: Extract<Target, { kind: 'changes' }>,
+    request: IncomingMessage,
+  ): Promise<Reply> {
+    const { changes, now, publicUrl, ledger } = this.#options;
+    const target = request.url ?? '';
+    const { since: given = '7d' } = parametersOf(target);
+    const since = typeof given === 'string' ? parseSince(given, now()) : undefined;
+    if (since === undefined)
+      throw new QueryError('since: expected a time such as 2026-07-24T06:00Z or an age such as 24h or 7d');
+    const found = await changes(live, since, name);
+    if (prefersAtom(request.headers)) {
+      const url = publicUrl ?? ownUrl(request);
+      const feed = { datasource: live.name, name, url, self: `${url}${target}`, now: now() };
+      const headers = { ...negotiated, 'content-type': 'application/atom+xml; charset=utf-8' };
+      return createReply(200, headers, atomFeed(found, feed));
+    }
+    const body = {
+      datasource: live.name,
+      ...(name !== undefined && { package: name }),
+      since: new Date(since).toISOString(),
+      kept: ledger().kind !== 'memory',
+      changes: found.changes.map(changeJson),
+      more: found.more,
+    };
+    return json(body, negotiated);
   }
 
   /** Waited for as long as a client is patient. */

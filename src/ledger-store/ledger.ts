@@ -11,6 +11,7 @@ import type { PackageTable } from '../apk/package-table.ts';
 import type { Pause } from '../apk/pieces.ts';
 import type { ReleaseDates, Republished } from '../catalog/catalog.ts';
 import { errorLine } from '../errors.ts';
+import { MOST_CHANGES, type Change, type Changes } from '../ledger/changes.ts';
 import { isSet, ledgerTime, TOLD_BEHIND } from '../ledger/clock.ts';
 import { compare, firstDate, mergeDates, returnDate, type Dated, type Gone } from '../ledger/dates.ts';
 import { IdentityTable, identityAt } from '../ledger/identities.ts';
@@ -135,6 +136,23 @@ export class Ledger {
       const { known, republished } = await this.#date(index, taken);
       return { releasedAt: known.releasedAt, republished };
     });
+  }
+
+  /** What appeared and vanished since then, of all packages or of one name. What was there at first is no change. */
+  async changes(
+    indexes: readonly (LedgerIndex & { readonly repository: string })[],
+    since: number,
+    name: string | undefined,
+  ): Promise<Changes> {
+    const database = await this.database();
+    if (!database) return { changes: [], more: false };
+    const all: Change[] = [];
+    for (const index of indexes) {
+      const found = await findIndex(database.query, index);
+      if (found) all.push(...(await changesOf(database.query, found.id, { index, since, name })));
+    }
+    all.sort((a, b) => b.at - a.at || compareTexts(a.name, b.name) || compareTexts(a.arch, b.arch));
+    return { changes: all.slice(0, MOST_CHANGES), more: all.length > MOST_CHANGES };
   }
 
   /** Waits for what is still being written. */
@@ -532,6 +550,48 @@ async function pastOf(
       return { gone, other };
     },
   };
+}
+
+/** One more than are told, to know whether there are more. */
+async function changesOf(
+  query: Query,
+  id: number,
+  {
+    index: { arch, repository },
+    since,
+    name,
+  }: {
+    readonly index: { readonly arch: string; readonly repository: string };
+    readonly since: number;
+    readonly name: string | undefined;
+  },
+): Promise<readonly Change[]> {
+  const rowsOf = (column: 'appeared' | 'vanished'): Promise<readonly Row[]> =>
+    query(
+      `SELECT g.seen_at, p.name, p.version, p.identity, p.replaces FROM ledger_generation g
+       JOIN ledger_package p ON p.index_id = g.index_id AND p.${column} = g.number
+       WHERE g.index_id = ? AND g.number > 1 AND g.seen_at >= ?${name === undefined ? '' : ' AND p.name = ?'}
+       ORDER BY g.number DESC, p.name, p.id LIMIT ${MOST_CHANGES + 1}`,
+      [id, since, ...(name === undefined ? [] : [name])],
+    );
+  const changeOf = (row: Row, kind: Change['kind']): Change => ({
+    at: Number(row[0]),
+    kind,
+    name: String(row[1]),
+    version: String(row[2]),
+    arch,
+    repository,
+    identity: identityText(row[3] as Uint8Array),
+    ...(kind === 'republished' && { before: identityText(row[4] as Uint8Array) }),
+  });
+  return [
+    ...(await rowsOf('appeared')).map((row) => changeOf(row, row[4] === null ? 'appeared' : 'republished')),
+    ...(await rowsOf('vanished')).map((row) => changeOf(row, 'vanished')),
+  ];
+}
+
+function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }
 
 /** Calls `use` with the packages of a generation, a page at a time. */

@@ -13,7 +13,8 @@ import { errorLine, type IndexError } from '../errors.ts';
 import { builtinKeys } from '../repository/builtin-keys.ts';
 import { credentialLookup, type CredentialLookup } from '../repository/credentials.ts';
 
-import { Ledger } from '../ledger-store/ledger.ts';
+import type { Changes } from '../ledger/changes.ts';
+import type { Ledger } from '../ledger-store/ledger.ts';
 import { ledgerIndexOf, openLedger } from './ledger.ts';
 import { IndexStore } from '../repository/index-store.ts';
 import { loadKeys, type KeyMemory, type KeySource } from '../repository/key-sources.ts';
@@ -134,6 +135,15 @@ export class Beacon {
 
   async close(): Promise<void> {
     await Promise.all([...this.#clients.map((client) => client.close()), this.ledger.close()]);
+  }
+
+  /** What appeared and vanished in a datasource since then (unix milliseconds). */
+  async changes({ indexes }: LiveDatasource, since: number, name: string | undefined): Promise<Changes> {
+    const asked = indexes.map(({ spec, loaded }) => ({
+      ...ledgerIndexOf(spec, loaded?.index.arch),
+      repository: spec.repository,
+    }));
+    return await this.ledger.changes(asked, since, name);
   }
 
   /** What the guards hold back, by the location of the index. */

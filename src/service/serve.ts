@@ -98,6 +98,7 @@ async function serverOf(
     routed: new RoutedLookups(routingSources(config), now),
     virtualIndexes: new VirtualIndexes(signer(config)),
     ledger: () => beacon.ledger.status,
+    changes: (live, since, name) => beacon.changes(live, since, name),
     metrics,
     lookupCounts,
     asked,
