@@ -1,4 +1,4 @@
-/** What is wrong with a definition, a recipe or a call. Messages name the file and the fact. */
+/** An error in a definition, a recipe or a call. Messages name the file and the fact. */
 export class CompanionError extends Error {
   override readonly name = 'CompanionError';
 }

@@ -1,8 +1,8 @@
 /**
- * apko's image definitions and how `include:` merges them, as apko 1.2 does: the child's single values win, lists are
- * joined with the base's in front, maps are joined with the child's keys winning. Nothing of a base can be removed.
+ * apko's image definitions and their `include:`, merged as apko 1.2 does: single values of the child win, lists are
+ * joined with the base's first, maps are joined and the child's keys win. Nothing of a base can be removed.
  *
- * `apko show-config` would tell as well, but it fetches every key and repository on the way.
+ * `apko show-config` does the same, but fetches every key and repository.
  */
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -12,7 +12,7 @@ import { CompanionError } from './errors.ts';
 const strings = z.array(z.string());
 const stringMap = z.record(z.string(), z.string());
 
-// Strict like apko's own decoder: a misspelt key is an error and not a silently missing setting.
+// Strict like apko's own decoder: a misspelt key is an error, not a silently missing setting.
 const definitionSchema = z.strictObject({
   include: z.string().optional(),
   contents: z
@@ -93,11 +93,11 @@ const definitionSchema = z.strictObject({
 export type Definition = z.infer<typeof definitionSchema>;
 
 export interface Resolved {
-  /** With every `include:` merged in; has none itself. */
+  /** With every `include:` merged; has no `include:` itself. */
   readonly definition: Definition;
-  /** The definition's own, unmerged packages: the first one's pin is the image's version. */
+  /** The definition's own packages, not merged: the first pin is the image's version. */
   readonly ownPackages: readonly string[];
-  /** The file itself, then what it includes, outwards. */
+  /** The file itself, then the files it includes, from the inside out. */
   readonly files: readonly string[];
 }
 
@@ -107,7 +107,7 @@ export function parseDefinition(text: string, file: string): Definition {
   throw new CompanionError(`${file}: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`);
 }
 
-/** `read` gets names as `include:` spells them: apko resolves them against the directory it is started in. */
+/** `read` gets names as written in `include:`; apko resolves them against its working directory. */
 export function resolveDefinition(file: string, read: (file: string) => string): Resolved {
   return resolve(file, read, []);
 }
@@ -124,7 +124,7 @@ function resolve(file: string, read: (file: string) => string, includedBy: reado
   return { definition: mergeInto(child, base.definition), ownPackages, files: [file, ...base.files] };
 }
 
-/** The child with everything the base adds to it. */
+/** The child with everything that the base adds. */
 export function mergeInto(child: Definition, base: Definition): Definition {
   const single = <T>(own: T | undefined, inherited: T | undefined) => own ?? inherited;
   const joined = <T>(own: T[] | undefined, inherited: T[] | undefined) =>
@@ -152,7 +152,7 @@ export function mergeInto(child: Definition, base: Definition): Definition {
       users: joined(child.accounts?.users, base.accounts?.users),
       groups: joined(child.accounts?.groups, base.accounts?.groups),
     }),
-    // A list, but replaced as a whole: a child narrows the arches it is built for.
+    // A list, but replaced as a whole: a child narrows the archs it is built for.
     archs: child.archs?.length ? child.archs : base.archs,
     environment: overlaid(child.environment, base.environment),
     paths: joined(child.paths, base.paths),
@@ -160,7 +160,7 @@ export function mergeInto(child: Definition, base: Definition): Definition {
     'vcs-url': child['vcs-url'],
     annotations: overlaid(child.annotations, base.annotations),
     volumes: joined(child.volumes, base.volumes),
-    // Strategy and budget go together.
+    // Strategy and budget belong together.
     layering: single(child.layering, base.layering),
     format: child.format || base.format,
     certificates: single(child.certificates, base.certificates),
@@ -169,7 +169,7 @@ export function mergeInto(child: Definition, base: Definition): Definition {
 
 type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
-/** Without the keys whose value is undefined, which YAML and comparisons would otherwise show. */
+/** Without keys whose value is undefined, which YAML and comparisons would show. */
 function defined<T extends object>(value: T): Defined<T> {
   return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as Defined<T>;
 }

@@ -1,9 +1,9 @@
 /**
- * The child pipeline of an image repository, for GitLab: which images a change touches, and what is done with each.
- * An image is touched by its own file and by every file it includes, so a raised pin in `bootc.yaml` rebuilds the
- * container host, the desktop and the router as well.
+ * The child pipeline of an image repository, for GitLab: which images a change affects, and what is done with each. An
+ * image is affected by its own file and by every file it includes, so a raised pin in `bootc.yaml` also rebuilds the
+ * container host, the desktop and the router.
  *
- * What a job does stands in `.gitlab/images.yml` of the repository; here is only which jobs there are.
+ * `.gitlab/images.yml` of the repository defines what a job does; this file only decides which jobs exist.
  */
 import { isPreRelease, parseVersion, withoutRevision } from '../src/apk/version.ts';
 import type { Resolved } from './include.ts';
@@ -14,26 +14,26 @@ export interface Image {
   /** Paths in the repository, as git prints them. */
   readonly files: readonly string[];
   readonly tags: readonly string[];
-  /** Of the first package, if it is pinned: the image's label. */
+  /** The version of the first package, if it is pinned: the image's label. */
   readonly version: string | undefined;
 }
 
 /** Paths that changed, or `everything`: a nightly run, a first push, a change of the pipeline itself. */
 export type Changed = ReadonlySet<string> | 'everything';
 
-/** On a merge request images are only built; on the default branch they are published and signed. */
+/** Merge requests only build images; the default branch publishes and signs them. */
 export type Purpose = 'verify' | 'publish';
 
 export type Job = Readonly<Record<string, unknown>>;
 export type Pipeline = Readonly<Record<string, Job | readonly unknown[]>>;
 
 /**
- * The generator has decided what runs. Without a word on that, GitLab would leave jobs without rules of their own out of
- * a merge request's pipelines.
+ * The generator decides which jobs run. Without explicit rules, GitLab would leave these jobs out of merge request
+ * pipelines.
  */
 const always = { workflow: { rules: [{ when: 'always' }] } };
 
-/** What every generated pipeline starts with: the file of the repository that says what its jobs do. */
+/** Included by every generated pipeline: the file of the repository that defines the jobs. */
 export const preamble = (template: string) => ({ ...always, include: [{ local: template }] });
 
 /** GitLab refuses a pipeline without jobs. */
@@ -42,7 +42,7 @@ export const nothingToDo: Pipeline = {
   'nothing-to-do': { stage: 'build', script: ['echo "nothing this pipeline builds has changed"'] },
 };
 
-/** Changes of these concern every job. */
+/** Changes of these files affect every job. */
 export function concernsEveryJob(path: string): boolean {
   return path === '.gitlab-ci.yml' || path.startsWith('.gitlab/');
 }
@@ -55,8 +55,8 @@ export function isTouched(files: Iterable<string>, changed: Changed): boolean {
 }
 
 /**
- * A definition that is only there to be included gets no job: one named `…-base` that pins nothing and starts nothing.
- * A base that is published for others has a pin, or something to start.
+ * A definition that is only included by others gets no job: it is named `…-base`, pins nothing and starts nothing. A
+ * published base has a pin, or something to start.
  */
 export function isBase({ files, ownPackages, definition }: Resolved): boolean {
   const { cmd, entrypoint } = definition;
@@ -77,8 +77,8 @@ export function versionOf(ownPackages: readonly string[]): string | undefined {
 }
 
 /**
- * The tags of an image whose first package is pinned so: `1.16.9-r0`, `1.16.9`, `1.16`, `1` and `latest`. A pre-release
- * does not move the short ones, and `~` is no character for a tag.
+ * The tags of an image with this pin of its first package: `1.16.9-r0`, `1.16.9`, `1.16`, `1` and `latest`. A
+ * pre-release does not move the short ones. A tag cannot contain `~`.
  */
 export function tagsOf(pin: string | undefined): readonly string[] {
   const text = pin?.split('=', 2)[1];
@@ -116,7 +116,7 @@ function publishJobs({ name, tags, version }: Image): Pipeline {
     [`publish:${name}`]: {
       extends: '.publish-image',
       variables: { IMAGE: name, TAGS: tags.join(' '), ...label(version) },
-      // Two pipelines in a row must not leave the older image under the tags. GitLab takes no colon here.
+      // Two pipelines in a row must not leave the older image under the tags. GitLab does not allow a colon here.
       resource_group: `publish/${name}`,
     },
     [`sign:${name}`]: {

@@ -72,14 +72,14 @@ function run(argv: readonly string[]): string {
   throw new CompanionError(usage);
 }
 
-// No anchors: GitLab reads them, people should not have to.
+// No anchors: people read this too.
 const toText = (value: unknown) => toYaml(value, { aliasDuplicateObjects: false });
 
 const lines = (values: readonly string[]) => values.map((value) => `${value}\n`).join('');
 
 const isHidden = (path: string) => path.split('/').some((part) => part.startsWith('.'));
 
-/** Definitions that get jobs. Those that get none are named, so that none is missed unnoticed. */
+/** Definitions that get jobs. Those that get none are reported. */
 function withJobs(folder: string, options: { readonly bases: boolean; readonly exclude: readonly string[] }) {
   const isExcluded = (path: string) =>
     options.exclude.some(
@@ -96,14 +96,14 @@ function withJobs(folder: string, options: { readonly bases: boolean; readonly e
     });
 }
 
-/** Not in subfolders: those hold the recipes' sources. */
+/** Not in subfolders, which hold the sources of recipes. */
 const recipesIn = (folder: string) =>
   readdirSync(folder)
     .filter((path) => path.endsWith('.yaml') && !isHidden(path))
     .sort()
     .map((path) => parseRecipe(readFileSync(join(folder, path), 'utf8'), path.replace(/\.yaml$/, '')));
 
-/** `include:` is relative to the folder in which apko is started, also in a definition of a subfolder. */
+/** `include:` is relative to apko's working directory, even in a definition of a subfolder. */
 const resolveIn = (folder: string, name: string) =>
   resolveDefinition(name, (included) => readFileSync(join(folder, included), 'utf8'));
 
@@ -114,7 +114,7 @@ function order(recipes: readonly Recipe[], names: readonly string[]): readonly s
     const listed = resolveIn('images', name).definition.contents?.packages ?? [];
     return listed.map((entry) => entry.split(/[=~<>@]/, 1)[0] ?? '').filter((own) => built.has(own));
   });
-  // An image that needs none of them is no reason to build all.
+  // An image that needs none of them must not build all.
   return names.length > 0 && wanted.length === 0 ? [] : inBuildOrder(recipes, wanted);
 }
 

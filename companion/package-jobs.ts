@@ -1,7 +1,7 @@
 /**
- * The child pipeline of a package repository, for GitLab: one job per recipe and arch, in the order of their
- * dependencies, each with an index of its own that only it writes. The repository's index is written by one job, after
- * everything was built and tested on every arch, so no two jobs rewrite it and no arch gets ahead of another.
+ * The child pipeline of a package repository, for GitLab: one job per recipe and arch, in the order of dependencies.
+ * Each writes only its own index. One job writes the repository's index, after everything was built and tested on every
+ * arch. So no two jobs write it, and no arch gets ahead of another.
  */
 import {
   concernsEveryJob,
@@ -13,7 +13,7 @@ import {
 } from './jobs.ts';
 import { buildOrder, type Recipe } from './recipes.ts';
 
-/** What GitLab's runners are tagged with; Go's words, as runners' default tags on both clouds and laptops are. */
+/** Tags of GitLab's runners, with Go's names of archs. */
 const runnerTags = new Map([
   ['x86_64', 'amd64'],
   ['aarch64', 'arm64'],
@@ -30,7 +30,7 @@ export function packagePipeline(
   if (touched.length === 0) return nothingToDo;
 
   const built = new Set(touched.flatMap(({ name, archs }) => archs.map((arch) => `${name}:${arch}`)));
-  // What is not rebuilt comes from the repository as it is published.
+  // Packages that are not rebuilt come from the published repository.
   const builds = (names: readonly string[], arch: string) =>
     names
       .filter((name) => built.has(`${name}:${arch}`))
@@ -60,7 +60,7 @@ function isRecipeTouched(path: string, changed: Changed, purpose: Purpose): bool
   if (changed === 'everything') return true;
   for (const file of changed) {
     if (file === `${path}.yaml` || file.startsWith(`${path}/`)) return true;
-    // A change of the pipeline is tried on every recipe, but is no reason to publish versions a second time.
+    // A change of the pipeline is tested on every recipe, but does not publish versions again.
     if (purpose === 'verify' && concernsEveryJob(file)) return true;
   }
   return false;

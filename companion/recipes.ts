@@ -1,6 +1,6 @@
 /**
- * melange recipes as a graph: which of the repository's own recipes must be built before which. Only names are read;
- * what a recipe does is melange's business.
+ * melange recipes as a graph: which recipes of the repository must be built before which. Only names are read; melange
+ * handles the rest.
  */
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -12,7 +12,7 @@ const names = z.array(z.string()).nullish();
 const dependencies = z.looseObject({ runtime: names, provides: names }).nullish();
 const environment = z.looseObject({ contents: z.looseObject({ packages: names }).nullish() }).nullish();
 
-// Loose where style is melange's own affair: it checks its recipes itself.
+// Not strict about style: melange checks its recipes itself.
 const recipeSchema = z.looseObject({
   package: z.looseObject({
     name: z.string(),
@@ -46,11 +46,11 @@ interface Package {
 }
 
 export interface Recipe {
-  /** The file's name without `.yaml`; also that of the folder beside it with its sources. */
+  /** The file's name without `.yaml`, which is also the folder with its sources. */
   readonly name: string;
   readonly version: string;
   readonly archs: readonly string[];
-  /** What must be installed to build it, and to test it; names without constraints. */
+  /** Packages needed to build and to test it; names without constraints. */
   readonly build: readonly string[];
   readonly test: readonly string[];
   readonly packages: readonly Package[];
@@ -117,20 +117,20 @@ function nameOf(dependency: string): string {
 }
 
 export interface Order {
-  /** Own recipes whose packages must lie there before this one can be built. */
+  /** Recipes whose packages must exist before this one can be built. */
   readonly beforeBuild: readonly string[];
-  /** And before it can be installed and tested; itself included. */
+  /** Recipes whose packages must exist before it can be installed and tested, including itself. */
   readonly beforeTest: readonly string[];
   /**
-   * Recipes it needs that need it in turn, as a compiler needs itself. None of them can come first, so each is built
-   * with the others as they were published before.
+   * Recipes in a cycle with it, as a compiler needs itself. None of them can come first, so each is built with the
+   * published packages of the others.
    */
   readonly asPublished: readonly string[];
 }
 
 /**
- * By recipe name. Whatever a build environment installs brings its runtime dependencies, and what those were built
- * with: melange finds dependencies on libraries by itself, so they stand in no recipe, and they come from there.
+ * By recipe name. Packages of a build environment bring their runtime dependencies, and what those were built with:
+ * melange finds dependencies on libraries itself, so no recipe lists them.
  */
 export function buildOrder(recipes: readonly Recipe[]): ReadonlyMap<string, Order> {
   const providers = new Map<string, { readonly recipe: Recipe; readonly runtime: readonly string[] }>();
@@ -140,7 +140,7 @@ export function buildOrder(recipes: readonly Recipe[]): ReadonlyMap<string, Orde
     }
   }
 
-  /** Recipes reached from these names. */
+  /** Recipes reachable from these names. */
   const reach = (start: readonly string[]): ReadonlySet<string> => {
     const reached = new Set<string>();
     const seen = new Set<string>();
@@ -174,8 +174,7 @@ export function buildOrder(recipes: readonly Recipe[]): ReadonlyMap<string, Orde
 }
 
 /**
- * Recipes in an order in which they can be built: those of the named packages, or all, and what has to be there to build
- * and install them.
+ * Recipes in a possible build order: those of the named packages, or all, and those needed to build and install them.
  */
 export function inBuildOrder(recipes: readonly Recipe[], names: readonly string[] = []): readonly string[] {
   const order = buildOrder(recipes);

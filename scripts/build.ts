@@ -1,14 +1,14 @@
 /**
- * `npm run build [-- FOLDER]`: the service and all it needs as a few files, `dist/` unless told otherwise. What is not
- * needed for a first answer is a file of its own, which is only read when it is asked for.
+ * `npm run build [-- FOLDER]`: bundles the service into a few files, by default in `dist/`. The bundle is split;
+ * startup loads only what it needs.
  */
 import { globSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
 
 /**
- * Parts of Node as `require` gives them. An import of `node:http` would look at each of its exports, and one of them
- * loads Node's whole copy of undici: a tenth of a start, and the copy that nothing here may use.
+ * Loads parts of Node with `require`. An import of `node:http` would touch each of its exports, and one of them loads
+ * Node's whole copy of undici: a tenth of the startup time, for a copy that must not be used here.
  */
 const nodeByRequire: Plugin = {
   name: 'node-by-require',
@@ -22,7 +22,7 @@ const nodeByRequire: Plugin = {
   },
 };
 
-/** Of package.json the bundle needs the version. */
+/** The bundle needs only the version of package.json. */
 const versionOnly: Plugin = {
   name: 'version-only',
   setup(bundle) {
@@ -33,7 +33,7 @@ const versionOnly: Plugin = {
   },
 };
 
-/** Writes the bundle to a folder. Returns what went into it. */
+/** Writes the bundle to a folder. Returns its inputs. */
 export async function bundle(outdir: string): Promise<Metafile> {
   for (const stale of globSync(join(outdir, 'part-*.mjs*'))) rmSync(stale);
   const { metafile } = await build({

@@ -1,6 +1,6 @@
 /**
- * `npm run demo`: the whole way, offline. Makes a small signed repository, serves it, asks as Renovate and curl do,
- * publishes a newer version – first on one arch, then on both – and shows how the answer changes.
+ * `npm run demo`: a tour without a network. Makes a small signed repository, serves it, asks as Renovate and curl do,
+ * publishes a newer version on one arch and then on both, and shows how the answer changes.
  */
 import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';

@@ -1,17 +1,18 @@
 /**
- * `npm run docs`: writes what the code says of itself. docs/configuration.md and the JSON Schema are made of the schema of
- * the configuration, docs/commands.md of the table of commands.
+ * `npm run docs`: generates documents from the code. docs/configuration.md and the JSON Schema come from the schema of the
+ * configuration, docs/commands.md and the man page from the table of commands.
  */
 import { writeFile } from 'node:fs/promises';
 import { format, resolveConfig } from 'prettier';
 import { commands } from '../src/cli/commands.ts';
 import { flagText, usageOf } from '../src/cli/help.ts';
 import { keyOptions, optionHelp } from '../src/config/config.ts';
+import { manPage } from './man-page.ts';
 import { choicesOf, configJsonSchema, configKeys, type ConfigKey } from '../src/config/schema.ts';
 
 const GENERATED = '<!-- Written by `npm run docs`. Do not edit. -->';
 
-/** The documents by their path, as they should be. */
+/** The generated documents by path. */
 export async function documents(): Promise<ReadonlyMap<string, string>> {
   const made: [path: string, text: string][] = [
     ['docs/configuration.md', configuration()],
@@ -22,7 +23,7 @@ export async function documents(): Promise<ReadonlyMap<string, string>> {
     const options = await resolveConfig(path);
     return [path, await format(text, { ...options, filepath: path })] as const;
   });
-  return new Map(await Promise.all(formatted));
+  return new Map([...(await Promise.all(formatted)), ['docs/apk-beacon.1', manPage(commands)]]);
 }
 
 const headings: Readonly<Record<string, string>> = {
@@ -41,10 +42,10 @@ function configuration(): string {
 
 ${GENERATED}
 
-Flags win over environment variables, these over the file, and the file over the defaults. \`apk-beacon config\` prints
-what is in force. Unknown keys, flags and variables are errors.
+Flags take precedence over environment variables, variables over the file, and the file over the defaults.
+\`apk-beacon config\` prints the effective configuration. Unknown keys, flags and variables are errors.
 
-The file is YAML, named by \`--config\`. An editor with a YAML language server checks it by this first line:
+The file is YAML; pass it with \`--config\`. With this first line, editors that have a YAML language server check it:
 
 \`\`\`yaml
 # yaml-language-server: $schema=https://git.example.com/acme/apk-beacon/-/raw/main/docs/apk-beacon.schema.json
@@ -70,9 +71,8 @@ ${table(
   optionHelp().map(({ flag, variable, help }) => [code(flag), variable === '' ? '' : code(variable), help]),
 )}
 
-A variable for a flag that may be repeated takes several values, separated by blanks or commas.
-Credentials may also come from \`HTTP_AUTH=basic:host:user:password\` and from \`.netrc\`; \`HTTPS_PROXY\` and \`NO_PROXY\` are
-honoured.
+For flags that can be repeated, the variable takes several values, separated by blanks or commas. Credentials can also come
+from \`HTTP_AUTH=basic:host:user:password\` and \`.netrc\`. \`HTTPS_PROXY\` and \`NO_PROXY\` are used.
 
 ${sorted.map((level) => levelSection(level, keys)).join('\n\n')}
 `;
@@ -115,7 +115,7 @@ function pathText(path: readonly string[]): string {
     .replaceAll('.[]', '[]');
 }
 
-/** The kind of value with its unit, as it shows in the default and the examples. */
+/** The kind of value, inferred from the default and the examples. */
 function kindOf({ schema, defaultValue, examples }: ConfigKey): string {
   const choices = choicesOf(schema);
   if (choices.length > 0) return choices.map((choice) => code(String(choice))).join(', ');
@@ -135,7 +135,7 @@ function isEmpty(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
 
-/** In one line, as it may stand behind a key. */
+/** In one line, as the value of a key. */
 export function yamlOf(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(yamlOf).join(', ')}]`;
   if (typeof value === 'object' && value !== null) {
@@ -170,8 +170,8 @@ function commandPages(): string {
 
 ${GENERATED}
 
-\`[options]\` are those of [the configuration](configuration.md#flags-and-variables). \`apk-beacon COMMAND --help\` prints the
-same as this page. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
+\`[options]\` are those of [the configuration](configuration.md#flags-and-variables). \`apk-beacon COMMAND --help\` prints
+the same as this page, and so does \`man apk-beacon\` after \`npm install --global apk-beacon\`. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 
 ${sections.join('\n\n')}
 `;

@@ -1,11 +1,11 @@
-/** Child processes that must not outlive this one: npm, a CI runner or an impatient user may end it at any moment. */
+/** Child processes that must end with this one: npm, a CI runner or a user may end it at any moment. */
 import type { ChildProcess } from 'node:child_process';
 
 /** As a shell reports a process that died of the signal. */
 const exitCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 const children = new Set<ChildProcess>();
 
-/** Kills `child` when this process exits or is told to. */
+/** Kills `child` when this process exits or gets a signal to end. */
 export function endWithUs<T extends ChildProcess>(child: T): T {
   if (children.size === 0) listen('on');
   children.add(child);

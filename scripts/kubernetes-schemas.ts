@@ -1,6 +1,6 @@
 /**
- * JSON schemas for kubeconform out of Kubernetes' own OpenAPI and the Prometheus operator's CRDs, strict: a field that
- * does not exist is an error. kubeconform would fetch such files, made the same way, from the internet.
+ * Makes JSON schemas for kubeconform from Kubernetes' own OpenAPI and the CRDs of the Prometheus operator. They are
+ * strict: unknown fields are errors. kubeconform would download equal files from the internet.
  *
  * usage: node scripts/kubernetes-schemas.ts SWAGGER_JSON CRD_FOLDER OUT
  */
@@ -41,7 +41,7 @@ for (const file of readdirSync(crdFolder)) {
   }
 }
 
-/** As `-schema-location '…/{{ .ResourceKind }}{{ .KindSuffix }}.json'` asks for it. */
+/** The file name for `-schema-location '…/{{ .ResourceKind }}{{ .KindSuffix }}.json'`. */
 function fileName({ group, version, kind }: Kind): string {
   const [firstOfGroup = ''] = group.split('.');
   return `${[kind, firstOfGroup, version]
@@ -54,7 +54,7 @@ function write(file: string, schema: Schema): void {
   writeFileSync(join(out, file), JSON.stringify(schema));
 }
 
-/** Objects take no other fields than those they list; quantities and ports are numbers or text. */
+/** Objects accept only the listed fields; quantities and ports are numbers or text. */
 function strict(value: Json): Json {
   if (Array.isArray(value)) return value.map(strict);
   if (typeof value !== 'object' || value === null) return value;
@@ -71,7 +71,7 @@ function strict(value: Json): Json {
   return { ...Object.fromEntries(entries), ...(isClosed && { additionalProperties: false }) };
 }
 
-/** As opposed to a map of properties one of which happens to be called `properties`. */
+/** In contrast to a map with a property called `properties`. */
 function isSchema(schema: Schema): boolean {
   return schema['type'] === 'object' && schema['x-kubernetes-preserve-unknown-fields'] !== true;
 }

@@ -1,6 +1,6 @@
 /**
- * Prints where an image was built from, as a SLSA provenance predicate (https://slsa.dev/spec/v1.0/provenance), out of
- * what GitLab or GitHub tell a job. cosign puts it beside the image, signed.
+ * Prints the provenance of an image as a SLSA predicate (https://slsa.dev/spec/v1.0/provenance), from the variables of
+ * a GitLab or GitHub job. cosign attaches it to the image, signed.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -62,7 +62,7 @@ function pipelineOf(environment: Environment): Pipeline {
   };
 }
 
-/** The images that the Dockerfile starts from, with their digests where it pins them. */
+/** The base images of the Dockerfile, with their digests if pinned. */
 function baseImages(dockerfile: string): readonly Resource[] {
   return [...dockerfile.matchAll(/^ARG \w+_IMAGE=(\S+?)(?:@sha256:([0-9a-f]{64}))?$/gm)].map(
     ([, image = '', sha256]) => ({ uri: `docker://${image}`, ...(sha256 && { digest: { sha256 } }) }),

@@ -1,11 +1,11 @@
 /**
- * Records what a Prometheus would have of a normal day, in twelve minutes: the last 24 hours of an index are
- * published as they were built, Renovate comes every hour, and the service's clock runs 120 times as fast. Durations,
- * memory and processor time are the machine's own; rates are per second of the day.
+ * Records the metrics of a normal day in twelve minutes. The packages of the last 24 hours of an index are published
+ * when they were built, Renovate runs every hour, and the service's clock runs 120 times as fast. Durations, memory and
+ * CPU time are the machine's own; rates are per second of the day.
  *
  * usage: node scripts/record-day.ts FOLDER OUT   FOLDER holds x86_64/APKINDEX.tar.gz and aarch64/APKINDEX.tar.gz
  *
- * OUT is OpenMetrics text. The times of its first and last sample, in Unix seconds, are printed.
+ * OUT is OpenMetrics text. Prints the times of its first and last sample in Unix seconds.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,15 +21,15 @@ import { signatureMember, tar, testKey } from '../test/support/signed-index.ts';
 
 const SPEED = 120;
 const DAY = 86_400;
-/** Seconds of the day. Before it begins, the service has this long to load. */
+/** Seconds of the day. Before it starts, the service has this long to load. */
 const WARM_UP = 3600;
 const SCRAPE = 60;
 const PUBLISH = 1800;
 const RENOVATE = 3600;
-/** 100 repositories of 20 pins, whose runs take ten minutes together. */
+/** 100 repositories of 20 pins, whose runs together take ten minutes. */
 const PINS = 2000;
 const RUN = 600;
-/** Pinned and in no index: two of somebody's pins are gone. */
+/** Pinned but in no index: two pins that have been withdrawn. */
 const GONE = ['acme-tool-1.2', 'acme-agent'];
 
 const [folder = '', out = ''] = process.argv.slice(2);
@@ -49,7 +49,7 @@ interface Build {
   readonly time: number;
 }
 
-/** Packages built before the last day of an index, as text, and those built on that day, oldest first. */
+/** The packages built before the last day of an index, as text, and those built on that day, oldest first. */
 function readDay(file: string): { readonly before: string; readonly builds: readonly Build[] } {
   const text = execFileSync('tar', ['-xzOf', file, 'APKINDEX'], { encoding: 'utf8', maxBuffer: 1e9 });
   const all = text
@@ -115,7 +115,7 @@ async function scrape(address: string): Promise<void> {
   }
 }
 
-/** Calls `work` every so many seconds of the day until it is over; what is late is left out. */
+/** Calls `work` at this interval of the day's time until the day is over; late calls are skipped. */
 async function every(seconds: number, work: () => Promise<void>): Promise<void> {
   for (let next = began; next < end; next += seconds * Math.max(1, Math.ceil((now() - next) / seconds))) {
     await sleep(Math.max(0, ((next - now()) / SPEED) * 1000));
@@ -167,7 +167,7 @@ try {
   service.child.kill('SIGTERM');
   await service.ended;
   const families = [...samples].map(([name, lines]) => `# TYPE ${name} unknown\n${lines.join('\n')}\n`);
-  // Its repository stands for the one that it was recorded from.
+  // This repository stands for the recorded one.
   const text = families.join('').replaceAll(upstreamUrl, 'https://packages.wolfi.dev');
   writeFileSync(out, `${text}# EOF\n`);
   process.stdout.write(`${began} ${end}\n`);

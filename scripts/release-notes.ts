@@ -1,7 +1,7 @@
 /**
- * Prints what CHANGELOG.md says of a version; fails if that is nothing.
+ * Prints the section of a version in CHANGELOG.md; fails if there is none.
  *
- * usage: node scripts/release-notes.ts [VERSION]   the one in package.json unless given
+ * usage: node scripts/release-notes.ts [VERSION]   by default the version of package.json
  */
 import { readFileSync } from 'node:fs';
 import { packageVersion } from './version.ts';

@@ -1,10 +1,10 @@
 /**
- * Draws deploy/grafana/apk-beacon.json as an SVG, without Grafana: asks a Prometheus for every query of every panel and
- * fails if one has no answer. It shows what the dashboard shows, not how Grafana would draw it.
+ * Draws deploy/grafana/apk-beacon.json as an SVG, without Grafana: runs every query of every panel in a Prometheus and
+ * fails if one has no result. It shows the data of the dashboard, not Grafana's drawing.
  *
  * usage: node scripts/render-dashboard.ts PROMETHEUS_URL START END OUT   times in Unix seconds
  *
- * The picture in docs/images is of a day that scripts/record-day.ts recorded:
+ * The picture in docs/images shows a day recorded by scripts/record-day.ts:
  *
  *   node scripts/record-day.ts FOLDER day.om                      # prints START and END
  *   promtool tsdb create-blocks-from openmetrics day.om day
@@ -31,9 +31,9 @@ const [prometheus = '', from = '', to = '', out = ''] = process.argv.slice(2);
 const UNIT = { width: 50, height: 34 };
 const COLORS = ['#73bf69', '#f2cc0c', '#5794f2', '#ff780a', '#b877d9', '#f2495c', '#8ab8ff', '#96d98d'];
 const [start, end] = [Number(from), Number(to)];
-/** Seconds between two points of a line: as many as a panel has room for. */
+/** Seconds between two points of a line, by the width of a panel. */
 const STEP = Math.max(1, Math.round((end - start) / 480));
-/** Four scrapes of a minute, as Grafana would take, and no gap between two points. */
+/** Four scrapes, one a minute, as in Grafana, and no gap between two points. */
 const RATE_INTERVAL = `${Math.max(240, 2 * STEP)}s`;
 
 const { panels } = JSON.parse(readFileSync('deploy/grafana/apk-beacon.json', 'utf8')) as {

@@ -1,4 +1,4 @@
-/** Writes the table of docs/renovate.md: what is found where and what is not, from the cases of the suite. */
+/** Writes the table of docs/renovate.md from the cases of the suite: what is found where, and what is not. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { notAskedOf, readCases, type RoutingCase } from '../test/support/routing-cases.ts';
 
@@ -6,7 +6,7 @@ const document = new URL('../docs/renovate.md', import.meta.url);
 const BEGIN = '<!-- made by: npm run renovate:table -->\n';
 const END = '<!-- end of the table -->';
 
-/** The document with the table as the cases have it. */
+/** The document with the table of the current cases. */
 export function withTable(text: string): string {
   const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
   if (from < 0 || to < from) throw new Error('docs/renovate.md has no place for the table');

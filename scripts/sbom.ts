@@ -1,6 +1,6 @@
 /**
- * Prints which npm packages are in the bundle, as CycloneDX: npm's own list of what package-lock.json names, without
- * those that the bundle takes nothing of.
+ * Prints the npm packages in the bundle as CycloneDX: npm's own list of package-lock.json without packages that are not
+ * in the bundle.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -18,12 +18,12 @@ export interface Bom {
   readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
 }
 
-/** What package-lock.json says of each folder. */
+/** The entries of package-lock.json by folder. */
 export type LockedPackages = Readonly<Record<string, { readonly version?: string }>>;
 
 /**
- * `node_modules/a/node_modules/b/lib/c.js` → `b@1.2.3`, as npm calls it; `undefined` for files of our own. The outermost
- * `node_modules` may be a link to elsewhere.
+ * `node_modules/a/node_modules/b/lib/c.js` → `b@1.2.3`, npm's name; `undefined` for our own files. The outermost
+ * `node_modules` may be a link.
  */
 export function packageOf(file: string, locked: LockedPackages): string | undefined {
   const [, folder, name] =
@@ -34,7 +34,7 @@ export function packageOf(file: string, locked: LockedPackages): string | undefi
   return `${name}@${version}`;
 }
 
-/** The components of `bom` whose files are among `files`. */
+/** The components of `bom` that have files among `files`. */
 export function only(bom: Bom, files: readonly string[], locked: LockedPackages): Bom {
   const wanted = new Set([
     bom.metadata.component['bom-ref'],
@@ -55,7 +55,7 @@ if (import.meta.main) {
     const { inputs } = await bundle(folder);
     const args = ['sbom', '--sbom-format', 'cyclonedx', '--sbom-type', 'application', '--package-lock-only'];
     const all = JSON.parse(execFileSync('npm', args, { encoding: 'utf8', maxBuffer: 64e6 })) as Bom;
-    // npm calls the project after the folder that it lies in.
+    // npm names the project after its folder.
     const { name } = JSON.parse(readFileSync('package.json', 'utf8')) as { name: string };
     const component = { ...all.metadata.component, name };
     const bom = { ...all, metadata: { ...all.metadata, component } };

@@ -1,21 +1,21 @@
 /**
- * The version stands in package.json. What cannot read it there – recipes, manifests, examples – is listed here.
+ * package.json has the version. Files that cannot read it from there (recipes, manifests, examples) are listed here.
  *
- * usage: node scripts/version.ts           fails if a place names another version
- *        node scripts/version.ts --write   writes the version to all places and dates it in the changelog
+ * usage: node scripts/version.ts           fails if a file has another version
+ *        node scripts/version.ts --write   writes the version to all files and to the changelog
  *
- * `npm version 0.2.0` runs the second, commits and tags.
+ * `npm version 0.2.0` runs the second command, commits and tags.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-/** What stands in front of the version. Nothing else in a file may be preceded by it. */
+/** The text before a version. It must precede nothing else in these files. */
 const reference =
   /(?<=\bapk-beacon[:@=]|\bref: v|\bref=v|^ARG VERSION=|\bnewTag: )\d+\.\d+\.\d+(?:-[a-z]+\.\d+)?\b/gm;
-/** apk writes a pre-release with an underscore: 1.0.0-rc.1 is 1.0.0_rc1. */
+/** apk writes pre-releases with an underscore: 1.0.0-rc.1 is 1.0.0_rc1. */
 const recipe = /(?<=^package:\n {2}name: apk-beacon\n {2}version: )\S+/m;
 
-/** Files with the version in them, and how it is found there. */
+/** The files that contain the version, with its pattern. */
 export const places: readonly (readonly [file: string, pattern: RegExp])[] = [
   ['Dockerfile', reference],
   ['apkontainer.yaml', /(?<=- apk-beacon=)\S+(?=-r\d+)/],
@@ -35,7 +35,7 @@ export function apkVersion(version: string): string {
   return version.replace(/-([a-z]+)\.(\d+)$/, '_$1$2');
 }
 
-/** The versions that a file names; at least one. */
+/** The versions in a file; at least one. */
 export function versionsIn(file: string, pattern: RegExp, text: string): readonly string[] {
   const found = text.match(pattern);
   if (!found) throw new Error(`${file}: no version found`);
@@ -47,7 +47,7 @@ export function withVersion(file: string, pattern: RegExp, text: string, version
   return text.replace(pattern, isApk(file) ? apkVersion(version) : version);
 }
 
-/** `## Unreleased` becomes this version's; throws if nothing is unreleased. */
+/** Turns `## Unreleased` into the section of this version; throws if it is empty. */
 export function releasedChangelog(text: string, version: string, date: string): string {
   if (!/^## Unreleased\n\n(?:### .+\n\n)?- /m.test(text))
     throw new Error('CHANGELOG.md: nothing under ## Unreleased');

@@ -1,24 +1,24 @@
-/** Addresses of repositories, indexes and keys: how they are normalised, shown without secrets, and told apart. */
+/** Addresses of repositories, indexes and keys: normalization, masking of secrets, identity. */
 import { join } from 'node:path';
 
-/** `https://host/os//` → `https://host/os`. A regular expression for this would take quadratic time. */
+/** `https://host/os//` → `https://host/os`. A regular expression would need quadratic time. */
 export function withoutTrailingSlashes(address: string): string {
   let end = address.length;
   while (address[end - 1] === '/') end -= 1;
   return address.slice(0, end);
 }
 
-/** Whether it is fetched over HTTP; anything else is a path or a `file:` URL. */
+/** Whether it is fetched over HTTP; otherwise it is a path or a `file:` URL. */
 export function isRemote(address: string): boolean {
   return /^https?:\/\//i.test(address);
 }
 
-/** Whether it names one index file and not a folder of archs. */
+/** Whether it is a single index file, not a folder of archs. */
 export function isIndexFile(address: string): boolean {
   return (URL.parse(address)?.pathname ?? address).endsWith('.tar.gz');
 }
 
-/** The index of `arch` in a repository. A query in its address stays at the end. */
+/** The index of `arch` in a repository. A query of the address stays at the end. */
 export function indexAddress(repository: string, arch: string): string {
   if (!isRemote(repository)) return join(repository, arch, 'APKINDEX.tar.gz');
   const url = new URL(repository);
@@ -26,25 +26,25 @@ export function indexAddress(repository: string, arch: string): string {
   return url.href;
 }
 
-/** A host of a URL as other programs write it: `[::1]` → `::1`, `example.com.` → `example.com`. */
+/** The host of a URL in the form other programs use: `[::1]` → `::1`, `example.com.` → `example.com`. */
 export function bareHost(host: string): string {
   if (host.startsWith('[') && host.endsWith(']')) return host.slice(1, -1);
   return host.endsWith('.') ? host.slice(0, -1) : host;
 }
 
-/** A URL fit for messages: without user name, password and fragment, its query only hinted at. */
+/** A URL for messages: without user name, password and fragment, and with `?…` for a query. */
 export function redactUrl(location: URL | string): string {
   const url = typeof location === 'string' ? URL.parse(location) : location;
   if (url === null) return '(not a URL)';
   return `${url.protocol}//${url.host}${url.pathname}${url.search === '' ? '' : '?…'}`;
 }
 
-/** The address of a repository or key, a URL or a path, fit for messages. */
+/** The address of a repository or key for messages. */
 export function redactAddress(address: string): string {
   return URL.canParse(address) ? redactUrl(address) : address;
 }
 
-/** An address as it was configured, with `***` in place of user, password and query: for printed configurations. */
+/** An address as configured, with `***` for user, password and query: for printed configurations. */
 export function maskAddress(address: string): string {
   const url = URL.parse(address);
   if (!url) return address;
@@ -53,19 +53,25 @@ export function maskAddress(address: string): string {
   return url.href;
 }
 
-/** Masks the user name and password of every URL in `text`: the last net for what was not to be written at all. */
+/** Masks user name and password of every URL in `text`: the last safeguard. */
 export function withoutUserinfo(text: string): string {
   return text.replace(/(?<=:\/\/)[^/\s"]*@/g, '***@');
 }
 
-/** Tells addresses apart whatever the password: the same for the same user of the same URL, or for the same path. */
+/** The identity of an address without its password: the same for the same user of the same URL, or the same path. */
 export function addressIdentity(address: string): readonly string[] {
   const url = URL.parse(address);
   return url ? [url.origin, url.pathname, url.search, url.username] : [address];
 }
 
-/** The address of a key; whoever asks for it, it is the same key. */
+/** The identity of a key's address, without the user. */
 export function withoutUser(address: string): string {
   const url = URL.parse(address);
   return url ? `${url.origin}${url.pathname}${url.search}` : address;
+}
+
+/** `text` of an index, if it is an address that browsers may open. */
+export function webAddress(text: string | undefined): string | undefined {
+  const url = text === undefined ? null : URL.parse(text);
+  return url && ['http:', 'https:'].includes(url.protocol) && url.username === '' ? text : undefined;
 }

@@ -1,8 +1,8 @@
 import { withoutUserinfo } from './addresses.ts';
 
 /**
- * What can stop an index from being used: `config-invalid` is a key, credential or certificate that cannot be used.
- * The code is the log field and the metric label. A process that ends over `config-invalid` exits with 2.
+ * Reasons why an index cannot be used. `config-invalid` means an unusable key, credential or certificate. The code is
+ * the log field and the metric label. If `config-invalid` ends the process, the exit code is 2.
  */
 export const indexErrorCodes = [
   'config-invalid',
@@ -32,15 +32,15 @@ export class IndexError extends Error {
   }
 }
 
-/** A command line, environment variable or configuration file that cannot be used. The process ends with exit code 2. */
+/** An invalid command line, environment variable or configuration file. The process exits with 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
   readonly code = 'config-invalid';
 }
 
-/** Of a line in logs and `/readyz`, whatever went into it. */
+/** Length of a line in logs and `/readyz`. */
 const MAX_LINE = 2000;
-/** Of the message of an error that is not ours and may quote what others sent, such as the names in a certificate. */
+/** Length of a foreign error's message, which may quote foreign text, such as names in a certificate. */
 const MAX_FOREIGN_MESSAGE = 300;
 
 /** The error and its causes in one line, for logs and `/readyz`. */
@@ -48,26 +48,26 @@ export function errorLine(error: unknown): string {
   return cut(printable(cut(errorText(error), MAX_LINE)), MAX_LINE);
 }
 
-/** Text of others as part of a message: the beginning, and how long it was. */
+/** Foreign text for a message: the beginning, and the length if it was cut. */
 export function cut(text: string, most = 80): string {
   return text.length <= most ? text : `${text.slice(0, most).toWellFormed()}… (${text.length} characters)`;
 }
 
-/** Texts of others as part of a message: the first few, each cut, and how many more there were. */
+/** Foreign texts for a message: the first few, each cut, and the number of the others. */
 export function cutList(texts: readonly string[], most = 4): string {
   const rest = texts.length > most ? [`${texts.length - most} more`] : [];
   return [...texts.slice(0, most).map((text) => cut(text)), ...rest].join(', ');
 }
 
-/** The same for a terminal: messages of the configuration have several lines. */
+/** The same for a terminal; configuration errors have several lines. */
 export function errorLines(error: unknown): string {
   return errorText(error).split('\n').map(printable).join('\n');
 }
 
-/** Characters that end lines, move the cursor, control a terminal or turn the direction of writing. */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+/** Characters that end lines, move the cursor, control a terminal or change the direction of text. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** `text` of others on one line of a terminal or file: control characters become `\u{1b}`. */
+/** Foreign `text` on one line of a terminal or file: control characters become `\u{1b}`. */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, escaped);
 }
@@ -76,14 +76,14 @@ function escaped(character: string): string {
   return `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`;
 }
 
-/** `value` as JSON that a terminal can be shown: what JSON allows to stand raw, such as U+009B, is escaped as well. */
+/** `value` as JSON for a terminal. Characters that JSON allows unescaped, such as U+009B, are escaped too. */
 export function printableJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, undefined, indent).replace(UNPRINTABLE, (character) =>
     character === '\n' ? character : jsonEscaped(character),
   );
 }
 
-/** A line of JSON whose strings are printable even after it is parsed, but for the line breaks and tabs of stacks. */
+/** A line of JSON whose strings are printable even after parsing, except for line breaks and tabs of stacks. */
 export function printableJsonLine(line: string): string {
   return line
     .replace(/\\(?:u00([01][0-9a-f])|.)/g, (text, hex: string | undefined) => {

@@ -1,13 +1,13 @@
 #!/usr/bin/env -S node --max-semi-space-size=4 --v8-pool-size=1
 /**
- * argv → command; signals → AbortSignal; error code → exit code. Nothing is imported before the version of Node is
- * known to do: an older one would stop in the middle of a dependency.
+ * argv → command; signals → AbortSignal; error code → exit code. The version of Node is checked before any import: an
+ * older Node would fail within a dependency.
  */
 import type { IndexError } from './errors.ts';
 
 /** The oldest Node this runs on, as in package.json: undici needs 22.19. */
 const OLDEST_NODE = [22, 19] as const;
-/** As a shell would report a process that died of the signal. */
+/** As a shell reports a process that died of the signal. */
 const FORCED = { SIGINT: 130, SIGTERM: 143 } as const;
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -20,7 +20,7 @@ else {
 }
 
 async function main(): Promise<void> {
-  // Arguments may hold a password in a URL; from here on `ps` and `top` do not show them.
+  // Arguments may contain a password in a URL; this hides them from `ps` and `top`.
   process.title = 'apk-beacon';
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) {

@@ -67,6 +67,19 @@ describe('the version', () => {
   });
 });
 
+test('placeholders of the project’s addresses are where docs/release.md says, and nowhere else', () => {
+  const rows = [...read('docs/release.md').matchAll(/^ {2}\| `([^`]*acme\/apk-beacon)` .*\| (.*) \|$/gm)];
+  expect(rows).toHaveLength(4);
+  for (const [, placeholder = '', places = ''] of rows) {
+    const listed = [...places.matchAll(/`([\w./-]+\.\w+)`/g)].map(([, file]) => file);
+    const found = execFileSync('git', ['grep', '-lF', placeholder, '--', ':!test', ':!docs/release.md'], {
+      encoding: 'utf8',
+    });
+    expect(listed.toSorted(), placeholder).toEqual(found.trim().split('\n'));
+  }
+  expect(JSON.parse(read('package.json'))).not.toHaveProperty('repository');
+});
+
 describe('the changelog', () => {
   const changelog =
     '# Changelog\n\n## Unreleased\n\n- A new thing.\n\n## 0.1.0 (2026-01-02)\n\n- The first\n  thing.\n\n## 0.0.1\n';

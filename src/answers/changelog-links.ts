@@ -1,11 +1,12 @@
-/** Where to read what changed: the history of the recipe that a package was built from. */
+/** Links to the history of the recipe that a package was built from. */
 import type { Candidate } from '../catalog/catalog.ts';
 
 const DAY = 86_400;
 
 /**
- * A template per kind of repository; operators give their own (`changelog:`). `{origin}` is the source package, `{commit}` the recipe's commit, `{component}`
- * the last part of the repository's address, `{since}` and `{until}` the days between which two versions were built.
+ * A template per kind of repository; operators can set their own (`changelog:`). `{origin}` is the source package,
+ * `{commit}` the recipe's commit, `{component}` the last part of the repository's address. `{since}` and `{until}` are
+ * the days between which two versions were built.
  */
 const templates: readonly { readonly repository: RegExp; readonly template: string }[] = [
   {
@@ -18,7 +19,7 @@ const templates: readonly { readonly repository: RegExp; readonly template: stri
   },
 ];
 
-/** The recipe's history up to this build, from `since` (unix seconds) where the page can be asked for that. */
+/** The recipe's history up to this build, from `since` (unix seconds) if the page supports that. */
 export function changelogUrl(candidate: Candidate, since: number | undefined): string | undefined {
   const { repository, changelog: own } = candidate;
   const { origin, commit, name, builtAt } = candidate.package;

@@ -1,11 +1,11 @@
-/** Names that someone may have meant. */
+/** Names similar to an unknown one. */
 
 const MAX_DISTANCE = 3;
 const MAX_SUGGESTIONS = 3;
 
-/** What a package of one release line has behind its name: `-3.6`, `22`. */
+/** The suffix of a package of one release line: `-3.6`, `22`. */
 const LINE_SUFFIX = /^-?\d[\d.]*$/;
-/** Where a name can end and more of it begin. */
+/** Positions at which a name can end and a suffix begin. */
 const SEPARATORS = '-.0123456789';
 
 const collator = new Intl.Collator('en', { numeric: true });
@@ -17,8 +17,8 @@ interface Match {
 }
 
 /**
- * The names of one generation, to be searched for those close to another. Each has a mask of the letters in it: two
- * names are at least as many edits apart as one has letters that the other lacks, so that most are passed over by it.
+ * The names of one generation. Each has a mask of its letters. Two names are at least as many edits apart as one has
+ * letters that the other lacks, so the mask excludes most names quickly.
  */
 export class CloseNames {
   readonly #names: readonly string[];
@@ -32,8 +32,8 @@ export class CloseNames {
   }
 
   /**
-   * Up to three names that are close to `name`: one edit apart, then release lines of it (`etcd-3.6` for `etcd`) from
-   * the newest down, then those further apart or with the same beginning.
+   * Up to three similar names, in this order: one edit apart, release lines (`etcd-3.6` for `etcd`) newest first, then
+   * names further apart or with the same beginning.
    */
   to(name: string): readonly string[] {
     const limit = Math.min(MAX_DISTANCE, Math.ceil(name.length / 3));
@@ -44,7 +44,7 @@ export class CloseNames {
       const own = this.#masks[i] as number;
       const longer = (this.#lengths[i] as number) - length;
       const missing = mask & ~own;
-      // Each letter that the other lacks costs an edit, and so does each that one is longer by.
+      // Each letter that the other lacks costs an edit, and so does each letter of difference in length.
       const mayBeClose =
         countBits(missing) + Math.max(0, longer) <= limit &&
         countBits(own & ~mask) + Math.max(0, -longer) <= limit;
@@ -62,7 +62,9 @@ export class CloseNames {
   }
 }
 
-/** Between one edit and two for a release line, behind three edits for other names that begin like this one. */
+/**
+ * The distance of a release line is between one and two edits, that of other names with this beginning more than three.
+ */
 function scoreOfLonger(name: string, candidate: string): number | undefined {
   if (name.length < 3 || !candidate.startsWith(name)) return undefined;
   const rest = candidate.slice(name.length);
@@ -76,7 +78,7 @@ function byScore(a: Match, b: Match): number {
   return a.score === 1.5 ? -order : order;
 }
 
-/** One bit a letter; some letters share theirs. */
+/** One bit per letter; some letters share a bit. */
 export function letterMask(name: string): number {
   let mask = 0;
   for (let i = 0; i < name.length; i += 1) mask |= 1 << (name.charCodeAt(i) & 31);
@@ -89,12 +91,12 @@ export function countBits(bits: number): number {
   return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
-/** Three rows of the table in turn, overwritten by every call. */
+/** Three rows of the table, used in turn and overwritten by every call. */
 const rows: readonly Uint16Array[] = [1, 2, 3].map(() => new Uint16Array(512));
 
 /**
- * Optimal string alignment: letters inserted, left out, replaced, or two neighbours swapped. `undefined` when that is
- * more than `limit`. Only the cells that `limit` edits can reach are filled in.
+ * Optimal string alignment: letters inserted, omitted, replaced, or two neighbours swapped. `undefined` if that is more
+ * than `limit`. Only cells within `limit` edits are computed.
  */
 export function editDistance(a: string, b: string, limit: number): number | undefined {
   if (Math.abs(a.length - b.length) > limit || b.length >= 511) return undefined;
@@ -120,7 +122,7 @@ export function editDistance(a: string, b: string, limit: number): number | unde
       if (cost < best) best = cost;
     }
     if (to < width) row[to + 1] = beyond;
-    // A swap reaches back two rows, to one that may be an edit better.
+    // A swap refers to the row before the last, which may be one edit better.
     if (best > limit + 1) return undefined;
     [beforeLast, last, row] = [last, row, beforeLast];
   }
@@ -128,7 +130,7 @@ export function editDistance(a: string, b: string, limit: number): number | unde
   return distance <= limit ? distance : undefined;
 }
 
-/** Where both differ first, and where what differs ends in either. */
+/** The first difference, and the ends of the differing parts. */
 function withoutCommonEnds(a: string, b: string): readonly [start: number, endA: number, endB: number] {
   let [endA, endB] = [a.length, b.length];
   while (endA > 0 && endB > 0 && a.charCodeAt(endA - 1) === b.charCodeAt(endB - 1)) {

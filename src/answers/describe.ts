@@ -1,8 +1,9 @@
 /** An explanation as text, for a terminal and for curl. */
 import { printable } from '../errors.ts';
 import type { ExplainedPin, ExplainedVersion, Explanation } from './explain.ts';
+import { withdrawalText } from './withdrawal-text.ts';
 
-/** How many versions are told of unless all are asked for. */
+/** Versions shown by default. */
 const NEWEST = 10;
 
 export type Colour = (colour: 'green' | 'yellow' | 'red', text: string) => string;
@@ -10,15 +11,15 @@ export type Colour = (colour: 'green' | 'yellow' | 'red', text: string) => strin
 export interface DescribeOptions {
   /** Every version, not only the newest. */
   readonly all?: boolean;
-  /** How the reader asks for all of them. */
+  /** The option that shows all versions. */
   readonly allBy?: string;
-  /** Paints the verdict; plain text unless given. */
+  /** Colours the verdict; by default plain text. */
   readonly colour?: Colour;
 }
 
 const plain: Colour = (_, text) => text;
 
-/** Oldest first, so that the newest versions and the verdict stand where a terminal ends. */
+/** Oldest first, so that the newest versions and the verdict are at the end of a terminal. */
 export function describe(
   { name, archs, carriedBy, versions, notes = [], pin }: Explanation,
   close: readonly string[],
@@ -52,6 +53,7 @@ function describeVersion(each: ExplainedVersion, width: number): readonly string
   const notes = [
     ...(each.preRelease ? ['pre-release'] : []),
     ...(by.length > 0 ? [`provided by ${by.slice(0, 3).join(', ')}${by.length > 3 ? ', …' : ''}`] : []),
+    ...(each.withdrawal ? [withdrawalText(each.withdrawal)] : []),
   ];
   const republished = each.candidates.filter((one) => one.republishedFrom !== undefined);
   const note = notes.length > 0 ? `  (${notes.join('; ')})` : '';
@@ -61,7 +63,7 @@ function describeVersion(each: ExplainedVersion, width: number): readonly string
     ...(each.reasons ?? []).map((reason) => `      withheld: ${reason}`),
     ...republished.map((one) => `      ${one.package} on ${one.arch} was published anew, as another package`),
     ...(needs.length > 0
-      ? [`      not in this datasource: ${needs.slice(0, 5).join(', ')}${needs.length > 5 ? ', …' : ''}`]
+      ? [`      not met in this datasource: ${needs.slice(0, 5).join(', ')}${needs.length > 5 ? ', …' : ''}`]
       : []),
     ...(each.refusedByApko === undefined
       ? []

@@ -1,12 +1,21 @@
-/** "Why was this not bumped?" – what is known of every version of a name, and what a pin would be offered. */
+/** "Why was this not bumped?": every version of a name, and what a pin would be updated to. */
 import { parseConstraint, satisfies, type Constraint } from '../apk/constraint.ts';
 import { compareVersions, isPreRelease, parseVersion, type Version } from '../apk/version.ts';
-import type { Candidate, Catalog, NameReport, VersionReport, WithheldReason } from '../catalog/catalog.ts';
+import type { Package, Packages } from '../apk/packages.ts';
+import type {
+  Candidate,
+  Catalog,
+  CatalogSource,
+  NameReport,
+  VersionReport,
+  WithheldReason,
+} from '../catalog/catalog.ts';
 import { pinnedVersion, type LookupQuery } from './query.ts';
 import { steerInSteps, type Steering } from './renovate-order.ts';
 import { timestamp } from './render.ts';
-import { finish, mapInSteps } from '../catalog/steps.ts';
-import { newerSeries, seriesOf, type SeriesName } from '../catalog/series.ts';
+import { finish, isStep, mapInSteps } from '../catalog/steps.ts';
+import { SeriesIndex, type SeriesName } from '../catalog/series.ts';
+import { withdrawalsIn, type Withdrawal, type WithdrawalOptions } from '../catalog/withdrawal.ts';
 
 export interface Explanation {
   readonly name: string;
@@ -14,7 +23,7 @@ export interface Explanation {
   readonly carriedBy: readonly string[];
   /** Newest first. */
   readonly versions: readonly ExplainedVersion[];
-  /** What the versions do not show, such as newer series of the same thing. */
+  /** Facts beyond the versions, such as newer series. */
   readonly notes?: readonly string[];
   readonly pin?: ExplainedPin;
 }
@@ -26,10 +35,12 @@ export interface ExplainedVersion {
   readonly preRelease?: true;
   /** Why it is not offered, in words. */
   readonly reasons?: readonly string[];
-  /** What the package that is installed needs and nothing in the datasource meets. */
+  /** Dependencies of the installed package that nothing in the datasource meets. */
   readonly needsElsewhere?: readonly string[];
-  /** Why apko refuses it in a build for all archs, although it can be installed on each. */
+  /** Why apko refuses it in a build for all archs, although each arch can install it. */
   readonly refusedByApko?: string;
+  /** From when the version is expected to be gone, and why. */
+  readonly withdrawal?: Withdrawal;
   readonly candidates: readonly ExplainedCandidate[];
 }
 
@@ -44,7 +55,10 @@ export interface ExplainedCandidate {
   /** Identity of another package that had this name and version before. */
   readonly republishedFrom?: string;
   readonly provided?: true;
-  /** `chosen` for what apk installs, one an arch; otherwise why not, or `duplicate` where apk takes another package. */
+  /**
+   * `chosen` is what apk installs, one per arch. `duplicate` means that apk takes another package. Otherwise the
+   * reason.
+   */
   readonly state: 'chosen' | 'duplicate' | Exclude<WithheldReason, 'missing-on-arch'>;
   readonly detail?: string;
 }
@@ -52,22 +66,30 @@ export interface ExplainedCandidate {
 export interface ExplainedPin {
   readonly current: string;
   readonly state: 'offered' | 'withheld' | 'gone' | 'invalid';
-  /** The version an update or rollback leads to; absent where there is none. */
+  /** The target of an update or rollback; absent if there is none. */
   readonly proposal?: string;
   readonly because: string;
 }
 
+export interface ExplainOptions extends Pick<WithdrawalOptions, 'firstSeen'> {
+  /** Versions of the name that were served before, newest first. */
+  readonly served?: readonly string[];
+  /** Of the catalog; pass it to explain many names. */
+  readonly missing?: MissingNeeds;
+}
+
 /**
- * With the catalog that the report is of, also what it needs from elsewhere and how its series go on. `pin` is as
- * people write it: a version, a constraint (`~13`) or several (`>=2 <3`).
+ * `catalog` is the one of the report; with it, the explanation includes needs that nothing meets, newer series and expected
+ * withdrawals. `pin` is as people write it: a version, a constraint (`~13`) or several (`>=2 <3`).
  */
 export function explain(
   report: NameReport,
   query: LookupQuery,
   pin: string | undefined,
   catalog?: Catalog,
+  options?: ExplainOptions,
 ): Explanation {
-  return finish(explainInSteps(report, query, pin, catalog));
+  return finish(explainInSteps(report, query, pin, catalog, options));
 }
 
 export function* explainInSteps(
@@ -75,15 +97,20 @@ export function* explainInSteps(
   query: LookupQuery,
   pin: string | undefined,
   catalog?: Catalog,
+  { firstSeen, served = [], missing = catalog?.missingNeeds() ?? (() => []) }: ExplainOptions = {},
 ): Generator<undefined, Explanation> {
-  const missing = catalog?.missingNeeds() ?? (() => []);
-  const notes = catalog ? yield* notesOn(report, catalog) : [];
+  const series = catalog ? yield* nextSeries(report.name, catalog) : undefined;
+  const notes = catalog ? yield* notesOn(report, catalog, series, served) : [];
+  const withdrawals = yield* withdrawalsIn(report, catalog?.sources ?? [], {
+    ...(firstSeen && { firstSeen }),
+    nextSeriesBuiltAt: () => series?.builtAt,
+  });
   return {
     name: report.name,
     archs: report.archs,
     carriedBy: report.carriedBy,
     versions: yield* mapInSteps(report.versions.toReversed(), (version) =>
-      explainVersion(version, report, missing),
+      explainVersion(version, report, missing, withdrawals.get(version)),
     ),
     ...(notes.length > 0 && { notes }),
     ...(pin !== undefined && { pin: yield* explainPin(report, query, pin) }),
@@ -100,18 +127,41 @@ export function* explanationText(explanation: Explanation): Generator<undefined,
   return `${rest.slice(0, at)}"versions":[${texts.join(',')}]${rest.slice(at + mark.length)}`;
 }
 
-type MissingNeeds = ReturnType<Catalog['missingNeeds']>;
+export type MissingNeeds = ReturnType<Catalog['missingNeeds']>;
 
 const DAY = 86_400;
-/** For how many days a series is not built, while newer ones are, until it is said to have stopped. */
+/** Days without a build, while related names are built, after which a name counts as stopped. */
 const STOPPED_AFTER = 60;
 
-/** What a list of versions does not show: newer series, or names that have become series or provides. */
-function* notesOn(report: NameReport, catalog: Catalog): Generator<undefined, readonly string[]> {
+/** Newer series than that of a name, newest first, and when the newest was last built. */
+interface NextSeries {
+  readonly series: readonly [SeriesName, ...SeriesName[]];
+  /** Unix seconds; 0 where not told. */
+  readonly builtAt: number;
+}
+
+function* nextSeries(name: string, catalog: Catalog): Generator<undefined, NextSeries | undefined> {
+  const [first, ...others] = seriesIn(catalog).newerThan(name);
+  if (!first) return undefined;
+  return { series: [first, ...others], builtAt: newestBuild(yield* catalog.reportInSteps(first.name)) };
+}
+
+/** Newer series, names that are now series or only provided, and names that are no longer built. */
+function* notesOn(
+  report: NameReport,
+  catalog: Catalog,
+  next: NextSeries | undefined,
+  served: readonly string[],
+): Generator<undefined, readonly string[]> {
   const { name, versions } = report;
   if (versions.length === 0) {
-    const series = seriesOf(name, catalog.names()).slice(0, 3);
-    return series.length === 0 ? [] : [`no package ${name}; its series are ${namesOf(series)}`];
+    const series = seriesIn(catalog).of(name).slice(0, 3);
+    return [
+      ...(served[0] === undefined
+        ? []
+        : [`the name has left the repositories; ${served[0]} was served before`]),
+      ...(series.length === 0 ? [] : [`no package ${name}; its series are ${namesOf(series)}`]),
+    ];
   }
   const notes: string[] = [];
   if (versions.every(({ candidates }) => candidates.every(({ provided }) => provided))) {
@@ -124,19 +174,63 @@ function* notesOn(report: NameReport, catalog: Catalog): Generator<undefined, re
       notes.push(`its newest release is ${newest.version}, which ${newest.chosen.package.name} provides`);
     }
   }
-  const series = newerSeries(name, catalog.names());
   const lastBuilt = newestBuild(report);
-  const [first] = series;
-  if (first) {
-    const next = newestBuild(yield* catalog.reportInSteps(first.name));
-    const days = Math.floor((next - lastBuilt) / DAY);
+  if (next) {
+    const { series, builtAt } = next;
+    const days = Math.floor((builtAt - lastBuilt) / DAY);
     const stopped =
       lastBuilt > 0 && days >= STOPPED_AFTER
-        ? `; this one was last built on ${day(lastBuilt)}, ${days} days before ${first.name}`
+        ? `; this one was last built on ${day(lastBuilt)}, ${days} days before ${series[0].name}`
         : '';
     notes.push(`newer series: ${namesOf(series.slice(0, 3))}${stopped}`);
   }
+  const quiet = yield* quietBeside(report, catalog);
+  if (quiet) notes.push(quiet);
   return notes;
+}
+
+const seriesIndexes = new WeakMap<Catalog, SeriesIndex>();
+
+function seriesIn(catalog: Catalog): SeriesIndex {
+  const index = seriesIndexes.get(catalog) ?? new SeriesIndex(catalog.names());
+  seriesIndexes.set(catalog, index);
+  return index;
+}
+
+/** A name that is no longer built while its origin is: the recipe goes on without it. */
+function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<undefined, string | undefined> {
+  const own = versions.findLast(({ chosen }) => !chosen.provided)?.chosen;
+  const { name, origin, builtAt } = own?.package ?? {};
+  if (!own || !origin || builtAt === undefined) return undefined;
+  const { packages } = catalog.sources.find(
+    ({ repository, arch }) => repository === own.repository && arch === own.arch,
+  ) as CatalogSource;
+  let latest: Package | undefined;
+  for (const sibling of [origin, ...namesStartingWith(`${origin}-`, packages)]) {
+    if (sibling === name) continue;
+    for (const [i, each] of packages.named(sibling).entries()) {
+      if (isStep(i)) yield;
+      if (each.origin === origin && (each.builtAt ?? 0) > (latest?.builtAt ?? 0)) latest = each;
+    }
+  }
+  const days = Math.floor(((latest?.builtAt ?? 0) - builtAt) / DAY);
+  if (!latest || days < STOPPED_AFTER) return undefined;
+  return `last built on ${day(builtAt)}, ${days} days before ${latest.name}-${latest.version} of the same origin`;
+}
+
+const sortedNames = new WeakMap<Packages, readonly string[]>();
+
+function namesStartingWith(prefix: string, packages: Packages): readonly string[] {
+  const names = sortedNames.get(packages) ?? [...packages.names()].sort();
+  sortedNames.set(packages, names);
+  let [start, end] = [0, names.length];
+  while (start < end) {
+    const middle = (start + end) >>> 1;
+    if ((names[middle] as string) < prefix) start = middle + 1;
+    else end = middle;
+  }
+  while (names[end]?.startsWith(prefix)) end += 1;
+  return names.slice(start, end);
 }
 
 function newestBuild({ versions }: NameReport): number {
@@ -159,6 +253,7 @@ function explainVersion(
   report: VersionReport,
   { archs }: NameReport,
   missing: MissingNeeds,
+  withdrawal: Withdrawal | undefined,
 ): ExplainedVersion {
   const { version, parsed, offered, releasedAt, chosenOn } = report;
   const reasons = offered ? [] : reasonsOf(report);
@@ -172,6 +267,7 @@ function explainVersion(
     ...(reasons.length > 0 && { reasons }),
     ...(needsElsewhere.length > 0 && { needsElsewhere }),
     ...(refusedByApko !== undefined && { refusedByApko }),
+    ...(withdrawal && { withdrawal }),
     candidates: explainCandidates(report),
   };
 }
@@ -213,7 +309,7 @@ function explainCandidate(each: Candidate, isChosen: boolean): ExplainedCandidat
   };
 }
 
-/** In words and once each, whatever the number of archs and packages. */
+/** In words, each reason once, whatever the number of archs and packages. */
 function reasonsOf({ candidates, missingOn, releasedAt }: VersionReport): readonly string[] {
   const since =
     releasedAt === undefined ? '' : ` since ${timestamp(releasedAt).slice(0, 10)}, when another arch got it`;
@@ -230,6 +326,8 @@ function reasonsOf({ candidates, missingOn, releasedAt }: VersionReport): readon
 function describeObstacle({ version, obstacle, package: each }: Candidate): string {
   switch (obstacle?.reason) {
     case 'dependency-unmet':
+      if (obstacle.intruder !== undefined)
+        return `apk installs ${obstacle.intruder} beside ${obstacle.dependency} by itself (install_if), and refuses it`;
       return obstacle.conflictsWith === undefined
         ? `${each.name} needs ${obstacle.dependency}, which cannot be installed`
         : `${each.name} needs ${obstacle.dependency}, which cannot be installed with ${obstacle.conflictsWith}`;
@@ -250,7 +348,7 @@ function describeObstacle({ version, obstacle, package: each }: Candidate): stri
   }
 }
 
-/** `6.8.0p2-r4`: digits behind the letter. */
+/** `6.8.0p2-r4`: digits after the letter. */
 function isForOldApk(text: string): boolean {
   const [, head, tail] = /^(\d[\d.]*[a-z])\d+((?:[_-].*)?)$/.exec(text) ?? [];
   return head !== undefined && parseVersion(`${head}${tail ?? ''}`) !== undefined;
@@ -276,7 +374,7 @@ function offeredBy({ versions }: NameReport): readonly Version[] {
   return versions.flatMap(({ parsed, offered }) => (offered && parsed ? [parsed] : []));
 }
 
-/** A pin that leaves a choice: `~13`, `=~20250619`, `>=2 <3`. */
+/** A pin that allows several versions: `~13`, `=~20250619`, `>=2 <3`. */
 function explainRange(report: NameReport, pin: string): ExplainedPin {
   const constraints = pin
     .split(/[ ,]+/)
@@ -309,7 +407,9 @@ function newestStable(versions: readonly Version[]): Version | undefined {
   return versions.findLast((version) => !isPreRelease(version)) ?? versions.at(-1);
 }
 
-/** The same kind of pin for `newest`, as precise as it was: `~13` → `~16`. Only of lines; a bound is not moved. */
+/**
+ * The same kind of pin for `newest`, with the same precision: `~13` → `~16`. Only for lines; bounds are not changed.
+ */
 function movedTo({ text }: Version, { operator, version }: Constraint): string | undefined {
   if (!operator.includes('~')) return undefined;
   const numbers = /^\d+(\.\d+)*/;

@@ -1,6 +1,4 @@
-/**
- * The one way to ask a datasource: what the HTTP routes, `export` and the command line call.
- */
+/** Looks up names in a datasource. HTTP routes, `export` and the command line all use this. */
 import { createHash } from 'node:crypto';
 import { parseVersions, releasesInSteps, type Release } from './releases.ts';
 import { CloseNames } from './close-names.ts';
@@ -12,9 +10,9 @@ import type { ServedVersions } from './served-versions.ts';
 
 export interface Answer {
   readonly body: string;
-  /** Strong, of the body: an answer that a refresh did not change keeps it. */
+  /** Strong tag of the body. If a refresh does not change an answer, its tag stays. */
   readonly etag: string;
-  /** A name that no index knows, with names that are close. */
+  /** False for a name that is in no index; the body then lists similar names. */
   readonly found: boolean;
 }
 
@@ -41,7 +39,7 @@ export class Lookups {
     return { answer: answerOf(false, JSON.stringify(this.unknownName(lookup))), releases: [] };
   }
 
-  /** The releases that fit the question, oldest first; `undefined` for a name that no index knows. */
+  /** The releases that match the query, oldest first; `undefined` for a name that is in no index. */
   releases(lookup: Lookup): readonly Release[] | undefined {
     return finish(this.releasesInSteps(lookup));
   }
@@ -62,9 +60,14 @@ export class Lookups {
     return releases;
   }
 
-  /** Was any version of the name told of at any time? */
+  /** Whether any version of the name was ever served. */
   wasServed(datasource: string, name: string): boolean {
-    return this.#served.recall(datasource, name).length > 0;
+    return this.served(datasource, name).length > 0;
+  }
+
+  /** Versions of the name that were told of at any time, newest first. */
+  served(datasource: string, name: string): readonly string[] {
+    return this.#served.recall(datasource, name);
   }
 
   render(releases: readonly Release[], query: LookupQuery): Answer {
@@ -78,7 +81,7 @@ export class Lookups {
     return answerOf(true, yield* renderInSteps(releases, { stripRevision, current: current?.version.text }));
   }
 
-  /** What a lookup of a name that no index knows is told. */
+  /** The answer for a name that is in no index. */
   unknownName({ datasource, snapshot, name, query }: Lookup): object {
     const archs = query.archs ?? snapshot.catalog.archs;
     return {
@@ -89,7 +92,7 @@ export class Lookups {
     };
   }
 
-  /** Names of packages that someone may have meant. */
+  /** Similar package names. */
   closeNames(snapshot: Snapshot, name: string): readonly string[] {
     const names = this.#closeNames.get(snapshot) ?? new CloseNames(snapshot.catalog.names());
     this.#closeNames.set(snapshot, names);

@@ -1,11 +1,11 @@
-/** What a lookup may ask besides the name, from its query parameters. Unknown parameters are ignored. */
+/** The query parameters of a lookup. Unknown parameters are ignored. */
 import { parseConstraint, type Constraint } from '../apk/constraint.ts';
 import { parseVersion, type Version } from '../apk/version.ts';
 
 export interface LookupQuery {
   /** `?arch=x86_64`, repeatable and comma-separated: only these archs. */
   readonly archs: readonly string[] | undefined;
-  /** `?current=1.0-r0`: the pin as it stands, of one version (`=`) or of a line (`~1.0`). */
+  /** `?current=1.0-r0`: the current pin, a version (`=`) or a line (`~1.0`). */
   readonly current: Constraint | undefined;
   /** `?line=1.35`: only versions of that line. */
   readonly line: Version | undefined;
@@ -13,14 +13,14 @@ export interface LookupQuery {
   readonly stripRevision: boolean;
 }
 
-/** A question that cannot be answered as put; its message names the parameter and what was expected. */
+/** An invalid query; the message names the parameter and what was expected. */
 export class QueryError extends Error {
   override readonly name = 'QueryError';
 }
 
 export type QueryParameters = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** Throws `QueryError`. An unreadable `current` is no error: a lookup must not fail over a pin we cannot read. */
+/** Throws `QueryError`. An unreadable `current` is not an error: lookups must not fail because of a pin. */
 export function parseLookupQuery(parameters: QueryParameters, knownArchs: readonly string[]): LookupQuery {
   return {
     archs: parseArchs(all(parameters['arch']), knownArchs),
@@ -41,13 +41,14 @@ function parseArchs(values: readonly string[], known: readonly string[]): readon
   return asked.length === 0 ? undefined : known.filter((arch) => asked.includes(arch));
 }
 
-/** A pin as people write it: `1.0-r0`, `=1.0-r0`, `~1.0`. */
-function parseCurrent(value: string | undefined): Constraint | undefined {
-  const version = value === undefined ? undefined : parseVersion(value);
-  return version ? { operator: '=', version } : parseConstraint(value ?? '');
+/** A pin as people write it: `1.0-r0`, `=1.0-r0`, `~1.0`, `="1.0-r0"`, `@edge=1.0-r0`, `=1.0-r0@edge`. */
+function parseCurrent(value = ''): Constraint | undefined {
+  const plain = value.replace(/["']|@[^=~@"']+/g, '');
+  const version = parseVersion(plain);
+  return version ? { operator: '=', version } : parseConstraint(plain);
 }
 
-/** The version that is pinned; `undefined` for a pin that leaves a choice. */
+/** The pinned version; `undefined` for a pin that allows several. */
 export function pinnedVersion({ current }: LookupQuery): Version | undefined {
   return current && current.operator.replaceAll('=', '') === '' ? current.version : undefined;
 }

@@ -1,4 +1,4 @@
-/** `?range=`: which of the releases people mean, in apk's words or in semver's. */
+/** `?range=`: constraints of apk or ranges of semver. */
 import semver from 'semver';
 import { parseConstraint, satisfies, type Constraint } from '../apk/constraint.ts';
 import type { Version } from '../apk/version.ts';
@@ -17,8 +17,10 @@ export function newestInRange(
 }
 
 /**
- * APK constraints, separated by blanks or commas, all of which hold (`~1.35`, `>=2.3 <3`); anything else as a semver
- * range (`^1.2`, `1.x || 2.x`), for which a version counts with its first three numbers.
+ * APK constraints, separated by blanks or commas, all of which must hold (`~1.35`, `>=2.3 <3`). Anything else is a
+ * semver range (`^1.2`, `1.x
+ *
+ * 2.x`), compared with the first three numbers of a version.
  */
 function parseRange(range: string): (version: Version) => boolean {
   if (range.length > 256) throw new QueryError('range: longer than 256 characters');

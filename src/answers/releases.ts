@@ -1,4 +1,4 @@
-/** From what is known of a name to the releases a client is told of. */
+/** Selects the releases for an answer from everything known about a name. */
 import {
   compareVersions,
   isInLine,
@@ -19,7 +19,7 @@ import {
   type Listed,
 } from './renovate-order.ts';
 
-/** One version on offer, or a withdrawn one that is listed so that its pins find a way on. */
+/** An offered version, or a withdrawn one that is listed so that its pins are updated. */
 export interface Release {
   readonly version: Version;
   /** When the last arch's package was built, in unix seconds. */
@@ -28,18 +28,18 @@ export interface Release {
   readonly releasedAt: number | undefined;
   /** The N of `-rN`; with `?strip=revision` that of the newest revision. */
   readonly revision: string | undefined;
-  /** What stands for the version; `undefined` for a withdrawn one. */
+  /** The package behind the version; `undefined` for a withdrawn one. */
   readonly candidate: Candidate | undefined;
-  /** No longer there; listed as deprecated. */
+  /** Withdrawn; listed as deprecated. */
   readonly withdrawn: boolean;
-  /** A pre-release, for those who ask for one only. */
+  /** A pre-release, only for pins that want one. */
   readonly unstable: boolean;
 }
 
 /**
- * Releases oldest first; empty where the name has none that fit the question. With a pin known, the list is what leads
- * Renovate to the right version (docs/decisions/010). Without, everything is listed, and of the versions served before
- * (`remembered`) and gone those that can do no harm.
+ * Releases, oldest first; empty if none matches the query. If the pin is known, the list leads Renovate to the right
+ * version (docs/decisions/010). Otherwise everything is listed, including those withdrawn versions (`remembered`) that
+ * cannot cause a wrong update.
  */
 export function releasesFor(
   report: NameReport,
@@ -117,7 +117,7 @@ function* offeredReleases(
   return stripRevision ? yield* stripRevisions(releases) : releases;
 }
 
-/** Once each: the newest revision stands for the version, whose age counts from its first revision. */
+/** One release per version without revision: the newest revision, with the age of the first one. */
 function* stripRevisions(releases: readonly Release[]): Generator<undefined, readonly Release[]> {
   const groups = new Map<string, Release[]>();
   for (const [i, release] of releases.entries()) {
@@ -157,8 +157,8 @@ function withdrawnRelease(version: Version): Release {
 }
 
 /**
- * The newest stable release on offer that fits; where only pre-releases fit, the newest of those. Begins with the
- * newest, so that `fits` is asked no more often than needed.
+ * The newest stable release that matches; if only pre-releases match, the newest of those. Starts with the newest, so
+ * `fits` is called as little as possible.
  */
 export function newestRelease(
   releases: readonly Release[],
@@ -174,7 +174,7 @@ export function newestRelease(
   return stable ?? preRelease;
 }
 
-/** Versions by their texts, those that apk calls invalid left out. */
+/** Parsed versions; those that apk calls invalid are left out. */
 export function parseVersions(texts: readonly string[]): readonly Version[] {
   return texts.flatMap((text) => parseVersion(text) ?? []);
 }

@@ -1,10 +1,11 @@
 /**
- * The answer as Renovate's custom datasource reads it, and the only file that knows how.
+ * The answer in the format of Renovate's custom datasource. No other file knows that format.
  *
- * Renovate rejects the whole answer over one `null`, so what is not known is left out. It ignores fields it does not
- * know; `revision` is for other readers. `digest` reaches managers that capture a `currentDigest`: with
- * `?strip=revision` it is the revision, so that a recipe can take version and revision apart.
+ * Renovate rejects the whole answer for a single `null`, so unknown fields are left out. It ignores extra fields;
+ * `revision` is for other clients. `digest` is for managers that capture a `currentDigest`: with `?strip=revision` it
+ * is the revision, so recipes can keep version and revision apart.
  */
+import { webAddress } from '../addresses.ts';
 import { newestRelease, type Release } from './releases.ts';
 import type { Candidate } from '../catalog/catalog.ts';
 import { isStep } from '../catalog/steps.ts';
@@ -28,7 +29,7 @@ export interface RenovateAnswer {
 
 export interface RenderOptions {
   readonly stripRevision: boolean;
-  /** The pin, for a changelog that begins there. */
+  /** The pin: the changelog starts there. */
   readonly current: string | undefined;
 }
 
@@ -86,12 +87,7 @@ function links(candidate: Candidate, since: number | undefined): Omit<RenovateAn
   };
 }
 
-function webAddress(text: string): string | undefined {
-  const url = URL.parse(text);
-  return url && ['http:', 'https:'].includes(url.protocol) && url.username === '' ? text : undefined;
-}
-
-/** Renovate takes a source from GitHub or GitLab only. */
+/** Renovate accepts a source only from GitHub or GitLab. */
 function isSourceHost(address: string): boolean {
   const host = URL.parse(address)?.hostname ?? '';
   return host === 'github.com' || host === 'gitlab.com' || host.startsWith('gitlab.');

@@ -1,31 +1,32 @@
 /**
- * How Renovate orders versions, and what an answer must therefore look like.
+ * Renovate's orders of versions, and the answers that work with them.
  *
- * Renovate decides by its own order which of the listed releases it proposes; none of its orders is apk's. The preset
- * asks for the least wrong one per pin (`rpm`, but `loose` for pins of a pre-release), and where the pin is known
- * (`?current=`) the answer is steered: it lists only what Renovate's order and apk's agree on, and the pin itself in
- * the way that makes Renovate move it (docs/decisions/010-renovate-order.md). The rules were observed in Renovate
- * 44.121.2; each one names the file of its sources that it mirrors. No code was taken from there.
+ * Renovate decides by its own order which of the listed releases it proposes, and none of its orders is apk's. The
+ * preset selects the least wrong one for each pin (`rpm`, but `loose` for pins of a pre-release). If the pin is known
+ * (`?current=`), the answer is steered: it lists only releases on which Renovate's order and apk's agree, and the pin
+ * in the way that makes Renovate move it (docs/decisions/010-renovate-order.md). The rules were observed in Renovate
+ * 44.121.2; each names the source file that it mirrors. No code was copied.
  */
 import { satisfies, type Constraint } from '../apk/constraint.ts';
 import { compareVersions, isPreRelease, type Version } from '../apk/version.ts';
 import { filterInSteps, finish, isStep, mapInSteps, sortInSteps } from '../catalog/steps.ts';
 
-/** A versioning of Renovate: what it can read and how it sorts. */
+/** A versioning of Renovate: which versions it can read, and their order. */
 export interface RenovateOrder {
   readonly versioning: 'rpm' | 'loose';
-  /** Releases that it cannot read are dropped before anything else (`modules/datasource/common.ts`). */
+  /** Releases that it cannot read are dropped first (`modules/datasource/common.ts`). */
   readonly reads: (version: Version) => boolean;
-  /** Negative when `a` is the older one; zero when Renovate cannot tell them apart. */
+  /** Negative if `a` is older; zero if Renovate cannot distinguish them. */
   readonly compare: (a: Version, b: Version) => number;
-  /** Major and minor, which decide how updates are separated (`workers/repository/process/lookup/bucket.ts`). */
+  /** Major and minor; they separate updates (`workers/repository/process/lookup/bucket.ts`). */
   readonly minorOf: (version: Version) => string;
 }
 
 /**
- * `modules/versioning/rpm`: runs of digits or letters, one by one; digits are newer than letters and compare as
- * numbers, letters compare as text, and of two equal so far the longer one is newer. Therefore right for `_p`, `_git`,
- * letters and revisions, wrong for pre-releases and for apk's rule that numbers with a leading zero compare as text.
+ * `modules/versioning/rpm`: compares runs of digits or letters one by one. Digits are newer than letters and compare as
+ * numbers, letters compare as text. If one version is the beginning of the other, the longer one is newer. So it is
+ * right for `_p`, `_git`, letters and revisions; wrong for pre-releases and for apk's rule that numbers with a leading
+ * zero compare as text.
  */
 const rpm: RenovateOrder = {
   versioning: 'rpm',
@@ -34,11 +35,11 @@ const rpm: RenovateOrder = {
     const [left, right] = [splitAtRevision(a), splitAtRevision(b)];
     const order = compareRuns(left.upstream, right.upstream);
     if (order !== 0) return order;
-    // Behind a `~` any revision is older than none, and all are the same.
+    // After a `~`, any revision is older than none, and all revisions are equal.
     if (left.upstream.includes('~')) return Number(left.revision === '') - Number(right.revision === '');
     return compareRuns(left.revision, right.revision);
   },
-  // The first two numbers, be the second the revision.
+  // The first two numbers, even if the second is the revision.
   minorOf: ({ text }) => joinNumbers(text.match(/\d+/g) ?? []),
 };
 
@@ -49,7 +50,7 @@ function splitAtRevision({ text }: Version): { readonly upstream: string; readon
     : { upstream: text.slice(0, dash), revision: text.slice(dash + 1) };
 }
 
-/** Run by run, without a list of them: a name may have hundreds of thousands of versions. */
+/** Run by run, without a list of runs: a name may have hundreds of thousands of versions. */
 function compareRuns(a: string, b: string): number {
   for (let [atA, atB] = [0, 0]; ;) {
     const [startA, startB] = [startOfRun(a, atA), startOfRun(b, atB)];
@@ -62,7 +63,7 @@ function compareRuns(a: string, b: string): number {
   }
 }
 
-/** What a character makes a run of; 0 for what only separates them. */
+/** The kind of run that a character belongs to; 0 for separators. */
 function kindOf(code: number): number {
   if (code >= 0x30 && code <= 0x39) return 1;
   if (code >= 0x61 && code <= 0x7a) return 2;
@@ -83,7 +84,7 @@ function endOfRun(text: string, start: number): number {
   return Math.min(at, text.length);
 }
 
-/** `undefined` is the end: older than all but `~`. */
+/** `undefined` is the end, which is older than all but `~`. */
 function compareRun(a: string | undefined, b: string | undefined): number {
   if (a === b) return 0;
   if (a === '~' || b === '~') return a === '~' ? -1 : 1;
@@ -103,7 +104,7 @@ function compareNumbers(a: string, b: string): number {
 }
 
 /**
- * `modules/versioning/loose`: the dotted numbers, of which more is newer, then whatever follows as text with numbers
+ * `modules/versioning/loose`: compares the dotted numbers (more numbers are newer), then the rest as text with numbers
  * in it. In that text `_` sorts before `-`, so every suffix is older than none: right for pre-releases, wrong for `_p`.
  */
 const loose: RenovateOrder = {
@@ -134,7 +135,7 @@ function splitAtSuffix(text: string): { readonly numbers: readonly string[]; rea
   return { numbers: numbers.split('.'), suffix: text.slice(numbers.length) };
 }
 
-/** The order that the preset has Renovate use for this pin. */
+/** The order that the preset selects for this pin. */
 export function renovateOrderFor(pin: Version): RenovateOrder {
   return isPreRelease(pin) ? loose : rpm;
 }
@@ -142,33 +143,33 @@ export function renovateOrderFor(pin: Version): RenovateOrder {
 /** One version of an answer. */
 export interface Listed {
   readonly version: Version;
-  /** Listed for the sake of those who pin it; never to be proposed. */
+  /** Listed only for its pins; must never be proposed. */
   readonly deprecated: boolean;
-  /** Renovate proposes it only to those who are on an unstable version or ask for them. */
+  /** Renovate proposes it only for unstable pins or on request. */
   readonly unstable: boolean;
 }
 
 /**
- * What Renovate makes of a steered answer:
- * - `none`: the pin is the version to be on;
+ * What Renovate does with a steered answer:
+ * - `none`: the pin is the target;
  * - `update`: an ordinary update;
- * - `rollback`: the pin is not listed, and `rollbackPrs` leads to the target. Also the road to a newer version that
- *   Renovate takes for an older one;
- * - `unreachable`: Renovate cannot read the pin or the target, or tell them apart.
+ * - `rollback`: the pin is not listed, and `rollbackPrs` leads to the target. Also used for newer versions that
+ *   Renovate considers older;
+ * - `unreachable`: Renovate cannot read the pin or the target, or cannot distinguish them.
  */
 export type Road = 'none' | 'update' | 'rollback' | 'unreachable';
 
 export interface Steering {
   readonly road: Road;
-  /** The version that the pin should move to; `undefined` when nothing is offered. */
+  /** The version that the pin should move to; `undefined` if nothing is offered. */
   readonly target: Version | undefined;
   /** Ascending by apk's order. */
   readonly listed: readonly Listed[];
 }
 
 /**
- * What to list for a pin of one version, `offered` being all that there is, ascending by apk's order. A pin that is
- * not among them is taken as withdrawn.
+ * The list for a pin of one version. `offered` has all versions, ascending in apk's order. A pin that is not among them
+ * counts as withdrawn.
  */
 export function steer(offered: readonly Version[], pin: Version): Steering {
   return finish(steerInSteps(offered, pin));
@@ -197,8 +198,8 @@ export function* steerInSteps(offered: readonly Version[], pin: Version): Genera
 }
 
 /**
- * The version a pin should move to: the newest stable one. Who pins a pre-release newer than that, or a package that
- * has nothing else, gets the newest of all.
+ * The version a pin should move to: the newest stable one. If the pin is a newer pre-release, or nothing is stable, the
+ * newest of all.
  */
 function targetOf(offered: readonly Version[], pin: Version): Version | undefined {
   const newest = offered.at(-1);
@@ -215,7 +216,10 @@ function roadTo(target: Version, pin: Version): Exclude<Road, 'none'> {
   return step > 0 ? 'update' : 'rollback';
 }
 
-/** The target and what Renovate takes for older than both it and the pin, so that a rollback ends at the target. */
+/**
+ * The target, and versions that Renovate considers older than both the target and the pin, so that a rollback ends at
+ * the target.
+ */
 function* upTo(
   target: Version,
   offered: readonly Version[],
@@ -230,10 +234,10 @@ function* upTo(
 }
 
 /**
- * Those of `offered` that Renovate puts where apk does: older ones below the pin, and above it a chain in which every
- * version is newer than the one before in both orders, so that the highest of any of Renovate's buckets
- * (`workers/repository/process/lookup/bucket.ts`) is apk's newest there. The target comes first, then stable versions
- * from the newest down, then pre-releases, which thus give way.
+ * Those of `offered` that Renovate orders as apk does: older ones below the pin, and above it a chain in which every
+ * version is newer than the one before in both orders. So the highest version of each of Renovate's buckets
+ * (`workers/repository/process/lookup/bucket.ts`) is apk's newest there. The target is added first, then stable
+ * versions from the newest down, then pre-releases if they still fit.
  */
 function* agreed(
   offered: readonly Version[],
@@ -244,10 +248,13 @@ function* agreed(
   const sides = yield* mapInSteps(offered, (version) => compareVersions(version, pin));
   const kept = offered.map((version, i) => version === target || sides[i] === 0);
 
-  /** `older` and `newer` are the nearest kept ones; does it stand between them, or the pin, in Renovate's order too? */
+  /**
+   * `older` and `newer` are the nearest versions in the list. Whether it is between them, or the pin, in Renovate's
+   * order too.
+   */
   const fits = (version: Version, at: number, older: Version, newer: Version | undefined): boolean => {
     if ((sides[at] as number) < 0) return compare(version, pin) < 0;
-    // Beyond the target that a pre-release is to move to, Renovate might prefer another pre-release.
+    // Above the target of a pre-release, Renovate might prefer another pre-release.
     if (isPreRelease(pin) && compareVersions(version, target) > 0) return false;
     return compare(older, version) < 0 && (!newer || compare(version, newer) < 0);
   };
@@ -267,7 +274,7 @@ function* agreed(
   return offered.filter((_, i) => kept[i]);
 }
 
-/** For each version the last one before it that `counts`, or `none`. */
+/** For each version, the last one before it for which `counts` is true, or `none`. */
 function nearestBefore(
   versions: readonly Version[],
   none: Version,
@@ -315,7 +322,7 @@ function insert(listed: readonly Listed[], added: Listed): readonly Listed[] {
   return [...listed, added].sort((a, b) => compareVersions(a.version, b.version));
 }
 
-/** What to list where the pin is not known: everything. */
+/** If the pin is not known, everything is listed. */
 export function listAll(offered: readonly Version[]): readonly Listed[] {
   return finish(listAllInSteps(offered));
 }
@@ -348,13 +355,14 @@ export function* steerRangeInSteps(
 }
 
 /**
- * Which of the versions once served and now withdrawn may be listed as deprecated in an answer for pins not known.
- * Renovate passes over deprecated releases only when the pin is in the list and not one itself, and a rollback may end
- * at one. So whichever of `remembered` is pinned, for Renovate's order none of the result is proposed, and who pins one
- * of the result is led to an offered version. That holds with updates separated by major, as they are by default; with
- * `separateMinorPatch` or `separateMultipleMinor` a pin has to be told (`?current=`).
+ * Which withdrawn versions may be listed as deprecated in an answer for unknown pins.
  *
- * They must be listed without a timestamp: under `minimumReleaseAge` an older one might be preferred for its age.
+ * Renovate skips deprecated releases only if the pin is in the list and not deprecated itself, and a rollback may end
+ * at a deprecated one. So the result is chosen such that, whichever of `remembered` is pinned, none of the result is
+ * proposed, and a pin of the result moves to an offered version. This holds with updates separated by major, the
+ * default. With `separateMinorPatch` or `separateMultipleMinor` the pin has to be known (`?current=`).
+ *
+ * They must be listed without a timestamp: with `minimumReleaseAge` Renovate might prefer an older one for its age.
  */
 export function safeToList(offered: readonly Version[], remembered: readonly Version[]): readonly Version[] {
   return finish(safeToListInSteps(offered, remembered));
@@ -372,13 +380,13 @@ export function* safeToListInSteps(
   const isSafeFor = (pin: Version, version: Version): boolean => {
     const order = renovateOrderFor(pin);
     const own = sorted.get(order) as Sorted;
-    // Each major is a bucket of its own with `separateMultipleMajor`, the finest that has to be reckoned with.
+    // With `separateMultipleMajor`, each major is a bucket; no supported setting is finer.
     if (order.compare(version, pin) > 0) return own.hasStableAbove(version, { sameMajor: true });
     const isPinListed = own.has(pin) || [...listed, version].some((other) => order.compare(other, pin) === 0);
     const above = own.firstAbove(version);
     return isPinListed || (above !== undefined && order.compare(above, pin) < 0);
   };
-  // From the newest down, so that it is known which newer ones are listed.
+  // From the newest down, so that the newer listed ones are known.
   for (const version of [...remembered].sort((a, b) => rpm.compare(b, a))) {
     const hasUpdate = !isPreRelease(version) && byRpm.hasStableAbove(version, { sameMajor: false });
     const isDistinct = !byRpm.has(version) && listed.every((other) => rpm.compare(other, version) !== 0);
@@ -387,7 +395,7 @@ export function* safeToListInSteps(
   return listed.sort(compareVersions);
 }
 
-/** Versions in one of Renovate's orders, to be searched. */
+/** Versions sorted in one of Renovate's orders, for binary search. */
 class Sorted {
   readonly #order: RenovateOrder;
   readonly #versions: readonly Version[];
@@ -415,7 +423,7 @@ class Sorted {
     return this.#versions[this.#place(version, (order) => order <= 0)];
   }
 
-  /** Is there one that Renovate cannot tell from `version`? */
+  /** Whether there is one that Renovate cannot distinguish from `version`. */
   has(version: Version): boolean {
     const found = this.#versions[this.#place(version, (order) => order < 0)];
     return found !== undefined && this.#order.compare(found, version) === 0;
@@ -428,7 +436,7 @@ class Sorted {
     return newest !== undefined && this.#order.compare(newest, version) > 0;
   }
 
-  /** The index of the first one that does not come before, as `isBefore` says of its order to `version`. */
+  /** The index of the first version for which `isBefore` is false. */
   #place(version: Version, isBefore: (order: number) => boolean): number {
     let [from, to] = [0, this.#versions.length];
     while (from < to) {

@@ -1,7 +1,6 @@
 /**
- * Search by name for people: over the names of packages and over what they provide, on all archs. The names of one
- * generation lie in one buffer, so that a search is a few calls of `indexOf`; it is built in steps, when somebody
- * searches for the first time.
+ * Search by name, over package names and provided names of all archs. The names of one generation are in one buffer, so
+ * a search is a few calls of `indexOf`. The buffer is built in steps at the first search.
  */
 import type { Pause } from '../apk/pieces.ts';
 import type { Catalog } from '../catalog/catalog.ts';
@@ -11,7 +10,7 @@ import { countBits, editDistance, letterMask } from './close-names.ts';
 
 export interface SearchHit {
   readonly name: string;
-  /** No package has the name; packages of other names provide it. */
+  /** No package has the name, but other packages provide it. */
   readonly provided: boolean;
   readonly match: Match;
 }
@@ -19,20 +18,20 @@ export interface SearchHit {
 export type Match = 'exact' | 'prefix' | 'substring' | 'typo';
 
 export interface SearchHits {
-  /** Best first: exact, then prefixes, substrings and typing errors; packages before what they provide. */
+  /** Best first: exact, prefixes, substrings, typing errors. Packages come before provided names. */
   readonly hits: readonly SearchHit[];
-  /** Whether there are more than are listed. */
+  /** Whether there are more hits than listed. */
   readonly more: boolean;
 }
 
 const MAX_HITS = 50;
-/** Names looked at for the best hits of a kind. A query of one letter is in nearly all. */
+/** Names considered for the best hits of a kind. A query of one letter matches nearly all names. */
 const MAX_CANDIDATES = 500;
-/** From so many characters on, a query is looked for inside of names and with typing errors. */
+/** Minimum length of a query for matches inside names and for typing errors. */
 const MIN_INSIDE = 2;
 const MIN_TYPO = 3;
 const MAX_TYPOS = 2;
-/** Longer names are looked for by nobody, and lookups refuse them. */
+/** Lookups refuse longer names. */
 const MAX_NAME_BYTES = 256;
 const NAMES_A_STEP = 500;
 
@@ -53,9 +52,9 @@ export class Searches {
 /** Names in lower case, packages first. */
 export class NameSearch {
   readonly #text: Buffer;
-  /** Where each name starts; its separator stands before the start of the next. */
+  /** Offset of each name; a separator precedes each name. */
   readonly #starts: Uint32Array;
-  /** How many are names of packages. */
+  /** The number of package names. */
   readonly #packages: number;
   readonly #masks: Uint32Array;
   /** Names that are not in lower case, by their number. */
@@ -73,7 +72,7 @@ export class NameSearch {
     this.#originals = originals;
     this.#masks = Uint32Array.from(folded, letterMask);
     this.#starts = new Uint32Array(names.length + 1);
-    // One separator in front, so that a prefix can be looked for together with it.
+    // A separator at the start, so that prefixes can be searched with their separator.
     this.#text = Buffer.from(`\n${folded.map((name) => `${name}\n`).join('')}`);
     let at = 1;
     for (const [i, name] of folded.entries()) {
@@ -103,7 +102,7 @@ export class NameSearch {
     return new NameSearch([...packages], others);
   }
 
-  /** Bytes that it takes, without the names that are not in lower case. */
+  /** Memory in bytes, without the names that are not in lower case. */
   get bytes(): number {
     return this.#text.byteLength + this.#starts.byteLength + this.#masks.byteLength;
   }
@@ -133,7 +132,7 @@ export class NameSearch {
     this.#size(a) - this.#size(b) ||
     this.#compare(a, b);
 
-  /** Numbers of names in which `needle` stands. Those of packages are looked at first, and enough of either kind. */
+  /** Numbers of names that contain `needle`: those of packages first, with enough of each kind. */
   #containing(needle: string, limit: number): readonly number[] {
     const bytes = Buffer.from(needle);
     const found: number[] = [];
@@ -156,7 +155,7 @@ export class NameSearch {
     return found;
   }
 
-  /** The name that the byte at `offset` belongs to; it is one of `[from, to)`. */
+  /** The name in `[from, to)` that contains the byte at `offset`. */
   #numberAt(offset: number, from: number, to: number): number {
     let [low, high] = [from, to];
     while (high - low > 1) {
@@ -167,14 +166,14 @@ export class NameSearch {
     return low;
   }
 
-  /** Numbers of names that are a typing error or two away from `query`, at most one for every three characters. */
+  /** Numbers of names with one or two typing errors, at most one for every three characters of `query`. */
   #similar(query: string): readonly number[] {
     const limit = Math.min(MAX_TYPOS, Math.floor(query.length / 3));
     const mask = letterMask(query);
     const length = Buffer.byteLength(query);
     const found: number[] = [];
     for (let i = 0; i < this.#masks.length; i += 1) {
-      // An edit changes one character, of up to four bytes.
+      // An edit changes one character of up to four bytes.
       if (Math.abs(this.#size(i) - length) > limit * 4) continue;
       const own = this.#masks[i] as number;
       if (countBits(mask & ~own) > limit || countBits(own & ~mask) > limit) continue;

@@ -1,6 +1,6 @@
 /**
- * Which versions of which names were served: the only pins that can come of an answer. When such a version is gone,
- * a question that does not tell its pin can still be answered as if it did. Bounded, and kept on disk.
+ * Which versions were served for which names. Only these can be pinned because of an answer. If such a version is
+ * withdrawn, even a query without a pin can be answered for its pins. Bounded, and kept on disk.
  */
 import { readFile, stat } from 'node:fs/promises';
 import * as z from 'zod';
@@ -8,7 +8,7 @@ import { removeOrphansOf, writeAtomically } from '../repository/atomic-file.ts';
 
 const FORMAT = 1;
 const MAX_VERSIONS = 32;
-/** Twice what the largest memory takes. */
+/** Twice the size of the largest file. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
 const fileSchema = z.object({
@@ -25,23 +25,23 @@ export class ServedVersions {
   readonly #file: string | undefined;
   readonly #warn: (message: string, error: unknown) => void;
   readonly #maxNames: number;
-  /** By datasource and name, most recently asked last; versions, most recently served first. */
+  /** By datasource and name, most recently asked last; versions most recently served first. */
   readonly #versions = new Map<string, readonly string[]>();
   #changed = false;
 
-  /** Without a file the memory ends with the process. `warn` is told once of a file that cannot be read. */
+  /** Without a file, nothing outlives the process. `warn` is called once if the file cannot be read. */
   constructor(file: string | undefined, { maxNames = 20_000, warn = () => undefined }: MemoryOptions = {}) {
     this.#file = file;
     this.#maxNames = maxNames;
     this.#warn = warn;
   }
 
-  /** Versions served for `name` at any time, most recently served and newest first. */
+  /** Versions ever served for `name`, most recently served and newest first. */
   recall(datasource: string, name: string): readonly string[] {
     return this.#versions.get(key(datasource, name)) ?? [];
   }
 
-  /** Notes what is being served: versions, oldest first. */
+  /** Records served versions, oldest first. */
   note(datasource: string, name: string, versions: readonly string[]): void {
     const id = key(datasource, name);
     const before = this.#versions.get(id) ?? [];
@@ -58,7 +58,7 @@ export class ServedVersions {
     if (this.#versions.size > this.#maxNames && oldest !== undefined) this.#versions.delete(oldest);
   }
 
-  /** Reads what an earlier process kept; anything unreadable is as good as nothing. */
+  /** Reads the file of an earlier process; an unreadable file is ignored. */
   async load(): Promise<void> {
     if (this.#file === undefined) return;
     await removeOrphansOf(this.#file);
@@ -74,7 +74,7 @@ export class ServedVersions {
     }
   }
 
-  /** Writes what has changed since the last time. A disk that cannot be written to costs the memory, nothing else. */
+  /** Writes the changes since the last call. If the disk cannot be written, only this record is lost. */
   async save(): Promise<void> {
     if (this.#file === undefined || !this.#changed) return;
     this.#changed = false;

@@ -1,6 +1,6 @@
 /**
- * What a request path asks for. Package names may hold `/` (`/bin/sh`) and come encoded or not, so paths are read from
- * the raw target, segment by segment, and decoded once.
+ * Parses request paths. Package names may contain `/` (`/bin/sh`), encoded or not, so the raw path is split into
+ * segments and decoded once.
  */
 import type { LiveDatasource } from '../repository/live-datasource.ts';
 
@@ -14,9 +14,9 @@ export type Target =
   /** What appeared and vanished, of all packages or of one. */
   | { readonly kind: 'changes'; readonly live: LiveDatasource; readonly name: string | undefined }
   | { readonly kind: 'package'; readonly live: LiveDatasource; readonly name: string; readonly view: View }
-  /** A package of the datasource that its pin's file builds on. */
+  /** A package of the datasource that the pin's file builds on. */
   | { readonly kind: 'routed'; readonly name: string }
-  /** The virtual index of one arch, or of what all have. */
+  /** The virtual index of one arch, or of what all archs have. */
   | { readonly kind: 'index'; readonly live: LiveDatasource; readonly arch: string }
   /** The Renovate preset of one datasource, or of all. */
   | { readonly kind: 'preset'; readonly live: LiveDatasource | undefined }
@@ -30,7 +30,7 @@ const TOO_LONG: Target = {
 const PRESET = 'renovate.json';
 const INDEX = 'APKINDEX.tar.gz';
 
-/** What of a package is asked for; the last segment of the path unless it is the only one of the name. */
+/** The requested form of an answer: the last segment of the path, unless the name has only one. */
 export type View = 'releases' | 'latest' | 'explain' | 'badge.svg';
 
 const views: readonly string[] = ['latest', 'explain', 'badge.svg'] satisfies View[];
@@ -40,8 +40,8 @@ export function isView(segment: string): boolean {
 }
 
 /**
- * `path` is the raw path, without the query. A first segment that names a datasource is that datasource; anything else
- * is a package of the default one.
+ * `path` is the raw path without the query. If the first segment is a datasource, the rest is looked up there;
+ * otherwise the path is a package of the default datasource.
  */
 export function parsePath(
   path: string,
@@ -53,7 +53,7 @@ export function parsePath(
   try {
     segments = raw.map((segment) => decodeURIComponent(segment));
   } catch {
-    return { kind: 'invalid', fact: 'the path is no valid percent-encoding' };
+    return { kind: 'invalid', fact: 'the path has an invalid percent-encoding' };
   }
   if (segments.length === 1 && segments[0] === '') return { kind: 'root' };
   const [first = ''] = segments;
@@ -68,7 +68,7 @@ export function parsePath(
   return parsePackage(live, rest);
 }
 
-/** Behind `/-/`, which is no package name: what is no lookup, and `latest` as static files can have it. */
+/** Paths after `/-/`, which is not a package name: everything but lookups, and `latest` as static files have it. */
 function parseExtra(live: LiveDatasource, [what, ...segments]: readonly string[]): Target {
   if (what === 'asked' && segments.length === 0) return { kind: 'asked', live };
   if (what === 'search' && segments.length === 0) return { kind: 'search', live };
@@ -78,7 +78,7 @@ function parseExtra(live: LiveDatasource, [what, ...segments]: readonly string[]
   }
   if (what === 'latest' && segments.length > 0) return parsePackage(live, [...segments, what]);
   if (what === 'for' && segments.length > 0) return parseRouted(segments.join('/'));
-  return { kind: 'invalid', fact: 'behind /-/ there are asked, changes, search, for/{name} and latest/{name}' };
+  return { kind: 'invalid', fact: 'after /-/, expected asked, changes, search, for/{name} or latest/{name}' };
 }
 
 function parseRouted(name: string): Target {
@@ -94,8 +94,8 @@ function parsePackage(live: LiveDatasource, segments: readonly string[]): Target
 }
 
 /**
- * The paths of similar services: `{arch}/{name}` and a `.json` behind the name. Only what is no name itself is read
- * that way, so a package of that name is never hidden.
+ * The paths of similar services: `{arch}/{name}`, and `.json` after the name. Only tried if the whole path is not a
+ * name, so no package is hidden.
  */
 export function parsePeerName(
   name: string,

@@ -20,7 +20,8 @@ export function decodeIdentity(into: Uint8Array, bytes: Uint8Array, start: numbe
   if (end === start) return false;
   const isUsual =
     end - start === LENGTH && bytes[start] === Q && bytes[start + 1] === ONE && bytes[end - 1] === PADDING;
-  if (!isUsual || !decode(into, bytes, start + 2, end - 1)) into.set(hashIdentity(bytes.subarray(start, end)));
+  if (!isUsual || !decode(into, bytes, start + 2, end - 1))
+    into.set(hashIdentity(bytes.subarray(start, end)));
   return true;
 }
 

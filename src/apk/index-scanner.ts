@@ -2,8 +2,8 @@
  * APKINDEX text, read from bytes as they are inflated.
  *
  * The text is lines `K:value`, K one letter; stanzas are separated by an empty line, one a package. `Field` lists the
- * letters that are read; S I T L m i r q F M R Z a s f g are known and skipped. As in apk-tools 3, other lower case
- * letters may be ignored, while another upper case letter makes a package uninstallable. `p:` and `D:` may be repeated and add up;
+ * letters that are read; S I T L m r q F M R Z a s f g are known and skipped. As in apk-tools 3, other lower case
+ * letters may be ignored, while another upper case letter makes a package uninstallable. `p:`, `D:` and `i:` may be repeated and add up;
  * of the others the last one counts. Where real tools give up the whole index over one line, this skips the stanza,
  * counts it and says which it was – unless most stanzas are bad, which is no index.
  *
@@ -16,8 +16,15 @@ import { packCommit } from './commit.ts';
 import { decodeIdentity, hashIdentity } from './identity.ts';
 import { GrowingColumns, GrowingNumbers, IdentitySet, postings } from './growing-table.ts';
 import { Arena, release } from './memory.ts';
-import { Flag, IDENTITY_BYTES, PackageTable, unusableReasons } from './package-table.ts';
-import type { ParseReport, Unusable } from './packages.ts';
+import {
+  Flag,
+  IDENTITY_BYTES,
+  PackageTable,
+  parseDependency,
+  tokens,
+  unusableReasons,
+} from './package-table.ts';
+import type { Intruder, ParseReport, Unusable } from './packages.ts';
 import { EMPTY, StringTable } from './string-table.ts';
 
 export interface ScanLimits {
@@ -46,6 +53,7 @@ const Field = {
   url: 0x55, // U
   provides: 0x70, // p
   depends: 0x44, // D
+  installIf: 0x69, // i
   identity: 0x43, // C
   priority: 0x6b, // k
 } as const;
@@ -63,6 +71,10 @@ const OLDER = 0x3c; // <
 const EQUALS = 0x3d;
 const NEWER = 0x3e; // >
 const LINE = 0x7e; // ~
+
+/** Of intruders so many are kept, and of their conditions so much; none has been seen in a public index. */
+const MOST_INTRUDERS = 1000;
+const MOST_CONDITION_BYTES = 4096;
 
 const FOREIGN_ARCH = unusableReasons.indexOf('foreign-arch' satisfies Unusable);
 const UNKNOWN_FIELD = unusableReasons.indexOf('unknown-field' satisfies Unusable);
@@ -112,6 +124,7 @@ export class IndexScanner {
   /** Tokens separated by blanks. Of a field repeated a million times, only the whole list becomes a string. */
   readonly #provides = new ByteBuffer();
   readonly #depends = new ByteBuffer();
+  readonly #installIf = new ByteBuffer();
   readonly #packedCommit = new ByteBuffer();
   readonly #identity = new Uint8Array(IDENTITY_BYTES);
   #hasIdentity = false;
@@ -127,6 +140,7 @@ export class IndexScanner {
   /** Of each name, twice the number of the last row that has it plus one, and one more if with a version. */
   readonly #lastCarrier = new GrowingNumbers();
 
+  readonly #intruders: { readonly row: number; readonly intruder: Intruder }[] = [];
   #newestBuiltAt = 0;
   #badStanzas = 0;
   #firstBadStanza: string | undefined;
@@ -256,6 +270,9 @@ export class IndexScanner {
       case Field.depends:
         addToken(this.#depends, text, start, end);
         break;
+      case Field.installIf:
+        addToken(this.#installIf, text, start, end);
+        break;
       case Field.priority:
         this.#priority = parsePrefix(text.bytes, start, end);
         break;
@@ -309,6 +326,7 @@ export class IndexScanner {
     this.#url = EMPTY;
     this.#provides.clear();
     this.#depends.clear();
+    this.#installIf.clear();
     this.#identities.clear();
     this.#hasIdentity = false;
     this.#builtAt = this.#priority = this.#unusable = 0;
@@ -339,6 +357,17 @@ export class IndexScanner {
     this.#archs.set(this.#arch, (this.#archs.get(this.#arch) ?? 0) + 1);
     const conflictsWithItself = this.#noteProvidedNames(row) ? Flag.conflictsWithItself : 0;
     rows.columns.flags[row] = this.#unusable | conflictsWithItself | this.#lastNeedsExactly;
+    if (conflictsWithItself && this.#installIf.length > 0) this.#addIntruder(row);
+  }
+
+  #addIntruder(row: number): void {
+    const { bytes, length } = this.#installIf;
+    if (this.#intruders.length >= MOST_INTRUDERS || length > MOST_CONDITION_BYTES) return;
+    const intruder = {
+      package: `${this.#names.list.text(this.#name)}-${this.#values.list.text(this.#version)}`,
+      installIf: tokens(Buffer.from(bytes.subarray(0, length)).toString()).map(parseDependency),
+    };
+    this.#intruders.push({ row, intruder });
   }
 
   /** The identity, or what stands for it. */
@@ -428,7 +457,9 @@ export class IndexScanner {
       this.#lastCarrier,
     ])
       done.release();
-    return new PackageTable(strings, columns, { byName, byProvide });
+    const isUsable = (row: number): boolean => ((columns.flags[row] as number) & Flag.unusable) === 0;
+    const intruders = this.#intruders.flatMap(({ row, intruder }) => (isUsable(row) ? intruder : []));
+    return new PackageTable(strings, columns, { byName, byProvide }, intruders);
   }
 }
 

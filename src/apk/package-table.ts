@@ -6,6 +6,7 @@ import { operatorSpan } from './constraint.ts';
 import {
   isBinding,
   type Dependency,
+  type Intruder,
   type Package,
   type Packages,
   type Provide,
@@ -76,6 +77,8 @@ export class PackageTable implements Packages {
   readonly byProvide: Postings;
   readonly packageCount: number;
   readonly nameCount: number;
+  readonly intruders: readonly Intruder[];
+  #neededNames: ReadonlySet<string> | undefined;
   /** The last long `p:` value that was read: whoever asks for one of its names is likely to ask for the next. */
   #longList: { list: number; byName: ReadonlyMap<string, readonly Provide[]> } | undefined;
 
@@ -83,11 +86,13 @@ export class PackageTable implements Packages {
     strings: TableStrings,
     columns: Columns,
     { byName, byProvide }: { readonly byName: Postings; readonly byProvide: Postings },
+    intruders: readonly Intruder[] = [],
   ) {
     this.strings = strings;
     this.columns = columns;
     this.byName = byName;
     this.byProvide = byProvide;
+    this.intruders = intruders;
     this.packageCount = columns.name.length;
     this.nameCount = countUsed(byName);
   }
@@ -108,6 +113,22 @@ export class PackageTable implements Packages {
     return this.#lookUp(this.byProvide, name);
   }
 
+  *neededNames(): Generator<undefined, ReadonlySet<string>> {
+    if (this.#neededNames) return this.#neededNames;
+    const needed = new Set<string>();
+    const seen = new Set<number>();
+    for (let row = 0; row < this.packageCount; row += 1) {
+      if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;
+      const list = this.columns.dependencies[row] as number;
+      if (seen.has(list)) continue;
+      seen.add(list);
+      for (const { name, conflict } of new TablePackage(this, row).dependencies)
+        if (!conflict && this.#isPackageName(name)) needed.add(name);
+    }
+    this.#neededNames = needed;
+    return needed;
+  }
+
   /** The versions that the `p:` value numbered `list` gives `name`. */
   versionsProvided(list: number, name: string): readonly (string | undefined)[] {
     const bytes = this.strings.values.bytes(list);
@@ -117,6 +138,11 @@ export class PackageTable implements Packages {
       this.#longList = { list, byName: Map.groupBy(provides, (provide) => provide.name) };
     }
     return (this.#longList.byName.get(name) ?? []).map(({ version }) => version);
+  }
+
+  #isPackageName(name: string): boolean {
+    const id = this.strings.names.find(name);
+    return id !== undefined && this.byName.starts[id] !== this.byName.starts[id + 1];
   }
 
   *#keys(postings: Postings): Iterable<string> {
@@ -228,6 +254,8 @@ export function parseProvide(token: string): Provide {
 }
 
 const [BLANK, EXCLAMATION, EQUALS] = [0x20, 0x21, 0x3d] as const;
+/** About a millisecond's work. */
+const ROWS_A_STEP = 256;
 /** From how many bytes on a `p:` value is read as a whole rather than searched. */
 const LONG_LIST = 64 * 1024;
 

@@ -60,6 +60,13 @@ export function isBinding(dependency: Dependency): boolean {
   return dependency.conflict || isExact(dependency);
 }
 
+/** A package that apk refuses and installs by itself where all of `installIf` (`i:`) is met. */
+export interface Intruder {
+  /** `name-version`. */
+  readonly package: string;
+  readonly installIf: readonly Dependency[];
+}
+
 /** All packages of one APKINDEX. */
 export interface Packages {
   /** Usable and unusable packages. */
@@ -74,6 +81,10 @@ export interface Packages {
   named(name: string): readonly Package[];
   /** Packages that provide `name`, with or without a version, in the order of the index. */
   providing(name: string): readonly Package[];
+  /** Names that packages need, at whatever version, as far as packages are called so; made when first asked for. */
+  neededNames(): Generator<undefined, ReadonlySet<string>>;
+  /** Hardly any index has one. */
+  readonly intruders: readonly Intruder[];
 }
 
 /** What was odd about an index that is used nevertheless. */

@@ -21,39 +21,17 @@ export interface StringCapacity {
   readonly bytes: number;
 }
 
-/** What a list consists of. */
-export interface StringListParts {
-  /** Where the bytes of each id start; they end where those of the next id start. */
-  readonly starts: Uint32Array;
-  readonly blob: Uint8Array;
-}
-
 /** Strings in the order they were added. */
 export class StringList {
+  /** Where the bytes of each id start; they end where those of the next id start. */
   #starts: Uint32Array;
   readonly #blob: ByteBuffer;
-  #count: number;
+  #count = 1;
 
-  /** With zeros in both it holds the empty string. */
-  constructor({ starts, blob }: StringListParts, count = 1) {
-    this.#starts = starts;
-    this.#blob = new ByteBuffer(blob, starts[count]);
-    this.#count = count;
-  }
-
-  static reserve(arena: Arena, { strings, bytes }: StringCapacity): StringList {
-    return new StringList({
-      starts: arena.numbers(Math.max(16, strings + 2)),
-      blob: arena.bytes(Math.max(64, bytes)),
-    });
-  }
-
-  /** What it consists of, as views that must not be changed. */
-  parts(): StringListParts {
-    return {
-      starts: this.#starts.subarray(0, this.#count + 1),
-      blob: this.#blob.bytes.subarray(0, this.#blob.length),
-    };
+  /** Holds the empty string. */
+  constructor(arena: Arena, { strings, bytes }: StringCapacity) {
+    this.#starts = arena.numbers(Math.max(16, strings + 2));
+    this.#blob = new ByteBuffer(arena.bytes(Math.max(64, bytes)));
   }
 
   /** How many strings there are; ids run from 0 to one less. */
@@ -95,11 +73,6 @@ export class StringList {
   }
 }
 
-/** What a table consists of. */
-export interface StringTableParts extends StringListParts {
-  readonly slots: Uint32Array;
-}
-
 /** The string that `find` looks for. */
 const sought = new ByteBuffer();
 
@@ -109,24 +82,13 @@ export class StringTable {
   /** Open addressing, in pairs: a hash that leads here and the id of its string, 0 where the slot is free. */
   #slots: Uint32Array;
 
-  constructor(list: StringList, slots: Uint32Array) {
-    this.list = list;
-    this.#slots = slots;
-  }
-
   static reserve(arena: Arena, capacity: StringCapacity): StringTable {
-    const list = StringList.reserve(arena, capacity);
-    return new StringTable(list, new Uint32Array(2 * slotsFor(capacity.strings)));
+    return new StringTable(arena, capacity);
   }
 
-  /** The table that `parts()` were taken of. */
-  static of({ slots, ...list }: StringTableParts): StringTable {
-    return new StringTable(new StringList(list, list.starts.length - 1), slots);
-  }
-
-  /** What it consists of, as views that must not be changed. */
-  parts(): StringTableParts {
-    return { ...this.list.parts(), slots: this.#slots };
+  private constructor(arena: Arena, capacity: StringCapacity) {
+    this.list = new StringList(arena, capacity);
+    this.#slots = new Uint32Array(2 * slotsFor(capacity.strings));
   }
 
   /** The id of `source[start..end)`, which is added if it is new. Throws `apkindex-malformed` for hash flooding. */

@@ -95,11 +95,23 @@ export class Reading {
     const { carriers } = yield* this.holders(dependency.name, arch);
     for (const [i, carrier] of carriers.entries()) {
       if (isStep(i)) yield;
-      const isInstallable = !carrier.package.unusable && !this.isRefused(carrier);
-      if (isInstallable && carrier.versions.some((version) => this.fits(version, dependency)))
-        meeting.push(carrier);
+      if (carrier.package.unusable || this.isRefused(carrier)) continue;
+      const fitting = carrier.versions.filter((version) => this.fits(version, dependency));
+      if (fitting.some((version) => version !== undefined)) meeting.push(carrier);
+      else if (fitting.length > 0 && (yield* this.#isTakenUnversioned(carrier))) meeting.push(carrier);
     }
     return meeting;
+  }
+
+  /**
+   * Of a name without a version, apk takes a package only if it has a provider priority or is needed by its own name.
+   * Who needs it is not looked at: that somebody does is enough.
+   */
+  *#isTakenUnversioned({ package: each, source }: Carrier): Generator<undefined, boolean> {
+    if (this.rule === 'apko' || each.priority > 0) return true;
+    for (const { arch, packages } of this.#sources)
+      if (arch === source.arch && (yield* packages.neededNames()).has(each.name)) return true;
+    return false;
   }
 
   /** Does a name that is had at `version` (`undefined`: without one) meet the dependency, or what it rules out? */

@@ -1,32 +1,36 @@
 /**
- * What one datasource knows: the packages of its repositories on each of its archs, asked by name.
+ * The packages of one datasource: all its repositories and archs, looked up by name.
  *
- * A catalog is immutable and made anew for every refresh; nothing is merged in advance. For a name it gathers the
- * candidates of every arch – packages so named and packages that provide it – and says of each version whether it is
- * a release, and if not, why. The rules are those of apk (docs/decisions/004):
+ * A catalog is immutable and made again at each refresh; nothing is merged in advance. For a name it collects the
+ * candidates of every arch (packages with the name and packages that provide it) and decides for each version whether it
+ * is a release, and if not, why. The rules are apk's (docs/decisions/004):
  *
- * - A provide counts with *its* version, not with its package's. Without a version it is no release.
+ * - A provide counts with *its* version, not that of its package. Without a version it is not a release.
  * - A package that has a name twice, at least once with a version, is refused as a whole.
- * - Of several packages apk takes one (`Reading.preferred`) and fails if that one cannot be installed: packages whose
- *   exact dependencies are not there, and those that need them (`Coherence`).
- * - A release exists on every arch that carries the name at all; apko refuses any other.
+ * - Of several packages apk takes one (`Reading.preferred`) and fails if that one cannot be installed. That concerns
+ *   packages whose exact dependencies are missing, packages that need them (`Coherence`), and packages with which apk
+ *   also installs another that it refuses.
+ * - A release exists on every arch that carries the name; apko refuses any other.
  */
 import { compareVersions, type Version } from '../apk/version.ts';
 import type { Package, Packages, Unusable } from '../apk/packages.ts';
 import { Reading, type Carrier, type Rule } from './carriers.ts';
 import { Coherence, dependencyText, meetsItself, type Unmet } from './coherence.ts';
 import { finish, isStep, ITEMS_A_STEP, sortInSteps } from './steps.ts';
+import type { SourceWithdrawal } from './withdrawal.ts';
 
 /** The index of one repository for one arch. */
 export interface CatalogSource {
-  /** What to call the repository in answers. */
+  /** The repository's name in answers. */
   readonly repository: string;
   readonly arch: string;
   readonly packages: Packages;
-  /** The operator's template for links to the recipes' history. */
+  /** The operator's template for changelog links. */
   readonly changelog?: string | undefined;
-  /** What the ledger knows of the packages; without it the build times count (docs/decisions/012). */
+  /** What the ledger knows of the packages; without it the build times count (docs/decisions/013). */
   readonly dates?: ReleaseDates | undefined;
+  /** How the repository withdraws versions, where that is known. */
+  readonly withdrawal?: SourceWithdrawal | undefined;
 }
 
 /** When the packages of an index count as released, by row, in unix seconds. */
@@ -42,23 +46,23 @@ export interface Republished {
 }
 
 export interface CatalogOptions {
-  /** In the order of the repositories: of the same name and version, the first one's counts. */
+  /** In the order of the repositories; for the same name and version, the first one counts. */
   readonly sources: readonly CatalogSource[];
   readonly archs: readonly string[];
-  /** apko's looser rule: a provide without a version counts with its package's version. */
+  /** apko's looser rule: a provide without a version has the version of its package. */
   readonly unversionedProvides?: boolean;
-  /** Everything its packages need is in the datasource; what needs something else is then not offered. */
+  /** The datasource has all dependencies: versions that need anything else are withheld. */
   readonly complete?: boolean;
 }
 
-/** Why a candidate is no release. */
+/** Why a candidate is not a release. */
 export type Obstacle =
   | { readonly reason: 'invalid-version' }
   | { readonly reason: 'unversioned-provide' }
-  /** The package has a name twice, at least once with a version; apk then refuses it for all its names. */
+  /** The package has a name twice, at least once with a version; apk refuses it for all its names. */
   | { readonly reason: 'conflicting-provides' }
   | { readonly reason: Unusable }
-  /** A dependency that is not there, or is there and not installable itself. */
+  /** A dependency that is missing, or exists but cannot be installed. */
   | ({ readonly reason: 'dependency-unmet' } & Unmet);
 
 export type WithheldReason = Obstacle['reason'] | 'missing-on-arch';
@@ -68,7 +72,7 @@ export interface Candidate {
   readonly version: string;
   readonly arch: string;
   readonly repository: string;
-  /** The repository's own template for links to the recipe's history. */
+  /** The repository's own template for changelog links. */
   readonly changelog: string | undefined;
   /** When the package counts as released, in unix seconds. */
   readonly releasedAt: number | undefined;
@@ -80,31 +84,31 @@ export interface Candidate {
   readonly obstacle: Obstacle | undefined;
 }
 
-/** What is known of one version of a name. */
+/** Everything known about one version of a name. */
 export interface VersionReport {
   readonly version: string;
-  /** `undefined` where apk calls the version invalid. */
+  /** `undefined` if apk calls the version invalid. */
   readonly parsed: Version | undefined;
   readonly offered: boolean;
-  /** The candidate that stands for the version: what apk takes, on the first arch where that can be installed. */
+  /** The candidate that represents the version: the one that apk takes, on the first arch that can install it. */
   readonly chosen: Candidate;
-  /** What apk installs, one candidate an arch. */
+  /** What apk installs, one candidate per arch. */
   readonly chosenOn: readonly Candidate[];
   /** When the last arch's package was built, in unix seconds. */
   readonly builtAt: number | undefined;
   /** When the last arch got it, in unix seconds: first seen where the ledger knows, otherwise built. */
   readonly releasedAt: number | undefined;
-  /** Archs that carry the name but no installable package of this version. */
+  /** Archs that carry the name but cannot install this version. */
   readonly missingOn: readonly string[];
   readonly candidates: readonly Candidate[];
 }
 
-/** Everything that is known of a name: oldest version first, invalid ones before all. */
+/** Everything known about a name: oldest version first, invalid ones before all. */
 export interface NameReport {
   readonly name: string;
-  /** The archs that were asked about. */
+  /** The requested archs. */
   readonly archs: readonly string[];
-  /** Those of them that carry the name at some valid version. */
+  /** Those that carry the name at some valid version. */
   readonly carriedBy: readonly string[];
   readonly versions: readonly VersionReport[];
 }
@@ -114,28 +118,28 @@ export class Catalog {
   readonly sources: readonly CatalogSource[];
   readonly #rule: Rule;
   #nameCount: number | undefined;
-  /** Remembers what it found out, so that a survey of all names is quick; what it answers never changes. */
+  /** Remembers its results, so that a survey of all names is fast; its answers never change. */
   readonly #coherence: Coherence;
 
   constructor({ sources, archs, unversionedProvides = false, complete = false }: CatalogOptions) {
     this.sources = sources;
     this.archs = archs;
     this.#rule = unversionedProvides ? 'apko' : 'apk';
-    this.#coherence = new Coherence(complete);
+    this.#coherence = new Coherence(complete, sources);
   }
 
-  /** How many packages there are, every arch and repository counted for itself. */
+  /** The number of packages, counted for each arch and repository. */
   get packageCount(): number {
     return this.sources.reduce((sum, { packages }) => sum + packages.packageCount, 0);
   }
 
-  /** How many different package names there are. */
+  /** The number of different package names. */
   get nameCount(): number {
     this.#nameCount ??= [...this.names()].length;
     return this.#nameCount;
   }
 
-  /** All package names of all archs, each once. Provided names are not among them. */
+  /** All package names of all archs, each once, without provided names. */
   *names(): Iterable<string> {
     const seen = new Set<string>();
     for (const { packages } of this.sources) {
@@ -147,14 +151,14 @@ export class Catalog {
     }
   }
 
-  /** Is there any package of that name, or one that provides it? */
+  /** Whether a package has the name or provides it. */
   has(name: string): boolean {
     return this.sources.some(
       ({ packages }) => packages.named(name).length + packages.providing(name).length > 0,
     );
   }
 
-  /** What is known of `name`, on all archs of the datasource or on some of them. */
+  /** Everything known about `name`, on all archs of the datasource or on some of them. */
   report(name: string, archs: readonly string[] = this.archs): NameReport {
     return finish(this.reportInSteps(name, archs));
   }
@@ -186,8 +190,8 @@ export class Catalog {
   }
 
   /**
-   * Tells of packages what they need and no usable package of the catalog meets: plain names, ranges, exact versions.
-   * For many packages at once, because they need much the same.
+   * Finds the dependencies of packages that no usable package of the catalog meets: plain names, ranges, exact
+   * versions. Reuse it for many packages, because they need similar things.
    */
   missingNeeds(): (candidate: Pick<Candidate, 'package' | 'arch'>) => readonly string[] {
     const known = new Map<string, boolean>();
@@ -196,7 +200,7 @@ export class Catalog {
         if (dependency.conflict) return [];
         const text = dependencyText(dependency);
         const key = `${arch} ${text}`;
-        // Made anew, because it would keep everything it has read.
+        // A new one each time, because it keeps everything it reads.
         const reading = new Reading(this.sources, this.#rule);
         let isMet = known.get(key);
         if (isMet === undefined) {
@@ -227,7 +231,7 @@ export class Catalog {
     return areCarrying;
   }
 
-  /** The versions to which a carrier lays claim: one, or several that are all unusable. */
+  /** The versions that a carrier claims: one, or several unusable ones. */
   #claims({ package: each, versions: given }: Carrier): { versions: readonly string[]; obstacle?: Obstacle } {
     const versions = given.length > 1 ? [...new Set(given)].filter(isTold) : given.filter(isTold);
     if (versions.length === 0)
@@ -247,7 +251,7 @@ function isTold(version: string | undefined): version is string {
   return version !== undefined;
 }
 
-/** What stands against the package itself. */
+/** The obstacle that concerns the package itself. */
 function obstacleOf({ package: each }: Carrier, version: Version | undefined): Obstacle | undefined {
   if (each.unusable) return { reason: each.unusable };
   return version ? undefined : { reason: 'invalid-version' };
@@ -272,7 +276,7 @@ function toCandidate(
   };
 }
 
-/** All candidates with versions that apk calls equal, arch by arch, and whose they are. */
+/** All candidates with versions that apk calls equal, arch by arch, with their owners. */
 interface Group {
   readonly parsed: Version | undefined;
   readonly carriers: Carrier[];
@@ -297,14 +301,14 @@ function* takenOf(
   return taken;
 }
 
-/** The same where no arch has more than one candidate, as nearly everywhere; `undefined` elsewhere. */
+/** The same if no arch has more than one candidate, the usual case; otherwise `undefined`. */
 function takenAlone({ parsed, candidates }: Group): readonly Candidate[] | undefined {
   for (let i = 1; i < candidates.length; i += 1)
     if (candidates[i]?.arch === candidates[i - 1]?.arch) return undefined;
   return parsed ? candidates.filter(canBeTaken) : [];
 }
 
-/** Where the carriers of another arch than that of `start` begin. */
+/** Start of the carriers of the next arch. */
 function endOfArch(carriers: readonly Carrier[], start: number): number {
   const arch = carriers[start]?.source.arch;
   let end = start + 1;
@@ -316,7 +320,7 @@ function canBeTaken({ package: each, obstacle }: Candidate): boolean {
   return !each.unusable && obstacle?.reason !== 'unversioned-provide';
 }
 
-/** A report for each text: versions that apk calls equal are hardly ever spelled in two ways. */
+/** One report per text: versions that apk calls equal are rarely spelled in two ways. */
 function addReports(
   versions: VersionReport[],
   { candidates }: Group,
@@ -331,12 +335,12 @@ function addReports(
   else for (const [version, own] of Map.groupBy(candidates, (each) => each.version)) add(version, own);
 }
 
-/** What is known of a version when its report is made. */
+/** The input of a version's report. */
 interface Known {
   readonly version: string;
   readonly parsed: Version | undefined;
   readonly candidates: readonly Candidate[];
-  /** The candidates that apk takes for the version, one an arch, in the order of the archs. */
+  /** The candidates that apk takes for the version, one per arch, in the order of the archs. */
   readonly chosen: readonly Candidate[];
   readonly carriedBy: readonly string[];
 }
@@ -357,7 +361,7 @@ function reportVersion({ version, parsed, candidates, chosen, carriedBy }: Known
   };
 }
 
-/** Invalid versions first, by their text; versions that apk calls equal by their text. */
+/** Invalid versions first, by text; versions that apk calls equal, by text. */
 function byVersion(a: VersionReport, b: VersionReport): number {
   if (a.parsed && b.parsed) {
     const order = compareVersions(a.parsed, b.parsed);

@@ -8,7 +8,8 @@
  *
  * In a datasource that is `complete`, dependencies that leave a choice count, too: one that nothing installable meets.
  */
-import { isExact, type Dependency, type Package } from '../apk/packages.ts';
+import { isExact, type Dependency, type Intruder, type Package } from '../apk/packages.ts';
+import type { CatalogSource } from './catalog.ts';
 import type { Carrier, PackageId, Reading } from './carriers.ts';
 import { isStep, ITEMS_A_STEP } from './steps.ts';
 
@@ -18,6 +19,8 @@ export interface Unmet {
   readonly dependency: string;
   /** The package that it, or what it needs, does not go with; `undefined` where something is not there. */
   readonly conflictsWith: string | undefined;
+  /** A package that apk refuses and would install by itself beside what the dependency asks for. */
+  readonly intruder?: string;
 }
 
 /** The most packages and names of packages that are looked at together. */
@@ -43,6 +46,8 @@ interface Need {
 
 export class Coherence {
   readonly #complete: boolean;
+  /** By arch and the first name that they are installed with. */
+  readonly #intruders: ReadonlyMap<string, readonly Intruder[]>;
   /** What was found out about packages with dependencies that count. */
   readonly #known = new Map<PackageId, Unmet | undefined>();
   /** The same as far as it is about what is not there. */
@@ -51,8 +56,14 @@ export class Coherence {
   /** Packages and names looked at since the last step. */
   #work = 0;
 
-  constructor(complete: boolean) {
+  constructor(complete: boolean, sources: readonly CatalogSource[]) {
     this.#complete = complete;
+    const all = sources.flatMap(({ arch, packages }) =>
+      packages.intruders.map((each) => ({ key: `${arch} ${each.installIf[0]?.name}`, each })),
+    );
+    this.#intruders = new Map(
+      [...Map.groupBy(all, ({ key }) => key)].map(([key, some]) => [key, some.map(({ each }) => each)]),
+    );
   }
 
   /** Is it still to be found out whether the carrier's package can be installed? */
@@ -71,7 +82,7 @@ export class Coherence {
   }
 
   *#find(carrier: Carrier, reading: Reading): Generator<undefined, Unmet | undefined> {
-    const { needsExactly } = carrier.package;
+    const needsExactly = carrier.package.needsExactly || this.#intruders.size > 0;
     const found = needsExactly && !this.#complete ? yield* this.#together(carrier, reading) : 'too-many';
     if (found !== 'too-many') return found;
     if (!this.#settled.has(carrier.id)) yield* this.#settle(carrier, reading);
@@ -113,7 +124,8 @@ export class Coherence {
       yield;
     }
     const conflict = taken.conflict();
-    return conflict && problem(conflict.dependency, conflict.other);
+    if (conflict) return problem(conflict.dependency, conflict.other);
+    return reading.rule === 'apk' ? taken.intrusion(this.#intruders) : undefined;
   }
 
   /** Settles what is not there for the package and all it needs. */
@@ -172,7 +184,7 @@ export class Coherence {
   }
 
   #counts({ package: each }: Carrier): boolean {
-    return this.#complete || each.needsExactly;
+    return this.#complete || each.needsExactly || this.#intruders.size > 0;
   }
 
   /** With the dependencies that count and that it does not meet itself. */
@@ -242,6 +254,20 @@ class Together {
         );
         if (other) return { dependency, other: other.carrier };
       }
+    }
+    return undefined;
+  }
+
+  /** A package that apk installs beside them (`install_if`) and refuses. */
+  intrusion(intruders: ReadonlyMap<string, readonly Intruder[]>): Unmet | undefined {
+    if (intruders.size === 0) return undefined;
+    const arch = this.#carriers[0]?.source.arch;
+    const isThere = (dependency: Dependency): boolean =>
+      !dependency.conflict &&
+      this.#holdersOf(dependency.name).some(({ version }) => this.#reading.fits(version, dependency));
+    for (const name of this.#holders.keys()) {
+      const found = intruders.get(`${arch} ${name}`)?.find(({ installIf }) => installIf.every(isThere));
+      if (found) return { dependency: name, conflictsWith: undefined, intruder: found.package };
     }
     return undefined;
   }

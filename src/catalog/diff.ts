@@ -1,18 +1,18 @@
-/** What a new index brought. */
+/** The changes of a new index. */
 import type { Packages } from '../apk/packages.ts';
 
 export interface IndexChange {
-  /** Versions of names that were not there before. */
+  /** Versions of names that did not exist before. */
   readonly added: number;
   readonly removed: number;
-  /** Some of those that were added: the packages built last, latest first. */
+  /** Some of the added packages, latest build first. */
   readonly newest: readonly { readonly name: string; readonly version: string }[];
 }
 
 const NEWEST = 5;
 const PACKAGES_A_STEP = 400;
 
-/** Compares two indexes in steps, so that the caller can do other things between them. */
+/** Compares two indexes in steps, so that the caller can do other work in between. */
 export function* diffIndexes(before: Packages, after: Packages): Generator<undefined, IndexChange> {
   let added = 0;
   let kept = 0;

@@ -6,20 +6,35 @@ export interface SeriesName {
   readonly series: Version;
 }
 
-/** Series of `name` itself (`etcd` → `etcd-3.6`), newest first. */
-export function seriesOf(name: string, names: Iterable<string>): readonly SeriesName[] {
-  return members(names, (each) => each.base === name && each.rest === '');
-}
+/** All series among the given names. */
+export class SeriesIndex {
+  /** Newest first, by the common parts of their names. */
+  readonly #series = new Map<string, SeriesName[]>();
 
-/** Series of the same thing that are newer than that of `name`, newest first. */
-export function newerSeries(name: string, names: Iterable<string>): readonly SeriesName[] {
-  const own = split(name);
-  if (!own) return [];
-  return members(
-    names,
-    (each) =>
-      each.base === own.base && each.rest === own.rest && compareVersions(each.series, own.series) > 0,
-  );
+  constructor(names: Iterable<string>) {
+    for (const name of names) {
+      const each = split(name);
+      if (!each) continue;
+      const known = this.#series.get(keyOf(each));
+      if (known) known.push({ name, series: each.series });
+      else this.#series.set(keyOf(each), [{ name, series: each.series }]);
+    }
+    for (const each of this.#series.values())
+      each.sort((a, b) => compareVersions(b.series, a.series) || (a.name < b.name ? -1 : 1));
+  }
+
+  /** Series of `name` itself (`etcd` → `etcd-3.6`), newest first. */
+  of(name: string): readonly SeriesName[] {
+    return this.#series.get(keyOf({ base: name, rest: '' })) ?? [];
+  }
+
+  /** Newer series of the same thing, newest first. */
+  newerThan(name: string): readonly SeriesName[] {
+    const own = split(name);
+    if (!own) return [];
+    const all = this.#series.get(keyOf(own)) ?? [];
+    return all.filter(({ series }) => compareVersions(series, own.series) > 0);
+  }
 }
 
 interface Split {
@@ -28,13 +43,8 @@ interface Split {
   readonly rest: string;
 }
 
-function members(names: Iterable<string>, belongs: (each: Split) => boolean): readonly SeriesName[] {
-  const found: SeriesName[] = [];
-  for (const name of names) {
-    const each = split(name);
-    if (each && belongs(each)) found.push({ name, series: each.series });
-  }
-  return found.sort((a, b) => compareVersions(b.series, a.series) || (a.name < b.name ? -1 : 1));
+function keyOf({ base, rest }: Pick<Split, 'base' | 'rest'>): string {
+  return `${base}\n${rest}`;
 }
 
 /** `php-8.4-cli` → `php`, 8.4, `-cli`. */

@@ -1,13 +1,13 @@
-/** Long work in steps of about a millisecond, between which the caller can do other things or give up. */
+/** Long work in steps of about a millisecond, so that the caller can do other work in between or stop. */
 
 export const ITEMS_A_STEP = 1024;
 
-/** Does a step end before the item of this number? */
+/** Whether a step ends before this item. */
 export function isStep(item: number): boolean {
   return item % ITEMS_A_STEP === ITEMS_A_STEP - 1;
 }
 
-/** All steps at once. */
+/** Runs all steps at once. */
 export function finish<T>(work: Generator<undefined, T>): T {
   for (;;) {
     const step = work.next();
@@ -39,7 +39,7 @@ export function* filterInSteps<T>(
   return wanted;
 }
 
-/** Sorts in place: pieces first, which are then merged. */
+/** Sorts in place: sorts pieces, then merges them. */
 export function* sortInSteps<T>(
   items: T[],
   compare: (a: T, b: T) => number,

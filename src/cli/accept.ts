@@ -1,6 +1,6 @@
-/** `accept`: an operator says that an index the guards held back is as it should be. */
+/** `accept`: an operator confirms that an index which was held back is right. */
 import type { Config } from '../config/config.ts';
-import { UsageError, printable } from '../errors.ts';
+import { printable, printableJson, UsageError } from '../errors.ts';
 import { Beacon } from '../service/beacon.ts';
 import { createLogger } from '../service/logger.ts';
 import { requestRefresh } from '../service/refresh-request.ts';
@@ -8,13 +8,13 @@ import { requestRefresh } from '../service/refresh-request.ts';
 export async function acceptCommand(
   words: readonly string[],
   config: Config,
-  signal: AbortSignal,
+  { json, signal }: { readonly json: boolean; readonly signal: AbortSignal },
 ): Promise<number> {
   const [name, arch, ...more] = words;
   if (name === undefined || more.length > 0) throw new UsageError('usage: accept DATASOURCE [ARCH]');
   if (config.cacheDir === undefined) {
     throw new UsageError(
-      'accept needs a cache directory; set rollback or maxShrink of the repository instead',
+      'accept needs a cache directory; change rollback or maxShrink of the repository instead',
     );
   }
   const logger = await createLogger(config.logLevel, {
@@ -26,25 +26,27 @@ export async function acceptCommand(
   const { datasources, store } = beacon;
   const datasource = datasources.find((each) => each.name === name);
   if (!datasource) throw new UsageError(`no datasource ${name}`);
-  let accepted = 0;
+  const accepted: { index: string; reason: string }[] = [];
   for (const { spec } of datasource.indexes) {
     signal.throwIfAborted();
     if (arch !== undefined && spec.arch !== arch) continue;
     const held = await store.heldBack(spec);
     if (!held) continue;
     await store.accept(spec, held.digest, Date.now());
-    process.stdout.write(`accepted ${printable(`${spec.label}: ${held.message}`)}
-`);
-    accepted += 1;
+    accepted.push({ index: spec.label, reason: held.message });
   }
   await beacon.close();
-  if (accepted === 0) {
-    process.stdout.write(`nothing of ${name} is held back\n`);
-    return 0;
-  }
-  await requestRefresh(config.cacheDir);
-  process.stdout.write(
-    'a service with this cache directory takes it within seconds; other replicas are not told\n',
-  );
+  if (accepted.length > 0) await requestRefresh(config.cacheDir);
+  const text = json ? printableJson({ datasource: name, accepted }, 2) : report(name, accepted);
+  process.stdout.write(`${text}\n`);
   return 0;
+}
+
+function report(name: string, accepted: readonly { index: string; reason: string }[]): string {
+  if (accepted.length === 0) return `no index of ${name} is held back`;
+  const lines = accepted.map(({ index, reason }) => `accepted ${printable(`${index}: ${reason}`)}`);
+  return [
+    ...lines,
+    'the service with this cache directory refreshes within seconds; other replicas do not',
+  ].join('\n');
 }

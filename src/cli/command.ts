@@ -1,18 +1,17 @@
-/** What a command is: the entry of the table in `commands.ts`, from which help, completion and documents are made. */
+/** An entry of the table in `commands.ts`. Help, completion, docs and the man page are generated from it. */
 import type { CommandLine, Environment } from '../config/config.ts';
 
 /** A flag of one command. */
 export interface Flag {
   readonly name: string;
-  /** Its value as help shows it, such as `DIR`; absent for a flag without a value. */
+  /** Placeholder of the value in help texts, such as `DIR`; absent for a flag without a value. */
   readonly placeholder?: string;
   readonly help: string;
-  /** Whether the command cannot do without it. */
   readonly isRequired?: boolean;
 }
 
 export interface CommandContext {
-  /** What follows the name of the command. */
+  /** The arguments after the name of the command. */
   readonly words: readonly string[];
   readonly line: CommandLine;
   readonly environment: Environment;
@@ -27,10 +26,10 @@ export interface Command {
   readonly details?: string;
   /** The arguments, such as `NAME[=PIN]`; absent for a command without arguments. */
   readonly operands?: string;
-  /** What the first argument may be, where it is one of a few words. */
+  /** The possible first arguments, if there are only a few. */
   readonly choices?: readonly string[];
   readonly flags: readonly Flag[];
-  /** Whether it reads the configuration, and with it the shared options. */
+  /** Whether it reads the configuration and takes the shared options. */
   readonly isConfigured: boolean;
   readonly examples: readonly string[];
   /** Returns the exit code. */

@@ -1,9 +1,11 @@
-/** The table of commands. Each command is loaded when it runs: a health check needs no server. */
+/** The table of commands. Each command is loaded only when it runs. */
 import { loadConfig, parseCommandLine, type CommandLine, type Environment } from '../config/config.ts';
 import { UsageError } from '../errors.ts';
 import { nearest } from '../config/hints.ts';
 import { version } from '../version.ts';
-import type { Command } from './command.ts';
+import type { Command, Flag } from './command.ts';
+
+const json: Flag = { name: 'json', help: 'print the result as JSON' };
 
 const serve: Command = {
   name: 'serve',
@@ -32,9 +34,9 @@ const serve: Command = {
 
 const explain: Command = {
   name: 'explain',
-  summary: 'why a version is or is not offered, and what a pin would be offered',
+  summary: 'explain why a version is or is not offered, and what a pin would be updated to',
   details:
-    'NAME may have its datasource in front: wolfi/curl. PIN is a version or a constraint; quote it if it has blanks or the signs < and >. Exits with 1 if no index has the name.',
+    'NAME may start with a datasource: wolfi/curl. PIN is a version or a constraint; quote it if it has blanks or the signs < and >. Exits with 1 if no index has the name.',
   operands: 'NAME[=PIN]',
   flags: [
     { name: 'all', help: 'every version, not only the ten newest' },
@@ -61,10 +63,12 @@ const exportFiles: Command = {
   name: 'export',
   summary: 'write every answer as a static file',
   details:
-    'For GitLab Pages, S3 or a CDN; docs/operate.md has the layout. Fails, and leaves the folder as it is, if a required index cannot be loaded.',
+    'For GitLab Pages, S3 or a CDN; docs/operate.md describes the layout. If a required index cannot be loaded, it fails and does not change the folder.',
   flags: [
     { name: 'out', placeholder: 'DIR', help: 'folder to write to', isRequired: true },
-    { name: 'brotli', help: 'compress each file with brotli as well' },
+    { name: 'brotli', help: 'also compress each file with brotli' },
+    { name: 'pages', help: 'also write a page for each package, for browsers' },
+    json,
   ],
   isConfigured: true,
   examples: ['apk-beacon export --out public'],
@@ -73,6 +77,8 @@ const exportFiles: Command = {
     return await exportCommand(loadConfig(line, environment), {
       out: line.own['out'],
       brotli: line.own['brotli'] === true,
+      pages: line.own['pages'] === true,
+      json: line.own['json'] === true,
       signal,
     });
   },
@@ -80,29 +86,30 @@ const exportFiles: Command = {
 
 const health: Command = {
   name: 'health',
-  summary: 'whether the service that listens here is alive',
+  summary: 'check whether the service on this machine is alive',
   details: 'Asks /livez of the configured address; for health checks of containers. Exits with 1 if not.',
-  flags: [],
+  flags: [json],
   isConfigured: true,
   examples: ['apk-beacon health --listen 127.0.0.1:3000'],
   async run({ line, environment }) {
     const { healthCommand } = await import('./health.ts');
-    return await healthCommand(loadConfig(line, environment));
+    return await healthCommand(loadConfig(line, environment), { json: line.own['json'] === true });
   },
 };
 
 const accept: Command = {
   name: 'accept',
-  summary: 'take the indexes that were held back',
+  summary: 'accept the indexes that were held back',
   details:
-    'An index that is older or much smaller than the last good one is held back. This takes it, once; a running service with the same cache directory refreshes within seconds. Run it for each replica.',
+    'An index that is older or much smaller than the last good one is held back. This accepts it, once. A running service with the same cache directory refreshes within seconds. Run it for each replica.',
   operands: 'DATASOURCE [ARCH]',
-  flags: [],
+  flags: [json],
   isConfigured: true,
   examples: ['apk-beacon accept wolfi', 'apk-beacon accept wolfi x86_64'],
   async run({ words, line, environment, signal }) {
     const { acceptCommand } = await import('./accept.ts');
-    return await acceptCommand(words, loadConfig(line, environment), signal);
+    const options = { json: line.own['json'] === true, signal };
+    return await acceptCommand(words, loadConfig(line, environment), options);
   },
 };
 
@@ -129,13 +136,13 @@ const preset: Command = {
   name: 'preset',
   summary: 'print the Renovate preset',
   details:
-    'The service answers the same at /renovate.json. Print it for a repository of presets, or to serve it beside an export (--static). Without DATASOURCE it is for all of them.',
+    'The service answers the same at /renovate.json. Print it for a repository of presets, or to publish it beside an export (--static). Without DATASOURCE it covers all of them. The output is JSON.',
   operands: '[DATASOURCE …]',
   flags: [
     {
       name: 'url',
       placeholder: 'URL',
-      help: 'where Renovate reaches the service or the files (publicUrl, or the address listened on)',
+      help: 'where Renovate reaches the service or the files; by default publicUrl, or the listening address',
     },
     { name: 'static', help: 'for the files of an export: Renovate chooses the datasource' },
   ],
@@ -152,14 +159,14 @@ const preset: Command = {
 
 const config: Command = {
   name: 'config',
-  summary: 'print the configuration in force',
-  details: 'As YAML that --config accepts. Passwords in URLs are masked.',
-  flags: [],
+  summary: 'print the effective configuration',
+  details: 'As YAML or JSON that --config accepts. Passwords in URLs are masked.',
+  flags: [json],
   isConfigured: true,
   examples: ['apk-beacon config --config apk-beacon.yaml'],
   async run({ line, environment }) {
     const { configCommand } = await import('./config.ts');
-    return configCommand(loadConfig(line, environment));
+    return configCommand(loadConfig(line, environment), { json: line.own['json'] === true });
   },
 };
 
@@ -197,10 +204,10 @@ const help: Command = {
 const versionCommand: Command = {
   name: 'version',
   summary: 'print the version',
-  flags: [],
+  flags: [json],
   isConfigured: false,
   examples: ['apk-beacon version'],
-  run: () => print(`${version}\n`),
+  run: ({ line }) => print(line.own['json'] === true ? `${JSON.stringify({ version })}\n` : `${version}\n`),
 };
 
 export const commands: readonly Command[] = [
@@ -261,7 +268,7 @@ function commandNamed(name: string): Command {
   );
 }
 
-/** Throws for a flag of another command, which would have no effect. */
+/** Throws for a flag of another command: it would have no effect. */
 function expectOwnFlags(command: Command, own: CommandLine['own']): void {
   const has = ({ flags }: Command, flag: string): boolean => flags.some(({ name }) => name === flag);
   const foreign = Object.keys(own).find((flag) => own[flag] !== undefined && !has(command, flag));

@@ -14,11 +14,11 @@ export function completionScript(shell: Shell, commands: readonly Command[]): st
   return scripts[shell](commands.map(completable));
 }
 
-/** What can be completed of a command. */
+/** What can be completed for a command. */
 interface Completable {
   readonly name: string;
   readonly summary: string;
-  /** Words for its first argument. */
+  /** Possible first arguments. */
   readonly choices: readonly string[];
   readonly flags: readonly CompletableFlag[];
 }
@@ -60,7 +60,7 @@ function distinctFlags(commands: readonly Completable[]): readonly CompletableFl
 const longFlags = (flags: readonly CompletableFlag[]): string =>
   flags.map(({ name }) => `--${name}`).join(' ');
 
-/** Uses nothing of the package bash-completion. */
+/** Does not need the package bash-completion. */
 function bash(commands: readonly Completable[]): string {
   const names = commands.map(({ name }) => name);
   const valued = distinctFlags(commands).filter(({ value }) => value !== 'none');

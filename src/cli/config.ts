@@ -1,9 +1,10 @@
-/** `config`: prints what is in force. Secrets are not in a configuration; what a URL carries is maskAddress. */
+/** `config`: prints the effective configuration. It contains no secrets; passwords in URLs are masked. */
 import { stringify } from 'yaml';
 import { maskAddress } from '../addresses.ts';
 import type { Config } from '../config/config.ts';
+import { printableJson } from '../errors.ts';
 
-export function configCommand(config: Config): number {
+export function configCommand(config: Config, { json }: { readonly json: boolean }): number {
   const { file, defaultDatasource, ...rest } = config;
   const shown = {
     ...rest,
@@ -40,8 +41,8 @@ export function configCommand(config: Config): number {
       ]),
     ),
   };
-  if (file !== undefined) process.stdout.write(`# from ${file}\n`);
-  process.stdout.write(stringify(shown));
+  const from = file === undefined ? '' : `# from ${file}\n`;
+  process.stdout.write(json ? `${printableJson(shown, 2)}\n` : from + stringify(shown));
   return 0;
 }
 

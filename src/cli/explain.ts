@@ -1,4 +1,4 @@
-/** `explain`: "why was this not bumped?", in one command. Loads the indexes itself, or asks a running service. */
+/** `explain`: "why was this not bumped?" Loads the indexes, or asks a running service. */
 import { styleText } from 'node:util';
 import { withoutTrailingSlashes } from '../addresses.ts';
 import { operatorSpan } from '../apk/constraint.ts';
@@ -16,13 +16,13 @@ export interface ExplainOptions {
   readonly json: boolean;
   /** Every version, not only the newest. */
   readonly all: boolean;
-  /** Of a running service, which is asked instead of loading indexes. */
+  /** The address of a running service to ask instead of loading indexes. */
   readonly url: string | undefined;
   readonly signal: AbortSignal;
 }
 
 interface Asked {
-  /** With the datasource in front where it was given: `wolfi/curl`. */
+  /** With the datasource, if given: `wolfi/curl`. */
   readonly name: string;
   readonly pin: string | undefined;
 }
@@ -66,7 +66,7 @@ async function explainHere(asked: Asked, config: Config, signal: AbortSignal): P
   return { explanation, close };
 }
 
-/** Shows the service the `clientToken` of the own configuration, if there is one. */
+/** Sends the `clientToken` of the local configuration, if there is one. */
 async function explainThere(
   { name, pin }: Asked,
   base: string,
@@ -92,7 +92,7 @@ async function explainThere(
   return { explanation: JSON.parse(text) as Explanation, close: [] };
 }
 
-/** undici by way of an agent of its own: the built-in fetch can end the process (nodejs/undici#5360). */
+/** With an agent of our own undici: the built-in fetch can end the process (nodejs/undici#5360). */
 async function getText(
   url: URL,
   headers: Readonly<Record<string, string>>,
@@ -110,14 +110,14 @@ async function getText(
   }
 }
 
-/** `wolfi/so:libc.so.6` → a datasource and a name; a name that begins with a slash (`/bin/sh`) has no datasource. */
+/** `wolfi/so:libc.so.6` → datasource and name. A name that starts with a slash (`/bin/sh`) has no datasource. */
 function pathOf(name: string): string {
   const slash = name.indexOf('/');
   if (slash <= 0) return encodeURIComponent(name);
   return `${encodeURIComponent(name.slice(0, slash))}/${encodeURIComponent(name.slice(slash + 1))}`;
 }
 
-/** `NAME`, or a name with a pin as in an apk world: `NAME=1.0-r0`, `NAME~1.0`, `NAME>=2 <3`. */
+/** `NAME`, or a name with a pin as in an apk world file: `NAME=1.0-r0`, `NAME~1.0`, `NAME>=2 <3`. */
 function parseAsked(word: string): Asked {
   const { start, end } = operatorSpan(word);
   if (start === end || start === 0) return { name: word, pin: undefined };
@@ -132,7 +132,7 @@ function datasourceOf(name: string, config: Config): { datasource: string; name:
   return { datasource: name.slice(0, slash), name: name.slice(slash + 1) };
 }
 
-/** On a terminal only, and not where NO_COLOR asks for none. */
+/** Only on a terminal, and not with NO_COLOR. */
 function coloured(colour: 'green' | 'yellow' | 'red', text: string): string {
   return styleText(colour, text, { stream: process.stdout });
 }

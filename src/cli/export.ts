@@ -1,10 +1,11 @@
-/** `export`: every answer as a static file, for GitLab Pages, S3 or any other server of files. */
+/** `export`: every answer as a static file, for GitLab Pages, S3 or any file server. */
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { IndexError, UsageError } from '../errors.ts';
 import { ExportFolder, type ExportTotals } from '../export/export-folder.ts';
 import type { ManifestDatasource } from '../export/manifest.ts';
-import { exportedNames, redirects, siteFiles } from '../export/site.ts';
+import { exportedNames, redirects, siteFiles, type SiteFile } from '../export/site.ts';
+import type { StaticIndex } from '../pages/static-pages.ts';
 import { Lookups } from '../answers/lookup.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import { NO_OPINION, noOpinionFile } from '../renovate/static-routes.ts';
@@ -16,26 +17,32 @@ import { createLogger } from '../service/logger.ts';
 export interface ExportOptions {
   readonly out: string | boolean | undefined;
   readonly brotli: boolean;
+  readonly pages: boolean;
+  readonly json: boolean;
   readonly signal: AbortSignal;
 }
 
-/** Fails, and leaves an export that is there as it is, when a required index cannot be loaded as of now. */
+/** If a required index cannot be loaded now, it fails and leaves the old export unchanged. */
 export async function exportCommand(config: Config, options: ExportOptions): Promise<number> {
-  const { out, brotli, signal } = options;
-  if (typeof out !== 'string') throw new UsageError('usage: export --out DIR [--brotli]');
+  const { out, brotli, pages, json, signal } = options;
+  if (typeof out !== 'string') throw new UsageError('usage: export --out DIR [--brotli] [--pages] [--json]');
   const began = performance.now();
   const loaded = await loadAll(config, signal);
-  // Every name is asked for here, so none may push out another.
+  // Every name is looked up here, so no name may evict another.
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'exported.json'), {
     maxNames: Infinity,
   });
   await served.load();
   const folder = new ExportFolder(out, { brotli });
   try {
-    const datasources = await addAll(loaded, folder, new Lookups(served), signal);
+    const datasources = await addAll(loaded, folder, { lookups: new Lookups(served), pages, signal });
     const totals = folder.commit(datasources);
     await served.save();
-    process.stdout.write(`${summary(datasources, totals, performance.now() - began)}\n`);
+    const milliseconds = performance.now() - began;
+    const text = json
+      ? JSON.stringify({ datasources, ...totals, seconds: milliseconds / 1000 })
+      : summary(datasources, totals, milliseconds);
+    process.stdout.write(`${text}\n`);
   } finally {
     folder.discard();
   }
@@ -45,6 +52,7 @@ export async function exportCommand(config: Config, options: ExportOptions): Pro
 interface Loaded {
   readonly name: string;
   readonly snapshot: Snapshot;
+  readonly indexes: readonly StaticIndex[];
 }
 
 async function loadAll(config: Config, signal: AbortSignal): Promise<readonly Loaded[]> {
@@ -58,33 +66,47 @@ async function loadAll(config: Config, signal: AbortSignal): Promise<readonly Lo
   return beacon.datasources.map(current);
 }
 
-/** Static files cannot tell that they are stale, so an index that only the cache had is not enough. */
+/** Static files cannot say that they are stale, so a cached index is not enough. */
 function current({ name, snapshot, indexes }: LiveDatasource): Loaded {
   for (const { spec, failure } of indexes) {
     if (spec.required && failure) throw new IndexError(failure.code, failure.message);
   }
   if (!snapshot) throw new IndexError('fetch-failed', `${name} could not be loaded`);
-  return { name, snapshot };
+  return {
+    name,
+    snapshot,
+    indexes: indexes.map(({ spec, loaded }) => ({
+      index: spec.label,
+      packages: loaded?.summary.packages,
+      verifiedBy: loaded?.index.keyName,
+    })),
+  };
 }
 
 async function addAll(
   loaded: readonly Loaded[],
   folder: ExportFolder,
-  lookups: Lookups,
-  signal: AbortSignal,
+  { lookups, pages, signal }: { lookups: Lookups; pages: boolean; signal: AbortSignal },
 ): Promise<Record<string, ManifestDatasource>> {
+  const { homePageFile, pageFiles } = pages ? await import('../export/pages.ts') : {};
   const pause = createPause();
-  const datasources: Record<string, ManifestDatasource> = {};
-  for (const { name, snapshot } of loaded) {
-    const names = exportedNames(snapshot);
-    for (const file of siteFiles(name, snapshot, names, lookups)) {
+  const add = async (files: Iterable<SiteFile>): Promise<void> => {
+    for (const file of files) {
       folder.add(file);
       await pause();
       signal.throwIfAborted();
     }
+  };
+  const datasources: Record<string, ManifestDatasource> = {};
+  for (const { name, snapshot, indexes } of loaded) {
+    const names = exportedNames(snapshot);
+    await add(siteFiles(name, snapshot, names, lookups));
     const { generation, catalog } = snapshot;
     datasources[name] = { generation, archs: catalog.archs, names: names.length };
+    if (pageFiles) await add(pageFiles({ name, ...datasources[name] }, snapshot, indexes, names));
   }
+  if (homePageFile)
+    folder.add(homePageFile(Object.entries(datasources).map(([name, each]) => ({ name, ...each }))));
   folder.add({ path: NO_OPINION, body: noOpinionFile, servedAt: undefined });
   folder.add({ path: '_redirects', body: redirects(Object.keys(datasources)), servedAt: undefined });
   return datasources;

@@ -18,7 +18,7 @@ ${optionHelp()
   .map(({ flag, variable, help }) => `  ${flag.padEnd(27)} ${variable.padEnd(28)} ${help}`)
   .join('\n')}
 
-apk-beacon COMMAND --help has the flags of a command and an example.
+apk-beacon COMMAND --help prints the flags of a command and an example.
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 `;
 }

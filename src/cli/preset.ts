@@ -1,4 +1,4 @@
-/** `preset`: prints the Renovate preset that fits the configuration. `serve` answers the same at `/renovate.json`. */
+/** `preset`: prints the Renovate preset of the configuration, as `serve` answers it at `/renovate.json`. */
 import { withoutTrailingSlashes } from '../addresses.ts';
 import type { Config } from '../config/config.ts';
 import { UsageError } from '../errors.ts';

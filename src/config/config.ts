@@ -1,6 +1,7 @@
 /**
- * What is in force: flags before environment before file before defaults. The only reader of the environment and of the
- * command line. Every error names where the value came from, its key and what was expected.
+ * The effective configuration: flags take precedence over the environment, the environment over the file, the file over
+ * the defaults. Only this file reads the environment and the command line. Every error names the source of the value,
+ * its key and what was expected.
  */
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -28,14 +29,14 @@ export type { DatasourceConfig, RepositoryConfig, Listen } from './schema.ts';
 export type { Environment } from '../repository/proxy.ts';
 
 export interface Config extends Omit<ConfigFile, 'datasources' | 'cacheDir' | 'netrc'> {
-  /** Absent: nothing is kept on disk. */
+  /** Absent if nothing is kept on disk. */
   readonly cacheDir: string | undefined;
-  /** Path of a `.netrc` to look for credentials in. */
+  /** Path of a `.netrc` with credentials. */
   readonly netrc: string | undefined;
   readonly datasources: Readonly<Record<string, DatasourceConfig>>;
   /** The datasource that answers at `/{package}`. */
   readonly defaultDatasource: string;
-  /** For secrets, `HTTP_AUTH` and proxies, which are looked up when they are needed. */
+  /** For secrets, `HTTP_AUTH` and proxies, which are read when needed. */
   readonly environment: Environment;
   /** The file it was read from. */
   readonly file: string | undefined;
@@ -45,15 +46,15 @@ interface Option {
   readonly type: 'string' | 'boolean';
   readonly multiple?: boolean;
   readonly placeholder?: string;
-  /** What it means, with its default; the key's description and default where it stands for a key of the file. */
+  /** Meaning and default; by default those of the key. */
   readonly help?: string;
-  /** The key of the file that it stands for. */
+  /** The configuration key that it sets. */
   readonly key?: keyof ConfigFile;
-  /** By what other names people look for it. */
+  /** Other names that people try. */
   readonly aliases?: readonly string[];
 }
 
-/** Options shared by all commands; each but `--name` can be given as `APK_BEACON_…`, too. */
+/** Options of all commands; all but `--name` also exist as `APK_BEACON_…`. */
 const options = {
   config: {
     type: 'string',
@@ -115,7 +116,7 @@ const options = {
   },
   'allow-untrusted': {
     type: 'boolean',
-    help: 'take indexes without a trusted signature',
+    help: 'accept indexes without a trusted signature',
     aliases: ['insecure', 'no-verify', 'trust'],
   },
 } as const satisfies Record<string, Option>;
@@ -123,7 +124,7 @@ const options = {
 type OptionName = keyof typeof options;
 const optionNames = Object.keys(options) as OptionName[];
 
-/** An option as help, completion and documents show it. */
+/** An option, for help, completion and docs. */
 export interface OptionHelp {
   readonly name: string;
   /** With its value: `--listen HOST:PORT`. */
@@ -132,7 +133,7 @@ export interface OptionHelp {
   /** The environment variable, or an empty string. */
   readonly variable: string;
   readonly help: string;
-  /** All values, where they are a few words. */
+  /** All values, if there are only a few. */
   readonly choices: readonly string[];
 }
 
@@ -154,7 +155,7 @@ export function optionHelp(): readonly OptionHelp[] {
   });
 }
 
-/** Keys of the file that can be given as a flag and a variable as well, with the name of the flag. */
+/** Keys that can also be set by a flag and a variable, with the name of the flag. */
 export const keyOptions: ReadonlyMap<keyof ConfigFile, string> = new Map(
   optionNames.flatMap((name) => {
     const { key }: Option = options[name];
@@ -162,18 +163,18 @@ export const keyOptions: ReadonlyMap<keyof ConfigFile, string> = new Map(
   }),
 );
 
-/** What is given for each option, as it was written. */
+/** The value of each option, as written. */
 type Settings = { -readonly [K in OptionName]?: string[] };
 
 export interface CommandLine {
-  /** What is no option: the command and its arguments. */
+  /** The words that are not options: the command and its arguments. */
   readonly words: readonly string[];
   readonly settings: Readonly<Settings>;
-  /** Flags of one command only, such as `--json`. */
+  /** Flags of a single command, such as `--json`. */
   readonly own: Readonly<Record<string, string | boolean | undefined>>;
 }
 
-/** Reads the command line. `own` are the flags that the command adds. Throws `config-invalid`. */
+/** Parses the command line. `own` are the flags of commands. Throws `config-invalid`. */
 export function parseCommandLine(args: readonly string[], own: ParseArgsOptionsConfig = {}): CommandLine {
   const known = {
     ...Object.fromEntries(optionNames.map((name) => [name, bare(options[name])])),
@@ -219,7 +220,7 @@ function unknownOption(flag: string, known: readonly string[]): string {
   return `unknown option ${flag}${meant === undefined ? '; apk-beacon help lists them' : `, did you mean --${meant}?`}`;
 }
 
-/** The configuration in force. Reads the file it names; throws `config-invalid`. */
+/** The effective configuration. Reads the configuration file; throws `config-invalid`. */
 export function loadConfig({ settings }: CommandLine, environment: Environment): Config {
   const given = new Map<OptionName, Given>([
     ...givenBy(environmentSettings(environment), variableOf),
@@ -243,7 +244,7 @@ export function loadConfig({ settings }: CommandLine, environment: Environment):
   };
 }
 
-/** What a flag or variable says, and which of them it is, for errors. */
+/** The value of a flag or variable, and its name for errors. */
 interface Given {
   readonly values: readonly string[];
   readonly source: string;
@@ -256,7 +257,7 @@ function givenBy(settings: Settings, sourceOf: (name: OptionName) => string): [O
   });
 }
 
-/** What is signed with our key is taken as verified by whoever trusts it. */
+/** An index signed with our key counts as verified for everyone who trusts the key. */
 function refuseToSignUnverified(
   { signingKey }: Pick<ConfigFile, 'signingKey'>,
   datasources: Readonly<Record<string, DatasourceConfig>>,
@@ -271,7 +272,7 @@ function refuseToSignUnverified(
   );
 }
 
-/** CI systems hand over variables more easily than files; a path has no line break. */
+/** CI systems pass variables more easily than files. Paths have no line break. */
 function readConfig(fileOrText: string): ConfigFile {
   if (fileOrText.includes('\n')) return parseConfigText(fileOrText, '--config');
   let text: string;
@@ -294,7 +295,7 @@ function parseConfigText(text: string, source: string): ConfigFile {
   }
 }
 
-/** Checks what a file or flag says. `source` names it in errors. */
+/** Validates a file or flag. `source` names it in errors. */
 function parseConfig(value: unknown, source: string): ConfigFile {
   const result = configSchema.safeParse(value);
   if (result.success) return result.data;
@@ -314,7 +315,7 @@ function describeIssue(issue: z.core.$ZodIssue, source: string): string {
   return `${source}: ${path || 'top level'}: ${issue.message}`;
 }
 
-/** Names the key that was meant, or the levels that the key belongs to. `at` is where it stands. */
+/** Suggests a similar key, or the levels that the key belongs to. `at` is its place in the file. */
 function unknownKey(key: string, at: readonly PropertyKey[]): string {
   const all = configKeys();
   const here = all.filter(({ path }) => isAt(path, at));
@@ -351,11 +352,11 @@ function variableOf(option: string): string {
   return `APK_BEACON_${option.toUpperCase().replaceAll('-', '_')}`;
 }
 
-/** Variables that container platforms set for a service of our name; they are none of ours. */
+/** Variables that container platforms set for a service named apk-beacon; they are not settings. */
 const PLATFORM_VARIABLE = /^APK_BEACON_(SERVICE_(HOST|PORT\w*)|PORT(_\d+_\w+)?|NAME|ENV_\w+)$/;
 
 function environmentSettings(environment: Environment): Settings {
-  // `APK_BEACON_NAME` is one of the platform's, so the name is a flag only.
+  // The platform sets `APK_BEACON_NAME`, so the name is only a flag.
   const names = new Map(
     optionNames.filter((name) => name !== 'name').map((name) => [variableOf(name), name]),
   );
@@ -386,7 +387,7 @@ function unknownVariable(variable: string, known: readonly string[]): string {
 
 type GivenOptions = ReadonlyMap<OptionName, Given>;
 
-/** The keys of the top level that flags and variables stand for. */
+/** The top-level keys set by flags and variables. */
 function keysGiven(given: GivenOptions): Partial<ConfigFile> {
   const values = [...keyOptions].flatMap(([key, name]) => {
     const option = given.get(name as OptionName);
@@ -397,7 +398,7 @@ function keysGiven(given: GivenOptions): Partial<ConfigFile> {
 
 type Datasources = Readonly<Record<string, DatasourceConfig>>;
 
-/** One datasource of the repositories given, or `datasources` with the archs, keys and trust that are given. */
+/** A datasource of the given repositories, or `datasources` with the given archs, keys and trust. */
 function datasourcesGiven(datasources: Datasources, given: GivenOptions): Datasources {
   const list = <T extends z.ZodType>(name: OptionName, schema: T, split = false): z.output<T> | undefined => {
     const option = given.get(name);
@@ -413,7 +414,7 @@ function datasourcesGiven(datasources: Datasources, given: GivenOptions): Dataso
     const made = datasourceSchema.parse({ ...extra, repositories: urls.map((url) => ({ url, ...trust })) });
     return { [name ? checked(datasourceName, name.values.at(-1), name.source) : 'default']: made };
   }
-  if (name) throw new UsageError(`${name.source}: expected with --repository, whose name it is`);
+  if (name) throw new UsageError(`${name.source}: only allowed with --repository, which it names`);
   return Object.fromEntries(
     Object.entries(datasources).map(([each, datasource]) => [
       each,
@@ -422,7 +423,7 @@ function datasourcesGiven(datasources: Datasources, given: GivenOptions): Dataso
   );
 }
 
-/** Throws for a word that is neither: it would be no good to guess that signatures need not be checked. */
+/** Throws for any other word: signatures must not be switched off by a guess. */
 function isUntrusted(option: Given | undefined): boolean {
   const word = option?.values.at(-1)?.toLowerCase();
   if (word === undefined || ['false', '0', 'no', 'off'].includes(word)) return false;
@@ -436,7 +437,7 @@ function checked<T extends z.ZodType>(schema: T, value: unknown, source: string)
   throw new UsageError(`${source}: ${result.error.issues[0]?.message ?? ''}`);
 }
 
-/** Throws for a path that is not there and begins as a URL does behind its scheme. */
+/** Throws for a missing path that looks like a URL without its scheme. */
 function checkAddresses(datasources: Datasources): void {
   for (const [name, { keys, repositories }] of Object.entries(datasources)) {
     const urls = repositories.map(({ url }) => url);
@@ -464,7 +465,7 @@ function cacheDirOf(configured: string | null | undefined, environment: Environm
   return base && join(base, 'apk-beacon');
 }
 
-/** As apk and curl look for it. A home that we cannot read is as good as one without such a file. */
+/** The file that apk and curl use. An unreadable home counts as one without the file. */
 function netrcOf(configured: string | null | undefined, environment: Environment): string | undefined {
   if (configured !== undefined) return configured ?? undefined;
   if (environment['NETRC']) return environment['NETRC'];
@@ -479,7 +480,7 @@ function netrcOf(configured: string | null | undefined, environment: Environment
   }
 }
 
-/** A user that no one has heard of, as in containers, has none. */
+/** In containers the user may be unknown and have no home. */
 function homeOf(environment: Environment): string | undefined {
   if (environment['HOME']) return environment['HOME'];
   try {

@@ -1,8 +1,8 @@
-/** What somebody may have meant by a word that is not known. */
+/** Suggestions for unknown words. */
 
 /**
- * The word of `known` that is at most an edit for every three letters away from `word`: a letter more, less or another
- * one, or two neighbours that changed places.
+ * The most similar word of `known`, with at most one edit for every three letters of `word`: a letter added, removed or
+ * replaced, or two neighbours swapped.
  */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   const limit = Math.max(1, Math.floor(word.length / 3));
@@ -16,7 +16,7 @@ export function nearest(word: string, known: Iterable<string>): string | undefin
   return best;
 }
 
-/** Optimal string alignment: as Levenshtein's, with a transposition as one edit. For short words: it takes n × m steps. */
+/** Optimal string alignment: Levenshtein's distance with transpositions as one edit. For short words: n × m steps. */
 function editDistance(a: string, b: string): number {
   let [beforeLast, last]: number[][] = [[], Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i += 1) {

@@ -1,9 +1,9 @@
-/** The configuration file: what it may say, and the defaults of what it does not. */
+/** The schema of the configuration file, with defaults and descriptions. */
 import * as z from 'zod';
 import { withoutTrailingSlashes } from '../addresses.ts';
 import type { RepositoryCredentials } from '../repository/credentials.ts';
 
-// A configuration is checked once; compiling the checks takes longer than that.
+// A configuration is checked once; compiling the checks would take longer.
 z.config({ jitless: true });
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -27,7 +27,7 @@ const duration = text('a duration such as 30s, 15m, 6h or 7d')
     return Number(amount) * (units[unit] ?? NaN);
   });
 
-/** What a timer can wait, about 24 days; it would take a longer time for none at all. */
+/** At most what a timer can wait, about 24 days; Node fires longer timers at once. */
 const wait = duration.refine((time) => time < 2 ** 31, 'expected at most 24d');
 const someWait = wait.refine((time) => time > 0, 'expected more than 0');
 
@@ -70,12 +70,12 @@ function text(expected: string): z.ZodString {
   return z.string(`expected ${expected}`);
 }
 
-/** No shell has seen a path of a file or variable, so `~` would be the name of a folder. */
+/** No shell expands a path in a file or variable, so `~` would be a folder of that name. */
 const path = text('a path')
   .min(1, 'expected a path')
   .refine((value) => !/^~[\w-]*(\/|$)/.test(value), 'expected a path written out: ~ is not expanded');
 
-/** `none` is `null`, wherever it is written. */
+/** `none` means `null`. */
 const pathOrNone = path.nullable().transform((value) => (value === 'none' ? null : value));
 
 /** Where a secret is, never the secret itself. */
@@ -120,7 +120,7 @@ const credentials = z
           name: text('the name of a header')
             .regex(/^[A-Za-z0-9-]+$/, 'expected the name of a header')
             .meta({ description: 'name of the header', examples: ['PRIVATE-TOKEN'] }),
-          value: secret.describe('what is sent as its value'),
+          value: secret.describe('its value'),
         })
         .meta({ title: 'header', description: 'a header of your own' })
         .optional(),
@@ -131,7 +131,7 @@ const credentials = z
   .transform((value) => value as RepositoryCredentials)
   .meta({ title: 'credentials' });
 
-/** What others call the archs of apk. */
+/** Other names of apk's archs. */
 const archAliases: Readonly<Record<string, string>> = {
   amd64: 'x86_64',
   x64: 'x86_64',
@@ -156,17 +156,16 @@ const arch = text("apk's name of an arch").refine(
   {
     error: ({ input }) => {
       const name = String(input);
-      if (Object.hasOwn(archAliases, name))
-        return `${name} is called ${archAliases[name]} by apk; write that`;
+      if (Object.hasOwn(archAliases, name)) return `apk calls ${name} ${archAliases[name]}; use that name`;
       if (name === 'noarch')
-        return 'packages of noarch are in the index of every arch; write one of those, such as x86_64';
+        return 'packages of noarch are in the index of every arch; name one of those, such as x86_64';
       return "expected apk's name of an arch, such as x86_64 or aarch64";
     },
   },
 );
 export const archs = z.array(arch).min(1, 'expected at least one arch');
 
-/** A path, or a URL that can be fetched. No error shows it, for it may hold a password. */
+/** A path, or a URL that can be fetched. Errors never show it, because it may contain a password. */
 export const address = path
   .min(1, 'expected a URL or a path')
   .refine(
@@ -190,43 +189,48 @@ const repositoryUrl = address
   })
   .refine(
     (value) => !lastSegment(value).endsWith('.adb'),
-    'indexes of apk 3 (.adb) are not read: write the folder of the archs, or an address ending in APKINDEX.tar.gz',
+    'apk 3 indexes (.adb) are not supported: give the folder of the archs, or an address ending in APKINDEX.tar.gz',
   );
+
+const dayOfMonth = z.int().min(1, 'expected a day from 1 to 31').max(31, 'expected a day from 1 to 31');
 
 const repository = z
   .strictObject({
     url: repositoryUrl.meta({
       description:
-        'a URL or folder that holds `<arch>/APKINDEX.tar.gz`, or one index ending in `.tar.gz`; a repository may be just this string',
+        'URL or folder with `<arch>/APKINDEX.tar.gz`, or a single index ending in `.tar.gz`; instead of an object, a repository can be just this string',
       examples: ['https://packages.wolfi.dev/os', '/srv/os', '/srv/os/x86_64/APKINDEX.tar.gz'],
     }),
     archs: archs
       .optional()
-      .meta({ description: "the datasource's archs unless given", examples: [['armv7']] }),
+      .meta({ description: "archs of this repository; by default the datasource's", examples: [['armv7']] }),
     formerly: z
       .array(address)
       .default([])
       .meta({
-        description: 'addresses that it had before: what the ledger knows of them goes on',
+        description: 'earlier addresses of the repository, so that its ledger continues',
         examples: [['https://old.example.com/os']],
       }),
-    required: z.boolean().default(true).describe('without a required index the datasource does not answer'),
+    required: z
+      .boolean()
+      .default(true)
+      .describe('whether the datasource waits for this index before it answers'),
     trust: z
       .enum(['signed', 'none'])
       .default('signed')
-      .describe('`none` takes the index without a trusted signature'),
+      .describe('`none` accepts the index without a trusted signature'),
     keys: z
       .array(address)
       .optional()
       .meta({
         description:
-          "the keys to trust, files or URLs: only these, instead of the datasource's and the built-in ones",
+          "trusted public keys, files or URLs; they replace the datasource's and the built-in ones",
         examples: [['/etc/apk/keys/private.rsa.pub']],
       }),
-    discoverKeys: z.boolean().default(false).describe("finds keys by Chainguard's `apk-configuration`"),
+    discoverKeys: z.boolean().default(false).describe("find keys through Chainguard's `apk-configuration`"),
     credentials: credentials.optional().meta({
       description:
-        '`{ basic: { username, password } }`, `{ bearer }` or `{ header: { name, value } }`; read anew for each request',
+        '`{ basic: { username, password } }`, `{ bearer }` or `{ header: { name, value } }`; read again for each request',
       examples: [{ bearer: { env: 'APKS_TOKEN' } }],
     }),
     clientCertificate: z
@@ -236,31 +240,60 @@ const repository = z
       })
       .meta({ title: 'clientCertificate' })
       .optional()
-      .describe('shown to upstream'),
+      .describe('TLS client certificate for upstream'),
     rollback: z
       .enum(['refuse', 'accept'])
       .default('refuse')
-      .describe('`accept` takes an index that is older than the last good one'),
+      .describe('`accept` accepts an index that is older than the last good one'),
     maxShrink: share
       .default(0.4)
-      .meta({ description: 'the share of names that may be gone at once', examples: ['40%', 0.4] }),
+      .meta({ description: 'share of names that may disappear at once', examples: ['40%', 0.4] }),
     maxAge: z
       .union([z.literal('never').transform(() => undefined), duration])
       .prefault('30d')
       .meta({
-        description: 'unchanged for longer an index counts as frozen; `never` for no such limit',
+        description: 'an index unchanged for longer counts as frozen; `never` for no limit',
         examples: ['30d', 'never'],
+      }),
+    withdrawal: z
+      .union(
+        [
+          z.enum(['none', 'replaced']),
+          z
+            .strictObject({
+              age: duration.meta({
+                description: 'of a build that is not the newest of its name, until it may go',
+                examples: ['184d'],
+              }),
+              days: z
+                .tuple([dayOfMonth, dayOfMonth])
+                .refine(([first, last]) => first <= last, 'expected the first day before the last')
+                .meta({
+                  description: 'the first and last day of the month on which such builds go',
+                  examples: [[13, 23]],
+                }),
+            })
+            .meta({ title: 'withdrawal' }),
+        ],
+        'expected none, replaced or { age, days }',
+      )
+      .optional()
+      .meta({
+        description:
+          'how it withdraws versions: `replaced` (only the newest stays), `{ age, days }` (a monthly collection) or `none`; known for Wolfi and Alpine',
+        examples: [{ age: '184d', days: [13, 23] }, 'replaced', 'none'],
       }),
     changelog: text('a template')
       .optional()
       .meta({
-        description: 'a page with the history of a recipe; see docs/renovate.md for its variables',
+        description:
+          'URL template of the page with the history of a recipe; docs/renovate.md lists its variables',
         examples: ['https://git.example.com/{origin}'],
       }),
   })
   .meta({ title: 'a repository' });
 
-/** A string is the `url` of a repository without other keys. */
+/** A string is short for a repository with only a `url`. */
 const repositoryOrUrl = z.preprocess(
   (value) => (typeof value === 'string' ? { url: value } : value),
   repository,
@@ -273,33 +306,33 @@ const datasource = z
     default: z
       .boolean()
       .default(false)
-      .describe('whether it answers at `/{package}` as well; the first one otherwise'),
+      .describe('also answers at `/{package}`; by default the first datasource does'),
     repositories: z
       .array(repositoryOrUrl)
       .min(1, 'expected at least one repository')
-      .meta({ description: 'what it is made of', examples: [['https://packages.wolfi.dev/os']] }),
+      .meta({ description: 'repositories to answer from', examples: [['https://packages.wolfi.dev/os']] }),
     archs: archs.default(['x86_64', 'aarch64']).meta({
-      description: 'a release is there on every arch that carries the name',
+      description: 'archs to compare: a version is offered if every arch that carries the name has it',
       examples: [['x86_64']],
     }),
     keys: z
       .array(address)
       .default([])
       .meta({
-        description: "public keys to trust, files or URLs, besides Wolfi's and Alpine's",
+        description: "trusted public keys, files or URLs, in addition to Wolfi's and Alpine's",
         examples: [['/etc/apk/keys/private.rsa.pub']],
       }),
     unversionedProvides: z
       .boolean()
       .default(false)
-      .describe("apko's looser rule: a provide without a version counts with its package's"),
+      .describe("apko's looser rule: a provide without a version has the version of its package"),
     images: patterns.meta({
       description:
-        'base images whose pins are of this datasource; Alpine, Wolfi and Chainguard images are known',
+        'base images whose pins belong to this datasource; Alpine, Wolfi and Chainguard images are known',
       examples: [['ghcr.io/acme/base/*']],
     }),
     includes: patterns.meta({
-      description: 'files whose inclusion tells that an image definition is of this datasource',
+      description: 'files; image definitions that include one of them belong to this datasource',
       examples: [['wolfi-base.yaml']],
     }),
     scripts: patterns.meta({
@@ -309,21 +342,22 @@ const datasource = z
     unknown: z
       .enum(['ask', 'ignore'])
       .default('ignore')
-      .describe('`ask`: it is asked of pins of which nothing tells where they belong'),
+      .describe('`ask`: pins that no file or key assigns to a datasource are looked up here'),
     complete: z
       .boolean()
       .default(false)
-      .describe('everything that its packages need is in it: what needs something else is not offered'),
+      .describe('the datasource has all dependencies: versions that need anything else are withheld'),
   })
   .meta({ title: 'a datasource' });
 
-/** First path segments that mean something else, or could one day. */
+/** First path segments with another meaning, now or possibly later. */
 export const reservedNames = [
   'livez',
   'readyz',
   'startupz',
   'metrics',
   'renovate.json',
+  'index.html',
   'latest',
   'explain',
   '-',
@@ -349,7 +383,7 @@ export const configSchema = z
       .prefault('15m')
       .meta({ description: 'how often to ask for newer indexes', examples: ['90s', '6h'] }),
     cacheDir: pathOrNone.optional().meta({
-      description: 'where to keep the last good indexes; `none` for nowhere',
+      description: 'folder for the last good indexes; `none` keeps nothing',
       examples: ['/var/cache/apk-beacon', 'none'],
     }),
     publicUrl: z
@@ -357,7 +391,8 @@ export const configSchema = z
       .transform(withoutTrailingSlashes)
       .optional()
       .meta({
-        description: 'where clients reach the service, if a proxy in front of it rewrites `Host`',
+        description:
+          'where Renovate and people reach the service; needed if a proxy rewrites `Host`. Merge requests then link to the pages',
         examples: ['https://beacon.example.com'],
       }),
     logLevel: z
@@ -367,24 +402,24 @@ export const configSchema = z
     logFormat: z
       .enum(['json', 'text'])
       .optional()
-      .describe('json or text; text on a terminal and JSON elsewhere unless given'),
+      .describe('json or text; by default text on a terminal and JSON elsewhere'),
     hold: wait.prefault('45s').meta({
-      description: 'how long a lookup waits for a first index before it is told to come back',
+      description: 'how long a lookup waits for the first index before it gets a 429',
       examples: ['0s', '45s'],
     }),
     drain: wait.prefault('1s').meta({
-      description: 'how long requests are still taken after SIGTERM',
+      description: 'how long requests are still accepted after SIGTERM',
       examples: ['5s'],
     }),
     clientToken: secret
       .optional()
-      .describe('what clients show as `Authorization: Bearer …`; probes and metrics need none'),
+      .describe('token that clients send as `Authorization: Bearer …`; probes and metrics need none'),
     signingKey: z
       .strictObject({
         name: text('a key name such as beacon.rsa.pub')
           .regex(/^[A-Za-z0-9@._-]+\.rsa\.pub$/, 'expected a key name such as beacon.rsa.pub')
           .meta({
-            description: 'what clients call the public key in `/etc/apk/keys`',
+            description: 'file name of the public key in `/etc/apk/keys` of clients',
             examples: ['beacon.rsa.pub'],
           }),
         key: secret.describe('the private key, PEM'),
@@ -398,53 +433,53 @@ export const configSchema = z
       .describe('`fail` makes `/readyz` fail for a frozen index'),
     netrc: pathOrNone.optional().meta({
       description:
-        'a file of credentials, as apk reads it: `NETRC` or `~/.netrc` unless given; `none` reads none',
+        'credentials file in netrc format; by default `NETRC` or `~/.netrc`, as for apk; `none` reads none',
       examples: ['/run/secrets/netrc', 'none'],
     }),
     extraCa: z
       .array(path)
       .default([])
       .meta({
-        description: 'PEM files of authorities, besides the usual ones',
+        description: 'PEM files of additional certificate authorities',
         examples: [['/etc/ssl/company.crt']],
       }),
     timeouts: z
       .strictObject({
-        connect: someWait
-          .prefault('10s')
-          .meta({ description: 'until a connection is made', examples: ['10s'] }),
-        headers: someWait.prefault('30s').meta({ description: 'until an answer begins', examples: ['30s'] }),
+        connect: someWait.prefault('10s').meta({ description: 'to connect', examples: ['10s'] }),
+        headers: someWait
+          .prefault('30s')
+          .meta({ description: 'until the response begins', examples: ['30s'] }),
         bodyIdle: someWait
           .prefault('30s')
-          .meta({ description: 'between two parts of a body', examples: ['30s'] }),
-        total: someWait.prefault('5m').meta({ description: 'for a whole answer', examples: ['5m'] }),
+          .meta({ description: 'between two chunks of the body', examples: ['30s'] }),
+        total: someWait.prefault('5m').meta({ description: 'for the whole response', examples: ['5m'] }),
       })
       .meta({ title: 'timeouts' })
       .prefault({})
-      .describe('of a request to an upstream'),
+      .describe('of a request to upstream'),
     limits: z
       .strictObject({
-        compressed: size.prefault('128MiB').meta({ description: 'as fetched', examples: ['128MiB'] }),
-        inflated: size.prefault('300MiB').meta({ description: 'as inflated', examples: ['300MB'] }),
+        compressed: size.prefault('128MiB').meta({ description: 'size as fetched', examples: ['128MiB'] }),
+        inflated: size.prefault('300MiB').meta({ description: 'size as inflated', examples: ['300MB'] }),
         ratio: z
           .number()
           .min(2)
           .default(100)
           .meta({
-            description: 'inflated to compressed, where that is more than 16 MiB',
+            description: 'inflated size divided by compressed size, checked beyond 16 MiB',
             examples: [100],
           }),
-        line: size.prefault('8MiB').meta({ description: 'of one line', examples: ['8MiB'] }),
+        line: size.prefault('8MiB').meta({ description: 'size of one line', examples: ['8MiB'] }),
         packages: z
           .number()
           .int()
           .min(1)
           .default(5_000_000)
-          .meta({ description: 'packages', examples: [5_000_000] }),
+          .meta({ description: 'number of packages', examples: [5_000_000] }),
       })
       .meta({ title: 'limits' })
       .prefault({})
-      .describe('an index beyond them is refused'),
+      .describe('an index that exceeds one of them is refused'),
     datasources: z
       .record(datasourceName, datasource)
       .refine((all) => Object.keys(all).length > 0, 'expected at least one datasource')
@@ -458,7 +493,7 @@ export const configSchema = z
       )
       .optional()
       .meta({
-        description: 'what is served, by name; public Wolfi unless given',
+        description: 'datasources by name; by default public Wolfi',
         examples: [{ wolfi: { repositories: ['https://packages.wolfi.dev/os'] } }],
       }),
   })
@@ -479,13 +514,13 @@ export interface ConfigKey {
   readonly name: string;
   readonly schema: z.core.$ZodType;
   readonly description: string | undefined;
-  /** As it is written; `undefined` where there is none. */
+  /** As written in the file; `undefined` if there is none. */
   readonly defaultValue: unknown;
-  /** Values as they may be written. */
+  /** As written in the file. */
   readonly examples: readonly unknown[];
 }
 
-/** Every key of every level, read from the schema: for suggestions, help, documents and tests. */
+/** Every key of every level, from the schema: for suggestions, help, docs and tests. */
 export function configKeys(): readonly ConfigKey[] {
   return keysOf(configSchema, []);
 }
@@ -516,7 +551,7 @@ function keysOf(
   });
 }
 
-/** What is said of a schema, or of what it wraps. */
+/** Metadata of a schema and of what it wraps. */
 function metaOf(schema: z.core.$ZodType): z.core.GlobalMeta {
   const below = wrappedBy(schema);
   return { ...(below && metaOf(below)), ...z.globalRegistry.get(schema) };
@@ -528,7 +563,7 @@ function defaultOf(schema: z.core.$ZodType): unknown {
   return below && defaultOf(below);
 }
 
-/** The words or values that it may be, where they are a few. */
+/** The allowed values, if they are few. */
 export function choicesOf(schema: z.core.$ZodType): readonly unknown[] {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodEnum) return inner.options;
@@ -540,7 +575,7 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   return below ? unwrap(below) : schema;
 }
 
-/** The schema that `schema` adds a default or a transformation to. */
+/** The schema that `schema` wraps with a default or transformation. */
 function wrappedBy(schema: z.core.$ZodType): z.core.$ZodType | undefined {
   if (schema instanceof z.ZodPipe) return schema.in instanceof z.ZodTransform ? schema.out : schema.in;
   if (
@@ -553,7 +588,7 @@ function wrappedBy(schema: z.core.$ZodType): z.core.$ZodType | undefined {
   return undefined;
 }
 
-/** JSON Schema (draft 7) of the file as it is written, for editors. What refinements say is not in it. */
+/** JSON Schema (draft 7) of the file as written, for editors. Without refinements. */
 export function configJsonSchema(): object {
   return z.toJSONSchema(configSchema, {
     io: 'input',

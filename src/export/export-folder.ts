@@ -1,14 +1,13 @@
 /**
- * The folder of an export, and how it goes from one generation to the next.
+ * Writes an export and updates it from one generation to the next.
  *
- * What lies in the folder is not trusted: it may come from a CI cache or a bucket that others write to. Nothing outside
- * of it is read, written or deleted. Links in it are entries to be replaced or deleted, never ways to follow; the folder
- * itself may be a link, which is resolved once. Nobody else may write to it during a run.
+ * The content of the folder is not trusted: it may come from a CI cache or a bucket that others write to. Nothing
+ * outside the folder is read, written or deleted. Links in it are replaced or deleted, never followed; if the folder
+ * itself is a link, it is resolved once. Nobody else may write to the folder during a run.
  *
- * What has changed is staged in a folder inside it. Only once all of that is written do renames put it into place –
- * each atomic, all of them within a moment – and the manifest comes last. Whatever goes wrong before leaves the old
- * export as it was; whoever is interrupted between two renames leaves whole answers, and the next run the rest. What
- * counts as changed is told by the bytes that are there, not by what a manifest says of them.
+ * Changed files are staged in a folder inside it. When all are written, atomic renames put them into place, the
+ * manifest last. An error before that leaves the old export unchanged. An interruption between two renames leaves whole
+ * files, and the next run does the rest. Files are compared by their bytes, not by the manifest.
  */
 import {
   existsSync,
@@ -29,7 +28,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { UsageError } from '../errors.ts';
 import {
   MANIFEST,
-  manifestDatasources,
+  manifestEntries,
   manifestFile,
   renderManifest,
   type ManifestDatasource,
@@ -39,16 +38,16 @@ import type { SiteFile } from './site.ts';
 
 const STAGING = '.staging';
 const NO_ERROR = { throwIfNoEntry: false } as const;
-/** Bytes from which on a compressed copy saves a client a packet; smaller answers have none. */
+/** Smaller files have no compressed copy: it would not save a packet. */
 const COMPRESS_FROM = 1024;
 
 export interface ExportTotals {
-  /** Files without their compressed copies and the manifest. */
+  /** Without compressed copies and the manifest. */
   files: number;
   bytes: number;
-  /** What a client that takes gzip is sent for all of them. */
+  /** Total size for clients that accept gzip. */
   gzipBytes: number;
-  /** Compressed copies and the manifest included, as in `deleted`. */
+  /** With compressed copies and the manifest, as in `deleted`. */
   written: number;
   deleted: number;
 }
@@ -57,28 +56,28 @@ export class ExportFolder {
   readonly #folder: string;
   readonly #brotli: boolean;
   readonly #before: readonly string[];
-  /** Everything that belongs there, compressed copies included. */
+  /** All files of the export, with compressed copies. */
   readonly #paths = new Set<string>();
   readonly #staged: string[] = [];
   readonly #made = new Set<string>();
-  /** What was there at the start, by folder and name. */
+  /** The entries at the start, by folder and name. */
   readonly #present = new Map<string, ReadonlyMap<string, Dirent>>();
-  /** Paths in lower case, on a file system that does not tell them apart. */
+  /** Paths in lower case, if the file system ignores case. */
   readonly #folded: Map<string, string> | undefined;
   readonly #manifest = new Map<string, ManifestFile>();
   readonly #totals: ExportTotals = { files: 0, bytes: 0, gzipBytes: 0, written: 0, deleted: 0 };
   #isSwitching = false;
 
   /**
-   * Throws `config-invalid` for a folder that holds something else. `foldsCase` tells whether the file system takes
-   * `a` and `A` for the same name; it is found out unless given.
+   * Throws `config-invalid` for a folder with other content. `foldsCase` is whether the file system ignores case; by
+   * default it is detected.
    */
   constructor(
     folder: string,
     { brotli = false, foldsCase }: { brotli?: boolean; foldsCase?: boolean | undefined } = {},
   ) {
     this.#brotli = brotli;
-    this.#before = datasourcesIn(folder);
+    this.#before = entriesIn(folder);
     mkdirSync(folder, { recursive: true });
     this.#folder = realpathSync(folder);
     this.discard();
@@ -86,7 +85,7 @@ export class ExportFolder {
     this.#folded = (foldsCase ?? isCaseFolded(this.#folder)) ? new Map() : undefined;
   }
 
-  /** Stages a file and its compressed copies, as far as they are not there already. */
+  /** Stages a file and its compressed copies, unless they already exist. */
   add(file: SiteFile): void {
     const body = Buffer.from(file.body);
     this.#stage(file.path, body);
@@ -96,7 +95,7 @@ export class ExportFolder {
     this.#totals.gzipBytes += this.#stageCompressed(file.path, body);
   }
 
-  /** Puts what is staged into place, deletes what is of no generation any more, and tells what that came to. */
+  /** Renames staged files into place, deletes stale ones and returns totals. */
   commit(datasources: Readonly<Record<string, ManifestDatasource>>): ExportTotals {
     this.#stage(MANIFEST, Buffer.from(renderManifest(datasources, this.#manifest)));
     this.#isSwitching = true;
@@ -109,13 +108,13 @@ export class ExportFolder {
     return this.#totals;
   }
 
-  /** Forgets what is staged. A folder between two generations keeps it, as the mark that it is an export. */
+  /** Deletes the staging folder. If an update was interrupted, it stays as the mark of an export. */
   discard(): void {
     if (this.#isSwitching) return;
     rmSync(join(this.#folder, STAGING), { recursive: true, force: true });
   }
 
-  /** The bytes that a client which takes gzip is sent. */
+  /** Returns the size for a client that accepts gzip. */
   #stageCompressed(path: string, body: Buffer): number {
     if (body.length < COMPRESS_FROM) return body.length;
     const gzip = gzipSync(body, { level: 9 });
@@ -136,7 +135,7 @@ export class ExportFolder {
     this.#staged.push(path);
   }
 
-  /** Throws for a path that leaves the folder, or that the file system takes for the path of another file. */
+  /** Throws for a path outside the folder, or one that the file system confuses with another file. */
   #checkPath(path: string): void {
     const segments = path.split('/');
     if (segments.some((segment) => segment === '' || segment === '.' || segment === '..'))
@@ -153,14 +152,14 @@ export class ExportFolder {
     }
   }
 
-  /** Whether the regular file `path` was there at the start, not by way of a link, and holds `bytes`. */
+  /** Whether the regular file `path` existed at the start, not through a link, with these bytes. */
   #hasBytes(path: string, bytes: Uint8Array): boolean {
     if (!this.#entry(path)?.isFile()) return false;
     const present = join(this.#folder, path);
     return lstatSync(present).size === bytes.length && readFileSync(present).equals(bytes);
   }
 
-  /** What was at `path` at the start, if only folders lead to it. Names are taken as they are listed. */
+  /** The entry at `path` at the start, if its parents are real folders. Names compare exactly. */
   #entry(path: string): Dirent | undefined {
     const slash = path.lastIndexOf('/');
     const parent = slash < 0 ? '' : path.slice(0, slash);
@@ -174,7 +173,7 @@ export class ExportFolder {
     return entries.get(path.slice(slash + 1));
   }
 
-  /** Renames what is staged at `path` into place: a folder as a whole where there is none yet. */
+  /** Renames a staged entry into place; a new folder as a whole. */
   #place(path: string): void {
     const [from, to] = [join(this.#folder, STAGING, path), join(this.#folder, path)];
     const [staged, present] = [lstatSync(from, NO_ERROR), lstatSync(to, NO_ERROR)];
@@ -187,14 +186,14 @@ export class ExportFolder {
     renameSync(from, to);
   }
 
-  /** Deletes the files of a datasource that belong to no answer, and folders that are empty then. */
+  /** Deletes stale files of a datasource, and then empty folders. */
   #sweep(datasource: string): void {
     const entry = this.#entry(datasource);
     if (entry?.isDirectory()) this.#sweepFolder(datasource);
-    else if (entry) this.#unlink(datasource);
+    else if (entry && !this.#paths.has(datasource)) this.#unlink(datasource);
   }
 
-  /** Returns whether the folder is gone. */
+  /** Returns whether the folder was deleted. */
   #sweepFolder(folder: string): boolean {
     const path = join(this.#folder, folder);
     const left = readdirSync(path, { withFileTypes: true }).filter((entry) => {
@@ -214,17 +213,17 @@ export class ExportFolder {
   }
 }
 
-/** The datasources of the export that `folder` holds; none if it is empty or not there. */
-function datasourcesIn(folder: string): readonly string[] {
+/** Top-level entries of the export in `folder` that this run may delete; none if it is empty or absent. */
+function entriesIn(folder: string): readonly string[] {
   if (!existsSync(folder)) return [];
   const manifest = join(folder, MANIFEST);
   const known = lstatSync(manifest, NO_ERROR)?.isFile()
-    ? manifestDatasources(readFileSync(manifest, 'utf8'))
+    ? manifestEntries(readFileSync(manifest, 'utf8'))
     : undefined;
   if (known) return known;
   const entries = readdirSync(folder);
   if (entries.length === 0 || (entries.includes(STAGING) && !entries.includes(MANIFEST))) return [];
-  throw new UsageError(`${folder} is not empty and holds no export`);
+  throw new UsageError(`${folder} is not empty and is not an export`);
 }
 
 function isCaseFolded(folder: string): boolean {

@@ -1,11 +1,11 @@
 /**
- * Where in an export the answer of a name lies: at the name itself, so that the path of a lookup is the path of the
- * file. A leading `/` is dropped, as file systems and web servers do with the `//` that it makes in a URL
- * (`/wolfi//bin/sh` → `wolfi/bin/sh`).
+ * The file of a name in an export: normally the name itself, so that the path of a lookup is the path of the file. A
+ * leading `/` is dropped, because file systems and web servers merge the `//` in a URL (`/wolfi//bin/sh` →
+ * `wolfi/bin/sh`).
  *
- * A name that cannot lie there lies under `-/name/`, percent-encoded: one with characters that a URL cannot hold as
- * they are, one that ends like a compressed copy (`.gz`, `.br`) or a view (`…/latest`), and one that would need the
- * file of another name to be a directory (`/bin/sh` beside a package `bin`). Both ways lead back to the name.
+ * Other names are percent-encoded at `-/name/`: names with characters that a URL cannot contain; names that end like a
+ * compressed copy (`.gz`, `.br`) or a view (`…/latest`); and names that need a file as a directory, either that of
+ * another name (`/bin/sh` beside a package `bin`) or that of a page (`….html/…`). The mapping is reversible.
  */
 import { isView } from '../answers/target.ts';
 
@@ -13,18 +13,18 @@ import { isView } from '../answers/target.ts';
 export type Names = Pick<ReadonlySet<string>, 'has'>;
 
 const ESCAPED = '-/name/';
-/** File systems take 255 bytes; compressed copies add their ending. */
+/** File systems allow 255 bytes; compressed copies add a suffix. */
 const MAX_SEGMENT = 200;
-/** What may stand in a path unencoded, `%` aside. */
+/** Characters allowed in a path unencoded, besides `%`. */
 const PLAIN_SEGMENT = /^[A-Za-z0-9._+:~@=,-]{1,200}$/;
 
-/** The path of `name` below its datasource, if these are all the names there are. */
+/** The path of `name` below its datasource; `names` are all names. */
 export function fileOf(name: string, names: Names): string {
   const path = name.replace(/^\//, '');
   return isPlain(path) && !isShadowed(name, path, names) ? path : escaped(name);
 }
 
-/** The name whose answer lies at `path`. */
+/** The name of the answer at `path`. */
 export function nameOf(path: string, names: Names): string {
   if (path.startsWith(ESCAPED)) return unescaped(path);
   return names.has(path) ? path : `/${path}`;
@@ -32,12 +32,12 @@ export function nameOf(path: string, names: Names): string {
 
 function isPlain(path: string): boolean {
   const segments = path.split('/');
-  if (segments[0] === '-' || /\.(gz|br)$/.test(path)) return false;
+  if (segments[0] === '-' || /\.(gz|br)$|\.html\//.test(path)) return false;
   if (segments.length > 1 && isView(segments.at(-1) ?? '')) return false;
   return segments.every((segment) => PLAIN_SEGMENT.test(segment) && segment !== '.' && segment !== '..');
 }
 
-/** Whether another name has the file itself, or one that would have to be a directory. */
+/** Whether another name has the same file, or a file that would have to be a directory. */
 function isShadowed(name: string, path: string, names: Names): boolean {
   if (name !== path && names.has(path)) return true;
   for (let end = path.indexOf('/'); end >= 0; end = path.indexOf('/', end + 1)) {
@@ -47,7 +47,7 @@ function isShadowed(name: string, path: string, names: Names): boolean {
   return false;
 }
 
-/** Dots are encoded as well; what is too long for one segment goes on in the next, which a `+` at the end tells. */
+/** Dots are encoded too. Long names continue in the next segment; a `+` at the end marks that. */
 function escaped(name: string): string {
   const encoded = encodeURIComponent(name).replaceAll('.', '%2E');
   const segments = encoded.match(new RegExp(`.{1,${MAX_SEGMENT}}`, 'g')) ?? [];

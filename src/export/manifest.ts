@@ -1,8 +1,8 @@
-/** `manifest.json`: what an export holds, and the mark that a folder is one. */
+/** `manifest.json` lists the files of an export and marks a folder as one. */
 import { createHash } from 'node:crypto';
 import { isDatasourceName } from '../config/schema.ts';
 import { printableJson } from '../errors.ts';
-import type { SiteFile } from './site.ts';
+import { HOME_PAGE, type SiteFile } from './site.ts';
 
 export const MANIFEST = 'manifest.json';
 const FORMAT = 1;
@@ -10,7 +10,7 @@ const FORMAT = 1;
 export interface ManifestDatasource {
   readonly generation: string;
   readonly archs: readonly string[];
-  /** How many names have an answer. */
+  /** The number of names with an answer. */
   readonly names: number;
 }
 
@@ -32,7 +32,7 @@ export function manifestFile(body: Uint8Array, { servedAt }: Pick<SiteFile, 'ser
   return { sha256, bytes: body.length, ...(servedAt !== undefined && { servedAt }) };
 }
 
-/** JSON with a line a file, for `diff`. */
+/** JSON with one line per file, for `diff`. */
 export function renderManifest(
   datasources: Readonly<Record<string, ManifestDatasource>>,
   files: ReadonlyMap<string, ManifestFile>,
@@ -42,13 +42,15 @@ export function renderManifest(
   return `{\n${head},\n"files":{\n${lines.join(',\n')}\n}\n}\n`;
 }
 
-/** The names of the datasources in a manifest; `undefined` for text that is none of ours, such as one with other names. */
-export function manifestDatasources(text: string): readonly string[] | undefined {
+/** The datasources of a manifest, and its front page if it has one; `undefined` for text that is not a manifest of ours. */
+export function manifestEntries(text: string): readonly string[] | undefined {
   try {
-    const { format, datasources } = JSON.parse(text) as { format?: unknown; datasources?: unknown };
+    const { format, datasources, files } = JSON.parse(text) as Partial<Record<keyof Manifest, unknown>>;
     if (format !== FORMAT || typeof datasources !== 'object' || datasources === null) return undefined;
     const names = Object.keys(datasources);
-    return names.every(isDatasourceName) ? names : undefined;
+    if (!names.every(isDatasourceName)) return undefined;
+    const hasPages = typeof files === 'object' && files !== null && Object.hasOwn(files, HOME_PAGE);
+    return hasPages ? [...names, HOME_PAGE, `${HOME_PAGE}.gz`, `${HOME_PAGE}.br`] : names;
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-/** What an export consists of: every answer of a datasource as a file, in the bytes that the service would send. */
+/** The answers of a datasource as files, with the bytes that the service would send. */
 import { parseLookupQuery } from '../answers/query.ts';
 import { newestRelease } from '../answers/releases.ts';
 import type { Lookups } from '../answers/lookup.ts';
@@ -6,22 +6,25 @@ import { MAX_NAME_LENGTH } from '../answers/target.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
 import { fileOf } from './layout.ts';
 
+/** The front page of an export with pages. */
+export const HOME_PAGE = 'index.html';
+
 export interface SiteFile {
-  /** Below the folder of the export, with `/` on every system. */
+  /** Below the folder of the export, with `/` on all systems. */
   readonly path: string;
   readonly body: string;
-  /** The path under which the service answers it, where that is another. */
+  /** The path of the same answer in the service, if it differs. */
   readonly servedAt: string | undefined;
 }
 
-/** All names of a snapshot that the service answers, packages and what they provide, sorted. */
+/** All names that the service answers for a snapshot, packages and provided names, sorted. */
 export function exportedNames({ catalog }: Snapshot): readonly string[] {
   const names = new Set(catalog.names());
   for (const { packages } of catalog.sources) for (const name of packages.providedNames()) names.add(name);
   return [...names].filter((name) => name !== '' && name.length <= MAX_NAME_LENGTH).toSorted();
 }
 
-/** The files of one datasource: of every name its releases and, unless it has none, the newest. */
+/** The files of one datasource: for each name its releases and, if there is one, the newest version. */
 export function* siteFiles(
   datasource: string,
   snapshot: Snapshot,
@@ -48,8 +51,8 @@ export function* siteFiles(
 }
 
 /**
- * Rules for GitLab Pages, Netlify and Cloudflare Pages: `…/{name}/latest` is where the service has it, but no file
- * system lets `{name}` be a file and a directory.
+ * Rules for GitLab Pages, Netlify and Cloudflare Pages. The service has `…/{name}/latest`, but no file system lets
+ * `{name}` be both a file and a directory.
  */
 export function redirects(datasources: readonly string[]): string {
   return datasources.map((name) => `/${name}/:name/latest /${name}/-/latest/:name 200\n`).join('');

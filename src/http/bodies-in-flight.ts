@@ -1,16 +1,16 @@
 /**
- * Large bodies on their way to clients, and the bound on the memory they take. Clients share the body they are sent,
- * which is handed to the system in pieces; one that takes none for too long is cut off, and so is the one that has
- * taken none for longest where there are too many bytes.
+ * Large bodies that are being sent, with a limit on their memory. Clients share a body, which is passed to the system
+ * in pieces. A client that takes no piece for too long is disconnected. If there are too many bytes, the client that
+ * has been idle longest is disconnected.
  */
 import type { ServerResponse } from 'node:http';
 
 const PIECE = 64 * 1024;
 
 export interface BodyLimits {
-  /** Bytes of all bodies together, each counted once. A larger one is sent alone. */
+  /** Bytes of all bodies, each counted once. A larger body is sent alone. */
   readonly maxBytes: number;
-  /** Milliseconds in which a client has to take a piece. */
+  /** Milliseconds within which a client must take a piece. */
   readonly maxStall: number;
 }
 
@@ -25,7 +25,7 @@ interface Transfer {
 
 export class BodiesInFlight {
   readonly #limits: BodyLimits;
-  /** The one that has made no progress for longest comes first. */
+  /** Ordered by progress, the longest idle first. */
   readonly #transfers = new Set<Transfer>();
   readonly #transfersOf = new Map<Buffer, number>();
   #bytes = 0;
@@ -39,7 +39,7 @@ export class BodiesInFlight {
     return this.#bytes;
   }
 
-  /** Ends the response with `body`; its head is written. */
+  /** Ends the response with `body`; its head is already written. */
   send(response: ServerResponse, body: Buffer): void {
     const { maxBytes, maxStall } = this.#limits;
     const stallTimer = setTimeout(() => this.#cutOff(transfer), maxStall).unref();
@@ -70,7 +70,7 @@ export class BodiesInFlight {
 
   #cutOff(transfer: Transfer): void {
     this.#remove(transfer);
-    // A response that waits for the one before it on its connection has no socket of its own yet.
+    // A response that waits for an earlier one on its connection has no socket yet.
     (transfer.response.socket ?? transfer.response.req.socket).destroy();
   }
 

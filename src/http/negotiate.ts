@@ -1,13 +1,13 @@
-/** Which form of an answer a request asks for: `Accept` decides, as RFC 9110 says, and JSON wins where it is a tie. */
+/** Chooses the form of an answer by `Accept` (RFC 9110); JSON wins a tie. */
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** Does the client name HTML, and not JSON as much? Browsers do; a wildcard names nothing. */
+/** Whether the client prefers HTML to JSON. Browsers name HTML; wildcards do not count. */
 export function prefersHtml({ accept }: IncomingHttpHeaders): boolean {
   if (accept === undefined || !/text\/html/i.test(accept)) return false;
   return quality(accept, 'text/html') > quality(accept, 'application/json');
 }
 
-/** Does the client name plain text, and not JSON as much? curl that names nothing shows it to a person. */
+/** Whether the client prefers plain text to JSON. curl without `Accept` counts as a person. */
 export function prefersText({ accept, 'user-agent': agent = '' }: IncomingHttpHeaders): boolean {
   if (accept === undefined || accept.trim() === '*/*') return /^curl\//i.test(agent);
   return quality(accept, 'text/plain') > quality(accept, 'application/json');

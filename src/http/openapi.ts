@@ -1,15 +1,15 @@
-/** `/openapi.json`: every route, for those who make clients of it. `test/http/openapi.test.ts` asks them all. */
+/** `/openapi.json` describes every route. `test/http/openapi.test.ts` requests each of them. */
 import type { Target, View } from '../answers/target.ts';
 import { version } from '../version.ts';
 
-/** What a request can be for; the compiler misses a route that is not described here. */
+/** The kinds of requests; the compiler finds a route that is not described. */
 type Route = Exclude<Target['kind'], 'package' | 'invalid'> | View | 'live' | 'ready' | 'metrics' | 'openapi';
 
 interface Described {
   readonly path: string;
   readonly summary: string;
   readonly query?: readonly string[];
-  /** Media types of a 200; the first one is that of a client that prefers none. */
+  /** Media types of a 200; the first is the default. */
   readonly types: readonly string[];
   /** Statuses besides 200. */
   readonly others: readonly number[];
@@ -59,7 +59,7 @@ const routes: Readonly<Record<Route, Described>> = {
   routed: {
     path: '/-/for/{package}',
     summary: 'Releases from the datasource that the file of a pin builds on, or no opinion',
-    query: ['kind', 'file', 'only', 'current', 'line', 'strip'],
+    query: ['kind', 'at', 'only', 'current', 'line', 'strip'],
     types: [JSON_TYPE],
     others: [304, 400, 404, 429],
   },

@@ -1,10 +1,7 @@
-/** The pages that browsers are sent: what they show, taken from the datasources. Loaded when the first is asked for. */
-import { changelogUrl } from '../answers/changelog-links.ts';
+/** Builds the pages for browsers from the datasources. Loaded at the first request for a page. */
 import { explain, type Explanation } from '../answers/explain.ts';
 import type { LookupQuery } from '../answers/query.ts';
-import { newestRelease, releasesFor } from '../answers/releases.ts';
 import type { SearchHits } from '../answers/search.ts';
-import type { NameReport } from '../catalog/catalog.ts';
 import type { Asked } from '../metrics/lookup-log.ts';
 import type { RecentChanges } from '../metrics/recent-changes.ts';
 import type { Surveyor } from '../metrics/surveyor.ts';
@@ -13,7 +10,8 @@ import { datasourcePage } from '../pages/datasource-page.ts';
 import { contentSecurityPolicy } from '../pages/html.ts';
 import { serviceLinks } from '../pages/links.ts';
 import { homePage, problemPage, searchPage, type DatasourceSummary } from '../pages/other-pages.ts';
-import { packagePage, type About } from '../pages/package-page.ts';
+import { packageFacts } from '../pages/package-facts.ts';
+import { packagePage } from '../pages/package-page.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import { version } from '../version.ts';
 import { createReply, type Headers, type Reply } from './reply.ts';
@@ -28,7 +26,7 @@ export interface PageSources {
   readonly now: () => number;
 }
 
-/** What is asked of a package. */
+/** A question about a package. */
 export interface PackageQuestion {
   readonly live: LiveDatasource;
   readonly snapshot: Snapshot;
@@ -93,12 +91,15 @@ export class Pages {
     );
   }
 
-  /** `closeNames` are for a name that no index has. */
-  package(question: PackageQuestion, closeNames: readonly string[]): Reply {
+  /** What is known of other names and former versions is for a name that no index has. */
+  package(
+    question: PackageQuestion,
+    { closeNames = [], served = [] }: { closeNames?: readonly string[]; served?: readonly string[] } = {},
+  ): Reply {
     const { live, snapshot, name, query, pin } = question;
     const report = snapshot.catalog.report(name, query.archs);
-    const explanation: Explanation = explain(report, query, pin, snapshot.catalog);
-    const { newest, about } = newestOf(report, question);
+    const explanation: Explanation = explain(report, query, pin, snapshot.catalog, { served });
+    const { newest, about } = packageFacts(report, query, snapshot.catalog);
     const text = packagePage({
       datasource: live.name,
       explanation,
@@ -116,12 +117,12 @@ export class Pages {
     return page(searchPage({ datasource: name, query, results: hits, more, links }));
   }
 
-  badge({ live, snapshot, name, query }: PackageQuestion): Reply {
+  badge({ snapshot, name, query }: PackageQuestion): Reply {
     const report = snapshot.catalog.report(name, query.archs);
-    const { newest } = newestOf(report, { live, snapshot, name, query, pin: undefined });
+    const { newest } = packageFacts(report, query, snapshot.catalog);
     const message = newest ?? (report.versions.length === 0 ? 'not found' : 'none on offer');
     const picture = badge({ label: name, message, isGood: newest !== undefined });
-    // 200 for what is not there, too: a README shows the picture only then.
+    // 200 even if there is no such package: a README shows only pictures that load.
     const headers = { 'content-type': 'image/svg+xml; charset=utf-8', 'cache-control': 'max-age=300' };
     return createReply(200, headers, picture);
   }
@@ -150,23 +151,4 @@ function page(text: string, status = 200, headers: Headers = {}): Reply {
     text,
     contentSecurityPolicy,
   );
-}
-
-/** The release to pin whatever the pin is now, and facts of the package behind it. */
-function newestOf(
-  report: NameReport,
-  { snapshot, query }: PackageQuestion,
-): { newest: string | undefined; about: About | undefined } {
-  const newest = newestRelease(releasesFor(report, { ...query, current: undefined }, []));
-  // Where nothing is on offer, what can be said of the newest version that is not.
-  const candidate = newest?.candidate ?? report.versions.at(-1)?.chosen;
-  if (!candidate) return { newest: undefined, about: undefined };
-  const { origin, url } = candidate.package;
-  const about = {
-    homepage: url || undefined,
-    changelog: changelogUrl(candidate, undefined),
-    origin: origin || undefined,
-    hasOrigin: origin !== '' && snapshot.catalog.has(origin),
-  };
-  return { newest: newest?.version.text, about };
 }

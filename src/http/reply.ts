@@ -1,10 +1,10 @@
-/** What a request is answered with: a value, made by the routes and written by `sender.ts`. */
+/** A reply is a value: the routes make it, `server.ts` sends it. */
 
 export interface Reply {
   readonly status: number;
-  /** Names and values in turn, as `writeHead` takes them fastest. */
+  /** Names and values in turn, the fastest form for `writeHead`. */
   readonly headers: readonly string[];
-  /** A string where every character is one byte, a buffer otherwise and for what is large. */
+  /** A string if every character is one byte; a buffer otherwise, and for large bodies. */
   readonly body: string | Buffer;
   /** For `If-None-Match`. */
   readonly etag: string | undefined;
@@ -12,10 +12,10 @@ export interface Reply {
 
 export type Headers = Readonly<Record<string, string>>;
 
-/** Bytes from which a body is a buffer: connections can then share it, and it is sent in pieces. */
+/** From this size on, a body is a buffer: connections share it, and it is sent in pieces. */
 export const LARGE_BODY = 16 * 1024;
 
-/** Nothing is for a browser to run, whatever name it was asked for. */
+/** Browsers must not run any answer, whatever its name. */
 const NOTHING = "default-src 'none'";
 
 /** `policy` is the Content-Security-Policy. */
@@ -50,16 +50,16 @@ export function problem(status: number, error: string, headers: Headers = {}): R
   return json({ error }, { ...headers, 'cache-control': 'no-store' }, status);
 }
 
-/** Headers of a body that are none of an answer without one. */
+/** Headers that describe a body; an answer without body does not have them. */
 const OF_BODY: readonly string[] = ['content-length', 'content-type'];
 
-/** The 304 in place of the reply. */
+/** The 304 that replaces the reply. */
 export function notModified({ headers, etag }: Reply): Reply {
   const kept = headers.filter((_, i) => !OF_BODY.includes(headers[i - (i % 2)] as string));
   return { status: 304, headers: kept, body: '', etag };
 }
 
-/** Does an If-None-Match header name this strong tag? */
+/** Whether an If-None-Match header contains this strong tag. */
 export function matches(header: string | undefined, etag: string | undefined): boolean {
   if (header === undefined || etag === undefined) return false;
   return header.split(',').some((each) => each.trim() === '*' || each.trim().replace(/^W\//, '') === etag);

@@ -1,6 +1,6 @@
 /**
- * `GET /-/for/{name}?kind=…`: the lookup of a pin whose datasource the service chooses from what the file tells. Nothing
- * here depends on what is loaded: the same file and configuration give the same route.
+ * `GET /-/for/{name}?kind=…`: lookup of a pin whose datasource the service chooses from the context of the file. The
+ * route depends only on the file and the configuration, never on what is loaded.
  */
 import type { QueryParameters } from '../answers/query.ts';
 import { etagOf, type Answer } from '../answers/lookup.ts';
@@ -18,14 +18,14 @@ export class RoutedLookups {
     this.#route = createRouter(sources);
   }
 
-  /** Which datasource is asked for `name`; what is not asked is noted. */
+  /** The datasource for `name`. Pins that are not asked of any datasource are recorded. */
   route(name: string, parameters: QueryParameters): Route {
     const route = this.#restricted(this.#route(parsePinContext(parameters)), parameters);
     if ('noOpinion' in route) this.notAsked.note(route.noOpinion, name);
     return route;
   }
 
-  /** `?only=wolfi`: the preset of some datasources wants no opinion of the others. */
+  /** `?only=wolfi`: a preset of some datasources must not get answers of the others. */
   #restricted(route: Route, { only }: QueryParameters): Route {
     if (typeof only !== 'string' || !('datasource' in route)) return route;
     if (only.split(',').includes(route.datasource)) return route;
@@ -34,19 +34,22 @@ export class RoutedLookups {
 }
 
 /**
- * Opens, changes and closes nothing: with a homepage and no releases Renovate takes it that there is no update, and warns
- * of nothing. An empty list alone, a 404 or a 204 would be a lookup that failed.
+ * An answer that opens, changes and closes nothing: with a homepage and no releases, Renovate sees no update and logs
+ * no warning. It treats an empty list alone, a 404 or a 204 as a failed lookup.
  */
 export function noOpinionBody(reason: string, url: string): object {
   return { releases: [], homepage: `${url}/-/asked`, noOpinion: reason };
 }
 
-/** Whether the rules of the preset have to learn from the answer which datasource gave it. */
+/** Whether the preset's rules need the mark of the datasource. */
 export function needsMark({ only }: QueryParameters): boolean {
   return typeof only !== 'string' || only.includes(',');
 }
 
-/** The answer with the datasource's mark behind the link to the changes; without such a link, the service's own page. */
+/**
+ * The answer with the datasource's mark after the changelog link. Without a changelog, the link is the service's own
+ * page.
+ */
 export function markedAnswer(answer: Answer, datasource: string, page: string): Answer {
   const value = JSON.parse(answer.body) as { changelogUrl?: string };
   const body = JSON.stringify({

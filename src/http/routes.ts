@@ -1,4 +1,4 @@
-/** What a request asks for, and the reply to it. */
+/** Routes requests to replies. */
 import type { IncomingMessage } from 'node:http';
 import { parse as parseQueryString } from 'node:querystring';
 import { LRUCache } from 'lru-cache';
@@ -31,17 +31,17 @@ export interface RouteOptions extends PageSources {
   readonly virtualIndexes: VirtualIndexes;
   readonly ledger: () => LedgerStatus;
   /** What appeared and vanished since then (unix milliseconds). */
-  readonly changes: (live: LiveDatasource, since: number, name: string | undefined) => Promise<Changes>;
+  readonly changesSince: (live: LiveDatasource, since: number, name: string | undefined) => Promise<Changes>;
   readonly metrics: Metrics;
   readonly lookupCounts: LookupCounts;
   /** Milliseconds a lookup waits for the first index. */
   readonly hold: number;
-  /** Seconds that clients may keep an answer. */
+  /** Seconds that clients may cache an answer. */
   readonly maxAge: number;
   readonly failFrozen: boolean;
-  /** The Renovate preset for these datasources, with the address under which the client has reached the service. */
+  /** The Renovate preset of these datasources; `url` is the address that the client used. */
   readonly preset: (datasources: readonly string[], url: string) => object;
-  /** Where clients reach the service, if that is configured. */
+  /** The address of the service for clients, if configured. */
   readonly publicUrl: string | undefined;
   /** Aborts when the service begins to stop. */
   readonly stopping: AbortSignal;
@@ -49,14 +49,16 @@ export interface RouteOptions extends PageSources {
 
 export interface Answered {
   readonly reply: Reply;
-  /** For the metrics of request times; absent for what is not measured. */
+  /** For request time metrics; absent if not measured. */
   readonly route?: string;
-  /** Where its time is counted unless it becomes a 304; known beforehand for a ready answer. */
+  /** Where its time is counted unless it becomes a 304; set in advance for cached replies. */
   readonly times?: Times;
   readonly lookup?: { readonly datasource: string; readonly result: LookupResult };
 }
 
-/** A reply with what it was made of. Weak: it must not keep the packages of a past generation in memory. */
+/**
+ * A cached reply and what it was made from. Weak, so that it does not keep the packages of a past generation in memory.
+ */
 interface Ready {
   readonly answered: Answered;
   readonly live: LiveDatasource;
@@ -64,18 +66,18 @@ interface Ready {
   readonly name: string;
 }
 
-/** What a routed lookup adds to the answer of its datasource. */
+/** What a routed lookup adds to the datasource's answer. */
 interface Routed {
   readonly headers: Headers;
   readonly mark: ((answer: Answer) => Answer) | undefined;
 }
 
-/** Seconds after which to ask again for what is not loaded yet. Renovate waits up to 60. */
+/** Seconds after which clients ask again for what is not loaded. Renovate waits up to 60. */
 const RETRY_AFTER = 15;
 
 const retryLater: Headers = { 'retry-after': String(RETRY_AFTER), 'cache-control': 'no-store' };
 
-/** Of JSON at an address that has a page, too. */
+/** Headers of JSON at an address that also has a page. */
 const negotiated: Headers = { 'cache-control': 'no-cache', vary: 'accept' };
 
 const MAX_READY = 10_000;
@@ -92,9 +94,8 @@ export class Routes {
   readonly #datasources: ReadonlyMap<string, LiveDatasource>;
   readonly #default: LiveDatasource;
   /**
-   * Ready answers to lookups by raw request target (docs/decisions/007): what Renovate asks is asked again and again, and
-   * the same bytes go out until the generation changes. An answer counts as long as its datasource has the very
-   * snapshot it was made of.
+   * Cached replies by raw request target (docs/decisions/007): Renovate repeats its questions, and the same bytes are
+   * sent until the generation changes. A reply is valid as long as its datasource has the snapshot it was made from.
    */
   readonly #ready = new LRUCache<string, Ready>({
     max: MAX_READY,
@@ -128,7 +129,7 @@ export class Routes {
     return { reply: json(body, { 'cache-control': 'no-store' }, ready ? 200 : 503) };
   }
 
-  /** Requests that come while the text is made share it. */
+  /** Concurrent requests share one text. */
   metrics(): Promise<Answered> {
     this.#metricsUnderWay ??= this.#renderMetrics().finally(() => {
       this.#metricsUnderWay = undefined;
@@ -147,7 +148,7 @@ export class Routes {
     return { reply: json(openApi()), route: 'openapi' };
   }
 
-  /** Throws or rejects with `QueryError` for a question that cannot be answered as put. */
+  /** Throws or rejects with `QueryError` for an invalid question. */
   answer(request: IncomingMessage): Answered | Promise<Answered> {
     if (prefersHtml(request.headers)) return this.#page(request);
     return this.#readyAnswer(request.url ?? '') ?? this.#make(request);
@@ -203,7 +204,7 @@ export class Routes {
     }
   }
 
-  /** The lookups of a datasource, and the pins that were asked of none. One body for all until either changes. */
+  /** The lookups of a datasource, and pins that were not asked of any. Cached until either changes. */
   #askedBody(live: LiveDatasource): Buffer {
     const { asked, routed } = this.#options;
     const plain = asked.body(live);
@@ -216,7 +217,7 @@ export class Routes {
     return body;
   }
 
-  /** A pin of whichever datasource its file builds on. */
+  /** A pin of the datasource that its file builds on. */
   #routed(name: string, request: IncomingMessage): Answered | Promise<Answered> {
     const { routed, publicUrl } = this.#options;
     const parameters = parametersOf(request.url ?? '');
@@ -224,7 +225,7 @@ export class Routes {
     const route = routed.route(name, parameters);
     if ('noOpinion' in route) return { reply: json(noOpinionBody(route.noOpinion, url)), route: 'routed' };
     const live = this.#datasources.get(route.datasource) as LiveDatasource;
-    const page = `${url}/${live.name}/${encodeURIComponent(name)}/explain`;
+    const page = `${url}/${live.name}/${encodeURIComponent(name)}`;
     const mark = needsMark(parameters) ? (plain: Answer) => markedAnswer(plain, live.name, page) : undefined;
     return this.#package({ kind: 'package', live, name, view: 'releases' }, request, {
       headers: { 'x-apk-beacon-datasource': live.name },
@@ -264,7 +265,9 @@ export class Routes {
     const datasource = live.name;
     if (route === 'explain') {
       const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
-      const explanation = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog);
+      const explanation = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog, {
+        served: lookups.served(datasource, name),
+      });
       const headers = { ...generation, 'cache-control': 'no-cache', vary: 'accept, user-agent' };
       if (!prefersText(request.headers)) {
         const ofJson = { ...headers, 'content-type': JSON_TYPE };
@@ -309,13 +312,13 @@ export class Routes {
     const reply = createReply(200, headers, body);
     const times = this.#options.metrics.requestTimes.of(route, 200);
     const answered: Answered = { reply, route, times, lookup: { datasource, result: 'found' } };
-    // A marked answer may hold the address by which this client has reached the service.
+    // A marked answer may contain the address that this client used.
     if (url.length <= MAX_TARGET_LENGTH && !routed?.mark)
       this.#ready.set(url, { answered, live, snapshot: new WeakRef(snapshot), name });
     return answered;
   }
 
-  /** As a similar service is asked: the same answer as for the name itself, of one arch if that was given. */
+  /** A path of a similar service: the same answer as for the name, for one arch if given. */
   *#lookUpPeer(
     target: Extract<Target, { kind: 'package' }>,
     { name, arch }: NonNullable<ReturnType<typeof parsePeerName>>,
@@ -324,12 +327,12 @@ export class Routes {
   ): Generator<undefined, Answered> {
     const [path = '', query = ''] = splitUrl(request.url ?? '');
     const parameters = arch === undefined ? query : `${query}&arch=${encodeURIComponent(arch)}`;
-    // A request of its own, so that the answer is kept under an address that cannot be taken for another one.
+    // A request of its own, so that the reply is cached under an unambiguous address.
     const asked = { url: `${path}?${parameters}`, headers: request.headers } as IncomingMessage;
     return yield* this.#lookUp({ ...target, name }, snapshot, asked);
   }
 
-  /** The page at the address of an answer; addresses without one answer as ever. */
+  /** The page for an address. Addresses without a page answer as usual. */
   async #page(request: IncomingMessage): Promise<Answered> {
     const target = parsePath(pathOf(request), this.#datasources, this.#default);
     const hasPage =
@@ -346,7 +349,7 @@ export class Routes {
     }
   }
 
-  /** Loaded when the first page is asked for: most instances never show one. */
+  /** Loaded at the first request for a page: most instances never serve one. */
   #loadPages(): Promise<Pages> {
     this.#pages ??= import('./pages.ts').then((module) => new module.Pages(this.#options));
     return this.#pages;
@@ -367,10 +370,14 @@ export class Routes {
         const snapshot = live.snapshot ?? (await this.#firstSnapshot(live));
         if (!snapshot) return pages.problem(429, `${live.name} is not loaded yet`, retryLater);
         const question = questionOf(target, snapshot, request);
-        if (snapshot.catalog.has(name)) return pages.package(question, []);
+        if (snapshot.catalog.has(name)) return pages.package(question);
         const peer = parsePeerName(name, live.archs);
         if (peer && snapshot.catalog.has(peer.name)) return undefined;
-        return pages.package(question, this.#options.lookups.closeNames(snapshot, name));
+        const { lookups } = this.#options;
+        return pages.package(question, {
+          closeNames: lookups.closeNames(snapshot, name),
+          served: lookups.served(live.name, name),
+        });
       }
       case 'asked':
       case 'changes':
@@ -426,13 +433,13 @@ export class Routes {
     { live, name }: Extract<Target, { kind: 'changes' }>,
     request: IncomingMessage,
   ): Promise<Reply> {
-    const { changes, now, publicUrl, ledger } = this.#options;
+    const { changesSince, now, publicUrl, ledger } = this.#options;
     const target = request.url ?? '';
     const { since: given = '7d' } = parametersOf(target);
     const since = typeof given === 'string' ? parseSince(given, now()) : undefined;
     if (since === undefined)
       throw new QueryError('since: expected a time such as 2026-07-24T06:00Z or an age such as 24h or 7d');
-    const found = await changes(live, since, name);
+    const found = await changesSince(live, since, name);
     if (prefersAtom(request.headers)) {
       const url = publicUrl ?? ownUrl(request);
       const feed = { datasource: live.name, name, url, self: `${url}${target}`, now: now() };
@@ -450,7 +457,7 @@ export class Routes {
     return json(body, negotiated);
   }
 
-  /** Waited for as long as a client is patient. */
+  /** Waits for the first snapshot, at most `hold`. */
   async #firstSnapshot(live: LiveDatasource): Promise<Snapshot | undefined> {
     const patience = new AbortController();
     const timer = setTimeout(() => patience.abort(), this.#options.hold);
@@ -461,7 +468,7 @@ export class Routes {
     }
   }
 
-  /** Never a 404 and never a 503 with Retry-After: Renovate takes both for "no such package". */
+  /** Never a 404 and never a 503 with Retry-After: to Renovate both mean "no such package". */
   #notLoaded(
     { name, missing: indexes }: LiveDatasource,
     added: Headers = {},
@@ -485,7 +492,7 @@ function splitUrl(url: string): readonly [path: string, query?: string] {
   return start < 0 ? [url] : [url.slice(0, start), url.slice(start + 1)];
 }
 
-/** The pin as it was written; an empty one is none. */
+/** The pin as written; `undefined` if empty. */
 function pinOf({ current }: QueryParameters): string | undefined {
   return typeof current === 'string' && current.trim() !== '' ? current.trim() : undefined;
 }
@@ -499,17 +506,17 @@ function questionOf(
   return { live, snapshot, name, query: parseLookupQuery(parameters, live.archs), pin: pinOf(parameters) };
 }
 
-/** What the answer to a lookup depends on, besides the generation. */
+/** Everything but the generation that the answer to a lookup depends on. */
 function keyOf(request: IncomingMessage): string {
   return `${request.url ?? ''} ${speaksForPin({}, request)} ${prefersText(request.headers)}`;
 }
 
-/** Does the request tell a pin, or come from Renovate, which asks for nothing else? */
+/** Whether the request has a pin or comes from Renovate, which only asks for pins. */
 function speaksForPin({ current }: QueryParameters, { headers }: IncomingMessage): boolean {
   return (current !== undefined && current !== '') || /renovate/i.test(headers['user-agent'] ?? '');
 }
 
-/** As the client wrote it; of a `Host` that could be no host, nothing is taken over. */
+/** The address as the client wrote it; an invalid `Host` is ignored. */
 function ownUrl({ headers }: IncomingMessage): string {
   const { host = '' } = headers;
   return `http://${/^[A-Za-z0-9._-]+(:\d+)?$|^\[[0-9a-fA-F:.]+\](:\d+)?$/.test(host) ? host : 'localhost'}`;

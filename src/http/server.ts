@@ -1,6 +1,6 @@
 /**
- * The HTTP side. Fastify routes a request, checks the token in a hook and catches what fails; `routes.ts` makes the
- * reply, or has it ready; `send` is the only place that answers, so that nothing can bypass it.
+ * The HTTP server. Fastify routes requests, checks the token in a hook and catches errors. `routes.ts` makes or caches
+ * the reply. Only `send` answers, so nothing can bypass it.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
@@ -18,20 +18,20 @@ import { Routes, type Answered, type RouteOptions } from './routes.ts';
 
 export interface ServerOptions extends RouteOptions {
   readonly logger: FastifyBaseLogger;
-  /** Read for every request, because the file it is in may be rotated. */
+  /** Read for each request, because its file may be rotated. */
   readonly clientToken: (() => Promise<string>) | undefined;
 }
 
 /** Milliseconds. */
 const REQUEST_TIMEOUT = 30_000;
 const KEEP_ALIVE = 72_000;
-/** How long a connection may stay idle while it is answered, beyond the wait for a first index. */
+/** How long a connection may be idle while it is answered, in addition to the wait for a first index. */
 const IDLE_TIMEOUT = 30_000;
 
-/** Requests of one connection that wait for the answer before theirs. Only attackers have more. */
+/** Pipelined requests of one connection that wait for earlier answers. Only attackers have more. */
 const MAX_PIPELINED = 100;
 
-/** Pages of other sites may read what anybody may. */
+/** Pages of other sites may read public answers. */
 const anyOrigin = ['access-control-allow-origin', '*'];
 const closing = ['connection', 'close'];
 
@@ -58,7 +58,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     keepAliveTimeout: KEEP_ALIVE,
     connectionTimeout: options.hold + IDLE_TIMEOUT,
     http: { headersTimeout: 10_000, connectionsCheckingInterval: 5000, maxHeaderSize: 16 * 1024 },
-    // Requests under way or on open connections are answered while stopping: Renovate takes a 503 for "no such package".
+    // Requests on open connections are answered while stopping: to Renovate a 503 means "no such package".
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     frameworkErrors: (error, request, reply) =>
@@ -91,8 +91,8 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   app.setNotFoundHandler((request, reply) =>
     send(request, reply, {
       reply: ['GET', 'HEAD'].includes(request.method)
-        ? problem(400, 'the request target is no path')
-        : problem(405, 'only GET and HEAD are answered', { allow: 'GET, HEAD' }),
+        ? problem(400, 'the request target is not a path')
+        : problem(405, 'only GET and HEAD are supported', { allow: 'GET, HEAD' }),
     }),
   );
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
@@ -103,7 +103,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   });
   return app;
 
-  /** Answers. Fastify's own way of sending is passed by: it encodes bodies as UTF-8 and puts no bound on them. */
+  /** Sends a reply without Fastify's own sending, which encodes bodies as UTF-8 and does not limit them. */
   function send(
     { method, headers: { 'if-none-match': condition } }: FastifyRequest,
     reply: FastifyReply,
@@ -126,7 +126,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
 
 const unauthorized = problem(401, 'a bearer token is needed', { 'www-authenticate': 'Bearer' });
 
-/** Counts requests that wait for the one before them, and ends the connection where there are too many. */
+/** Counts the pipelined requests of a connection and ends it if there are too many. */
 function refuseFloods() {
   const pipelined = new WeakMap<Socket, number>();
   return ({ raw: { socket } }: FastifyRequest, reply: FastifyReply, done: () => void): void => {
@@ -150,7 +150,7 @@ async function hasToken({ headers }: FastifyRequest, token: () => Promise<string
   return isSameText(headers.authorization ?? '', `Bearer ${await token()}`);
 }
 
-/** Compares in a time that does not tell how much was right. */
+/** Constant-time comparison. */
 function isSameText(given: string, expected: string): boolean {
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(expected));

@@ -1,4 +1,4 @@
-/** What the service says of itself: `/readyz`, `/` and `/{datasource}`. */
+/** The status of the service: `/readyz`, `/` and `/{datasource}`. */
 import type { LedgerStatus } from '../ledger/status.ts';
 import { unchangedFor } from '../repository/guards.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
@@ -14,7 +14,7 @@ export interface IndexStatus {
   readonly names: number | undefined;
   readonly verifiedBy: string | undefined;
   readonly description: string | undefined;
-  /** Where it is from: fetched by this process, or kept by an earlier one and not confirmed since. */
+  /** Fetched by this process, or restored from the cache and not confirmed since. */
   readonly source: 'upstream' | 'cache' | undefined;
   readonly confirmedAt: string | undefined;
   /** Seconds since it last changed. */
@@ -84,7 +84,7 @@ export interface Readiness {
   readonly body: object;
 }
 
-/** Ready when every required index has been there; a frozen one counts against it only if told so. */
+/** Ready once every required index has been loaded; frozen ones count only with `failFrozen`. */
 export function readiness(
   datasources: readonly LiveDatasource[],
   { now, stopping, failFrozen }: { now: number; stopping: boolean; failFrozen: boolean },

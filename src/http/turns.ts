@@ -1,21 +1,21 @@
 /**
- * Lookups that take long: a name may have as many versions as an index has packages. Every lookup begins at once and is
- * nearly always done then. One that is not is begun again where it keeps no other request waiting: one at a time, and
- * a few steps a turn.
+ * Long lookups: a name may have as many versions as an index has packages. Every lookup starts at once and nearly
+ * always ends at once. If it does not, it is restarted in the background: one at a time, a few steps per turn, so that
+ * other requests do not wait.
  */
 import { setImmediate } from 'node:timers/promises';
 import { createQueue } from '../repository/pace.ts';
 
 /** Steps of about a millisecond after which a lookup counts as long. */
 const STEPS_AT_ONCE = 8;
-/** How long others wait for a step, in milliseconds. */
+/** Milliseconds that others may wait for a step. */
 const TURN = 2;
 
 export class Turns<T> {
   readonly #oneAtATime = createQueue();
   readonly #under = new Map<string, Promise<T>>();
 
-  /** What `work` returns. The same `key` is not worked on twice at a time. */
+  /** Returns the result of `work`. The same `key` never runs twice at a time. */
   run(key: string, work: () => Generator<undefined, T>): T | Promise<T> {
     const known = this.#under.get(key);
     if (known) return known;

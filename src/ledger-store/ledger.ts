@@ -163,6 +163,7 @@ export class Ledger {
   async close(): Promise<void> {
     await this.settled();
     const database = await this.#database?.catch(() => undefined);
+    this.#database = undefined;
     await database?.close();
   }
 

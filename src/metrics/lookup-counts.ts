@@ -1,4 +1,4 @@
-/** How lookups ended, in plain numbers: there are more lookups than anything else that is counted. */
+/** Counts lookups by result, as plain numbers, because lookups are the most frequent event. */
 
 const none = { found: 0, unknown: 0, 'not-modified': 0, 'not-loaded': 0 };
 export type LookupResult = keyof typeof none;
@@ -15,7 +15,7 @@ export class LookupCounts {
     if (counts) counts[result] += 1;
   }
 
-  /** How many lookups had an index to be answered from. */
+  /** Lookups that were answered from an index. */
   get answered(): number {
     let answered = 0;
     for (const counts of this.#counts.values())
@@ -23,7 +23,7 @@ export class LookupCounts {
     return answered;
   }
 
-  /** Every datasource with every result, those that never came included. */
+  /** Every datasource with every result, including zeros. */
   *list(): Iterable<{ readonly datasource: string; readonly result: LookupResult; readonly count: number }> {
     for (const [datasource, counts] of this.#counts)
       for (const [result, count] of Object.entries(counts) as [LookupResult, number][])

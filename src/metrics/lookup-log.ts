@@ -1,10 +1,9 @@
 /**
- * Who asked for what: the names that clients looked up lately, so that one that is in no index (any more) shows before
- * a build fails over it. Bounded: what was asked for longest ago is forgotten first.
+ * Names that clients looked up recently. A name that is in no index (any more) shows here before a build fails.
+ * Bounded: the oldest are forgotten first.
  *
- * Browsers, probes and scanners ask for paths that nobody pins (`/favicon.ico`, `/health`, `/.env`). So a name that no
- * index knows is listed only where something speaks for a pin: the request told one or came from Renovate, or the name
- * was found before.
+ * Browsers, probes and scanners ask for paths that nobody pins (`/favicon.ico`, `/health`, `/.env`). So an unknown name
+ * is listed only if the request had a pin or came from Renovate, or if the name was found before.
  */
 import { LRUCache } from 'lru-cache';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
@@ -13,7 +12,7 @@ const MAX_NAMES = 5000;
 
 export interface AskedName {
   readonly name: string;
-  /** How often since this process knows of the name. */
+  /** Lookups since this process first saw the name. */
   readonly count: number;
   /** Unix milliseconds. */
   readonly lastAskedAt: number;
@@ -25,7 +24,7 @@ interface Entry {
   count: number;
   lastAskedAt: number;
   known: boolean;
-  /** Of the generation for which `known` was found out; a snapshot would be kept in memory by it. */
+  /** The generation for which `known` was computed. Not a snapshot, which would stay in memory. */
   generation: string;
 }
 
@@ -38,7 +37,7 @@ export class Asked {
   readonly #names = new Map<string, LRUCache<string, Entry>>();
   readonly #now: () => number;
   readonly #bodies = new Map<string, { body: Buffer; revision: number; generation: string | undefined }>();
-  /** Grows with every note. */
+  /** Increases with every note. */
   #revision = 0;
 
   constructor(datasources: readonly string[], now: () => number, { max = MAX_NAMES } = {}) {
@@ -46,7 +45,7 @@ export class Asked {
     for (const name of datasources) this.#names.set(name, new LRUCache({ max }));
   }
 
-  /** Notes that `name` was looked up; `pinned` tells that the request speaks for a pin. */
+  /** Records a lookup of `name`; `pinned` if the request suggests a pin. */
   note(datasource: string, name: string, { known, pinned }: Lookup, { generation }: Snapshot): void {
     const names = this.#names.get(datasource);
     const entry = names?.get(name);
@@ -60,7 +59,7 @@ export class Asked {
     } else names?.set(name, { count: 1, lastAskedAt: this.#now(), known, generation });
   }
 
-  /** `GET /{datasource}/-/asked`: the same bytes for all who ask until another name is looked up. */
+  /** `GET /{datasource}/-/asked`: cached until another name is looked up. */
   body(live: LiveDatasource): Buffer {
     const generation = live.snapshot?.generation;
     const last = this.#bodies.get(live.name);
@@ -70,7 +69,7 @@ export class Asked {
     return body;
   }
 
-  /** What was asked for, by name. A name that a refresh took away is not known any more, asked again or not. */
+  /** Recent lookups by name. Names that a refresh removed become unknown, even if they are not asked again. */
   list({ name: datasource, snapshot }: LiveDatasource): readonly AskedName[] {
     const entries = [...(this.#names.get(datasource)?.entries() ?? [])];
     return entries
@@ -86,7 +85,7 @@ export class Asked {
   }
 }
 
-/** Unknown names apart because they are what one comes for. */
+/** Unknown names are separate, because they are the purpose of this list. */
 function askedBody(datasource: string, names: readonly AskedName[]): object {
   const shown = (known: boolean): readonly object[] =>
     names

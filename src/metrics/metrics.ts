@@ -1,6 +1,6 @@
 /**
- * Every metric: name, help, labels, in one list. Label values are bounded: datasources, repositories and archs of the
- * configuration, and fixed words; never package names.
+ * Every metric in one list: name, help, labels. Labels are bounded: configured datasources, repositories and archs, and
+ * fixed words, never package names.
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Asked } from './lookup-log.ts';
@@ -13,12 +13,12 @@ import type { LookupCounts } from './lookup-counts.ts';
 import { RequestTimes } from './request-times.ts';
 import type { Surveyor } from './surveyor.ts';
 
-/** Errors that reject an index that was fetched, as opposed to not getting one. */
+/** Errors that reject a fetched index, in contrast to failed fetches. */
 const rejections: readonly IndexErrorCode[] = indexErrorCodes.filter(
   (code) => code !== 'config-invalid' && code !== 'fetch-failed',
 );
 
-/** Rejections by our own guards: signed, and yet not taken until someone accepts them. */
+/** Rejections by the guards: signed indexes that are held back until someone accepts them. */
 const guarded: readonly IndexErrorCode[] = ['index-rollback', 'index-shrunk'];
 
 export interface MetricsOptions {
@@ -175,7 +175,7 @@ export class Metrics {
     });
   }
 
-  /** Counters begin with 0, so that the first count is an increase that alerts can see. */
+  /** Counters start at 0, so that alerts see the first increase. */
   #startCounters(): void {
     this.#exportLookups();
     for (const { name: datasource, indexes } of this.#datasources) {
@@ -185,7 +185,7 @@ export class Metrics {
     }
   }
 
-  /** Accounts for a refresh that took `seconds`. */
+  /** Records a refresh that took `seconds`. */
   readonly countRefresh = (
     datasource: string,
     index: LiveIndex,
@@ -239,7 +239,7 @@ export class Metrics {
     });
   }
 
-  /** `values` gives the values of one datasource, each with its labels besides the datasource. */
+  /** `values` returns the values of one datasource, with their labels besides the datasource. */
   #datasourceGauge<T extends string>(
     name: string,
     help: string,

@@ -1,4 +1,4 @@
-/** What refreshes changed lately, for the pages: the last few of every datasource. */
+/** The latest changes of each datasource by refreshes, for the pages. */
 import type { IndexChange } from '../catalog/diff.ts';
 
 export interface RecentChange extends IndexChange {

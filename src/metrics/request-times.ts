@@ -1,6 +1,6 @@
 /**
- * How long requests took: a Prometheus histogram that counts in plain numbers. prom-client's own looks up the labels at
- * every observation, which takes longer than giving a ready answer does; this has what it expects when someone asks.
+ * A Prometheus histogram of request times with plain counters. prom-client's own looks up labels at each observation,
+ * which takes longer than sending a cached reply.
  */
 import type { Histogram, MetricValueWithName, Registry } from 'prom-client';
 
@@ -8,9 +8,9 @@ const NAME = 'http_server_request_duration_seconds';
 /** Seconds. */
 const BOUNDS = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 45];
 
-/** The requests of one route that were answered with one status. */
+/** Requests of one route with one status. */
 export class Times {
-  /** By the first bound that holds the time, and behind them the longer ones. */
+  /** Counts by the first bound that holds the time, and one for longer times. */
   readonly counts = new Float64Array(BOUNDS.length + 1);
   sum = 0;
 
@@ -32,11 +32,11 @@ export class RequestTimes {
 
   constructor(registry: Registry) {
     const metric = { name: NAME, get: () => this.#collect(), reset: () => this.#series.clear() };
-    // All that a registry needs of a metric; its types know prom-client's own classes only.
+    // The part of a metric that a registry uses; its types only know prom-client's own classes.
     registry.registerMetric(metric as unknown as Histogram);
   }
 
-  /** Where requests of that kind are counted. */
+  /** The counters for this kind of request. */
   of(route: string, status: number): Times {
     const key = `${status} ${route}`;
     const known = this.#series.get(key);

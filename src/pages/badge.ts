@@ -1,9 +1,10 @@
 /**
- * `/{datasource}/{package}/badge.svg`: the newest version for a README. Rendered by Preact, which escapes; `textLength`
- * makes the text fit whatever font the reader has. A badge library would bring 900 kB of font widths for that.
+ * `/{datasource}/{package}/badge.svg`: the newest version, for a README. Preact escapes all values. `textLength` makes
+ * the text fit in any font; a badge library would need 900 kB of font widths.
  */
 import { renderToString } from 'preact-render-to-string';
-import { html, visible } from './html.ts';
+import { printable } from '../errors.ts';
+import { html } from './html.ts';
 
 export interface Badge {
   readonly label: string;
@@ -13,7 +14,7 @@ export interface Badge {
 
 const HEIGHT = 20;
 const PADDING = 6;
-/** Characters beyond which a text is cut. */
+/** Longer texts are cut. */
 const MAX_LENGTH = 60;
 
 /** An SVG document. */
@@ -44,13 +45,13 @@ export function badge({ label, message, isGood }: Badge): string {
 }
 
 function textBox(whole: string): { text: string; width: number; box: number } {
-  const shown = visible(whole);
+  const shown = printable(whole);
   const text = shown.length > MAX_LENGTH ? `${shown.slice(0, MAX_LENGTH - 1)}…` : shown;
   const width = Math.ceil([...text].reduce((sum, character) => sum + widthOf(character), 0));
   return { text, width, box: width + 2 * PADDING };
 }
 
-/** About the width of a character at 11 pixels, as sans-serif fonts have it. */
+/** Approximate width of a character in a sans-serif font of 11 pixels. */
 function widthOf(character: string): number {
   if (/[iljtfr.,:;'|!()[\]-]/.test(character)) return 4.6;
   if (/[mwMWA-Z@%_+~=<>]/.test(character)) return 8.5;

@@ -1,7 +1,8 @@
-/** `/{datasource}` in a browser: its indexes and their ages, what changed, what is withheld, what is missed. */
+/** `/{datasource}` in a browser: indexes and their ages, changes, withheld versions, unknown names. */
 import type { VNode } from 'preact';
 import type { IndexStatus } from '../http/status.ts';
-import { age, html, moment, renderPage, visible, type Html } from './html.ts';
+import { printable } from '../errors.ts';
+import { age, html, moment, renderPage, type Html } from './html.ts';
 import type { Links } from './links.ts';
 
 export interface DatasourcePage {
@@ -13,9 +14,9 @@ export interface DatasourcePage {
   readonly indexes: readonly IndexStatus[];
   /** Latest first. */
   readonly changes: readonly IndexChange[];
-  /** Versions that are in an index and not offered, by reason; absent until they were counted. */
+  /** The number of withheld versions by reason; absent until counted. */
   readonly withheld: Readonly<Record<string, number>> | undefined;
-  /** Names that clients asked for and no index has. */
+  /** Names that clients asked for and that are in no index. */
   readonly missed: readonly MissedName[];
   /** Unix milliseconds. */
   readonly now: number;
@@ -30,7 +31,7 @@ export interface IndexChange {
   readonly at: number;
   readonly added: number;
   readonly removed: number;
-  /** `name-version` of some that were added, newest first. */
+  /** `name-version` of some added packages, newest first. */
   readonly newest: readonly { readonly name: string; readonly version: string }[];
 }
 
@@ -58,7 +59,7 @@ export function datasourcePage(page: DatasourcePage): string {
 }
 
 function summary({ ready, generation, names, versions }: DatasourcePage): VNode {
-  if (!ready) return html`<p class="bad">Not loaded yet: lookups wait, then are told to come back.</p>`;
+  if (!ready) return html`<p class="bad">Not loaded yet: lookups wait, then get a 429.</p>`;
   return html`<p>
     <span class="good">Ready</span>: ${names} names, ${versions} package entries,
     generation${' '}<code>${generation}</code>.
@@ -91,12 +92,12 @@ function indexTable({ indexes, now }: DatasourcePage): Html {
 function indexRow(index: IndexStatus, now: number): VNode {
   const { state, frozen, error } = index;
   return html`<tr>
-    <th scope="row">${visible(index.index)}${index.required ? '' : ' (optional)'}</th>
+    <th scope="row">${printable(index.index)}${index.required ? '' : ' (optional)'}</th>
     <td>
       <span class=${state === 'current' && !frozen ? 'good' : 'bad'}
         >${frozen ? `${state}, frozen` : state}</span
       >
-      ${error && html`<br /><span class="quiet">${visible(error)}</span>`}
+      ${error && html`<br /><span class="quiet">${printable(error)}</span>`}
     </td>
     <td>${index.packages ?? '–'}</td>
     <td>${index.confirmedAt === undefined ? 'never' : moment(index.confirmedAt, now)}</td>
@@ -107,7 +108,7 @@ function indexRow(index: IndexStatus, now: number): VNode {
           ? '–'
           : index.verifiedBy === undefined
             ? html`<span class="bad">not verified</span>`
-            : visible(index.verifiedBy)
+            : printable(index.verifiedBy)
       }
     </td>
   </tr>`;
@@ -122,13 +123,13 @@ function changes({ datasource, changes: all, now, links }: DatasourcePage): Html
         ({ index, at, added, removed, newest }) =>
           html`<li>
             ${moment(new Date(at).toISOString(), now)}: ${added} added, ${removed} removed in
-            ${' '}${visible(index)}
+            ${' '}${printable(index)}
             ${
               newest.length > 0 &&
               html`<br />${newest.map(
                   ({ name, version }, i) =>
                     html`${i > 0 && ', '}<a href=${links.package(datasource, name)}
-                        >${visible(`${name}-${version}`)}</a
+                        >${printable(`${name}-${version}`)}</a
                       >`,
                 )}`
             }
@@ -175,7 +176,7 @@ function missed({ datasource, missed: names, now, links }: DatasourcePage): Html
       ${names.map(
         ({ name, count, lastAskedAt }) =>
           html`<li>
-            ${links.search ? html`<a href=${`${links.search(datasource)}?${new URLSearchParams({ q: name })}`}>${visible(name)}</a>` : visible(name)}
+            ${links.search ? html`<a href=${`${links.search(datasource)}?${new URLSearchParams({ q: name })}`}>${printable(name)}</a>` : printable(name)}
             <span class="quiet"
               >: ${count} ${count === 1 ? 'lookup' : 'lookups'}, the last
               ${' '}${age((now - lastAskedAt) / 1000)} ago</span

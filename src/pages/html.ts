@@ -1,17 +1,18 @@
 /**
- * HTML from tagged templates. Every interpolated value is escaped by Preact's renderer, in text and in attributes
- * alike; there is no way to put raw HTML into a page but the style sheet below.
+ * HTML from tagged templates. Preact escapes every interpolated value, in text and in attributes. The style sheet is
+ * the only raw HTML.
  */
 import { html } from 'htm/preact';
 import type { VNode } from 'preact';
 import { renderToString } from 'preact-render-to-string';
+import { printable } from '../errors.ts';
 import { style, styleHash } from './style.ts';
 
 export type Html = VNode | readonly VNode[];
 
 export { html };
 
-/** No scripts, no frames, nothing loaded from anywhere; forms go to this service only. */
+/** No scripts, no frames, nothing loaded from elsewhere; forms go to this service only. */
 export const contentSecurityPolicy = [
   "default-src 'none'",
   `style-src '${styleHash}'`,
@@ -21,12 +22,16 @@ export const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+const staticPolicy = "default-src 'none'; style-src 'self'; form-action 'none'; base-uri 'none'";
+
 export interface Page {
   readonly title: string;
-  /** Links from the front page down to this one. */
+  /** Links from the front page to this page. */
   readonly trail: readonly Link[];
-  /** Where the search form of the header leads; absent where nothing can be searched. */
+  /** The target of the search form; absent if there is no search. */
   readonly search?: { readonly action: string; readonly query?: string };
+  /** The address of the style sheet, on static pages; otherwise it is part of the page. */
+  readonly stylesheet?: string | undefined;
   readonly main: Html;
 }
 
@@ -36,7 +41,7 @@ export interface Link {
 }
 
 /** A whole document. */
-export function renderPage({ title, trail, search, main }: Page): string {
+export function renderPage({ title, trail, search, stylesheet, main }: Page): string {
   const document = html`
     <html lang="en">
       <head>
@@ -44,15 +49,15 @@ export function renderPage({ title, trail, search, main }: Page): string {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <meta name="referrer" content="no-referrer" />
-        <title>${visible(title)}</title>
-        <style dangerouslySetInnerHTML=${{ __html: style }}></style>
+        <title>${printable(title)}</title>
+        ${stylesheet === undefined ? html`<style dangerouslySetInnerHTML=${{ __html: style }}></style>` : linked(stylesheet)}
       </head>
       <body>
         <a class="skip" href="#main">Skip to content</a>
         <header>
           <nav aria-label="Breadcrumb">
             <ol>
-              ${trail.map(({ text, href }) => html`<li><a href=${href}>${visible(text)}</a></li>`)}
+              ${trail.map(({ text, href }) => html`<li><a href=${href}>${printable(text)}</a></li>`)}
             </ol>
           </nav>
           ${search && searchForm(search)}
@@ -64,6 +69,14 @@ export function renderPage({ title, trail, search, main }: Page): string {
   return `<!doctype html>${renderToString(document)}\n`;
 }
 
+/** No server sends a policy with a static page, so the page has its own. */
+function linked(stylesheet: string): readonly VNode[] {
+  return [
+    html`<meta http-equiv="content-security-policy" content=${staticPolicy} />`,
+    html`<link rel="stylesheet" href=${stylesheet} />`,
+  ] as VNode[];
+}
+
 function searchForm({ action, query = '' }: NonNullable<Page['search']>): VNode {
   return html`<form role="search" action=${action} method="get">
     <label for="q">Search packages</label>
@@ -72,28 +85,14 @@ function searchForm({ action, query = '' }: NonNullable<Page['search']>): VNode 
   </form>`;
 }
 
-/** Text from an index or a request. Characters that hide, reorder or break lines are shown by their code. */
-export function visible(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
-    (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`,
-  );
+/** A date with its exact time, and how long ago it was. Static pages have no `now`, because they grow old. */
+export function moment(iso: string, now: number | undefined): Html {
+  return html`<time datetime=${iso} title=${iso}>${iso.slice(0, 10)}</time>${
+      now !== undefined && html`${' '}<span class="quiet">${age((now - Date.parse(iso)) / 1000)} ago</span>`
+    }`;
 }
 
-/** An address from an index, if a browser may be sent there. */
-export function webAddress(text: string | undefined): string | undefined {
-  const url = text === undefined ? null : URL.parse(text);
-  return url && ['http:', 'https:'].includes(url.protocol) && url.username === '' ? url.href : undefined;
-}
-
-/** A date with the exact time behind it, and how long ago that is. */
-export function moment(iso: string, now: number): VNode {
-  return html`<time datetime=${iso} title=${iso}>${iso.slice(0, 10)}</time>${' '}<span class="quiet"
-      >${age((now - Date.parse(iso)) / 1000)} ago</span
-    >`;
-}
-
-/** `3 days` from seconds: the largest unit that fits, rounded down. */
+/** `3 days` from seconds: the largest fitting unit, rounded down. */
 export function age(seconds: number): string {
   const [unit, size] = units.find(([, each]) => seconds >= each) ?? ['second', 1];
   const count = Math.max(0, Math.floor(seconds / size));

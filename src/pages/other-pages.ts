@@ -1,12 +1,13 @@
 /** The front page, search results, and errors. */
-import { age, html, renderPage, visible, type Html } from './html.ts';
+import { printable } from '../errors.ts';
+import { age, html, renderPage, type Html } from './html.ts';
 import type { Links } from './links.ts';
 
 export interface HomePage {
   readonly version: string;
   readonly datasources: readonly DatasourceSummary[];
-  /** The line for `extends` in a Renovate configuration; absent in a static export without an address. */
-  readonly presetUrl: string | undefined;
+  /** The line for `extends` in a Renovate configuration. */
+  readonly presetUrl: string;
   readonly links: Links;
 }
 
@@ -49,11 +50,8 @@ export function homePage({ version, datasources, presetUrl, links }: HomePage): 
           </tbody>
         </table>
       </div>
-      ${
-        presetUrl &&
-        html`<h2>For Renovate</h2>
-          <pre><code>${`"extends": ["${presetUrl}"]`}</code></pre>`
-      }
+      <h2>For Renovate</h2>
+      <pre><code>${`"extends": ["${presetUrl}"]`}</code></pre>
       <p class="quiet">
         Version ${version}${links.readiness && html`, <a href=${links.readiness}>readiness</a>`}
       </p>
@@ -77,7 +75,7 @@ export interface SearchPage {
   readonly datasource: string;
   readonly query: string;
   readonly results: readonly SearchResult[];
-  /** Whether there are more than are shown. */
+  /** Whether there are more results. */
   readonly more: boolean;
   readonly links: Links;
 }
@@ -97,21 +95,21 @@ export function searchPage({ datasource, query, results, more, links }: SearchPa
     ],
     ...(links.search && { search: { action: links.search(datasource), query } }),
     main: html`
-      <h1>${query === '' ? `Search ${datasource}` : html`Packages like <q>${visible(query)}</q>`}</h1>
-      ${query !== '' && results.length === 0 && html`<p>Nothing is called anything like it.</p>`}
+      <h1>${query === '' ? `Search ${datasource}` : html`Packages like <q>${printable(query)}</q>`}</h1>
+      ${query !== '' && results.length === 0 && html`<p>No name is similar.</p>`}
       ${
         results.length > 0 &&
         html`<ul>
           ${results.map(
             ({ name, provided }) =>
               html`<li>
-                <a href=${links.package(datasource, name)}>${visible(name)}</a>
+                <a href=${links.package(datasource, name)}>${printable(name)}</a>
                 ${provided && html` <span class="quiet">provided by other packages</span>`}
               </li>`,
           )}
         </ul>`
       }
-      ${more && html`<p class="quiet">There are more; type more of the name.</p>`}
+      ${more && html`<p class="quiet">There are more; enter more of the name.</p>`}
     `,
   });
 }
@@ -120,28 +118,18 @@ export function searchPage({ datasource, query, results, more, links }: SearchPa
 export function problemPage({
   title,
   fact,
-  suggestions = [],
   links,
 }: {
   readonly title: string;
   readonly fact: string;
-  /** Where the reader may have wanted to go. */
-  readonly suggestions?: readonly { readonly text: string; readonly href: string }[];
   readonly links: Links;
 }): string {
   return renderPage({
     title: `${title}, apk-beacon`,
     trail: [{ text: 'apk-beacon', href: links.home }],
     main: html`
-      <h1>${visible(title)}</h1>
-      <p>${visible(fact)}</p>
-      ${
-        suggestions.length > 0 &&
-        html`<p>Did you mean one of these?</p>
-          <ul>
-            ${suggestions.map(({ text, href }) => html`<li><a href=${href}>${visible(text)}</a></li>`)}
-          </ul>`
-      }
+      <h1>${printable(title)}</h1>
+      <p>${printable(fact)}</p>
     `,
   });
 }

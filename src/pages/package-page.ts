@@ -1,25 +1,27 @@
-/** `/{datasource}/{package}` in a browser: what can be pinned, and why the rest cannot. */
+/** `/{datasource}/{package}` in a browser: the version to pin, and why others are withheld. */
 import type { VNode } from 'preact';
 import type { ExplainedPin, ExplainedVersion, Explanation } from '../answers/explain.ts';
-import { html, moment, renderPage, visible, webAddress, type Html } from './html.ts';
+import { webAddress } from '../addresses.ts';
+import { withdrawalText } from '../answers/withdrawal-text.ts';
+import { printable } from '../errors.ts';
+import { html, moment, renderPage, type Html } from './html.ts';
 import type { Links } from './links.ts';
 
 export interface PackagePage {
   readonly datasource: string;
   readonly explanation: Explanation;
-  /** Facts of the package that the newest version comes from. */
+  /** Facts about the package of the newest version. */
   readonly about?: About | undefined;
-  /** The version to pin now; absent where nothing is offered. */
+  /** The version to pin; absent if nothing is offered. */
   readonly newest?: string | undefined;
-  /** For a name that no index has: what may have been meant. */
+  /** Similar names, for a name that is in no index. */
   readonly closeNames?: readonly string[];
-  /** Unix milliseconds. */
-  readonly now: number;
+  /** Unix milliseconds; absent on a static page. */
+  readonly now?: number | undefined;
   readonly links: Links;
 }
 
 export interface About {
-  readonly description?: string | undefined;
   readonly homepage?: string | undefined;
   readonly changelog?: string | undefined;
   readonly origin?: string | undefined;
@@ -27,7 +29,7 @@ export interface About {
   readonly hasOrigin?: boolean;
 }
 
-/** Versions shown at once; the others are one click away. */
+/** Versions shown at once; the others are folded. */
 const SHOWN = 25;
 
 export function packagePage(page: PackagePage): string {
@@ -40,9 +42,10 @@ export function packagePage(page: PackagePage): string {
       { text: datasource, href: links.datasource(datasource) },
       { text: name, href: links.package(datasource, name) },
     ],
+    stylesheet: links.stylesheet,
     ...(links.search && { search: { action: links.search(datasource) } }),
     main: html`
-      <h1>${visible(name)}</h1>
+      <h1>${printable(name)}</h1>
       ${explanation.versions.length === 0 ? unknown(page) : known(page)}
     `,
   });
@@ -64,7 +67,7 @@ function unknown({ datasource, explanation, closeNames = [], links }: PackagePag
       closeNames.length > 0 &&
       html`<p>Did you mean one of these?</p>
         <ul>
-          ${closeNames.map((name) => html`<li><a href=${links.package(datasource, name)}>${visible(name)}</a></li>`)}
+          ${closeNames.map((name) => html`<li><a href=${links.package(datasource, name)}>${printable(name)}</a></li>`)}
         </ul>`
     }
   `;
@@ -73,7 +76,7 @@ function unknown({ datasource, explanation, closeNames = [], links }: PackagePag
 function notes({ notes: all = [] }: Explanation): Html {
   if (all.length === 0) return [];
   return html`<ul class="notes">
-    ${all.map((note) => html`<li>${visible(note)}</li>`)}
+    ${all.map((note) => html`<li>${printable(note)}</li>`)}
   </ul>`;
 }
 
@@ -83,7 +86,6 @@ function about({ datasource, explanation, about: facts = {}, links }: PackagePag
   const homepage = webAddress(facts.homepage);
   const changelog = webAddress(facts.changelog);
   return html`
-    ${facts.description && html`<p>${visible(facts.description)}</p>`}
     <dl>
       <dt>Archs</dt>
       <dd>
@@ -94,14 +96,14 @@ function about({ datasource, explanation, about: facts = {}, links }: PackagePag
         facts.origin && facts.origin !== name
           ? html`<dt>Origin</dt>
               <dd>
-                ${facts.hasOrigin ? html`<a href=${links.package(datasource, facts.origin)}>${visible(facts.origin)}</a>` : visible(facts.origin)}
+                ${facts.hasOrigin ? html`<a href=${links.package(datasource, facts.origin)}>${printable(facts.origin)}</a>` : printable(facts.origin)}
               </dd>`
           : null
       }
       ${
         homepage &&
         html`<dt>Homepage</dt>
-          <dd><a href=${homepage} rel="nofollow noreferrer">${visible(homepage)}</a></dd>`
+          <dd><a href=${homepage} rel="nofollow noreferrer">${printable(homepage)}</a></dd>`
       }
       ${
         changelog &&
@@ -124,7 +126,7 @@ function about({ datasource, explanation, about: facts = {}, links }: PackagePag
 function toPin(name: string, newest: string): Html {
   return html`
     <h2>Pin the newest version</h2>
-    <pre><code>${visible(`${name}=${newest}`)}</code></pre>
+    <pre><code>${printable(`${name}=${newest}`)}</code></pre>
   `;
 }
 
@@ -149,8 +151,8 @@ function proposal({ current, state, proposal: to, because }: ExplainedPin): Html
   const what =
     to === undefined
       ? html`<strong>Renovate proposes nothing</strong>`
-      : html`<strong>Renovate proposes <code>${visible(to)}</code></strong>`;
-  return html`${what} for <code>${visible(current)}</code> (${state}): ${visible(because)}.`;
+      : html`<strong>Renovate proposes <code>${printable(to)}</code></strong>`;
+  return html`${what} for <code>${printable(current)}</code> (${state}): ${printable(because)}.`;
 }
 
 function versions(page: PackagePage): Html {
@@ -191,19 +193,20 @@ function table(page: PackagePage, rows: readonly ExplainedVersion[], caption: st
   </div>`;
 }
 
-/** One line, and a second one under it for what needs the whole width. */
+/** One row, and a second one for remarks, which need the whole width. */
 function versionRow({ explanation, now }: PackagePage, row: ExplainedVersion): Html {
-  const { version, offered, preRelease } = row;
+  const { version, offered, preRelease, withdrawal } = row;
   const isPin = explanation.pin?.current === version;
   const publishedAt = row.releaseTimestamp ?? builtAt(row);
   const remarks = remarksOn(row, explanation.name);
   const main = html`<tr class=${remarks.length > 0 ? 'explained' : undefined}>
     <th scope="row">
-      <code>${visible(version)}</code>${isPin && html`${' '}<strong class="pin">your pin</strong>`}
+      <code>${printable(version)}</code>${isPin && html`${' '}<strong class="pin">your pin</strong>`}
     </th>
     <td>
       ${offered ? html`<span class="good">Offered</span>` : html`<span class="bad">Withheld</span>`}
       ${preRelease && ', pre-release'}
+      ${withdrawal && html`<br /><span class="quiet">${withdrawalText(withdrawal)}</span>`}
     </td>
     <td>${archsOf(row).join(', ') || '–'}</td>
     <td>
@@ -216,14 +219,14 @@ function versionRow({ explanation, now }: PackagePage, row: ExplainedVersion): H
     html`<tr>
       <td class="remarks" colspan="4">
         <ul>
-          ${remarks.map((remark) => html`<li>${visible(remark)}</li>`)}
+          ${remarks.map((remark) => html`<li>${printable(remark)}</li>`)}
         </ul>
       </td>
     </tr>`,
   ];
 }
 
-/** Of a version that no arch can install yet, when the last package of it was built. */
+/** When the last package of a version without a release date was built. */
 function builtAt({ candidates }: ExplainedVersion): string | undefined {
   return candidates
     .flatMap((each) => each.builtAt ?? [])
@@ -234,7 +237,7 @@ function builtAt({ candidates }: ExplainedVersion): string | undefined {
 const MAX_PROVIDERS = 3;
 const MAX_NEEDS = 5;
 
-/** Where it comes from, why it is withheld, and what else stands in the way of some builds. */
+/** Providers, reasons for withholding, and obstacles to some builds. */
 function remarksOn(row: ExplainedVersion, name: string): string[] {
   const { reasons = [], needsElsewhere: needs = [], refusedByApko, candidates } = row;
   const providers = [...new Set(candidates.filter((one) => one.provided).map((one) => one.package))];
@@ -245,12 +248,14 @@ function remarksOn(row: ExplainedVersion, name: string): string[] {
       ? [`${name} is provided by ${providers.slice(0, MAX_PROVIDERS).join(', ')}${others}`]
       : []),
     ...reasons,
-    ...(needs.length > 0 ? [`not in this datasource: ${needs.slice(0, MAX_NEEDS).join(', ')}${more}`] : []),
+    ...(needs.length > 0
+      ? [`not met in this datasource: ${needs.slice(0, MAX_NEEDS).join(', ')}${more}`]
+      : []),
     ...(refusedByApko === undefined ? [] : [`apko refuses it for all archs: ${refusedByApko}`]),
   ];
 }
 
-/** Archs on which the version can be installed. */
+/** Archs that can install the version. */
 function archsOf({ candidates }: ExplainedVersion): readonly string[] {
   return [...new Set(candidates.filter((each) => each.state === 'chosen').map(({ arch }) => arch))];
 }

@@ -1,4 +1,4 @@
-/** The style sheet of every page. It is part of the page: nothing is loaded, and the policy allows its hash alone. */
+/** The style sheet of every page. The service includes it in the page, and its policy allows only this hash. */
 import { createHash } from 'node:crypto';
 
 export const style = `

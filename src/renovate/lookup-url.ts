@@ -1,22 +1,21 @@
 /**
- * The address of a lookup. It carries what the file tells of the pin, and the service decides which datasource that is
- * (`src/routing/`). All of it is encoded, because Renovate compiles addresses as templates once more.
+ * The address of a lookup. It carries what the file tells about the pin, from which the service chooses the datasource
+ * (`src/routing/`). Everything is encoded, because Renovate compiles addresses as templates again.
  */
 import {
-  ARG_LINES,
   COMMAND_REPOSITORIES,
-  CUT_SHORT,
+  CUT,
   FROM_LINES,
   FROM_LINES_KEPT,
-  FROM_ON,
   IMAGE_LINES,
   TOO_LONG,
 } from '../routing/excerpt.ts';
+import type { contextFields } from '../routing/pin-context.ts';
 
 export interface LookupUrl {
-  /** Of the service. */
+  /** The address of the service. */
   readonly url: string;
-  /** Datasources of which alone an opinion is wanted; all if empty. */
+  /** The only datasources to ask; all if empty. */
   readonly only: readonly string[];
 }
 
@@ -30,7 +29,7 @@ export function onlyParameter({ only }: LookupUrl): string {
   return only.length === 0 ? '' : `&only=${only.join(',')}`;
 }
 
-/** A Handlebars expression, its value encoded. */
+/** A Handlebars expression with its value encoded. */
 export function encoded(expression: string): string {
   return `{{{encodeURIComponent ${expression}}}}`;
 }
@@ -39,24 +38,26 @@ export function replaced(find: string, by: string, expression: string): string {
   return `(replace '${find}' '${by}' ${expression})`;
 }
 
-/** What a Dockerfile builds on, `args` and `file` of which are groups of `HEAD` or expressions. */
-export function dockerfileParameters(args: string, file: string): string {
-  const stages = replaced(FROM_LINES, FROM_LINES_KEPT, file);
-  return `&args=${encoded(replaced(TOO_LONG, '$1', args))}&file=${encoded(replaced(TOO_LONG, CUT_SHORT, stages))}`;
+/**
+ * `&kind=…&at=[…]`: the values of expressions as one JSON array, in the order of `contextFields`. Renovate compiles the
+ * template anew for every pin, and what that costs grows with the number of its expressions.
+ */
+export function contextParameters(kind: keyof typeof contextFields, values: readonly string[]): string {
+  const json = `(encodeURIComponent (toJSON (toArray ${values.join(' ')})))`;
+  return `&kind=${kind}&at={{{replace '${TOO_LONG}' '${CUT}' ${json}}}}`;
 }
 
-/** The same of a file that need not be a Dockerfile; `file` is all of it. */
-export function anyFileParameters(file: string): string {
-  const args = replaced(ARG_LINES, '$1', replaced(FROM_ON, '', file));
-  return dockerfileParameters(args, file);
+/** What a Dockerfile tells of its stages. */
+export function stages(file: string): string {
+  return replaced(FROM_LINES, FROM_LINES_KEPT, file);
 }
 
 /** The repositories of one command. */
-export function commandParameters(command: string): string {
-  return `&x=${encoded(replaced(COMMAND_REPOSITORIES, '$1', command))}`;
+export function repositoriesOf(command: string): string {
+  return replaced(COMMAND_REPOSITORIES, '$1', command);
 }
 
 /** The images of a CI file. */
-export function imageParameters(file: string): string {
-  return `&images=${encoded(replaced(TOO_LONG, '$1', replaced(IMAGE_LINES, '$1', file)))}`;
+export function images(file: string): string {
+  return replaced(IMAGE_LINES, '$1', file);
 }

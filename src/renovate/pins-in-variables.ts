@@ -1,25 +1,25 @@
 /**
- * Versions that are set apart from the command: under a comment that says of which package, or as a variable that an
- * `apk add` of the same Dockerfile uses.
+ * Versions outside a command: below a comment that names the package, or in a variable that an `apk add` of the same
+ * Dockerfile uses.
  */
 import { CONTINUATION, dockerfiles, NAME, scripts, settings, VERSION } from './grammar.ts';
-import { HEAD } from '../routing/excerpt.ts';
+import { COMMENTS } from '../routing/excerpt.ts';
 import {
-  anyFileParameters,
-  commandParameters,
-  dockerfileParameters,
+  contextParameters,
   encoded,
   lookupPath,
   onlyParameter,
   replaced,
+  repositoriesOf,
+  stages,
 } from './lookup-url.ts';
 import type { PresetContext, PresetRule } from './preset.ts';
 import { NO_OPINION } from './static-routes.ts';
 
-/** Lines without gaps. A comment for Renovate and the line under it are one; a plain comment may stand between. */
+/** Lines without gaps. A comment for Renovate and the next line are one match; a plain comment may be between. */
 const LINES =
   '[ \\t]*#[ \\t]*renovate:[^\\n]*\\n(?:[ \\t]*#[ \\t]*[^r\\s][^\\n]*\\n)?[^\\n]*(?:\\n|$)|[^\\n]*\\n|[^\\n]+';
-/** `ARG X=1`, `ENV X 1`, `X: "1"`, `default = "1"`, `export X=1; \`; whatever else the line holds makes it another one. */
+/** `ARG X=1`, `ENV X 1`, `X: "1"`, `default = "1"`, `export X=1; \`, with nothing else on the line. */
 const ASSIGNMENT =
   '(?:^|\\n)[ \\t]*(?:-[ \\t]+)?(?:(?:[Ee][Nn][Vv]|[Aa][Rr][Gg]|export|readonly|local)[ \\t]+)?' +
   `(?<variable>[A-Za-z_][A-Za-z0-9_]*)(?:[ \\t]*[:=][ \\t]*|[ \\t]+)["']?(?<version>${VERSION})["']?;?[ \\t]*(?:\\\\[ \\t]*|[ \\t](?:#|//)[^\\n]*)?\\r?\\n?$`;
@@ -36,11 +36,11 @@ export function notedManager({ datasource, names, lookup, statics }: PresetConte
   const comment = replaced('^[\\s\\S]*?#[ \\t]*renovate:[ \\t]*([^\\n]*)[\\s\\S]*$', '$1', 'note');
   const named = (field: string, text: string): string =>
     replaced(`^(?:[\\s\\S]*?[ \\t])?${field}=([^\\s]+)[\\s\\S]*$`, '$1', text);
-  // packageName goes before depName; a branch of Repology's is no part of the name.
+  // packageName takes precedence over depName; the branch in Repology's names is not part of the name.
   const renamed = replaced('^[\\s\\S]*[ \\t]packageName=([^\\s]+)[\\s\\S]*$', ' depName=$1', comment);
   const name = replaced('^alpine_[a-z0-9_]+/', '', named('depName', renamed));
   const own = replaced('^[\\s\\S]*[ \\t]datasource=(custom\\.[^\\s]+)[\\s\\S]*$', '$1', 'note');
-  const routed = `${lookupPath(lookup, name)}?current=${encoded('version')}${onlyParameter(lookup)}&kind=note&note=${encoded(comment)}${anyFileParameters('file')}`;
+  const routed = `${lookupPath(lookup, name)}?current=${encoded('version')}${onlyParameter(lookup)}${contextParameters('note', [comment, stages('file')])}`;
   const source = replaced('^[\\s\\S]*[ \\t]datasource=custom[.]([^\\s]+)[\\s\\S]*$', '$1', 'note');
   const byName = `${lookup.url}/{{#if (containsString note "datasource=custom.")}}${encoded(source)}/${encoded(name)}{{else}}${NO_OPINION}{{/if}}`;
   return {
@@ -58,14 +58,14 @@ export function notedManager({ datasource, names, lookup, statics }: PresetConte
 }
 
 /**
- * `ARG GIT_VERSION=2.49.1-r0`, used as `apk add git=$GIT_VERSION`. The package is found by an expression that is made of
- * the variable's name; for a variable that no `apk add` uses alone it yields no name, and Renovate drops it.
+ * `ARG GIT_VERSION=2.49.1-r0`, used as `apk add git=$GIT_VERSION`. An expression built from the variable's name finds
+ * the package. If no `apk add` uses the variable alone, there is no name, and Renovate drops the dependency.
  */
 export function variableManager({ datasource, lookup }: PresetContext): PresetRule {
   const end = '(?:[\\s"\\x27\\\\;&|)][\\s\\S]*)?$';
   const variable = `["\\x27]?[$](?:VARIABLE|[{]VARIABLE[}])${end}`;
   const command = `[\\s;&|(/"\\x27]apk(?:[.]static)?[ \\t](?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*?`;
-  const mayUse = `^[\\s\\S]*${command}={1,2}["\\x27]?[$][\\s\\S]*$`;
+  const mayUse = `${COMMENTS}(?<file>[\\s\\S]*${command}={1,2}["\\x27]?[$][\\s\\S]*)$`;
   const use = `^[\\s\\S]*?(${command}[\\s"\\x27])(${NAME})={1,2}${variable}|^[\\s\\S]*$`;
   const used = (group: string): string => `(replace (replace 'VARIABLE' variable '${use}') '${group}' file)`;
   const name = used('$2');
@@ -75,11 +75,11 @@ export function variableManager({ datasource, lookup }: PresetContext): PresetRu
     customType: 'regex',
     managerFilePatterns: dockerfiles,
     matchStringsStrategy: 'recursive',
-    matchStrings: [mayUse, HEAD, LINES, '^[ \\t]*[^#\\s][^\\n]*\\n?', ASSIGNMENT],
+    matchStrings: [mayUse, LINES, '^[ \\t]*[^#\\s][^\\n]*\\n?', ASSIGNMENT],
     depNameTemplate: `{{{${name.slice(1, -1)}}}}`,
     datasourceTemplate: datasource,
-    depTypeTemplate: 'dockerfile',
+    depTypeTemplate: 'apk',
     currentValueTemplate: '{{{version}}}',
-    registryUrlTemplate: `${lookupPath(lookup, name)}?current=${encoded('version')}${onlyParameter(lookup)}&kind=dockerfile${dockerfileParameters('args', upToUse)}${commandParameters(used('$1'))}`,
+    registryUrlTemplate: `${lookupPath(lookup, name)}?current=${encoded('version')}${onlyParameter(lookup)}${contextParameters('dockerfile', [repositoriesOf(used('$1')), 'none', stages(upToUse)])}`,
   };
 }

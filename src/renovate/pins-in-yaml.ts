@@ -1,21 +1,20 @@
 /**
- * JSONata queries that find pins in apko, melange and Docker Hardened Images files. They look only where such files list
- * packages, so no other `name=1.0` of a repository is taken for a pin; comments, quotes, flow lists and several documents
- * are YAML's business. A query sees neither the path of the file nor other files.
+ * JSONata queries that find pins in apko, melange and Docker Hardened Images files. They only look where such files
+ * list packages, so other text such as `name=1.0` is not a pin. YAML handles comments, quotes, flow lists and several
+ * documents. A query sees neither the path of the file nor other files.
  *
- * `[a,b][p].(…)` goes over the characters of a single string, so lists are assigned first.
+ * `[a,b][p].(…)` iterates over the characters of a single string, so lists are assigned first.
  */
-import { MAX_LIST } from '../routing/excerpt.ts';
-import { CUT } from '../routing/dockerfile.ts';
+import { MOST_CONTEXT } from '../routing/excerpt.ts';
 import { NAME, OPERATOR, TAG, VERSION } from './grammar.ts';
 import { onlyParameter, type LookupUrl } from './lookup-url.ts';
 import type { PresetContext } from './preset.ts';
 import { NO_OPINION, staticDefinitionRoute } from './static-routes.ts';
 
-/** apko has the tag behind the version, apk in front of it. `>=2` is no pin: nothing is to be raised. */
+/** apko writes the tag after the version, apk before it. `>=2` is not a pin. */
 const PIN = `/^(${NAME})(@${TAG})?(${OPERATOR})(${VERSION})(@${TAG})?$/`;
 
-/** Packages of images, build environments, tests and build stages, and what a pipeline needs. */
+/** Packages of images, build environments, tests and build stages, and the needs of pipelines. */
 export function pinQuery(context: PresetContext): string {
   return query(
     '[$document.**.contents.packages, $document.**.needs.packages]',
@@ -29,8 +28,8 @@ export function runtimeQuery(context: PresetContext): string {
 }
 
 /**
- * A definition of Docker's repeats the version of a pin in `vars.VERSION`, with or without its revision. As a dependency
- * of the same name it is raised in the same merge request.
+ * A definition of Docker's repeats the version of a pin in `vars.VERSION`, with or without its revision. As a
+ * dependency of the same name it is updated in the same merge request.
  */
 export function hardenedVersionQuery(context: PresetContext): string {
   return [
@@ -72,15 +71,14 @@ function query(places: string, depType: string, context: PresetContext): string 
   ].join('\n');
 }
 
-/** What the file tells of its pins goes into the address of each. */
+/** The address of each pin carries what the file tells about its pins. */
 function preamble({ lookup, statics }: PresetContext): readonly string[] {
   return [
     '$.(',
     '  $document := $;',
     `  $pin := ${PIN};`,
     '  $lists := [$document.**.repositories, $document.**.build_repositories, $document.**.runtime_repositories];',
-    '  $listed := $join($distinct($lists[$type($) = "string"]), "\\n");',
-    `  $repositories := $length($listed) > ${MAX_LIST} ? $substring($listed, 0, ${MAX_LIST}) & "${CUT.replace('\n', '\\n')}" : $listed;`,
+    '  $repositories := $encodeUrlComponent($join($distinct($lists[$type($) = "string"]), "\\n"));',
     '  $includes := [$document.include];',
     '  $platforms := [$document.archs, $document.platforms, $document.package."target-architecture"];',
     ...(statics ? [...staticDefinitionRoute(statics), ...staticAddress(lookup.url)] : routedAddress(lookup)),
@@ -89,7 +87,7 @@ function preamble({ lookup, statics }: PresetContext): readonly string[] {
 
 function routedAddress(lookup: LookupUrl): readonly string[] {
   return [
-    '  $context := "&kind=definition&repositories=" & $encodeUrlComponent($repositories)',
+    `  $context := $length($repositories) > ${MOST_CONTEXT} ? "&kind=cut" : "&kind=definition&repositories=" & $repositories`,
     '    & ($type($includes[0]) = "string" ? "&include=" & $encodeUrlComponent($substring($includes[0], 0, 300)) : "")',
     '    & "&archs=" & $encodeUrlComponent($substring($join($platforms[$type($) = "string"], ","), 0, 300));',
     '  $address := function($name, $value, $tags) {',

@@ -1,12 +1,12 @@
-/** Rules on top of the preset that are a matter of taste; `renovate.example.json` shows them. */
-import { answeredBy } from './answered-by.ts';
+/** Optional rules on top of the preset. `renovate.example.json` shows them. */
+import { pinsOf } from './answered-by.ts';
 import { routedDatasource, type PresetRule } from './preset.ts';
 
-/** Is only the `-rN` another? */
+/** Only the `-rN` differs. */
 const IS_REVISION =
   "$exists(newValue) and $replace(currentValue, /-r[0-9]+$/, '') = $replace(newValue, /-r[0-9]+$/, '')";
 
-export function peopleRules(names: readonly string[]): readonly PresetRule[] {
+export function policyRules(names: readonly string[]): readonly PresetRule[] {
   const matchDatasources = [...new Set([routedDatasource(names), ...names])].map((name) => `custom.${name}`);
   return [
     ...names.map((name) => ({
@@ -30,12 +30,4 @@ export function peopleRules(names: readonly string[]): readonly PresetRule[] {
       automerge: false,
     },
   ];
-}
-
-/** Of one datasource: by its name, or by the mark of the service's answer where the service has chosen it. */
-function pinsOf(name: string, names: readonly string[], condition?: string): PresetRule {
-  const own = { matchDatasources: [`custom.${name}`] };
-  if (names.length === 1) return condition === undefined ? own : { ...own, matchJsonata: [condition] };
-  const isItsPin = `(datasource = "custom.${name}" or $contains($string(changelogUrl), "${answeredBy(name)}"))`;
-  return { matchJsonata: [condition === undefined ? isItsPin : `${isItsPin} and ${condition}`] };
 }

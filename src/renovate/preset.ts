@@ -1,23 +1,26 @@
 /**
- * The Renovate preset that fits a configuration: which files hold pins, where to ask for them and the rules under which
- * Renovate's answers are right. Which datasource a pin is of is decided by the service (docs/decisions/011). What is a
- * matter of taste (groups, ages, automerge) is left to `policy-rules.ts`. Valid for RE2, which Renovate uses.
+ * The Renovate preset of a configuration: which files contain pins, where to look them up, and the rules that make
+ * Renovate's decisions right. The service decides which datasource a pin belongs to (docs/decisions/011). Optional
+ * rules (groups, ages, automerge) are in `policy-rules.ts`. Valid for RE2, which Renovate uses.
  */
 import type { RoutingSource } from '../routing/route.ts';
+import { pinsOf } from './answered-by.ts';
 import type { LookupUrl } from './lookup-url.ts';
 import { dockerfileManager, scriptManager } from './pins-in-commands.ts';
 import { notedManager, variableManager } from './pins-in-variables.ts';
 import { hardenedVersionQuery, pinQuery, runtimeQuery } from './pins-in-yaml.ts';
 
 export interface PresetOptions {
-  /** Where Renovate reaches the service, without a slash at the end. */
+  /** The address of the service for Renovate, without a slash at the end. */
   readonly url: string;
-  /** Names of the datasources the preset speaks of. */
+  /** The datasources of the preset. */
   readonly names: readonly string[];
-  /** Those are not all of the service's. */
+  /** Whether the service has others. */
   readonly isPart: boolean;
   /** The datasources, for an export: static files cannot choose one. */
   readonly statics?: readonly RoutingSource[] | undefined;
+  /** The address of the service for people; merge requests link there. Absent if only Renovate reaches the service. */
+  readonly pages?: string | undefined;
 }
 
 export type PresetRule = Readonly<Record<string, unknown>>;
@@ -32,7 +35,7 @@ export interface Preset {
 
 /** What the managers need. */
 export interface PresetContext {
-  /** Renovate's name of the datasource that all pins are asked of. */
+  /** Renovate's name of the datasource that is asked for all pins. */
   readonly datasource: string;
   /** Names of the service's datasources. */
   readonly names: readonly string[];
@@ -40,21 +43,13 @@ export interface PresetContext {
   readonly statics: readonly RoutingSource[] | undefined;
 }
 
-/** Renovate's datasource for all pins, where the service has several. */
+/** Renovate's datasource for all pins, if the service has several. */
 const ROUTED = 'apk';
 
-/** What our managers call their dependencies; those of other managers are left as they are. */
-const depTypes = [
-  'apko',
-  'melange',
-  'melange-runtime',
-  'melange-repackaged',
-  'dockerfile',
-  'script',
-  'noted',
-];
+/** The depTypes of our managers; dependencies of other managers are not changed. */
+const depTypes = ['apko', 'melange', 'melange-runtime', 'melange-repackaged', 'apk', 'noted'];
 
-export function renovatePreset({ url, names, isPart, statics }: PresetOptions): Preset {
+export function renovatePreset({ url, names, isPart, statics, pages }: PresetOptions): Preset {
   const routed = routedDatasource(names);
   const lookup = { url, only: isPart || names.length === 1 ? names : [] };
   const context = { datasource: `custom.${routed}`, names, lookup, statics };
@@ -70,22 +65,25 @@ export function renovatePreset({ url, names, isPart, statics }: PresetOptions): 
       yamlManager('Docker Hardened Images: vars.VERSION that repeats a pin', hardenedVersionQuery(context)),
       yamlManager('melange: runtime dependencies', runtimeQuery(context)),
       dockerfileManager(context),
-      // What these ask for only the service can tell.
+      // Only the service can choose the datasource for these.
       ...(statics ? [] : [variableManager(context), scriptManager(context)]),
       notedManager(context),
       repackagedManager(context),
       sourceManager(),
     ],
-    packageRules: packageRules([...new Set([routed, ...names])]),
+    packageRules: [
+      ...packageRules([...new Set([routed, ...names])]),
+      ...(pages === undefined ? [] : names.map((name) => pageRule(pages, name, names))),
+    ],
   };
 }
 
-/** Of a single datasource, pins keep its name; of several, the service chooses after Renovate has named the pin. */
+/** Pins of a single datasource have its name. With several, the service chooses after Renovate has named the pin. */
 export function routedDatasource(names: readonly string[]): string {
   return names.length === 1 ? (names[0] as string) : ROUTED;
 }
 
-/** For managers that people have, which name it themselves. */
+/** For people's own managers, which name the datasource. */
 function namedDatasource(url: string, name: string): object {
   return { defaultRegistryUrlTemplate: `${url}/${name}/{{encodeURIComponent packageName}}` };
 }
@@ -157,7 +155,7 @@ function sourceManager(): PresetRule {
   };
 }
 
-/** What makes Renovate's decisions right; docs/decisions/010-renovate-order.md says why each is needed. */
+/** Rules that make Renovate's decisions right; docs/decisions/010-renovate-order.md explains each. */
 function packageRules(names: readonly string[]): readonly PresetRule[] {
   const matchDatasources = names.map((name) => `custom.${name}`);
   return [
@@ -208,4 +206,14 @@ function packageRules(names: readonly string[]): readonly PresetRule[] {
       enabled: false,
     },
   ];
+}
+
+/** The column "Change" of a merge request links to the page that explains the pin. */
+function pageRule(pages: string, name: string, names: readonly string[]): PresetRule {
+  const page = `${pages}/${name}/{{{encodeURIComponent packageName}}}?current={{{encodeURIComponent currentValue}}}`;
+  return {
+    description: [`Merge requests link to the pages of ${name}`],
+    ...pinsOf(name, names),
+    prBodyDefinitions: { Change: `[\`{{{displayFrom}}}\` → \`{{{displayTo}}}\`](${page})` },
+  };
 }

@@ -1,13 +1,13 @@
 /**
- * Routing without a service: an export is files, so the preset itself has to tell which datasource a pin is of. It decides
- * less than the service does, and asks nobody where it cannot: of Dockerfiles it reads the stage's own FROM line only, no
+ * Routing without a service. An export is files, so the preset itself has to choose the datasource. It knows less than
+ * the service and looks nothing up if it cannot tell: of Dockerfiles it reads only the stage's own FROM line, without
  * stages of stages, ARG defaults, tags or added repositories.
  */
 import { alpineMirrors } from '../routing/known.ts';
 import { candidate, type Candidate, type RoutingSource } from '../routing/route.ts';
 import { encoded, replaced } from './lookup-url.ts';
 
-/** The file of an export that says nothing; `noOpinionBody` of the service says why it has this form. */
+/** A file without an opinion; `noOpinionBody` explains its form. */
 export const NO_OPINION = '-/no-opinion';
 export const noOpinionFile = JSON.stringify({ releases: [], homepage: '' });
 
@@ -25,11 +25,11 @@ export function staticDockerfileUrl(url: string, sources: readonly RoutingSource
   });
   const none = `${url}/${NO_OPINION}`;
   const untold =
-    '(or tag tagBehind (containsString command "-X") (containsString command "--repositor") (containsString file "/etc/apk/repositories"))';
+    '(or (containsString pin "@") (containsString command "-X") (containsString command "--repositor") (containsString file "/etc/apk/repositories"))';
   return `{{#if ${untold}}}${none}${branches.join('')}{{else}}${none}{{/if}}`;
 }
 
-/** For the images of a datasource; `undefined` if none can be told. */
+/** For the images of a datasource; `undefined` if they are unknown. */
 function imageExpression({ source, family, branch }: Candidate): string | undefined {
   const known = [
     ...source.images.map((pattern) => globExpression(/:[^/]*$/.test(pattern) ? pattern : `${pattern}:*`)),
@@ -79,7 +79,7 @@ export function staticDefinitionRoute(sources: readonly RoutingSource[]): readon
   ];
 }
 
-/** For what it has; a datasource that mixes distributions is left to the service. */
+/** For its repositories; a datasource that mixes distributions is left to the service. */
 function repositoryExpression({ ids, family }: Candidate): string | undefined {
   if (family === undefined && ids.some((id) => id.family !== undefined && id.family !== 'dhi'))
     return undefined;
@@ -99,7 +99,7 @@ function globExpression(pattern: string): string {
   return pattern.split('*').map(escaped).join('.*');
 }
 
-/** In brackets, because a backslash would have to be doubled for a template. */
+/** In brackets, because a template would need a doubled backslash. */
 function escaped(text: string): string {
   return text.replace(/[.+?$|(){}*^[\]]/g, (character) =>
     '^]'.includes(character) ? `\\${character}` : `[${character}]`,

@@ -1,17 +1,17 @@
 /**
- * Files that are there whole or not at all: written under another name, flushed to disk, renamed. The other name is
- * random, not made of a process id: containers that share a volume all run as process 1.
+ * Writes files atomically: under another name, flushed to disk, then renamed. The temporary name is random, because in
+ * containers that share a volume every process has the id 1.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-/** What the names of files that are being written end with. */
+/** Suffix of files that are being written. */
 const ENDING = '.new';
-/** Milliseconds after which nobody is still writing a file. */
+/** Milliseconds after which a temporary file counts as abandoned. */
 const ORPHAN_AGE = 3_600_000;
 
-/** Replaces the file at `path`; its folder is made if there is none. */
+/** Replaces the file at `path`; creates its folder if needed. */
 export async function writeAtomically(path: string, pieces: readonly (Uint8Array | string)[]): Promise<void> {
   const aside = `${path}.${randomUUID()}${ENDING}`;
   await mkdir(dirname(path), { recursive: true });
@@ -30,7 +30,7 @@ export async function writeAtomically(path: string, pieces: readonly (Uint8Array
   }
 }
 
-/** Removes what killed processes have left half-written of files in `folder` whose names begin with `prefix`. */
+/** Removes temporary files that killed processes left in `folder` for files whose names start with `prefix`. */
 export async function removeOrphans(folder: string, prefix = ''): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     if (!name.startsWith(prefix) || !name.endsWith(ENDING)) continue;
@@ -41,7 +41,7 @@ export async function removeOrphans(folder: string, prefix = ''): Promise<void> 
   }
 }
 
-/** The same for one file, whose folder may hold what is not ours. */
+/** The same for one file, in a folder with files of others. */
 export function removeOrphansOf(path: string): Promise<void> {
   return removeOrphans(dirname(path), `${basename(path)}.`);
 }

@@ -1,9 +1,10 @@
 import type { PublicKey } from './key-sources.ts';
 
 /**
- * Keys that come with the program, found by the name that a signature bears. Wolfi's is the one published at
- * https://packages.wolfi.dev/os/wolfi-signing.rsa.pub; Alpine's are those of its package alpine-keys, also published
- * at https://alpinelinux.org/keys/, for x86_64 (4a6a0840 the older, 6165ee59 the newer) and aarch64 (616ae350).
+ * Built-in keys, by the name in a signature. Wolfi's key is published at
+ * https://packages.wolfi.dev/os/wolfi-signing.rsa.pub. Alpine's keys are those of its package alpine-keys, also
+ * published at https://alpinelinux.org/keys/: for x86_64 (4a6a0840 the older, 6165ee59 the newer) and aarch64
+ * (616ae350).
  */
 const builtinPems: Readonly<Record<string, string>> = {
   'wolfi-signing.rsa.pub': `-----BEGIN PUBLIC KEY-----

@@ -1,22 +1,22 @@
 /**
- * What proves to an upstream who asks. Secrets come from environment variables and files, which are read anew for
- * each request, so that a rotated one is used without a restart. No message ever holds one.
+ * Credentials for upstream. Secrets come from environment variables and files, which are read for each request, so
+ * rotated secrets need no restart. No message contains a secret.
  */
 import { IndexError } from '../errors.ts';
 import { loadNetrc, type NetrcEntry } from './netrc.ts';
 import type { Environment } from './proxy.ts';
 import { readTextFile } from './read-text-file.ts';
 
-/** Where a secret is: the name of an environment variable, or the path of a file whose last line break is not read. */
+/** The source of a secret: an environment variable, or a file, whose last line break is ignored. */
 export type Secret = { readonly env: string } | { readonly file: string };
 
-/** What the configuration of one repository says. */
+/** The credentials configured for one repository. */
 export type RepositoryCredentials =
   | { readonly basic: { readonly username: string | Secret; readonly password: Secret } }
   | { readonly bearer: Secret }
   | { readonly header: { readonly name: string; readonly value: Secret } };
 
-/** A request header with a secret in it. */
+/** A request header that contains a secret. */
 export interface CredentialHeader {
   readonly name: string;
   readonly value: string;
@@ -24,13 +24,13 @@ export interface CredentialHeader {
 
 /** `HTTP_AUTH` as apk and apko read it. */
 export interface HttpAuth {
-  /** `*` for any host that is asked. */
+  /** `*` for any host. */
   readonly host: string;
   readonly username: string;
   readonly password: string;
 }
 
-/** In the order in which they are tried; a user name in the URL comes after `own`. */
+/** In order of precedence; a user name in the URL comes after `own`. */
 export interface CredentialSources {
   readonly own?: CredentialHeader | undefined;
   readonly httpAuth?: HttpAuth | undefined;
@@ -41,15 +41,15 @@ export interface CredentialSources {
 export type CredentialLookup = (url: URL) => Promise<CredentialHeader | undefined>;
 
 export interface CredentialLookupOptions {
-  /** Where `HTTP_AUTH` and the variables that hold secrets are looked up. */
+  /** For `HTTP_AUTH` and the variables of secrets. */
   readonly environment: Environment;
-  /** Path of a `.netrc`, which may be missing. */
+  /** Path of a `.netrc`, which may not exist. */
   readonly netrcFile?: string | undefined;
   /** The credentials of a repository, for URLs of its origin only. */
   readonly repository?: { readonly url: URL; readonly credentials: RepositoryCredentials } | undefined;
 }
 
-/** Finds credentials for URLs. Throws `config-invalid`, naming the variable or file and what is wrong with it. */
+/** Finds credentials for URLs. Throws `config-invalid` with the variable or file and the problem. */
 export function credentialLookup({
   environment,
   netrcFile,
@@ -66,7 +66,7 @@ export function credentialLookup({
   };
 }
 
-/** The credential that goes with a request for `url`: the repository's own, the URL's, HTTP_AUTH's or netrc's. */
+/** The credential for a request to `url`: the repository's own, the URL's, HTTP_AUTH's or netrc's. */
 export function authorizationFor(
   url: URL,
   { own, httpAuth, netrc }: CredentialSources,
@@ -81,7 +81,7 @@ export function authorizationFor(
   return entry && basic(entry.login, entry.password);
 }
 
-/** Reads `basic:<realm/host>:<user>:<password>`. As in apk, the password may hold colons. */
+/** Parses `basic:<realm/host>:<user>:<password>`. As in apk, the password may contain colons. */
 export function parseHttpAuth(text: string): HttpAuth {
   const [scheme, host, username, ...password] = text.split(':');
   if (scheme?.toLowerCase() !== 'basic' || !host || username === undefined || password.length === 0) {
@@ -90,7 +90,7 @@ export function parseHttpAuth(text: string): HttpAuth {
   return { host, username, password: password.join(':') };
 }
 
-/** Reads the secrets of `credentials` and makes the header of them. */
+/** Reads the secrets of `credentials` and builds the header. */
 export async function resolveCredentials(
   credentials: RepositoryCredentials,
   environment: Environment,
@@ -111,7 +111,7 @@ export async function resolveCredentials(
   return { name: name.toLowerCase(), value: await readHeaderSecret(value, environment) };
 }
 
-/** The secret itself. Throws `config-invalid`, naming the variable or file. */
+/** Reads the secret. Throws `config-invalid` with the variable or file. */
 export async function readSecret(secret: Secret, environment: Environment): Promise<string> {
   const text =
     'env' in secret
@@ -122,13 +122,13 @@ export async function readSecret(secret: Secret, environment: Environment): Prom
   throw new IndexError('config-invalid', `${secretName(secret)} is ${fact}`);
 }
 
-/** A secret that becomes the value of a header as it is. */
+/** A secret that is used as a header value unchanged. */
 async function readHeaderSecret(secret: Secret, environment: Environment): Promise<string> {
   const text = await readSecret(secret, environment);
   if (/^[\x20-\x7e]+$/.test(text)) return text;
   throw new IndexError(
     'config-invalid',
-    `${secretName(secret)} holds a character that a header cannot, such as a line break`,
+    `${secretName(secret)} contains a character that a header cannot contain, such as a line break`,
   );
 }
 
@@ -141,7 +141,7 @@ function basic(username: string, password: string): CredentialHeader {
   return { name: 'authorization', value };
 }
 
-/** `%40` → `@`. A text with a stray `%`, which the URL standard lets stand, is taken as it is. */
+/** `%40` → `@`. Text with a stray `%`, which the URL standard allows, is returned unchanged. */
 export function percentDecoded(text: string): string {
   try {
     return decodeURIComponent(text);

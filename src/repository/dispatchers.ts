@@ -1,9 +1,9 @@
 /**
- * The connections over which requests go out. Each dispatcher is one of undici's, made here and passed to every
- * request: undici's default one ends in the copy bundled with Node, in which an early close by the server can end
- * the process (nodejs/undici#5360). For the same reason nothing uses the built-in `fetch`. HTTP/1.1 only.
+ * Connections for requests. Every request gets a dispatcher made here. undici's default dispatcher belongs to the copy
+ * bundled with Node, where an early close by the server can end the process (nodejs/undici#5360). For the same reason
+ * nothing uses the built-in `fetch`. HTTP/1.1 only.
  *
- * undici is large and only loaded for the first request: a start from the cache answers before.
+ * undici is large and loaded at the first request; a start from the cache answers before that.
  */
 import type { LookupFunction } from 'node:net';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
@@ -23,9 +23,9 @@ export interface ClientCertificate {
 }
 
 export interface DispatcherOptions {
-  /** Where the proxy variables are looked up. */
+  /** For the proxy variables. */
   readonly environment: Environment;
-  /** Paths of PEM files with authorities to trust besides those Node trusts. */
+  /** PEM files with authorities to trust in addition to Node's. */
   readonly extraCa?: readonly string[];
   readonly clientCertificate?: ClientCertificate | undefined;
   /** Resolves names; the system's by default. */
@@ -34,16 +34,16 @@ export interface DispatcherOptions {
   readonly timeouts: { readonly connect: number; readonly headers: number };
 }
 
-/** What the TLS files hold. */
+/** The contents of the TLS files. */
 interface TlsMaterial {
   readonly ca: readonly string[];
   readonly cert?: string;
   readonly key?: string;
 }
 
-/** What a request may do that leads to a URL by way of redirects or directly. */
+/** The addresses that a request may connect to, directly or after redirects. */
 export interface Hop {
-  /** Whether the client certificate may be shown. */
+  /** Whether the client certificate may be used. */
   readonly identify: boolean;
   readonly reach: Reach;
 }
@@ -51,7 +51,7 @@ export interface Hop {
 export class Dispatchers {
   readonly #options: DispatcherOptions;
   #material: TlsMaterial = { ca: [] };
-  /** By hop and proxy. A connection is used again only for hops that may go as far. */
+  /** By hop and proxy. Connections are only reused for hops with the same permissions. */
   #dispatchers = new Map<string, Dispatcher>();
   #destroyed = false;
 
@@ -59,7 +59,7 @@ export class Dispatchers {
     this.#options = options;
   }
 
-  /** The dispatcher for `url`. The TLS files are read each time, so that rotated ones are used. */
+  /** The dispatcher for `url`. TLS files are read each time, so rotated files are used. */
   async dispatcherFor(url: URL, hop: Hop): Promise<Dispatcher> {
     const [material, { default: undici }] = await Promise.all([this.#loadMaterial(), import('undici')]);
     this.#use(material);
@@ -72,7 +72,7 @@ export class Dispatchers {
     return dispatcher;
   }
 
-  /** Ends all connections; requests under way fail. */
+  /** Closes all connections; running requests fail. */
   async destroy(): Promise<void> {
     this.#destroyed = true;
     const dispatchers = [...this.#dispatchers.values()];
@@ -91,12 +91,12 @@ export class Dispatchers {
     return { ca, cert, key };
   }
 
-  /** Connections made with other material than this are used no more once their requests are through. */
+  /** Connections made with other TLS files are closed after their running requests. */
   #use(material: TlsMaterial): void {
     if (this.#destroyed) throw new IndexError('fetch-failed', 'the connections are closed');
     if (JSON.stringify(material) === JSON.stringify(this.#material)) return;
     for (const dispatcher of this.#dispatchers.values()) {
-      // A request of the old connections that fails says so itself.
+      // A request that fails on the old connections reports that itself.
       dispatcher.close().catch(() => undefined);
     }
     this.#dispatchers = new Map();
@@ -108,14 +108,14 @@ export class Dispatchers {
     const tls = { secureContext: this.#secureContext(identify), allowH2: false };
     const lookup = guardedLookup(reach, this.#options.lookup);
     if (!proxy) return new Agent({ connect: { ...tls, timeout, lookup }, allowH2: false });
-    // A proxy resolves the names itself, so there it is up to the proxy what they may lead to.
+    // A proxy resolves names itself, so it decides what they lead to.
     return new ProxyAgent({
       uri: proxy.href,
       requestTls: tls,
       proxyTls: { ...tls, secureContext: this.#secureContext(false) },
       connectTimeout: timeout,
       allowH2: false,
-      // Without it a proxy that never answers CONNECT would be waited for much longer.
+      // Without it, a proxy that never answers CONNECT would delay much longer.
       clientFactory: (origin, options) => new Pool(origin, { ...options, headersTimeout }),
     });
   }
@@ -136,7 +136,7 @@ export class Dispatchers {
 
 async function loadAuthorities(path: string): Promise<string> {
   const pem = await readTextFile('CA file', path);
-  // OpenSSL takes a file without any certificate and trusts nobody more for it.
+  // OpenSSL accepts a file without certificates and then trusts nobody more.
   if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem;
-  throw new IndexError('config-invalid', `CA file ${path} holds no certificate in PEM format`);
+  throw new IndexError('config-invalid', `CA file ${path} contains no certificate in PEM format`);
 }

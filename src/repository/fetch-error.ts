@@ -3,14 +3,14 @@ import { cut, IndexError } from '../errors.ts';
 
 interface FetchFacts {
   readonly code?: 'fetch-failed' | 'fetch-too-large';
-  /** The HTTP status that upstream answered. */
+  /** The HTTP status of upstream's response. */
   readonly status?: number;
-  /** Milliseconds for which upstream asked to be left alone. */
+  /** Milliseconds that upstream asked to wait. */
   readonly retryAfter?: number | undefined;
   readonly cause?: unknown;
 }
 
-/** Something could not be fetched. The message names the redacted URL, or the path, and the fact. */
+/** A fetch failed. The message has the redacted URL or the path, and the reason. */
 export class FetchError extends IndexError {
   readonly status: number | undefined;
   readonly retryAfter: number | undefined;
@@ -22,19 +22,19 @@ export class FetchError extends IndexError {
   }
 }
 
-/** A URL that others have written, fit for messages, such as the target of a redirect. */
+/** A URL from others, such as the target of a redirect, made safe for messages. */
 export function shortUrl(location: URL): string {
   return cut(redactUrl(location), 200);
 }
 
 /**
- * Milliseconds that a `Retry-After` header (RFC 9110, 10.2.3: seconds or a date) asks to wait, or `undefined` where
- * it says neither. `now` is in milliseconds since 1970.
+ * Milliseconds to wait according to a `Retry-After` header (RFC 9110, 10.2.3: seconds or a date), or `undefined` if it
+ * is neither. `now` is in milliseconds since 1970.
  */
 export function parseRetryAfter(header: string | undefined, now: number): number | undefined {
   if (header === undefined) return undefined;
   if (/^\d{1,9}$/.test(header)) return Number(header) * 1000;
-  // Date.parse alone would take "-1" for a year, and a date without zone for local time.
+  // Date.parse alone would read "-1" as a year and a date without zone as local time.
   const date = /^[A-Z][a-z]{2,8}, .{1,40} GMT$/.test(header) ? Date.parse(header) : NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }

@@ -14,9 +14,9 @@ import type { UpstreamAnswer, UpstreamClient } from './upstream-client.ts';
 
 export { FetchError } from './fetch-error.ts';
 
-/** What upstream said about the index it sent, to ask next time whether that is still the one. */
+/** Validators of an index, for a conditional request. */
 export interface Validators {
-  /** As sent, quotes and `W/` included. Of a local file, made of its inode, size and time of change. */
+  /** As sent, with quotes and `W/`. For a local file, made from its inode, size and change time. */
   readonly etag?: string | undefined;
   /** As sent: servers may compare it as text. */
   readonly lastModified?: string | undefined;
@@ -28,21 +28,21 @@ export type IndexFetch =
 
 export interface FetchIndexOptions {
   readonly client: UpstreamClient;
-  /** Of the index that is already here. */
+  /** Of the current index. */
   readonly validators?: Validators | undefined;
   readonly maxBytes: number;
-  /** Where even a user name in the URL is looked up: without it none is sent. */
+  /** Used even for a user name in the URL: without it, no credentials are sent. */
   readonly credentials?: CredentialLookup | undefined;
-  /** `expected` is the announced length, where there is one. */
+  /** `expected` is the announced length, if any. */
   readonly onProgress?: ((received: number, expected: number | undefined) => void) | undefined;
-  /** Called between two pieces of the index. */
+  /** Called between two chunks of the index. */
   readonly pause?: Pause | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * One `APKINDEX.tar.gz`, from an http(s) or `file:` URL or a path, unless it is still what `validators` describe.
- * Throws a `FetchError` that names the URL, without its secrets, or the path.
+ * Fetches one `APKINDEX.tar.gz` from an http(s) or `file:` URL or a path, unless `validators` still match. Throws a
+ * `FetchError` with the path or the URL without secrets.
  */
 export async function fetchIndex(location: URL | string, options: FetchIndexOptions): Promise<IndexFetch> {
   const url = typeof location === 'string' ? URL.parse(location) : location;
@@ -67,7 +67,7 @@ async function fetchRemote(url: URL, options: FetchIndexOptions): Promise<IndexF
   return { status: 'modified', bytes, validators };
 }
 
-/** The error for a status that is not the one hoped for. */
+/** The error for an unexpected status. */
 export function statusError(url: URL, answer: UpstreamAnswer): FetchError {
   const retryAfter = parseRetryAfter(answer.header('retry-after'), Date.now());
   const hint =
@@ -85,18 +85,18 @@ function conditionalHeaders({ etag, lastModified }: Validators = {}): Record<str
   };
 }
 
-/** A validator that could not be sent back would make every later request fail. */
+/** Skips validators that cannot be sent back: they would make every later request fail. */
 function sendable(header: string | undefined): string | undefined {
   return header !== undefined && /^[\x20-\x7e]{1,1000}$/.test(header) ? header : undefined;
 }
 
-/** A server may list several, and a gateway may add its own to those of the server behind it. */
+/** A server may list several encodings, and a gateway may add its own. */
 const MAX_ENCODINGS = 3;
 
 /**
- * The index without what the way to us wrapped around it. Some servers compress what is compressed, though asked not
- * to; others call a .gz file encoded that is merely what it is (Apache's `AddEncoding`), or name what is no encoding of
- * the body (`aws-chunked`, `none`, `utf-8`). So only the body tells: an index is gzip, and its signature decides.
+ * Removes encodings that were added on the way. Some servers compress the archive although asked not to. Others call a
+ * .gz file encoded (Apache's `AddEncoding`), or name something that is not an encoding (`aws-chunked`, `none`,
+ * `utf-8`). So only the body counts: an index is gzip, and its signature decides.
  */
 async function withoutContentEncoding(
   url: URL,
@@ -108,7 +108,7 @@ async function withoutContentEncoding(
   let { bytes } = answer;
   if (encodings.some((each) => notGzip.includes(each)) && !isGzip(bytes)) {
     throw new FetchError(
-      `${redactUrl(url)}: content-encoding ${JSON.stringify(cut(header))}, which was not asked for`,
+      `${redactUrl(url)}: content-encoding ${JSON.stringify(cut(header))}, which was not requested`,
     );
   }
   if (!encodings.some((each) => each === 'gzip' || each === 'x-gzip')) return bytes;
@@ -117,7 +117,7 @@ async function withoutContentEncoding(
   return bytes;
 }
 
-/** Encodings that are removed nowhere here (the registry of RFC 9110, 8.4.1). */
+/** Registered encodings that are not supported (RFC 9110, 8.4.1). */
 const notGzip: readonly string[] = [
   'br',
   'compress',
@@ -142,7 +142,7 @@ async function gunzipped(url: URL, bytes: Uint8Array, maxBytes: number): Promise
   }
 }
 
-/** Whether `bytes` are gzip in gzip. A few of them suffice to see, and cannot inflate to much. */
+/** Whether `bytes` are gzip within gzip. The first few bytes are enough and cannot inflate to much. */
 function holdsGzip(bytes: Uint8Array): boolean {
   try {
     const inside = gunzipSync(bytes.subarray(0, 1024), { finishFlush: constants.Z_SYNC_FLUSH });
@@ -156,7 +156,7 @@ async function readLocal(path: string, options: FetchIndexOptions): Promise<Inde
   const { validators, maxBytes, onProgress, signal } = options;
   signal?.throwIfAborted();
   try {
-    // Before the file is opened: opening a pipe would wait for its writer.
+    // Checked before the file is opened: opening a pipe would wait for its writer.
     const stats = await stat(path, { bigint: true });
     if (!stats.isFile()) throw new FetchError(`${path} is not a file`);
     const etag = fileEtag(stats);
@@ -174,7 +174,7 @@ function fileEtag({ ino, size, mtimeNs }: BigIntStats): string {
   return `"${ino}-${size}-${mtimeNs}"`;
 }
 
-/** The size is the one at opening: of a file that grows meanwhile, the next refresh gets the rest. */
+/** Reads up to the size at opening; if the file grows meanwhile, the next refresh gets the rest. */
 async function readFileBytes(
   path: string,
   maxBytes: number,
@@ -191,7 +191,7 @@ async function readFileBytes(
     for (let length = 0; length < size;) {
       signal?.throwIfAborted();
       const { bytesRead } = await file.read(bytes, length, size - length);
-      if (bytesRead === 0) throw new FetchError(`${path} became shorter while it was read`);
+      if (bytesRead === 0) throw new FetchError(`${path} was truncated while it was read`);
       length += bytesRead;
     }
     return bytes;

@@ -1,36 +1,36 @@
 /**
- * Is this index plausible after the last good one? A signature says who made an index, not that it is the latest:
- * whoever stands between us and the repository can replay an old one, and a broken publisher can sign an empty one.
+ * Whether an index is plausible after the last good one. A signature says who made an index, not that it is the latest.
+ * An attacker on the network can replay an old index, and a broken publisher can sign an empty one.
  */
 import type { VerifiedIndex } from '../apk/read-index.ts';
 import { IndexError } from '../errors.ts';
 
-/** What is remembered of an index to judge the next one by. */
+/** What is remembered of an index to judge the next one. */
 export interface IndexSummary {
   readonly digest: string;
   readonly names: number;
   readonly packages: number;
-  /** Of the newest package that was not built in the future. Unix seconds; 0 where not told. */
+  /** Of the newest package not built in the future. Unix seconds; 0 if unknown. */
   readonly newestBuiltAt: number;
-  /** Unix seconds; 0 where not told, or in the future. */
+  /** Unix seconds; 0 if unknown or in the future. */
   readonly madeAt: number;
 }
 
 export interface GuardPolicy {
   /** `refuse` holds back an index that is older than the last good one. */
   readonly rollback: 'refuse' | 'accept';
-  /** The share of names (0 to 1) that may be gone at once. */
+  /** The share of names (0 to 1) that may disappear at once. */
   readonly maxShrink: number;
-  /** Milliseconds an index may stay unchanged before it counts as frozen; `undefined`: for ever. */
+  /** Milliseconds without a change after which an index counts as frozen; `undefined` for never. */
   readonly maxAge: number | undefined;
 }
 
-/** Small repositories lose a large share of their names by losing one package. */
+/** One package may be a large share of the names of a small repository. */
 const SHRINK_FLOOR_NAMES = 4;
 
 /**
- * How far clocks may differ, in seconds. A time beyond that says nothing: one package dated ten years ahead would make
- * every replayed index that has it as new as the last, and every one without it older.
+ * Allowed clock difference in seconds. Later times are ignored: one package dated ten years ahead would make every
+ * replayed index with it look as new as the last one, and every index without it older.
  */
 const CLOCK_SLACK = 86_400;
 
@@ -52,14 +52,14 @@ function newestUntil(latest: number, times: Uint32Array): number {
   return newest;
 }
 
-/** Throws `index-rollback` or `index-shrunk` for an index that should not replace `last`, or be the first. */
+/** Throws `index-rollback` or `index-shrunk` for an index that must not replace `last` or be the first. */
 export function checkPlausible(
   last: IndexSummary | undefined,
   next: IndexSummary,
   policy: GuardPolicy,
 ): void {
   if (!last) {
-    // Taken for true, every name would be unknown, and Renovate would close its merge requests.
+    // If it were accepted, every name would be unknown, and Renovate would close its merge requests.
     if (next.names === 0)
       throw new IndexError('index-shrunk', 'no packages, and there was no index before it');
     return;
@@ -70,8 +70,8 @@ export function checkPlausible(
 }
 
 /**
- * The time an index was made decides where both tell it. A withdrawal also takes the newest package away, but in an
- * index that was made later; without that evidence an index whose newest package is older is an older index.
+ * If both indexes have the time when they were made, it decides: a withdrawal may remove the newest package from a
+ * later index. Otherwise the index with the older newest package is older.
  */
 function checkNotOlder(last: IndexSummary, next: IndexSummary): void {
   if (next.madeAt > last.madeAt && last.madeAt > 0) return;
@@ -84,7 +84,7 @@ function checkNotOlder(last: IndexSummary, next: IndexSummary): void {
   if (next.newestBuiltAt < last.newestBuiltAt) {
     throw new IndexError(
       'index-rollback',
-      `its newest package is of ${date(next.newestBuiltAt)}, the last good one had one of ${date(last.newestBuiltAt)}`,
+      `its newest package is from ${date(next.newestBuiltAt)}, that of the last good one from ${date(last.newestBuiltAt)}`,
     );
   }
 }
@@ -98,8 +98,8 @@ function checkNotShrunk(last: IndexSummary, next: IndexSummary, maxShrink: numbe
 }
 
 /**
- * Milliseconds since the index last changed: since we first saw it or, if that is longer ago, since its newest
- * package was built – which tells of a freeze even at the first start.
+ * Milliseconds since the index last changed: since it was first seen or, if that is earlier, since its newest package
+ * was built. So a freeze shows at the first start.
  */
 export function unchangedFor(summary: IndexSummary, firstSeenAt: number, now: number): number {
   const content = Math.max(summary.madeAt, summary.newestBuiltAt) * 1000;

@@ -1,9 +1,9 @@
 /**
- * The last good index of each repository and arch on disk, for a start before the network answers.
+ * Keeps the last good index of each repository and arch on disk, so that a start need not wait for the network.
  *
- * One file an index: a line of JSON that tells what it is, then the archive as it was fetched, signatures included –
- * what is read back goes through the same verification as what was fetched. Files are replaced atomically; the time of
- * the file is when upstream last confirmed it.
+ * One file per index: a line of JSON metadata, then the archive as fetched, with signatures. A restored archive is
+ * verified like a fetched one. Files are replaced atomically; the modification time is when upstream last confirmed the
+ * index.
  */
 import { addressIdentity, redactAddress } from '../addresses.ts';
 import { createHash } from 'node:crypto';
@@ -17,24 +17,24 @@ import type { Validators } from './fetch-index.ts';
 
 const FORMAT = 3;
 const NEWLINE = 0x0a;
-/** Far above any header; an archive's own limit is the caller's. */
+/** Far above any header; the caller limits the archive. */
 const MAX_HEADER_BYTES = 64 * 1024;
-/** Milliseconds after which an acceptance that nothing came of lapses. */
+/** Milliseconds after which an unused acceptance expires. */
 const ACCEPTANCE_AGE = 86_400_000;
-/** Files of earlier formats, which were named by the location alone. */
+/** Files of earlier formats, named by the location only. */
 const EARLIER_FORMAT = /-[0-9a-f]{12}\.(apkindex|parsed|held\.json|accepted\.json)$/;
 
-/** Which index it is about. */
+/** The identity of an index. */
 export interface KeptIndex {
   readonly location: string;
   /**
-   * Everything that decides whether it may be served: trust, keys, guards. What was taken under some terms is neither
-   * given back nor replaced under others.
+   * Everything that decides whether it may be served: trust, keys, guards. An index accepted under one policy is
+   * neither restored nor replaced under another.
    */
   readonly terms: string;
 }
 
-/** What is kept with an archive. Times are unix milliseconds. */
+/** Metadata of an archive. Times are unix milliseconds. */
 export interface StoredMeta {
   readonly validators: Validators;
   /** When this very index was first seen. */
@@ -43,11 +43,11 @@ export interface StoredMeta {
 
 export interface StoredIndex extends StoredMeta {
   readonly bytes: Uint8Array;
-  /** When upstream last said that this is the latest. */
+  /** When upstream last confirmed that this is the latest. */
   readonly confirmedAt: number;
 }
 
-/** Something that can be sent as the value of a header. */
+/** A valid header value. */
 const headerValue = z.string().regex(/^[\x20-\x7e]{1,1000}$/);
 const headerSchema = z.object({
   format: z.literal(FORMAT, `another format than ${FORMAT}`),
@@ -57,7 +57,7 @@ const headerSchema = z.object({
   firstSeenAt: z.number(),
 });
 
-/** An index that the guards did not let pass. */
+/** An index that the guards held back. */
 export interface HeldBack {
   readonly digest: string;
   readonly code: string;
@@ -75,17 +75,17 @@ const acceptanceSchema = z.object({ digest: z.string(), acceptedAt: z.number() }
 export class IndexStore {
   readonly #folder: string | undefined;
   readonly #warn: (message: string, error: unknown) => void;
-  /** Writing failed once: a read-only or full disk. It is tried again, but not complained about again. */
+  /** A write failed: a read-only or full disk. Later writes are tried, but not reported again. */
   #complained = false;
   #swept: Promise<void> | undefined;
 
-  /** Without a folder nothing is kept. `warn` is called at most once for what cannot be written. */
+  /** Without a folder, nothing is kept. `warn` is called at most once for failed writes. */
   constructor(folder: string | undefined, warn: (message: string, error: unknown) => void) {
     this.#folder = folder;
     this.#warn = warn;
   }
 
-  /** The index of at most `maxBytes` kept of `index`, or `undefined` where there is none that can be used. */
+  /** The kept archive of `index`, if it is usable and has at most `maxBytes`. */
   async load(index: KeptIndex, maxBytes: number): Promise<StoredIndex | undefined> {
     const path = this.#path(index, 'apkindex');
     if (path === undefined) return undefined;
@@ -113,13 +113,13 @@ export class IndexStore {
     await this.#write(this.#path(index, 'apkindex'), [`${JSON.stringify(header)}\n`, bytes]);
   }
 
-  /** Remembers that upstream confirmed what is kept at `now` (unix milliseconds). */
+  /** Records that upstream confirmed the kept index at `now` (unix milliseconds). */
   async confirm(index: KeptIndex, now: number): Promise<void> {
     const path = this.#path(index, 'apkindex');
     if (path !== undefined) await utimes(path, now / 1000, now / 1000).catch(() => undefined);
   }
 
-  /** Notes the digest of an index that was held back, for `apk-beacon accept`. */
+  /** Records the digest of an index that was held back, for `apk-beacon accept`. */
   async setHeldBack(index: KeptIndex, held: HeldBack): Promise<void> {
     await this.#write(this.#path(index, 'held.json'), [JSON.stringify(held)]);
   }
@@ -128,7 +128,7 @@ export class IndexStore {
     return await readJson(heldSchema, this.#path(index, 'held.json'));
   }
 
-  /** Lets the index with this digest pass the guards once, the next time it is fetched. */
+  /** Lets the index with this digest pass the guards once, at its next fetch. */
   async accept(index: KeptIndex, digest: string, now: number): Promise<void> {
     const path = this.#path(index, 'accepted.json');
     if (path === undefined) throw new Error('there is no cache directory');
@@ -137,14 +137,14 @@ export class IndexStore {
   }
 
   /**
-   * Uses up the acceptance of the index with this digest. Returns whether there was one. It counts once, for a day, and
-   * until another index is taken; one that cannot be removed does not count.
+   * Consumes the acceptance of the index with this digest. Returns whether there was one. It is valid once, for a day,
+   * and until another index is accepted. If its file cannot be removed, it is not valid.
    */
   async takeAcceptance(index: KeptIndex, digest: string, now: number): Promise<boolean> {
     const path = this.#path(index, 'accepted.json');
     const acceptance = await readJson(acceptanceSchema, path);
     if (path === undefined || acceptance?.digest !== digest) return false;
-    // Of several processes that share the folder, `unlink` succeeds in one; `rm` may in all.
+    // If several processes share the folder, `unlink` succeeds in one of them; `rm` may succeed in all.
     const isUsedUp = await unlink(path).then(
       () => true,
       () => false,
@@ -152,12 +152,12 @@ export class IndexStore {
     return isUsedUp && Math.abs(now - acceptance.acceptedAt) < ACCEPTANCE_AGE;
   }
 
-  /** Nothing is held back any more: upstream shows the last good index again. */
+  /** Nothing is held back any more: upstream serves the last good index again. */
   async clearHeldBack(index: KeptIndex): Promise<void> {
     await this.#remove(index, 'held.json');
   }
 
-  /** Another index was taken: what was held back and what was accepted count no more. */
+  /** Another index was accepted: clears what was held back or accepted before. */
   async settle(index: KeptIndex): Promise<void> {
     await Promise.all([this.#remove(index, 'held.json'), this.#remove(index, 'accepted.json')]);
   }
@@ -167,7 +167,7 @@ export class IndexStore {
     if (path !== undefined) await rm(path, { force: true }).catch(() => undefined);
   }
 
-  /** The file name shows the address; neither it nor the file holds a user name, password or query. */
+  /** The file name shows the address. Neither the name nor the file contains a user name, password or query. */
   #path(index: KeptIndex, ending: string): string | undefined {
     if (this.#folder === undefined) return undefined;
     const readable = redactAddress(index.location)
@@ -177,7 +177,7 @@ export class IndexStore {
     return join(this.#folder, 'indexes', `${readable}-${identityOf(index).slice(0, 16)}.${ending}`);
   }
 
-  /** Removes what processes that were killed have left half-written, and what earlier versions kept. */
+  /** Removes temporary files of killed processes and files of earlier versions. */
   #sweep(): Promise<void> {
     this.#swept ??= this.#removeLeftovers().catch(() => undefined);
     return this.#swept;
@@ -202,7 +202,7 @@ export class IndexStore {
   }
 }
 
-/** What a small file says; `undefined` if it is missing or says something else. */
+/** The content of a small file; `undefined` if it is missing or invalid. */
 async function readJson<T>(schema: z.ZodType<T>, path: string | undefined): Promise<T | undefined> {
   if (path === undefined) return undefined;
   try {
@@ -212,12 +212,12 @@ async function readJson<T>(schema: z.ZodType<T>, path: string | undefined): Prom
   }
 }
 
-/** The parts of a kept file, and the time of its last change. */
+/** The parts of a kept file, and its modification time. */
 async function readKept(
   path: string,
   maxBytes: number,
 ): Promise<{ header: string; bytes: Uint8Array; mtimeMs: number }> {
-  // Before the file is opened: opening a pipe would wait for its writer.
+  // Checked before the file is opened: opening a pipe would wait for its writer.
   if (!(await stat(path)).isFile()) throw new Error('it is not a file');
   const file = await open(path);
   try {
@@ -227,7 +227,7 @@ async function readKept(
     if (end < 0) throw new Error('it has no header');
     const length = size - end - 1;
     if (length > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
-    // Memory of its own, which can be released; in one call, where `readFile` makes many.
+    // Its own memory, which can be released; one read, where `readFile` makes many.
     const bytes = await readAt(file, borrowBytes(length), end + 1);
     return { header: start.toString('utf8', 0, end), bytes, mtimeMs };
   } finally {
@@ -235,7 +235,7 @@ async function readKept(
   }
 }
 
-/** Fills `buffer` with what the file holds from `position` on; shorter if the file ends before. */
+/** Fills `buffer` from `position` on; returns less at the end of the file. */
 async function readAt(file: FileHandle, buffer: Buffer, position: number): Promise<Buffer> {
   const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
   return bytesRead === buffer.length ? buffer : buffer.subarray(0, bytesRead);
@@ -247,7 +247,7 @@ function parseHeader(line: string): z.output<typeof headerSchema> {
   throw new Error(result.error.issues[0]?.message);
 }
 
-/** Holds no password: a changed one must not lose what is kept. The user counts, who may be shown another index. */
+/** Without the password, so that a changed password keeps the index. With the user, who may see another index. */
 function identityOf({ location, terms }: KeptIndex): string {
   return createHash('sha256')
     .update(JSON.stringify([FORMAT, addressIdentity(location), terms]))

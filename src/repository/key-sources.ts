@@ -1,9 +1,9 @@
 /**
- * The public keys to trust, from files, directories, URLs and Chainguard's key discovery.
+ * Trusted public keys from files, directories, URLs and Chainguard's key discovery.
  *
- * A key from the network is trusted on first use: it is fetched once and kept in `<cacheDir>/keys/<source>/<key
- * name>`. From then on that file is the key and the network is not asked, so that whoever takes over an upstream
- * later cannot replace it. To accept a new key, delete the directory of its source. What could not be kept there is
+ * A key from the network is trusted on first use: it is fetched once and kept in `<cacheDir>/keys/<source>/<key name>`.
+ * From then on that file is the key and the network is not asked, so an attacker who takes over upstream later cannot
+ * replace it. To accept a new key, delete the directory of its source. Keys that could not be kept on disk are
  * remembered by the process (`KeyMemory`).
  */
 import { redactUrl } from '../addresses.ts';
@@ -19,32 +19,32 @@ import { statusError } from './fetch-index.ts';
 import { readTextFile } from './read-text-file.ts';
 import type { UpstreamClient } from './upstream-client.ts';
 
-/** An RSA key to verify signatures with. `pem` is its SPKI form. */
+/** An RSA public key. `pem` is its SPKI form. */
 export interface PublicKey {
-  /** The file name that signatures refer to, as in `.SIGN.RSA256.<name>`. */
+  /** The file name in signatures, as in `.SIGN.RSA256.<name>`. */
   readonly name: string;
   readonly pem: string;
 }
 
 /**
- * The path of a key or of a directory of `*.pub`, the http(s) URL of a key, or a repository whose
- * `apk-configuration` says where its keys are.
+ * The path of a key or of a directory of `*.pub`, the http(s) URL of a key, or a repository whose `apk-configuration`
+ * lists its keys.
  */
 export type KeySource = string | { readonly discover: URL };
 
-/** Keys from the network that are not on disk, by the directory they would be in: pinned for as long as it lives. */
+/** Keys from the network that are not on disk, by their directory: pinned for the life of the process. */
 export type KeyMemory = Map<string, readonly PublicKey[]>;
 
 export interface LoadKeysOptions {
   readonly client: UpstreamClient;
-  /** Without one, keys from the network are fetched anew at each start. */
+  /** Without it, keys from the network are fetched at each start. */
   readonly cacheDir?: string | undefined;
   readonly credentials?: CredentialLookup | undefined;
-  /** Nothing is fetched; a key from the network that is not kept yet is one that is not there. */
+  /** Nothing is fetched; keys that are not kept yet count as missing. */
   readonly offline?: boolean | undefined;
-  /** Without one, what cannot be kept on disk is fetched each time. */
+  /** Without it, keys that cannot be kept on disk are fetched each time. */
   readonly memory?: KeyMemory | undefined;
-  /** Told of a key that is used but could not be kept. */
+  /** Called for a key that is used but could not be kept. */
   readonly warn?: ((error: IndexError) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -52,8 +52,8 @@ export interface LoadKeysOptions {
 const maxKeyBytes = 64 * 1024;
 
 /**
- * The keys of all sources, in their order. Two different keys may have one name: that is how a key is replaced.
- * Throws `config-invalid` for what is no key, naming where it is from, and a `FetchError` for what is not there.
+ * The keys of all sources, in their order. Two different keys may have the same name: that is how keys are replaced.
+ * Throws `config-invalid` with the source for an invalid key, and a `FetchError` for a missing one.
  */
 export async function loadKeys(
   sources: readonly KeySource[],
@@ -87,7 +87,7 @@ async function loadPath(path: string): Promise<readonly PublicKey[]> {
   throw new IndexError('config-invalid', `no key (*.pub) in directory ${path}`);
 }
 
-/** The keys in a directory; none where there is no such directory. */
+/** The keys in a directory; none if it does not exist. */
 async function loadDirectory(path: string): Promise<readonly PublicKey[]> {
   const names = await readdir(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT') return [];
@@ -101,7 +101,7 @@ async function loadKeyFile(path: string): Promise<PublicKey> {
   return { name: basename(path), pem: toSpki(await readTextFile('key', path, maxKeyBytes), `key ${path}`) };
 }
 
-/** The normal form of a public key in PEM. `what` names it in errors. */
+/** The normalized PEM of a public key. `what` names it in errors. */
 function toSpki(text: string, what: string): string {
   const labels = text.match(/-----BEGIN [A-Z0-9 ]{1,40}-----/g) ?? [];
   if (labels.length !== 1 || labels[0] !== '-----BEGIN PUBLIC KEY-----') {
@@ -141,7 +141,7 @@ function configurationUrl(repository: URL): URL {
   return url;
 }
 
-/** Keys as Chainguard's repositories publish them; none where the repository knows nothing of that. */
+/** Keys published as Chainguard's repositories do; none if the repository does not. */
 async function discoverKeys(url: URL, options: LoadKeysOptions): Promise<readonly PublicKey[]> {
   const text = await fetchText(url, options);
   if (text === undefined) return [];
@@ -153,9 +153,9 @@ async function discoverKeys(url: URL, options: LoadKeysOptions): Promise<readonl
   const jwks = await fetchText(jwksUrl, isHome ? options : { ...options, credentials: undefined });
   if (jwks === undefined) throw new FetchError(`${shortUrl(jwksUrl)} answered 404`, { status: 404 });
   const keys = parseJson(KeySet, jwks, jwksUrl).keys.filter(({ kty }) => kty === 'RSA');
-  if (keys.length === 0) throw new FetchError(`${shortUrl(jwksUrl)} holds no RSA key`);
+  if (keys.length === 0) throw new FetchError(`${shortUrl(jwksUrl)} contains no RSA key`);
   if (new Set(keys.map(({ kid }) => kid)).size < keys.length) {
-    throw new FetchError(`${shortUrl(jwksUrl)} holds two keys with one kid`);
+    throw new FetchError(`${shortUrl(jwksUrl)} contains two keys with the same kid`);
   }
   return keys.map((key) =>
     jwkToKey(key, `key ${JSON.stringify(cut(key.kid ?? ''))} of ${shortUrl(jwksUrl)}`),
@@ -165,7 +165,7 @@ async function discoverKeys(url: URL, options: LoadKeysOptions): Promise<readonl
 function jwkToKey(jwk: JsonWebKey & { readonly kid?: string | undefined }, what: string): PublicKey {
   const name = keyName(`${jwk.kid ?? ''}.rsa.pub`, what);
   try {
-    // Only the public numbers: a key set that holds more must not make us hold it.
+    // Only the public numbers: other members of a key set are ignored.
     const key = createPublicKey({ key: { kty: 'RSA', n: jwk.n, e: jwk.e } as JsonWebKey, format: 'jwk' });
     return { name, pem: rsaPem(key, what) };
   } catch (cause) {
@@ -181,7 +181,7 @@ function parseJson<T>(schema: z.ZodType<T>, text: string, url: URL): T {
   try {
     value = JSON.parse(text);
   } catch {
-    // The parser's own message quotes the text, which may come from where a client must not look.
+    // The parser's own message quotes the text, which clients may not be allowed to see.
     throw refuse('it cannot be parsed');
   }
   const result = schema.safeParse(value);
@@ -190,7 +190,7 @@ function parseJson<T>(schema: z.ZodType<T>, text: string, url: URL): T {
   throw refuse(`${issue?.path.join('.') || 'top level'}: ${issue?.message ?? ''}`);
 }
 
-/** The text at `url`, or `undefined` where there is none (404). */
+/** The text at `url`, or `undefined` for a 404. */
 async function fetchText(
   url: URL,
   { client, credentials, signal }: LoadKeysOptions,
@@ -202,7 +202,7 @@ async function fetchText(
   return Buffer.from(answer.bytes).toString('utf8');
 }
 
-/** A name that is a file of its own directory wherever it is written, and no other. */
+/** A name that is safe as a file name on every system. */
 function keyName(name: string, what: string): string {
   if (/^[\w+@-][\w.+@-]{0,199}$/.test(name) && name.endsWith('.pub')) return name;
   throw new IndexError(
@@ -211,7 +211,7 @@ function keyName(name: string, what: string): string {
   );
 }
 
-/** The keys kept from the first use of `url`, or those that `fetch` gives, which are then kept. */
+/** The keys kept at the first use of `url`; otherwise fetches and keeps them. */
 async function pinned(
   url: URL,
   { cacheDir, memory, offline, warn }: LoadKeysOptions,
@@ -240,7 +240,7 @@ async function pinned(
   return keys;
 }
 
-/** All keys of a source appear at once or not at all. Of several processes that share the folder the first one wins. */
+/** All keys of a source appear at once or not at all. If several processes share the folder, the first one wins. */
 async function keep(keys: readonly PublicKey[], directory: string): Promise<void> {
   const parent = join(directory, '..');
   await mkdir(parent, { recursive: true });
@@ -255,7 +255,7 @@ async function keep(keys: readonly PublicKey[], directory: string): Promise<void
   }
 }
 
-/** A directory name that shows the host and is different for each URL. User name and password do not count. */
+/** A directory name that shows the host and differs for each URL, without user name and password. */
 function sourceName(url: URL): string {
   const hash = createHash('sha256').update(`${url.origin}${url.pathname}${url.search}`).digest('hex');
   return `${url.hostname.replace(/[^\w.-]/g, '_')}-${hash.slice(0, 16)}`;

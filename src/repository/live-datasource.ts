@@ -1,6 +1,6 @@
 /**
- * A datasource at work: its indexes, and the catalog made of them. A changed index makes a new catalog, and swapping
- * one reference publishes it; who holds the old one finishes with it, so no answer mixes two generations.
+ * A datasource in service: its indexes and their catalog. A changed index makes a new catalog, published by swapping
+ * one reference. Readers finish with the catalog they have, so no answer mixes two generations.
  */
 import { createHash } from 'node:crypto';
 import { Catalog } from '../catalog/catalog.ts';
@@ -9,7 +9,7 @@ import type { LiveIndex } from './live-index.ts';
 /** One generation of answers. */
 export interface Snapshot {
   readonly catalog: Catalog;
-  /** The same for the same indexes, whichever replica made it; changes with any of them. */
+  /** Changes with any index. Replicas with the same indexes have the same generation. */
   readonly generation: string;
 }
 
@@ -35,34 +35,39 @@ export class LiveDatasource {
     this.#complete = complete;
   }
 
-  /** The current generation; `undefined` until every required index has been there once. */
+  /** The current generation; `undefined` until every required index has been loaded once. */
   get snapshot(): Snapshot | undefined {
     return this.#snapshot;
   }
 
-  /** Required indexes that were never there. */
+  /** Required indexes that have not been loaded yet. */
   get missing(): readonly LiveIndex[] {
     return this.indexes.filter(({ spec, loaded }) => spec.required && !loaded);
   }
 
-  /** The archs asked for and, of single index files, those found in them. */
+  /** The configured archs; for single index files, the archs found in them. */
   get archs(): readonly string[] {
     return [...new Set(this.indexes.flatMap(archOf))];
   }
 
-  /** Makes a catalog of the indexes as they are now. Call it whenever one of them has changed. */
+  /** Makes a catalog of the current indexes. Call it after each change of one of them. */
   publish(): void {
     if (this.missing.length > 0) return;
     const loaded = this.indexes.flatMap((index) => {
       const arch = archOf(index)[0];
       return index.loaded && arch !== undefined ? [{ spec: index.spec, arch, ...index.loaded }] : [];
     });
-    const sources = loaded.map(({ spec, arch, index, dates }) => ({
+    const sources = loaded.map(({ spec, arch, index, dates, summary, confirmedAt }) => ({
       repository: spec.repository,
       arch,
       packages: index.packages,
       changelog: spec.changelog,
       dates,
+      // A build time in the future says nothing of what is there.
+      withdrawal: spec.withdrawal && {
+        policy: spec.withdrawal,
+        asOf: Math.min(summary.newestBuiltAt || Infinity, confirmedAt / 1000),
+      },
     }));
     const catalog = new Catalog({
       sources,
@@ -76,7 +81,7 @@ export class LiveDatasource {
     this.#ready.resolve();
   }
 
-  /** The first generation as soon as it is there, or `undefined` when `signal` aborts before. */
+  /** Resolves with the first generation, or `undefined` if `signal` aborts earlier. */
   async whenReady(signal: AbortSignal): Promise<Snapshot | undefined> {
     if (this.#snapshot || signal.aborted) return this.#snapshot;
     const aborted = Promise.withResolvers<void>();
@@ -88,7 +93,7 @@ export class LiveDatasource {
   }
 }
 
-/** One arch; none for a single index file that was not read yet. */
+/** One arch; none for a single index file that has not been read yet. */
 function archOf({ spec, loaded }: LiveIndex): readonly string[] {
   const arch = spec.arch ?? (loaded && (loaded.index.arch ?? 'noarch'));
   return arch === undefined ? [] : [arch];

@@ -1,6 +1,4 @@
-/**
- * One index kept current: fetch, read, guard, swap. The last good one stays whatever happens to the next.
- */
+/** Keeps one index current: fetch, read, guard, swap. The last good index stays whatever happens to the next. */
 import { createHash } from 'node:crypto';
 import type { ReadLimits, VerifiedIndex } from '../apk/read-index.ts';
 import type { Pause } from '../apk/pieces.ts';
@@ -8,6 +6,7 @@ import { readIndex } from '../apk/read-index.ts';
 import { release } from '../apk/memory.ts';
 import type { TrustedKey } from '../apk/signature.ts';
 import type { ReleaseDates } from '../catalog/catalog.ts';
+import type { WithdrawalPolicy } from '../catalog/withdrawal.ts';
 import { cut, errorLine, IndexError, type IndexErrorCode } from '../errors.ts';
 import type { CredentialLookup } from './credentials.ts';
 import { FetchError } from './fetch-error.ts';
@@ -16,9 +15,9 @@ import { checkPlausible, summarize, type GuardPolicy, type IndexSummary } from '
 import type { IndexStore } from './index-store.ts';
 import type { UpstreamClient } from './upstream-client.ts';
 
-/** Which index, and what it must be like. */
+/** Which index, and its policy. */
 export interface IndexSpec {
-  /** Where to fetch it: a URL or a path. */
+  /** A URL or a path. */
   readonly location: string;
   /** Everything that decides whether it may be served; see `KeptIndex`. */
   readonly terms: string;
@@ -26,41 +25,43 @@ export interface IndexSpec {
   readonly label: string;
   /** The repository it belongs to, without secrets. */
   readonly repository: string;
-  /** The arch it is asked for; `undefined` where only the index itself tells. */
+  /** The configured arch; `undefined` if only the index knows. */
   readonly arch: string | undefined;
-  /** Of a file that may hold packages of several archs: those wanted of it. */
+  /** The wanted archs of a file that may contain several. */
   readonly archs?: readonly string[] | undefined;
   /** Where the index was before: its ledger goes on. */
   readonly formerly?: readonly string[] | undefined;
-  /** The operator's template for links to the recipes' history. */
+  /** The operator's template for changelog links. */
   readonly changelog?: string | undefined;
-  /** Without it the datasource cannot answer. */
+  /** How the repository withdraws versions, if known. */
+  readonly withdrawal?: WithdrawalPolicy | undefined;
+  /** Without this index the datasource does not answer. */
   readonly required: boolean;
   readonly guards: GuardPolicy;
   readonly maxCompressedBytes: number;
   readonly limits: ReadLimits;
-  /** Kept on disk; local files are not. */
+  /** Whether it is kept on disk; local files are not. */
   readonly cached: boolean;
 }
 
-/** Whether keys may be fetched, or only those taken that are on disk. */
+/** Whether keys may be fetched, or only keys on disk be used. */
 export type KeyOrigin = 'anywhere' | 'disk';
 
 type Trust = readonly TrustedKey[] | 'unverified';
 
-/** What an index needs of the world. */
+/** Everything an index uses from outside. */
 export interface IndexServices {
   readonly client: UpstreamClient;
   readonly credentials: CredentialLookup | undefined;
-  /** Trusted keys, or `unverified`. May fail while a key server is down or a key file cannot be read. */
+  /** Trusted keys, or `unverified`. May fail if a key server is down or a key file cannot be read. */
   readonly keys: (signal: AbortSignal, from: KeyOrigin) => Promise<Trust>;
   readonly store: IndexStore;
   /** When the packages of an index that is taken count as released; does not fail. */
   readonly dates?: (spec: IndexSpec, index: VerifiedIndex) => Promise<ReleaseDates | undefined>;
   readonly now: () => number;
-  /** Reading takes the processor and memory, so one index is read at a time. */
+  /** Reading needs CPU and memory, so one index is read at a time. */
   readonly oneAtATime: <T>(work: () => Promise<T>) => Promise<T>;
-  /** Lets other work of the process go on; called often. */
+  /** Yields to other work; called often. */
   readonly pause: Pause;
   readonly onProgress?: (index: IndexSpec, received: number, expected: number | undefined) => void;
   readonly warn: (message: string, error: unknown) => void;
@@ -71,10 +72,10 @@ export interface LoadedIndex {
   readonly summary: IndexSummary;
   readonly dates: ReleaseDates | undefined;
   readonly validators: Validators;
-  /** Which keys were trusted when it was verified. */
+  /** The keys trusted at its verification. */
   readonly trusted: string;
   readonly source: 'upstream' | 'cache';
-  /** When upstream last said that this is the latest; unix milliseconds, like all times here. */
+  /** When upstream last confirmed that this is the latest; unix milliseconds, like all times here. */
   readonly confirmedAt: number;
   readonly firstSeenAt: number;
 }
@@ -83,7 +84,7 @@ export interface IndexFailure {
   readonly code: IndexErrorCode;
   readonly message: string;
   readonly at: number;
-  /** Milliseconds for which upstream asked to be left alone. */
+  /** Milliseconds that upstream asked to wait. */
   readonly retryAfter: number | undefined;
 }
 
@@ -108,7 +109,7 @@ export class LiveIndex {
     return this.#loaded;
   }
 
-  /** Why the last refresh failed; `undefined` after one that did not. */
+  /** Why the last refresh failed; `undefined` if it succeeded. */
   get failure(): IndexFailure | undefined {
     return this.#failure;
   }
@@ -143,7 +144,7 @@ export class LiveIndex {
     }
   }
 
-  /** Asks upstream for a newer index. Failures are outcomes, not exceptions; only an abort throws. */
+  /** Asks upstream for a newer index. Returns failures as outcomes; throws only on abort. */
   async refresh(signal: AbortSignal): Promise<RefreshOutcome> {
     try {
       const outcome = await this.#fetchAndRead(signal);
@@ -165,7 +166,7 @@ export class LiveIndex {
     const { client, credentials, store, now, onProgress, pause } = this.#services;
     const before = this.#loaded;
     const keys = await this.#services.keys(signal, 'anywhere');
-    // With other keys than before it has to be verified anew, also if upstream has nothing newer.
+    // If the keys changed, the index is verified again, even if upstream has nothing newer.
     const trusted = fingerprint(keys);
     const fetched = await fetchIndex(this.spec.location, {
       client,
@@ -184,7 +185,7 @@ export class LiveIndex {
     }
     const index = await this.#read(fetched.bytes, keys, signal);
     const summary = summarize(index, now());
-    // The times of both are judged by the same clock.
+    // Both times are compared with the same clock.
     await this.#guard(before && summarize(before.index, now()), summary);
     const isSame = before?.summary.digest === summary.digest;
     const firstSeenAt = isSame ? before.firstSeenAt : now();
@@ -224,7 +225,7 @@ export class LiveIndex {
     }
   }
 
-  /** Throws when the index is held back, and keeps note of it for an operator to accept. */
+  /** Throws if the index is held back, and records that for an operator to accept. */
   async #guard(last: IndexSummary | undefined, next: IndexSummary): Promise<void> {
     const { store, now } = this.#services;
     const { guards, label } = this.spec;
@@ -237,13 +238,13 @@ export class LiveIndex {
         throw new IndexError(error.code, `${label} is held back: ${error.message}`);
       }
     }
-    // What was accepted stays so while the last good index is shown again: mirrors may differ for a while.
+    // An acceptance stays valid while the last good index is served again: mirrors may differ for a while.
     if (last?.digest === next.digest) await store.clearHeldBack(this.spec);
     else await store.settle(this.spec);
   }
 }
 
-/** The same for the same keys under the same names. */
+/** Equal for the same keys with the same names. */
 function fingerprint(keys: Trust): string {
   if (keys === 'unverified') return keys;
   const hash = createHash('sha256');

@@ -1,19 +1,19 @@
 /**
- * `.netrc`, as curl and ftp read it: blank-separated words `machine NAME`, `default`, `login NAME`,
- * `password SECRET`, `account NAME`, and `macdef NAME` with lines up to an empty one. A word may stand in double
- * quotes, where `\"`, `\\`, `\n`, `\r` and `\t` are escapes. A line that starts with `#` is a comment.
+ * `.netrc` as curl and ftp read it: words separated by blanks, `machine NAME`, `default`, `login NAME`, `password
+ * SECRET`, `account NAME`, and `macdef NAME` with lines up to an empty one. A word may be in double quotes, with the
+ * escapes `\"`, `\\`, `\n`, `\r` and `\t`. A line that starts with `#` is a comment.
  */
 import { IndexError } from '../errors.ts';
 import { readTextFile } from './read-text-file.ts';
 
 export interface NetrcEntry {
-  /** `undefined` for the `default` entry, which is for any machine. */
+  /** `undefined` for the `default` entry, which matches any machine. */
   readonly machine: string | undefined;
   readonly login: string;
   readonly password: string;
 }
 
-/** The entries of a `.netrc`; none where there is no such file, as for most users. */
+/** The entries of a `.netrc`; none if the file does not exist. */
 export async function loadNetrc(path: string): Promise<readonly NetrcEntry[]> {
   try {
     return parseNetrc(await readTextFile('netrc file', path), path);
@@ -28,10 +28,7 @@ function isMissing(error: unknown): boolean {
   return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
 }
 
-/**
- * Entries that have a login or a password, in file order. The first that fits a machine is the one to use. `path` is
- * for messages.
- */
+/** Entries with a login or a password, in file order; the first match for a machine is used. `path` is for messages. */
 export function parseNetrc(text: string, path: string): readonly NetrcEntry[] {
   const entries: { machine: string | undefined; login: string; password: string }[] = [];
   const words = new Words(text, path);

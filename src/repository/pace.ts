@@ -1,32 +1,32 @@
-/** Sharing the thread: long work that yields to waiting requests. */
+/** Long work on the main thread yields to requests. */
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Pause } from '../apk/pieces.ts';
 
 /** All in milliseconds. */
 export interface Pace {
-  /** How long to work before others get their turn. */
+  /** How long to work before yielding. */
   readonly turn: number;
-  /** How long to rest then; 0 for just as long as it takes to answer who waits. */
+  /** How long to rest; 0 only serves waiting requests. */
   readonly rest: number;
-  /** How long to rest instead if lookups were answered since the last time. */
+  /** How long to rest if lookups were answered since the last rest. */
   readonly restIfAsked: number;
 }
 
-/** A tenth of the processor, which is hardly felt by lookups. */
+/** A tenth of the CPU; lookups hardly notice. */
 const LEISURE = 9;
-/** For a new index: as fast as can be while nobody is answered from the one before. */
+/** For a new index: as fast as possible while no lookups are answered. */
 const steady: Pace = { turn: 1, rest: 0, restIfAsked: LEISURE };
-/** For what nobody waits for. */
+/** For background work. */
 export const leisurely: Pace = { turn: 1, rest: LEISURE, restIfAsked: LEISURE };
 
 export interface Surroundings {
-  /** Milliseconds, from any beginning. */
+  /** Milliseconds, from any start. */
   readonly now?: () => number;
-  /** How many lookups were answered. */
+  /** Lookups answered so far. */
   readonly lookupCount?: () => number;
 }
 
-/** A pause to be called often; it only takes one when a turn's worth of work was done since the last. */
+/** Call it often: it pauses only after a slice of work. */
 export function createPause(
   { turn, rest, restIfAsked }: Pace = steady,
   { now = () => performance.now(), lookupCount = () => 0 }: Surroundings = {},
@@ -45,7 +45,7 @@ export function createPause(
   };
 }
 
-/** Runs what it is given one after the other, in the order in which it came. */
+/** Runs tasks one after the other, in order. */
 export function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {

@@ -1,9 +1,9 @@
 /**
- * Which proxy leads to a URL, by the variables curl, Go and most other programs read: `https_proxy` for https,
- * `http_proxy` for http, `no_proxy` for the exceptions, each in lower or upper case. The lower case one wins.
+ * The proxy for a URL, from the variables that curl, Go and most programs use: `https_proxy` for https, `http_proxy`
+ * for http, `no_proxy` for exceptions, each in lower or upper case. Lower case takes precedence.
  *
- * `no_proxy` is a list of `*`, `example.com`, `.example.com` (both: the name and what is below it), `10.0.0.0/8`,
- * `::1`, and of names and addresses with a `:port`, separated by commas or blanks.
+ * `no_proxy` is a list of `*`, `example.com`, `.example.com` (both mean the name and its subdomains), `10.0.0.0/8`,
+ * `::1`, and names and addresses with a `:port`, separated by commas or blanks.
  */
 import { bareHost } from '../addresses.ts';
 import { BlockList, isIP, isIPv6 } from 'node:net';
@@ -11,7 +11,7 @@ import { IndexError } from '../errors.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The proxy to ask for `url`, or `undefined` where it is to be asked directly. */
+/** The proxy for `url`, or `undefined` for a direct connection. */
 export function proxyFor(url: URL, environment: Environment): URL | undefined {
   const name = url.protocol === 'https:' ? 'https_proxy' : 'http_proxy';
   const proxy = variable(environment, name);

@@ -1,7 +1,7 @@
 /**
- * Which addresses a redirect may lead to. An upstream must not use us to reach what only we can reach: services of this
- * machine, and where clouds keep the credentials of a machine. A name is judged by the addresses it resolves to when the
- * connection is made; the address that was judged is the one that is connected to.
+ * Which addresses a redirect may lead to. Upstream must not use the service to reach addresses that only the service
+ * can reach: its own machine, and the addresses where clouds keep a machine's credentials. A name is checked by the
+ * addresses it resolves to when the connection is made; the checked address is the one connected to.
  */
 import { bareHost } from '../addresses.ts';
 import { lookup as systemLookup } from 'node:dns';
@@ -9,17 +9,17 @@ import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { FetchError } from './fetch-error.ts';
 
-/** Where a hop may go: a configured host may be anything, also this machine. */
+/** Where a hop may go. A configured host may be anything, including this machine. */
 export type Reach = 'anywhere' | 'not-metadata' | 'not-here';
 
-/** 0.0.0.0 and :: are this machine for whoever connects to them. */
+/** 0.0.0.0 and :: mean this machine when connected to. */
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8);
 loopback.addSubnet('0.0.0.0', 8);
 loopback.addAddress('::1', 'ipv6');
 loopback.addAddress('::', 'ipv6');
 
-/** Link-local addresses, where most clouds have their metadata, and those of the clouds that have it elsewhere. */
+/** Link-local addresses, where most clouds have their metadata, and the addresses of clouds that have it elsewhere. */
 const metadata = new BlockList();
 metadata.addSubnet('169.254.0.0', 16);
 metadata.addSubnet('fe80::', 10, 'ipv6');
@@ -29,17 +29,17 @@ metadata.addAddress('100.100.100.200'); // Alibaba
 metadata.addAddress('168.63.129.16'); // Azure
 metadata.addAddress('192.0.0.192'); // Oracle
 
-/** Names of this machine that hosts files give it, for proxies, which resolve names themselves. */
+/** Names of this machine in hosts files; for proxies, which resolve names themselves. */
 const ownNames: readonly string[] = ['localhost', 'localhost.localdomain', 'ip6-localhost', 'ip6-loopback'];
 const metadataNames: readonly string[] = ['metadata.google.internal', 'metadata', 'instance-data'];
 
-/** Is this a name or literal address of this machine? Does not resolve names. */
+/** Whether this is a name or literal address of this machine. Does not resolve names. */
 export function isThisMachine(url: URL): boolean {
   const host = bareHost(url.hostname);
   return ownNames.includes(host) || host.endsWith('.localhost') || (isIP(host) !== 0 && isOwn(host));
 }
 
-/** What forbids a host as far as it can be told without resolving names. */
+/** Why a host is forbidden, without resolving names. */
 export function forbiddenHost(url: URL, reach: Reach): string | undefined {
   const host = bareHost(url.hostname);
   if (reach === 'anywhere') return undefined;
@@ -53,7 +53,7 @@ function forbiddenAddress(address: string, reach: Reach): string | undefined {
   return reach === 'not-here' && isOwn(address) ? 'our own machine' : undefined;
 }
 
-/** A lookup that fails for a name with an address out of `reach`. */
+/** A DNS lookup that fails for a name with an address outside `reach`. */
 export function guardedLookup(reach: Reach, lookup: LookupFunction = systemLookup): LookupFunction {
   if (reach === 'anywhere') return lookup;
   return (hostname, options, callback) => {
@@ -76,9 +76,9 @@ function isListed(list: BlockList, address: string): boolean {
 }
 
 /**
- * The address and the IPv4 addresses inside of it, which a translator or tunnel may lead to: IPv4-mapped and
- * -compatible (RFC 4291), NAT64 (RFC 6052, and RFC 8215 with a prefix of its own length), 6to4 (RFC 3056), Teredo
- * (RFC 4380, inverted), ISATAP (RFC 5214).
+ * The address and the IPv4 addresses within it, which a translator or tunnel may lead to: IPv4-mapped and -compatible
+ * (RFC 4291), NAT64 (RFC 6052, and RFC 8215 with its own prefix length), 6to4 (RFC 3056), Teredo (RFC 4380, inverted),
+ * ISATAP (RFC 5214).
  */
 function variants(address: string): readonly string[] {
   const plain = address.split('%', 1)[0] ?? '';
@@ -94,7 +94,7 @@ function variants(address: string): readonly string[] {
   if (isMapped || isTranslated || (zeros(0, 12) && !zeros(12, 15))) inside.push(at(12));
   if (begins(0, 0x64, 0xff, 0x9b)) {
     inside.push(at(12));
-    // With a prefix of 48, 56 or 64 bits the address goes around the ninth byte.
+    // With a prefix of 48, 56 or 64 bits the address skips the ninth byte.
     const around = bytes.toSpliced(8, 1);
     if (!zeros(6, 12)) for (const start of [6, 7, 8]) inside.push(around.slice(start, start + 4).join('.'));
   }
@@ -107,7 +107,7 @@ function variants(address: string): readonly string[] {
 
 /** The 16 bytes of a valid IPv6 address. */
 function ipv6Bytes(address: string): number[] {
-  // The URL parser writes the last two groups in hexadecimal and shortens what can be.
+  // The URL parser writes the last two groups in hexadecimal and shortens the address.
   const text = bareHost(new URL(`http://[${address}]/`).hostname);
   const [head = '', tail] = text.split('::');
   const groups = (part: string): number[] =>

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { IndexError } from '../errors.ts';
 
-/** Far above any key, certificate bundle or secret, and below what would hurt. */
+/** Far above any key, certificate bundle or secret, and still harmless. */
 const defaultMaxBytes = 1024 * 1024;
 
 /** The text of a small file. Errors are `config-invalid` and name `what` and the path. */
@@ -13,7 +13,7 @@ export async function readTextFile(what: string, path: string, maxBytes = defaul
   throw new IndexError('config-invalid', `${what} ${path} is larger than ${maxBytes} bytes`);
 }
 
-/** The first `maxBytes` of a file, whatever size it claims: a device or a pipe claims none. */
+/** The first `maxBytes` of a file, whatever size it reports: devices and pipes report none. */
 async function readAtMost(path: string, maxBytes: number): Promise<Buffer> {
   const file = await open(path);
   try {

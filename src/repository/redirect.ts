@@ -7,8 +7,9 @@ const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308];
 export const isRedirect = (status: number): boolean => redirectStatuses.includes(status);
 
 /**
- * Where a redirect from `from` leads. It may not lead from https to http, out of http, to a link-local or metadata
- * address, or from elsewhere to our own machine; what a name resolves to is judged at connect time (`reach.ts`).
+ * The target of a redirect from `from`. It must not lead from https to http, to other schemes, to a link-local or
+ * metadata address, or from elsewhere to this machine. The addresses of a name are checked at connect time
+ * (`reach.ts`).
  */
 export function redirectTarget(from: URL, location: string | undefined): URL {
   const refuse = (why: string): FetchError => new FetchError(`${shortUrl(from)} redirects ${why}`);

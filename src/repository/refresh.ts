@@ -1,20 +1,20 @@
-/** When to refresh. */
+/** The refresh schedule. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Milliseconds. */
 export interface Schedule {
   readonly interval: number;
-  /** After the first failure; doubled with every further one, never longer than the interval. */
+  /** After the first failure; doubled after each further one, up to the interval. */
   readonly firstRetry: number;
 }
 
 export interface RefreshResult {
   readonly failed: boolean;
-  /** Milliseconds for which upstream asked to be left alone. */
+  /** Milliseconds that upstream asked to wait. */
   readonly retryAfter?: number | undefined;
 }
 
-/** Wakes a sleeping `keepFresh` before its time. */
+/** Wakes a sleeping `keepFresh` early. */
 export class Alarm {
   #wake = new AbortController();
 
@@ -38,7 +38,7 @@ export async function keepFresh(
 ): Promise<void> {
   let failures = 0;
   while (!signal.aborted) {
-    // Before the refresh: an alarm that rings during it must not be slept over.
+    // Before the refresh, so that a wake-up during it is not lost.
     const wake = alarm.signal;
     const { failed, retryAfter = 0 } = await refresh(signal);
     failures = failed ? failures + 1 : 0;
@@ -48,8 +48,8 @@ export async function keepFresh(
 }
 
 /**
- * Milliseconds until the next refresh: the interval, or after failures a doubling retry that never waits longer.
- * Jitter keeps many instances from asking at once.
+ * Milliseconds until the next refresh: the interval, or after failures a doubling delay up to the interval. Jitter
+ * spreads the requests of many instances.
  */
 export function nextDelay(
   failures: number,

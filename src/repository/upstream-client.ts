@@ -1,6 +1,4 @@
-/**
- * GET requests to upstreams, none of which is trusted to answer, to answer in time, or to end.
- */
+/** GET requests to upstream servers, which may not answer, answer slowly, or send without end. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { borrowBytes } from '../apk/memory.ts';
@@ -18,11 +16,11 @@ import { isRedirect, redirectTarget } from './redirect.ts';
 export interface Timeouts {
   /** For DNS, TCP and TLS together. */
   readonly connect: number;
-  /** From the request until all headers of the answer are there. */
+  /** From the request until all response headers have arrived. */
   readonly headers: number;
-  /** Between two pieces of a body. */
+  /** Between two chunks of a body. */
   readonly bodyIdle: number;
-  /** For everything together, redirects included. */
+  /** For everything, including redirects. */
   readonly total: number;
 }
 
@@ -34,11 +32,11 @@ export const defaultTimeouts: Timeouts = {
 };
 
 export interface UpstreamClientOptions {
-  /** Where `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are looked up. */
+  /** For `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. */
   readonly environment: Environment;
-  /** Paths of PEM files with authorities to trust besides those Node trusts. */
+  /** PEM files with authorities to trust in addition to Node's. */
   readonly extraCa?: readonly string[];
-  /** Shown to a server that asks for it, unless a redirect to another origin led there. */
+  /** Used if a server asks for it, unless a redirect to another origin led there. */
   readonly clientCertificate?: ClientCertificate | undefined;
   readonly timeouts?: Partial<Timeouts>;
   /** Resolves names; the system's `getaddrinfo` by default. */
@@ -47,33 +45,33 @@ export interface UpstreamClientOptions {
 
 export interface GetOptions {
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent to the origin of the URL only, whatever it redirects to. */
+  /** Sent only to the origin of the URL, not after redirects to others. */
   readonly credential?: CredentialHeader | undefined;
-  /** A body larger than this is refused before more of it is held. */
+  /** Larger bodies are refused before they are held in memory. */
   readonly maxBytes: number;
-  /** `expected` is what the answer announced. */
+  /** `expected` is the announced length. */
   readonly onProgress?: ((received: number, expected: number | undefined) => void) | undefined;
-  /** Called between two pieces of a body. */
+  /** Called between two chunks of a body. */
   readonly pause?: Pause | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface UpstreamAnswer {
-  /** Any status that is not a redirect. */
+  /** Any status but a redirect. */
   readonly status: number;
   /** The first value of a header, by its lower case name. */
   readonly header: (name: string) => string | undefined;
-  /** The body of a 200; of any other status it is not read. */
+  /** The body of a 200; bodies of other statuses are not read. */
   readonly bytes: Uint8Array;
 }
 
 export interface UpstreamClient {
   /**
-   * What `url` answers, after at most five redirects. Throws a `FetchError` where there is no whole answer, a
-   * `config-invalid` where TLS files or proxy variables cannot be used, and the signal's reason on its abort.
+   * The response of `url`, after at most five redirects. Throws a `FetchError` for an incomplete response,
+   * `config-invalid` for unusable TLS files or proxy variables, and the signal's reason on abort.
    */
   readonly get: (url: URL, options: GetOptions) => Promise<UpstreamAnswer>;
-  /** Ends all connections; requests under way fail. */
+  /** Closes all connections; running requests fail. */
   readonly close: () => Promise<void>;
 }
 
@@ -83,7 +81,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   return {
     get: (url, getOptions) => {
       const tooLate = (): Error =>
-        new FetchError(`${shortUrl(url)}: no whole answer ${within(timeouts.total)}`);
+        new FetchError(`${shortUrl(url)}: no complete response ${within(timeouts.total)}`);
       return withDeadline(timeouts.total, tooLate, getOptions.signal, (signal) =>
         follow(url, { ...getOptions, dispatchers, timeouts, signal }),
       );
@@ -100,7 +98,7 @@ interface Exchange extends GetOptions {
   readonly signal: AbortSignal;
 }
 
-/** Once a redirect has led to another origin, later ones do not get the credentials either, even back home. */
+/** After a redirect to another origin, no later hop gets the credentials, not even the first origin. */
 async function follow(url: URL, exchange: Exchange): Promise<UpstreamAnswer> {
   let current = url;
   let trusted = true;
@@ -156,8 +154,8 @@ function firstValue(headers: IncomingHttpHeaders, name: string): string | undefi
 }
 
 /**
- * The whole body. One that announces its length goes straight into its place; one that does not is held as it came
- * and copied once at its end.
+ * The whole body. With an announced length it is written directly to its buffer; otherwise the chunks are kept and
+ * copied once at the end.
  */
 async function readBody(
   url: URL,
@@ -183,7 +181,7 @@ async function readBody(
     onProgress?.(received, expected);
     await pause?.();
   }
-  // undici has checked it; a body that is short after all must not pass for one that ends in zeros.
+  // undici checks the length; still, a short body must not pass as one that ends in zeros.
   if (place && received < place.length) throw new FetchError(`${shortUrl(url)}: the body is too short`);
   return place ?? Buffer.concat(chunks, received);
 }
@@ -193,7 +191,7 @@ function tooLarge(url: URL, fact: string): FetchError {
 }
 
 function fetchError(url: URL, cause: unknown, timeouts: Timeouts): FetchError {
-  // Where a name has several addresses, this is one error for each of them, and has no message itself.
+  // For a name with several addresses this is one error per address, without a message of its own.
   const first: unknown = cause instanceof AggregateError ? cause.errors[0] : cause;
   return new FetchError(`${shortUrl(url)}: ${fetchFailure(first, timeouts)}`, { cause: first });
 }
@@ -216,8 +214,8 @@ function fetchFailure(error: unknown, timeouts: Timeouts): string {
 const within = (milliseconds: number): string => `within ${milliseconds / 1000} s`;
 
 /**
- * What `work` gives, unless time is up or `signal` aborts before. The race is for requests that wait for their
- * connection: undici tells them of an abort only when they have it.
+ * The result of `work`, unless the time is up or `signal` aborts first. The race is for requests that wait for a
+ * connection: undici tells them of an abort only once they have it.
  */
 async function withDeadline<T>(
   milliseconds: number,

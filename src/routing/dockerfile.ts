@@ -10,46 +10,40 @@
 import { parseRepositoryLine, type RepositoryLine } from './repositories.ts';
 
 export interface Stage {
-  /** The FROM line, blanks made one. */
+  /** The FROM line, with single blanks. */
   readonly from: string;
   readonly image: string;
-  /** In lower case: Docker does not tell cases apart. */
+  /** In lower case: Docker ignores case. */
   readonly name: string | undefined;
-  /** Added to those of the image. */
+  /** Added to those of the image, after the last edit. */
   readonly repositories: readonly RepositoryLine[];
-  /** The stage writes its repositories anew. */
+  /** The stage overwrites its list of repositories. */
   readonly isReplaced: boolean;
-  /** The stage edits the branch of its repositories, so nobody can tell which they are. */
+  /** The stage edits the branch of its repositories, so they are unknown. */
   readonly isEdited: boolean;
 }
 
 export interface Dockerfile {
-  /** Defaults of the ARG lines in front of the first FROM. */
+  /** Defaults of the ARG lines before the first FROM. */
   readonly args: ReadonlyMap<string, string>;
   readonly stages: readonly Stage[];
-  /** FROM lines that are none: `from os import path` in a script. Each belongs to the stage before it. */
+  /** Lines that only look like FROM: `from os import path` in a script. Each belongs to the stage before it. */
   readonly aliases: ReadonlyMap<string, number>;
-  /** The excerpt was cut; its last stage may be incomplete. */
-  readonly isCut: boolean;
 }
-
-/** Marks the end of an excerpt that was too long. */
-export const CUT = '\n#cut';
 
 const FROM = /^FROM\s+((?:--\S+\s+)*)(\S+)(?:\s+AS\s+([A-Za-z0-9._-]+))?(?=\s|$)(.*)$/i;
 const ARG = /^ARG\s+(.*)$/i;
 /** `NAME=value`, `NAME="value"`, `NAME='value'`. */
 const ASSIGNMENT = /(?:^|\s)([A-Za-z_]\w*)=(?:"([^"]*)"|'([^']*)'|(\S*))/g;
-/** In the rest of a FROM line: repositories, `>` for a list written anew, its path for an edited one. */
+/** In the rest of a FROM line: repositories, `>` for an overwritten list, its path for an edited one. */
 const TOKEN = /(?:(@[A-Za-z0-9._-]+)\s+)?(https?:\/\/[^\s"'\\;&|<>)]+)|(>)|(\/etc\/apk\/repositories)/g;
-/** A file of a repository, which an excerpt cannot tell from the repository itself. */
+/** A file in a repository; an excerpt cannot distinguish it from the repository itself. */
 const BELOW_COMPONENT = /\/(?:main|community|testing)\/./;
 
 export function parseDockerfile(excerpt: string): Dockerfile {
   const args = new Map<string, string>();
   const stages: Stage[] = [];
   const aliases = new Map<string, number>();
-  const isCut = excerpt.endsWith(CUT);
   for (const line of instructions(excerpt)) {
     const from = FROM.exec(line);
     const rest = from?.[4] ?? '';
@@ -57,10 +51,10 @@ export function parseDockerfile(excerpt: string): Dockerfile {
     else if (/^FROM\s/i.test(line)) aliases.set(withoutTokens(line), stages.length - 1);
     else if (stages.length === 0) for (const [name, value] of defaults(line)) args.set(name, value);
   }
-  return { args, stages: isCut ? stages.slice(0, -1) : stages, aliases, isCut };
+  return { args, stages, aliases };
 }
 
-/** Lines with their continuations, blanks made one, without comments: these are not continued. */
+/** Joined lines with single blanks, without comments, which cannot be continued. */
 function instructions(text: string): readonly string[] {
   return text
     .replace(/^[ \t]*#[^\n]*\n/gm, '')
@@ -70,23 +64,24 @@ function instructions(text: string): readonly string[] {
     .filter((line) => line !== '');
 }
 
-/** Tokens stand close to what is in front of them, with the quote or `=` that the file has there. */
+/** Tokens follow the text before them directly, with the quote or `=` of the file. */
 function separated(line: string): string {
   return line.replace(/["'=]?(?=@[A-Za-z0-9._-]+\s+https?:)|["'=](?=https?:)|["']?(?=>)/g, ' ');
 }
 
 function stageOf(line: string, from: RegExpExecArray, rest: string): Stage {
   const tokens = [...rest.matchAll(TOKEN)];
+  const edited = tokens.findLastIndex((token) => token[4]);
   return {
     from: withoutTokens(line),
     image: from[2] ?? '',
     name: from[3]?.toLowerCase(),
-    repositories: tokens.flatMap(([, tag, url = '']) => {
+    repositories: tokens.slice(edited + 1).flatMap(([, tag, url = '']) => {
       if (url === '' || BELOW_COMPONENT.test(url)) return [];
       return [parseRepositoryLine(tag === undefined ? url : `${tag} ${url}`)];
     }),
     isReplaced: tokens.some((token) => token[3]),
-    isEdited: tokens.some((token) => token[4]),
+    isEdited: edited >= 0,
   };
 }
 
@@ -100,7 +95,7 @@ export function withoutTokens(line: string): string {
     .trim();
 }
 
-/** Words behind image and name that are no tokens: the line is of a script or a query. A comment is allowed. */
+/** Words after image and name that are not tokens: the line belongs to a script or query. Comments are allowed. */
 function isProse(rest: string): boolean {
   return /[^\s"'=]/.test(rest.replace(TOKEN, ' ').replace(/\s#.*$/, ''));
 }
@@ -111,11 +106,11 @@ function* defaults(line: string): Generator<[string, string]> {
     yield [name, double ?? single ?? bare ?? ''];
 }
 
-/** What a stage is built on in the end, and what the stages on the way add. */
+/** The image at the bottom of a stage, and the repositories added on the way. */
 export interface Foundation {
-  /** `undefined` where an ARG has no default. */
+  /** `undefined` if an ARG has no default. */
   readonly image: string | undefined;
-  /** As the file has it, for messages. */
+  /** As written in the file, for messages. */
   readonly written: string;
   readonly repositories: readonly RepositoryLine[];
   readonly isReplaced: boolean;
@@ -128,7 +123,7 @@ export function foundationOf({ args, stages }: Dockerfile, index: number): Found
   for (let i = index; i >= 0;) {
     const stage = stages[i];
     if (!stage) return undefined;
-    repositories.push(...stage.repositories);
+    if (!isEdited) repositories.push(...stage.repositories);
     isEdited ||= stage.isEdited;
     const image = expand(stage.image, args);
     const written = stage.image;
@@ -141,7 +136,7 @@ export function foundationOf({ args, stages }: Dockerfile, index: number): Found
   return undefined;
 }
 
-/** `$NAME`, `${NAME}`, `${NAME:-word}`, `${NAME:+word}`; `undefined` where a value is not known. */
+/** `$NAME`, `${NAME}`, `${NAME:-word}`, `${NAME:+word}`; `undefined` for an unknown value. */
 export function expand(text: string, args: ReadonlyMap<string, string>, depth = 0): string | undefined {
   if (depth > 8) return undefined;
   let isKnown = true;

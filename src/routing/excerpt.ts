@@ -1,43 +1,34 @@
 /**
- * What of a file goes along with a lookup. The expressions are used twice: by `excerptOf`, and by the preset, which has
- * Renovate apply them with `replace` in its templates. So they are written for RE2 and for JavaScript (no look-around), and
- * without `'` (a template quotes them with it). Everything that is not captured is dropped.
+ * The excerpt of a file that a lookup carries. The expressions are used twice: by `excerptOf`, and by Renovate, for
+ * which the preset puts them into templates with `replace`. So they work in RE2 and JavaScript (no look-around) and
+ * contain no `'`, which quotes them in templates. Text that is not captured is dropped.
  */
-import { CUT } from './dockerfile.ts';
 
-/** A word of a shell that may be an address. */
+/** A shell word that may be an address. */
 const URL_CHARS = '[^\\s"\\x27\\\\;&|<>)]';
-/** A blank or a continued line. */
+/** A blank or a line continuation. */
 const GAP = '(?:[ \\t=]|\\\\[ \\t]*\\r?\\n)*';
 const LIST = '/etc/apk/repositories';
 const CONTINUED = '(?:\\\\[ \\t]*\\r?\\n|[^\\n])*';
 
-/**
- * Splits a Dockerfile: `args` is what goes in front of the first FROM, without the comment it may begin with, `file` the
- * rest. Of captured groups a template needs no `replace`, which costs a pin more than all else. Lines of templates
- * (`{% … %}`) may stand between.
- */
-export const HEAD =
-  '^(?:[ \\t]*(?:#[^\\n]*)?\\r?\\n)*' +
-  `(?<args>(?:[ \\t]*(?:[#{%][^\\n]*|[Aa][Rr][Gg][ \\t]${CONTINUED})?\\r?\\n)*)(?<file>[\\s\\S]*)$`;
-/** Cuts a file off at its first FROM: what is left holds the global ARG lines. */
-export const FROM_ON = '(?:^|\\n)[ \\t]*[Ff][Rr][Oo][Mm][ \\t][\\s\\S]*$';
-/** Keeps ARG lines. */
-export const ARG_LINES = `((?:^|\\n)[ \\t]*[Aa][Rr][Gg][ \\t]${CONTINUED})|\\n|[^\\n]+`;
+/** What a Dockerfile may begin with. */
+export const COMMENTS = '^(?:[ \\t]*(?:#[^\\n]*)?\\r?\\n)*';
+/** ARG lines in front of the first FROM; comments and lines of templates (`{% … %}`) may stand between. */
+const GLOBAL_ARGS = `^(?:[ \\t]*(?:[#{%][^\\n]*|[Aa][Rr][Gg][ \\t]${CONTINUED})?\\r?\\n)*`;
 /** In words: letters, `-` and `=` that begin none of the alternatives of `FROM_LINES`. */
 const DASHED = '--?[^Xr\\s"\\x27=>-]';
 const INNER = `(?:[^\\s"\\x27=>-]|${DASHED}|=[^\\s"\\x27=>@h-])`;
-/** Words that begin none, as many at once as may be: each match costs. */
+/** Words that start none of them, as many as possible per match, because each match costs. */
 const HARMLESS =
   `${INNER}+(?:(?:[ \\t]+(?:[^\\s"\\x27=>@hst-]|${DASHED})` +
   `|(?:[ \\t\\r]*\\n)+[ \\t]*(?:[^\\s"\\x27=>@hst#FfCA-]|${DASHED}))${INNER}*)*`;
 /**
- * Keeps FROM lines and what a stage does to its repositories: `@tag URL`, addresses of components (`…/main`), addresses
+ * Keeps FROM lines, the global ARG lines that stand right in front of the first, and what a stage does to its repositories: `@tag URL`, addresses of components (`…/main`), addresses
  * written to the list, `>` for a list written anew, and the path of the list where its branch is edited. Comments and
  * repositories of a single command (`-X`) are dropped.
  */
 export const FROM_LINES = [
-  `((?:^|\\n)[ \\t]*[Ff][Rr][Oo][Mm][ \\t]${CONTINUED})`,
+  `((?:${GLOBAL_ARGS}|\\n)[ \\t]*[Ff][Rr][Oo][Mm][ \\t]${CONTINUED})`,
   '\\n[ \\t]*#[^\\n]*',
   `(?:-X|--repository)${GAP}["\\x27]?[^\\s"\\x27]+`,
   `([\\s"\\x27=]@[A-Za-z0-9._-]+[ \\t]+https?://${URL_CHARS}+)`,
@@ -61,21 +52,15 @@ export const COMMAND_REPOSITORIES = `(${REPOSITORY_OPTION})|[^\\s]+|\\s`;
 export const IMAGE_LINES = '((?:^|\\n)[ \\t]*-?[ \\t]*image:[^\\n]*(?:\\n[ \\t]+name:[^\\n]*)?)|\\n|[^\\n]+';
 
 /**
- * Longer excerpts are cut: proxies often allow 8 KiB for the address. By lines, because counting characters costs RE2
- * six milliseconds for each pin.
+ * The most bytes of context in an address, encoded: proxies often allow 8 KiB for all of it. A lookup that would need more
+ * carries `CUT` in its place. The longest of 19,000 public pins needed 1.5 kB.
  */
-export const MAX_LINES = 30;
-export const TOO_LONG = `^((?:[^\\n]*\\n){${MAX_LINES}})[\\s\\S]+$`;
-/** For lists in YAML, in characters. */
-export const MAX_LIST = 2000;
-export const CUT_SHORT = `$1${CUT}`;
+export const MOST_CONTEXT = 2000;
+export const CUT = 'cut';
+/** RE2 counts to 1000 at most. */
+export const TOO_LONG = `^${'[!-~]{1000}'.repeat(MOST_CONTEXT / 1000)}[!-~]+$`;
 
-/** The excerpt of a whole Dockerfile, as the preset makes it: the parameters `args` and `file` behind each other. */
+/** The excerpt of a whole Dockerfile, as the preset makes it. */
 export function excerptOf(file: string): string {
-  const { args = '', file: rest = '' } = new RegExp(HEAD).exec(file)?.groups ?? {};
-  return keep(args, TOO_LONG, '$1') + keep(keep(rest, FROM_LINES, FROM_LINES_KEPT), TOO_LONG, CUT_SHORT);
-}
-
-function keep(text: string, expression: string, kept: string): string {
-  return text.replace(new RegExp(expression, 'g'), kept);
+  return file.replace(new RegExp(COMMENTS), '').replace(new RegExp(FROM_LINES, 'g'), FROM_LINES_KEPT);
 }

@@ -1,4 +1,4 @@
-/** References of container images, and what they say of their distribution. */
+/** References of container images, and what they tell about the distribution. */
 import {
   alpineImage,
   alpineMovingTags,
@@ -13,7 +13,7 @@ import {
 export interface ImageReference {
   /** Without Docker Hub's prefixes: `alpine`, `ghcr.io/acme/base`. */
   readonly name: string;
-  /** Empty where none is written. */
+  /** Empty if not written. */
   readonly tag: string;
 }
 
@@ -26,7 +26,10 @@ export function parseImage(text: string): ImageReference {
   return colon < 0 ? { name, tag: '' } : { name: name.slice(0, colon), tag: name.slice(colon + 1) };
 }
 
-/** What the reference tells: a branch of Alpine, a distribution without branches, Alpine of some branch, or nothing. */
+/**
+ * What the reference tells: a branch of Alpine, a distribution without branches, Alpine of an unknown branch, or
+ * nothing.
+ */
 export type ImageFacts =
   | { readonly family: 'alpine'; readonly branch: string | undefined }
   | { readonly families: readonly Family[] }
@@ -46,8 +49,8 @@ export function imageFacts({ name, tag }: ImageReference): ImageFacts {
 }
 
 /**
- * Whether a pattern of the configuration means this image: `alpine:3.24`, `ghcr.io/acme/base` (with any tag),
- * `ghcr.io/acme/base/*`. A `*` stands for any characters.
+ * Whether a configured pattern matches this image: `alpine:3.24`, `ghcr.io/acme/base` (any tag), `ghcr.io/acme/base/*`.
+ * `*` matches any characters.
  */
 export function matchesImage(pattern: string, image: ImageReference): boolean {
   const wanted = parseImage(pattern);

@@ -1,5 +1,5 @@
 /**
- * What is known of public images and repositories without a word of configuration; `route.ts` applies it. Data only.
+ * Known public images and repositories, applied by `route.ts`. Data only.
  *
  * Sources: https://hub.docker.com/_/alpine (tags), https://mirrors.alpinelinux.org, https://images.chainguard.dev,
  * https://github.com/wolfi-dev, https://hub.docker.com/hardened-images.
@@ -8,7 +8,7 @@
 /** Distributions whose packages must not be mixed up. Alpine has one per branch. */
 export type Family = 'alpine' | 'wolfi' | 'chainguard' | 'dhi' | 'debian';
 
-/** Prefixes that stand for Docker Hub; Docker itself drops them. */
+/** Prefixes of Docker Hub, which Docker drops. */
 export const dockerHubPrefixes: readonly string[] = [
   'docker.io/',
   'index.docker.io/',
@@ -16,30 +16,30 @@ export const dockerHubPrefixes: readonly string[] = [
   'registry.hub.docker.com/',
 ];
 
-/** Alpine's official image and its mirrors: the last component of the name. */
+/** The last part of the name of Alpine's official image and its mirrors. */
 export const alpineImage = /(?:^|\/)alpine$/;
 
 /** The tag of an official Alpine image: `3.22`, `3.22.1`, `edge`, `20260127` (a snapshot of edge). */
 export const alpineTag =
   /^(?:(?<branch>edge|3\.\d+)(?:\.\d+)?(?:[._-].*)?|(?<snapshot>20\d{6})(?:[._-].*)?)$/;
 
-/** The tag of an image that is built on Alpine: `24-alpine3.22`, `1.26-alpine-3.22`, `alpine3.22-slim`. */
+/** The tag of an image built on Alpine: `24-alpine3.22`, `1.26-alpine-3.22`, `alpine3.22-slim`. */
 export const basedOnAlpineTag = /(?:^|[._-])alpine[-_]?(?<branch>edge|\d+\.\d+)(?:[._-]|$)/;
 
-/** Tags of Alpine's image that move to the next branch when that is released. */
+/** Tags of Alpine's image that move to the next branch at its release. */
 export const alpineMovingTags: readonly string[] = ['', 'latest', '3'];
 
-/** An image on Alpine of which neither name nor tag says the branch. */
+/** An image on Alpine whose name and tag do not tell the branch. */
 export const someAlpine = /(?:^|[/:._-])alpine(?:$|[:._-])/;
 
-/** Images of Wolfi and Chainguard, and which distribution's packages go into them, the first configured one. */
+/** Images of Wolfi and Chainguard, and the distributions whose packages they take; the first configured one is used. */
 export const wolfiImages: readonly { readonly name: RegExp; readonly families: readonly Family[] }[] = [
   { name: /(?:^|\/)wolfi-base$/, families: ['wolfi', 'chainguard'] },
   { name: /^ghcr\.io\/wolfi-dev\//, families: ['wolfi', 'chainguard'] },
   { name: /^(?:cgr\.dev|chainguard)\//, families: ['chainguard', 'wolfi'] },
 ];
 
-/** Where Alpine's repositories are, each `HOST/PATH` followed by `/BRANCH/COMPONENT`. */
+/** Locations of Alpine's repositories, each `HOST/PATH` followed by `/BRANCH/COMPONENT`. */
 export const alpineMirrors: readonly string[] = [
   'dl-cdn.alpinelinux.org/alpine',
   'dl-1.alpinelinux.org/alpine',
@@ -73,9 +73,9 @@ export const knownRepositories: readonly { readonly prefix: string; readonly fam
   { prefix: 'dhi.io/apk/', family: 'dhi' },
 ];
 
-/** `…/alpine/v3.22/main`, or `/v3.22/main` on a host of its own. Docker's `/apk/alpine/` is another distribution. */
+/** `…/alpine/v3.22/main`, or `/v3.22/main` at the root of a host. Docker's `/apk/alpine/` is another distribution. */
 export const alpineRepository =
   /^(?<base>.*\/)?(?<branch>edge|latest-stable|v\d+\.\d+)\/(?<component>main|community|testing)$/;
 
-/** A datasource of a mirror whose address tells nothing is known by its own name. */
+/** If the address of a mirror tells nothing, the name of the datasource counts. */
 export const namedAlpine = /^alpine[-_.]?(?<branch>edge|latest-stable|\d+\.\d+)$/;

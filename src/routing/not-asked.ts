@@ -1,6 +1,6 @@
 /**
- * Pins that were asked of no datasource, by reason: this is how a missing `images:` line is found. Bounded: what was
- * asked for longest ago is forgotten first.
+ * Pins that were not asked of any datasource, by reason. They show where an `images:` line is missing. Bounded: the
+ * oldest are forgotten first.
  */
 import { LRUCache } from 'lru-cache';
 
@@ -10,11 +10,11 @@ const MAX_REASON_LENGTH = 300;
 
 export interface NotAskedReason {
   readonly reason: string;
-  /** How many lookups. */
+  /** The number of lookups. */
   readonly count: number;
   /** Unix milliseconds. */
   readonly lastAskedAt: number;
-  /** Names of packages, some of them if they are many. */
+  /** Package names; only some if there are many. */
   readonly names: readonly string[];
 }
 
@@ -33,7 +33,7 @@ export class NotAsked {
     this.#now = now;
   }
 
-  /** Grows with every note. */
+  /** Increases with every note. */
   get revision(): number {
     return this.#revision;
   }
@@ -48,7 +48,7 @@ export class NotAsked {
     this.#reasons.set(key, entry);
   }
 
-  /** The most frequent first. */
+  /** Most frequent first. */
   list(): readonly NotAskedReason[] {
     return [...this.#reasons.entries()]
       .map(([reason, { count, lastAskedAt, names }]) => ({
@@ -61,7 +61,7 @@ export class NotAsked {
   }
 }
 
-/** As JSON shows it. */
+/** As shown in JSON. */
 export function notAskedBody(notAsked: NotAsked): readonly object[] {
   return notAsked.list().map(({ lastAskedAt, ...each }) => ({
     ...each,

@@ -1,35 +1,33 @@
 /**
- * What a file tells of a pin: from this alone `route` decides which datasource is asked. `parsePinContext` reads it from
- * the parameters of a lookup as the preset writes them.
+ * What a file tells about a pin. `route` decides from this alone which datasource is asked. `parsePinContext` reads it
+ * from the parameters of a lookup, as written by the preset.
  */
-import { CUT, parseDockerfile, withoutTokens, type Dockerfile } from './dockerfile.ts';
+import { parseDockerfile, withoutTokens, type Dockerfile } from './dockerfile.ts';
 import { parseRepositoryLine, type RepositoryLine } from './repositories.ts';
 
-export type PinContext = DockerfilePin | DefinitionPin | NotePin | ScriptPin | UnreadablePin;
+export type PinContext = DockerfilePin | DefinitionPin | NotePin | ScriptPin | CutPin | UnreadablePin;
 
-/** `apk add name=version` in a Dockerfile, or a variable that one uses. */
+/** `apk add name=version` in a Dockerfile, or a variable used by it. */
 export interface DockerfilePin extends CommandPin {
   readonly kind: 'dockerfile';
   readonly dockerfile: Dockerfile;
-  /** The FROM line of the pin's stage; `undefined` for the last one of the excerpt. */
+  /** The FROM line of the pin's stage; `undefined` for the last stage of the excerpt. */
   readonly from: string | undefined;
 }
 
 /** A pin of an apko, melange or Docker Hardened Images definition. */
 export interface DefinitionPin {
   readonly kind: 'definition';
-  /** All that the file lists. */
+  /** All repositories that the file lists. */
   readonly repositories: readonly RepositoryLine[];
   /** The file it includes, a path or an address. */
   readonly include: string | undefined;
   /** apk's names. */
   readonly archs: readonly string[];
   readonly tag: string | undefined;
-  /** The list of repositories was too long to go along. */
-  readonly isCut: boolean;
 }
 
-/** A version with a comment in front: `# renovate: datasource=custom.alpine depName=curl`. */
+/** A version with a comment before it: `# renovate: datasource=custom.alpine depName=curl`. */
 export interface NotePin {
   readonly kind: 'note';
   /** As written: `custom.alpine`, `repology`, `apk`. */
@@ -45,15 +43,20 @@ export interface NotePin {
 export interface ScriptPin extends CommandPin {
   readonly kind: 'script';
   readonly path: string;
-  /** Images that a CI file runs jobs in. */
+  /** Images in which a CI file runs jobs. */
   readonly images: readonly string[];
 }
 
 interface CommandPin {
   /** apk's `@tag` on the pin. */
   readonly tag: string | undefined;
-  /** Given to this command alone: `-X`, `--repository`. */
+  /** Repositories of this command only: `-X`, `--repository`. */
   readonly commandRepositories: readonly string[];
+}
+
+/** The context was too long to go along. */
+export interface CutPin {
+  readonly kind: 'cut';
 }
 
 /** No context, or one that another version of the preset wrote. */
@@ -63,33 +66,43 @@ export interface UnreadablePin {
 
 export type ContextParameters = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-export function parsePinContext(parameters: ContextParameters): PinContext {
+/** What the JSON array of the parameter `at` holds, by kind. */
+export const contextFields = {
+  dockerfile: ['x', 'from', 'file'],
+  script: ['x', 'folder', 'path', 'images'],
+  note: ['note', 'file'],
+} as const;
+
+export function parsePinContext(given: ContextParameters): PinContext {
+  const parameters = unfolded(given);
+  if (!parameters) return { kind: 'cut' };
   const text = (name: string): string => last(parameters[name]);
   const some = (name: string): string | undefined => text(name).trim() || undefined;
-  const command = { tag: some('tag'), commandRepositories: commandRepositories(text('x')) };
+  const command = {
+    tag: tagOf(text('current')) ?? some('tag'),
+    commandRepositories: commandRepositories(text('x')),
+  };
   switch (text('kind')) {
     case 'dockerfile': {
       const { from } = parameters;
       return {
         kind: 'dockerfile',
-        dockerfile: parseDockerfile(`${text('args')}${text('file')}`),
+        dockerfile: parseDockerfile(text('file')),
         // Empty for a command in front of every stage.
         from: from === undefined ? undefined : withoutTokens(last(from)),
         ...command,
       };
     }
     case 'definition': {
-      const lines = text('repositories').split('\n');
-      const isCut = text('repositories').endsWith(CUT);
       return {
         kind: 'definition',
-        repositories: (isCut ? lines.slice(0, -2) : lines)
+        repositories: text('repositories')
+          .split('\n')
           .filter((line) => line.trim() !== '')
           .map(parseRepositoryLine),
         include: some('include'),
         archs: text('archs').split(',').flatMap(archName),
         tag: command.tag,
-        isCut,
       };
     }
     case 'note': {
@@ -99,19 +112,53 @@ export function parsePinContext(parameters: ContextParameters): PinContext {
         datasource: field(note, 'datasource') ?? '',
         name: field(note, 'packageName') ?? field(note, 'depName') ?? '',
         registryUrl: field(note, 'registryUrl'),
-        dockerfile: parseDockerfile(`${text('args')}${text('file')}`),
+        dockerfile: parseDockerfile(text('file')),
       };
     }
     case 'script':
       return {
         kind: 'script',
-        path: text('path').replace(/^\/+/, ''),
+        path: `${text('folder')}/${text('path')}`.replace(/^(?:\.?\/)+/, ''),
         images: imagesOf(text('images')),
         ...command,
       };
+    case 'cut':
+      return { kind: 'cut' };
     default:
       return { kind: 'unreadable' };
   }
+}
+
+/** With the values of `at` as parameters of their own; `undefined` for one that was cut. */
+function unfolded(parameters: ContextParameters): ContextParameters | undefined {
+  const kind = last(parameters['kind']);
+  if (parameters['at'] === undefined || !Object.hasOwn(contextFields, kind)) return parameters;
+  const values = parsedArray(last(parameters['at']));
+  return (
+    values && {
+      ...parameters,
+      ...Object.fromEntries(
+        contextFields[kind as keyof typeof contextFields].flatMap((field, i) => {
+          const value = values[i];
+          return typeof value === 'string' ? [[field, value]] : [];
+        }),
+      ),
+    }
+  );
+}
+
+function parsedArray(text: string): readonly unknown[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `@edge=1.0-r0`, `=1.0-r0@edge`. */
+function tagOf(pin: string): string | undefined {
+  return /@([^=~@"']+)/.exec(pin)?.[1];
 }
 
 /** Of a parameter that is given more than once, the last. */
@@ -129,7 +176,7 @@ function commandRepositories(text: string): readonly string[] {
   );
 }
 
-/** `image: X`, `image: { name: X }` and `image:` with `name: X` under it. */
+/** `image: X`, `image: { name: X }`, and `image:` with `name: X` below it. */
 function imagesOf(text: string): readonly string[] {
   const images = [...text.matchAll(/(?:image|name):[ \t]*["']?([^\s"'#{},]+)/g)].map(
     (match) => match[1] ?? '',
@@ -137,7 +184,7 @@ function imagesOf(text: string): readonly string[] {
   return [...new Set(images)];
 }
 
-/** apk's name of an arch, however the file calls it; `all` and `host` say nothing. */
+/** apk's name of an arch; `all` and `host` mean no restriction. */
 function archName(name: string): readonly string[] {
   const arch = name.trim().replace(/^linux\//, '');
   const known: Readonly<Record<string, string>> = {

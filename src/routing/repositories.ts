@@ -1,11 +1,11 @@
-/** Addresses of repositories: which are the same, and of which distribution. */
+/** Addresses of repositories: which are the same, and their distributions. */
 import { withoutTrailingSlashes } from '../addresses.ts';
 import { alpineMirrors, alpineRepository, knownRepositories, type Family } from './known.ts';
 
 export interface RepositoryId {
-  /** What two addresses of the same repository share: `alpine:v3.22/main`, `wolfi`, or `HOST/PATH`. */
+  /** The identity of a repository, whatever its address: `alpine:v3.22/main`, `wolfi`, or `HOST/PATH`. */
   readonly id: string;
-  /** As it was written, without credentials. */
+  /** As written, without credentials. */
   readonly shown: string;
   readonly family: Family | undefined;
   /** `edge`, `latest-stable`, `3.22`. */
@@ -26,7 +26,7 @@ export function parseRepositoryLine(line: string): RepositoryLine {
     : { tag: undefined, address: line.trim() };
 }
 
-/** The repository as a file names it: only public mirrors are known to be Alpine's. */
+/** The repository that a file names: only public mirrors count as Alpine's. */
 export function repositoryId(address: string): RepositoryId {
   const plain = { shown: address, family: undefined, branch: undefined, component: undefined };
   if (/^deb(?:-src)?\s/.test(address)) return { ...plain, id: address, family: 'debian' };
@@ -44,8 +44,8 @@ export function repositoryId(address: string): RepositoryId {
 }
 
 /**
- * The repositories that the address of a configured one stands for: itself and, where the path is that of a mirror, the
- * public one. An operator's mirror is trusted to be what its path says; an address in a file is not.
+ * The repositories that a configured address stands for: itself and, if its path is that of a mirror, the public one.
+ * An operator's mirror is trusted to be what its path says; an address in a file is not.
  */
 export function heldRepositories(address: string): readonly RepositoryId[] {
   const own = repositoryId(address);
@@ -73,7 +73,7 @@ function alpineId(
   };
 }
 
-/** `HOST/PATH`, whatever the scheme, credentials and slashes; `undefined` for what is no web address. */
+/** `HOST/PATH`, whatever the scheme, credentials and slashes; `undefined` if it is not a web address. */
 function placeOf(address: string): string | undefined {
   const url = URL.parse(address);
   if (!url || !['http:', 'https:'].includes(url.protocol)) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Which datasource a pin is asked of: the one that has what the pin's file builds on, or none. A wrong version is worse
- * than none, so only what the file and the configuration tell counts; what is loaded never does (docs/decisions/011).
+ * Chooses the datasource of a pin: the one that has what the pin's file builds on, or none. A wrong version is worse
+ * than none, so only the file and the configuration count, never what is loaded (docs/decisions/011).
  */
 import { withoutTrailingSlashes } from '../addresses.ts';
 import { foundationOf, type Dockerfile, type Foundation } from './dockerfile.ts';
@@ -9,49 +9,49 @@ import { namedAlpine, type Family } from './known.ts';
 import type { DefinitionPin, DockerfilePin, NotePin, PinContext, ScriptPin } from './pin-context.ts';
 import { heldRepositories, repositoryId, type RepositoryId, type RepositoryLine } from './repositories.ts';
 
-/** A datasource as far as routing is concerned. */
+/** The properties of a datasource that routing uses. */
 export interface RoutingSource {
   readonly name: string;
   /** Addresses as configured. */
   readonly repositories: readonly string[];
   readonly archs: readonly string[];
-  /** Patterns of images that its packages go into. */
+  /** Patterns of images that take its packages. */
   readonly images: readonly string[];
-  /** Patterns of files that a definition of it includes. */
+  /** Patterns of files; definitions that include one belong to it. */
   readonly includes: readonly string[];
   /** Patterns of scripts and CI files that run in its images. */
   readonly scripts: readonly string[];
-  /** Takes what the files tell nothing of. */
+  /** Takes pins that nothing assigns to a datasource. */
   readonly asksUnknown: boolean;
 }
 
 export type Route = { readonly datasource: string } | { readonly noOpinion: string };
 
-/** A decision on the way: some datasources, the best first, or a reason for none. */
+/** An intermediate result: some datasources, the best first, or a reason for none. */
 type Found =
   | { readonly candidates: readonly Candidate[] }
   | {
       readonly reason: string;
-      /** It is known to be something that no datasource has; `asksUnknown` must not take it. */
+      /** It is known to be of something that no datasource has; `asksUnknown` must not take it. */
       readonly isElsewhere?: boolean;
-      /** What little is known of it. */
+      /** The little that is known about it. */
       readonly family?: Family;
     };
 
-/** A datasource, and what its configuration tells of it. */
+/** A datasource, and what its configuration tells about it. */
 export interface Candidate {
   readonly source: RoutingSource;
-  /** Ids of the repositories it has. */
+  /** Ids of its repositories. */
   readonly held: ReadonlySet<string>;
   readonly ids: readonly RepositoryId[];
   readonly family: Family | undefined;
-  /** Of Alpine, if all of its main and community are of one branch. */
+  /** The branch of Alpine, if all of its main and community have the same. */
   readonly branch: string | undefined;
 }
 
 export type Router = (context: PinContext) => Route;
 
-/** Routes among these datasources. What depends on the configuration alone is computed once. */
+/** Routes among these datasources. Results that depend only on the configuration are computed once. */
 export function createRouter(sources: readonly RoutingSource[]): Router {
   const candidates = sources.map(candidate);
   return (context) => {
@@ -82,7 +82,7 @@ export function candidate(source: RoutingSource): Candidate {
   };
 }
 
-/** A mirror whose address tells nothing, of a datasource whose name does: `wolfi`, `alpine-3.22`. */
+/** A mirror whose address tells nothing, in a datasource whose name does: `wolfi`, `alpine-3.22`. */
 function namedRepositories(name: string): readonly RepositoryId[] {
   if (name === 'wolfi') return [repositoryId('https://packages.wolfi.dev/os')];
   const branch = namedAlpine.exec(name)?.groups?.['branch'];
@@ -104,6 +104,8 @@ function decide(context: PinContext, all: readonly Candidate[]): Found {
       return ofNote(context, all);
     case 'script':
       return ofScript(context, all);
+    case 'cut':
+      return { reason: 'the file says more of the pin than a lookup can carry', isElsewhere: true };
     case 'unreadable':
       return { reason: 'the lookup says nothing of the file that the pin is in' };
   }
@@ -117,20 +119,14 @@ function ofDockerfile(
 ): Found {
   if (commandRepositories.length > 0) return ofRepositories(commandRepositories, all);
   const stages = stagesOf(dockerfile, from);
-  if (stages.length === 0)
-    return {
-      reason: dockerfile.isCut
-        ? 'the Dockerfile has more stages than a lookup can carry'
-        : 'the pin is in no stage',
-      isElsewhere: dockerfile.isCut,
-    };
+  if (stages.length === 0) return { reason: 'the pin is in no stage' };
   return agreed(
     stages.map((stage) => ofFoundation(foundationOf(dockerfile, stage), tag, all)),
     'stages with the same FROM line build on different images',
   );
 }
 
-/** Positions of the stages that a FROM line begins; that of a script belongs to the stage around it. */
+/** Offsets of stages that start with a FROM line; FROM lines of scripts belong to the stage around them. */
 function stagesOf({ stages, aliases }: Dockerfile, from: string | undefined): readonly number[] {
   if (from === undefined) return stages.length === 0 ? [] : [stages.length - 1];
   const found = stages.flatMap((stage, i) => (stage.from === from ? [i] : []));
@@ -157,7 +153,7 @@ function ofFoundation(
   return added.length === 0 ? found : holding(found, added);
 }
 
-/** Of the datasources found, those that have what the stage adds, too. */
+/** Those of the datasources that also have what the stage adds. */
 function holding(found: Found, added: readonly string[]): Found {
   if (!('candidates' in found)) return found;
   const missing = added
@@ -190,7 +186,7 @@ export function ofImage(text: string, all: readonly Candidate[]): Found {
     : { ...found, reason: `${found.reason}, which the image ${text} is of` };
 }
 
-/** Datasources by the patterns of theirs that match, the longest first. */
+/** Datasources with a matching pattern, the longest pattern first. */
 function configuredFor(
   all: readonly Candidate[],
   matching: (source: RoutingSource) => readonly string[],
@@ -217,7 +213,7 @@ function ofBranch(branch: string, all: readonly Candidate[]): Found {
     : { reason: `no datasource has Alpine ${branch}`, isElsewhere: true, family: 'alpine' };
 }
 
-/** How many of main and community it has. */
+/** The number of main and community repositories it has. */
 function coreOf({ ids }: Candidate): number {
   return new Set(ids.flatMap(({ component }) => (component === 'testing' ? [] : (component ?? [])))).size;
 }
@@ -228,7 +224,7 @@ function bySize(a: Candidate, b: Candidate): number {
 
 // Repositories
 
-/** The smallest datasource that has all of them, and main or community of no other branch or distribution. */
+/** The smallest datasource that has all of them, without main or community of another branch or distribution. */
 export function ofRepositories(
   addresses: readonly string[],
   all: readonly Candidate[],
@@ -250,7 +246,7 @@ export function ofRepositories(
   };
 }
 
-/** Whether what it holds beside is of no distribution that the file does not list. */
+/** Whether its other repositories belong only to distributions that the file lists. */
 function isAlone(ids: readonly RepositoryId[], foundations: ReadonlySet<string>): boolean {
   const known = [...foundations].some((name) => name !== '');
   if (!known) return true;
@@ -259,7 +255,7 @@ function isAlone(ids: readonly RepositoryId[], foundations: ReadonlySet<string>)
     .every((id) => foundations.has(foundationName(id)));
 }
 
-/** What must not be mixed: a distribution, of Alpine a branch; `''` for a private repository. */
+/** What must not be mixed: a distribution, for Alpine a branch; `''` for a private repository. */
 function foundationName({ family, branch }: RepositoryId): string {
   if (family === 'alpine') return `alpine ${branch}`;
   return family === undefined ? '' : family;
@@ -286,10 +282,9 @@ function untagged(repositories: readonly RepositoryLine[]): readonly string[] {
 // Definitions
 
 function ofDefinition(
-  { repositories, include, archs, tag, isCut }: DefinitionPin,
+  { repositories, include, archs, tag }: DefinitionPin,
   all: readonly Candidate[],
 ): Found {
-  if (isCut) return { reason: 'the file lists more repositories than a lookup can carry', isElsewhere: true };
   if (tag !== undefined) return ofTag(tag, repositories, all);
   const listed = untagged(repositories);
   if (listed.length > 0) return ofRepositories(listed, all, archs);
@@ -302,7 +297,7 @@ function ofDefinition(
     : { reason: `the file includes ${include}, which no datasource says it is of` };
 }
 
-/** `wolfi-base.yaml` means that file in any folder, with any git reference behind it. */
+/** `wolfi-base.yaml` matches that file in any folder, with any git reference. */
 function matchesPath(pattern: string, path: string): boolean {
   const plain = path.replace(/@[^/@]*$/, '').replace(/^\.?\/+/, '');
   return matchesGlob(pattern, path) || matchesGlob(pattern, plain) || matchesGlob(`*/${pattern}`, plain);
@@ -326,7 +321,10 @@ function ofNote({ datasource, name, registryUrl, dockerfile }: NotePin, all: rea
   return agreed(found, 'the stages of the Dockerfile build on different images');
 }
 
-/** `https://dl-cdn.alpinelinux.org/alpine?branch=v3.22&components=main,community`, as Renovate's `apk` datasource reads it. */
+/**
+ * `https://dl-cdn.alpinelinux.org/alpine?branch=v3.22&components=main,community`, the format of Renovate's `apk`
+ * datasource.
+ */
 function registryAddresses(registryUrl: string | undefined): readonly string[] {
   const url = registryUrl === undefined ? null : URL.parse(registryUrl);
   if (!url) return [];
@@ -355,7 +353,7 @@ function ofScript({ path, images, tag, commandRepositories }: ScriptPin, all: re
   );
 }
 
-/** The one answer that all give; the first reason if one has none. */
+/** The datasource that all of them give; otherwise the first reason. */
 function agreed(all: readonly Found[], otherwise: string): Found {
   const [first] = all;
   const none = all.find((found) => !('candidates' in found));

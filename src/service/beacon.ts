@@ -1,6 +1,6 @@
 /**
- * The composition root: makes of a configuration the datasources with all they need of the world, and keeps them
- * fresh. `serve`, `explain` and `export` differ only in what they do with the datasources.
+ * The composition root: creates the datasources of a configuration and keeps them fresh. `serve`, `explain` and
+ * `export` differ only in what they do with the datasources.
  */
 import type { FastifyBaseLogger } from 'fastify';
 import { isRemote } from '../addresses.ts';
@@ -12,7 +12,6 @@ import type { Config, DatasourceConfig, RepositoryConfig } from '../config/confi
 import { errorLine, type IndexError } from '../errors.ts';
 import { builtinKeys } from '../repository/builtin-keys.ts';
 import { credentialLookup, type CredentialLookup } from '../repository/credentials.ts';
-
 import type { Changes } from '../ledger/changes.ts';
 import type { Ledger } from '../ledger-store/ledger.ts';
 import { ledgerIndexOf, openLedger } from './ledger.ts';
@@ -31,16 +30,16 @@ import { createUpstreamClient, type UpstreamClient } from '../repository/upstrea
 
 /** Milliseconds after the first failure. */
 const FIRST_RETRY = 2000;
-/** How often a long fetch tells how far it is, in milliseconds. */
+/** Milliseconds between progress messages of a long fetch. */
 const PROGRESS_EVERY = 2000;
 
 export interface BeaconOptions {
   readonly config: Config;
   readonly logger: FastifyBaseLogger;
   readonly now: () => number;
-  /** How many lookups were answered: while some are, refreshes take less of the processor. */
+  /** Lookups answered so far: while there are some, refreshes use less CPU. */
   readonly lookupCount?: () => number;
-  /** Told what a refresh changed in an index that was there before. */
+  /** Called after a refresh that changed an existing index. */
   readonly onChange?: (datasource: string, index: string, change: IndexChange) => void;
 }
 
@@ -76,7 +75,7 @@ export class Beacon {
     );
   }
 
-  /** Reads the keys that are files. Throws `config-invalid` for one that cannot be used: that will not mend itself. */
+  /** Reads the key files. Throws `config-invalid` for an unusable one, because retrying would not help. */
   async checkKeys(signal: AbortSignal): Promise<void> {
     for (const { keys, repositories } of Object.values(this.#options.config.datasources)) {
       const sources = [...keys, ...repositories.flatMap((repository) => repository.keys ?? [])];
@@ -85,7 +84,7 @@ export class Beacon {
     }
   }
 
-  /** Takes what is kept on disk. */
+  /** Restores the indexes on disk. */
   async restore(signal: AbortSignal): Promise<void> {
     await Promise.all(
       this.datasources.map(async (datasource) => {
@@ -101,7 +100,7 @@ export class Beacon {
     await this.#each((datasource, index) => this.#refresh(datasource, index, signal));
   }
 
-  /** All of it for a command that asks once: what is kept, what upstream has, and nothing left open. */
+  /** For commands that run once: restores, refreshes and closes everything. */
   async loadOnce(signal: AbortSignal): Promise<void> {
     try {
       await this.checkKeys(signal);
@@ -112,7 +111,7 @@ export class Beacon {
     }
   }
 
-  /** Keeps every index fresh until `signal` aborts. Each goes at its own pace; none waits for another. */
+  /** Refreshes every index until `signal` aborts. Each has its own schedule and does not wait for others. */
   async keepFresh(signal: AbortSignal): Promise<void> {
     const schedule = { interval: this.#options.config.refresh, firstRetry: FIRST_RETRY };
     const loops = this.#each((datasource, index) =>
@@ -123,12 +122,12 @@ export class Beacon {
     });
   }
 
-  /** Tells `listener` of every refresh and how long it took. */
+  /** Calls `listener` after each refresh with its duration. */
   onRefresh(listener: RefreshListener): void {
     this.#listeners.push(listener);
   }
 
-  /** Refreshes now instead of when it is time. */
+  /** Refreshes all indexes at once. */
   refreshNow(): void {
     this.#alarm.ring();
   }
@@ -146,7 +145,7 @@ export class Beacon {
     return await this.ledger.changes(asked, since, name);
   }
 
-  /** What the guards hold back, by the location of the index. */
+  /** Messages of indexes that are held back, by location. */
   get store(): IndexStore {
     return this.#store;
   }
@@ -256,7 +255,7 @@ export class Beacon {
     };
   }
 
-  /** The keys of a repository, read anew each time: a file that was removed is a key that is trusted no more. */
+  /** The keys of a repository, read each time: a removed file is a key that is no longer trusted. */
   #keys(
     datasource: DatasourceConfig,
     repository: RepositoryConfig,
@@ -294,7 +293,7 @@ export class Beacon {
   }
 }
 
-/** What an index holds, how old that is, and who vouches for it. */
+/** The content of an index, its age, and its key. */
 function describe(loaded: LoadedIndex): string {
   const { packages, names, newestBuiltAt } = loaded.summary;
   const newest =

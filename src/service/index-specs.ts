@@ -1,4 +1,4 @@
-/** Which indexes a configured repository has, and under which terms each may be served. */
+/** The indexes of a configured repository, and the policy of each. */
 import {
   indexAddress,
   isIndexFile,
@@ -9,9 +9,12 @@ import {
   withoutUser,
 } from '../addresses.ts';
 import type { Config, DatasourceConfig, RepositoryConfig } from '../config/config.ts';
+import type { WithdrawalPolicy } from '../catalog/withdrawal.ts';
 import type { IndexSpec } from '../repository/live-index.ts';
+import type { Family } from '../routing/known.ts';
+import { heldRepositories } from '../routing/repositories.ts';
 
-/** The indexes of a repository: one an arch, or the one file that its address names. */
+/** The indexes of a repository: one per arch, or the one file that its address names. */
 export function indexSpecs(
   datasource: DatasourceConfig,
   repository: RepositoryConfig,
@@ -24,6 +27,7 @@ export function indexSpecs(
     repository: label,
     terms: termsOf(datasource, repository),
     changelog: repository.changelog,
+    withdrawal: withdrawalOf(repository),
     required: repository.required,
     guards: { rollback: repository.rollback, maxShrink: repository.maxShrink, maxAge: repository.maxAge },
     maxCompressedBytes: config.limits.compressed,
@@ -51,8 +55,26 @@ function addressOf(address: string, arch: string): string {
 }
 
 /**
- * One file may hold packages of several archs. Without `archs` of the repository it is one index, of the one arch of
- * the datasource's that it has packages for; with them it is one index for each.
+ * Alpine's index has only the newest version of a name. Wolfi withdrew on 2026-05-18, 06-17, 07-23 and 08-13, in August
+ * what was 184 days old (wolfi-dev/os, withdrawn-packages.txt and discussion 63023).
+ */
+const withdrawalPolicies: Partial<Record<Family, WithdrawalPolicy>> = {
+  alpine: { kind: 'replaced' },
+  wolfi: { kind: 'collected', age: 184 * 86_400_000, days: [13, 23] },
+};
+
+/** As configured, or as the distribution does whose repository or mirror the address names. */
+function withdrawalOf({ url, withdrawal }: RepositoryConfig): WithdrawalPolicy | undefined {
+  if (withdrawal === 'none') return undefined;
+  if (withdrawal === 'replaced') return { kind: 'replaced' };
+  if (withdrawal) return { kind: 'collected', ...withdrawal };
+  const family = heldRepositories(url).find((each) => each.family !== undefined)?.family;
+  return family && withdrawalPolicies[family];
+}
+
+/**
+ * One file may contain packages of several archs. If the repository has no `archs`, it is one index, of the arch of the
+ * datasource that it has packages for; otherwise it is one index per arch.
  */
 function specsOfFile(
   common: Omit<IndexSpec, 'location' | 'label' | 'arch'>,
@@ -76,8 +98,8 @@ function specsOfFile(
 }
 
 /**
- * What decides whether an index of this repository may be served, and whom upstream shows it to. Of secrets only where
- * they are; limits are left out, because what is read back has to keep them anyway.
+ * Everything that decides whether an index may be served, and who may see it. Of secrets only their location. Without
+ * limits, because restored indexes have to keep them anyway.
  */
 function termsOf(datasource: DatasourceConfig, repository: RepositoryConfig): string {
   const { trust, keys, discoverKeys, rollback, maxShrink, credentials, clientCertificate } = repository;

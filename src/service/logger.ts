@@ -3,11 +3,11 @@ import { withoutUserinfo } from '../addresses.ts';
 import { pino, type Logger } from 'pino';
 import { printableJsonLine } from '../errors.ts';
 
-/** Never written, wherever they turn up in what is logged. */
+/** Fields that are never logged. */
 const redact = ['*.authorization', '*.password', '*.token', '*.headers.authorization', 'authorization'];
 
 export interface LoggerOptions {
-  /** `undefined`: text on a terminal, JSON elsewhere. */
+  /** `undefined` means text on a terminal, JSON elsewhere. */
   readonly format?: 'json' | 'text' | undefined;
   readonly terminal: boolean;
   /** A file descriptor. */

@@ -1,9 +1,9 @@
-/** The preset and the routing of a configuration: what `serve` answers, `preset` prints and `export` writes. */
+/** The preset and the routing of a configuration, for `serve`, `preset` and `export`. */
 import type { Config } from '../config/config.ts';
 import { renovatePreset, type Preset } from '../renovate/preset.ts';
 import type { RoutingSource } from '../routing/route.ts';
 
-/** For these datasources, or for all if none is named; the default one comes first. */
+/** For these datasources, or for all if `names` is empty; the default datasource comes first. */
 export function presetFor(
   config: Config,
   names: readonly string[],
@@ -21,10 +21,12 @@ export function presetFor(
     names: ordered,
     isPart: all.some((name) => !wanted.includes(name)),
     statics: isStatic ? sources : undefined,
+    // Static pages cannot explain a pin.
+    pages: isStatic ? undefined : config.publicUrl,
   });
 }
 
-/** The datasources as far as they tell which pins are theirs. */
+/** The properties of the datasources that routing uses. */
 export function routingSources({ datasources }: Config): readonly RoutingSource[] {
   return Object.entries(datasources).map(([name, datasource]) => ({
     name,
@@ -37,7 +39,7 @@ export function routingSources({ datasources }: Config): readonly RoutingSource[
   }));
 }
 
-/** Where this service is reached on this machine. */
+/** The address of this service on this machine. */
 export function localUrl({ listen: { host, port } }: Config): string {
   const reachable = ['0.0.0.0', '::'].includes(host) ? 'localhost' : host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;

@@ -1,12 +1,12 @@
 /**
- * How one process asks another that shares its cache directory to refresh now: by the time of a file. It works where
- * there is no shell to send a signal with, and from another container with the same volume.
+ * Asks another process with the same cache directory to refresh now, through the modification time of a file. This
+ * works without a shell for signals, and from another container with the same volume.
  */
 import { unwatchFile, watchFile } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Milliseconds between two looks at the file. They are cheap, and network file systems tell nobody of a change. */
+/** Milliseconds between checks of the file. They are cheap, and network file systems do not report changes. */
 const LOOK_EVERY = 2000;
 
 const fileIn = (cacheDir: string): string => join(cacheDir, 'refresh-requested');
@@ -16,7 +16,7 @@ export async function requestRefresh(cacheDir: string): Promise<void> {
   await writeFile(fileIn(cacheDir), `${new Date().toISOString()}\n`);
 }
 
-/** Calls `refreshNow` for each request until `signal` aborts. Keeps no process alive. */
+/** Calls `refreshNow` for each request until `signal` aborts. Does not keep the process alive. */
 export function onRefreshRequest(
   cacheDir: string,
   refreshNow: () => void,

@@ -1,4 +1,4 @@
-/** `serve`: answers lookups and keeps every index fresh until told to stop. */
+/** `serve`: answers lookups and keeps every index fresh until stopped. */
 import { redactAddress } from '../addresses.ts';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,7 +11,6 @@ import { LookupCounts } from '../metrics/lookup-counts.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { RecentChanges } from '../metrics/recent-changes.ts';
 import { readSecret } from '../repository/credentials.ts';
-
 import { ServedVersions } from '../answers/served-versions.ts';
 import { Surveyor } from '../metrics/surveyor.ts';
 import { VirtualIndexes, type Signer } from '../answers/virtual-indexes.ts';
@@ -24,13 +23,13 @@ const SAVE_EVERY = 30_000;
 export interface ServeOptions {
   readonly config: Config;
   readonly logger: FastifyBaseLogger;
-  /** Aborts to stop: requests are still answered for the drain time, then the server closes. */
+  /** Aborts to stop: requests are answered for the drain time, then the server closes. */
   readonly signal: AbortSignal;
   /** Called with a function that refreshes at once. */
   readonly onRefreshNow?: (refreshNow: () => void) => void;
 }
 
-/** All that keeps the datasources. */
+/** Everything that a running service has. */
 interface Core {
   readonly beacon: Beacon;
   readonly served: ServedVersions;
@@ -41,7 +40,7 @@ interface Core {
   readonly changes: RecentChanges;
 }
 
-/** Everything of a running service, put together and not yet started. */
+/** Creates everything of a service without starting it. */
 export interface Service extends Core {
   readonly server: FastifyInstance;
 }
@@ -83,7 +82,7 @@ function assembleCore({ config, logger, signal }: ServeOptions): Core {
   return { beacon, served, surveyor, asked, lookupCounts, metrics, changes };
 }
 
-/** Loads the server only now: at a start there is something else to do until then. */
+/** Loads the server late, because the first refresh starts before it. */
 async function serverOf(
   { beacon, served, surveyor, asked, lookupCounts, metrics, changes }: Core,
   { config, logger, signal }: ServeOptions,
@@ -98,7 +97,7 @@ async function serverOf(
     routed: new RoutedLookups(routingSources(config), now),
     virtualIndexes: new VirtualIndexes(signer(config)),
     ledger: () => beacon.ledger.status,
-    changes: (live, since, name) => beacon.changes(live, since, name),
+    changesSince: (live, since, name) => beacon.changes(live, since, name),
     metrics,
     lookupCounts,
     asked,
@@ -116,7 +115,7 @@ async function serverOf(
   });
 }
 
-/** Read for every index that is made, because the key may be rotated. */
+/** Read for every index that is written, because the key may be rotated. */
 function signer({ signingKey, environment }: Config): Signer | undefined {
   if (!signingKey) return undefined;
   return { keyName: signingKey.name, privateKey: () => readSecret(signingKey.key, environment) };
@@ -129,7 +128,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   await Promise.all([beacon.checkKeys(signal), served.load()]);
   const over = new AbortController();
   const ending = AbortSignal.any([signal, over.signal]);
-  // Starts before the server is loaded: a first refresh waits for the network and inflates on another thread.
+  // Starts before the server is loaded: the first refresh waits for the network and inflates on another thread.
   const fresh = keepCurrent(beacon, ending);
   fresh.catch(() => undefined);
   const server = await listening(core, options).catch(async (error: unknown) => {
@@ -154,7 +153,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
 }
 
-/** Restores what is kept on disk, then refreshes until `signal` aborts. */
+/** Restores indexes from disk, then refreshes until `signal` aborts. */
 async function keepCurrent(beacon: Beacon, signal: AbortSignal): Promise<void> {
   await beacon.restore(signal);
   await beacon.keepFresh(signal);
@@ -166,7 +165,7 @@ async function listening(core: Core, options: ServeOptions): Promise<FastifyInst
   return server;
 }
 
-/** Does `work`, whose being cut short by `signal` is no failure. */
+/** Runs `work`; an abort by `signal` is not a failure. */
 async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
   try {
     await work();
@@ -175,7 +174,7 @@ async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Pro
   }
 }
 
-/** What is served, from where, and the line to put into Renovate. */
+/** The datasources, their sources, and the line for Renovate. */
 function introduce(config: Config, logger: FastifyBaseLogger): void {
   const base = config.publicUrl ?? localUrl(config);
   for (const [name, { repositories, archs }] of Object.entries(config.datasources)) {

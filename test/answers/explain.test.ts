@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Catalog } from '../../src/catalog/catalog.ts';
+import { Catalog, type CatalogSource } from '../../src/catalog/catalog.ts';
+import type { SourceWithdrawal } from '../../src/catalog/withdrawal.ts';
 import { explain, type Explanation } from '../../src/answers/explain.ts';
 import { parseLookupQuery } from '../../src/answers/query.ts';
 import { describe as describeInText } from '../../src/answers/describe.ts';
@@ -92,4 +93,60 @@ test('in text the verdict stands last, behind the newest versions', () => {
   expect(lines.at(-1)).toContain('pin 1-r0 (offered): propose 13-r0, because 13-r0 is the newest release');
   expect(lines).toHaveLength(2 + 11 + 1);
   expect(describeInText(explained(from, 'foo', '1-r0'), [], { all: true })).toHaveLength(1 + 14 + 1);
+});
+
+describe('what has gone quiet', () => {
+  const built = (name: string, version: string, t: string, o = 'opus') =>
+    pkg(name, version, { o, t: day(t) });
+  const from = catalog([
+    built('opus', '1.6-r0', '2026-01-01'),
+    built('opus', '1.6.1-r2', '2026-07-01'),
+    built('opus-doc', '1.6-r0', '2026-01-01'),
+    built('opus-dev', '1.6.1-r2', '2026-07-01'),
+    built('opus-tools', '0.2-r0', '2026-01-01', 'opus-tools'),
+  ]);
+
+  test('a package that its origin is no longer built with', () => {
+    expect(explained(from, 'opus-doc').notes).toEqual([
+      'last built on 2026-01-01, 181 days before opus-1.6.1-r2 of the same origin',
+    ]);
+  });
+
+  test.each(['opus', 'opus-dev', 'opus-tools'])('not %s', (name) => {
+    expect(explained(from, name)).not.toHaveProperty('notes');
+  });
+
+  test('a name that was served before and is in no index now', () => {
+    const { notes } = explain(from.report('gone'), parseLookupQuery({}, from.archs), undefined, from, {
+      served: ['2-r0', '1-r0'],
+    });
+    expect(notes).toEqual(['the name has left the repositories; 2-r0 was served before']);
+    expect(explained(from, 'gone')).not.toHaveProperty('notes');
+  });
+});
+
+test('what is expected to be withdrawn is told in words and as data', () => {
+  const stanzas = [
+    pkg('foo', '1-r0', { t: day('2025-11-01') }),
+    pkg('foo', '2-r0', { t: day('2026-03-01') }),
+    pkg('foo', '3-r0', { t: day('2026-07-24') }),
+  ];
+  const [{ arch, packages, repository }] = catalog(stanzas).sources as [CatalogSource];
+  const withdrawal: SourceWithdrawal = {
+    policy: { kind: 'collected', age: 184 * 86_400_000, days: [13, 23] },
+    asOf: Number(day('2026-07-24')),
+  };
+  const from = new Catalog({ sources: [{ arch, packages, repository, withdrawal }], archs: [arch] });
+  const explanation = explained(from, 'foo');
+  expect(explanation.versions.map(({ version, withdrawal: each }) => [version, each])).toEqual([
+    ['3-r0', undefined],
+    ['2-r0', { expectedOn: '2026-09-13', rule: 'old-build-of-kept-name', likelihood: 0.57 }],
+    ['1-r0', { expectedOn: '2026-08-13', rule: 'kept-before', likelihood: 0.18 }],
+  ]);
+  expect(describeInText(explanation, [])).toEqual([
+    'foo on x86_64',
+    '  + 1-r0  2025-11-01  (may be withdrawn on or after 2026-08-13, by rule kept-before)',
+    '  + 2-r0  2026-03-01  (expected to be withdrawn on or after 2026-09-13, by rule old-build-of-kept-name)',
+    '  + 3-r0  2026-07-24',
+  ]);
 });

@@ -1,37 +1,13 @@
-/**
- * The pages in a real Chromium. `.ci/browser` installs it; with APK_BEACON_REQUIRE_TOOLS=1 its absence is a failure,
- * otherwise these tests are skipped. APK_BEACON_SCREENSHOTS=1 writes the pictures of the docs.
- */
-import { existsSync } from 'node:fs';
+/** The pages in a real Chromium. APK_BEACON_SCREENSHOTS=1 writes the pictures of the docs. */
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { startUpstream, type Upstream } from '../support/repository-server.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { pkg, signedIndex, type Stanza } from '../support/signed-index.ts';
-
-const CHROMIUM = '/usr/bin/chromium';
-const canRun = existsSync(CHROMIUM);
-if (!canRun) {
-  const fact = `${CHROMIUM} cannot be found; .ci/browser installs it`;
-  if (process.env['APK_BEACON_REQUIRE_TOOLS'] === '1') throw new Error(fact);
-  process.stderr.write(`skipped: ${fact}\n`);
-}
-
-const flags = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+import { hasChromium, launchChromium, violations } from './chromium.ts';
 
 const DAY = 86_400;
 const now = Math.floor(Date.now() / 1000);
@@ -73,12 +49,14 @@ let service: TestService;
 let browser: Browser;
 let base: string;
 
-describe.runIf(canRun)('in Chromium', () => {
+describe.runIf(hasChromium)('in Chromium', () => {
   beforeAll(async () => {
     upstream = await startUpstream();
     service = await startService({
       config: {
-        datasources: { wolfi: { repositories: [upstream.url] } },
+        datasources: {
+          wolfi: { repositories: [{ url: upstream.url, withdrawal: { age: '100d', days: [1, 31] } }] },
+        },
         publicUrl: 'https://beacon.example',
       },
     });
@@ -92,7 +70,7 @@ describe.runIf(canRun)('in Chromium', () => {
     await fetchJson('/wolfi/curl-static?current=8.12.0-r0');
     service.surveyor.of(service.beacon.datasources[0]!);
     await service.surveyor.idle();
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: flags });
+    browser = await launchChromium();
   });
   afterAll(async () => {
     await browser?.close();
@@ -206,6 +184,26 @@ describe.runIf(canRun)('in Chromium', () => {
     );
   });
 
+  test('"why was this not bumped?": the reason, and how long the pin will be there', async () => {
+    await using opened = await open('/curl');
+    const { page } = opened;
+    await page.getByLabel('Pinned version').fill('8.15.0-r2');
+    await page.getByRole('button', { name: 'Ask' }).click();
+    await page.waitForURL('**/curl?current=8.15.0-r2');
+    expect(await page.getByRole('status').innerText()).toBe(
+      'Renovate proposes 8.16.0-r1 for 8.15.0-r2 (offered): 8.16.0-r1 is the newest release.',
+    );
+    const rows = await page.getByRole('row').allInnerTexts();
+    const newest = rows.findIndex((row) => row.startsWith('8.17.0-r0'));
+    expect(rows[newest]).toContain('Withheld');
+    expect(rows[newest + 1]).toBe(
+      'curl needs libcurl-openssl4=8.17.0-r0, which cannot be installed on x86_64\ncurl needs libcurl-openssl4=8.17.0-r0, which cannot be installed on aarch64',
+    );
+    expect(rows.find((row) => row.startsWith('8.15.0-r2'))).toMatch(
+      /^8\.15\.0-r2 your pin\tOffered\nexpected to be withdrawn on or after \d{4}-\d\d-\d\d, by rule old-build\tx86_64, aarch64\t/,
+    );
+  });
+
   test('the skip link leads past the header', async () => {
     await using opened = await open('/wolfi/curl');
     await opened.page.keyboard.press('Tab');
@@ -268,16 +266,6 @@ async function open(path: string, options: BrowserContextOptions = {}): Promise<
   });
   await page.goto(new URL(path, base).href);
   return { page, requests, complaints, [Symbol.asyncDispose]: () => context.close() };
-}
-
-/** What axe finds wrong, a line each. */
-async function violations(page: Page): Promise<string[]> {
-  const source = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-  await page.evaluate(source);
-  const result = await page.evaluate<{
-    violations: readonly { id: string; nodes: readonly { html: string }[] }[];
-  }>('axe.run()');
-  return result.violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}`));
 }
 
 async function fetchJson(path: string): Promise<unknown> {

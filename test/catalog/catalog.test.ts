@@ -250,10 +250,38 @@ describe('coherence', () => {
       [pkg('foo', '1.0-r0', { D: '=1', p: 'bar=1' }), pkg('foo', '0.9-r0', { p: 'bar =2' })],
       ['0.9-r0'],
     ],
+    [
+      'what comes along by itself and has a name twice',
+      [pkg('foo', '2', needs('bar=1')), pkg('bar', '1'), pkg('doc', '1', { p: 'v v=1', i: 'foo=2 bar' })],
+      [],
+    ],
+    [
+      'what comes along with something else and has a name twice',
+      [pkg('foo', '2', needs('bar=1')), pkg('bar', '1'), pkg('doc', '1', { p: 'v v=1', i: 'foo=1 bar' })],
+      ['2'],
+    ],
+    [
+      'what comes along only if something is not there',
+      [pkg('foo', '2'), pkg('doc', '1', { p: 'v v=1', i: 'foo !bar' })],
+      ['2'],
+    ],
     ['one that rules out what has no name', [pkg('foo', '1.0-r0', { D: '!=1', p: 'bar=1' })], ['1.0-r0']],
   ])('%s', (_, stanzas, expected) => {
     for (const order of [stanzas, stanzas.toReversed()])
       expect(offered(catalog(order), 'foo')).toEqual(expected);
+  });
+
+  test.each<[title: string, provider: Stanza, others: Stanza[], expected: string[]]>([
+    ['nobody needs by its name', {}, [], []],
+    ['has a priority', { k: '1' }, [], ['1']],
+    ['gives it a version', { p: 'v=1' }, [], ['1']],
+    ['something needs by its name', {}, [pkg('base', '1', needs('b'))], ['1']],
+    ['something rules out by its name', {}, [pkg('base', '1', needs('!b'))], []],
+  ])('a name is met in a complete datasource by a package that %s', (_, provider, others, expected) => {
+    const stanzas = [pkg('foo', '1', needs('v')), pkg('b', '1', { p: 'v', ...provider }), ...others];
+    expect(offered(catalog(stanzas, { complete: true }), 'foo')).toEqual(expected);
+    expect(offered(catalog(stanzas), 'foo')).toEqual(['1']);
+    expect(offered(catalog(stanzas, { complete: true, unversionedProvides: true }), 'foo')).toEqual(['1']);
   });
 
   test('what was asked before does not change an answer', () => {

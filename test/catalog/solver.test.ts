@@ -29,18 +29,11 @@ function isSame(left: string, right: string): boolean {
   return a !== undefined && b !== undefined && compareVersions(a, b) === 0;
 }
 
-/** What apk refuses and is offered, since it depends on packages that nobody asked for. See docs/decisions/004. */
-const offeredAnyway = [
-  'a=1.0-r0 in 20-unversioned-dep-on-virtual-without-priority',
-  'a=1.0-r0 in 21-install-if-conflict',
-];
-
 describe('a pin is offered where the solver installs it', () => {
-  test.each(rows)('$pin in $title', ({ title, pin, repositories, name, version, apk3, apko }) => {
+  test.each(rows)('$pin in $title', ({ repositories, name, version, apk3, apko }) => {
     const isOffered = (options: { complete: boolean; unversionedProvides: boolean }): boolean =>
       offered(catalogOf({ x86_64: repositories }, options), name).some((each) => isSame(each, version));
-    const isExpected = apk3 || offeredAnyway.includes(`${pin} in ${title}`);
-    expect(isOffered({ complete: true, unversionedProvides: false })).toBe(isExpected);
+    expect(isOffered({ complete: true, unversionedProvides: false })).toBe(apk3);
     expect(isOffered({ complete: true, unversionedProvides: true })).toBe(apko);
   });
 });
@@ -57,7 +50,7 @@ test('where the datasource may lack what is needed, only exact dependencies coun
     'foo=1.0-r0 in 09-plain-dependency-missing',
     'foo=1.0-r0 in 10-range-dependency-unmet',
     'foo=1.0-r0 in 10b-fuzzy-dependency-unmet',
-    ...offeredAnyway,
+    'a=1.0-r0 in 20-unversioned-dep-on-virtual-without-priority',
   ]);
 });
 

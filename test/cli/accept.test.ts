@@ -36,7 +36,7 @@ test(
     expect(await accepting.ended).toBe(0);
     expect(accepting.lines).toEqual([
       expect.stringMatching(/^accepted http:\S+\/x86_64\/APKINDEX.tar.gz: its newest package/),
-      'a service with this cache directory takes it within seconds; other replicas are not told',
+      'the service with this cache directory refreshes within seconds; other replicas do not',
     ]);
     await running.line(/changed: 1 added, 1 removed/);
     const answers = addresses.map(async (address) => (await fetch(`${address}/app/latest`)).text());

@@ -48,7 +48,7 @@ test('health tells what is not alive', async () => {
   );
   await using ill = start(['health', '--listen', broken.host], {}, bundle);
   expect(await ill.ended).toBe(1);
-  expect(ill.lines).toEqual([`apk-beacon: not alive at 127.0.0.1:${broken.port}: it answered 500`]);
+  expect(ill.lines).toEqual([`apk-beacon: not alive at 127.0.0.1:${broken.port}: status 500`]);
   await using gone = start(['health', '--listen', '127.0.0.1:1'], {}, bundle);
   expect(await gone.ended).toBe(1);
 });

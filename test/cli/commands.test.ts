@@ -98,7 +98,9 @@ words=(apk-beacon export --) CURRENT=3
 _apk-beacon`;
     const found = await run('zsh', script);
     expect(found[0]).toBe('_apk-beacon');
-    expect(found).toContain('explain:why a version is or is not offered, and what a pin would be offered');
+    expect(found).toContain(
+      'explain:explain why a version is or is not offered, and what a pin would be updated to',
+    );
     expect(found).toContain('--out[folder to write to]:folder:_files -/');
     expect(found).not.toContain('--all[every version, not only the ten newest]');
   });

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { addressOf, start } from '../support/process.ts';
@@ -49,8 +49,11 @@ async function setUp(of: readonly Stanza[]): Promise<Setup & AsyncDisposable> {
   };
 }
 
-async function exported(setup: Setup): Promise<{ code: number | string; lines: readonly string[] }> {
-  await using run = start(['export', '--out', setup.out, ...setup.arguments]);
+async function exported(
+  setup: Setup,
+  ...flags: readonly string[]
+): Promise<{ code: number | string; lines: readonly string[] }> {
+  await using run = start(['export', '--out', setup.out, ...flags, ...setup.arguments]);
   return { code: await run.ended, lines: run.lines };
 }
 
@@ -86,6 +89,60 @@ test('every file has the bytes that the service answers at its path', async () =
   );
   expect(latest).toBe('8.21.0-r1\n');
   expect(elsewhere).toBe(latest);
+});
+
+/** Names that are awkward as names of files, in addresses or in HTML. */
+const awkward = ['page.html', 'page.html/below', 'c++', '50%', 'two words', '<b>"&\'', 'Große', 'index.html'];
+
+test('--pages adds a page for each package; every link leads to a file, and nothing runs', async () => {
+  await using setup = await setUp([
+    ...stanzas,
+    pkg('curl-dev', '8.21.0-r1', { o: 'curl', U: 'javascript:alert(1)' }),
+    ...awkward.filter((name) => !/\s/.test(name)).map((name) => pkg(name, '1-r0', { o: 'c++' })),
+  ]);
+  const { code, lines } = await exported(setup, '--pages', '--json');
+  expect(code).toBe(0);
+  expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({
+    datasources: { wolfi: { archs: ['x86_64', 'aarch64'] } },
+    deleted: 0,
+  });
+  // Some packages are named like pages.
+  const isPage = (path: string): boolean =>
+    /^(index|wolfi\/-\/index|wolfi\/-\/(page|names)\/.+)\.html$/.test(path);
+  const files = (await readdir(setup.out, { recursive: true })).filter(isPage);
+  expect(files).toEqual(
+    expect.arrayContaining([
+      'index.html',
+      'wolfi/-/index.html',
+      'wolfi/-/names/c.html',
+      'wolfi/-/page/curl.html',
+      'wolfi/-/page/libstdc++.html',
+      'wolfi/-/page/page.html.html',
+    ]),
+  );
+  expect(files.filter((path) => path.includes(':'))).toEqual([]);
+  for (const path of files) {
+    const text = await readFile(join(setup.out, path), 'utf8');
+    expect(text, path).toContain('<meta http-equiv="content-security-policy" content="default-src');
+    expect(text, path).not.toMatch(/<script|<b>|<style|javascript:/);
+    const base = new URL(path.split('/').map(encodeURIComponent).join('/'), 'http://files/some/where/');
+    for (const [, href = ''] of text.matchAll(/href="([^"]+)"/g)) {
+      const { origin, pathname } = new URL(href, base);
+      if (origin !== 'http://files') continue;
+      expect(pathname.slice(0, 12), href).toBe('/some/where/');
+      const target = join(setup.out, decodeURIComponent(pathname.slice(12)));
+      expect((await stat(target)).isFile(), `${path}: ${href}`).toBe(true);
+    }
+  }
+  const page = await readFile(join(setup.out, 'wolfi/-/page/curl.html'), 'utf8');
+  expect(page).toContain('<code>curl=8.21.0-r1</code>');
+  expect(page).not.toContain(' ago<');
+
+  const again = await exported(setup, '--pages', '--json');
+  expect(JSON.parse(again.lines.at(-1) ?? '')).toMatchObject({ written: 0, deleted: 0 });
+  await exported(setup);
+  expect(await readdir(setup.out)).toEqual(['-', '_redirects', 'manifest.json', 'wolfi']);
+  expect(await readdir(join(setup.out, 'wolfi/-'))).toEqual(['latest', 'name']);
 });
 
 test('a name that vanishes is deleted; a version that vanishes stays listed as deprecated', async () => {
@@ -132,5 +189,5 @@ test.each([
 test('without --out it says how to use it', async () => {
   await using run = start(['export']);
   expect(await run.ended).toBe(2);
-  expect(run.lines).toEqual(['apk-beacon: usage: export --out DIR [--brotli]']);
+  expect(run.lines).toEqual(['apk-beacon: usage: export --out DIR [--brotli] [--pages] [--json]']);
 });

@@ -222,7 +222,7 @@ describe('errors name where, what and what was expected', () => {
     ],
     [
       datasource.replace('url: x', 'url: x, archs: [amd64]'),
-      `${at}: datasources.wolfi.repositories[0].archs[0]: amd64 is called x86_64 by apk; write that`,
+      `${at}: datasources.wolfi.repositories[0].archs[0]: apk calls amd64 x86_64; use that name`,
     ],
     [
       datasource.replace('url: x', 'url: https://user:hunter2@host/os/x86_64/'),
@@ -230,7 +230,7 @@ describe('errors name where, what and what was expected', () => {
     ],
     [
       datasource.replace('url: x', 'url: /srv/APKINDEX.adb'),
-      `${at}: datasources.wolfi.repositories[0].url: indexes of apk 3 (.adb) are not read`,
+      `${at}: datasources.wolfi.repositories[0].url: apk 3 indexes (.adb) are not supported`,
     ],
     [
       datasource.replace('url: x', 'url: user:hunter2@packages.wolfi.dev/os'),
@@ -239,6 +239,14 @@ describe('errors name where, what and what was expected', () => {
     [
       datasource.replace('url: x', 'url: x, maxShrink: 140%'),
       `${at}: datasources.wolfi.repositories[0].maxShrink: expected a share such as 40% or 0.4`,
+    ],
+    [
+      datasource.replace('url: x', 'url: x, withdrawal: monthly'),
+      `${at}: datasources.wolfi.repositories[0].withdrawal: expected none, replaced or { age, days }`,
+    ],
+    [
+      datasource.replace('url: x', 'url: x, withdrawal: { age: 184d, days: [23, 13] }'),
+      `${at}: datasources.wolfi.repositories[0].withdrawal.days: expected the first day before the last`,
     ],
     ['a: [', `${at}:1:5: Flow sequence in block collection must be sufficiently indented and end with a ]`],
     ['[]', `${at}: top level: Invalid input: expected object, received array`],
@@ -254,9 +262,9 @@ describe('errors name where, what and what was expected', () => {
     [['--listen'], {}, '--listen: expected a value'],
     [['--listen', 'x'], {}, '--listen: expected HOST:PORT such as 0.0.0.0:3000'],
     [['--arch', 'x-1'], {}, '--arch: expected apk'],
-    [['--arch', 'x86_64,amd64'], {}, '--arch: amd64 is called x86_64 by apk; write that'],
-    [['--repository', 'x', '--arch', 'arm64'], {}, '--arch: arm64 is called aarch64 by apk; write that'],
-    [[], { APK_BEACON_ARCH: 'i686' }, 'APK_BEACON_ARCH: i686 is called x86 by apk; write that'],
+    [['--arch', 'x86_64,amd64'], {}, '--arch: apk calls amd64 x86_64; use that name'],
+    [['--repository', 'x', '--arch', 'arm64'], {}, '--arch: apk calls arm64 aarch64; use that name'],
+    [[], { APK_BEACON_ARCH: 'i686' }, 'APK_BEACON_ARCH: apk calls i686 x86; use that name'],
     [['--arch', 'noarch'], {}, '--arch: packages of noarch are in the index of every arch'],
     [
       ['--repository', 'https://host/os/x86_64'],
@@ -267,7 +275,7 @@ describe('errors name where, what and what was expected', () => {
     [
       ['--repository', 'https://host/x/Packages.adb?a'],
       {},
-      '--repository: indexes of apk 3 (.adb) are not read',
+      '--repository: apk 3 indexes (.adb) are not supported',
     ],
     [
       ['--repository', 'packages.wolfi.dev/os'],
@@ -279,7 +287,7 @@ describe('errors name where, what and what was expected', () => {
     [['--crache-dir', '1'], {}, 'unknown option --crache-dir, did you mean --cache-dir?'],
     [['--lsiten', '1'], {}, 'unknown option --lsiten, did you mean --listen?'],
     [['--xyzzy'], {}, 'unknown option --xyzzy; apk-beacon help lists them'],
-    [['--name', 'x'], {}, '--name: expected with --repository'],
+    [['--name', 'x'], {}, '--name: only allowed with --repository'],
     [['--repository', 'x', '--name', 'metrics'], {}, '--name: is reserved'],
     [
       [],
@@ -326,6 +334,7 @@ describe('each key of the schema', () => {
     header: { name: 'x', value: { env: 'A' } },
     signingKey: { name: 'a.rsa.pub', key: { env: 'A' } },
     clientCertificate: { certificate: 'a', key: 'b' },
+    withdrawal: { age: '1d', days: [1, 31] },
   };
   const withNeeds = (file: unknown): unknown => {
     if (Array.isArray(file)) return file.map(withNeeds);
@@ -346,7 +355,7 @@ describe('each key of the schema', () => {
     expect(new Set(keys.map(({ level }) => level))).toEqual(
       new Set([
         'the top level', 'a datasource', 'a repository', 'timeouts', 'limits', 'signingKey', 'credentials',
-        'basic', 'header', 'clientCertificate', 'a secret',
+        'basic', 'header', 'clientCertificate', 'a secret', 'withdrawal',
       ]),
     ); // prettier-ignore
   });

@@ -122,7 +122,7 @@ test('a damaged file is written again, whatever the manifest says', async () => 
 test('a folder that holds something else is refused, files beside the datasources are left alone', async () => {
   const out = await temporaryDirectory();
   await writeFile(join(out, 'thesis.txt'), 'precious');
-  expect(() => new ExportFolder(out)).toThrow(/is not empty and holds no export/);
+  expect(() => new ExportFolder(out)).toThrow(/is not empty and is not an export/);
   expect(await readdir(out)).toEqual(['thesis.txt']);
 
   const site = await temporaryDirectory();
@@ -162,7 +162,7 @@ describe('whatever lies in the folder, nothing outside of it is touched', () => 
     const { out, victim } = await besideVictim();
     await writeFile(join(out, 'manifest.json'), manifestOf('wolfi', name));
     const before = [await tree(victim), await tree(out)];
-    expect(() => exportTo(out, { 'wolfi/a': 'new' })).toThrow(/is not empty and holds no export/);
+    expect(() => exportTo(out, { 'wolfi/a': 'new' })).toThrow(/is not empty and is not an export/);
     expect([await tree(victim), await tree(out)]).toEqual(before);
   });
 
@@ -196,7 +196,7 @@ describe('whatever lies in the folder, nothing outside of it is touched', () => 
     await writeFile(join(victim, 'manifest.json'), manifestOf('wolfi'));
     execFileSync('rm', [join(out, 'manifest.json')]);
     await symlink(join(victim, 'manifest.json'), join(out, 'manifest.json'));
-    expect(() => exportTo(out, { 'wolfi/a': 'new' })).toThrow(/holds no export/);
+    expect(() => exportTo(out, { 'wolfi/a': 'new' })).toThrow(/is not an export/);
   });
 
   test('a file with a second name elsewhere is replaced, not written to', async () => {

@@ -30,7 +30,11 @@ const [zlib, jq] = [pkg('zlib', '1.3-r0'), pkg('jq', '1.7-r0')];
 
 test('what appeared, vanished and was published anew is told, for all and for one package', async () => {
   await using upstream = await startUpstream();
-  await using service = await serving(upstream, [[curl, zlib], [rebuilt, zlib, jq], [rebuilt, jq]]);
+  await using service = await serving(upstream, [
+    [curl, zlib],
+    [rebuilt, zlib, jq],
+    [rebuilt, jq],
+  ]);
   const all = (await service.get('/wolfi/-/changes')).json<{ changes: Record<string, string>[] }>();
   expect(all).toMatchObject({ datasource: 'wolfi', kept: true, more: false });
   expect(all.changes.map(({ kind, name, version, arch }) => [kind, name, version, arch])).toEqual(
@@ -47,8 +51,12 @@ test('what appeared, vanished and was published anew is told, for all and for on
   expect(one.changes).toContainEqual(
     expect.objectContaining({ kind: 'republished', identity: rebuilt['C'], before: curl['C'] }),
   );
-  expect((await service.get('/wolfi/-/changes/zlib?since=2020-01-01')).json<typeof one>().changes).toHaveLength(1);
-  expect((await service.get('/wolfi/-/changes?since=2099-01-01T00:00Z')).json<typeof one>().changes).toEqual([]);
+  expect(
+    (await service.get('/wolfi/-/changes/zlib?since=2020-01-01')).json<typeof one>().changes,
+  ).toHaveLength(1);
+  expect((await service.get('/wolfi/-/changes?since=2099-01-01T00:00Z')).json<typeof one>().changes).toEqual(
+    [],
+  );
   const feed = await service.get('/wolfi/-/changes', { accept: 'application/atom+xml' });
   expect(feed.headers['content-type']).toMatch('application/atom+xml');
   expect(feed.body).toContain('<title>jq-1.7-r0 appeared (x86_64)</title>');

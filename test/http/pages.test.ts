@@ -264,3 +264,50 @@ test('pages of other sites may read answers, unless a token is needed for them',
   expect(answer.statusCode).toBe(200);
   expect(answer.headers['access-control-allow-origin']).toBeUndefined();
 });
+
+test('a page says from when a version is expected to be withdrawn, by the rule that is configured', async () => {
+  await using upstream = await startUpstream();
+  const repositories = [{ url: upstream.url, withdrawal: { age: '100d', days: [13, 23] } }];
+  await using service = await loaded(upstream, { datasources: { wolfi: { repositories } } });
+  const { body } = await service.get('/wolfi/curl', { accept: BROWSER });
+  expect(body.match(/expected to be withdrawn on or after [\d-]+, by rule [\w-]+/g)).toEqual([
+    'expected to be withdrawn on or after 2026-04-13, by rule old-build',
+  ]);
+  const { versions } = (await service.get('/wolfi/curl/explain')).json<{ versions: object[] }>();
+  expect(versions).toMatchObject([
+    { version: '8.21.0-r1' },
+    { version: '8.20.0-r0', withdrawal: { expectedOn: '2026-04-13', rule: 'old-build', likelihood: 0.96 } },
+  ]);
+  expect(versions[0]).not.toHaveProperty('withdrawal');
+});
+
+test('a page of a name that has left the repositories says so', async () => {
+  await using upstream = await startUpstream();
+  await using service = await loaded(upstream, {
+    datasources: { wolfi: { repositories: [{ url: upstream.url, maxShrink: 1 }] } },
+  });
+  await service.get('/wolfi/curl-dev');
+  await offer(
+    upstream,
+    stanzas.filter(({ P }) => P !== 'curl-dev').concat(pkg('new', '1-r0', { t: '1769904001' })),
+  );
+  await service.beacon.refreshOnce(signal);
+  const { body, statusCode } = await service.get('/wolfi/curl-dev', { accept: BROWSER });
+  expect(statusCode).toBe(404);
+  expect(body).toContain('the name has left the repositories; 8.21.0-r1 was served before');
+  const { notes } = (await service.get('/wolfi/curl-dev/explain')).json<{ notes: string[] }>();
+  expect(notes).toEqual(['the name has left the repositories; 8.21.0-r1 was served before']);
+});
+
+test('a build time in the future makes nothing overdue', async () => {
+  await using upstream = await startUpstream();
+  const repositories = [{ url: upstream.url, withdrawal: { age: '100d', days: [1, 31] } }];
+  const daysAgo = (days: number): string => String(Math.floor(Date.now() / 1000) - days * 86_400);
+  await using service = await loaded(upstream, { datasources: { wolfi: { repositories } } }, [
+    pkg('curl', '1-r0', { t: daysAgo(110) }),
+    pkg('curl', '2-r0', { t: daysAgo(10) }),
+    pkg('future', '1-r0', { t: daysAgo(-3650) }),
+  ]);
+  const { versions } = (await service.get('/wolfi/curl/explain')).json<{ versions: object[] }>();
+  expect(versions[1]).toMatchObject({ version: '1-r0', withdrawal: { rule: 'old-build' } });
+});

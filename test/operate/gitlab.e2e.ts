@@ -204,9 +204,9 @@ describe.skipIf(!haveTools(parser, 'git', 'curl'))('the GitLab jobs', () => {
     const { variables, script } = await job(exportFile, 'pages');
     const config = loadConfig({ words: [], settings: {}, own: {} }, variables);
     expect(Object.keys(config.datasources)).toEqual(['wolfi', 'alpine']);
-    expect(script).toEqual([
+    expect(script.map((line) => line.trim())).toEqual([
       'npx --yes "apk-beacon@0.1.0" export --out public',
-      'npx --yes "apk-beacon@0.1.0" preset --url "https://acme.gitlab.io/apk-beacon" > public/renovate.json',
+      'npx --yes "apk-beacon@0.1.0" preset --static --url "https://acme.gitlab.io/apk-beacon" > public/renovate.json',
     ]);
   });
 });

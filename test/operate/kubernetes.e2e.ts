@@ -163,12 +163,12 @@ describe.skipIf(!haveTools('kustomize', 'kubeconform', 'go'))('the Kubernetes ma
       overlay = await temporaryFolder();
       await writeFile(
         join(overlay, 'apk-beacon.yaml'),
-        await documented('yaml', 'A private repository takes'),
+        await documented('yaml', 'For a private repository'),
       );
       await writeFile(join(overlay, 'private.rsa.pub'), testKey('private.rsa.pub').pem);
       await writeFile(join(overlay, 'password'), 'let-me-in\n');
       const base = relative(overlay, resolve('deploy/kubernetes'));
-      const script = (await documented('sh', 'A private repository takes'))
+      const script = (await documented('sh', 'For a private repository'))
         .replace(/https:\S+\/deploy\/kubernetes\/(\w+)\?ref=\S+/g, `${base}/$1`)
         .replace(/^(kubectl create .*)$/m, '$1 --dry-run=client --output yaml > secret.yaml')
         .replace('kubectl apply -k .', 'kustomize build . > manifests.yaml');

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Makes the two images that the Dockerfile starts from out of what is installed here, where no registry can be asked:
 # localhost/apk-beacon-test/build (Node, npm and a shell) and localhost/apk-beacon-test/runtime (Node and nothing else).
-# usage: local-images.sh NODE NPM_FOLDER
+# usage: local-images.sh NODE
 set -euo pipefail
-node=$1 npm=$2
+node=$1
+# `npm root --global` would tell of the Node that runs it, which may have no npm of its own.
+npm=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -130,7 +130,7 @@ test('what was held back in a running service passes once it is accepted, and no
 
   await using again = start(['accept', 'default', ...where]);
   expect(await again.ended).toBe(0);
-  expect(again.lines).toEqual(['nothing of default is held back']);
+  expect(again.lines).toEqual(['no index of default is held back']);
 });
 
 test('an acceptance is for one index, once: a later replay of it is held back', async () => {

@@ -74,6 +74,30 @@ describe('merge requests', () => {
   });
 });
 
+test.each([
+  ['one datasource', {}],
+  ['several', { alpine: history }],
+])('with publicUrl and %s, "Change" links to the page that explains the pin', async (_, others) => {
+  await using front = await startRecorder(beacon.url);
+  await using named = await startBeacon({
+    datasources: { wolfi, ...others },
+    config: { publicUrl: front.url },
+    routing: { wolfi: { includes: ['wolfi-base'] } },
+  });
+  front.retarget(named.url);
+  await using own = await startGitea();
+  const local = image.replace(/ {2}repositories:.*\n/, '');
+  const text = `include: wolfi-base\n${local}`;
+  await own.create('images', { 'image.yaml': text, 'renovate.json': extending(front.url) });
+  await own.renovate('images', allowInternal(front.url));
+  const body = own.mergeRequests.find(({ title }) => title === titles[0])?.body ?? '';
+  const page = `${front.url}/wolfi/curl?current=8.19.0-r0`;
+  expect(body).toContain(`[\`8.19.0-r0\` → \`8.20.0-r1\`](${page})`);
+  const answer = await fetch(page, { headers: { accept: 'text/html' } });
+  expect(answer.status).toBe(200);
+  expect(await answer.text()).toContain('Renovate proposes <code>8.20.0-r1</code>');
+});
+
 /** In this order: each leaves the service as the next one needs it. */
 describe('no merge request is closed by', () => {
   test('a half-published arch', async () => {

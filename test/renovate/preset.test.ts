@@ -41,11 +41,29 @@ describe('the preset', () => {
     expect(text(['wolfi', 'alpine'], true)).toContain('&only=wolfi,alpine');
   });
 
+  test('links merge requests to the pages where people reach them, of each datasource', () => {
+    const rulesOf = (names: readonly string[], pages?: string) =>
+      renovatePreset({ url, names, isPart: false, pages }).packageRules.filter(
+        (rule) => 'prBodyDefinitions' in rule,
+      );
+    expect(rulesOf(['wolfi'])).toEqual([]);
+    expect(rulesOf(['wolfi'], 'https://b.example')).toMatchObject([
+      {
+        matchDatasources: ['custom.wolfi'],
+        prBodyDefinitions: { Change: expect.stringContaining('](https://b.example/wolfi/{{{') },
+      },
+    ]);
+    expect(rulesOf(['wolfi', 'alpine'], 'https://b.example')).toMatchObject([
+      { matchJsonata: [expect.stringContaining('custom.wolfi')] },
+      { matchJsonata: [expect.stringContaining('custom.alpine')] },
+    ]);
+  });
+
   test('takes rollbacks for the dependencies of its own managers only', () => {
     const { packageRules } = renovatePreset({ url, names: ['wolfi'], isPart: false });
     const rollback = packageRules.filter((rule) => 'rollbackPrs' in rule);
     expect(rollback).toHaveLength(1);
-    expect(rollback[0]?.['matchDepTypes']).toContain('dockerfile');
+    expect(rollback[0]?.['matchDepTypes']).toContain('apk');
   });
 });
 

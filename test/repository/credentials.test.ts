@@ -92,7 +92,7 @@ describe("a repository's credentials", () => {
     [{ bearer: { env: 'TOKEN' } }, 'environment variable TOKEN is not set'],
     [{ bearer: { env: 'EMPTY' } }, 'environment variable EMPTY is empty'],
     [{ bearer: { file: '/no/such' } }, 'cannot read secret file /no/such'],
-    [{ bearer: { env: 'LINES' } }, 'environment variable LINES holds a character that a header cannot'],
+    [{ bearer: { env: 'LINES' } }, 'environment variable LINES contains a character that a header cannot'],
     [{ header: { name: 'a b', value: { env: 'SECRET' } } }, '"a b" is not the name of a header'],
   ])('%j: %s', async (credentials, message) => {
     const error = await failure(resolveCredentials(credentials, environment));

@@ -214,7 +214,7 @@ describe('what goes wrong on the way', () => {
       response.on('close', () => clearInterval(drip));
     });
     const error = await fetchFailure(url, { client: startClient({ timeouts: { total: 400 } }) });
-    expect(error.message).toBe(`${url.href}: no whole answer within 0.4 s`);
+    expect(error.message).toBe(`${url.href}: no complete response within 0.4 s`);
   });
 
   test('the body never ends', async () => {
@@ -300,7 +300,7 @@ describe('a content-encoding', () => {
 
   test.each(['br', 'gzip, zstd', 'deflate'])('%j around what is not gzip is refused', async (encoding) => {
     const error = await fetchFailure(await serveEncoded(encoding, Buffer.from('no gzip')));
-    expect(error.message).toContain(`content-encoding "${encoding}", which was not asked for`);
+    expect(error.message).toContain(`content-encoding "${encoding}", which was not requested`);
   });
 
   test('of any length is shown cut', async () => {

@@ -233,7 +233,7 @@ describe('key discovery', () => {
     ['keys in a file', '{"jwks_uri":"file:///etc/passwd"}', '', 'neither https nor of the same origin'],
     ['keys that are missing', '{"jwks_uri":"/none"}', '', '/none answered 404'],
     ['keys of no form', '{"jwks_uri":"/jwks"}', '[]', 'is not the JSON expected'],
-    ['no RSA key', '{"jwks_uri":"/jwks"}', keySet(jwk(elliptic.publicKey, 'a')), 'holds no RSA key'],
+    ['no RSA key', '{"jwks_uri":"/jwks"}', keySet(jwk(elliptic.publicKey, 'a')), 'contains no RSA key'],
     ['a kid that is a path', '{"jwks_uri":"/jwks"}', keySet(jwk(one, '../../a')), 'is not the name of a key'],
     [
       'a key without kid',
@@ -252,7 +252,7 @@ describe('key discovery', () => {
       'two keys of one kid',
       '{"jwks_uri":"/jwks"}',
       keySet(jwk(one, 'a'), jwk(two, 'a')),
-      'two keys with one kid',
+      'two keys with the same kid',
     ],
   ])('refuses %s', async (_name, configuration, jwks, fact) => {
     const { url } = await serve({ '/apk-configuration': configuration, '/jwks': jwks });

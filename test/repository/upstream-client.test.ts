@@ -185,7 +185,7 @@ describe('TLS', () => {
     );
     expect(error).toMatchObject({
       code: 'config-invalid',
-      message: `CA file ${path} holds no certificate in PEM format`,
+      message: `CA file ${path} contains no certificate in PEM format`,
     });
   });
 });
@@ -252,7 +252,7 @@ describe('a proxy', () => {
     const proxy = await startRawUpstream(() => undefined);
     const client = startClient({ environment: { HTTPS_PROXY: proxy.href }, timeouts: { total: 200 } });
     const error = await failure(client.get(new URL('https://packages.example/'), { maxBytes }));
-    expect(error.message).toBe('https://packages.example/: no whole answer within 0.2 s');
+    expect(error.message).toBe('https://packages.example/: no complete response within 0.2 s');
   });
 });
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { expand, foundationOf, parseDockerfile } from '../../src/routing/dockerfile.ts';
-import { excerptOf, MAX_LINES } from '../../src/routing/excerpt.ts';
+import { CUT, excerptOf, MOST_CONTEXT, TOO_LONG } from '../../src/routing/excerpt.ts';
 
 const last = (file: string) => {
   const dockerfile = parseDockerfile(excerptOf(file));
@@ -80,14 +80,23 @@ describe('what a stage does to its repositories', () => {
   );
 });
 
-test('an excerpt that would be too long is cut, and its last stage does not count', () => {
-  const stages = Array.from({ length: 200 }, (_, i) => `FROM alpine:3.${i} AS stage${i}`).join('\n');
-  const excerpt = excerptOf(stages);
-  expect(excerpt.split('\n').length).toBeLessThanOrEqual(MAX_LINES + 2);
-  const { isCut, stages: kept } = parseDockerfile(excerpt);
-  expect(isCut).toBe(true);
-  expect(kept.length).toBeGreaterThan(MAX_LINES - 3);
-  for (const [i, { image }] of kept.entries()) expect(image).toBe(`alpine:3.${i}`);
+test('a context that would be too long is cut, whatever it holds', () => {
+  const bounded = (text: string): string => encodeURIComponent(text).replace(new RegExp(TOO_LONG, 'g'), CUT);
+  for (const text of ['a', ' ', 'é', "FROM alpine:3.22 AS '!~*()\n"]) {
+    const most = Math.floor(MOST_CONTEXT / encodeURIComponent(text).length);
+    expect(bounded(text.repeat(most))).toBe(encodeURIComponent(text.repeat(most)));
+    expect(bounded(text.repeat(most + 1))).toBe(CUT);
+  }
+});
+
+test('ARG lines around a line that does not belong in front of the first FROM do not count', () => {
+  const file = 'ARG A=alpine:3.22\nLABEL x=y\nARG B=alpine:3.24\nFROM $A\nFROM $B\nFROM alpine:3.20';
+  const dockerfile = parseDockerfile(excerptOf(file));
+  expect(dockerfile.stages.map((_, i) => foundationOf(dockerfile, i)?.image)).toEqual([
+    undefined,
+    undefined,
+    'alpine:3.20',
+  ]);
 });
 
 test('any text is read, and an expansion ends', () => {

@@ -290,6 +290,46 @@ describe('unknown: ask', () => {
     expect(routed(inDockerfile('FROM node:24-alpine'), ask(alpine('v3.22')))).toBe('alpine-v3.22'));
 });
 
+describe('a context in one parameter', () => {
+  const at = (kind: string, values: readonly (string | null)[], current = '1.0-r0'): ContextParameters => ({
+    kind,
+    current,
+    at: JSON.stringify(values),
+  });
+  const edge = `-X ${cdn}/edge/main `;
+  const file = `FROM alpine:3.22\nRUN echo '@edge ${cdn}/edge/main' >> /etc/apk/repositories\nFROM alpine:3.24 AS x`;
+  test.each<[string, ContextParameters, string]>([
+    ['the stage that is named', at('dockerfile', ['', 'FROM alpine:3.22', excerptOf(file)]), 'alpine-v3.22'],
+    ['without a name the last stage', at('dockerfile', [null, null, excerptOf(file)]), 'alpine-v3.24'],
+    [
+      'a repository of the command',
+      at('dockerfile', [edge, 'FROM alpine:3.22', excerptOf(file)]),
+      'alpine-edge',
+    ],
+    [
+      'a tag in front',
+      at('dockerfile', ['', 'FROM alpine:3.22', excerptOf(file)], '@edge=1.0-r0'),
+      'alpine-edge',
+    ],
+    [
+      'a tag behind',
+      at('dockerfile', ['', 'FROM alpine:3.22', excerptOf(file)], '=1.0-r0@edge'),
+      'alpine-edge',
+    ],
+    ['a tag of nobody', at('dockerfile', ['', 'FROM alpine:3.22', excerptOf(file)], '@x="1.0-r0'), '-'],
+    ['a script', at('script', ['', 'ci', '.gitlab-ci.yml', 'image: alpine:3.22']), 'alpine-v3.22'],
+    ['a comment', at('note', ['datasource=repology depName=alpine_3_22/curl', '']), 'alpine-v3.22'],
+  ])('%s', (_, parameters, datasource) => expect(routed(parameters)).toBe(datasource));
+
+  test.each(['cut', '', '{}', '[', 'null'])('%j says nothing, and nobody is asked', (text) => {
+    const asking = several.map((each) => ({ ...each, asksUnknown: true }));
+    expect(reason({ kind: 'dockerfile', at: text }, asking)).toBe(
+      'the file says more of the pin than a lookup can carry',
+    );
+    expect(reason({ kind: 'cut' }, asking)).toBe('the file says more of the pin than a lookup can carry');
+  });
+});
+
 test('without a context nobody is asked', () => {
   expect(reason({})).toBe('the lookup says nothing of the file that the pin is in');
   expect(reason({ kind: 'next-year' })).toBe('the lookup says nothing of the file that the pin is in');

@@ -5,10 +5,18 @@
 import { createHash } from 'node:crypto';
 import { operatorSpan } from '../../src/apk/constraint.ts';
 import { parseDependency, parseProvide, tokens } from '../../src/apk/package-table.ts';
-import { isExact, type Package, type Packages, type Provide, type Unusable } from '../../src/apk/packages.ts';
+import {
+  isExact,
+  type Intruder,
+  type Package,
+  type Packages,
+  type Provide,
+  type Unusable,
+} from '../../src/apk/packages.ts';
 
 export function simplePackages(text: string, arch: string): Packages {
   const packages: Package[] = [];
+  const intruders: Intruder[] = [];
   const identities = new Set<string>();
   for (const stanza of stanzas(text)) {
     const field = (letter: string): string => stanza.findLast(([key]) => key === letter)?.[1] ?? '';
@@ -42,6 +50,12 @@ export function simplePackages(text: string, arch: string): Packages {
       conflictsWithItself: hasNameTwice(field('P'), list('p').map(parseProvide)),
       unusable: unusable(stanza, field('A'), arch),
     });
+    const added = packages.at(-1);
+    if (added?.conflictsWithItself && !added.unusable && list('i').length > 0)
+      intruders.push({
+        package: `${added.name}-${added.version}`,
+        installIf: list('i').map(parseDependency),
+      });
   }
   const byName = Map.groupBy(packages, ({ name }) => name);
   const byProvide = new Map<string, Package[]>();
@@ -58,6 +72,13 @@ export function simplePackages(text: string, arch: string): Packages {
     providedNames: () => byProvide.keys(),
     named: (name) => byName.get(name) ?? [],
     providing: (name) => byProvide.get(name) ?? [],
+    *neededNames() {
+      const needed = packages.flatMap(({ dependencies }) =>
+        dependencies.flatMap(({ name, conflict }) => (!conflict && byName.has(name) ? name : [])),
+      );
+      return new Set(needed);
+    },
+    intruders,
   };
 }
 

@@ -1,0 +1,186 @@
+/**
+ * Which versions a repository is going to withdraw, and from when. An expectation from what repositories have done, not
+ * a promise (docs/decisions/012). Ages count from the build time, or from `firstSeen` where something better is known.
+ */
+import type { Package } from '../apk/packages.ts';
+import type { Candidate, CatalogSource, NameReport, VersionReport } from './catalog.ts';
+import { isStep } from './steps.ts';
+
+/** How a repository withdraws. */
+export type WithdrawalPolicy =
+  /** Only the newest version of a name stays, as on Alpine. */
+  | { readonly kind: 'replaced' }
+  /** What is old and not the newest goes in a monthly collection, as on Wolfi. */
+  | {
+      readonly kind: 'collected';
+      /** Milliseconds. */
+      readonly age: number;
+      /** The first and last day of the month on which the collection may be. */
+      readonly days: readonly [number, number];
+    };
+
+/** The policy of one index, and the time up to which the index tells what is there. */
+export interface SourceWithdrawal {
+  readonly policy: WithdrawalPolicy;
+  /** Unix seconds: the newest build. Not the clock, because an index may be a mirror's or an old one. */
+  readonly asOf: number;
+}
+
+export type WithdrawalRule = keyof typeof shares | 'replaced';
+
+export interface Withdrawal {
+  /** `2026-08-13`; absent where it depends on when the next version comes. */
+  readonly expectedOn?: string;
+  readonly rule: WithdrawalRule;
+  /** The share of such builds that were withdrawn when this was last measured; absent where it was not. */
+  readonly likelihood?: number;
+}
+
+/** What was withdrawn of Wolfi on 2026-08-13, by rule; `test/catalog/withdrawal.test.ts` measures it. */
+const shares = {
+  /** Old and not the newest of its name. */
+  'old-build': 0.96,
+  /** The same, of a name of which still older builds were kept in a collection. */
+  'old-build-of-kept-name': 0.57,
+  /** Old and the newest of its name, of a series that a newer one has replaced. */
+  'ended-series': 0.71,
+  /** It should have gone in an earlier collection and was kept. */
+  'kept-before': 0.18,
+} as const;
+
+export interface WithdrawalOptions {
+  /** When the package appeared, in unix seconds; its build time unless given. */
+  readonly firstSeen?: (each: Package) => number | undefined;
+  /** The newest build of the newest series, in unix seconds, where there is a newer one than that of the name. */
+  readonly nextSeriesBuiltAt?: () => number | undefined;
+}
+
+const SECONDS_A_DAY = 86_400;
+/** What is overdue for longer than a month was kept in a collection. */
+const KEPT_AFTER = 31 * SECONDS_A_DAY;
+/** What is older was kept in several collections; hardly any of it went in the next. */
+const KEPT_FOR_GOOD_AFTER = 450 * SECONDS_A_DAY;
+/** Wolfi took builds of 2026-02-10 until 6:28 UTC and none from 10:00, 184 days before it withdrew them. */
+const COLLECTION_HOUR = 8 * 3600;
+
+/** The versions of a report that are expected to be withdrawn. A release ends when the first arch loses it. */
+export function* withdrawalsIn(
+  { versions }: NameReport,
+  sources: readonly CatalogSource[],
+  options: WithdrawalOptions = {},
+): Generator<undefined, ReadonlyMap<VersionReport, Withdrawal>> {
+  const policies = new Map(sources.map((each) => [sourceKey(each), each.withdrawal]));
+  const expected = new Map<VersionReport, Withdrawal>();
+  if (![...policies.values()].some((each) => each)) return expected;
+  const builds = yield* buildsOf(versions, policies, options);
+  for (const [i, version] of versions.entries()) {
+    if (isStep(i)) yield;
+    const first = (version.chosenOn.length > 0 ? version.chosenOn : version.candidates)
+      .map((candidate) => builds.get(candidate))
+      .flatMap((build) => (build ? (withdrawalOf(build, options) ?? []) : []))
+      .reduce<Withdrawal | undefined>(earlier, undefined);
+    if (first) expected.set(version, first);
+  }
+  return expected;
+}
+
+/** What one repository has of one package name on one arch. */
+interface Stream {
+  readonly newest: string;
+  /** When the versions passed so far, all newer, began to replace what is older. */
+  replacedAt: number;
+  /** A build was kept in a collection. */
+  hasKept: boolean;
+}
+
+interface Build {
+  readonly candidate: Candidate;
+  readonly source: SourceWithdrawal;
+  readonly stream: Stream;
+  readonly builtAt: number | undefined;
+  readonly replacedAt: number;
+}
+
+function* buildsOf(
+  versions: readonly VersionReport[],
+  policies: ReadonlyMap<string, SourceWithdrawal | undefined>,
+  { firstSeen = ({ builtAt }) => builtAt }: WithdrawalOptions,
+): Generator<undefined, ReadonlyMap<Candidate, Build>> {
+  const streams = new Map<string, Stream>();
+  const builds = new Map<Candidate, Build>();
+  for (let i = versions.length - 1; i >= 0; i -= 1) {
+    if (isStep(i)) yield;
+    const { parsed, candidates } = versions[i] as VersionReport;
+    for (const candidate of parsed ? candidates : []) {
+      const key = sourceKey(candidate);
+      const source = policies.get(key);
+      if (!source) continue;
+      const id = `${key} ${candidate.package.name}`;
+      const stream = streams.get(id) ?? { newest: candidate.version, replacedAt: Infinity, hasKept: false };
+      streams.set(id, stream);
+      const builtAt = firstSeen(candidate.package);
+      const build = { candidate, source, stream, builtAt, replacedAt: stream.replacedAt };
+      builds.set(candidate, build);
+      stream.hasKept ||= !isNewest(build) && wasKept(build);
+      stream.replacedAt = Math.min(stream.replacedAt, builtAt ?? Infinity);
+    }
+  }
+  return builds;
+}
+
+function sourceKey({ repository, arch }: Pick<CatalogSource, 'repository' | 'arch'>): string {
+  return `${arch} ${repository}`;
+}
+
+function isNewest({ candidate, stream }: Build): boolean {
+  return candidate.version === stream.newest;
+}
+
+/** Was it due for so long that a collection has passed it by? */
+function wasKept({ source: { policy, asOf }, builtAt, replacedAt }: Build): boolean {
+  if (policy.kind !== 'collected' || builtAt === undefined) return false;
+  return Math.max(builtAt + policy.age / 1000, replacedAt) + KEPT_AFTER < asOf;
+}
+
+function withdrawalOf(build: Build, { nextSeriesBuiltAt }: WithdrawalOptions): Withdrawal | undefined {
+  const { candidate, source, stream, builtAt } = build;
+  const { policy, asOf } = source;
+  if (policy.kind === 'replaced')
+    return {
+      ...(!isNewest(build) && { expectedOn: dateOf(Math.floor(asOf / SECONDS_A_DAY)) }),
+      rule: 'replaced',
+    };
+  if (builtAt === undefined) return undefined;
+  const expect = (rule: keyof typeof shares): Withdrawal => ({
+    expectedOn: collectionOn(builtAt + policy.age / 1000, asOf, policy.days),
+    rule,
+    likelihood: shares[rule],
+  });
+  if (isNewest(build)) {
+    const hasEnded = !candidate.provided && (nextSeriesBuiltAt?.() ?? 0) > builtAt;
+    return hasEnded && !wasKept({ ...build, replacedAt: builtAt }) ? expect('ended-series') : undefined;
+  }
+  if (wasKept(build)) return builtAt + KEPT_FOR_GOOD_AFTER < asOf ? undefined : expect('kept-before');
+  return expect(stream.hasKept ? 'old-build-of-kept-name' : 'old-build');
+}
+
+/** The first day on which a collection may take what is due, of those that are not over yet. */
+function collectionOn(due: number, asOf: number, [first, last]: readonly [number, number]): string {
+  const dueDay = Math.ceil((due - COLLECTION_HOUR) / SECONDS_A_DAY);
+  const day = Math.max(dueDay, Math.floor(asOf / SECONDS_A_DAY));
+  const date = new Date(day * SECONDS_A_DAY * 1000);
+  const month = (offset: number): number =>
+    Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + offset) / 1000 / SECONDS_A_DAY;
+  const isOver = day > month(0) + last - 1;
+  return dateOf(isOver ? month(1) + first - 1 : Math.max(dueDay, month(0) + first - 1));
+}
+
+/** `2026-08-13`, from days since 1970. */
+function dateOf(day: number): string {
+  return new Date(day * SECONDS_A_DAY * 1000).toISOString().slice(0, 10);
+}
+
+/** A day before the unknown day of the next version. */
+function earlier(a: Withdrawal | undefined, b: Withdrawal): Withdrawal {
+  return a && (a.expectedOn ?? '~') <= (b.expectedOn ?? '~') ? a : b;
+}

@@ -1,0 +1,357 @@
+/**
+ * Random indexes of natural shape, and the rules of docs/decisions/004 written down a second time, plainly and slowly.
+ * Shares nothing with `src/catalog/` but the comparison of versions.
+ */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { NameReport } from '../../src/catalog/catalog.ts';
+import { compareVersions, parseVersion } from '../../src/apk/version.ts';
+import { catalogOf } from '../support/catalogs.ts';
+import type { Stanza } from '../support/signed-index.ts';
+
+type Repositories = readonly (readonly Stanza[])[];
+
+interface Options {
+  readonly unversionedProvides: boolean;
+  readonly complete: boolean;
+}
+
+interface Has {
+  readonly name: string;
+  readonly version: string | undefined;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly version: string;
+  readonly priority: number;
+  readonly time: number;
+  readonly repository: number;
+  /** Its own name first. */
+  readonly names: readonly Has[];
+  readonly needs: readonly Need[];
+  readonly installIf: readonly Need[];
+  /** A name twice, at least once with a version. */
+  readonly isDouble: boolean;
+  readonly text: string;
+}
+
+interface Need {
+  readonly name: string;
+  readonly operator: string;
+  readonly version: string;
+  readonly excludes: boolean;
+}
+
+const order = (a: string, b: string): number => {
+  const [left, right] = [parseVersion(a), parseVersion(b)];
+  return left && right ? compareVersions(left, right) : 0;
+};
+const same = (a: string | undefined, b: string): boolean => a !== undefined && order(a, b) === 0;
+const words = (text: string | undefined): readonly string[] => (text ?? '').split(' ').filter(Boolean);
+
+function readNeed(token: string): Need {
+  const [, not = '', name = '', operator = '', version = ''] =
+    /^(!?)([^<>=~]*)([<>=~]*)(.*)$/.exec(token) ?? [];
+  return { name, operator, version, excludes: not !== '' };
+}
+
+function read(repositories: Repositories): readonly Entry[] {
+  return repositories.flatMap((stanzas, repository) =>
+    stanzas.map(({ P = '', V = '', p, D, i, k = '0', t = '0' }) => {
+      const provides = words(p).map((token): Has => {
+        const [name = '', version] = token.split('=');
+        return { name, version };
+      });
+      const names = [{ name: P, version: V }, ...provides];
+      const twice = names.filter(({ name }) => names.filter((each) => each.name === name).length > 1);
+      return {
+        name: P,
+        version: V,
+        priority: Number(k),
+        time: Number(t),
+        repository,
+        names,
+        needs: words(D).map(readNeed),
+        installIf: words(i).map(readNeed),
+        isDouble: twice.some(({ version }) => version !== undefined),
+        text: JSON.stringify([words(D), words(p)]),
+      };
+    }),
+  );
+}
+
+/** One arch of a datasource. */
+class Plain {
+  readonly #all: readonly Entry[];
+  readonly #apko: boolean;
+  readonly #standing: Set<Entry>;
+
+  constructor(repositories: Repositories, { unversionedProvides, complete }: Options) {
+    this.#all = read(repositories);
+    this.#apko = unversionedProvides;
+    this.#standing = new Set(this.#all);
+    if (!complete) return;
+    for (let before = -1; before !== this.#standing.size;) {
+      before = this.#standing.size;
+      for (const each of this.#standing)
+        if (!each.needs.every((need) => need.excludes || this.#isMet(need, each)))
+          this.#standing.delete(each);
+    }
+  }
+
+  /** The versions at which a package has the name. */
+  #versionsOf(each: Entry, name: string): readonly (string | undefined)[] {
+    const all = each.names.filter((has) => has.name === name).map(({ version }) => version);
+    if (!this.#apko) return all;
+    if (each.name === name) return [each.version];
+    const told = all.filter((version) => version !== undefined);
+    return told.length > 0 || all.length === 0 ? told : [each.version];
+  }
+
+  /** What apk takes for `name=version`, whether or not that can be installed. */
+  taken(name: string, version: string): Entry | undefined {
+    const rivals = this.#all.filter((each) => this.#versionsOf(each, name).some((has) => same(has, version)));
+    const best = [...Map.groupBy(rivals, (each) => each.name).values()].map((builds) =>
+      builds.reduce((a, b) => (isFirst(a, b, this.#apko) ? a : b)),
+    );
+    return best.toSorted(
+      (a, b) =>
+        b.priority - a.priority ||
+        a.repository - b.repository ||
+        (this.#apko ? order(b.version, a.version) : 0) ||
+        (a.name < b.name ? -1 : 1),
+    )[0];
+  }
+
+  isRefused(each: Entry, name: string): boolean {
+    return this.#apko ? new Set(this.#versionsOf(each, name)).size > 1 : each.isDouble;
+  }
+
+  isInstallable(each: Entry): boolean {
+    return this.#standing.has(each) && this.#isTogether(each);
+  }
+
+  /** The name has a version here that stands for something. */
+  carries(name: string): boolean {
+    return this.#all.some(
+      (each) => !this.isRefused(each, name) && this.#versionsOf(each, name).some((has) => has !== undefined),
+    );
+  }
+
+  versions(name: string): readonly string[] {
+    return this.#all.flatMap((each) => this.#versionsOf(each, name).filter((has) => has !== undefined));
+  }
+
+  /** In a complete datasource: is there something that meets the need and can be installed itself? */
+  #isMet(need: Need, owner: Entry): boolean {
+    if (this.#meetsItself(owner, need)) return true;
+    if (need.operator === '=') {
+      const taken = this.taken(need.name, need.version);
+      return taken !== undefined && this.#standing.has(taken) && (this.#apko || !taken.isDouble);
+    }
+    return [...this.#standing].some((each) => {
+      const fitting = this.#versionsOf(each, need.name).filter((has) => fits(has, need));
+      if (fitting.length === 0 || (!this.#apko && each.isDouble)) return false;
+      const isNeeded = this.#all.some((other) =>
+        other.needs.some(({ name, excludes }) => !excludes && name === each.name),
+      );
+      return this.#apko || fitting.some((has) => has !== undefined) || each.priority > 0 || isNeeded;
+    });
+  }
+
+  #meetsItself(each: Entry, need: Need): boolean {
+    const [own, ...provides] = each.names;
+    return (
+      (own?.name === need.name && fits(own.version, need)) ||
+      provides.some(({ name, version }) => name === need.name && (this.#apko || fits(version, need)))
+    );
+  }
+
+  /** Whether all that the package needs exactly can be installed together. */
+  #isTogether(root: Entry): boolean {
+    const together = [root];
+    const heldAt = (name: string): readonly string[] =>
+      together.flatMap((each) => this.#versionsOf(each, name).filter((has) => has !== undefined));
+    for (let i = 0; i < together.length; i += 1) {
+      const owner = together[i] as Entry;
+      for (const need of owner.needs) {
+        if (need.operator !== '=' || need.excludes || this.#meetsItself(owner, need)) continue;
+        const held = heldAt(need.name);
+        if (held.some((version) => same(version, need.version))) continue;
+        if (held.length > 0) return false;
+        const taken = this.taken(need.name, need.version);
+        if (!taken || (!this.#apko && taken.isDouble)) return false;
+        if (together.some((other) => areAtOdds(other, taken))) return false;
+        together.push(taken);
+      }
+    }
+    const isExcluded = together.some((owner) =>
+      owner.needs.some(
+        (need) =>
+          need.excludes &&
+          together.some(
+            (other) =>
+              other !== owner && other.names.some((has) => has.name === need.name && fits(has.version, need)),
+          ),
+      ),
+    );
+    const isThere = (need: Need): boolean =>
+      !need.excludes &&
+      together.some(({ names }) => names.some((has) => has.name === need.name && fits(has.version, need)));
+    const isIntruded =
+      !this.#apko &&
+      this.#all.some(
+        ({ isDouble, installIf }) => isDouble && installIf.length > 0 && installIf.every(isThere),
+      );
+    return !isExcluded && !isIntruded;
+  }
+}
+
+/** Of two packages of one name: the higher version, then what decides among names, then what is refused, then the later. */
+function isFirst(a: Entry, b: Entry, apko: boolean): boolean {
+  const by =
+    order(a.version, b.version) ||
+    a.priority - b.priority ||
+    b.repository - a.repository ||
+    (apko ? 0 : Number(a.isDouble) - Number(b.isDouble)) ||
+    a.time - b.time;
+  return by === 0 ? a.text >= b.text : by > 0;
+}
+
+/** Both have a name, and one of them with a version. */
+function areAtOdds(a: Entry, b: Entry): boolean {
+  return a.names.some((left) =>
+    b.names.some((right) => left.name === right.name && (left.version ?? right.version) !== undefined),
+  );
+}
+
+function fits(has: string | undefined, { operator, version }: Need): boolean {
+  if (operator === '') return true;
+  if (has === undefined) return false;
+  if (operator === '~')
+    return has === version || has.startsWith(`${version}.`) || has.startsWith(`${version}-`);
+  const sign = order(has, version);
+  return (
+    (operator.includes('=') && sign === 0) ||
+    (operator.includes('>') && sign > 0) ||
+    (operator.includes('<') && sign < 0)
+  );
+}
+
+const packageNames = ['foo', 'foo-dev', 'foo-libs', 'bar', 'zoo'];
+const versions = ['1.0-r0', '1.0-r1', '1.1-r0', '2.0_rc1-r0'];
+const provided = ['foo', 'bar', 'virtual', 'so:libfoo.so.1', 'cmd:foo'];
+const version = fc.constantFrom(...versions);
+const provide = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.tuple(fc.constantFrom(...provided), version).map(([name, at]) => `${name}=${at}`),
+  },
+  { weight: 1, arbitrary: fc.constantFrom(...provided) },
+);
+const somewhere = fc.constantFrom(...packageNames, ...provided, 'gone');
+const need = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(fc.constantFrom(...packageNames, ...provided), version)
+      .map(([name, at]) => `${name}=${at}`),
+  },
+  { weight: 2, arbitrary: somewhere },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(somewhere, fc.constantFrom('>=', '<', '>', '<='), version)
+      .map((each) => each.join('')),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(somewhere, fc.constantFrom('~1', '~2', '~1.0')).map((each) => each.join('')),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(somewhere, fc.constantFrom('', '>1.0-r0', '=1.1-r0'))
+      .map((each) => `!${each.join('')}`),
+  },
+);
+const few = (arbitrary: fc.Arbitrary<string>, most: number): fc.Arbitrary<string> =>
+  fc.array(arbitrary, { maxLength: most }).map((tokens) => tokens.join(' '));
+const stanza: fc.Arbitrary<Stanza> = fc.record({
+  P: fc.constantFrom(...packageNames),
+  V: version,
+  p: fc.oneof({ weight: 1, arbitrary: fc.constant('') }, { weight: 2, arbitrary: few(provide, 3) }),
+  D: fc.oneof({ weight: 1, arbitrary: fc.constant('') }, { weight: 2, arbitrary: few(need, 3) }),
+  k: fc.constantFrom('0', '0', '0', '5', '10'),
+  i: fc.oneof(
+    { weight: 9, arbitrary: fc.constant('') },
+    { weight: 1, arbitrary: few(fc.oneof(fc.constantFrom(...packageNames), need), 2) },
+  ),
+});
+/** No two of the same time: which of equal ones is taken is no rule of apk. */
+const repository = fc
+  .array(stanza, { maxLength: 8 })
+  .map((stanzas) => stanzas.map((each, i) => ({ ...each, t: `${[3, 7, 1, 8, 2, 6, 4, 5][i]}00` })));
+const arch: fc.Arbitrary<Repositories> = fc.array(repository, { minLength: 1, maxLength: 3 });
+
+/** What may be pinned of each name, and which package that installs on each arch. */
+function expected(
+  archs: Readonly<Record<string, Repositories>>,
+  name: string,
+  options: Options,
+): readonly string[] {
+  const plain = Object.values(archs).map((repositories) => new Plain(repositories, options));
+  const carrying = plain.filter((each) => each.carries(name));
+  const all = [...new Set(plain.flatMap((each) => each.versions(name)))].toSorted(order);
+  return all.flatMap((at) => {
+    const taken = carrying.map((each) => {
+      const found = each.taken(name, at);
+      const isOffered = found && !each.isRefused(found, name) && each.isInstallable(found);
+      return isOffered ? found : undefined;
+    });
+    if (carrying.length === 0 || taken.includes(undefined)) return [];
+    return [
+      `${at}: ${taken.map((each) => `${each?.name}-${each?.version} of repo${each?.repository}`).join()}`,
+    ];
+  });
+}
+
+function found({ versions }: NameReport): readonly string[] {
+  return versions
+    .filter(({ offered }) => offered)
+    .map(({ version: at, chosenOn }) => {
+      const chosen = chosenOn.map(
+        ({ package: each, repository }) => `${each.name}-${each.version} of ${repository}`,
+      );
+      return `${at}: ${chosen.join()}`;
+    });
+}
+
+describe.each([
+  { unversionedProvides: false, complete: false },
+  { unversionedProvides: false, complete: true },
+  { unversionedProvides: true, complete: false },
+  { unversionedProvides: true, complete: true },
+])('with %j', (options) => {
+  test('what is offered, and which package is installed, is what the rules say', () => {
+    const seen = { offered: 0, withheld: 0 };
+    fc.assert(
+      fc.property(arch, fc.option(arch), (first, second) => {
+        const archs = { x86_64: first, ...(second && { aarch64: second }) };
+        const catalog = catalogOf(archs, options);
+        for (const name of new Set([...packageNames, ...provided])) {
+          const rule = expected(archs, name, options);
+          const report = catalog.report(name);
+          seen.offered += rule.length;
+          seen.withheld += report.versions.length - rule.length;
+          expect(found(report), name).toEqual(rule);
+        }
+      }),
+      { numRuns: 300 },
+    );
+    // The indexes are worth asking about.
+    expect(seen.offered).toBeGreaterThan(300);
+    expect(seen.withheld).toBeGreaterThan(300);
+  });
+});

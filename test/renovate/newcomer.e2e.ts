@@ -1,0 +1,71 @@
+/**
+ * A newcomer's first merge request, from README alone: its definition, its `extends` line and the merge request it
+ * shows, with the real Renovate. Only the address of the service is another one. What README cannot show here is the
+ * real Wolfi: the packages are made by the test.
+ */
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { published, startBeacon } from './support/beacon.ts';
+import { startGitea } from './support/gitea.ts';
+import { allowInternal } from './support/preset.ts';
+import { startRecorder } from './support/recorder.ts';
+
+const ADDRESS = 'http://apk-beacon:3000';
+const readme = await readFile('README.md', 'utf8');
+
+/** The first code block of that language after a heading. */
+function block(heading: string, language: string): string {
+  const section = readme.slice(readme.indexOf(`\n## ${heading}\n`));
+  const [, text] = new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\``, 'm').exec(section) ?? [];
+  if (text === undefined) throw new Error(`README.md: no ${language} under ${heading}`);
+  return text;
+}
+
+test('the first merge request is the one that README shows', async () => {
+  await using front = await startRecorder('http://127.0.0.1:1');
+  const old = [published('containerd=2.3.3-r4'), published('other=1.0-r0')];
+  const half = [...old, published('containerd=2.3.4-r0', { archs: ['x86_64'] })];
+  await using beacon = await startBeacon({
+    datasources: { wolfi: half },
+    config: { publicUrl: front.url },
+  });
+  front.retarget(beacon.url);
+  await using gitea = await startGitea();
+  await gitea.create('images', {
+    'containerd.yaml': block('Let Renovate use it', 'yaml'),
+    'renovate.json': block('Let Renovate use it', 'json').replace(ADDRESS, front.url),
+  });
+  await gitea.renovate('images', allowInternal(front.url));
+  expect(gitea.mergeRequests).toEqual([]);
+
+  await beacon.publish('wolfi', [...old, published('containerd=2.3.4-r0')]);
+  await beacon.refreshed('wolfi');
+  await gitea.renovate('images', allowInternal(front.url));
+  const [opened, ...more] = gitea.mergeRequests;
+  expect(more).toEqual([]);
+  const shown = /^> \*\*(.+)\*\*$/m.exec(readme)?.[1];
+  expect(opened?.title).toBe(shown);
+  const cells = (line: string): string[] =>
+    line
+      .split('|')
+      .map((cell) => cell.trim())
+      .filter((cell) => !/^(>|-*)$/.test(cell));
+  const tableOf = (text: string): string[][] =>
+    text
+      .split('\n')
+      .filter((line) => /^(> )?\|/.test(line))
+      .map(cells)
+      .filter((row) => row.length > 0);
+  const inReadme = tableOf(
+    readme
+      .split('\n')
+      .filter((line) => line.startsWith('> |'))
+      .join('\n'),
+  );
+  expect(inReadme).toHaveLength(2);
+  expect(tableOf(opened?.body.replaceAll(front.url, ADDRESS) ?? '')).toEqual(inReadme);
+  expect(await gitea.diff('images', opened?.branch ?? '')).toEqual([
+    '-    - containerd=2.3.3-r4',
+    '+    - containerd=2.3.4-r0',
+  ]);
+});
