@@ -78,6 +78,8 @@ interface Sight {
   readonly index: LedgerIndex;
   readonly taken: Taken;
   readonly known: Known | undefined;
+  /** It was read from the file of dates: the database may have earlier ones since. */
+  readonly isFromFile: boolean;
 }
 
 interface Outcome {
@@ -169,13 +171,19 @@ export class Ledger {
 
   async #date(index: LedgerIndex, taken: Taken): Promise<Outcome> {
     const key = `${index.location} ${index.arch}`;
-    const known = this.#known.get(key) ?? (await this.#readDates(key, index));
+    const remembered = this.#known.get(key);
+    const known = remembered ?? (await this.#readDates(key, index));
     // What the first index brought is written while it is already served.
     await this.#writing.get(key);
     try {
       const database = await this.database();
       if (database) {
-        const outcome = await this.#record(database, key, { index, taken, known });
+        const outcome = await this.#record(database, key, {
+          index,
+          taken,
+          known,
+          isFromFile: !remembered,
+        });
         this.#error = undefined;
         await this.#keep(key, outcome.known, known);
         return outcome;
@@ -248,13 +256,16 @@ export class Ledger {
 
   async #append(
     query: Query,
-    { id, head, index, taken, known }: Sight & { readonly id: number; readonly head: Head },
+    { id, head, index, taken, known, isFromFile }: Sight & { readonly id: number; readonly head: Head },
   ): Promise<Outcome> {
     const { packages, digest } = taken;
     const now = this.#options.now();
     const seenAt = ledgerTime(now, head.seenAt);
     this.#tellClock(index, seenAt - now);
-    const isCurrent = known?.generation === head.number && known.digest === head.digest;
+    const isCurrent =
+      known?.generation === head.number &&
+      known.digest === head.digest &&
+      (!isFromFile || (await hasDates(query, id, known)));
     const behind = isCurrent ? undefined : await numberBehind(query, id, head, taken);
     const base =
       behind !== undefined
@@ -468,6 +479,13 @@ function packageValues(id: number, { columns, strings }: PackageTable, row: numb
     identityAt(columns.identity, row),
     columns.builtAt[row] as number,
   ];
+}
+
+/** Are the dates those of the database, as far as their sum tells? An import makes some earlier. */
+async function hasDates(query: Query, id: number, { releasedAt }: Dated): Promise<boolean> {
+  const sql = 'SELECT SUM(released_at) FROM ledger_package WHERE index_id = ? AND vanished IS NULL';
+  const [row] = await query(sql, [id]);
+  return Number(row?.[0]) === releasedAt.reduce((sum, date) => sum + date, 0);
 }
 
 async function headOf(query: Query, id: number): Promise<Head | undefined> {
