@@ -58,7 +58,7 @@ export function atomFeed({ changes }: Changes, { datasource, name, url, self, no
     const { at, kind, arch, repository, identity, before } = change;
     const title = `${change.name}-${change.version} ${kind} (${arch})`;
     const text = `${kind} in ${repository} for ${arch}: ${identity}${before === undefined ? '' : `, before ${before}`}`;
-    const page = `${url}/${encodeURIComponent(datasource)}/${encodeURIComponent(change.name)}`;
+    const page = `${url}/${encodeURIComponent(datasource)}/${encodeURIComponent(change.name.toWellFormed())}`;
     return [
       '<entry>',
       `<id>urn:apk-beacon:${escapeXml(encodeURIComponent([datasource, repository, arch, kind, at, identity].join(' ')))}</id>`,
