@@ -95,7 +95,7 @@ export class Ledger {
   readonly #oneAtATime = createQueue();
   readonly #seed = randomInt(2 ** 32);
   #database: Promise<Database> | undefined;
-  #kind: LedgerKind;
+  readonly #kind: LedgerKind;
   #error: string | undefined;
   #clockBehind = 0;
   #republished = 0;
@@ -522,7 +522,8 @@ async function numberBehind(
     'SELECT MAX(number) FROM ledger_generation WHERE index_id = ? AND digest = ? AND number < ?',
     [id, digest, head.number],
   );
-  return row?.[0] == null ? undefined : Number(row[0]);
+  const number = row?.[0] ?? undefined;
+  return number === undefined ? undefined : Number(number);
 }
 
 async function findIndex(
@@ -563,7 +564,7 @@ async function pastOf(
       const own = same.findLast(isOwn);
       const other = same.findLast((each) => !isOwn(each))?.[2] as Uint8Array | undefined;
       const gone =
-        own && own[4] != null
+        own && (own[4] ?? undefined) !== undefined
           ? { releasedAt: Number(own[3]), vanishedAt: Math.floor(Number(own[4]) / 1000) }
           : undefined;
       return { gone, other };

@@ -116,10 +116,9 @@ function codeOf(error: unknown): number | undefined {
 
 /** Node 22 warns that its SQLite is experimental; the log is no place for that. */
 async function quietly<T>(load: () => Promise<T>): Promise<T> {
-  const { emitWarning } = process;
+  const emitWarning = process.emitWarning.bind(process) as (...all: unknown[]) => void;
   process.emitWarning = (...given: unknown[]) => {
-    if (!String(given[0]).includes('SQLite'))
-      Reflect.apply(emitWarning as (...all: unknown[]) => void, process, given);
+    if (!String(given[0]).includes('SQLite')) emitWarning(...given);
   };
   try {
     return await load();

@@ -59,8 +59,8 @@ export interface Imported {
 
 interface Line {
   readonly ledger?: unknown;
-  readonly index?: unknown;
-  readonly arch?: unknown;
+  readonly index?: string;
+  readonly arch?: string;
   readonly generation?: readonly unknown[];
   readonly package?: readonly unknown[];
 }
