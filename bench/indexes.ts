@@ -67,7 +67,7 @@ export class Indexes {
 }
 
 /** The text of a real index, out of its tar. */
-function realText(data: string, arch: Arch): Buffer[] {
+export function realText(data: string, arch: Arch): Buffer[] {
   const { body } = splitSignatures(readFileSync(join(data, arch, 'APKINDEX.tar.gz')));
   const tar = gunzipSync(body);
   for (let offset = 0; offset + 512 <= tar.length;) {

@@ -23,6 +23,7 @@ import {
   type Row,
   type SectionResult,
 } from './report.ts';
+import { checkSection } from './sections/check.ts';
 import { exportSection } from './sections/export.ts';
 import { loadSection } from './sections/load.ts';
 import { peersSection } from './sections/peers.ts';
@@ -38,6 +39,7 @@ const sections: Readonly<Record<string, (setting: Setting) => Promise<SectionRes
   requests: requestsSection,
   start: startSection,
   export: exportSection,
+  check: checkSection,
   peers: peersSection,
 };
 

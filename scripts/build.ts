@@ -2,7 +2,7 @@
  * `npm run build [-- FOLDER]`: bundles the service into a few files, by default in `dist/`. The bundle is split;
  * startup loads only what it needs.
  */
-import { globSync, readFileSync, rmSync } from 'node:fs';
+import { globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
 
@@ -37,7 +37,13 @@ const versionOnly: Plugin = {
 export async function bundle(outdir: string): Promise<Metafile> {
   for (const stale of globSync(join(outdir, 'part-*.mjs*'))) rmSync(stale);
   const { metafile } = await build({
-    entryPoints: { 'apk-beacon': 'src/main.ts' },
+    // The reader of feeds and what starts it are processes of their own.
+    entryPoints: {
+      'apk-beacon': 'src/main.ts',
+      'feed-starter': 'src/repository/feed-starter.ts',
+      'feed-reader': 'src/repository/feed-reader.ts',
+      check: 'src/library.ts',
+    },
     outdir,
     outExtension: { '.js': '.mjs' },
     chunkNames: 'part-[hash]',
@@ -57,6 +63,12 @@ export async function bundle(outdir: string): Promise<Metafile> {
     },
     logLevel: 'warning',
   });
+  const types = readFileSync('src/library-types.ts', 'utf8');
+  const declared = 'export declare function check(options?: CheckOptions): Promise<CheckReport>;';
+  writeFileSync(
+    join(outdir, 'check.d.ts'),
+    `${types}\n/** Rejects if an index or the service cannot be had. */\n${declared}\n`,
+  );
   return metafile;
 }
 

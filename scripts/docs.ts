@@ -4,6 +4,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { format, resolveConfig } from 'prettier';
+import { reportJsonSchema } from '../src/check/report-schema.ts';
 import { commands } from '../src/cli/commands.ts';
 import { flagText, usageOf } from '../src/cli/help.ts';
 import { keyOptions, optionHelp } from '../src/config/config.ts';
@@ -18,6 +19,7 @@ export async function documents(): Promise<ReadonlyMap<string, string>> {
     ['docs/configuration.md', configuration()],
     ['docs/commands.md', commandPages()],
     ['docs/apk-beacon.schema.json', JSON.stringify(configJsonSchema())],
+    ['docs/check.schema.json', JSON.stringify(reportJsonSchema())],
   ];
   const formatted = made.map(async ([path, text]) => {
     const options = await resolveConfig(path);

@@ -24,9 +24,13 @@ export const places: readonly (readonly [file: string, pattern: RegExp])[] = [
   ['deploy/github/renovate.yml', reference],
   ['deploy/gitlab/renovate.gitlab-ci.yml', reference],
   ['deploy/gitlab/export.gitlab-ci.yml', reference],
+  ['deploy/gitlab/check.gitlab-ci.yml', reference],
+  ['.pre-commit-hooks.yaml', reference],
+  ['action.yml', reference],
   ['deploy/kubernetes/kustomization.yaml', reference],
   ['README.md', reference],
   ['docs/operate.md', reference],
+  ['docs/check.md', reference],
 ];
 
 const isApk = (file: string): boolean => /^(apkontainer\.yaml|packages\/)/.test(file);

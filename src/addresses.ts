@@ -15,14 +15,21 @@ export function isRemote(address: string): boolean {
 
 /** Whether it is a single index file, not a folder of archs. */
 export function isIndexFile(address: string): boolean {
-  return (URL.parse(address)?.pathname ?? address).endsWith('.tar.gz');
+  return /\.(tar\.gz|adb)$/.test(URL.parse(address)?.pathname ?? address);
 }
 
-/** The index of `arch` in a repository. A query of the address stays at the end. */
-export function indexAddress(repository: string, arch: string): string {
-  if (!isRemote(repository)) return join(repository, arch, 'APKINDEX.tar.gz');
+/** What the index of an arch is called, in the order in which it is looked for: that of apk 2, and that of apk 3. */
+export const indexNames = ['APKINDEX.tar.gz', 'Packages.adb'] as const;
+
+/** An index of `arch` in a repository. A query in its address stays at the end. */
+export function indexAddress(
+  repository: string,
+  arch: string,
+  name: (typeof indexNames)[number] = indexNames[0],
+): string {
+  if (!isRemote(repository)) return join(repository, arch, name);
   const url = new URL(repository);
-  url.pathname = `${withoutTrailingSlashes(url.pathname)}/${arch}/APKINDEX.tar.gz`;
+  url.pathname = `${withoutTrailingSlashes(url.pathname)}/${arch}/${name}`;
   return url.href;
 }
 

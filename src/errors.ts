@@ -17,6 +17,7 @@ export const indexErrorCodes = [
   'index-unsupported',
   'index-rollback',
   'index-shrunk',
+  'feed-malformed',
 ] as const;
 
 export type IndexErrorCode = (typeof indexErrorCodes)[number];

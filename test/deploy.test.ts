@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { commands } from '../src/cli/commands.ts';
 import { startService } from './support/service.ts';
 
 const rules = readFileSync('deploy/prometheus/apk-beacon.rules.yaml', 'utf8');
@@ -93,3 +94,18 @@ test('the tools that CI installs and the images of examples are found by Renovat
   expect(found('deploy/github/renovate.yml')).toContainEqual(renovate);
   expect(names('deploy/gitlab/export.gitlab-ci.yml')).toEqual([['docker', 'docker.io/library/node']]);
 });
+
+test.each(['deploy/gitlab/check.gitlab-ci.yml', '.pre-commit-hooks.yaml', 'action.yml', 'docs/check.md'])(
+  '%s runs check with flags that it has',
+  (file) => {
+    const text = readFileSync(file, 'utf8');
+    const known = commands.find(({ name }) => name === 'check')?.flags.map(({ name }) => name) ?? [];
+    const lines =
+      text.replaceAll(/\n +--/g, ' --').match(/^.*apk-beacon.* (?:check|pin)\b.*$/gm) ??
+      text.match(/^.*\bcheck \$.*$/gm) ??
+      [];
+    expect(lines.length).toBeGreaterThan(0);
+    for (const flag of lines.join('\n').matchAll(/ --([a-z-]+)/g))
+      if (flag[1] !== 'yes') expect([...known, 'config', 'repository']).toContain(flag[1]);
+  },
+);

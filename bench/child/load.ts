@@ -35,7 +35,6 @@ const limits = {
   maxPackages: 5_000_000,
 };
 const archives = files.map((file) => readFileSync(file));
-const bodies = archives.map((bytes) => splitSignatures(bytes).body);
 
 const load = (bytes: Uint8Array): Promise<VerifiedIndex> =>
   readIndex(bytes, { keys, limits, pause: createPause() });
@@ -43,8 +42,10 @@ const load = (bytes: Uint8Array): Promise<VerifiedIndex> =>
 const variants: Record<string, () => Promise<unknown>> = {
   // As large a chunk as there can be, which is what makes zlib fastest; synchronous.
   'gunzip-one-chunk': () =>
-    inTurn(bodies, (body) =>
-      gunzipSync(body, { chunkSize: Math.max(64, Buffer.from(body).readUInt32LE(body.length - 4)) }),
+    inTurn(
+      archives.map((bytes) => splitSignatures(bytes).body),
+      (body) =>
+        gunzipSync(body, { chunkSize: Math.max(64, Buffer.from(body).readUInt32LE(body.length - 4)) }),
     ),
   load: () => inTurn(archives, load),
   catalog: async () => makeCatalog(await inTurn(archives, load)),

@@ -1,6 +1,8 @@
 /** Bytes in memory → verified and queryable, against inflating the same bytes and nothing else. */
 import { archs, type Arch } from '../indexes.ts';
 import type { LoadResult } from '../child/load.ts';
+import { join } from 'node:path';
+import { sharedData } from '../../test/support/shared-data.ts';
 import { runChild } from '../processes.ts';
 import type { Row, SectionResult } from '../report.ts';
 import type { IndexSet, Setting } from '../setting.ts';
@@ -62,6 +64,7 @@ export async function loadSection(setting: Setting): Promise<SectionResult> {
       cpu(tenfold, 'load'),
       cpu(tenfold, FLOOR),
     ),
+    ...(await adbRows(setting)),
     { id: 'load-ms', what: 'load one arch', unit: 'ms', value: measured(first(one, 'load')) },
     {
       id: 'load-tenfold-ms',
@@ -117,6 +120,30 @@ export async function loadSection(setting: Setting): Promise<SectionResult> {
       },
     ],
   };
+}
+
+/** Wolfi in the format of apk 3 against the text, in turns; none where the file is not beside the checkout. */
+async function adbRows({ indexes, rounds, log }: Setting): Promise<readonly Row[]> {
+  if (sharedData === undefined) return [];
+  log('load: wolfi as ADB');
+  const folder = join(sharedData, 'adb');
+  const load = (key: string, file: string) => () =>
+    runChild<LoadResult>('load', ['load', key, '4', file], ['--expose-gc']);
+  const results: Results = await interleave(rounds, {
+    text: load(indexes.keyFile, indexes.file('wolfi', 'x86_64')),
+    adb: load(join(folder, 'ec.pub'), join(folder, 'wolfi-2026-07-24-x86_64.adb')),
+  });
+  const of = (variant: string, value: (result: LoadResult) => number): number[] =>
+    (results[variant] ?? []).map(value);
+  const compared = (id: string, what: string, value: (result: LoadResult) => number): Row =>
+    row(id, `${what}, ADB ÷ text`, of('adb', value), of('text', value));
+  return [
+    { ...compared('load-adb', 'load one arch, fresh process', (each) => each.first), must: 0.5 },
+    compared('load-adb-cpu', 'CPU time to load one arch', (each) => each.cpu),
+    compared('load-adb-again', 'load one arch again in the same process', (each) => each.again),
+    { ...compared('load-adb-peak', 'peak of memory while one arch is loaded', (each) => each.peak), must: 1 },
+    { ...compared('load-adb-kept', 'memory an arch takes once it is loaded', (each) => each.kept), must: 1 },
+  ];
 }
 
 async function measureSet(

@@ -1,5 +1,6 @@
 /** An explanation as text, for a terminal and for curl. */
 import { printable } from '../errors.ts';
+import type { ExplainedAdvisories } from './security.ts';
 import type { ExplainedPin, ExplainedVersion, Explanation } from './explain.ts';
 import { withdrawalText } from './withdrawal-text.ts';
 
@@ -21,7 +22,7 @@ const plain: Colour = (_, text) => text;
 
 /** Oldest first, so that the newest versions and the verdict are at the end of a terminal. */
 export function describe(
-  { name, archs, carriedBy, versions, notes = [], pin }: Explanation,
+  { name, archs, carriedBy, versions, notes = [], pin, advisories }: Explanation,
   close: readonly string[],
   { all = false, allBy = '--all', colour = plain }: DescribeOptions = {},
 ): readonly string[] {
@@ -37,8 +38,21 @@ export function describe(
   const width = Math.max(...shown.map(({ version }) => version.length));
   const rows = shown.toReversed().flatMap((each) => describeVersion(each, width));
   return [...head, ...rows, ...notes.map((note) => `  note: ${note}`)]
+    .concat(advisories ? describeAdvisories(advisories) : [])
     .map(printable)
     .concat(pin ? verdict(pin, colour) : []);
+}
+
+/** What is open at the pin, and the versions that fix most of it. */
+export function describeAdvisories({ at, open, unreviewed, fixes }: ExplainedAdvisories): readonly string[] {
+  const hits = unreviewed === 0 ? '' : `, and ${unreviewed} hits of scanners that nobody has reviewed`;
+  return [
+    `  advisories: ${open} known to be open at ${at}${hits}`,
+    ...fixes.map(({ version, count, ids }) => {
+      const more = count > ids.length ? ` and ${count - ids.length} more` : '';
+      return `  ${version} fixes ${ids.join(', ')}${more}`;
+    }),
+  ];
 }
 
 function verdict({ current, state, proposal, because }: ExplainedPin, colour: Colour): string {

@@ -5,6 +5,7 @@ import type { Package, Packages } from '../apk/packages.ts';
 import type {
   Candidate,
   Catalog,
+  MissingNeeds,
   CatalogSource,
   NameReport,
   VersionReport,
@@ -13,6 +14,7 @@ import type {
 import { pinnedVersion, type LookupQuery } from './query.ts';
 import { steerInSteps, type Steering } from './renovate-order.ts';
 import { timestamp } from './render.ts';
+import type { ExplainedAdvisories } from './security.ts';
 import { finish, isStep, mapInSteps } from '../catalog/steps.ts';
 import { SeriesIndex, type SeriesName } from '../catalog/series.ts';
 import { withdrawalsIn, type Withdrawal, type WithdrawalOptions } from '../catalog/withdrawal.ts';
@@ -26,6 +28,8 @@ export interface Explanation {
   /** Facts beyond the versions, such as newer series. */
   readonly notes?: readonly string[];
   readonly pin?: ExplainedPin;
+  /** What the advisories say of the pin. */
+  readonly advisories?: ExplainedAdvisories;
 }
 
 export interface ExplainedVersion {
@@ -97,8 +101,9 @@ export function* explainInSteps(
   query: LookupQuery,
   pin: string | undefined,
   catalog?: Catalog,
-  { firstSeen, served = [], missing = catalog?.missingNeeds() ?? (() => []) }: ExplainOptions = {},
+  { firstSeen, served = [], missing: given }: ExplainOptions = {},
 ): Generator<undefined, Explanation> {
+  const missing = given ?? (catalog ? yield* catalog.missingNeeds() : () => []);
   const series = catalog ? yield* nextSeries(report.name, catalog) : undefined;
   const notes = catalog ? yield* notesOn(report, catalog, series, served) : [];
   const withdrawals = yield* withdrawalsIn(report, catalog?.sources ?? [], {
@@ -126,8 +131,6 @@ export function* explanationText(explanation: Explanation): Generator<undefined,
   const at = rest.indexOf(mark);
   return `${rest.slice(0, at)}"versions":[${texts.join(',')}]${rest.slice(at + mark.length)}`;
 }
-
-export type MissingNeeds = ReturnType<Catalog['missingNeeds']>;
 
 const DAY = 86_400;
 /** Days without a build, while related names are built, after which a name counts as stopped. */
@@ -174,6 +177,9 @@ function* notesOn(
       notes.push(`its newest release is ${newest.version}, which ${newest.chosen.package.name} provides`);
     }
   }
+  const undated = new Set(catalog.sources.flatMap((each) => (each.undated ? each.repository : [])));
+  if (versions.every(({ candidates }) => candidates.every((each) => undated.has(each.repository))))
+    notes.push('no build times: its index tells none, so a release has no age before it is first seen here');
   const lastBuilt = newestBuild(report);
   if (next) {
     const { series, builtAt } = next;

@@ -5,6 +5,7 @@ import { CloseNames } from './close-names.ts';
 import type { LookupQuery } from './query.ts';
 import { filterInSteps, finish } from '../catalog/steps.ts';
 import { renderInSteps } from './render.ts';
+import { Security, securityMarks, type SecurityMarks } from './security.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
 import type { ServedVersions } from './served-versions.ts';
 
@@ -24,6 +25,12 @@ export interface Lookup {
   readonly query: LookupQuery;
 }
 
+/** What a lookup of a known name finds. */
+export interface Found {
+  readonly releases: readonly Release[];
+  readonly marks?: SecurityMarks;
+}
+
 export class Lookups {
   readonly #served: ServedVersions;
   readonly #closeNames = new WeakMap<Snapshot, CloseNames>();
@@ -34,8 +41,8 @@ export class Lookups {
 
   /** The answer and the releases behind it. */
   answer(lookup: Lookup): { answer: Answer; releases: readonly Release[] } {
-    const releases = this.releases(lookup);
-    if (releases) return { answer: this.render(releases, lookup.query), releases };
+    const found = finish(this.lookUpInSteps(lookup));
+    if (found) return { answer: finish(this.renderInSteps(found, lookup.query)), releases: found.releases };
     return { answer: answerOf(false, JSON.stringify(this.unknownName(lookup))), releases: [] };
   }
 
@@ -44,12 +51,12 @@ export class Lookups {
     return finish(this.releasesInSteps(lookup));
   }
 
-  *releasesInSteps({
-    datasource,
-    snapshot,
-    name,
-    query,
-  }: Lookup): Generator<undefined, readonly Release[] | undefined> {
+  *releasesInSteps(lookup: Lookup): Generator<undefined, readonly Release[] | undefined> {
+    return (yield* this.lookUpInSteps(lookup))?.releases;
+  }
+
+  /** With the marks of a pin, where there are advisories. */
+  *lookUpInSteps({ datasource, snapshot, name, query }: Lookup): Generator<undefined, Found | undefined> {
     const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
     if (report.versions.length === 0) return undefined;
     const remembered = query.current ? [] : parseVersions(this.#served.recall(datasource, name));
@@ -57,7 +64,9 @@ export class Lookups {
     const there = yield* filterInSteps(report.versions, (version) => version.offered);
     const offered = there.map(({ version }) => version);
     if (offered.length > 0) this.#served.note(datasource, name, offered);
-    return releases;
+    if (!snapshot.advisories || !query.current) return { releases };
+    const security = new Security(snapshot.advisories, report);
+    return { releases, marks: yield* securityMarks(security, report, query, releases) };
   }
 
   /** Whether any version of the name was ever served. */
@@ -70,15 +79,13 @@ export class Lookups {
     return this.#served.recall(datasource, name);
   }
 
-  render(releases: readonly Release[], query: LookupQuery): Answer {
-    return finish(this.renderInSteps(releases, query));
-  }
-
   *renderInSteps(
-    releases: readonly Release[],
+    { releases, marks }: Found,
     { stripRevision, current }: LookupQuery,
+    page?: string,
   ): Generator<undefined, Answer> {
-    return answerOf(true, yield* renderInSteps(releases, { stripRevision, current: current?.version.text }));
+    const options = { stripRevision, current: current?.version.text, marks: marks?.text, page };
+    return answerOf(true, yield* renderInSteps(releases, options));
   }
 
   /** The answer for a name that is in no index. */

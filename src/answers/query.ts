@@ -11,6 +11,8 @@ export interface LookupQuery {
   readonly line: Version | undefined;
   /** `?strip=revision`: versions without `-rN`, once each. */
   readonly stripRevision: boolean;
+  /** `?revision=4`: of a pin without its revision, which the file has elsewhere. */
+  readonly revision?: string | undefined;
 }
 
 /** An invalid query; the message names the parameter and what was expected. */
@@ -27,6 +29,7 @@ export function parseLookupQuery(parameters: QueryParameters, knownArchs: readon
     current: parseCurrent(all(parameters['current']).at(-1)),
     line: parseLine(all(parameters['line']).at(-1)),
     stripRevision: parseStrip(all(parameters['strip']).at(-1)),
+    revision: /^\d{1,9}$/.exec(all(parameters['revision']).at(-1) ?? '')?.[0],
   };
 }
 

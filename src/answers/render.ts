@@ -31,6 +31,10 @@ export interface RenderOptions {
   readonly stripRevision: boolean;
   /** The pin: the changelog starts there. */
   readonly current: string | undefined;
+  /** What the advisories have to say, put behind the link to the changes; see `securityMarks`. */
+  readonly marks?: string | undefined;
+  /** A page of the service, to put them behind where a package has no link of its own: Renovate takes only URLs. */
+  readonly page?: string | undefined;
 }
 
 export function renderAnswer(releases: readonly Release[], options: RenderOptions): RenovateAnswer {
@@ -54,10 +58,23 @@ export function* renderInSteps(
   return `{"releases":[${texts.join(',')}]${rest === '}' ? '' : ','}${rest}`;
 }
 
-function linksOf(releases: readonly Release[], { current }: RenderOptions): Omit<RenovateAnswer, 'releases'> {
+function linksOf(
+  releases: readonly Release[],
+  { current, marks = '', page = '' }: RenderOptions,
+): Omit<RenovateAnswer, 'releases'> {
   const newest = newestRelease(releases);
   const from = releases.find(({ version }) => version.text === current);
-  return newest?.candidate ? links(newest.candidate, from?.builtAt) : {};
+  const found = newest?.candidate ? links(newest.candidate, from?.builtAt) : {};
+  return marks === '' ? found : { ...found, changelogUrl: linkBelow(found, page) + marks };
+}
+
+/** The link that marks are put behind. Renovate compiles it with them, so that it must mean nothing to a template. */
+function linkBelow(
+  { changelogUrl: changelog, homepage }: Omit<RenovateAnswer, 'releases'>,
+  page: string,
+): string {
+  const link = changelog ?? homepage?.replace(/#.*$/, '') ?? page;
+  return link.replace(/[{}]/g, encodeURIComponent);
 }
 
 function renderRelease(release: Release, stripRevision: boolean): RenovateRelease {

@@ -2,7 +2,9 @@
  * Parses request paths. Package names may contain `/` (`/bin/sh`), encoded or not, so the raw path is split into
  * segments and decoded once.
  */
+import { indexNames } from '../addresses.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
+import type { IndexFormat } from './virtual-indexes.ts';
 
 export const MAX_NAME_LENGTH = 256;
 
@@ -13,11 +15,17 @@ export type Target =
   | { readonly kind: 'search'; readonly live: LiveDatasource }
   /** What appeared and vanished, of all packages or of one. */
   | { readonly kind: 'changes'; readonly live: LiveDatasource; readonly name: string | undefined }
+  | { readonly kind: 'atom'; readonly live: LiveDatasource }
   | { readonly kind: 'package'; readonly live: LiveDatasource; readonly name: string; readonly view: View }
   /** A package of the datasource that the pin's file builds on. */
   | { readonly kind: 'routed'; readonly name: string }
-  /** The virtual index of one arch, or of what all archs have. */
-  | { readonly kind: 'index'; readonly live: LiveDatasource; readonly arch: string }
+  /** The virtual index of one arch, or of what all have. */
+  | {
+      readonly kind: 'index';
+      readonly live: LiveDatasource;
+      readonly arch: string;
+      readonly format: IndexFormat;
+    }
   /** The Renovate preset of one datasource, or of all. */
   | { readonly kind: 'preset'; readonly live: LiveDatasource | undefined }
   | { readonly kind: 'invalid'; readonly fact: string };
@@ -28,12 +36,16 @@ const TOO_LONG: Target = {
 };
 
 const PRESET = 'renovate.json';
-const INDEX = 'APKINDEX.tar.gz';
+const indexes: ReadonlyMap<string, IndexFormat> = new Map([
+  [indexNames[0], 'v2'],
+  [indexNames[1], 'adb'],
+]);
+const ATOM = 'advisories.atom';
 
 /** The requested form of an answer: the last segment of the path, unless the name has only one. */
-export type View = 'releases' | 'latest' | 'explain' | 'badge.svg';
+export type View = 'releases' | 'latest' | 'explain' | 'advisories' | 'badge.svg';
 
-const views: readonly string[] = ['latest', 'explain', 'badge.svg'] satisfies View[];
+const views: readonly string[] = ['latest', 'explain', 'advisories', 'badge.svg'] satisfies View[];
 
 export function isView(segment: string): boolean {
   return views.includes(segment);
@@ -64,11 +76,12 @@ export function parsePath(
   if (rest[0] === '-') return parseExtra(live, rest.slice(1));
   if (rest.length === 1 && rest[0] === PRESET) return { kind: 'preset', live: named };
   const [arch = ''] = rest;
-  if (rest.length === 2 && rest[1] === INDEX) return { kind: 'index', live, arch };
+  const format = indexes.get(rest[1] ?? '');
+  if (rest.length === 2 && format) return { kind: 'index', live, arch, format };
   return parsePackage(live, rest);
 }
 
-/** Paths after `/-/`, which is not a package name: everything but lookups, and `latest` as static files have it. */
+/** Paths after `/-/`, which is not a package name: everything but lookups, and views as static files have them. */
 function parseExtra(live: LiveDatasource, [what, ...segments]: readonly string[]): Target {
   if (what === 'asked' && segments.length === 0) return { kind: 'asked', live };
   if (what === 'search' && segments.length === 0) return { kind: 'search', live };
@@ -76,9 +89,14 @@ function parseExtra(live: LiveDatasource, [what, ...segments]: readonly string[]
     const name = segments.length === 0 ? undefined : segments.join('/');
     return name !== undefined && name.length > MAX_NAME_LENGTH ? TOO_LONG : { kind: 'changes', live, name };
   }
-  if (what === 'latest' && segments.length > 0) return parsePackage(live, [...segments, what]);
+  if (what === ATOM && segments.length === 0) return { kind: 'atom', live };
+  if ((what === 'latest' || what === 'advisories') && segments.length > 0)
+    return parsePackage(live, [...segments, what]);
   if (what === 'for' && segments.length > 0) return parseRouted(segments.join('/'));
-  return { kind: 'invalid', fact: 'after /-/, expected asked, changes, search, for/{name} or latest/{name}' };
+  return {
+    kind: 'invalid',
+    fact: 'after /-/, expected asked, changes, search, advisories.atom, for/{name} or latest/{name}',
+  };
 }
 
 function parseRouted(name: string): Target {

@@ -10,6 +10,7 @@ import { setImmediate } from 'node:timers/promises';
 import { createGzip, gzip as gzipCallback } from 'node:zlib';
 import { promisify } from 'node:util';
 import { pack } from 'tar-stream';
+import { AdbWriter } from './virtual-adb.ts';
 import { virtualIndex } from './virtual-index.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
 import { createQueue } from '../repository/pace.ts';
@@ -27,6 +28,9 @@ export interface Signer {
   readonly privateKey: () => Promise<string>;
 }
 
+/** Of apk 2 or of apk 3. */
+export type IndexFormat = 'v2' | 'adb';
+
 export interface IndexArchive {
   readonly bytes: Buffer;
   readonly etag: string;
@@ -42,19 +46,34 @@ export class VirtualIndexes {
     this.#signer = signer;
   }
 
-  /** The APKINDEX.tar.gz of an arch, or of `any`. */
-  archive(snapshot: Snapshot, arch: string): Promise<IndexArchive> {
+  /** The APKINDEX.tar.gz of an arch, or of `any`, or the same as Packages.adb. */
+  archive(snapshot: Snapshot, arch: string, format: IndexFormat): Promise<IndexArchive> {
     const ofSnapshot = this.#archives.get(snapshot) ?? new Map<string, Promise<IndexArchive>>();
     this.#archives.set(snapshot, ofSnapshot);
-    const known = ofSnapshot.get(arch);
+    const known = ofSnapshot.get(`${format} ${arch}`);
     if (known) return known;
-    const made = this.#oneAtATime(() => this.#make(snapshot, arch));
-    ofSnapshot.set(arch, made);
-    made.catch(() => ofSnapshot.delete(arch));
+    const make = format === 'adb' ? this.#makeAdb : this.#makeArchive;
+    const made = this.#oneAtATime(() => make.call(this, snapshot, arch)).then((bytes) => ({
+      bytes,
+      etag: `"${createHash('sha1').update(bytes).digest('base64url')}"`,
+    }));
+    ofSnapshot.set(`${format} ${arch}`, made);
+    made.catch(() => ofSnapshot.delete(`${format} ${arch}`));
     return made;
   }
 
-  async #make({ catalog, generation }: Snapshot, arch: string): Promise<IndexArchive> {
+  async #makeAdb({ catalog, generation }: Snapshot, arch: string): Promise<Buffer> {
+    const writer = new AdbWriter();
+    let count = 0;
+    for (const stanza of virtualIndex(catalog, arch)) {
+      writer.add(stanza);
+      count += 1;
+      if (count % SLICE === 0) await setImmediate();
+    }
+    return writer.file(`apk-beacon ${generation}`, await this.#signer?.privateKey());
+  }
+
+  async #makeArchive({ catalog, generation }: Snapshot, arch: string): Promise<Buffer> {
     let size = 0;
     for await (const text of slices(virtualIndex(catalog, arch))) size += Buffer.byteLength(text);
     const archive = pack();
@@ -66,8 +85,7 @@ export class VirtualIndexes {
     entry.end(undefined);
     archive.finalize();
     const body = await zipped;
-    const bytes = this.#signer ? Buffer.concat([await signatureMember(body, this.#signer), body]) : body;
-    return { bytes, etag: `"${createHash('sha1').update(bytes).digest('base64url')}"` };
+    return this.#signer ? Buffer.concat([await signatureMember(body, this.#signer), body]) : body;
   }
 }
 

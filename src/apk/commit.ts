@@ -19,6 +19,15 @@ export function packCommit(packed: ByteBuffer, source: ByteBuffer, start: number
   packed.add(source, start, end);
 }
 
+/** The same for the bytes themselves. `false` where they are not as many as such a commit has. */
+export function packCommitBytes(packed: ByteBuffer, source: ByteBuffer, start: number, end: number): boolean {
+  if (end - start !== COMMIT_BYTES) return false;
+  packed.clear();
+  packed.addByte(HEX);
+  packed.add(source, start, end);
+  return true;
+}
+
 /** The text of what `packCommit` has made. */
 export function commitText(kept: Uint8Array): string {
   const bytes = Buffer.from(kept.buffer, kept.byteOffset, kept.length);

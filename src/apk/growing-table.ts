@@ -54,6 +54,10 @@ export class GrowingNumbers {
     this.#count += 1;
   }
 
+  get count(): number {
+    return this.#count;
+  }
+
   all(): Uint32Array {
     return this.#numbers.subarray(0, this.#count);
   }

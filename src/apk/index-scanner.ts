@@ -13,34 +13,19 @@
 import { IndexError } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
 import { packCommit } from './commit.ts';
-import { decodeIdentity, hashIdentity } from './identity.ts';
-import { GrowingColumns, GrowingNumbers, IdentitySet, postings } from './growing-table.ts';
-import { Arena, release } from './memory.ts';
+import { decodeIdentity } from './identity.ts';
+import { release } from './memory.ts';
+import { addNumber, addToken, BLANK, isOperatorSign } from './lists.ts';
+import { Flag, unusableReasons } from './package-table.ts';
+import type { Unusable } from './packages.ts';
+import { EMPTY } from './string-table.ts';
 import {
-  Flag,
-  IDENTITY_BYTES,
-  PackageTable,
-  parseDependency,
-  tokens,
-  unusableReasons,
-} from './package-table.ts';
-import type { Intruder, ParseReport, Unusable } from './packages.ts';
-import { EMPTY, StringTable } from './string-table.ts';
-
-export interface ScanLimits {
-  /** The longest line, in bytes. Alpine's longest is 72 kB; apko stops at 1 MiB. */
-  readonly maxLineBytes: number;
-  readonly maxPackages: number;
-}
-
-export interface ScannedIndex {
-  readonly packages: PackageTable;
-  /** The arch most packages are for; what `A:` says, `noarch` aside. `undefined` if none says. */
-  readonly arch: string | undefined;
-  /** When its newest package was built, in unix seconds; 0 where none tells. */
-  readonly newestBuiltAt: number;
-  readonly report: ParseReport;
-}
+  clearPackage,
+  emptyPackage,
+  TableBuilder,
+  type ScannedIndex,
+  type TableOptions,
+} from './table-builder.ts';
 
 /** The letters that are read, in ASCII. */
 const Field = {
@@ -62,102 +47,46 @@ const knownUpperCase = new Set([...'CPVASITULDFMRZ'].map((letter) => letter.char
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
-const BLANK = 0x20;
 const COLON = 0x3a;
 /** In front of a name that must not be there. */
 const CONFLICT = 0x21; // !
-// Signs of operators; `OLDER` to `NEWER` are one after the other.
-const OLDER = 0x3c; // <
 const EQUALS = 0x3d;
-const NEWER = 0x3e; // >
-const LINE = 0x7e; // ~
 
-/** Of intruders so many are kept, and of their conditions so much; none has been seen in a public index. */
-const MOST_INTRUDERS = 1000;
-const MOST_CONDITION_BYTES = 4096;
-
-const FOREIGN_ARCH = unusableReasons.indexOf('foreign-arch' satisfies Unusable);
 const UNKNOWN_FIELD = unusableReasons.indexOf('unknown-field' satisfies Unusable);
 
-export interface ScanOptions {
-  readonly limits: ScanLimits;
-  /** The arch the index was asked for; without it, the one most packages name. */
-  readonly arch?: string | undefined;
-  /** Without `arch`: the archs wanted of a file that may hold several. */
-  readonly archs?: readonly string[] | undefined;
-  /** Size of the index while it is compressed: a hint for preallocation, affects speed only. */
-  readonly compressedBytes?: number;
+export interface ScanOptions extends TableOptions {
+  /** The longest line, in bytes. Alpine's longest is 72 kB; apko stops at 1 MiB. */
+  readonly maxLineBytes: number;
 }
 
 /** Reads one APKINDEX pushed in chunks of any size. */
 export class IndexScanner {
-  readonly #limits: ScanLimits;
-  readonly #arena: Arena;
-  /** Names of packages and what they provide: what can be looked up. */
-  readonly #names: StringTable;
-  /** All other strings. */
-  readonly #values: StringTable;
-  readonly #commits: StringTable;
-  readonly #rows: GrowingColumns;
-  readonly #rowArchs = new GrowingNumbers();
-  /** Pairs of a name and the row that provides it. */
-  readonly #providedNames = new GrowingNumbers();
-  readonly #providingRows = new GrowingNumbers();
-  readonly #expectedArch: string | undefined;
-  readonly #wantedArchs: readonly string[];
-  readonly #identities: IdentitySet;
-  readonly #archs = new Map<number, number>();
+  readonly #maxLineBytes: number;
+  readonly #table: TableBuilder;
 
   /** What was pushed and not read yet: a line whose end has not come. */
   readonly #text = new ByteBuffer();
   #line = 0;
 
-  // The stanza being read; numbers of strings, EMPTY for what it has not said.
+  // The stanza being read.
   #inStanza = false;
   #bad = '';
-  #name = EMPTY;
-  #version = EMPTY;
-  #arch = EMPTY;
-  #origin = EMPTY;
-  #commit = EMPTY;
-  #url = EMPTY;
+  readonly #package = emptyPackage();
   /** Tokens separated by blanks. Of a field repeated a million times, only the whole list becomes a string. */
   readonly #provides = new ByteBuffer();
   readonly #depends = new ByteBuffer();
   readonly #installIf = new ByteBuffer();
   readonly #packedCommit = new ByteBuffer();
-  readonly #identity = new Uint8Array(IDENTITY_BYTES);
-  #hasIdentity = false;
-  #builtAt = 0;
-  #priority = 0;
-  #unusable = 0;
 
   /** The dependencies of the package before, which the next version of it often has, too. */
   readonly #lastDepends = new ByteBuffer();
   #lastDependencies = EMPTY;
   #lastNeedsExactly = 0;
   readonly #tokenNumbers = new ByteBuffer();
-  /** Of each name, twice the number of the last row that has it plus one, and one more if with a version. */
-  readonly #lastCarrier = new GrowingNumbers();
 
-  readonly #intruders: { readonly row: number; readonly intruder: Intruder }[] = [];
-  #newestBuiltAt = 0;
-  #badStanzas = 0;
-  #firstBadStanza: string | undefined;
-  #duplicateIdentities = 0;
-
-  constructor({ limits, arch, archs = [], compressedBytes = 64 * 1024 }: ScanOptions) {
-    const { typical, most } = expectedPackages(compressedBytes, limits.maxPackages);
-    this.#limits = limits;
-    this.#expectedArch = arch;
-    this.#wantedArchs = archs;
-    // Room for numbers and identities of `most` packages, in columns, starts and postings, and for twice the compressed bytes.
-    this.#arena = new Arena(most * (4 * 16 + IDENTITY_BYTES) + compressedBytes * 2);
-    this.#rows = new GrowingColumns(this.#arena, most);
-    this.#names = StringTable.reserve(this.#arena, { strings: typical / 4, bytes: compressedBytes / 2 });
-    this.#values = StringTable.reserve(this.#arena, { strings: typical, bytes: compressedBytes });
-    this.#commits = StringTable.reserve(this.#arena, { strings: typical, bytes: compressedBytes / 2 });
-    this.#identities = new IdentitySet(typical);
+  constructor({ maxLineBytes, ...options }: ScanOptions) {
+    this.#maxLineBytes = maxLineBytes;
+    this.#table = new TableBuilder(options);
   }
 
   push(chunk: Uint8Array): void {
@@ -165,7 +94,7 @@ export class IndexScanner {
     const searched = text.length;
     text.addBytes(chunk);
     text.drop(this.#readLines(searched));
-    if (text.length > this.#limits.maxLineBytes) this.#refuseLine(this.#line + 1);
+    if (text.length > this.#maxLineBytes) this.#refuseLine(this.#line + 1);
   }
 
   /** Throws `apkindex-malformed` when most stanzas were bad. */
@@ -177,35 +106,16 @@ export class IndexScanner {
     }
   }
 
-  /** The same in steps: sorting a million packages takes longer than others should have to wait. */
+  /** The same in steps; see `TableBuilder`. */
   *finish(): Generator<undefined, ScannedIndex> {
     if (this.#text.length > 0) this.push(Uint8Array.of(NEWLINE));
     this.#endStanza();
-    if (this.#badStanzas > this.#rows.count) {
-      const total = this.#badStanzas + this.#rows.count;
-      throw new IndexError(
-        'apkindex-malformed',
-        `${this.#badStanzas} of ${total} stanzas are bad: ${this.#firstBadStanza ?? ''}`,
-      );
-    }
-    const arch = this.#settleArch();
-    return {
-      arch,
-      newestBuiltAt: this.#newestBuiltAt,
-      packages: yield* this.#makeTable(),
-      report: {
-        badStanzas: this.#badStanzas,
-        firstBadStanza: this.#firstBadStanza,
-        duplicateIdentities: this.#duplicateIdentities,
-      },
-    };
+    release(this.#text.bytes);
+    return yield* this.#table.finish();
   }
 
   #refuseLine(line: number): never {
-    throw new IndexError(
-      'apkindex-malformed',
-      `line ${line}: longer than ${this.#limits.maxLineBytes} bytes`,
-    );
+    throw new IndexError('apkindex-malformed', `line ${line}: longer than ${this.#maxLineBytes} bytes`);
   }
 
   /** Reads all whole lines and returns where the unfinished one begins. Before `searched` there is no newline. */
@@ -216,7 +126,7 @@ export class IndexScanner {
     let end = text.indexOf(NEWLINE, searched, length);
     for (; end < length; end = text.indexOf(NEWLINE, start, length)) {
       this.#line += 1;
-      if (end - start > this.#limits.maxLineBytes) this.#refuseLine(this.#line);
+      if (end - start > this.#maxLineBytes) this.#refuseLine(this.#line);
       this.#readLine(start, end > start && bytes[end - 1] === RETURN ? end - 1 : end);
       start = end + 1;
     }
@@ -243,26 +153,26 @@ export class IndexScanner {
     const text = this.#text;
     switch (letter) {
       case Field.name:
-        this.#name = this.#names.intern(text, start, end);
+        this.#package.name = this.#table.names.intern(text, start, end);
         break;
       case Field.version:
-        this.#version = this.#values.intern(text, start, end);
+        this.#package.version = this.#table.values.intern(text, start, end);
         break;
       case Field.arch:
-        this.#arch = this.#values.intern(text, start, end);
+        this.#package.arch = this.#table.values.intern(text, start, end);
         break;
       case Field.origin:
-        this.#origin = this.#values.intern(text, start, end);
+        this.#package.origin = this.#table.values.intern(text, start, end);
         break;
       case Field.commit:
         packCommit(this.#packedCommit, text, start, end);
-        this.#commit = this.#commits.intern(this.#packedCommit, 0, this.#packedCommit.length);
+        this.#package.commit = this.#table.commits.intern(this.#packedCommit, 0, this.#packedCommit.length);
         break;
       case Field.url:
-        this.#url = this.#values.intern(text, start, end);
+        this.#package.url = this.#table.values.intern(text, start, end);
         break;
       case Field.builtAt:
-        this.#builtAt = parseSeconds(text.bytes, start, end);
+        this.#package.builtAt = parseSeconds(text.bytes, start, end);
         break;
       case Field.provides:
         addToken(this.#provides, text, start, end);
@@ -274,14 +184,15 @@ export class IndexScanner {
         addToken(this.#installIf, text, start, end);
         break;
       case Field.priority:
-        this.#priority = parsePrefix(text.bytes, start, end);
+        this.#package.priority = parsePrefix(text.bytes, start, end);
         break;
       case Field.identity:
-        this.#identities.read(text, start, end);
-        this.#hasIdentity = decodeIdentity(this.#identity, text.bytes, start, end);
+        this.#table.identities.read(text, start, end);
+        this.#package.hasIdentity = decodeIdentity(this.#package.identity, text.bytes, start, end);
         break;
       default:
-        if (letter >= 0x41 && letter <= 0x5a && !knownUpperCase.has(letter)) this.#unusable = UNKNOWN_FIELD;
+        if (letter >= 0x41 && letter <= 0x5a && !knownUpperCase.has(letter))
+          this.#package.flags = UNKNOWN_FIELD;
     }
   }
 
@@ -295,11 +206,11 @@ export class IndexScanner {
     this.#lastNeedsExactly = 0;
     for (let start = 0; start < list.length;) {
       const end = list.indexOf(BLANK, start, list.length);
-      if (end > start) addNumber(numbers, this.#values.intern(list, start, end));
+      if (end > start) addNumber(numbers, this.#table.values.intern(list, start, end));
       if (isExactDependency(list.bytes, start, end)) this.#lastNeedsExactly = Flag.needsExactly;
       start = end + 1;
     }
-    this.#lastDependencies = this.#values.intern(numbers, 0, numbers.length);
+    this.#lastDependencies = this.#table.values.intern(numbers, 0, numbers.length);
     last.clear();
     last.addBytes(list.bytes.subarray(0, list.length));
   }
@@ -310,163 +221,45 @@ export class IndexScanner {
 
   #endStanza(): void {
     if (!this.#inStanza) return;
-    if (this.#name === EMPTY) this.#reject('package without P:');
-    else if (this.#version === EMPTY) {
-      const name = this.#names.list.bytes(this.#name);
-      this.#reject(`package ${quote(name, 0, name.length)} without V:`);
+    const { name, version } = this.#package;
+    if (name === EMPTY) this.#reject('package without P:');
+    else if (version === EMPTY) {
+      const bytes = this.#table.names.list.bytes(name);
+      this.#reject(`package ${quote(bytes, 0, bytes.length)} without V:`);
     }
-    if (this.#bad !== '') {
-      this.#badStanzas += 1;
-      this.#firstBadStanza ??= this.#bad;
-    } else if (this.#identities.add()) this.#addPackage();
-    else this.#duplicateIdentities += 1;
+    if (this.#bad !== '') this.#table.skip(this.#bad);
+    else this.#addPackage();
     this.#inStanza = false;
     this.#bad = '';
-    this.#name = this.#version = this.#arch = this.#origin = this.#commit = EMPTY;
-    this.#url = EMPTY;
+    clearPackage(this.#package);
     this.#provides.clear();
     this.#depends.clear();
     this.#installIf.clear();
-    this.#identities.clear();
-    this.#hasIdentity = false;
-    this.#builtAt = this.#priority = this.#unusable = 0;
   }
 
   #addPackage(): void {
-    const rows = this.#rows;
-    if (rows.count >= this.#limits.maxPackages) {
-      throw new IndexError(
-        'apkindex-malformed',
-        `line ${this.#line}: more than ${this.#limits.maxPackages} packages`,
-      );
-    }
-    const row = rows.add();
-    rows.columns.name[row] = this.#name;
-    rows.columns.version[row] = this.#version;
-    rows.columns.origin[row] = this.#origin;
-    rows.columns.commit[row] = this.#commit;
-    rows.columns.url[row] = this.#url;
-    rows.columns.provides[row] = this.#values.intern(this.#provides, 0, this.#provides.length);
+    const added = this.#package;
+    added.provides = this.#table.values.intern(this.#provides, 0, this.#provides.length);
     this.#internDependencies();
-    rows.columns.dependencies[row] = this.#lastDependencies;
-    rows.columns.builtAt[row] = this.#builtAt;
-    rows.columns.priority[row] = this.#priority;
-    rows.columns.identity.set(this.#identityOr(), row * IDENTITY_BYTES);
-    if (this.#builtAt > this.#newestBuiltAt) this.#newestBuiltAt = this.#builtAt;
-    this.#rowArchs.add(this.#arch);
-    this.#archs.set(this.#arch, (this.#archs.get(this.#arch) ?? 0) + 1);
-    const conflictsWithItself = this.#noteProvidedNames(row) ? Flag.conflictsWithItself : 0;
-    rows.columns.flags[row] = this.#unusable | conflictsWithItself | this.#lastNeedsExactly;
-    if (conflictsWithItself && this.#installIf.length > 0) this.#addIntruder(row);
-  }
-
-  #addIntruder(row: number): void {
+    added.dependencies = this.#lastDependencies;
+    added.flags |= this.#lastNeedsExactly;
+    const row = this.#table.add(added);
+    if (row === undefined) return;
+    this.#noteProvidedNames(row);
     const { bytes, length } = this.#installIf;
-    if (this.#intruders.length >= MOST_INTRUDERS || length > MOST_CONDITION_BYTES) return;
-    const intruder = {
-      package: `${this.#names.list.text(this.#name)}-${this.#values.list.text(this.#version)}`,
-      installIf: tokens(Buffer.from(bytes.subarray(0, length)).toString()).map(parseDependency),
-    };
-    this.#intruders.push({ row, intruder });
+    if (length > 0) this.#table.installIf(row, length, () => bytes.toString('utf8', 0, length));
   }
 
-  /** The identity, or what stands for it. */
-  #identityOr(): Uint8Array {
-    if (this.#hasIdentity) return this.#identity;
-    const [name, version] = [this.#names.list.text(this.#name), this.#values.list.text(this.#version)];
-    return hashIdentity(JSON.stringify([name, version, this.#builtAt]));
-  }
-
-  /** Whether the package has a name twice, at least once with a version. */
-  #noteProvidedNames(row: number): boolean {
+  #noteProvidedNames(row: number): void {
     const list = this.#provides;
-    if (list.length === 0) return false;
-    let isDouble = false;
-    this.#lastCarrier.set(this.#name, 2 * (row + 1) + 1);
     for (let start = 0; start < list.length;) {
       const end = list.indexOf(BLANK, start, list.length);
       const nameEnd = endOfName(list.bytes, start, end);
-      if (nameEnd > start) {
-        const name = this.#names.intern(list, start, nameEnd);
-        const [before, now] = [this.#lastCarrier.at(name), 2 * (row + 1) + (nameEnd < end ? 1 : 0)];
-        if (before >> 1 === row + 1 && (before & 1 || now & 1)) isDouble = true;
-        this.#lastCarrier.set(name, before >> 1 === row + 1 ? before | now : now);
-        this.#providedNames.add(name);
-        this.#providingRows.add(row);
-      }
+      if (nameEnd > start)
+        this.#table.provide(row, this.#table.names.intern(list, start, nameEnd), nameEnd < end);
       start = end + 1;
     }
-    return isDouble;
   }
-
-  /**
-   * Marks the packages that name another arch, which apk 3 refuses. Throws `apkindex-malformed` where that is most
-   * of them: an index in the wrong folder.
-   */
-  #settleArch(): string | undefined {
-    const counts = new Map([...this.#archs].map(([id, count]) => [this.#values.list.text(id), count]));
-    counts.delete('');
-    counts.delete('noarch');
-    const [mostNamed] = [...counts.keys()].toSorted((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0));
-    const wanted = this.#wantedArchs.filter((each) => counts.has(each));
-    const chosen = wanted.toSorted((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0))[0];
-    const arch = this.#expectedArch ?? chosen ?? mostNamed;
-    const own = counts.get(arch ?? '') ?? 0;
-    const foreign = counts.values().reduce((sum, count) => sum + count, 0) - own;
-    if (wanted.length > 1 && foreign >= own) {
-      const fact = `packages for ${wanted.join(' and ')} in one file: name them in archs of the repository`;
-      throw new IndexError('apkindex-malformed', fact);
-    }
-    if (chosen === undefined && mostNamed !== undefined && foreign > this.#rows.count / 2) {
-      throw new IndexError(
-        'apkindex-malformed',
-        `most packages are for ${escaped(mostNamed.slice(0, 60))}, expected ${this.#expectedArch ?? (this.#wantedArchs.join(' or ') || 'one arch')}`,
-      );
-    }
-    if (foreign > 0) this.#markForeign(arch ?? '');
-    return arch;
-  }
-
-  #markForeign(own: string): void {
-    const { list } = this.#values;
-    const foreign = new Set(
-      [...this.#archs.keys()].filter((id) => !['', 'noarch', own].includes(list.text(id))),
-    );
-    const { flags } = this.#rows.columns;
-    for (const [row, id] of this.#rowArchs.all().entries())
-      if (foreign.has(id)) flags[row] = ((flags[row] as number) & ~Flag.unusable) | FOREIGN_ARCH;
-  }
-
-  *#makeTable(): Generator<undefined, PackageTable> {
-    const columns = this.#rows.finished();
-    const names = this.#names.list.count;
-    const byName = yield* postings(this.#arena, names, columns.name);
-    const byProvide = yield* postings(
-      this.#arena,
-      names,
-      this.#providedNames.all(),
-      this.#providingRows.all(),
-    );
-    const strings = { names: this.#names, values: this.#values.close(), commits: this.#commits.close() };
-    release(this.#text.bytes);
-    for (const done of [
-      this.#identities,
-      this.#rowArchs,
-      this.#providedNames,
-      this.#providingRows,
-      this.#lastCarrier,
-    ])
-      done.release();
-    const isUsable = (row: number): boolean => ((columns.flags[row] as number) & Flag.unusable) === 0;
-    const intruders = this.#intruders.flatMap(({ row, intruder }) => (isUsable(row) ? intruder : []));
-    return new PackageTable(strings, columns, { byName, byProvide }, intruders);
-  }
-}
-
-/** How many packages an index of so many compressed bytes holds: Wolfi's takes 70 a package, and none half of that. */
-function expectedPackages(compressedBytes: number, limit: number): { typical: number; most: number } {
-  const packages = (bytesEach: number): number => Math.min(limit, Math.ceil(compressedBytes / bytesEach));
-  return { typical: packages(70), most: packages(32) };
 }
 
 /** Unix seconds; 0 for anything that is no plain number or does not fit. */
@@ -492,16 +285,6 @@ function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
 }
 
-function addNumber(list: ByteBuffer, number: number): void {
-  for (let shift = 0; shift < 32; shift += 8) list.addByte((number >>> shift) & 0xff);
-}
-
-/** Adds `source[start..end)` to a list whose items are separated by blanks. */
-function addToken(list: ByteBuffer, source: ByteBuffer, start: number, end: number): void {
-  if (list.length > 0) list.addByte(BLANK);
-  list.add(source, start, end);
-}
-
 /** Does the token ask for exactly one version (`=` or `==`) of a name that must be there? */
 function isExactDependency(bytes: Uint8Array, start: number, end: number): boolean {
   if (bytes[start] === CONFLICT) return false;
@@ -518,17 +301,8 @@ function endOfName(bytes: Uint8Array, start: number, end: number): number {
   return i;
 }
 
-function isOperatorSign(byte: number): boolean {
-  return (byte >= OLDER && byte <= NEWER) || byte === LINE;
-}
-
 function startsWithByteOrderMark(bytes: Uint8Array): boolean {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-}
-
-/** Fit for a message: no control characters. */
-function escaped(text: string): string {
-  return JSON.stringify(text).slice(1, -1);
 }
 
 function quote(bytes: Uint8Array, start: number, end: number): string {

@@ -3,6 +3,7 @@
  * It answers by name without ever having made an object for every package.
  */
 import { operatorSpan } from './constraint.ts';
+import { readNumbers } from './lists.ts';
 import {
   isBinding,
   type Dependency,
@@ -113,17 +114,27 @@ export class PackageTable implements Packages {
     return this.#lookUp(this.byProvide, name);
   }
 
+  /** The numbers of the tokens in the list of that number. */
+  dependencyIds(number: number): readonly number[] {
+    return readNumbers(this.strings.values.bytes(number));
+  }
+
   *neededNames(): Generator<undefined, ReadonlySet<string>> {
     if (this.#neededNames) return this.#neededNames;
     const needed = new Set<string>();
+    const lists = new Set<number>();
     const seen = new Set<number>();
     for (let row = 0; row < this.packageCount; row += 1) {
       if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;
       const list = this.columns.dependencies[row] as number;
-      if (seen.has(list)) continue;
-      seen.add(list);
-      for (const { name, conflict } of new TablePackage(this, row).dependencies)
-        if (!conflict && this.#isPackageName(name)) needed.add(name);
+      if (lists.has(list)) continue;
+      lists.add(list);
+      for (const token of this.dependencyIds(list)) {
+        if (seen.has(token)) continue;
+        seen.add(token);
+        const { name, conflict } = parseDependency(this.strings.values.text(token));
+        if (!conflict && !name.includes(':')) needed.add(name);
+      }
     }
     this.#neededNames = needed;
     return needed;
@@ -138,11 +149,6 @@ export class PackageTable implements Packages {
       this.#longList = { list, byName: Map.groupBy(provides, (provide) => provide.name) };
     }
     return (this.#longList.byName.get(name) ?? []).map(({ version }) => version);
-  }
-
-  #isPackageName(name: string): boolean {
-    const id = this.strings.names.find(name);
-    return id !== undefined && this.byName.starts[id] !== this.byName.starts[id + 1];
   }
 
   *#keys(postings: Postings): Iterable<string> {
@@ -225,17 +231,7 @@ class TablePackage implements Package {
   }
 
   #dependencyIds(): readonly number[] {
-    const list = this.#table.strings.values.bytes(this.#table.columns.dependencies[this.row] as number);
-    const ids: number[] = [];
-    for (let i = 0; i < list.length; i += 4)
-      ids.push(
-        ((list[i] as number) |
-          ((list[i + 1] as number) << 8) |
-          ((list[i + 2] as number) << 16) |
-          ((list[i + 3] as number) << 24)) >>>
-          0,
-      );
-    return ids;
+    return this.#table.dependencyIds(this.#table.columns.dependencies[this.row] as number);
   }
 
   #text(column: 'version' | 'origin' | 'url' | 'provides'): string {

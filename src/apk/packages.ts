@@ -81,7 +81,7 @@ export interface Packages {
   named(name: string): readonly Package[];
   /** Packages that provide `name`, with or without a version, in the order of the index. */
   providing(name: string): readonly Package[];
-  /** Names that packages need, at whatever version, as far as packages are called so; made when first asked for. */
+  /** Names that packages need, at whatever version, as far as a package can be called so; made when first asked for. */
   neededNames(): Generator<undefined, ReadonlySet<string>>;
   /** Hardly any index has one. */
   readonly intruders: readonly Intruder[];
@@ -89,10 +89,12 @@ export interface Packages {
 
 /** What was odd about an index that is used nevertheless. */
 export interface ParseReport {
-  /** Stanzas skipped because a line was no `K:value` or the name or version was missing. */
+  /** Packages skipped because they cannot be read or have no name or version. */
   readonly badStanzas: number;
-  /** The first of them: line number and fact. */
+  /** The first of them: its place in the index and the fact. */
   readonly firstBadStanza: string | undefined;
-  /** Stanzas dropped because another one before them has the same identity (`C:`), as in apk. */
+  /** Packages dropped because another one before them has the same identity, as in apk. */
   readonly duplicateIdentities: number;
+  /** Packages that are used although a field or a dependency of them could not be read; only ADB has such. */
+  readonly incompletePackages: number;
 }

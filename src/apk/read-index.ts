@@ -1,22 +1,27 @@
 /**
- * The pipeline from an archive's bytes to packages: split → verify → inflate → untar → scan. Nothing of the index is
- * inflated before its signature is verified, and packages are read from the verified bytes only.
+ * The pipeline from an index's bytes to packages. Which of the two formats they are, they tell themselves:
+ *
+ *   APKINDEX.tar.gz (apk 2): split → verify → inflate → untar → scan
+ *   ADB (apk 3):             inflate → split → verify → read
+ *
+ * Packages are read from verified bytes only. In an archive nothing of the index is inflated before; in an ADB, whose
+ * signatures are inside and over what is inflated, nothing but the frame is looked at.
  */
-import { createHash } from 'node:crypto';
 import { createGunzip } from 'node:zlib';
 import { cut, IndexError } from '../errors.ts';
-import { IndexScanner, type ScannedIndex } from './index-scanner.ts';
+import { closeAdb, isAdb, openAdb, type AdbFile } from './adb-file.ts';
+import { readAdbIndex } from './adb-index.ts';
+import { digestsOf, verifyAdb } from './adb-signature.ts';
+import { IndexScanner } from './index-scanner.ts';
+import { checkSize, CHUNK_BYTES, inflate, type InflateLimits } from './inflate.ts';
 import { release } from './memory.ts';
-import { inPieces, type Pause } from './pieces.ts';
+import type { Pause } from './pieces.ts';
 import { splitSignatures, verifySignature, type TrustedKey } from './signature.ts';
+import type { ScannedIndex } from './table-builder.ts';
 import { TarReader } from './tar.ts';
 
 /** Where reading stops. An index that needs more is refused, not cut. */
-export interface ReadLimits {
-  /** Of the inflated tar, in bytes; apko's limit is 300 MiB. */
-  readonly maxInflatedBytes: number;
-  /** Inflated to compressed size, checked once `ratioFreeBytes` have come. Wolfi's is 4.6. */
-  readonly maxRatio: number;
+export interface ReadLimits extends InflateLimits {
   readonly maxLineBytes: number;
   readonly maxPackages: number;
 }
@@ -28,9 +33,6 @@ export const defaultReadLimits: ReadLimits = {
   maxPackages: 5_000_000,
 };
 
-/** Below this inflated size a bad ratio does no harm: a small index of alike packages may have one. */
-const RATIO_FREE_BYTES = 16 * 1024 * 1024;
-const CHUNK_BYTES = 256 * 1024;
 const DESCRIPTION_BYTES = 4096;
 
 export interface ReadOptions {
@@ -48,49 +50,67 @@ export interface ReadOptions {
 
 /** An index that was verified (unless told not to) and read to its end. */
 export interface VerifiedIndex extends ScannedIndex {
+  /** The format it came in. */
+  readonly format: 'v2' | 'adb';
   /** What the repository says of itself, e.g. `v3.22.2-206-ge2cfd1f9853`; often empty. */
   readonly description: string;
-  /** When the index was made, by the clock of who made it (tar header), in unix seconds; 0 where not told. */
+  /** When the index was made, by the clock of who made it (tar header), in unix seconds; 0 where not told, as in ADB. */
   readonly madeAt: number;
   /** Name of the key that vouches for it, `undefined` if it was not verified. */
   readonly keyName: string | undefined;
-  /** SHA-256 of the body's compressed bytes, hex: the same index has the same digest whoever signed it. */
+  /**
+   * Of what signatures are over, hex: the same index has the same digest whoever signed it. SHA-256 of an archive's
+   * compressed body; the first half of SHA-512 of an ADB's values, because that is what its signatures mostly need.
+   */
   readonly digest: string;
 }
 
-/** Reads the bytes of an APKINDEX.tar.gz. Throws an `IndexError` of the code that fits. */
-export async function readIndex(bytes: Uint8Array, options: ReadOptions): Promise<VerifiedIndex> {
-  const { body, keyName } = await verifyArchive(bytes, options);
-  const contents = await readBody(body, options);
-  return { ...contents, keyName, digest: await digestOf(body, options.pause) };
+/** Reads the bytes of an index. Throws an `IndexError` of the code that fits. */
+export function readIndex(bytes: Uint8Array, options: ReadOptions): Promise<VerifiedIndex> {
+  return isAdb(bytes) ? readAdb(bytes, options) : readArchive(bytes, options);
 }
 
-/** The part that signatures are of, and the key that vouches for it unless told not to look. */
-async function verifyArchive(
-  bytes: Uint8Array,
-  { keys, pause }: Pick<ReadOptions, 'keys' | 'pause'>,
-): Promise<{ body: Uint8Array; keyName: string | undefined }> {
-  refuseOtherFormats(bytes);
+async function readArchive(bytes: Uint8Array, options: ReadOptions): Promise<VerifiedIndex> {
+  const { keys, pause } = options;
   const archive = splitSignatures(bytes);
   const key = keys === 'unverified' ? undefined : await verifySignature(archive, keys, pause);
-  return { body: archive.body, keyName: key?.name };
+  const contents = await readBody(archive.body, options);
+  const digest = (await digestsOf(archive.body, pause)('sha256')).toString('hex');
+  return { ...contents, format: 'v2', keyName: key?.name, digest };
 }
 
-/** apk-tools 3 has an index format of its own, `ADB.`, `ADBd` or `ADBc`, which Alpine and Wolfi do not serve yet. */
-function refuseOtherFormats(bytes: Uint8Array): void {
-  if (Buffer.from(bytes.subarray(0, 3)).toString('latin1') === 'ADB') {
+const DIGEST_BYTES = 32;
+
+async function readAdb(bytes: Uint8Array, options: ReadOptions): Promise<VerifiedIndex> {
+  const { keys, limits, arch, archs, pause } = options;
+  const file = await openAdb(bytes, options);
+  const digestOf = digestsOf(file.values, pause);
+  const key = keys === 'unverified' ? undefined : await verifyAdb(file, digestOf, keys, pause);
+  checkSchema(file);
+  const work = readAdbIndex(file.values, { ...limits, arch, archs, compressedBytes: bytes.length });
+  const contents = await inSteps(work, pause);
+  const digest = (await digestOf('sha512')).toString('hex', 0, DIGEST_BYTES);
+  closeAdb(file);
+  return { ...contents, format: 'adb', madeAt: 0, keyName: key?.name, digest };
+}
+
+/** A package may be signed with the same key as an index. */
+function checkSchema({ schema, values }: AdbFile): void {
+  const name = schema.toString('latin1');
+  if (name !== 'indx') {
     throw new IndexError(
-      'index-unsupported',
-      'this is an apk v3 index (ADB), which is not supported yet; point apk-beacon at the APKINDEX.tar.gz',
+      'archive-malformed',
+      `an ADB of the schema ${JSON.stringify(name)}, not of an index`,
     );
   }
+  if (values[0] !== 0) throw new IndexError('index-unsupported', `an ADB of version ${values[0]}, not 0`);
 }
 
 type Contents = ScannedIndex & Pick<VerifiedIndex, 'description' | 'madeAt'>;
 
 async function readBody(body: Uint8Array, options: ReadOptions): Promise<Contents> {
   const { limits, arch, archs, pause, signal } = options;
-  const scanner = new IndexScanner({ limits, arch, archs, compressedBytes: body.length });
+  const scanner = new IndexScanner({ ...limits, arch, archs, compressedBytes: body.length });
   let hasIndex = false;
   let current = '';
   let description = '';
@@ -114,12 +134,18 @@ async function readBody(body: Uint8Array, options: ReadOptions): Promise<Content
   });
 
   let inflated = 0;
-  for await (const chunk of inflate(body, signal)) {
+  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
+  for await (const chunk of inflate(gunzip, body, 'the gzip of the index member', signal)) {
     inflated += chunk.length;
     checkSize(inflated, body.length, limits);
     tar.push(chunk);
     release(chunk);
     await pause?.();
+  }
+  // zlib passes over zero bytes behind the last member; apk refuses any byte there.
+  if (gunzip.bytesWritten !== body.length) {
+    const behind = body.length - gunzip.bytesWritten;
+    throw new IndexError('archive-malformed', `${behind} bytes behind the last gzip member`);
   }
   tar.end();
   if (!hasIndex) throw new IndexError('archive-malformed', 'tar: no APKINDEX in it');
@@ -130,42 +156,4 @@ async function inSteps<T>(work: Generator<undefined, T>, pause: Pause | undefine
   let step = work.next();
   for (; !step.done; step = work.next()) await pause?.();
   return step.value;
-}
-
-/** Inflates on zlib's own thread while the caller reads the chunk before. */
-async function* inflate(body: Uint8Array, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
-  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
-  gunzip.end(body);
-  try {
-    for await (const chunk of gunzip) {
-      signal?.throwIfAborted();
-      yield chunk as Buffer;
-    }
-  } catch (cause) {
-    if (cause instanceof IndexError || signal?.aborted) throw cause;
-    throw new IndexError('archive-malformed', 'the index member is no intact gzip', { cause });
-  }
-  // zlib passes over zero bytes behind the last member; apk refuses any byte there.
-  if (gunzip.bytesWritten !== body.length) {
-    throw new IndexError(
-      'archive-malformed',
-      `${body.length - gunzip.bytesWritten} bytes behind the last gzip member`,
-    );
-  }
-}
-
-function checkSize(inflated: number, compressed: number, limits: ReadLimits): void {
-  if (inflated > limits.maxInflatedBytes) {
-    throw new IndexError('archive-too-large', `inflates to more than ${limits.maxInflatedBytes} bytes`);
-  }
-  if (inflated > RATIO_FREE_BYTES && inflated > compressed * limits.maxRatio) {
-    throw new IndexError('archive-too-large', `inflates to more than ${limits.maxRatio} times its size`);
-  }
-}
-
-/** What `VerifiedIndex` calls its digest. */
-async function digestOf(bytes: Uint8Array, pause: Pause | undefined): Promise<string> {
-  const hash = createHash('sha256');
-  await inPieces(bytes, pause, (piece) => hash.update(piece));
-  return hash.digest('hex');
 }

@@ -48,7 +48,7 @@ export interface SignedArchive {
   readonly body: Uint8Array;
 }
 
-/** A PEM (SPKI) RSA public key. Throws `config-invalid` naming the key and what is wrong with it. */
+/** A PEM (SPKI) public key, RSA or, for ADB, of a curve. Throws `config-invalid` naming the key and what is wrong with it. */
 export function parseKey(name: string, pem: string): TrustedKey {
   let key: KeyObject;
   try {
@@ -60,16 +60,23 @@ export function parseKey(name: string, pem: string): TrustedKey {
   return { name, key };
 }
 
+/** What an ADB may be signed with besides RSA (apk-tools 3 with OpenSSL); OpenWrt uses the first. */
+const CURVES = ['prime256v1', 'secp384r1', 'secp521r1', 'secp256k1'];
 /** Of the modulus, in bits. What is shorter was factored or soon can be (NIST SP 800-131A). */
 const MIN_MODULUS = 2048;
 
 /** Throws `config-invalid` for a key whose signatures anyone could make. `what` names it, with its file. */
 export function checkKey(key: KeyObject, what: string): void {
-  const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
+  const { modulusLength = 0, publicExponent = 0n, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
   const refuse = (fact: string): never => {
     throw new IndexError('config-invalid', `${what} ${fact}`);
   };
-  if (key.asymmetricKeyType !== 'rsa') refuse(`is of type ${key.asymmetricKeyType}, not rsa`);
+  if (key.asymmetricKeyType === 'ec') {
+    if (!CURVES.includes(namedCurve))
+      refuse(`is on the curve ${namedCurve}, expected ${CURVES.join(' or ')}`);
+    return;
+  }
+  if (key.asymmetricKeyType !== 'rsa') refuse(`is of type ${key.asymmetricKeyType}, not rsa or ec`);
   if (modulusLength < MIN_MODULUS) refuse(`has ${modulusLength} bits, expected at least ${MIN_MODULUS}`);
   // With 1 a signature is the padded digest itself; an even exponent has no inverse.
   if (publicExponent < 3n || publicExponent % 2n === 0n) refuse(`has the public exponent ${publicExponent}`);
@@ -124,7 +131,7 @@ export async function verifySignature(
   for (const { algorithm, keyName, bytes } of signatures) {
     const digest = digests.get(algorithm);
     // More than one key under a name: a key that is being replaced.
-    const trusted = keys.filter(({ name }) => name === keyName);
+    const trusted = keys.filter(({ name, key }) => name === keyName && key.asymmetricKeyType === 'rsa');
     if (!digest || trusted.length === 0) continue;
     for (const each of trusted) if (await isSignedBy(each.key, digest, body, bytes, pause)) return each;
     throw new IndexError('signature-bad', `the ${algorithm} signature by ${keyName} does not fit the index`);

@@ -27,8 +27,10 @@ export interface CatalogSource {
   readonly packages: Packages;
   /** The operator's template for changelog links. */
   readonly changelog?: string | undefined;
-  /** What the ledger knows of the packages; without it the build times count (docs/decisions/013). */
+  /** What the ledger knows of the packages; without it the build times count (docs/decisions/016). */
   readonly dates?: ReleaseDates | undefined;
+  /** No package of it tells when it was built. */
+  readonly undated?: boolean | undefined;
   /** How the repository withdraws versions, where that is known. */
   readonly withdrawal?: SourceWithdrawal | undefined;
 }
@@ -116,6 +118,7 @@ export interface NameReport {
 export class Catalog {
   readonly archs: readonly string[];
   readonly sources: readonly CatalogSource[];
+  readonly isComplete: boolean;
   readonly #rule: Rule;
   #nameCount: number | undefined;
   /** Remembers its results, so that a survey of all names is fast; its answers never change. */
@@ -124,6 +127,7 @@ export class Catalog {
   constructor({ sources, archs, unversionedProvides = false, complete = false }: CatalogOptions) {
     this.sources = sources;
     this.archs = archs;
+    this.isComplete = complete;
     this.#rule = unversionedProvides ? 'apko' : 'apk';
     this.#coherence = new Coherence(complete, sources);
   }
@@ -193,7 +197,9 @@ export class Catalog {
    * Finds the dependencies of packages that no usable package of the catalog meets: plain names, ranges, exact
    * versions. Reuse it for many packages, because they need similar things.
    */
-  missingNeeds(): (candidate: Pick<Candidate, 'package' | 'arch'>) => readonly string[] {
+  *missingNeeds(): Generator<undefined, MissingNeeds> {
+    // So that what is found out below takes no long time.
+    for (const { packages } of this.sources) yield* packages.neededNames();
     const known = new Map<string, boolean>();
     return ({ package: each, arch }) =>
       each.dependencies.flatMap((dependency) => {
@@ -334,6 +340,8 @@ function addReports(
   if (candidates.every(({ version }) => version === text)) add(text, candidates);
   else for (const [version, own] of Map.groupBy(candidates, (each) => each.version)) add(version, own);
 }
+
+export type MissingNeeds = (candidate: Pick<Candidate, 'package' | 'arch'>) => readonly string[];
 
 /** The input of a version's report. */
 interface Known {

@@ -234,14 +234,12 @@ class Together {
   meets(dependency: Dependency, owner: Carrier): boolean {
     if (meetsItself(owner.package, dependency, this.#reading)) return true;
     const key = this.#reading.versionKey(dependency.version);
-    return this.#holdersOf(dependency.name).some(
-      ({ version }) => version !== undefined && this.#reading.versionKey(version) === key,
-    );
+    return this.#versionsOf(dependency.name).some(({ version }) => this.#reading.versionKey(version) === key);
   }
 
   /** The one that has the name at some version. */
   carrierOf(name: string): Carrier | undefined {
-    return this.#holdersOf(name).find(({ version }) => version !== undefined)?.carrier;
+    return this.#versionsOf(name)[0]?.carrier;
   }
 
   /** Of a dependency that rules others out (`!name`), with its owner: which of the others it rules out. */
@@ -270,6 +268,19 @@ class Together {
       if (found) return { dependency: name, conflictsWith: undefined, intruder: found.package };
     }
     return undefined;
+  }
+
+  /** At which versions they have the name. apko gives a provide without one its package's, and a package one of its own name. */
+  #versionsOf(name: string): readonly { readonly carrier: Carrier; readonly version: string }[] {
+    const holders = this.#holdersOf(name);
+    return holders.flatMap(({ carrier, version }) => {
+      const own = carrier.package;
+      if (this.#reading.rule === 'apk') return version === undefined ? [] : [{ carrier, version }];
+      if (own.name === name) return [{ carrier, version: own.version }];
+      if (version !== undefined) return [{ carrier, version }];
+      const isVersioned = holders.some((each) => each.carrier === carrier && each.version !== undefined);
+      return isVersioned ? [] : [{ carrier, version: own.version }];
+    });
   }
 
   #holdersOf(name: string): readonly Holder[] {

@@ -1,4 +1,4 @@
-/** `accept`: an operator confirms that an index which was held back is right. */
+/** `accept`: an operator confirms that an index, or a feed of advisories, which was held back is right. */
 import type { Config } from '../config/config.ts';
 import { printable, printableJson, UsageError } from '../errors.ts';
 import { Beacon } from '../service/beacon.ts';
@@ -27,9 +27,12 @@ export async function acceptCommand(
   const datasource = datasources.find((each) => each.name === name);
   if (!datasource) throw new UsageError(`no datasource ${name}`);
   const accepted: { index: string; reason: string }[] = [];
-  for (const { spec } of datasource.indexes) {
+  const specs = [
+    ...datasource.indexes.map(({ spec }) => spec).filter((spec) => arch === undefined || spec.arch === arch),
+    ...(arch === undefined ? datasource.feeds.map(({ spec }) => spec) : []),
+  ];
+  for (const spec of specs) {
     signal.throwIfAborted();
-    if (arch !== undefined && spec.arch !== arch) continue;
     const held = await store.heldBack(spec);
     if (!held) continue;
     await store.accept(spec, held.digest, Date.now());

@@ -3,7 +3,7 @@ import { loadConfig, parseCommandLine, type CommandLine, type Environment } from
 import { UsageError } from '../errors.ts';
 import { nearest } from '../config/hints.ts';
 import { version } from '../version.ts';
-import type { Command, Flag } from './command.ts';
+import type { Command, CommandContext, Flag } from './command.ts';
 
 const json: Flag = { name: 'json', help: 'print the result as JSON' };
 
@@ -32,6 +32,12 @@ const serve: Command = {
   },
 };
 
+const fromService = {
+  name: 'url',
+  placeholder: 'URL',
+  help: 'ask a running service instead of loading the indexes',
+};
+
 const explain: Command = {
   name: 'explain',
   summary: 'explain why a version is or is not offered, and what a pin would be updated to',
@@ -41,7 +47,7 @@ const explain: Command = {
   flags: [
     { name: 'all', help: 'every version, not only the ten newest' },
     { name: 'json', help: 'the whole explanation as JSON' },
-    { name: 'url', placeholder: 'URL', help: 'ask a running service instead of loading the indexes' },
+    fromService,
   ],
   isConfigured: true,
   examples: [
@@ -59,6 +65,69 @@ const explain: Command = {
   },
 };
 
+const raising: Command['flags'] = [
+  fromService,
+  { name: 'diff', help: 'print the changes, and make none' },
+  { name: 'within', placeholder: 'STEP', help: 'at most this far: rebuild, patch, minor or major (major)' },
+  {
+    name: 'min-age',
+    placeholder: 'TIME',
+    help: 'only to versions that were built that long ago, such as 7d',
+  },
+];
+
+const check: Command = {
+  name: 'check',
+  summary: 'whether images will build, and which of their pins are behind',
+  details:
+    'Reads apko definitions with their includes and lock files, melange recipes, Dockerfiles, shell scripts, GitLab CI and compose files, and definitions of Docker Hardened Images. PATH is a file, a folder or a pattern; the folder it is started in unless given. Each pin is asked of the datasource that its file builds on. docs/check.md has the rules. Exits with 1 if something is found at or above --fail-on, and with 3 if an index cannot be had.',
+  operands: '[PATH …]',
+  flags: [
+    { name: 'format', placeholder: 'FORMAT', help: 'text, json, sarif, codequality, junit or github (text)' },
+    { name: 'output', placeholder: 'FILE', help: 'write the format to a file, and text to the terminal' },
+    { name: 'fail-on', placeholder: 'LEVEL', help: 'error, warning, note or never (error)' },
+    { name: 'all', help: 'notes as well' },
+    { name: 'baseline', placeholder: 'FILE', help: 'leave out the findings that this file lists' },
+    { name: 'write-baseline', help: 'write what is found now to that file' },
+    { name: 'fix', help: 'raise pins in place to the newest version that every arch has' },
+    ...raising,
+  ],
+  isConfigured: true,
+  examples: [
+    'apk-beacon check',
+    'apk-beacon check images Dockerfile --repository https://packages.wolfi.dev/os --fail-on warning',
+    'apk-beacon check --format codequality --output gl-code-quality-report.json',
+    'apk-beacon check --fix --within minor --min-age 7d',
+  ],
+  run: async (context) => await runCheck(context, false),
+};
+
+const pin: Command = {
+  name: 'pin',
+  summary: 'turn package names without a version into exact pins',
+  details: 'In the same files as check. Each gets the newest version that every arch has.',
+  operands: '[PATH …]',
+  flags: raising.filter(({ name }) => name !== 'within'),
+  isConfigured: true,
+  examples: ['apk-beacon pin images --diff', 'apk-beacon pin Dockerfile'],
+  run: async (context) => await runCheck(context, true),
+};
+
+async function runCheck(
+  { words, line, environment, signal }: CommandContext,
+  pinsNames: boolean,
+): Promise<number> {
+  const { checkCommand } = await import('./check.ts');
+  return await checkCommand(words, {
+    own: line.own,
+    config: () => loadConfig(line, environment),
+    isPlain: line.settings.repository !== undefined,
+    pinsNames,
+    root: process.cwd(),
+    signal,
+  });
+}
+
 const exportFiles: Command = {
   name: 'export',
   summary: 'write every answer as a static file',
@@ -67,6 +136,7 @@ const exportFiles: Command = {
   flags: [
     { name: 'out', placeholder: 'DIR', help: 'folder to write to', isRequired: true },
     { name: 'brotli', help: 'also compress each file with brotli' },
+    { name: 'advisories', help: 'also write what the feeds of advisories say; mind their licences' },
     { name: 'pages', help: 'also write a page for each package, for browsers' },
     json,
   ],
@@ -77,6 +147,7 @@ const exportFiles: Command = {
     return await exportCommand(loadConfig(line, environment), {
       out: line.own['out'],
       brotli: line.own['brotli'] === true,
+      advisories: line.own['advisories'] === true,
       pages: line.own['pages'] === true,
       json: line.own['json'] === true,
       signal,
@@ -213,6 +284,8 @@ const versionCommand: Command = {
 export const commands: readonly Command[] = [
   serve,
   explain,
+  check,
+  pin,
   exportFiles,
   health,
   accept,

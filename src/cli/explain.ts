@@ -6,9 +6,11 @@ import { describe } from '../answers/describe.ts';
 import { explain, type Explanation } from '../answers/explain.ts';
 import { parseLookupQuery } from '../answers/query.ts';
 import { CloseNames } from '../answers/close-names.ts';
+import { explainAdvisoriesInSteps } from '../answers/security.ts';
+import { finish } from '../catalog/steps.ts';
 import type { Config } from '../config/config.ts';
-import { IndexError, printable, printableJson, UsageError } from '../errors.ts';
-import { readSecret } from '../repository/credentials.ts';
+import { IndexError, printableJson, UsageError } from '../errors.ts';
+import { askService } from './service-client.ts';
 import { Beacon } from '../service/beacon.ts';
 import { createLogger } from '../service/logger.ts';
 
@@ -61,7 +63,9 @@ async function explainHere(asked: Asked, config: Config, signal: AbortSignal): P
   if (!live?.snapshot) throw new IndexError('fetch-failed', `${datasource} could not be loaded`);
   const { catalog } = live.snapshot;
   const query = parseLookupQuery({ current: asked.pin }, live.archs);
-  const explanation = explain(catalog.report(name), query, asked.pin, catalog);
+  const report = catalog.report(name);
+  const advisories = finish(explainAdvisoriesInSteps(live.snapshot.advisories, report, query));
+  const explanation = { ...explain(report, query, asked.pin, catalog), ...(advisories && { advisories }) };
   const close = explanation.versions.length === 0 ? new CloseNames(catalog.names()).to(name) : [];
   return { explanation, close };
 }
@@ -70,44 +74,14 @@ async function explainHere(asked: Asked, config: Config, signal: AbortSignal): P
 async function explainThere(
   { name, pin }: Asked,
   base: string,
-  { clientToken, environment }: Config,
+  config: Config,
   signal: AbortSignal,
 ): Promise<Explained> {
   const url = URL.parse(`${withoutTrailingSlashes(base)}/${pathOf(name)}/explain`);
   if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError(`--url: expected an http or https URL`);
   if (pin !== undefined) url.searchParams.set('current', pin);
-  const token = clientToken && (await readSecret(clientToken, environment));
-  const headers = {
-    accept: 'application/json',
-    ...(token !== undefined && { authorization: `Bearer ${token}` }),
-  };
-  const { status, text } = await getText(url, headers, signal);
-  if (status === 401)
-    throw new IndexError(
-      'fetch-failed',
-      `${url.host} wants ${token === undefined ? 'a token: set clientToken in the configuration' : 'another clientToken'}`,
-    );
-  if (status !== 200)
-    throw new IndexError('fetch-failed', `${url.host} answered ${status}: ${printable(text.slice(0, 200))}`);
+  const text = await askService(url, { accept: 'application/json' }, config, signal);
   return { explanation: JSON.parse(text) as Explanation, close: [] };
-}
-
-/** With an agent of our own undici: the built-in fetch can end the process (nodejs/undici#5360). */
-async function getText(
-  url: URL,
-  headers: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-): Promise<{ status: number; text: string }> {
-  const { Agent, request } = await import('undici');
-  const dispatcher = new Agent();
-  try {
-    const { statusCode, body } = await request(url, { dispatcher, headers, signal });
-    return { status: statusCode, text: await body.text() };
-  } catch (cause) {
-    throw new IndexError('fetch-failed', `cannot ask ${url.host}`, { cause });
-  } finally {
-    await dispatcher.destroy();
-  }
 }
 
 /** `wolfi/so:libc.so.6` → datasource and name. A name that starts with a slash (`/bin/sh`) has no datasource. */

@@ -17,6 +17,8 @@ import { createLogger } from '../service/logger.ts';
 export interface ExportOptions {
   readonly out: string | boolean | undefined;
   readonly brotli: boolean;
+  /** Whether the files may hold what the feeds of advisories say, which not everybody may publish. */
+  readonly advisories: boolean;
   readonly pages: boolean;
   readonly json: boolean;
   readonly signal: AbortSignal;
@@ -24,10 +26,11 @@ export interface ExportOptions {
 
 /** If a required index cannot be loaded now, it fails and leaves the old export unchanged. */
 export async function exportCommand(config: Config, options: ExportOptions): Promise<number> {
-  const { out, brotli, pages, json, signal } = options;
-  if (typeof out !== 'string') throw new UsageError('usage: export --out DIR [--brotli] [--pages] [--json]');
+  const { out, brotli, advisories, pages, json, signal } = options;
+  if (typeof out !== 'string')
+    throw new UsageError('usage: export --out DIR [--brotli] [--advisories] [--pages] [--json]');
   const began = performance.now();
-  const loaded = await loadAll(config, signal);
+  const loaded = await loadAll(config, advisories, signal);
   // Every name is looked up here, so no name may evict another.
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'exported.json'), {
     maxNames: Infinity,
@@ -55,19 +58,20 @@ interface Loaded {
   readonly indexes: readonly StaticIndex[];
 }
 
-async function loadAll(config: Config, signal: AbortSignal): Promise<readonly Loaded[]> {
+async function loadAll(config: Config, advisories: boolean, signal: AbortSignal): Promise<readonly Loaded[]> {
   const logger = await createLogger(config.logLevel, {
     format: config.logFormat,
     terminal: process.stderr.isTTY,
     destination: 2,
   });
-  const beacon = new Beacon({ config, logger, now: Date.now });
+  const beacon = new Beacon({ config, logger, now: Date.now, withoutFeeds: !advisories });
   await beacon.loadOnce(signal);
   return beacon.datasources.map(current);
 }
 
 /** Static files cannot say that they are stale, so a cached index is not enough. */
-function current({ name, snapshot, indexes }: LiveDatasource): Loaded {
+function current({ name, snapshot, indexes, feeds }: LiveDatasource): Loaded {
+  for (const { failure } of feeds) if (failure) throw new IndexError(failure.code, failure.message);
   for (const { spec, failure } of indexes) {
     if (spec.required && failure) throw new IndexError(failure.code, failure.message);
   }

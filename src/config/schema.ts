@@ -27,6 +27,11 @@ const duration = text('a duration such as 30s, 15m, 6h or 7d')
     return Number(amount) * (units[unit] ?? NaN);
   });
 
+/** `7d` → milliseconds; `undefined` for a text that is no duration. */
+export function parseDuration(text: string): number | undefined {
+  return duration.safeParse(text).data;
+}
+
 /** At most what a timer can wait, about 24 days; Node fires longer timers at once. */
 const wait = duration.refine((time) => time < 2 ** 31, 'expected at most 24d');
 const someWait = wait.refine((time) => time > 0, 'expected more than 0');
@@ -152,7 +157,7 @@ const archAliases: Readonly<Record<string, string>> = {
 const apkArchs = new Set([...Object.values(archAliases), 'riscv64', 's390x', 'mips64', 'ppc64', 'armeb']);
 
 const arch = text("apk's name of an arch").refine(
-  (name) => /^[a-z0-9_]+$/.test(name) && !Object.hasOwn(archAliases, name) && name !== 'noarch',
+  (name) => /^[a-z0-9_][a-z0-9_-]*$/.test(name) && !Object.hasOwn(archAliases, name) && name !== 'noarch',
   {
     error: ({ input }) => {
       const name = String(input);
@@ -180,17 +185,12 @@ function lastSegment(value: string): string {
   return withoutTrailingSlashes(URL.parse(value)?.pathname ?? value).replace(/^.*\//, '');
 }
 
-const repositoryUrl = address
-  .refine((value) => !apkArchs.has(lastSegment(value)), {
-    error: ({ input }) => {
-      const last = lastSegment(String(input));
-      return `ends in an arch: write it without /${last}, and ${last} as the arch (archs, --arch)`;
-    },
-  })
-  .refine(
-    (value) => !lastSegment(value).endsWith('.adb'),
-    'apk 3 indexes (.adb) are not supported: give the folder of the archs, or an address ending in APKINDEX.tar.gz',
-  );
+const repositoryUrl = address.refine((value) => !apkArchs.has(lastSegment(value)), {
+  error: ({ input }) => {
+    const last = lastSegment(String(input));
+    return `ends in an arch: write it without /${last}, and ${last} as the arch (archs, --arch)`;
+  },
+});
 
 const dayOfMonth = z.int().min(1, 'expected a day from 1 to 31').max(31, 'expected a day from 1 to 31');
 
@@ -198,8 +198,12 @@ const repository = z
   .strictObject({
     url: repositoryUrl.meta({
       description:
-        'URL or folder with `<arch>/APKINDEX.tar.gz`, or a single index ending in `.tar.gz`; instead of an object, a repository can be just this string',
-      examples: ['https://packages.wolfi.dev/os', '/srv/os', '/srv/os/x86_64/APKINDEX.tar.gz'],
+        'URL or folder with `<arch>/APKINDEX.tar.gz` or `<arch>/Packages.adb`, or a single index ending in `.tar.gz` or `.adb`; instead of an object, a repository can be just this string',
+      examples: [
+        'https://packages.wolfi.dev/os',
+        '/srv/os/x86_64/APKINDEX.tar.gz',
+        'https://downloads.openwrt.org/releases/25.12.0/packages/x86_64/base/packages.adb',
+      ],
     }),
     archs: archs
       .optional()
@@ -299,6 +303,52 @@ const repositoryOrUrl = z.preprocess(
   repository,
 );
 
+const ecosystem = text('a name such as Alpine:v3.22').regex(/^[A-Za-z][A-Za-z0-9 .:-]{0,60}$/);
+
+/** Of both kinds of feed. */
+const ofFeed = {
+  refresh: someWait.optional().meta({
+    description: 'how often to ask for a newer one; `1h` for secdb, `24h` for OSV',
+    examples: ['6h'],
+  }),
+  rollback: z
+    .enum(['refuse', 'accept'])
+    .default('refuse')
+    .describe('`accept` takes a feed that is older than the last good one'),
+  maxShrink: share
+    .default(0.4)
+    .meta({ description: 'the share of identifiers that may be gone at once', examples: ['40%', 0.4] }),
+  credentials: credentials.optional().describe('as of a repository'),
+};
+
+const feed = z.union(
+  [
+    z
+      .strictObject({
+        secdb: address.meta({
+          description: "a URL or file in the format of Alpine's secdb",
+          examples: ['https://secdb.alpinelinux.org/v3.22/main.json'],
+        }),
+        ...ofFeed,
+      })
+      .meta({ title: 'a secdb feed' }),
+    z
+      .strictObject({
+        osv: address.meta({
+          description: 'a URL or file of OSV records: a `.tar.gz`, a `.zip` or JSON',
+          examples: ['https://advisories.cgr.dev/chainguard/v3/osv/chainguard-osv.tar.gz'],
+        }),
+        ecosystem: ecosystem.optional().meta({
+          description: "whose records count; told by the datasource's repositories unless given",
+          examples: ['Wolfi', 'Alpine:v3.22'],
+        }),
+        ...ofFeed,
+      })
+      .meta({ title: 'an OSV feed' }),
+  ],
+  'expected { secdb: … } or { osv: … }',
+);
+
 const patterns = z.array(text('a pattern such as ghcr.io/acme/base/*')).default([]);
 
 const datasource = z
@@ -347,6 +397,14 @@ const datasource = z
       .boolean()
       .default(false)
       .describe('the datasource has all dependencies: versions that need anything else are withheld'),
+    advisories: z
+      .union([z.literal('known'), z.array(feed)], 'expected known or a list of { secdb: … } and { osv: … }')
+      .default([])
+      .meta({
+        description:
+          'feeds that tell which versions fix which vulnerabilities; `known` takes those of Alpine, Wolfi, Chainguard and MinimOS; see docs/advisories.md',
+        examples: ['known', [{ secdb: 'https://apks.example.com/security.json' }]],
+      }),
   })
   .meta({ title: 'a datasource' });
 
@@ -407,6 +465,12 @@ export const configSchema = z
       description: 'how long a lookup waits for the first index before it gets a 429',
       examples: ['0s', '45s'],
     }),
+    securityRules: z
+      .enum(['force', 'plain', 'none'])
+      .default('force')
+      .describe(
+        "the preset's rules for security updates: `force` wins over rules of the repository, `plain` gives way to later ones",
+      ),
     drain: wait.prefault('1s').meta({
       description: 'how long requests are still accepted after SIGTERM',
       examples: ['5s'],
@@ -502,6 +566,7 @@ export const configSchema = z
 export type ConfigFile = z.output<typeof configSchema>;
 export type DatasourceConfig = z.output<typeof datasource>;
 export type RepositoryConfig = z.output<typeof repository>;
+export type FeedConfig = z.output<typeof feed>;
 
 export { datasource as datasourceSchema, datasourceName, repositoryUrl };
 

@@ -9,6 +9,7 @@
  * All links are relative: an export may lie below any address. A list is named by the code of its letter if that letter
  * cannot stand in a path.
  */
+import { finish } from '../catalog/steps.ts';
 import { explain } from '../answers/explain.ts';
 import { parseLookupQuery } from '../answers/query.ts';
 import type { Link } from '../pages/html.ts';
@@ -45,7 +46,7 @@ export function* pageFiles(
   const pathOf = (name: string): string => fileOf(name, all);
   const linksOf = (path: string): Links => linksFrom(path, source, pathOf);
   const query = parseLookupQuery({}, catalog.archs);
-  const missing = catalog.missingNeeds();
+  const missing = finish(catalog.missingNeeds());
   const shown = names.filter(hasPage);
   for (const name of shown) {
     const path = `${source}/-/page/${pathOf(name)}.html`;

@@ -1,4 +1,7 @@
 /** The answers of a datasource as files, with the bytes that the service would send. */
+import type { Advisories } from '../advisories/advisories.ts';
+import { advisoriesInSteps, Security } from '../answers/security.ts';
+import { finish } from '../catalog/steps.ts';
 import { parseLookupQuery } from '../answers/query.ts';
 import { newestRelease } from '../answers/releases.ts';
 import type { Lookups } from '../answers/lookup.ts';
@@ -40,6 +43,13 @@ export function* siteFiles(
     const file = fileOf(name, all);
     const servedAt = (path: string): string | undefined => (file === name ? undefined : path);
     yield { path: `${datasource}/${file}`, body, servedAt: servedAt(`/${datasource}/${name}`) };
+    const advisories = snapshot.advisories && advisoriesOf(datasource, snapshot, snapshot.advisories, name);
+    if (advisories !== undefined)
+      yield {
+        path: `${datasource}/-/advisories/${file}`,
+        body: advisories,
+        servedAt: servedAt(`/${datasource}/-/advisories/${name}`),
+      };
     const newest = newestRelease(releases);
     if (!newest) continue;
     yield {
@@ -48,6 +58,21 @@ export function* siteFiles(
       servedAt: servedAt(`/${datasource}/-/latest/${name}`),
     };
   }
+}
+
+/** All that the feeds say of a name; `undefined` where that is nothing. */
+function advisoriesOf(
+  datasource: string,
+  { catalog }: Snapshot,
+  advisories: Advisories,
+  name: string,
+): string | undefined {
+  const report = catalog.report(name);
+  const security = new Security(advisories, report);
+  if (finish(security.at(undefined)).length === 0) return undefined;
+  const nothing = { pin: undefined, target: undefined };
+  const query = parseLookupQuery({}, catalog.archs);
+  return JSON.stringify({ datasource, ...finish(advisoriesInSteps(security, report, query, nothing)) });
 }
 
 /**

@@ -3,10 +3,20 @@ import type { Target, View } from '../answers/target.ts';
 import { version } from '../version.ts';
 
 /** The kinds of requests; the compiler finds a route that is not described. */
-type Route = Exclude<Target['kind'], 'package' | 'invalid'> | View | 'live' | 'ready' | 'metrics' | 'openapi';
+type Route =
+  | Exclude<Target['kind'], 'package' | 'invalid'>
+  | View
+  | 'adbIndex'
+  | 'check'
+  | 'live'
+  | 'ready'
+  | 'metrics'
+  | 'openapi';
 
 interface Described {
   readonly path: string;
+  /** GET unless given. */
+  readonly method?: 'post';
   readonly summary: string;
   readonly query?: readonly string[];
   /** Media types of a 200; the first is the default. */
@@ -49,6 +59,13 @@ const routes: Readonly<Record<Route, Described>> = {
     types: [JSON_TYPE, TEXT],
     others: [400, 429],
   },
+  advisories: {
+    path: '/{datasource}/{package}/advisories',
+    summary: 'What is open at a pin, and what going to another version fixes',
+    query: ['current', 'target', 'arch'],
+    types: [JSON_TYPE],
+    others: [400, 404, 429],
+  },
   'badge.svg': {
     path: '/{datasource}/{package}/badge.svg',
     summary: 'The newest version as a picture',
@@ -83,10 +100,22 @@ const routes: Readonly<Record<Route, Described>> = {
     types: [JSON_TYPE, 'application/atom+xml'],
     others: [400],
   },
+  atom: {
+    path: '/{datasource}/-/advisories.atom',
+    summary: 'Pins that were asked for and can be fixed',
+    types: ['application/atom+xml'],
+    others: [],
+  },
   index: {
     path: '/{datasource}/{arch}/APKINDEX.tar.gz',
     summary: 'An index of what is offered, for Renovate’s own apk datasource',
     types: ['application/gzip'],
+    others: [304, 404, 429],
+  },
+  adbIndex: {
+    path: '/{datasource}/{arch}/Packages.adb',
+    summary: 'The same index in the format of apk 3',
+    types: ['application/octet-stream'],
     others: [304, 404, 429],
   },
   preset: {
@@ -94,6 +123,13 @@ const routes: Readonly<Record<Route, Described>> = {
     summary: 'The Renovate preset',
     types: [JSON_TYPE],
     others: [],
+  },
+  check: {
+    path: '/-/check',
+    method: 'post',
+    summary: 'What the indexes say of the pins of some files; apk-beacon check --url asks here',
+    types: [JSON_TYPE],
+    others: [400, 413, 429],
   },
   live: { path: '/livez', summary: 'Whether the process answers', types: [TEXT], others: [] },
   ready: { path: '/readyz', summary: 'Whether lookups are answered', types: [JSON_TYPE], others: [503] },
@@ -105,27 +141,30 @@ const meanings: Readonly<Record<number, string>> = {
   304: 'Not changed since the ETag that was given',
   400: 'A question that cannot be answered as put',
   404: 'Not in any index',
+  413: 'More than one request may ask',
   429: 'Not loaded yet; Retry-After says when to ask again',
   503: 'Not ready',
 };
 
 /** OpenAPI 3.1. */
 export function openApi(): object {
-  const paths = Object.entries(routes).map(([operationId, { path, summary, query = [], types, others }]) => {
-    const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
-      name,
-      in: 'path',
-      required: true,
-      schema: { type: 'string' },
-    }));
-    const asked = query.map((name) => ({ name, in: 'query', required: false, schema: { type: 'string' } }));
-    const content = Object.fromEntries(types.map((type) => [type, {}]));
-    const responses = {
-      200: { description: summary, content },
-      ...Object.fromEntries(others.map((status) => [status, { description: meanings[status] }])),
-    };
-    return [path, { get: { operationId, summary, parameters: [...named, ...asked], responses } }];
-  });
+  const paths = Object.entries(routes).map(
+    ([operationId, { path, method = 'get', summary, query = [], types, others }]) => {
+      const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+        name,
+        in: 'path',
+        required: true,
+        schema: { type: 'string' },
+      }));
+      const asked = query.map((name) => ({ name, in: 'query', required: false, schema: { type: 'string' } }));
+      const content = Object.fromEntries(types.map((type) => [type, {}]));
+      const responses = {
+        200: { description: summary, content },
+        ...Object.fromEntries(others.map((status) => [status, { description: meanings[status] }])),
+      };
+      return [path, { [method]: { operationId, summary, parameters: [...named, ...asked], responses } }];
+    },
+  );
   return {
     openapi: '3.1.0',
     info: { title: 'apk-beacon', version, license: { name: 'MIT', identifier: 'MIT' } },

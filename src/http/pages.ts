@@ -2,6 +2,8 @@
 import { explain, type Explanation } from '../answers/explain.ts';
 import type { LookupQuery } from '../answers/query.ts';
 import type { SearchHits } from '../answers/search.ts';
+import { explainAdvisoriesInSteps } from '../answers/security.ts';
+import { finish } from '../catalog/steps.ts';
 import type { Asked } from '../metrics/lookup-log.ts';
 import type { RecentChanges } from '../metrics/recent-changes.ts';
 import type { Surveyor } from '../metrics/surveyor.ts';
@@ -98,7 +100,11 @@ export class Pages {
   ): Reply {
     const { live, snapshot, name, query, pin } = question;
     const report = snapshot.catalog.report(name, query.archs);
-    const explanation: Explanation = explain(report, query, pin, snapshot.catalog, { served });
+    const advisories = finish(explainAdvisoriesInSteps(snapshot.advisories, report, query));
+    const explanation: Explanation = {
+      ...explain(report, query, pin, snapshot.catalog, { served }),
+      ...(advisories && { advisories }),
+    };
     const { newest, about } = packageFacts(report, query, snapshot.catalog);
     const text = packagePage({
       datasource: live.name,

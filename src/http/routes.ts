@@ -4,7 +4,9 @@ import { parse as parseQueryString } from 'node:querystring';
 import { LRUCache } from 'lru-cache';
 import { describe } from '../answers/describe.ts';
 import { explainInSteps, explanationText } from '../answers/explain.ts';
+import { advisoriesInSteps, explainAdvisoriesInSteps, Security } from '../answers/security.ts';
 import { parseLookupQuery, QueryError, type QueryParameters } from '../answers/query.ts';
+import { parseVersion } from '../apk/version.ts';
 import { newestInRange } from '../answers/range.ts';
 import { ANY_ARCH } from '../answers/virtual-index.ts';
 import type { Answer, Lookups } from '../answers/lookup.ts';
@@ -13,10 +15,12 @@ import { atomFeed, changeJson, parseSince, type Changes } from '../ledger/change
 import type { LedgerStatus } from '../ledger/status.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
+import type { AskedPin, PinsWithFixes } from '../metrics/pins-with-fixes.ts';
 import type { Times } from '../metrics/request-times.ts';
 import type { VirtualIndexes } from '../answers/virtual-indexes.ts';
 import { Searches } from '../answers/search.ts';
 import { MAX_NAME_LENGTH, parsePath, parsePeerName, type Target } from '../answers/target.ts';
+import { advisoriesAtom } from './atom.ts';
 import { prefersAtom, prefersHtml, prefersText } from './negotiate.ts';
 import type { PackageQuestion, Pages, PageSources } from './pages.ts';
 import { createReply, json, JSON_TYPE, problem, type Headers, type Reply } from './reply.ts';
@@ -24,16 +28,20 @@ import { markedAnswer, needsMark, noOpinionBody, type RoutedLookups } from './ro
 import { Turns } from './turns.ts';
 import { datasourceStatus, readiness } from './status.ts';
 import { notAskedBody } from '../routing/not-asked.ts';
+import type { RoutingSource } from '../routing/route.ts';
 
 export interface RouteOptions extends PageSources {
   readonly lookups: Lookups;
   readonly routed: RoutedLookups;
+  /** The datasources as far as they tell which pins are theirs. */
+  readonly routing: readonly RoutingSource[];
   readonly virtualIndexes: VirtualIndexes;
   readonly ledger: () => LedgerStatus;
   /** What appeared and vanished since then (unix milliseconds). */
   readonly changesSince: (live: LiveDatasource, since: number, name: string | undefined) => Promise<Changes>;
   readonly metrics: Metrics;
   readonly lookupCounts: LookupCounts;
+  readonly pins: PinsWithFixes;
   /** Milliseconds a lookup waits for the first index. */
   readonly hold: number;
   /** Seconds that clients may cache an answer. */
@@ -64,6 +72,7 @@ interface Ready {
   readonly live: LiveDatasource;
   readonly snapshot: WeakRef<Snapshot>;
   readonly name: string;
+  readonly pin: AskedPin | undefined;
 }
 
 /** What a routed lookup adds to the datasource's answer. */
@@ -148,6 +157,20 @@ export class Routes {
     return { reply: json(openApi()), route: 'openapi' };
   }
 
+  /** Pins of files, judged. Rejects with `QueryError` for a body that is no question. */
+  async check(body: unknown): Promise<Answered> {
+    const { answerCheck } = await import('./checks.ts');
+    const { routing, now } = this.#options;
+    const snapshots = new Map<string, Snapshot>();
+    for (const live of this.#datasources.values()) {
+      const snapshot = live.snapshot ?? (await this.#firstSnapshot(live));
+      if (!snapshot) return { reply: this.#notLoaded(live).reply, route: 'check' };
+      snapshots.set(live.name, snapshot);
+    }
+    const answer = await answerCheck(body, snapshots, { routing, now: now() });
+    return { reply: json(answer, { 'cache-control': 'no-store' }), route: 'check' };
+  }
+
   /** Throws or rejects with `QueryError` for an invalid question. */
   answer(request: IncomingMessage): Answered | Promise<Answered> {
     if (prefersHtml(request.headers)) return this.#page(request);
@@ -157,10 +180,11 @@ export class Routes {
   #readyAnswer(target: string): Answered | undefined {
     const ready = this.#ready.get(target);
     if (!ready) return undefined;
-    const { answered, live, name } = ready;
+    const { answered, live, name, pin } = ready;
     const snapshot = ready.snapshot.deref();
     if (!snapshot || snapshot !== live.snapshot) return undefined;
     this.#options.asked.note(live.name, name, { known: true, pinned: false }, snapshot);
+    if (pin) this.#options.pins.touch(pin);
     return answered;
   }
 
@@ -199,9 +223,18 @@ export class Routes {
         return this.#search(target.live, parametersOf(request.url ?? ''));
       case 'changes':
         return this.#changes(target, request);
+      case 'atom':
+        return this.#atom(target.live, ownUrl(request));
       case 'index':
         return this.#index(target);
     }
+  }
+
+  #atom({ name }: LiveDatasource, url: string): Reply {
+    const { pins, now, publicUrl } = this.#options;
+    const text = advisoriesAtom(name, publicUrl ?? url, pins.list(name), now());
+    const headers = { 'cache-control': 'no-cache', 'content-type': 'application/atom+xml; charset=utf-8' };
+    return createReply(200, headers, text);
   }
 
   /** The lookups of a datasource, and pins that were not asked of any. Cached until either changes. */
@@ -243,7 +276,7 @@ export class Routes {
       if (!snapshot) return { ...this.#notLoaded(live, routed?.headers), route };
       if (route === 'badge.svg') return this.#badge(questionOf(target, snapshot, request));
       return this.#turns.run(
-        `${snapshot.generation} ${keyOf(request)} ${routed ? request.headers.host : ''}`,
+        `${snapshot.generation} ${keyOf(request)} ${routed || snapshot.advisories ? request.headers.host : ''}`,
         () => this.#lookUp(target, snapshot, request, routed),
       );
     };
@@ -263,11 +296,17 @@ export class Routes {
     const query = parseLookupQuery(parameters, live.archs);
     const generation = { 'x-apk-beacon-generation': snapshot.generation, ...routed?.headers };
     const datasource = live.name;
+    if (route === 'advisories') {
+      const reply = yield* this.#advisories(target, snapshot, parameters, generation);
+      return { reply, route };
+    }
     if (route === 'explain') {
       const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
-      const explanation = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog, {
+      const plain = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog, {
         served: lookups.served(datasource, name),
       });
+      const advisories = yield* explainAdvisoriesInSteps(snapshot.advisories, report, query);
+      const explanation = advisories ? { ...plain, advisories } : plain;
       const headers = { ...generation, 'cache-control': 'no-cache', vary: 'accept, user-agent' };
       if (!prefersText(request.headers)) {
         const ofJson = { ...headers, 'content-type': JSON_TYPE };
@@ -280,13 +319,14 @@ export class Routes {
       return { reply: createReply(200, text, `${lines.join('\n')}\n`), route };
     }
     const lookup = { datasource, snapshot, name, query };
-    const releases = yield* lookups.releasesInSteps(lookup);
+    const found = yield* lookups.lookUpInSteps(lookup);
+    const releases = found?.releases;
     const peer = releases || routed ? undefined : parsePeerName(name, live.archs);
     if (peer && snapshot.catalog.has(peer.name))
       return yield* this.#lookUpPeer(target, peer, snapshot, request);
     const pinned = speaksForPin(parameters, request) || lookups.wasServed(datasource, name);
     asked.note(datasource, name, { known: releases !== undefined, pinned }, snapshot);
-    if (!releases) {
+    if (!found || !releases) {
       const reply = json(lookups.unknownName(lookup), { ...generation, ...negotiated }, 404);
       return { reply, route, lookup: { datasource, result: 'unknown' } };
     }
@@ -300,7 +340,10 @@ export class Routes {
       const reply = createReply(200, headers, `${newest.version.text}\n`);
       return { reply, route, lookup: { datasource, result: 'found' } };
     }
-    const plain = yield* lookups.renderInSteps(releases, query);
+    const page = `${this.#options.publicUrl ?? ownUrl(request)}/${datasource}/${encodeURIComponent(name)}`;
+    const plain = yield* lookups.renderInSteps(found, query, page);
+    const isOfAddress =
+      routed?.mark !== undefined || (found.marks !== undefined && plain.body.includes(page));
     const { body, etag } = routed?.mark ? routed.mark(plain) : plain;
     const headers = {
       ...generation,
@@ -311,11 +354,39 @@ export class Routes {
     };
     const reply = createReply(200, headers, body);
     const times = this.#options.metrics.requestTimes.of(route, 200);
+    const written = pinOf(parameters);
+    const pin =
+      found.marks && written && this.#options.pins.note(datasource, name, written, found.marks.urgent);
     const answered: Answered = { reply, route, times, lookup: { datasource, result: 'found' } };
-    // A marked answer may contain the address that this client used.
-    if (url.length <= MAX_TARGET_LENGTH && !routed?.mark)
-      this.#ready.set(url, { answered, live, snapshot: new WeakRef(snapshot), name });
+    // One that contains the address that this client used is for this client.
+    if (url.length <= MAX_TARGET_LENGTH && !isOfAddress)
+      this.#ready.set(url, { answered, live, snapshot: new WeakRef(snapshot), name, pin: pin || undefined });
     return answered;
+  }
+
+  /** What is open at a pin, and what another version fixes. A name that only a feed knows is answered as well. */
+  *#advisories(
+    { live, name }: Extract<Target, { kind: 'package' }>,
+    { catalog, advisories }: Snapshot,
+    parameters: QueryParameters,
+    generation: Headers,
+  ): Generator<undefined, Reply> {
+    if (!advisories)
+      return problem(404, `no advisories are configured for ${live.name} (advisories: known)`, generation);
+    const query = parseLookupQuery(parameters, live.archs);
+    const pin = pinOf(parameters);
+    if (pin !== undefined && !query.current)
+      throw new QueryError('current: expected an APK version such as 1.2.3-r0, or a constraint such as ~1.2');
+    const wanted = parameters['target'];
+    const target = typeof wanted === 'string' ? parseVersion(wanted) : undefined;
+    if (wanted !== undefined && (!target || !pin))
+      throw new QueryError('target: expected an APK version such as 1.2.3-r0, besides current');
+    const report = yield* catalog.reportInSteps(name, query.archs);
+    const security = new Security(advisories, report);
+    if (report.versions.length === 0 && (yield* security.at(undefined)).length === 0)
+      return problem(404, `neither the indexes nor the advisories of ${live.name} know ${name}`, generation);
+    const body = yield* advisoriesInSteps(security, report, query, { pin, target });
+    return json({ datasource: live.name, ...body }, { ...generation, 'cache-control': 'no-cache' });
   }
 
   /** A path of a similar service: the same answer as for the name, for one arch if given. */
@@ -381,6 +452,7 @@ export class Routes {
       }
       case 'asked':
       case 'changes':
+      case 'atom':
       case 'routed':
       case 'preset':
       case 'index':
@@ -407,7 +479,7 @@ export class Routes {
     return json({ datasource: live.name, query, ...found }, headers);
   }
 
-  async #index({ live, arch }: Extract<Target, { kind: 'index' }>): Promise<Reply> {
+  async #index({ live, arch, format }: Extract<Target, { kind: 'index' }>): Promise<Reply> {
     const { virtualIndexes, maxAge } = this.#options;
     if (arch !== ANY_ARCH && !live.archs.includes(arch)) {
       const known = [...live.archs, ANY_ARCH].join(', ');
@@ -419,12 +491,12 @@ export class Routes {
       this.#options.lookupCounts.count(live.name, lookup.result);
       return reply;
     }
-    const { bytes, etag } = await virtualIndexes.archive(snapshot, arch);
+    const { bytes, etag } = await virtualIndexes.archive(snapshot, arch, format);
     const headers: Headers = {
       'x-apk-beacon-generation': snapshot.generation,
       'cache-control': `max-age=${maxAge}`,
       etag,
-      'content-type': 'application/gzip',
+      'content-type': format === 'v2' ? 'application/gzip' : 'application/octet-stream',
     };
     return createReply(200, headers, bytes);
   }
@@ -470,10 +542,12 @@ export class Routes {
 
   /** Never a 404 and never a 503 with Retry-After: to Renovate both mean "no such package". */
   #notLoaded(
-    { name, missing: indexes }: LiveDatasource,
+    { name, missing: indexes, missingFeeds }: LiveDatasource,
     added: Headers = {},
   ): Required<Pick<Answered, 'reply' | 'lookup'>> {
     const missing = indexes.map(({ spec, failure }) => ({ index: spec.label, error: failure?.message }));
+    for (const { spec, failure } of missingFeeds)
+      missing.push({ index: spec.label, error: failure?.message });
     const body = { error: `${name} is not loaded yet`, datasource: name, missing };
     return {
       reply: json(body, { ...added, ...retryLater }, 429),

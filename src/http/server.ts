@@ -28,6 +28,9 @@ const KEEP_ALIVE = 72_000;
 /** How long a connection may be idle while it is answered, in addition to the wait for a first index. */
 const IDLE_TIMEOUT = 30_000;
 
+/** The body of a check: two thousand pins with what their files say. */
+const MAX_CHECK_BYTES = 8 * 1024 * 1024;
+
 /** Pipelined requests of one connection that wait for earlier answers. Only attackers have more. */
 const MAX_PIPELINED = 100;
 
@@ -80,6 +83,9 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   app.get('/readyz', open, (request, reply) => send(request, reply, routes.readyz()));
   app.get('/metrics', open, async (request, reply) => send(request, reply, await routes.metrics()));
   app.get('/openapi.json', async (request, reply) => send(request, reply, await routes.openApi()));
+  app.post('/-/check', { bodyLimit: MAX_CHECK_BYTES }, async (request, reply) =>
+    send(request, reply, await routes.check(request.body)),
+  );
   app.get('/*', (request, reply) => {
     const answered = routes.answer(request.raw);
     if (!(answered instanceof Promise)) {
@@ -92,7 +98,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     send(request, reply, {
       reply: ['GET', 'HEAD'].includes(request.method)
         ? problem(400, 'the request target is not a path')
-        : problem(405, 'only GET and HEAD are supported', { allow: 'GET, HEAD' }),
+        : problem(405, 'only GET and HEAD are supported, and POST at /-/check', { allow: 'GET, HEAD' }),
     }),
   );
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {

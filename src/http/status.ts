@@ -2,6 +2,7 @@
 import type { LedgerStatus } from '../ledger/status.ts';
 import { unchangedFor } from '../repository/guards.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
+import type { LiveFeed } from '../repository/live-feed.ts';
 import type { LiveIndex } from '../repository/live-index.ts';
 
 export interface IndexStatus {
@@ -13,6 +14,7 @@ export interface IndexStatus {
   readonly packages: number | undefined;
   readonly names: number | undefined;
   readonly verifiedBy: string | undefined;
+  readonly format: 'v2' | 'adb' | undefined;
   readonly description: string | undefined;
   /** Fetched by this process, or restored from the cache and not confirmed since. */
   readonly source: 'upstream' | 'cache' | undefined;
@@ -22,6 +24,10 @@ export interface IndexStatus {
   readonly frozen: boolean;
   readonly skippedStanzas: number | undefined;
   readonly firstSkipped: string | undefined;
+  /** Packages that are used without a field or dependency that could not be read. */
+  readonly incompletePackages: number | undefined;
+  /** No package of it tells when it was built, as in OpenWrt. */
+  readonly buildTimes: false | undefined;
   readonly error: string | undefined;
   readonly errorCode: string | undefined;
   readonly errorAt: string | undefined;
@@ -39,6 +45,7 @@ export function indexStatus(index: LiveIndex, now: number): IndexStatus {
     packages: loaded?.summary.packages,
     names: loaded?.summary.names,
     verifiedBy: loaded?.index.keyName,
+    format: loaded?.index.format,
     description: loaded?.index.description || undefined,
     source: loaded?.source,
     confirmedAt: loaded && new Date(loaded.confirmedAt).toISOString(),
@@ -46,6 +53,50 @@ export function indexStatus(index: LiveIndex, now: number): IndexStatus {
     frozen: age !== undefined && spec.guards.maxAge !== undefined && age > spec.guards.maxAge,
     skippedStanzas: loaded?.index.report.badStanzas || undefined,
     firstSkipped: loaded?.index.report.firstBadStanza,
+    incompletePackages: loaded?.index.report.incompletePackages || undefined,
+    buildTimes: loaded && loaded.index.newestBuiltAt === 0 ? false : undefined,
+    error: failure?.message,
+    errorCode: failure?.code,
+    errorAt: failure && new Date(failure.at).toISOString(),
+  };
+}
+
+export interface FeedStatus {
+  readonly feed: string;
+  readonly kind: string;
+  readonly state: 'current' | 'failing' | 'missing';
+  /** Packages that it speaks of, and pairs of package and identifier. */
+  readonly packages: number | undefined;
+  readonly identifiers: number | undefined;
+  readonly source: 'upstream' | 'cache' | undefined;
+  readonly confirmedAt: string | undefined;
+  /** Seconds since it last changed. */
+  readonly age: number | undefined;
+  /** The time of its newest record, if it tells. */
+  readonly newestRecord: string | undefined;
+  readonly skippedEntries: number | undefined;
+  readonly firstSkipped: string | undefined;
+  readonly warning: string | undefined;
+  readonly error: string | undefined;
+  readonly errorCode: string | undefined;
+  readonly errorAt: string | undefined;
+}
+
+export function feedStatus({ spec, loaded, failure, mismatch }: LiveFeed, now: number): FeedStatus {
+  const facts = loaded?.feed.facts;
+  return {
+    feed: spec.label,
+    kind: spec.kind,
+    state: !loaded ? 'missing' : failure ? 'failing' : 'current',
+    packages: facts?.packages,
+    identifiers: facts?.pairs,
+    source: loaded?.source,
+    confirmedAt: loaded && new Date(loaded.confirmedAt).toISOString(),
+    age: loaded && Math.max(0, Math.round((now - loaded.firstSeenAt) / 1000)),
+    newestRecord: facts?.newest,
+    skippedEntries: facts?.skipped || undefined,
+    firstSkipped: facts?.firstSkipped,
+    warning: mismatch,
     error: failure?.message,
     errorCode: failure?.code,
     errorAt: failure && new Date(failure.at).toISOString(),
@@ -54,7 +105,7 @@ export function indexStatus(index: LiveIndex, now: number): IndexStatus {
 
 /** The summary of one datasource. */
 export function datasourceStatus(datasource: LiveDatasource, now: number, ledger: LedgerStatus): object {
-  const { name, snapshot, archs, indexes } = datasource;
+  const { name, snapshot, archs, indexes, feeds } = datasource;
   return {
     datasource: name,
     ready: snapshot !== undefined,
@@ -64,6 +115,7 @@ export function datasourceStatus(datasource: LiveDatasource, now: number, ledger
     versions: snapshot?.catalog.packageCount,
     ledger: ledgerSummary(ledger),
     indexes: indexes.map((index) => indexStatus(index, now)),
+    ...(feeds.length > 0 && { advisories: feeds.map((feed) => feedStatus(feed, now)) }),
   };
 }
 
@@ -84,7 +136,7 @@ export interface Readiness {
   readonly body: object;
 }
 
-/** Ready once every required index has been loaded; frozen ones count only with `failFrozen`. */
+/** Ready once every required index and every feed has been loaded; frozen ones count only with `failFrozen`. */
 export function readiness(
   datasources: readonly LiveDatasource[],
   { now, stopping, failFrozen }: { now: number; stopping: boolean; failFrozen: boolean },
@@ -101,8 +153,21 @@ export function readiness(
         errorCode,
         error,
       }));
+    const feedProblems = datasource.feeds
+      .map((feed) => feedStatus(feed, now))
+      .filter(({ state }) => state !== 'current')
+      .map(({ feed, state, confirmedAt, errorCode, error }) => ({
+        feed,
+        state,
+        confirmedAt,
+        errorCode,
+        error,
+      }));
     const ready = datasource.snapshot !== undefined && !(failFrozen && problems.some(({ frozen }) => frozen));
-    return [datasource.name, { ready, generation: datasource.snapshot?.generation, problems }] as const;
+    return [
+      datasource.name,
+      { ready, generation: datasource.snapshot?.generation, problems: [...problems, ...feedProblems] },
+    ] as const;
   });
   const ready = !stopping && entries.every(([, entry]) => entry.ready);
   return { ready, body: { ready, ...(stopping && { stopping }), datasources: Object.fromEntries(entries) } };

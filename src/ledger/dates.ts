@@ -1,5 +1,5 @@
 /**
- * When packages count as released (docs/decisions/013). The clock is that of whoever sees the index; what the publisher
+ * When packages count as released (docs/decisions/016). The clock is that of whoever sees the index; what the publisher
  * writes (`t:`) counts only for what was there when the ledger began. All times are unix seconds.
  */
 import { IDENTITY_BYTES } from '../apk/package-table.ts';

@@ -7,15 +7,17 @@ import type { Asked } from './lookup-log.ts';
 import { indexErrorCodes, type IndexErrorCode } from '../errors.ts';
 import { unchangedFor } from '../repository/guards.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
+import type { LiveFeed } from '../repository/live-feed.ts';
 import type { LiveIndex, RefreshOutcome } from '../repository/live-index.ts';
 import type { LedgerStatus } from '../ledger/status.ts';
 import type { LookupCounts } from './lookup-counts.ts';
+import type { PinsWithFixes } from './pins-with-fixes.ts';
 import { RequestTimes } from './request-times.ts';
 import type { Surveyor } from './surveyor.ts';
 
 /** Errors that reject a fetched index, in contrast to failed fetches. */
 const rejections: readonly IndexErrorCode[] = indexErrorCodes.filter(
-  (code) => code !== 'config-invalid' && code !== 'fetch-failed',
+  (code) => code !== 'config-invalid' && code !== 'fetch-failed' && code !== 'feed-malformed',
 );
 
 /** Rejections by the guards: signed indexes that are held back until someone accepts them. */
@@ -27,6 +29,7 @@ export interface MetricsOptions {
   readonly lookupCounts: LookupCounts;
   readonly surveyor: Surveyor;
   readonly asked: Asked;
+  readonly pins: PinsWithFixes;
   readonly now: () => number;
 }
 
@@ -55,7 +58,7 @@ export class Metrics {
   ]);
   readonly requestTimes = new RequestTimes(this.registry);
 
-  constructor({ datasources, ledger, lookupCounts, surveyor, asked, now }: MetricsOptions) {
+  constructor({ datasources, ledger, lookupCounts, surveyor, asked, pins, now }: MetricsOptions) {
     this.#datasources = datasources;
     this.#lookupCounts = lookupCounts;
     collectDefaultMetrics({ register: this.registry });
@@ -107,6 +110,27 @@ export class Metrics {
       '1 while the guards hold back what upstream offers',
       ({ failure }) => (failure && guarded.includes(failure.code) ? 1 : 0),
     );
+    this.#feedGauge(
+      'apk_advisories_last_success_timestamp_seconds',
+      'When upstream last confirmed the feed',
+      ({ loaded }) => (loaded ? loaded.confirmedAt / 1000 : 0),
+    );
+    this.#feedGauge('apk_advisories_age_seconds', 'Since when the feed has not changed', ({ loaded }) =>
+      loaded ? Math.max(0, now() - loaded.firstSeenAt) / 1000 : undefined,
+    );
+    this.#feedGauge(
+      'apk_advisories_identifiers',
+      'Pairs of package and identifier in the feed',
+      ({ loaded }) => loaded?.feed.facts.pairs,
+    );
+    this.#feedGauge('apk_advisories_failing', '1 while the last refresh failed', ({ failure }) =>
+      failure ? 1 : 0,
+    );
+    this.#feedGauge(
+      'apk_advisories_held_back',
+      '1 while the guards hold back what upstream offers',
+      ({ failure }) => (failure && guarded.includes(failure.code) ? 1 : 0),
+    );
     this.#datasourceGauge('apk_datasource_ready', '1 once the datasource can answer', [], ({ snapshot }) => [
       [{}, snapshot ? 1 : 0],
     ]);
@@ -144,6 +168,12 @@ export class Metrics {
         const survey = surveyor.of(datasource);
         return survey ? [[{}, survey.namesWithoutRelease]] : [];
       },
+    );
+    this.#datasourceGauge(
+      'apk_pins_with_fix',
+      'Pins asked for in the last week that a version on offer fixes; GET /{datasource}/-/advisories.atom lists them',
+      [],
+      ({ name, feeds }) => (feeds.length > 0 ? [[{}, pins.list(name).length]] : []),
     );
     this.#datasourceGauge(
       'apk_asked_names',
@@ -233,6 +263,25 @@ export class Metrics {
           for (const index of datasource.indexes) {
             const current = value(index);
             if (current !== undefined) this.set(labelsOf(datasource.name, index), current);
+          }
+        }
+      },
+    });
+  }
+
+  #feedGauge(name: string, help: string, value: (feed: LiveFeed) => number | undefined): void {
+    const datasources = this.#datasources;
+    new Gauge({
+      name,
+      help,
+      labelNames: ['datasource', 'feed'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { name: datasource, feeds } of datasources) {
+          for (const feed of feeds) {
+            const current = value(feed);
+            if (current !== undefined) this.set({ datasource, feed: feed.spec.label }, current);
           }
         }
       },

@@ -28,7 +28,7 @@ export function* surveyCatalog(catalog: Catalog): Generator<undefined, Survey> {
   let namesWithoutRelease = 0;
   let offered = 0;
   let needingMore = 0;
-  const missing = catalog.missingNeeds();
+  const missing = yield* catalog.missingNeeds();
   for (const name of catalog.names()) {
     const report = yield* catalog.reportInSteps(name);
     const held = report.versions.filter((version) => !version.offered);

@@ -1,4 +1,5 @@
 /** `/{datasource}/{package}` in a browser: the version to pin, and why others are withheld. */
+import { describeAdvisories } from '../answers/describe.ts';
 import type { VNode } from 'preact';
 import type { ExplainedPin, ExplainedVersion, Explanation } from '../answers/explain.ts';
 import { webAddress } from '../addresses.ts';
@@ -143,8 +144,15 @@ function pinForm({ datasource, explanation, links }: PackagePage): Html {
       <input id="current" name="current" value=${pin?.current ?? ''} autocomplete="off" spellcheck="false" />
       <button type="submit">Ask</button>
     </form>
-    ${pin && html`<p class="answer" role="status">${proposal(pin)}</p>`}
+    ${pin && html`<p class="answer" role="status">${proposal(pin)}</p>`} ${advisoriesOn(explanation)}
   `;
+}
+
+function advisoriesOn({ advisories }: Explanation): Html {
+  if (!advisories) return [];
+  return html`<ul class="notes">
+    ${describeAdvisories(advisories).map((line) => html`<li>${printable(line.trim())}</li>`)}
+  </ul>`;
 }
 
 function proposal({ current, state, proposal: to, because }: ExplainedPin): Html {

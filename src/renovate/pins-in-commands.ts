@@ -13,7 +13,7 @@ import { staticDockerfileUrl } from './static-routes.ts';
 /** The text after `add`, up to the end of the command. */
 const ARGUMENTS = `[\\s"'\\\\](?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*`;
 /** A file without any pin ends here, and costs little. All of it stays available to the templates. */
-const MAY_HOLD_PINS = `(?<file>[\\s\\S]*\\sadd${ARGUMENTS}[=~]["']?~?[0-9][\\s\\S]*)$`;
+const HOLDS_PINS = `[\\s\\S]*\\sadd${ARGUMENTS}[=~]["']?~?[0-9][\\s\\S]*`;
 
 /** A line that does not start a stage, letter by letter, because RE2 has no look-ahead. */
 const OTHER_LINE =
@@ -52,13 +52,42 @@ const WORD = '(?:^|[\\s"\'])[^\\s"\'`()\\\\=~<>]+[=~][^\\s"\'`()\\\\]*(?:["\'][0
 /** The value is what comes behind `=`: `~1.2` of `=~1.2`. `pin` is all behind the name, with the tag if there is one. */
 const PIN = `^[\\s"']?(?<depName>${NAME})(?<pin>(?:@${TAG})?={0,2}["']?(?<currentValue>(?:~=?)?${VERSION})(?:@${TAG})?)$`;
 
+/** The packages of OpenWrt's image builder: `make image PACKAGES="luci-base=25.292.66247~75e41cb -dnsmasq"`. */
+const ASSIGNMENT = `PACKAGES[ \\t]*(?:[:+?]?=|:)[ \\t]*["']`;
+const MAY_HOLD_PACKAGES = `(?<file>[\\s\\S]*${ASSIGNMENT}[^"']*[=~][0-9][\\s\\S]*)$`;
+const PACKAGES = `${PROSE}|(?:^|[\\s"'])${ASSIGNMENT}[^"']+["']`;
+const REAL_PACKAGES = `^[\\s"']?(?<command>${ASSIGNMENT}[\\s\\S]*)$`;
+
+/** The same files as of commands, where people call the image builder. */
+export function imageBuilderManagers(context: PresetContext): readonly PresetRule[] {
+  const rule = (manager: PresetRule, levels: readonly string[]): PresetRule => ({
+    ...manager,
+    description: ["OpenWrt's image builder: PACKAGES"],
+    matchStrings: [...levels, PACKAGES, REAL_PACKAGES, WORD, PIN],
+    depTypeTemplate: 'apk',
+  });
+  return [
+    rule(dockerfileManager(context), [`${COMMENTS}${MAY_HOLD_PACKAGES}`, STAGE, INSTRUCTION]),
+    ...(context.statics ? [] : [rule(scriptManager(context), [`^${MAY_HOLD_PACKAGES}`, STATEMENT])]),
+  ];
+}
+
 export function dockerfileManager(context: PresetContext): PresetRule {
   const { lookup, statics } = context;
   return {
     ...commandManager(context, contextParameters('dockerfile', ['options', 'from', stages('file')])),
     description: ['Dockerfile: apk add name=version'],
     managerFilePatterns: dockerfiles,
-    matchStrings: [`${COMMENTS}${MAY_HOLD_PINS}`, STAGE, INSTRUCTION, COMMAND, REAL_COMMAND, LINE, WORD, PIN],
+    matchStrings: [
+      `${COMMENTS}(?<file>[ \\t]*[^#\\s]${HOLDS_PINS})$`,
+      STAGE,
+      INSTRUCTION,
+      COMMAND,
+      REAL_COMMAND,
+      LINE,
+      WORD,
+      PIN,
+    ],
     ...(statics && { registryUrlTemplate: staticDockerfileUrl(lookup.url, statics) }),
   };
 }
@@ -71,7 +100,7 @@ export function scriptManager(context: PresetContext): PresetRule {
     ),
     description: ['Shell scripts and CI: apk add name=version'],
     managerFilePatterns: scripts,
-    matchStrings: [`^${MAY_HOLD_PINS}`, STATEMENT, COMMAND, REAL_COMMAND, LINE, WORD, PIN],
+    matchStrings: [`^(?<file>${HOLDS_PINS})$`, STATEMENT, COMMAND, REAL_COMMAND, LINE, WORD, PIN],
   };
 }
 

@@ -6,8 +6,9 @@
 import type { RoutingSource } from '../routing/route.ts';
 import { pinsOf } from './answered-by.ts';
 import type { LookupUrl } from './lookup-url.ts';
-import { dockerfileManager, scriptManager } from './pins-in-commands.ts';
+import { dockerfileManager, imageBuilderManagers, scriptManager } from './pins-in-commands.ts';
 import { notedManager, variableManager } from './pins-in-variables.ts';
+import { securityRules, type SecurityRules } from './security-rules.ts';
 import { hardenedVersionQuery, pinQuery, runtimeQuery } from './pins-in-yaml.ts';
 
 export interface PresetOptions {
@@ -21,6 +22,8 @@ export interface PresetOptions {
   readonly statics?: readonly RoutingSource[] | undefined;
   /** The address of the service for people; merge requests link there. Absent if only Renovate reaches the service. */
   readonly pages?: string | undefined;
+  /** Of datasources with advisories. */
+  readonly security?: { readonly names: readonly string[]; readonly rules: SecurityRules } | undefined;
 }
 
 export type PresetRule = Readonly<Record<string, unknown>>;
@@ -49,7 +52,7 @@ const ROUTED = 'apk';
 /** The depTypes of our managers; dependencies of other managers are not changed. */
 const depTypes = ['apko', 'melange', 'melange-runtime', 'melange-repackaged', 'apk', 'noted'];
 
-export function renovatePreset({ url, names, isPart, statics, pages }: PresetOptions): Preset {
+export function renovatePreset({ url, names, isPart, statics, security, pages }: PresetOptions): Preset {
   const routed = routedDatasource(names);
   const lookup = { url, only: isPart || names.length === 1 ? names : [] };
   const context = { datasource: `custom.${routed}`, names, lookup, statics };
@@ -67,13 +70,15 @@ export function renovatePreset({ url, names, isPart, statics, pages }: PresetOpt
       dockerfileManager(context),
       // Only the service can choose the datasource for these.
       ...(statics ? [] : [variableManager(context), scriptManager(context)]),
+      ...imageBuilderManagers(context),
       notedManager(context),
-      repackagedManager(context),
+      repackagedManager(context, security !== undefined),
       sourceManager(),
     ],
     packageRules: [
       ...packageRules([...new Set([routed, ...names])]),
       ...(pages === undefined ? [] : names.map((name) => pageRule(pages, name, names))),
+      ...(security ? securityRules(customs([routed, ...security.names]), security.rules) : []),
     ],
   };
 }
@@ -81,6 +86,10 @@ export function renovatePreset({ url, names, isPart, statics, pages }: PresetOpt
 /** Pins of a single datasource have its name. With several, the service chooses after Renovate has named the pin. */
 export function routedDatasource(names: readonly string[]): string {
   return names.length === 1 ? (names[0] as string) : ROUTED;
+}
+
+function customs(names: readonly string[]): readonly string[] {
+  return [...new Set(names)].map((name) => `custom.${name}`);
 }
 
 /** For people's own managers, which name the datasource. */
@@ -108,7 +117,9 @@ function yamlManager(description: string, query: string): PresetRule {
  *
  * The answers to `?strip=revision` carry the revision as `digest`, so a new revision alone is seen, too.
  */
-function repackagedManager({ names, lookup: { url } }: PresetContext): PresetRule {
+function repackagedManager({ names, lookup: { url } }: PresetContext, tellsRevision: boolean): PresetRule {
+  // What is fixed depends on it.
+  const revision = tellsRevision ? '&revision={{encodeURIComponent currentDigest}}' : '';
   const sources = names.map((name) => name.replaceAll('.', '\\.')).join('|');
   return {
     description: ['melange: version and epoch of a recipe that repackages an APK'],
@@ -121,7 +132,7 @@ function repackagedManager({ names, lookup: { url } }: PresetContext): PresetRul
     ],
     datasourceTemplate: 'custom.{{source}}',
     depTypeTemplate: 'melange-repackaged',
-    registryUrlTemplate: `${url}/{{source}}/{{encodeURIComponent depName}}?strip=revision&current={{encodeURIComponent currentValue}}`,
+    registryUrlTemplate: `${url}/{{source}}/{{encodeURIComponent depName}}?strip=revision&current={{encodeURIComponent currentValue}}${revision}`,
     autoReplaceStringTemplate:
       '# renovate: datasource={{datasource}} depName={{depName}}\n' +
       '{{indentation}}version: "{{newValue}}"\n' +
@@ -157,7 +168,7 @@ function sourceManager(): PresetRule {
 
 /** Rules that make Renovate's decisions right; docs/decisions/010-renovate-order.md explains each. */
 function packageRules(names: readonly string[]): readonly PresetRule[] {
-  const matchDatasources = names.map((name) => `custom.${name}`);
+  const matchDatasources = customs(names);
   return [
     {
       description: ["The order of versions next to apk's"],

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { constants, gunzip, gunzipSync } from 'node:zlib';
 import { borrowBytes } from '../apk/memory.ts';
+import { isAdb } from '../apk/adb-file.ts';
 import { isGzip } from '../apk/gzip-members.ts';
 import type { Pause } from '../apk/pieces.ts';
 import { cut } from '../errors.ts';
@@ -20,6 +21,8 @@ export interface Validators {
   readonly etag?: string | undefined;
   /** As sent: servers may compare it as text. */
   readonly lastModified?: string | undefined;
+  /** It was found at the alternative. */
+  readonly alternative?: boolean | undefined;
 }
 
 export type IndexFetch =
@@ -28,6 +31,8 @@ export type IndexFetch =
 
 export interface FetchIndexOptions {
   readonly client: UpstreamClient;
+  /** Where to look if nothing is at the location. */
+  readonly alternative?: string | undefined;
   /** Of the current index. */
   readonly validators?: Validators | undefined;
   readonly maxBytes: number;
@@ -41,10 +46,38 @@ export interface FetchIndexOptions {
 }
 
 /**
- * Fetches one `APKINDEX.tar.gz` from an http(s) or `file:` URL or a path, unless `validators` still match. Throws a
- * `FetchError` with the path or the URL without secrets.
+ * Fetches one index from an http(s) or `file:` URL or a path, unless `validators` still match. Throws a `FetchError`
+ * with the path or the URL without secrets.
  */
 export async function fetchIndex(location: URL | string, options: FetchIndexOptions): Promise<IndexFetch> {
+  const { alternative, validators } = options;
+  const validatorsHere = validators?.alternative ? undefined : validators;
+  try {
+    return await fetchFrom(location, { ...options, validators: validatorsHere });
+  } catch (error) {
+    if (alternative === undefined || !isNothingThere(error)) throw error;
+    const validatorsThere = validators?.alternative ? validators : undefined;
+    const found = await fetchFrom(alternative, { ...options, validators: validatorsThere }).catch(
+      (second: unknown) => {
+        throw isNothingThere(second) ? error : second;
+      },
+    );
+    if (found.status === 'not-modified') return found;
+    return { ...found, validators: { ...found.validators, alternative: true } };
+  }
+}
+
+/** Object stores answer 403 where nothing is, too. */
+const NOTHING_THERE = [403, 404, 410];
+
+function isNothingThere(error: unknown): boolean {
+  if (!(error instanceof FetchError)) return false;
+  const { status, cause } = error;
+  if (status !== undefined) return NOTHING_THERE.includes(status);
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+}
+
+async function fetchFrom(location: URL | string, options: FetchIndexOptions): Promise<IndexFetch> {
   const url = typeof location === 'string' ? URL.parse(location) : location;
   if (url === null) return readLocal(String(location), options);
   if (url.protocol === 'file:') return readLocal(fileURLToPath(url), options);
@@ -78,7 +111,7 @@ export function statusError(url: URL, answer: UpstreamAnswer): FetchError {
   });
 }
 
-function conditionalHeaders({ etag, lastModified }: Validators = {}): Record<string, string> {
+export function conditionalHeaders({ etag, lastModified }: Validators = {}): Record<string, string> {
   return {
     ...(etag && { 'if-none-match': etag }),
     ...(lastModified && { 'if-modified-since': lastModified }),
@@ -86,7 +119,7 @@ function conditionalHeaders({ etag, lastModified }: Validators = {}): Record<str
 }
 
 /** Skips validators that cannot be sent back: they would make every later request fail. */
-function sendable(header: string | undefined): string | undefined {
+export function sendable(header: string | undefined): string | undefined {
   return header !== undefined && /^[\x20-\x7e]{1,1000}$/.test(header) ? header : undefined;
 }
 
@@ -96,7 +129,7 @@ const MAX_ENCODINGS = 3;
 /**
  * Removes encodings that were added on the way. Some servers compress the archive although asked not to. Others call a
  * .gz file encoded (Apache's `AddEncoding`), or name something that is not an encoding (`aws-chunked`, `none`,
- * `utf-8`). So only the body counts: an index is gzip, and its signature decides.
+ * `utf-8`). So only the body counts: an index is gzip or ADB, and its signature decides.
  */
 async function withoutContentEncoding(
   url: URL,
@@ -106,13 +139,13 @@ async function withoutContentEncoding(
   const header = answer.header('content-encoding')?.toLowerCase() ?? '';
   const encodings = header.split(',').map((each) => each.trim());
   let { bytes } = answer;
-  if (encodings.some((each) => notGzip.includes(each)) && !isGzip(bytes)) {
+  if (encodings.some((each) => notGzip.includes(each)) && !isIndex(bytes)) {
     throw new FetchError(
       `${redactUrl(url)}: content-encoding ${JSON.stringify(cut(header))}, which was not requested`,
     );
   }
   if (!encodings.some((each) => each === 'gzip' || each === 'x-gzip')) return bytes;
-  for (let unwrapped = 0; unwrapped < MAX_ENCODINGS && holdsGzip(bytes); unwrapped += 1)
+  for (let unwrapped = 0; unwrapped < MAX_ENCODINGS && holdsIndex(bytes); unwrapped += 1)
     bytes = await gunzipped(url, bytes, maxBytes);
   return bytes;
 }
@@ -142,11 +175,15 @@ async function gunzipped(url: URL, bytes: Uint8Array, maxBytes: number): Promise
   }
 }
 
-/** Whether `bytes` are gzip within gzip. The first few bytes are enough and cannot inflate to much. */
-function holdsGzip(bytes: Uint8Array): boolean {
+function isIndex(bytes: Uint8Array): boolean {
+  return isGzip(bytes) || isAdb(bytes);
+}
+
+/** Whether `bytes` are an index within gzip. The first few bytes are enough and cannot inflate to much. */
+function holdsIndex(bytes: Uint8Array): boolean {
   try {
     const inside = gunzipSync(bytes.subarray(0, 1024), { finishFlush: constants.Z_SYNC_FLUSH });
-    return inside[0] === 0x1f && inside[1] === 0x8b;
+    return isIndex(inside);
   } catch {
     return false;
   }
@@ -170,7 +207,7 @@ async function readLocal(path: string, options: FetchIndexOptions): Promise<Inde
   }
 }
 
-function fileEtag({ ino, size, mtimeNs }: BigIntStats): string {
+export function fileEtag({ ino, size, mtimeNs }: BigIntStats): string {
   return `"${ino}-${size}-${mtimeNs}"`;
 }
 

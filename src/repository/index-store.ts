@@ -53,7 +53,11 @@ const headerSchema = z.object({
   format: z.literal(FORMAT, `another format than ${FORMAT}`),
   /** Whose index it is. */
   identity: z.string(),
-  validators: z.object({ etag: headerValue.optional(), lastModified: headerValue.optional() }),
+  validators: z.object({
+    etag: headerValue.optional(),
+    lastModified: headerValue.optional(),
+    alternative: z.boolean().optional(),
+  }),
   firstSeenAt: z.number(),
 });
 

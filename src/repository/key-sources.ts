@@ -19,7 +19,7 @@ import { statusError } from './fetch-index.ts';
 import { readTextFile } from './read-text-file.ts';
 import type { UpstreamClient } from './upstream-client.ts';
 
-/** An RSA public key. `pem` is its SPKI form. */
+/** A key to verify signatures with. `pem` is its SPKI form. */
 export interface PublicKey {
   /** The file name in signatures, as in `.SIGN.RSA256.<name>`. */
   readonly name: string;
@@ -27,8 +27,8 @@ export interface PublicKey {
 }
 
 /**
- * The path of a key or of a directory of `*.pub`, the http(s) URL of a key, or a repository whose `apk-configuration`
- * lists its keys.
+ * The path of a key or of a directory of `*.pub` and `*.pem`, the http(s) URL of a key, or a repository whose
+ * `apk-configuration` lists its keys.
  */
 export type KeySource = string | { readonly discover: URL };
 
@@ -84,7 +84,7 @@ async function loadPath(path: string): Promise<readonly PublicKey[]> {
   if (!stats.isDirectory()) return [await loadKeyFile(path)];
   const keys = await loadDirectory(path);
   if (keys.length > 0) return keys;
-  throw new IndexError('config-invalid', `no key (*.pub) in directory ${path}`);
+  throw new IndexError('config-invalid', `no key (*.pub or *.pem) in directory ${path}`);
 }
 
 /** The keys in a directory; none if it does not exist. */
@@ -93,18 +93,30 @@ async function loadDirectory(path: string): Promise<readonly PublicKey[]> {
     if (cause.code === 'ENOENT') return [];
     throw new IndexError('config-invalid', `cannot read the keys in ${path}`, { cause });
   });
-  const keyNames = names.filter((name) => name.endsWith('.pub')).sort();
-  return Promise.all(keyNames.map((name) => loadKeyFile(join(path, name))));
+  const keyNames = names.filter((name) => KEY_NAME.test(name)).sort();
+  const files = await Promise.all(keyNames.map((name) => readTextFile('key', join(path, name), maxKeyBytes)));
+  return keyNames.flatMap((name, i) => {
+    const text = files[i] ?? '';
+    return name.endsWith('.pub') || text.includes(PUBLIC_KEY) ? [keyOf(join(path, name), text)] : [];
+  });
 }
 
+const PUBLIC_KEY = '-----BEGIN PUBLIC KEY-----';
+/** OpenWrt's keys end in `.pem`, as certificates do, which are passed over. */
+const KEY_NAME = /\.(pub|pem)$/;
+
 async function loadKeyFile(path: string): Promise<PublicKey> {
-  return { name: basename(path), pem: toSpki(await readTextFile('key', path, maxKeyBytes), `key ${path}`) };
+  return keyOf(path, await readTextFile('key', path, maxKeyBytes));
+}
+
+function keyOf(path: string, text: string): PublicKey {
+  return { name: basename(path), pem: toSpki(text, `key ${path}`) };
 }
 
 /** The normalized PEM of a public key. `what` names it in errors. */
 function toSpki(text: string, what: string): string {
   const labels = text.match(/-----BEGIN [A-Z0-9 ]{1,40}-----/g) ?? [];
-  if (labels.length !== 1 || labels[0] !== '-----BEGIN PUBLIC KEY-----') {
+  if (labels.length !== 1 || labels[0] !== PUBLIC_KEY) {
     const found = labels.length === 0 ? 'no PEM block' : cutList(labels);
     throw new IndexError(
       'config-invalid',
@@ -112,14 +124,14 @@ function toSpki(text: string, what: string): string {
     );
   }
   try {
-    return rsaPem(createPublicKey(text), what);
+    return spkiPem(createPublicKey(text), what);
   } catch (cause) {
     if (cause instanceof IndexError) throw cause;
     throw new IndexError('config-invalid', `${what} is not a public key in SPKI form`, { cause });
   }
 }
 
-function rsaPem(key: KeyObject, what: string): string {
+function spkiPem(key: KeyObject, what: string): string {
   checkKey(key, what);
   return key.export({ type: 'spki', format: 'pem' }).toString();
 }
@@ -167,7 +179,7 @@ function jwkToKey(jwk: JsonWebKey & { readonly kid?: string | undefined }, what:
   try {
     // Only the public numbers: other members of a key set are ignored.
     const key = createPublicKey({ key: { kty: 'RSA', n: jwk.n, e: jwk.e } as JsonWebKey, format: 'jwk' });
-    return { name, pem: rsaPem(key, what) };
+    return { name, pem: spkiPem(key, what) };
   } catch (cause) {
     if (cause instanceof IndexError) throw cause;
     throw new IndexError('config-invalid', `${what} is not an RSA key`, { cause });
@@ -204,10 +216,10 @@ async function fetchText(
 
 /** A name that is safe as a file name on every system. */
 function keyName(name: string, what: string): string {
-  if (/^[\w+@-][\w.+@-]{0,199}$/.test(name) && name.endsWith('.pub')) return name;
+  if (/^[\w+@-][\w.+@-]{0,199}$/.test(name) && KEY_NAME.test(name)) return name;
   throw new IndexError(
     'config-invalid',
-    `${what}: ${JSON.stringify(cut(name))} is not the name of a key (*.pub)`,
+    `${what}: ${JSON.stringify(cut(name))} is not the name of a key (*.pub or *.pem)`,
   );
 }
 

@@ -3,19 +3,24 @@
  * one reference. Readers finish with the catalog they have, so no answer mixes two generations.
  */
 import { createHash } from 'node:crypto';
+import { Advisories } from '../advisories/advisories.ts';
 import { Catalog } from '../catalog/catalog.ts';
+import type { LiveFeed } from './live-feed.ts';
 import type { LiveIndex } from './live-index.ts';
 
 /** One generation of answers. */
 export interface Snapshot {
   readonly catalog: Catalog;
-  /** Changes with any index. Replicas with the same indexes have the same generation. */
+  /** Of all feeds; `undefined` where none is configured. */
+  readonly advisories?: Advisories | undefined;
+  /** Changes with any index or feed. Replicas with the same indexes have the same generation. */
   readonly generation: string;
 }
 
 export interface DatasourceOptions {
   readonly name: string;
   readonly indexes: readonly LiveIndex[];
+  readonly feeds?: readonly LiveFeed[];
   readonly unversionedProvides: boolean;
   readonly complete: boolean;
 }
@@ -23,19 +28,21 @@ export interface DatasourceOptions {
 export class LiveDatasource {
   readonly name: string;
   readonly indexes: readonly LiveIndex[];
+  readonly feeds: readonly LiveFeed[];
   readonly #unversionedProvides: boolean;
   readonly #complete: boolean;
   #snapshot: Snapshot | undefined;
   readonly #ready = Promise.withResolvers<void>();
 
-  constructor({ name, indexes, unversionedProvides, complete }: DatasourceOptions) {
+  constructor({ name, indexes, feeds = [], unversionedProvides, complete }: DatasourceOptions) {
     this.name = name;
     this.indexes = indexes;
+    this.feeds = feeds;
     this.#unversionedProvides = unversionedProvides;
     this.#complete = complete;
   }
 
-  /** The current generation; `undefined` until every required index has been loaded once. */
+  /** The current generation; `undefined` until every required index and every feed has been loaded once. */
   get snapshot(): Snapshot | undefined {
     return this.#snapshot;
   }
@@ -45,17 +52,27 @@ export class LiveDatasource {
     return this.indexes.filter(({ spec, loaded }) => spec.required && !loaded);
   }
 
-  /** The configured archs; for single index files, the archs found in them. */
-  get archs(): readonly string[] {
-    return [...new Set(this.indexes.flatMap(archOf))];
+  /** Feeds that were never there: without them answers would lack their marks, and security updates would be closed. */
+  get missingFeeds(): readonly LiveFeed[] {
+    return this.feeds.filter(({ loaded }) => !loaded);
   }
 
-  /** Makes a catalog of the current indexes. Call it after each change of one of them. */
+  /** The configured archs; for single index files, those found in them; `noarch` if none of these names any. */
+  get archs(): readonly string[] {
+    const archs = [...new Set(this.indexes.flatMap((index) => ownArch(index) ?? []))];
+    return archs.length === 0 && this.indexes.some(({ loaded }) => loaded) ? ['noarch'] : archs;
+  }
+
+  /** Makes a catalog of the current indexes and feeds. Call it after each change of one of them. */
   publish(): void {
-    if (this.missing.length > 0) return;
-    const loaded = this.indexes.flatMap((index) => {
-      const arch = archOf(index)[0];
-      return index.loaded && arch !== undefined ? [{ spec: index.spec, arch, ...index.loaded }] : [];
+    if (this.missing.length > 0 || this.missingFeeds.length > 0) return;
+    const { archs } = this;
+    const loaded = this.indexes.flatMap(({ spec, loaded }) => {
+      const arch = loaded && (spec.arch ?? loaded.index.arch);
+      // A file in which all packages are of no arch is for each of the others: a feed of a device, for example.
+      return loaded
+        ? (arch === undefined ? archs : [arch]).map((each) => ({ spec, arch: each, ...loaded }))
+        : [];
     });
     const sources = loaded.map(({ spec, arch, index, dates, summary, confirmedAt }) => ({
       repository: spec.repository,
@@ -63,6 +80,7 @@ export class LiveDatasource {
       packages: index.packages,
       changelog: spec.changelog,
       dates,
+      undated: index.newestBuiltAt === 0,
       // A build time in the future says nothing of what is there.
       withdrawal: spec.withdrawal && {
         policy: spec.withdrawal,
@@ -71,13 +89,19 @@ export class LiveDatasource {
     }));
     const catalog = new Catalog({
       sources,
-      archs: this.archs,
+      archs,
       unversionedProvides: this.#unversionedProvides,
       complete: this.#complete,
     });
     const identity = loaded.map(({ spec, arch, index }) => [spec.repository, arch, index.digest]);
+    const feeds = this.feeds.flatMap(({ loaded: known }) => known?.feed ?? []);
+    for (const { digest } of feeds) identity.push(['advisories', '', digest]);
     const generation = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 12);
-    this.#snapshot = { catalog, generation };
+    this.#snapshot = {
+      catalog,
+      generation,
+      advisories: feeds.length > 0 ? new Advisories(feeds) : undefined,
+    };
     this.#ready.resolve();
   }
 
@@ -93,8 +117,7 @@ export class LiveDatasource {
   }
 }
 
-/** One arch; none for a single index file that has not been read yet. */
-function archOf({ spec, loaded }: LiveIndex): readonly string[] {
-  const arch = spec.arch ?? (loaded && (loaded.index.arch ?? 'noarch'));
-  return arch === undefined ? [] : [arch];
+/** `undefined` for a single index file that was not read yet, or does not name any. */
+function ownArch({ spec, loaded }: LiveIndex): string | undefined {
+  return spec.arch ?? loaded?.index.arch;
 }

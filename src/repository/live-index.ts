@@ -19,6 +19,8 @@ import type { UpstreamClient } from './upstream-client.ts';
 export interface IndexSpec {
   /** A URL or a path. */
   readonly location: string;
+  /** Where to look if nothing is there. */
+  readonly alternative?: string | undefined;
   /** Everything that decides whether it may be served; see `KeptIndex`. */
   readonly terms: string;
   /** The location for logs and answers, without secrets. */
@@ -171,6 +173,7 @@ export class LiveIndex {
     const fetched = await fetchIndex(this.spec.location, {
       client,
       credentials,
+      alternative: this.spec.alternative,
       validators: before?.trusted === trusted ? before.validators : undefined,
       maxBytes: this.spec.maxCompressedBytes,
       onProgress: (received, expected) => onProgress?.(this.spec, received, expected),

@@ -53,6 +53,8 @@ export interface GetOptions {
   readonly onProgress?: ((received: number, expected: number | undefined) => void) | undefined;
   /** Called between two chunks of a body. */
   readonly pause?: Pause | undefined;
+  /** Takes the body of a 200 piece by piece, which is then not held: `bytes` is empty. */
+  readonly take?: ((piece: Buffer) => Promise<void>) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -161,21 +163,22 @@ async function readBody(
   url: URL,
   body: Dispatcher.ResponseData['body'],
   contentLength: string | undefined,
-  { maxBytes, onProgress, pause }: GetOptions,
+  { maxBytes, onProgress, pause, take }: GetOptions,
 ): Promise<Uint8Array> {
   const expected = contentLength === undefined ? undefined : Number(contentLength);
   if (expected !== undefined && expected > maxBytes) {
     body.on('error', () => undefined).destroy();
     throw tooLarge(url, `${expected} bytes are more than the ${maxBytes} allowed`);
   }
-  const place = expected === undefined ? undefined : borrowBytes(expected);
+  const place = expected === undefined || take ? undefined : borrowBytes(expected);
   const chunks: Buffer[] = [];
   let received = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
     if (received + chunk.length > (expected ?? maxBytes)) {
       throw tooLarge(url, `the body has more than the ${expected ?? maxBytes} bytes allowed`);
     }
-    if (place) chunk.copy(place, received);
+    if (take) await take(chunk);
+    else if (place) chunk.copy(place, received);
     else chunks.push(chunk);
     received += chunk.length;
     onProgress?.(received, expected);

@@ -27,8 +27,8 @@ export interface Dockerfile {
   /** Defaults of the ARG lines before the first FROM. */
   readonly args: ReadonlyMap<string, string>;
   readonly stages: readonly Stage[];
-  /** Lines that only look like FROM: `from os import path` in a script. Each belongs to the stage before it. */
-  readonly aliases: ReadonlyMap<string, number>;
+  /** Lines that only look like FROM, `from os import path` in a script, and the stages that hold them; -1 before all. */
+  readonly aliases: ReadonlyMap<string, readonly number[]>;
 }
 
 const FROM = /^FROM\s+((?:--\S+\s+)*)(\S+)(?:\s+AS\s+([A-Za-z0-9._-]+))?(?=\s|$)(.*)$/i;
@@ -43,13 +43,15 @@ const BELOW_COMPONENT = /\/(?:main|community|testing)\/./;
 export function parseDockerfile(excerpt: string): Dockerfile {
   const args = new Map<string, string>();
   const stages: Stage[] = [];
-  const aliases = new Map<string, number>();
+  const aliases = new Map<string, number[]>();
   for (const line of instructions(excerpt)) {
     const from = FROM.exec(line);
     const rest = from?.[4] ?? '';
     if (from && !isProse(rest)) stages.push(stageOf(line, from, rest));
-    else if (/^FROM\s/i.test(line)) aliases.set(withoutTokens(line), stages.length - 1);
-    else if (stages.length === 0) for (const [name, value] of defaults(line)) args.set(name, value);
+    else if (/^FROM\s/i.test(line)) {
+      const text = withoutTokens(line);
+      aliases.set(text, [...(aliases.get(text) ?? []), stages.length - 1]);
+    } else if (stages.length === 0) for (const [name, value] of defaults(line)) args.set(name, value);
   }
   return { args, stages, aliases };
 }

@@ -5,6 +5,8 @@ import {
   alpineTag,
   basedOnAlpineTag,
   dockerHubPrefixes,
+  openwrtImage,
+  openwrtTag,
   someAlpine,
   wolfiImages,
   type Family,
@@ -33,6 +35,8 @@ export function parseImage(text: string): ImageReference {
 export type ImageFacts =
   | { readonly family: 'alpine'; readonly branch: string | undefined }
   | { readonly families: readonly Family[] }
+  /** OpenWrt for a target or an arch; the tag may not say which. */
+  | { readonly openwrt: { readonly device: string; readonly release: string } | undefined }
   | undefined;
 
 export function imageFacts({ name, tag }: ImageReference): ImageFacts {
@@ -42,6 +46,10 @@ export function imageFacts({ name, tag }: ImageReference): ImageFacts {
     if (alpineMovingTags.includes(tag)) return { family: 'alpine', branch: 'latest-stable' };
     const { branch, snapshot } = (alpineTag.exec(tag)?.groups ?? {}) as Record<string, string | undefined>;
     return { family: 'alpine', branch: snapshot === undefined ? branch : 'edge' };
+  }
+  if (openwrtImage.test(name)) {
+    const { device, release } = (openwrtTag.exec(tag)?.groups ?? {}) as Record<string, string | undefined>;
+    return { openwrt: device === undefined || release === undefined ? undefined : { device, release } };
   }
   const branch = basedOnAlpineTag.exec(tag)?.groups?.['branch'];
   if (branch !== undefined) return { family: 'alpine', branch };

@@ -26,6 +26,16 @@ export const alpineTag =
 /** The tag of an image built on Alpine: `24-alpine3.22`, `1.26-alpine-3.22`, `alpine3.22-slim`. */
 export const basedOnAlpineTag = /(?:^|[._-])alpine[-_]?(?<branch>edge|\d+\.\d+)(?:[._-]|$)/;
 
+/** OpenWrt's images, from https://github.com/openwrt/docker. */
+export const openwrtImage = /(?:^|\/)openwrt\/(?:rootfs|imagebuilder|sdk)$/;
+
+/** Their tags: a target or an arch, then a release. `x86-64-v25.12.1`, `mediatek-filogic-25.12.1`, `x86_64-25.12-SNAPSHOT`. */
+export const openwrtTag = /^(?<device>[a-z0-9_-]+?)-v?(?<release>\d+\.\d+(?:\.\d+(?:-rc\d+)?|-SNAPSHOT))$/;
+
+/** OpenWrt's feeds: `…/releases/25.12.1/targets/x86/64/packages/packages.adb`, `…/packages/x86_64/base/packages.adb`. */
+export const openwrtFeed =
+  /\/releases\/(?<release>\d[^/]*)\/(?:targets\/(?<target>[^/]+)\/(?<subtarget>[^/]+)|packages\/(?<arch>[^/]+))\//;
+
 /** Tags of Alpine's image that move to the next branch at its release. */
 export const alpineMovingTags: readonly string[] = ['', 'latest', '3'];
 

@@ -5,7 +5,7 @@
 import { withoutTrailingSlashes } from '../addresses.ts';
 import { foundationOf, type Dockerfile, type Foundation } from './dockerfile.ts';
 import { imageFacts, matchesGlob, matchesImage, parseImage } from './images.ts';
-import { namedAlpine, type Family } from './known.ts';
+import { namedAlpine, openwrtFeed, type Family } from './known.ts';
 import type { DefinitionPin, DockerfilePin, NotePin, PinContext, ScriptPin } from './pin-context.ts';
 import { heldRepositories, repositoryId, type RepositoryId, type RepositoryLine } from './repositories.ts';
 
@@ -126,12 +126,12 @@ function ofDockerfile(
   );
 }
 
-/** Offsets of stages that start with a FROM line; FROM lines of scripts belong to the stage around them. */
+/** Offsets of stages that start with a FROM line; FROM lines of scripts belong to the stages around them. */
 function stagesOf({ stages, aliases }: Dockerfile, from: string | undefined): readonly number[] {
   if (from === undefined) return stages.length === 0 ? [] : [stages.length - 1];
   const found = stages.flatMap((stage, i) => (stage.from === from ? [i] : []));
-  const around = aliases.get(from);
-  return found.length > 0 || around === undefined || around < 0 ? found : [around];
+  const around = aliases.get(from) ?? [];
+  return found.length > 0 || around.includes(-1) ? found : [...new Set(around)];
 }
 
 function ofFoundation(
@@ -176,6 +176,7 @@ export function ofImage(text: string, all: readonly Candidate[]): Found {
   const facts = imageFacts(image);
   if (!facts) return { reason: `nothing is known of the image ${text}`, isElsewhere: text === 'scratch' };
   if ('families' in facts) return ofFamilies(facts.families, text, all);
+  if ('openwrt' in facts) return ofOpenwrt(facts.openwrt, text, all);
   if (facts.branch === undefined)
     return { reason: `the image ${text} names no branch of Alpine`, family: 'alpine' };
   const isMoving = facts.branch === 'latest-stable';
@@ -202,6 +203,30 @@ function ofFamilies(families: readonly Family[], image: string, all: readonly Ca
     if (candidates.length > 0) return { candidates };
   }
   return { reason: `no datasource has ${families[0]}, which the image ${image} is of`, isElsewhere: true };
+}
+
+/** The datasource with feeds of that release alone, and of that target or arch. */
+function ofOpenwrt(
+  wanted: { readonly device: string; readonly release: string } | undefined,
+  image: string,
+  all: readonly Candidate[],
+): Found {
+  if (!wanted) return { reason: `the image ${image} names no release of OpenWrt`, isElsewhere: true };
+  const { device, release } = wanted;
+  const candidates = all.filter(({ source }) => {
+    const feeds = source.repositories.flatMap((address) => {
+      const feed = openwrtFeed.exec(address)?.groups;
+      return feed ? [feed] : [];
+    });
+    const devices = feeds.map(({ target, subtarget, arch }) => arch ?? `${target}-${subtarget}`);
+    return devices.includes(device) && feeds.every((feed) => feed['release'] === release);
+  });
+  return candidates.length > 0
+    ? { candidates: candidates.toSorted(bySize) }
+    : {
+        reason: `no datasource has OpenWrt ${release} for ${device}, which the image ${image} is of`,
+        isElsewhere: true,
+      };
 }
 
 function ofBranch(branch: string, all: readonly Candidate[]): Found {

@@ -4,6 +4,7 @@
  */
 import type { FastifyBaseLogger } from 'fastify';
 import { isRemote } from '../addresses.ts';
+import { feedSpecs } from './feed-specs.ts';
 import { indexSpecs } from './index-specs.ts';
 import type { Pause } from '../apk/pieces.ts';
 import { parseKey } from '../apk/signature.ts';
@@ -18,6 +19,8 @@ import { ledgerIndexOf, openLedger } from './ledger.ts';
 import { IndexStore } from '../repository/index-store.ts';
 import { loadKeys, type KeyMemory, type KeySource } from '../repository/key-sources.ts';
 import { LiveDatasource } from '../repository/live-datasource.ts';
+import { FeedReaders } from '../repository/feed-process.ts';
+import { LiveFeed } from '../repository/live-feed.ts';
 import {
   LiveIndex,
   type IndexServices,
@@ -26,12 +29,14 @@ import {
 } from '../repository/live-index.ts';
 import { createPause, createQueue, leisurely } from '../repository/pace.ts';
 import { Alarm, keepFresh, type RefreshResult } from '../repository/refresh.ts';
-import { createUpstreamClient, type UpstreamClient } from '../repository/upstream-client.ts';
+import { createUpstreamClient, type Timeouts, type UpstreamClient } from '../repository/upstream-client.ts';
 
 /** Milliseconds after the first failure. */
 const FIRST_RETRY = 2000;
 /** Milliseconds between progress messages of a long fetch. */
 const PROGRESS_EVERY = 2000;
+/** Milliseconds for a whole feed of advisories, which may have 200 MB. */
+const FEED_TOTAL = 3_600_000;
 
 export interface BeaconOptions {
   readonly config: Config;
@@ -39,6 +44,8 @@ export interface BeaconOptions {
   readonly now: () => number;
   /** Lookups answered so far: while there are some, refreshes use less CPU. */
   readonly lookupCount?: () => number;
+  /** Without the feeds of advisories: what is made is then without what they say. */
+  readonly withoutFeeds?: boolean;
   /** Called after a refresh that changed an existing index. */
   readonly onChange?: (datasource: string, index: string, change: IndexChange) => void;
 }
@@ -58,6 +65,8 @@ export class Beacon {
   readonly #pause: Pause;
   readonly #leisurely = createPause(leisurely);
   readonly #oneAtATime = createQueue();
+  readonly #oneFeedAtATime = createQueue();
+  readonly #feedReaders = new FeedReaders();
   readonly #store: IndexStore;
   readonly ledger: Ledger;
   readonly #listeners: RefreshListener[] = [];
@@ -86,9 +95,11 @@ export class Beacon {
 
   /** Restores the indexes on disk. */
   async restore(signal: AbortSignal): Promise<void> {
+    if (this.datasources.some(({ feeds }) => feeds.length > 0)) this.#feedReaders.start();
     await Promise.all(
       this.datasources.map(async (datasource) => {
-        await Promise.all(datasource.indexes.map((index) => index.restore(signal)));
+        const { indexes, feeds } = datasource;
+        await Promise.all([...indexes, ...feeds].map((each) => each.restore(signal)));
         datasource.publish();
         this.#logRestored(datasource);
       }),
@@ -97,7 +108,10 @@ export class Beacon {
 
   /** Refreshes every index once. */
   async refreshOnce(signal: AbortSignal): Promise<void> {
-    await this.#each((datasource, index) => this.#refresh(datasource, index, signal));
+    await Promise.all([
+      this.#each((datasource, index) => this.#refresh(datasource, index, signal)),
+      this.#eachFeed((datasource, feed) => this.#refreshFeed(datasource, feed, signal)),
+    ]);
   }
 
   /** For commands that run once: restores, refreshes and closes everything. */
@@ -117,7 +131,15 @@ export class Beacon {
     const loops = this.#each((datasource, index) =>
       keepFresh((stop) => this.#refresh(datasource, index, stop), schedule, this.#alarm, signal),
     );
-    await loops.catch((error: unknown) => {
+    const feedLoops = this.#eachFeed((datasource, feed) =>
+      keepFresh(
+        (stop) => this.#refreshFeed(datasource, feed, stop),
+        { interval: feed.spec.refresh, firstRetry: FIRST_RETRY },
+        this.#alarm,
+        signal,
+      ),
+    );
+    await Promise.all([loops, feedLoops]).catch((error: unknown) => {
       if (!signal.aborted) throw error;
     });
   }
@@ -133,6 +155,7 @@ export class Beacon {
   }
 
   async close(): Promise<void> {
+    this.#feedReaders.close();
     await Promise.all([...this.#clients.map((client) => client.close()), this.ledger.close()]);
   }
 
@@ -154,6 +177,37 @@ export class Beacon {
     await Promise.all(
       this.datasources.flatMap((datasource) => datasource.indexes.map((index) => work(datasource, index))),
     );
+  }
+
+  async #eachFeed(work: (datasource: LiveDatasource, feed: LiveFeed) => Promise<unknown>): Promise<void> {
+    await Promise.all(
+      this.datasources.flatMap((datasource) => datasource.feeds.map((feed) => work(datasource, feed))),
+    );
+  }
+
+  async #refreshFeed(
+    datasource: LiveDatasource,
+    feed: LiveFeed,
+    signal: AbortSignal,
+  ): Promise<RefreshResult> {
+    const { logger } = this.#options;
+    const outcome = await feed.refresh(signal);
+    const facts = { datasource: datasource.name, feed: feed.spec.label };
+    if (outcome.status === 'failed') {
+      const { code, message, retryAfter } = outcome.failure;
+      logger.warn({ ...facts, code }, `cannot refresh advisories: ${message}`);
+      return { failed: true, retryAfter };
+    }
+    if (outcome.status === 'changed') {
+      datasource.publish();
+      const { packages, pairs, skipped, firstSkipped } = feed.loaded?.feed.facts ?? {};
+      logger.info(facts, `advisories: ${pairs} identifiers of ${packages} packages`);
+      if (skipped)
+        logger.warn(facts, `skipped ${skipped} entries of the advisories, the first: ${firstSkipped}`);
+      if (feed.mismatch !== undefined)
+        logger.warn(facts, `advisories of another repository: ${feed.mismatch}`);
+    }
+    return { failed: false };
   }
 
   async #refresh(datasource: LiveDatasource, index: LiveIndex, signal: AbortSignal): Promise<RefreshResult> {
@@ -184,9 +238,11 @@ export class Beacon {
   ): Promise<void> {
     const { logger, onChange } = this.#options;
     const { packages, names } = after.summary;
-    const { badStanzas, firstBadStanza } = after.index.report;
+    const { badStanzas, firstBadStanza, incompletePackages } = after.index.report;
     if (badStanzas > 0)
-      logger.warn(facts, `skipped ${badStanzas} bad stanzas, the first at ${firstBadStanza}`);
+      logger.warn(facts, `skipped ${badStanzas} bad packages, the first: ${firstBadStanza}`);
+    if (incompletePackages > 0)
+      logger.warn(facts, `${incompletePackages} packages have fields or dependencies that could not be read`);
     const all = { ...facts, generation: snapshot?.generation, packages, names };
     if (!before) {
       logger.info(all, `loaded ${describe(after)}`);
@@ -223,7 +279,30 @@ export class Beacon {
       );
     });
     const { unversionedProvides, complete } = config;
-    return new LiveDatasource({ name, indexes, unversionedProvides, complete });
+    const feeds = this.#options.withoutFeeds === true ? [] : this.#feeds(name, config);
+    return new LiveDatasource({ name, indexes, feeds, unversionedProvides, complete });
+  }
+
+  #feeds(name: string, datasource: DatasourceConfig): readonly LiveFeed[] {
+    const { config, logger, now } = this.#options;
+    return feedSpecs(name, datasource).map(({ spec, credentials }) => {
+      const url = URL.parse(spec.location);
+      return new LiveFeed(spec, {
+        client: this.#client(undefined, { total: Math.max(FEED_TOTAL, config.timeouts.total) }),
+        credentials: credentialLookup({
+          environment: config.environment,
+          netrcFile: config.netrc,
+          ...(url && credentials && { repository: { url, credentials } }),
+        }),
+        store: this.#store,
+        readers: this.#feedReaders,
+        now,
+        oneAtATime: this.#oneFeedAtATime,
+        pause: this.#pause,
+        warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
+        scratch: config.cacheDir,
+      });
+    });
   }
 
   #services(datasource: DatasourceConfig, repository: RepositoryConfig): IndexServices {
@@ -277,13 +356,13 @@ export class Beacon {
     };
   }
 
-  #client(repository: RepositoryConfig | undefined): UpstreamClient {
+  #client(repository: RepositoryConfig | undefined, more: Partial<Timeouts> = {}): UpstreamClient {
     const { environment, extraCa, timeouts } = this.#options.config;
     const certificate = repository?.clientCertificate;
     const client = createUpstreamClient({
       environment,
       extraCa,
-      timeouts,
+      timeouts: { ...timeouts, ...more },
       ...(certificate && {
         clientCertificate: { certificateFile: certificate.certificate, keyFile: certificate.key },
       }),

@@ -1,6 +1,7 @@
 /** The indexes of a configured repository, and the policy of each. */
 import {
   indexAddress,
+  indexNames,
   isIndexFile,
   isRemote,
   redactAddress,
@@ -43,6 +44,7 @@ export function indexSpecs(
   return (repository.archs ?? datasource.archs).map((arch) => ({
     ...common,
     location: indexAddress(base, arch),
+    alternative: indexAddress(base, arch, indexNames[1]),
     label: redactAddress(indexAddress(base, arch)),
     formerly: repository.formerly.map((before) => addressOf(before, arch)),
     arch,

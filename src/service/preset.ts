@@ -1,6 +1,6 @@
 /** The preset and the routing of a configuration, for `serve`, `preset` and `export`. */
 import type { Config } from '../config/config.ts';
-import { renovatePreset, type Preset } from '../renovate/preset.ts';
+import { renovatePreset, type Preset, type PresetOptions } from '../renovate/preset.ts';
 import type { RoutingSource } from '../routing/route.ts';
 
 /** For these datasources, or for all if `names` is empty; the default datasource comes first. */
@@ -21,9 +21,19 @@ export function presetFor(
     names: ordered,
     isPart: all.some((name) => !wanted.includes(name)),
     statics: isStatic ? sources : undefined,
+    security: isStatic ? undefined : securityOf(config, ordered),
     // Static pages cannot explain a pin.
     pages: isStatic ? undefined : config.publicUrl,
   });
+}
+
+/** Static files carry no marks: what is fixed depends on the pin. */
+function securityOf(
+  { datasources, securityRules: rules }: Config,
+  names: readonly string[],
+): PresetOptions['security'] {
+  const own = names.filter((name) => (datasources[name]?.advisories.length ?? 0) > 0);
+  return rules === 'none' || own.length === 0 ? undefined : { names: own, rules };
 }
 
 /** The properties of the datasources that routing uses. */

@@ -9,6 +9,7 @@ import { errorLine } from '../errors.ts';
 import { Lookups } from '../answers/lookup.ts';
 import { LookupCounts } from '../metrics/lookup-counts.ts';
 import { Metrics } from '../metrics/metrics.ts';
+import { PinsWithFixes } from '../metrics/pins-with-fixes.ts';
 import { RecentChanges } from '../metrics/recent-changes.ts';
 import { readSecret } from '../repository/credentials.ts';
 import { ServedVersions } from '../answers/served-versions.ts';
@@ -38,6 +39,7 @@ interface Core {
   readonly lookupCounts: LookupCounts;
   readonly metrics: Metrics;
   readonly changes: RecentChanges;
+  readonly pins: PinsWithFixes;
 }
 
 /** Creates everything of a service without starting it. */
@@ -67,24 +69,20 @@ function assembleCore({ config, logger, signal }: ServeOptions): Core {
     onChange: (datasource, index, change) => changes.note(datasource, { ...change, index, at: now() }),
   });
   const asked = new Asked(names, now);
-  const metrics = new Metrics({
-    datasources: beacon.datasources,
-    ledger: () => beacon.ledger.status,
-    lookupCounts,
-    surveyor,
-    asked,
-    now,
-  });
+  const pins = new PinsWithFixes(names, now);
+  const { datasources } = beacon;
+  const ledger = () => beacon.ledger.status;
+  const metrics = new Metrics({ datasources, ledger, lookupCounts, surveyor, asked, pins, now });
   beacon.onRefresh(metrics.countRefresh);
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
     warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
   });
-  return { beacon, served, surveyor, asked, lookupCounts, metrics, changes };
+  return { beacon, served, surveyor, asked, lookupCounts, metrics, changes, pins };
 }
 
 /** Loads the server late, because the first refresh starts before it. */
 async function serverOf(
-  { beacon, served, surveyor, asked, lookupCounts, metrics, changes }: Core,
+  { beacon, served, surveyor, asked, lookupCounts, metrics, changes, pins }: Core,
   { config, logger, signal }: ServeOptions,
 ): Promise<FastifyInstance> {
   const { buildServer } = await import('../http/server.ts');
@@ -95,6 +93,7 @@ async function serverOf(
     defaultDatasource: config.defaultDatasource,
     lookups: new Lookups(served),
     routed: new RoutedLookups(routingSources(config), now),
+    routing: routingSources(config),
     virtualIndexes: new VirtualIndexes(signer(config)),
     ledger: () => beacon.ledger.status,
     changesSince: (live, since, name) => beacon.changes(live, since, name),
@@ -103,6 +102,7 @@ async function serverOf(
     asked,
     surveyor,
     changes,
+    pins,
     logger,
     hold: config.hold,
     maxAge: Math.floor(Math.min(60, config.refresh / 10_000)),

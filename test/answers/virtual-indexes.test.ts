@@ -4,6 +4,7 @@ import { virtualIndex } from '../../src/answers/virtual-index.ts';
 import { catalogOf } from '../support/catalogs.ts';
 import { startUpstream } from '../support/repository-server.ts';
 import { startService } from '../support/service.ts';
+import { adbText } from '../support/simple-adb.ts';
 import { pkg, signedIndex, testKey } from '../support/signed-index.ts';
 
 /** `name=version` of each stanza. */
@@ -103,6 +104,58 @@ describe('GET /{datasource}/{arch}/APKINDEX.tar.gz', () => {
     expect((await service.get('/wolfi/riscv64/APKINDEX.tar.gz')).json()).toEqual({
       error: 'no arch riscv64 in wolfi, expected one of x86_64, any',
     });
+  });
+
+  test('is the same as Packages.adb, in the format of apk 3', async () => {
+    await using upstream = await startUpstream();
+    const stanzas = Array.from({ length: 300 }, (_, i) =>
+      pkg(`name-${i % 40}`, `1.${i}-r0`, {
+        t: `${1_700_000_000 + i}`,
+        o: `origin-${i % 7}`,
+        U: `https://example.com/${'x'.repeat(i)}`,
+        c: i % 2 === 0 ? 'ab'.repeat(20) : 'none',
+      }),
+    );
+    upstream.serve('x86_64', await signedIndex(stanzas));
+    const key = testKey('beacon.rsa.pub');
+    const privateKey = key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    await using service = await startService({
+      config: {
+        datasources: { wolfi: { repositories: [upstream.url], archs: ['x86_64'] } },
+        signingKey: { name: key.name, key: { env: 'SIGNING_KEY' } },
+      },
+      environment: { SIGNING_KEY: privateKey },
+    });
+    await service.beacon.refreshOnce(new AbortController().signal);
+    const [text, adb] = await Promise.all(
+      ['APKINDEX.tar.gz', 'Packages.adb'].map((name) => service.get(`/wolfi/x86_64/${name}`)),
+    );
+    expect(adb?.headers).toMatchObject({ 'content-type': 'application/octet-stream' });
+    const [v2, v3] = await Promise.all(
+      [text, adb].map((response) =>
+        readIndex(response?.rawPayload ?? Buffer.alloc(0), {
+          keys: [key],
+          limits: defaultReadLimits,
+          arch: 'x86_64',
+        }),
+      ),
+    );
+    expect([v2?.format, v3?.format, v3?.keyName]).toEqual(['v2', 'adb', 'beacon.rsa.pub']);
+    expect(v3?.description).toBe(v2?.description);
+    const all = (index: typeof v2): unknown =>
+      [...(index?.packages.names() ?? [])].toSorted().map((name) =>
+        index?.packages.named(name).map(({ version, builtAt, origin, url, commit }) => ({
+          version,
+          builtAt,
+          origin,
+          url,
+          // What is no commit has no place in this format.
+          commit: commit === 'none' ? '' : commit,
+        })),
+      );
+    expect(all(v3)).toEqual(all(v2));
+    // The plain reader of this format, which is written apart from the service, reads it so, too.
+    expect(adbText(adb?.rawPayload ?? Buffer.alloc(0)).match(/^P:/gm)).toHaveLength(300);
   });
 
   test('is told to be asked for later while nothing is loaded', async () => {

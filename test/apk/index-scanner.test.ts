@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { IndexScanner, type ScannedIndex } from '../../src/apk/index-scanner.ts';
+import { IndexScanner } from '../../src/apk/index-scanner.ts';
+import type { ScannedIndex } from '../../src/apk/table-builder.ts';
 import type { Package, Packages } from '../../src/apk/packages.ts';
 import { defaultReadLimits } from '../../src/apk/read-index.ts';
 import { readOracle } from '../support/oracle.ts';
@@ -9,7 +10,7 @@ import { simplePackages } from '../support/simple-packages.ts';
 
 function scan(text: string | Uint8Array, chunkBytes = 1 << 20, arch?: string): ScannedIndex {
   const bytes = Buffer.from(text);
-  const scanner = new IndexScanner({ limits: defaultReadLimits, arch, compressedBytes: 1 });
+  const scanner = new IndexScanner({ ...defaultReadLimits, arch, compressedBytes: 1 });
   for (let start = 0; start < bytes.length; start += chunkBytes) {
     scanner.push(bytes.subarray(start, start + chunkBytes));
   }
@@ -79,7 +80,12 @@ test('a stanza becomes a package', () => {
     ]),
   );
   expect(arch).toBe('x86_64');
-  expect(report).toEqual({ badStanzas: 0, firstBadStanza: undefined, duplicateIdentities: 0 });
+  expect(report).toEqual({
+    badStanzas: 0,
+    firstBadStanza: undefined,
+    duplicateIdentities: 0,
+    incompletePackages: 0,
+  });
   expect(packages.named('nginx').map(plain)).toEqual([
     {
       row: 0,
@@ -172,7 +178,7 @@ describe('odd input', () => {
   });
 
   test('more packages than allowed are refused', () => {
-    const scanner = new IndexScanner({ limits: { ...defaultReadLimits, maxPackages: 1 } });
+    const scanner = new IndexScanner({ ...defaultReadLimits, maxPackages: 1 });
     expect(() => scanner.push(Buffer.from(foo + bar + '\n'))).toThrow(/more than 1 packages/);
   });
 

@@ -189,5 +189,37 @@ test.each([
 test('without --out it says how to use it', async () => {
   await using run = start(['export']);
   expect(await run.ended).toBe(2);
-  expect(run.lines).toEqual(['apk-beacon: usage: export --out DIR [--brotli] [--pages] [--json]']);
+  expect(run.lines).toEqual([
+    'apk-beacon: usage: export --out DIR [--brotli] [--advisories] [--pages] [--json]',
+  ]);
+});
+test('advisories are left out, and written if they are asked for', async () => {
+  await using setup = await setUp(stanzas);
+  const [key = ''] = setup.arguments.slice(setup.arguments.indexOf('--key') + 1);
+  const config = JSON.stringify({
+    cacheDir: null,
+    datasources: {
+      wolfi: {
+        keys: [key],
+        repositories: [{ url: setup.upstream.url, maxAge: 'never' }],
+        advisories: [{ secdb: 'test/fixtures/advisories/odd/null-ids.json' }],
+      },
+    },
+  });
+  const filesAfter = async (...flags: string[]): Promise<readonly string[]> => {
+    await using run = start(['export', '--out', setup.out, ...flags, '--config', `${config}\n`]);
+    expect(await run.ended, run.lines.join('\n')).toBe(0);
+    return await readdir(join(setup.out, 'wolfi', '-'));
+  };
+  expect(await filesAfter()).not.toContain('advisories');
+  const before = await readFile(join(setup.out, 'wolfi', 'curl'), 'utf8');
+  expect(await filesAfter('--advisories')).toContain('advisories');
+  expect(await readFile(join(setup.out, 'wolfi', 'curl'), 'utf8')).toBe(before);
+  expect(await readdir(join(setup.out, 'wolfi', '-', 'advisories'))).toEqual(['cmd:curl', 'curl']);
+  const text = await readFile(join(setup.out, 'wolfi', '-', 'advisories', 'curl'), 'utf8');
+  expect(JSON.parse(text)).toMatchObject({
+    datasource: 'wolfi',
+    name: 'curl',
+    advisories: [{ id: 'CVE-2020-0003', fixedIn: '8.1.0-r0' }],
+  });
 });

@@ -229,10 +229,6 @@ describe('errors name where, what and what was expected', () => {
       `${at}: datasources.wolfi.repositories[0].url: ends in an arch: write it without /x86_64, and x86_64 as the arch`,
     ],
     [
-      datasource.replace('url: x', 'url: /srv/APKINDEX.adb'),
-      `${at}: datasources.wolfi.repositories[0].url: apk 3 indexes (.adb) are not supported`,
-    ],
-    [
       datasource.replace('url: x', 'url: user:hunter2@packages.wolfi.dev/os'),
       'datasource wolfi: packages.wolfi.dev/os is no path here; write https://packages.wolfi.dev/os for a URL',
     ],
@@ -261,7 +257,7 @@ describe('errors name where, what and what was expected', () => {
     [['--lisen', 'x'], {}, 'unknown option --lisen, did you mean --listen?'],
     [['--listen'], {}, '--listen: expected a value'],
     [['--listen', 'x'], {}, '--listen: expected HOST:PORT such as 0.0.0.0:3000'],
-    [['--arch', 'x-1'], {}, '--arch: expected apk'],
+    [['--arch', 'x/1'], {}, '--arch: expected apk'],
     [['--arch', 'x86_64,amd64'], {}, '--arch: apk calls amd64 x86_64; use that name'],
     [['--repository', 'x', '--arch', 'arm64'], {}, '--arch: apk calls arm64 aarch64; use that name'],
     [[], { APK_BEACON_ARCH: 'i686' }, 'APK_BEACON_ARCH: apk calls i686 x86; use that name'],
@@ -272,11 +268,6 @@ describe('errors name where, what and what was expected', () => {
       '--repository: ends in an arch: write it without /x86_64',
     ],
     [['--repository', '/srv/os/armv7/'], {}, '--repository: ends in an arch: write it without /armv7'],
-    [
-      ['--repository', 'https://host/x/Packages.adb?a'],
-      {},
-      '--repository: apk 3 indexes (.adb) are not supported',
-    ],
     [
       ['--repository', 'packages.wolfi.dev/os'],
       {},
@@ -322,11 +313,15 @@ describe('each key of the schema', () => {
   /** `datasources.*.repositories.[].url` with the value there, and all that a datasource needs. */
   function fileWith({ path, name }: ConfigKey, value: unknown): object {
     const built = [...path, name].reduceRight<unknown>((inner, part) => {
-      if (part === '[]') return [{ url: 'x', ...(inner as object) }];
+      if (part === '[]') return [{ ...itemOf(path, name), ...(inner as object) }];
       if (part === '*') return { one: { repositories: ['x'], ...(inner as object) } };
       return { [part]: inner };
     }, value);
     return built as object;
+  }
+  function itemOf(path: readonly string[], name: string): object {
+    if (!path.includes('advisories')) return { url: 'x' };
+    return name === 'osv' || name === 'ecosystem' ? { osv: 'x' } : { secdb: 'x' };
   }
   /** What a level needs besides the key that is tried. */
   const needed: Readonly<Record<string, object>> = {
@@ -356,6 +351,7 @@ describe('each key of the schema', () => {
       new Set([
         'the top level', 'a datasource', 'a repository', 'timeouts', 'limits', 'signingKey', 'credentials',
         'basic', 'header', 'clientCertificate', 'a secret', 'withdrawal',
+        'a secdb feed', 'an OSV feed',
       ]),
     ); // prettier-ignore
   });

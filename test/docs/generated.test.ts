@@ -65,6 +65,7 @@ test('inline configurations are found where they are', () => {
   expect(places).toEqual([
     'compose.yaml',
     'deploy/github/renovate.yml',
+    'deploy/gitlab/check.gitlab-ci.yml',
     'deploy/gitlab/export.gitlab-ci.yml',
     'deploy/gitlab/renovate.gitlab-ci.yml',
     'docs/operate.md',

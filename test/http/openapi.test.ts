@@ -5,13 +5,15 @@ import { pkg, signedIndex } from '../support/signed-index.ts';
 import { startUpstream } from '../support/repository-server.ts';
 
 interface Described {
-  readonly get: {
+  readonly get?: {
     readonly operationId: string;
     readonly parameters: readonly { readonly name: string; readonly in: string }[];
     readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, object>> }>>;
   };
+  readonly post?: { readonly operationId: string };
 }
 
+const secdb = 'test/fixtures/advisories/odd/zero-only.json';
 const values: Readonly<Record<string, string>> = { datasource: 'wolfi', package: 'curl', arch: 'x86_64' };
 
 test('every path answers with every type that is described, and every measured route is described', async () => {
@@ -19,11 +21,13 @@ test('every path answers with every type that is described, and every measured r
   for (const arch of ['x86_64', 'aarch64'])
     upstream.serve(arch, await signedIndex([pkg('curl', '8.20.0-r0', { A: arch })]));
   await using service = await startService({
-    config: { datasources: { wolfi: { repositories: [upstream.url] } } },
+    config: { datasources: { wolfi: { repositories: [upstream.url], advisories: [{ secdb }] } } },
   });
   await service.beacon.refreshOnce(new AbortController().signal);
   const { paths } = (await service.get('/openapi.json')).json<{ paths: Record<string, Described> }>();
   for (const [template, { get }] of Object.entries(paths)) {
+    // A question with a body; test/http/check.test.ts asks it.
+    if (!get) continue;
     const path = template.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
     const named = get.parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name);
     expect([...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)).toEqual(named);
@@ -37,7 +41,7 @@ test('every path answers with every type that is described, and every measured r
       expect([answer.statusCode, answer.headers['content-type']?.split(';')[0]], path).toEqual([200, type]);
     }
   }
-  const operations = Object.values(paths).map(({ get }) => get.operationId);
+  const operations = Object.values(paths).map(({ get, post }) => (get ?? post)?.operationId);
   const measured = (await service.get('/metrics')).body.matchAll(/_count\{http_route="([^"]+)"/g);
   const routes = [...measured].map(([, route = '']) => route).filter((route) => route !== 'page');
   expect(routes.length).toBeGreaterThan(8);

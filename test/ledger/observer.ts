@@ -21,7 +21,7 @@ export const wolfi: LedgerIndex = {
 };
 
 export function packagesOf(stanzas: readonly Stanza[]): PackageTable {
-  const scanner = new IndexScanner({ limits: defaultReadLimits, arch: 'x86_64' });
+  const scanner = new IndexScanner({ ...defaultReadLimits, arch: 'x86_64' });
   scanner.push(Buffer.from(indexText(stanzas)));
   return scanner.end().packages;
 }

@@ -161,10 +161,7 @@ describe.skipIf(!haveTools('kustomize', 'kubeconform', 'go'))('the Kubernetes ma
 
     beforeAll(async () => {
       overlay = await temporaryFolder();
-      await writeFile(
-        join(overlay, 'apk-beacon.yaml'),
-        await documented('yaml', 'For a private repository'),
-      );
+      await writeFile(join(overlay, 'apk-beacon.yaml'), await documented('yaml', 'For a private repository'));
       await writeFile(join(overlay, 'private.rsa.pub'), testKey('private.rsa.pub').pem);
       await writeFile(join(overlay, 'password'), 'let-me-in\n');
       const base = relative(overlay, resolve('deploy/kubernetes'));

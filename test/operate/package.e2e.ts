@@ -36,11 +36,30 @@ describe.skipIf(!haveTools('npm', oldest))('the npm package', () => {
 
   test('holds the bundle, its documents, and nothing else', () => {
     const others = packed.files.filter(
-      (path) => !/^dist\/(apk-beacon(-images)?|part-\w+)\.mjs(\.LEGAL\.txt)?$/.test(path),
+      (path) => !/^dist\/(apk-beacon(-images)?|check|part-\w+)\.mjs(\.LEGAL\.txt)?$/.test(path),
     );
-    expect(others.toSorted()).toEqual(['LICENSE', 'README.md', 'docs/apk-beacon.1', 'package.json']);
+    const expected = ['LICENSE', 'README.md', 'dist/check.d.ts', 'docs/apk-beacon.1', 'package.json'];
+    expect(others.toSorted()).toEqual(expected);
     expect(packed.files).toContain('dist/apk-beacon.mjs');
     process.stdout.write(`${packed.files.length} files, ${(packed.size / 1e3).toFixed(0)} kB to download\n`);
+  });
+
+  test('has types for its function', async () => {
+    const program = `import { check, type CheckReport } from 'apk-beacon/check';\nexport const report: Promise<CheckReport> = check({ paths: ['images'] });\n`;
+    await writeFile(join(installed, 'typed.ts'), program);
+    const tsc = resolve('node_modules/.bin/tsc');
+    const args = [
+      '--noEmit',
+      '--strict',
+      '--module',
+      'nodenext',
+      '--lib',
+      'esnext,dom',
+      '--types',
+      '',
+      'typed.ts',
+    ];
+    await execute(tsc, args, { cwd: installed });
   });
 
   test('brings nothing with it', async () => {
@@ -91,6 +110,32 @@ describe.skipIf(!haveTools('npm', oldest))('the npm package', () => {
 
     test('explain', async () => {
       expect(await npx('explain', 'curl=8.20.0-r0', ...source)).toContain('8.21.0-r1');
+    });
+
+    test('check, as a command and as a function', async () => {
+      await writeFile(
+        join(folder, 'Dockerfile'),
+        'FROM ghcr.io/acme/own\nRUN apk add curl=8.20.0-r0 gone=1.0-r0\n',
+      );
+      const command = npx('check', join(folder, 'Dockerfile'), ...source);
+      await expect(command).rejects.toMatchObject({
+        code: 1,
+        stdout: expect.stringContaining('no package gone'),
+      });
+      const script = `
+        import { check } from 'apk-beacon/check';
+        const options = JSON.parse(process.argv[1]);
+        console.log(JSON.stringify((await check(options)).findings.map(({ rule }) => rule)));
+      `;
+      const options = {
+        root: folder,
+        paths: ['Dockerfile'],
+        repositories: [join(folder, 'os')],
+        keys: [source[3]],
+      };
+      const args = ['--input-type=module', '--eval', script, JSON.stringify(options)];
+      const { stdout } = await execute(node, args, { cwd: installed, env: { PATH } });
+      expect(JSON.parse(stdout)).toEqual(['behind', 'unknown-name']);
     });
 
     test('export and preset', async () => {

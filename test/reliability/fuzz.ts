@@ -1,6 +1,6 @@
 /**
- * Reads mutants of a signed index and judges what comes of them: an `IndexError`, or an index that an independent
- * reader (zlib, tar-stream and the plain parser) reads the same, whole. Under the old signature only the very same
+ * Reads mutants of a signed index, in turn of both formats, and judges what comes of them: an `IndexError`, or an index
+ * that an independent reader (zlib, tar-stream and plain parsers) reads the same, whole. Under the old signature only the very same
  * packages will do. Every few of them also go through a `LiveIndex`, which must keep what it had or take all.
  *
  *     npm run fuzz -- --mutants 1000000 --seed 7
@@ -11,16 +11,21 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { extract } from 'tar-stream';
+import { isAdb } from '../../src/apk/adb-file.ts';
 import type { Packages } from '../../src/apk/packages.ts';
 import { defaultReadLimits, readIndex } from '../../src/apk/read-index.ts';
+import type { TrustedKey } from '../../src/apk/signature.ts';
 import { IndexError } from '../../src/errors.ts';
 import { IndexStore } from '../../src/repository/index-store.ts';
 import { LiveDatasource } from '../../src/repository/live-datasource.ts';
 import { LiveIndex } from '../../src/repository/live-index.ts';
 import { createUpstreamClient } from '../../src/repository/upstream-client.ts';
+import { adbKey } from '../support/adb.ts';
+import { mutateAdb, originalAdb } from '../support/adb-mutants.ts';
 import { mutate, originalIndex, type Mutant, type Original } from '../support/mutants.ts';
 import { Random } from '../support/random.ts';
 import { testKey } from '../support/signed-index.ts';
+import { adbText } from '../support/simple-adb.ts';
 import { simplePackages } from '../support/simple-packages.ts';
 
 export interface Tally {
@@ -31,21 +36,24 @@ export interface Tally {
 }
 
 const ARCH = 'x86_64';
-/** One mutant in so many is also served. */
-const SERVED = 20;
+/** One mutant in so many is also served; odd, so that both formats are. */
+const SERVED = 19;
 
 /** Throws at the first mutant that does what it must not; the message tells how to get it again. */
 export async function fuzz({ mutants, seed }: { mutants: number; seed: number }): Promise<Tally> {
-  const original = await originalIndex();
-  const served = await ServedIndex.start(original);
+  const [archive, adb] = [await originalIndex(), originalAdb()];
+  const served = await ServedIndex.start();
   const outcomes = new Map<string, number>();
   for (let number = 0; number < mutants; number += 1) {
     // A seed of its own, so that one can be made again without those before.
-    const mutant = await mutate(original, new Random(seed + number));
+    const random = new Random(seed + number);
+    const isOdd = (seed + number) % 2 === 1;
+    const original = isOdd ? adb : archive;
+    const mutant = await (isOdd ? mutateAdb(adb, random) : mutate(archive, random));
     try {
       const outcome = await judge(mutant, original);
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-      if (number % SERVED === 0) await served.offer(mutant, outcome);
+      if (number % SERVED === 0) await served.offer(mutant, outcome, original);
     } catch (cause) {
       const again = `npm run fuzz -- --mutants 1 --seed ${seed + number}`;
       throw new Error(`mutant ${number} (${mutant.trust}; ${mutant.how}); again: ${again}`, { cause });
@@ -56,7 +64,7 @@ export async function fuzz({ mutants, seed }: { mutants: number; seed: number })
 }
 
 async function judge({ bytes, trust }: Mutant, original: Original): Promise<string> {
-  const keys = trust === 'unsigned' ? 'unverified' : [testKey()];
+  const keys = trust === 'unsigned' ? 'unverified' : [testKey(), adbKey()];
   let packages: Packages;
   try {
     ({ packages } = await readIndex(bytes, { keys, limits: defaultReadLimits, arch: ARCH }));
@@ -67,13 +75,16 @@ async function judge({ bytes, trust }: Mutant, original: Original): Promise<stri
   const text = trust === 'stale' ? Buffer.from(original.text) : await readIndependently(bytes);
   // The plain parser knows characters, not bytes; it is no judge of broken UTF-8.
   if (text.some((byte) => byte >= 0x80)) return 'accepted';
+  // In text a carriage return at the end of a value belongs to the line; in an ADB it belongs to the value.
+  if (isAdb(bytes) && text.includes('\r')) return 'accepted';
   const expected = contentsOf(simplePackages(text.toString('latin1'), ARCH));
   if (contentsOf(packages) !== expected) throw new Error('it was read differently');
   return 'accepted';
 }
 
-/** The one APKINDEX of an archive. */
+/** The one APKINDEX of an archive, or what an ADB would have there. */
 async function readIndependently(bytes: Buffer): Promise<Buffer> {
+  if (isAdb(bytes)) return Buffer.from(adbText(bytes), 'latin1');
   const found: Buffer[] = [];
   // Its types do not know the option; without it, it refuses the headers of before POSIX.
   const archive = extract({ allowUnknownFormat: true } as object);
@@ -131,17 +142,15 @@ class ServedIndex {
   published = 0;
   readonly #folder: string;
   readonly #file: string;
-  readonly #original: Original;
   readonly #indexes: Readonly<Record<'signed' | 'unsigned', LiveIndex>>;
   readonly #close: () => Promise<void>;
 
-  private constructor(folder: string, original: Original) {
+  private constructor(folder: string) {
     this.#folder = folder;
     this.#file = join(folder, 'APKINDEX.tar.gz');
-    this.#original = original;
     const client = createUpstreamClient({ environment: {} });
     this.#close = () => client.close();
-    const index = (keys: 'unverified' | [ReturnType<typeof testKey>]): LiveIndex =>
+    const index = (keys: 'unverified' | readonly TrustedKey[]): LiveIndex =>
       new LiveIndex(
         {
           location: this.#file,
@@ -166,15 +175,15 @@ class ServedIndex {
           warn: () => undefined,
         },
       );
-    this.#indexes = { signed: index([testKey()]), unsigned: index('unverified') };
+    this.#indexes = { signed: index([testKey(), adbKey()]), unsigned: index('unverified') };
   }
 
-  static async start(original: Original): Promise<ServedIndex> {
-    return new ServedIndex(await mkdtemp(join(tmpdir(), 'apk-beacon-fuzz-')), original);
+  static async start(): Promise<ServedIndex> {
+    return new ServedIndex(await mkdtemp(join(tmpdir(), 'apk-beacon-fuzz-')));
   }
 
   /** A good index is published, then the mutant comes: the answers stay, or are those of the mutant. */
-  async offer({ bytes, trust }: Mutant, outcome: string): Promise<void> {
+  async offer({ bytes, trust }: Mutant, outcome: string, original: Original): Promise<void> {
     const index = this.#indexes[trust === 'unsigned' ? 'unsigned' : 'signed'];
     const datasource = new LiveDatasource({
       name: 'fuzz',
@@ -182,7 +191,7 @@ class ServedIndex {
       unversionedProvides: true,
       complete: false,
     });
-    await this.#refresh(index, this.#original.bytes);
+    await this.#refresh(index, original.bytes);
     datasource.publish();
     const before = { loaded: index.loaded, snapshot: datasource.snapshot };
     const { status } = await this.#refresh(index, bytes);

@@ -15,6 +15,7 @@ import { CloseNames } from '../../src/answers/close-names.ts';
 import { parseLookupQuery } from '../../src/answers/query.ts';
 import { newestInRange } from '../../src/answers/range.ts';
 import { errorLine, errorLines } from '../../src/errors.ts';
+import { readPins } from '../../src/pins/read.ts';
 import type { LiveDatasource } from '../../src/repository/live-datasource.ts';
 import { parsePath } from '../../src/answers/target.ts';
 import { parseHttpAuth } from '../../src/repository/credentials.ts';
@@ -104,6 +105,9 @@ const functions: Record<string, (text: string) => unknown> = {
   parseHttpAuth: (text) => parseHttpAuth(`basic:${text}`),
   parseNetrc: (text) => parseNetrc(text, '.netrc'),
   parseRetryAfter: (text) => parseRetryAfter(text, 0),
+  // Longer ones take no other way, and reading every character by itself takes its time.
+  dockerfile: (text) => readPins('Dockerfile', `FROM a\nRUN apk add ${text.slice(0, 5000)}`),
+  definition: (text) => readPins('a.yaml', `contents:\n  packages: ["${text.slice(0, 5000)}"]`),
   proxyFor: (text) => proxyFor(new URL('https://a.example/'), { https_proxy: 'http://b', no_proxy: text }),
 };
 

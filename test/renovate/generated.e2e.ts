@@ -24,10 +24,9 @@ interface Manager {
 }
 
 const load = async (path: string): Promise<Manager> => (await import(renovateSources() + path)) as Manager;
-const managers: Readonly<Record<string, Manager>> = {
-  regex: await load('modules/manager/custom/regex/index.js'),
-  jsonata: await load('modules/manager/custom/jsonata/index.js'),
-};
+const regex = await load('modules/manager/custom/regex/index.js');
+const jsonata = await load('modules/manager/custom/jsonata/index.js');
+const managerOf = ({ customType }: PresetRule): Manager => (customType === 'regex' ? regex : jsonata);
 
 const cdn = 'https://dl-cdn.alpinelinux.org/alpine';
 const os = 'https://packages.wolfi.dev/os';
@@ -51,11 +50,9 @@ const preset = renovatePreset({
 /** What Renovate finds in a file, and whom the service asks: `name value datasource`, `-` for nobody. */
 async function found(path: string, content: string): Promise<readonly string[]> {
   const own = preset.customManagers.filter((each) => patternsOf(each).some((pattern) => pattern.test(path)));
-  const all = await Promise.all(
-    own.map((config) =>
-      managers[String(config['customType'])]?.extractPackageFile(content, path, { ...config }),
-    ),
-  );
+  const all: ({ deps: Dependency[] } | null)[] = [];
+  for (const config of own)
+    all.push(await managerOf(config).extractPackageFile(content, path, { ...config }));
   return all
     .flatMap((each) => each?.deps ?? [])
     .map(({ depName, currentValue, registryUrls }) => {
@@ -229,7 +226,7 @@ class Maker {
       'RUN addgroup -S not=1.0-r0',
       "RUN sed -i 's/dl-cdn.alpinelinux.org/mirrors.aliyun.com/' /etc/apk/repositories",
       'RUN wget https://example.com/a/main/x=1.0-r0',
-      'RUN python3 - <<EOF\nfrom os import path\nEOF',
+      `RUN python3 - <<EOF\nfrom os import path${(this.#count += 1)}\nEOF`,
       'CMD ["apk", "add", "not=1.0-r0"]',
       '',
     ]);

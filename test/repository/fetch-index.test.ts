@@ -35,6 +35,8 @@ async function fetchFailure(
   return error as FetchError;
 }
 
+const adb = Buffer.concat([Buffer.from('ADB.indx'), randomBytes(1000)]);
+
 describe('an index on a server', () => {
   test('is fetched whole, with what it can be asked for again by', async () => {
     const { url, requests } = await startUpstream((_request, response) => {
@@ -53,6 +55,40 @@ describe('an index on a server', () => {
     expect(progress.at(-1)).toBe(index.length);
     expect(requests[0]?.headers).toMatchObject({ 'accept-encoding': 'identity', 'user-agent': 'apk-beacon' });
     expect(requests[0]?.headers).not.toHaveProperty('if-none-match');
+  });
+
+  test('is looked for at the alternative where nothing is, and asked for again there by what it said', async () => {
+    const { url, requests } = await startUpstream((request, response) => {
+      if (request.url === '/a') response.writeHead(404).end();
+      else if (request.headers['if-none-match'] === '"two"') response.writeHead(304).end();
+      else response.setHeader('etag', '"two"').end(index);
+    });
+    const [location, alternative] = [`${url}a`, `${url}b`];
+    const first = await fetchOnce(location, { alternative });
+    expect(first).toMatchObject({ status: 'modified', validators: { etag: '"two"', alternative: true } });
+    const validators = first.status === 'modified' ? first.validators : undefined;
+    expect(await fetchOnce(location, { alternative, validators })).toEqual({ status: 'not-modified' });
+    expect(requests.map(({ headers }) => headers['if-none-match'])).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      '"two"',
+    ]);
+    const here = { etag: '"two"' };
+    expect(await fetchOnce(location, { alternative, validators: here })).toMatchObject({
+      status: 'modified',
+    });
+  });
+
+  test.each([
+    ['nothing is at either', 404, 404, 'a answered 404'],
+    ['the alternative fails', 404, 500, 'b answered 500'],
+    ['the first one fails', 500, 200, 'a answered 500'],
+  ])('where %s, the error names the one that matters', async (_, here, there, message) => {
+    const { url } = await startUpstream((request, response) =>
+      response.writeHead(request.url === '/a' ? here : there).end(index),
+    );
+    expect((await fetchFailure(`${url}a`, { alternative: `${url}b` })).message).toContain(message);
   });
 
   test('is fetched whole where its length is not announced', async () => {
@@ -263,6 +299,17 @@ describe('a content-encoding', () => {
     });
     return url;
   }
+
+  test.each(['gzip', 'br', 'zstd'])(
+    '%s is not of an index of apk 3, which stays as it is',
+    async (encoding) => {
+      expect(await fetchOnce(await serveEncoded(encoding, adb))).toMatchObject({ bytes: adb });
+    },
+  );
+
+  test('gzip around an index of apk 3 is removed', async () => {
+    expect(await fetchOnce(await serveEncoded('gzip', gzipSync(adb)))).toMatchObject({ bytes: adb });
+  });
 
   test.each(['gzip', 'x-gzip', 'GZIP'])('%s is removed where gzip is inside', async (encoding) => {
     const url = await serveEncoded(encoding, gzipSync(index));

@@ -78,7 +78,16 @@ describe('keys in files', () => {
       'found -----BEGIN RSA PUBLIC KEY',
     ],
     ['two keys', pem(one) + pem(two), 'found -----BEGIN PUBLIC KEY-----, -----BEGIN PUBLIC KEY-----'],
-    ['another kind of key', pem(elliptic.publicKey), 'is of type ec, not rsa'],
+    [
+      'another kind of key',
+      pem(generateKeyPairSync('ed25519').publicKey),
+      'is of type ed25519, not rsa or ec',
+    ],
+    [
+      'another curve',
+      pem(generateKeyPairSync('ec', { namedCurve: 'secp224r1' }).publicKey),
+      'is on the curve secp224r1, expected prime256v1 or',
+    ],
     [
       'a key of 1024 bits',
       pem(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey),
@@ -100,7 +109,9 @@ describe('keys in files', () => {
     const directory = await temporaryDirectory();
     const missing = join(directory, 'none.rsa.pub');
     expect(errorLine(await failure(load([missing])))).toContain(`cannot read key ${missing}: ENOENT`);
-    expect((await failure(load([directory]))).message).toBe(`no key (*.pub) in directory ${directory}`);
+    expect((await failure(load([directory]))).message).toBe(
+      `no key (*.pub or *.pem) in directory ${directory}`,
+    );
   });
 });
 

@@ -44,6 +44,51 @@ const listing = (...repositories: string[]): ContextParameters => ({
   repositories: repositories.join('\n'),
 });
 
+const downloads = 'https://downloads.openwrt.org/releases';
+const openwrt = (release: string, [target, subtarget]: [string, string], arch: string): RoutingSource =>
+  source(`openwrt-${release}-${target}`, [
+    `${downloads}/${release}/targets/${target}/${subtarget}/packages/packages.adb`,
+    ...['base', 'luci', 'packages'].map(
+      (feed) => `${downloads}/${release}/packages/${arch}/${feed}/packages.adb`,
+    ),
+  ]);
+const devices = [
+  ...several,
+  openwrt('25.12.1', ['x86', '64'], 'x86_64'),
+  openwrt('25.12.0', ['x86', '64'], 'x86_64'),
+  openwrt('25.12.1', ['mediatek', 'filogic'], 'aarch64_cortex-a53'),
+  source('other', ['https://apks.example.com/os'], { asksUnknown: true }),
+];
+
+describe('an image of OpenWrt', () => {
+  test.each([
+    ['openwrt/rootfs:x86-64-v25.12.1', 'openwrt-25.12.1-x86'],
+    ['openwrt/rootfs:x86-64-25.12.0', 'openwrt-25.12.0-x86'],
+    ['ghcr.io/openwrt/rootfs:x86_64-v25.12.1', 'openwrt-25.12.1-x86'],
+    ['docker.io/openwrt/imagebuilder:mediatek-filogic-v25.12.1', 'openwrt-25.12.1-mediatek'],
+    ['openwrt/rootfs:aarch64_cortex-a53-v25.12.1', 'openwrt-25.12.1-mediatek'],
+    // Nobody's, also not of who takes what is unknown:
+    ['openwrt/rootfs:x86-64-v25.12.2', '-'],
+    ['openwrt/rootfs:ramips-mt7621-v25.12.1', '-'],
+    ['openwrt/rootfs:x86-64-25.12-SNAPSHOT', '-'],
+    ['openwrt/rootfs:x86-64', '-'],
+    ['openwrt/rootfs', '-'],
+  ])('%s: %s', (image, datasource) => {
+    expect(routed(inDockerfile(`FROM ${image}\nRUN apk add curl=1`), devices)).toBe(datasource);
+  });
+
+  test('a datasource of two releases is of neither', () => {
+    const [one, two] = [
+      openwrt('25.12.1', ['x86', '64'], 'x86_64'),
+      openwrt('25.12.0', ['x86', '64'], 'x86_64'),
+    ];
+    const mixed = source('mixed', [...one.repositories, ...two.repositories]);
+    expect(reason(inDockerfile('FROM openwrt/rootfs:x86-64-v25.12.1\nRUN apk add curl=1'), [mixed])).toBe(
+      'no datasource has OpenWrt 25.12.1 for x86-64, which the image openwrt/rootfs:x86-64-v25.12.1 is of',
+    );
+  });
+});
+
 describe('an image', () => {
   test.each([
     ['alpine:3.22', 'alpine-v3.22'],
@@ -288,6 +333,25 @@ describe('unknown: ask', () => {
   ])('%s → %s', (_what, parameters, datasource) => expect(routed(parameters, ask(wolfi))).toBe(datasource));
   test('of an Alpine takes Alpine of some branch', () =>
     expect(routed(inDockerfile('FROM node:24-alpine'), ask(alpine('v3.22')))).toBe('alpine-v3.22'));
+});
+
+describe('a line of a script that looks like FROM', () => {
+  const script = 'RUN python3 - <<EOF\nfrom os import path\nEOF\n';
+  const inScript = (file: string): ContextParameters => ({
+    ...inDockerfile(file),
+    from: 'from os import path',
+  });
+  test.each([
+    ['belongs to the stage around it', `FROM alpine:3.22\n${script}FROM alpine:3.24`, 'alpine-v3.22'],
+    [
+      'to several of one image',
+      `FROM alpine:3.22\n${script}FROM alpine:3.22 AS x\n${script}`,
+      'alpine-v3.22',
+    ],
+    ['to several of different images', `FROM alpine:3.22\n${script}FROM alpine:3.24\n${script}`, '-'],
+    ['and one of nobody', `FROM debian\n${script}FROM alpine:3.24\n${script}`, '-'],
+    ['in front of every stage', `${script}FROM alpine:3.24\n${script}`, '-'],
+  ])('%s', (_, file, datasource) => expect(routed(inScript(file))).toBe(datasource));
 });
 
 describe('a context in one parameter', () => {

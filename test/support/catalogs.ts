@@ -8,7 +8,7 @@ import { parseLookupQuery, type QueryParameters } from '../../src/answers/query.
 import { indexText, type Stanza } from './signed-index.ts';
 
 export function scanned(stanzas: readonly Stanza[], arch?: string): Packages {
-  const scanner = new IndexScanner({ limits: defaultReadLimits, arch });
+  const scanner = new IndexScanner({ ...defaultReadLimits, arch });
   scanner.push(Buffer.from(indexText(stanzas)));
   return scanner.end().packages;
 }

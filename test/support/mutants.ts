@@ -17,13 +17,17 @@ export interface Mutant {
 
 export interface Original {
   readonly bytes: Buffer;
-  readonly signature: Buffer;
-  readonly body: Buffer;
+  /** What the packages of it are, as the text of apk 2. */
   readonly text: string;
 }
 
+export interface OriginalArchive extends Original {
+  readonly signature: Buffer;
+  readonly body: Buffer;
+}
+
 /** A small index with something of everything: provides, dependencies, repeated fields, times, odd arches. */
-export async function originalIndex(): Promise<Original> {
+export async function originalIndex(): Promise<OriginalArchive> {
   const stanzas: Stanza[] = Array.from({ length: 30 }, (_, i) =>
     pkg(`package-${i % 20}`, `1.${i}-r${i % 3}`, {
       t: `${1_700_000_000 + i}`,
@@ -46,7 +50,7 @@ function bodyTar(text: string | Buffer): Promise<Buffer> {
   ]);
 }
 
-export async function mutate(original: Original, random: Random): Promise<Mutant> {
+export async function mutate(original: OriginalArchive, random: Random): Promise<Mutant> {
   const layer = random.pick(['bytes', 'members', 'tar', 'tar', 'text', 'text', 'signature']);
   switch (layer) {
     case 'bytes': {
@@ -73,19 +77,19 @@ export async function mutate(original: Original, random: Random): Promise<Mutant
   }
 }
 
-async function under(original: Original, body: Buffer, how: string, random: Random): Promise<Mutant> {
+async function under(original: OriginalArchive, body: Buffer, how: string, random: Random): Promise<Mutant> {
   const trust = random.pick(['stale', 'signed', 'unsigned', 'unsigned'] as const);
   const signature =
     trust === 'signed' ? await signatureMember(body, [{ key: testKey() }]) : original.signature;
   return { bytes: trust === 'unsigned' ? body : Buffer.concat([signature, body]), how, trust };
 }
 
-interface Change {
+export interface Change {
   readonly bytes: Buffer;
   readonly how: string;
 }
 
-function mutateBytes(original: Buffer, random: Random): Change {
+export function mutateBytes(original: Buffer, random: Random): Change {
   const at = random.integer(original.length);
   const length = 1 + random.integer(64);
   const how = (what: string): string => `${what} at ${at}`;
@@ -114,7 +118,7 @@ function mutateBytes(original: Buffer, random: Random): Change {
   }
 }
 
-function mutateMembers({ signature, body }: Original, random: Random): Change {
+function mutateMembers({ signature, body }: OriginalArchive, random: Random): Change {
   const half = 1 + random.integer(gunzipSync(body).length - 1);
   const inflated = gunzipSync(body);
   const halves = [gzipSync(inflated.subarray(0, half)), gzipSync(inflated.subarray(half))] as const;

@@ -23,6 +23,7 @@ export interface MergeRequest {
   title: string;
   body: string;
   readonly branch: string;
+  readonly labels: readonly string[];
 }
 
 export interface Gitea extends AsyncDisposable {
@@ -36,6 +37,8 @@ export interface Gitea extends AsyncDisposable {
   readonly renovate: (name: string, environment?: Readonly<Record<string, string>>) => Promise<Report>;
 }
 
+/** Those that the repository has; Renovate makes none. */
+const labels = ['security'];
 /** The pipeline of every commit has passed. */
 const passed = [{ id: 1, status: 'success', context: 'ci', created_at: '2026-01-01T00:00:00Z' }];
 const user = { id: 1, login: 'renovate', full_name: 'Renovate', email: 'renovate@example.com' };
@@ -80,6 +83,9 @@ export async function startGitea(): Promise<Gitea> {
           title,
           body: text,
           branch: head,
+          labels:
+            (body['labels'] as unknown as readonly number[] | undefined)?.map((id) => labels[id - 1] ?? '') ??
+            [],
         };
         mergeRequests.push(made);
         return render(name, made);
@@ -94,6 +100,7 @@ export async function startGitea(): Promise<Gitea> {
         Object.assign(known, { state: 'closed', merged: true });
         return {};
       case 'GET labels':
+        return labels.map((label, i) => ({ id: i + 1, name: label }));
       case 'GET issues':
         return [];
       case 'POST statuses/N':

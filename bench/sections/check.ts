@@ -1,0 +1,84 @@
+/** `check` of 500 image files with 5,000 pins, by the indexes themselves and by a running service. */
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readIndex } from '../../src/apk/read-index.ts';
+import { testKey } from '../../test/support/signed-index.ts';
+import { archs } from '../indexes.ts';
+import { start, startChild } from '../processes.ts';
+import type { SectionResult } from '../report.ts';
+import { writeConfig, type Setting } from '../setting.ts';
+import { measured } from '../statistics.ts';
+import { addressIn } from './refresh.ts';
+
+const FILES = 500;
+const PINS_A_FILE = 10;
+
+export async function checkSection(setting: Setting): Promise<SectionResult> {
+  await using upstream = startChild('upstream', ['wolfi', setting.indexes.folder]);
+  const url = addressIn(await upstream.line(/listening/));
+  const config = writeConfig(setting, url, archs, mkdtempSync(join(setting.folder, 'cache-')));
+  const repository = await writeImages(setting, url);
+  const check = (more: readonly string[]): Promise<number> => checkOnce(setting, repository, more);
+  // Fetches the indexes into the cache.
+  await check(['--config', config]);
+  const here: number[] = [];
+  for (let round = 0; round < setting.rounds; round += 1) here.push(await check(['--config', config]));
+  await using service = start(process.execPath, setting.serve(['--config', config]));
+  const address = addressIn(await service.line(/Server listening/));
+  for (const arch of archs) await service.line(new RegExp(`${arch}.*(?:loaded|kept from)`));
+  await check(['--url', address]);
+  const there: number[] = [];
+  for (let round = 0; round < setting.rounds; round += 1) there.push(await check(['--url', address]));
+  const what = `check of ${FILES} files with ${FILES * PINS_A_FILE} pins`;
+  return {
+    rows: [
+      { id: 'check', what: `${what}, indexes on disk`, unit: 's', must: 3, aim: 2, value: measured(here) },
+      {
+        id: 'check-url',
+        what: `${what}, a warm service`,
+        unit: 's',
+        must: 1,
+        aim: 0.7,
+        value: measured(there),
+      },
+    ],
+  };
+}
+
+/** Images of one repository, each pinned to some version that is there. */
+async function writeImages({ indexes, folder }: Setting, url: string): Promise<string> {
+  const limits = { maxInflatedBytes: 2 ** 31, maxRatio: 100, maxLineBytes: 2 ** 23, maxPackages: 5_000_000 };
+  const bytes = readFileSync(indexes.file('wolfi', 'x86_64'));
+  const { packages } = await readIndex(bytes, { keys: [testKey()], limits });
+  const names = [...packages.names()];
+  const repository = mkdtempSync(join(folder, 'images-'));
+  for (let i = 0; i < FILES; i += 1) {
+    const pins = Array.from({ length: PINS_A_FILE }, (_, k) => {
+      const name = names[((i * PINS_A_FILE + k) * 7919) % names.length] as string;
+      const versions = packages.named(name);
+      return `    - ${name}=${versions[(i + k) % versions.length]?.version}\n`;
+    });
+    const text = `contents:\n  repositories: [${url}]\n  packages:\n${pins.join('')}archs: [${archs.join(', ')}]\n`;
+    mkdirSync(join(repository, `group-${i % 20}`), { recursive: true });
+    writeFileSync(join(repository, `group-${i % 20}/image-${i}.yaml`), text);
+  }
+  return repository;
+}
+
+/** Seconds that the command takes, from its start to its end. */
+async function checkOnce(setting: Setting, cwd: string, more: readonly string[]): Promise<number> {
+  const began = performance.now();
+  const output = await new Promise<string>((resolve, reject) => {
+    const args = [setting.service, 'check', '--format', 'json', ...more];
+    execFile(process.execPath, args, { cwd, maxBuffer: 2 ** 28 }, (error, stdout, stderr) => {
+      if (error && error.code !== 1) reject(new Error(stderr, { cause: error }));
+      else resolve(stdout);
+    });
+  });
+  const seconds = (performance.now() - began) / 1000;
+  const { summary } = JSON.parse(output) as { summary: { pins: number } };
+  if (summary.pins !== FILES * PINS_A_FILE) throw new Error(`check found ${summary.pins} pins`);
+  setting.log(`check ${more[0]}: ${seconds.toFixed(2)} s`);
+  return seconds;
+}

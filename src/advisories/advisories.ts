@@ -1,0 +1,164 @@
+/** What all feeds of a datasource say of a package, and what going from one version to another fixes. */
+import type { Version } from '../apk/version.ts';
+import { isStep, sortInSteps } from '../catalog/steps.ts';
+import { fixedIn, isAffected, isOpen, parseAffected, unite, type Affected } from './affected.ts';
+import type { Feed } from './feed.ts';
+import { ANY } from './feed-builder.ts';
+
+/** Identifiers of which the same is said, all feeds and names taken together. */
+export interface Group {
+  readonly affected: Affected;
+  /** Sorted; a blank in between. */
+  readonly ids: string;
+  readonly count: number;
+}
+
+/** Identifiers, as many as an answer shows, and how many there are. */
+export interface IdList<T> {
+  readonly listed: readonly T[];
+  readonly count: number;
+}
+
+/** A hit of a scanner that nobody has looked at. */
+const UNREVIEWED = 'detection';
+
+/** Nothing but hits that nobody has looked at keeps it open. */
+export function isUnreviewed({ affected }: Group): boolean {
+  const { statuses } = affected;
+  return isOpen(affected) && statuses.length > 0 && statuses.every((status) => status === UNREVIEWED);
+}
+
+export class Advisories {
+  readonly feeds: readonly Feed[];
+
+  constructor(feeds: readonly Feed[]) {
+    this.feeds = feeds;
+  }
+
+  /**
+   * What is said of a package that is known by `names`, its own and its origin's, on all of `archs` together: the worst
+   * of them counts.
+   */
+  *about(names: readonly string[], archs: readonly string[]): Generator<undefined, readonly Group[]> {
+    const lines = names.flatMap((name) =>
+      this.feeds.map((feed) => feed.groups(name)).filter((groups) => groups.length > 0),
+    );
+    const [only] = lines;
+    if (!only) return [];
+    if (lines.length === 1)
+      return only.map(({ verdict, ids }) => groupOf([verdict], ids, countWords(ids), archs));
+    return yield* merge(lines, archs);
+  }
+}
+
+/** Several lines may speak of the same identifier: affected by any of them is affected. */
+function* merge(
+  lines: ReturnType<Feed['groups']>[],
+  archs: readonly string[],
+): Generator<undefined, readonly Group[]> {
+  const verdicts = new Map<string, string>();
+  let items = 0;
+  for (const { verdict, ids } of lines.flat()) {
+    for (const id of ids.split(' ')) {
+      if (isStep((items += 1))) yield;
+      const before = verdicts.get(id);
+      verdicts.set(id, before === undefined ? verdict : `${before}\n${verdict}`);
+    }
+  }
+  const byVerdict = new Map<string, string[]>();
+  for (const [id, verdict] of verdicts) {
+    if (isStep((items += 1))) yield;
+    const group = byVerdict.get(verdict);
+    if (group) group.push(id);
+    else byVerdict.set(verdict, [id]);
+  }
+  const groups: Group[] = [];
+  for (const [verdict, ids] of byVerdict) {
+    const sorted = yield* sortInSteps(ids, compareIds);
+    groups.push(groupOf(verdict.split('\n'), sorted.join(' '), ids.length, archs));
+  }
+  return groups;
+}
+
+function compareIds(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+function groupOf(verdicts: readonly string[], ids: string, count: number, archs: readonly string[]): Group {
+  return { affected: unite(verdicts.flatMap((verdict) => affectedOn(verdict, archs))), ids, count };
+}
+
+/** Of each arch what is said of it; where nothing is, what is said of the others. */
+function affectedOn(verdict: string, archs: readonly string[]): readonly Affected[] {
+  const byArch = new Map(
+    verdict.split(';').map((part) => {
+      const colon = part.indexOf(':');
+      return [part.slice(0, colon), part.slice(colon + 1)] as const;
+    }),
+  );
+  const ofAll = byArch.get(ANY);
+  if (ofAll !== undefined) return [parseAffected(ofAll)];
+  const wanted = archs.flatMap((arch) => byArch.get(arch) ?? [...byArch.values()]);
+  return [...new Set(wanted)].map(parseAffected);
+}
+
+function countWords(text: string): number {
+  let count = 1;
+  for (let at = text.indexOf(' '); at >= 0; at = text.indexOf(' ', at + 1)) count += 1;
+  return count;
+}
+
+/** Without splitting more of a long list than is wanted. */
+function firstIds({ ids, count }: Group, most: number): readonly string[] {
+  return ids.split(' ', Math.min(most, count));
+}
+
+const cves = new WeakMap<Group, IdList<string>>();
+
+/** CVE numbers of a group: the first `most` of them, and how many there are. */
+export function cvesOf(group: Group, most: number): IdList<string> {
+  const known = cves.get(group);
+  if (known) return known;
+  const { ids } = group;
+  const listed: string[] = [];
+  let count = 0;
+  for (let at = ids.indexOf('CVE-'); at >= 0; at = ids.indexOf('CVE-', at + 4)) {
+    if (at > 0 && ids[at - 1] !== ' ') continue;
+    const end = ids.indexOf(' ', at);
+    if (listed.length < most) listed.push(ids.slice(at, end < 0 ? undefined : end));
+    count += 1;
+  }
+  const found = { listed, count };
+  cves.set(group, found);
+  return found;
+}
+
+/** The first `most` identifiers of those groups that `isMeant`, sorted, each with its group. */
+export function listIds(
+  groups: readonly Group[],
+  isMeant: (group: Group) => boolean,
+  most: number,
+): IdList<{ readonly id: string; readonly group: Group }> {
+  const meant = groups.filter(isMeant);
+  return {
+    listed: meant
+      .flatMap((group) => firstIds(group, most).map((id) => ({ id, group })))
+      .sort((a, b) => compareIds(a.id, b.id))
+      .slice(0, most),
+    count: meant.reduce((sum, { count }) => sum + count, 0),
+  };
+}
+
+export function isOpenAt(version: Version): (group: Group) => boolean {
+  return ({ affected }) => isAffected(affected, version);
+}
+
+/** Open at `from`, and not at `to`. */
+export function isFixedBetween(from: Version, to: Version): (group: Group) => boolean {
+  return ({ affected }) => isAffected(affected, from) && !isAffected(affected, to);
+}
+
+/** The version in which what is open at `version` is fixed, as far as the feeds name it. */
+export function fixFor({ affected }: Group, version: Version): string | undefined {
+  return fixedIn(affected, version)?.text;
+}

@@ -1,0 +1,113 @@
+/**
+ * Which versions an advisory affects, as feeds say it and as it is kept:
+ *
+ *     affected = "0" | interval { "," interval }
+ *     interval = [">=" version] ("<" version | "<=" version | "!" [status {"+" status}]) | "=" version
+ *
+ * `<1.2-r3` is fixed in 1.2-r3. `!detection` has no fix, whatever the version. `0` was looked at and affects nothing.
+ */
+import { compareVersions, parseVersion, type Version } from '../apk/version.ts';
+
+/** Versions from `from` (inclusive; `undefined`: from the first) on. */
+export interface Interval {
+  readonly from: Version | undefined;
+  /** The first version that is not affected; `undefined` where none is known. */
+  readonly before: Version | undefined;
+  /** The last version that is affected. */
+  readonly last: Version | undefined;
+}
+
+export interface Affected {
+  /** Several may overlap: a version is affected if it is in any. */
+  readonly intervals: readonly Interval[];
+  /** Why there is no fix, in the words of the feed; of those intervals that have no end. */
+  readonly statuses: readonly string[];
+}
+
+export const NOT_AFFECTED = '0';
+const INTERVAL = /^(?:>=([^<>=!]+))?(?:(<=?)([^<>=!]+)|!([a-z0-9_+]*))$/;
+
+/** Only of texts that `reduceSecdb` and `reduceOsv` have made; what cannot be read affects nothing. */
+export function parseAffected(text: string): Affected {
+  const intervals: Interval[] = [];
+  const statuses = new Set<string>();
+  for (const part of text === NOT_AFFECTED ? [] : text.split(',')) {
+    const [match, from, operator, end, status] = INTERVAL.exec(part) ?? [];
+    const only = part.startsWith('=') ? parseVersion(part.slice(1)) : undefined;
+    if (only) intervals.push({ from: only, before: undefined, last: only });
+    else if (match !== undefined) {
+      const version = end === undefined ? undefined : parseVersion(end);
+      intervals.push({
+        from: from === undefined ? undefined : parseVersion(from),
+        before: operator === '<' ? version : undefined,
+        last: operator === '<=' ? version : undefined,
+      });
+      for (const each of status?.split('+') ?? []) if (each !== '') statuses.add(each);
+    }
+  }
+  return { intervals, statuses: [...statuses] };
+}
+
+export function isAffected({ intervals }: Affected, version: Version): boolean {
+  return intervals.some((interval) => contains(interval, version));
+}
+
+function contains({ from, before, last }: Interval, version: Version): boolean {
+  if (from && compareVersions(version, from) < 0) return false;
+  if (before) return compareVersions(version, before) < 0;
+  return !last || compareVersions(version, last) <= 0;
+}
+
+/** The first version from `version` on that is not affected, as far as the feed names it. */
+export function fixedIn({ intervals }: Affected, version: Version): Version | undefined {
+  let fixed = version;
+  for (let i = 0; i <= intervals.length; i += 1) {
+    const inside = intervals.find((interval) => contains(interval, fixed));
+    if (!inside) return fixed === version ? undefined : fixed;
+    if (!inside.before) return undefined;
+    fixed = inside.before;
+  }
+  return undefined;
+}
+
+/** Without a fix that is known: no version is named from which on nothing is affected. */
+export function isOpen({ intervals }: Affected): boolean {
+  return intervals.some(({ before, last }) => !before && !last);
+}
+
+/** The highest fixed version, where all is fixed. */
+export function highestFix({ intervals }: Affected): Version | undefined {
+  let highest: Version | undefined;
+  for (const { before } of intervals) {
+    if (!before) return undefined;
+    if (!highest || compareVersions(before, highest) > 0) highest = before;
+  }
+  return highest;
+}
+
+/** Affected by any of them. */
+export function unite(all: readonly Affected[]): Affected {
+  const [only] = all;
+  if (all.length === 1 && only) return only;
+  return {
+    intervals: all.flatMap(({ intervals }) => intervals),
+    statuses: [...new Set(all.flatMap(({ statuses }) => statuses))],
+  };
+}
+
+/**
+ * Of several records on one package, arch and identifier: a record without a fix leaves it open, otherwise the highest
+ * fix counts, and any of them beats "not affected".
+ */
+export function combine(texts: readonly string[]): string {
+  const all = [...new Set(texts)].filter((text) => text !== NOT_AFFECTED);
+  if (all.length < 2) return all[0] ?? NOT_AFFECTED;
+  const open = all.filter((text) => text.startsWith('!'));
+  if (open.length > 0) {
+    const statuses = new Set(open.flatMap((text) => text.slice(1).split('+')).filter((each) => each !== ''));
+    return `!${[...statuses].sort().join('+')}`;
+  }
+  const fixes = all.map((text) => (/^<[^=,]+$/.test(text) ? parseVersion(text.slice(1)) : undefined));
+  if (!fixes.every((fix) => fix !== undefined)) return all.sort().join(',');
+  return `<${fixes.reduce((highest, fix) => (compareVersions(fix, highest) > 0 ? fix : highest)).text}`;
+}

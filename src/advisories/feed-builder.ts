@@ -1,0 +1,156 @@
+/** What is kept of a feed: the same for every format, small, and ready to be looked up. */
+import { combine } from './affected.ts';
+
+/** What one record of a feed says of one package. */
+export interface Finding {
+  readonly name: string;
+  /** `undefined`: of all. */
+  readonly arch: string | undefined;
+  readonly ids: readonly string[];
+  /** See `affected.ts`. */
+  readonly affected: string;
+}
+
+/** Of a feed as a whole; the first line of what is kept. */
+export interface FeedFacts {
+  readonly format: number;
+  readonly kind: FeedKind;
+  /** Packages with at least one identifier. */
+  readonly packages: number;
+  /** Pairs of package and identifier. */
+  readonly pairs: number;
+  /** Records or packages that were read. */
+  readonly records: number;
+  /** What could not be used: entries without a name, versions apk calls invalid, and such. */
+  readonly skipped: number;
+  /** The first of them. */
+  readonly firstSkipped?: string;
+  /** The time of the newest record, as the feed writes it. */
+  readonly newest?: string;
+  /** Of a secdb: the branch and repository that it is for, `v3.22/main`. */
+  readonly repository?: string;
+}
+
+export type FeedKind = 'secdb' | 'osv';
+
+export const FORMAT = 1;
+/** The arch of what is said of all. */
+export const ANY = '*';
+
+/** Texts as numbers. */
+class Texts {
+  readonly #numbers = new Map<string, number>();
+  readonly #texts: string[] = [];
+
+  numberOf(text: string): number {
+    const known = this.#numbers.get(text);
+    if (known !== undefined) return known;
+    // A copy: a piece of a longer text would keep that in memory.
+    const own = Buffer.from(text, 'latin1').toString('latin1');
+    this.#numbers.set(own, this.#texts.length);
+    return this.#texts.push(own) - 1;
+  }
+
+  textOf(number: number): string {
+    return this.#texts[number] as string;
+  }
+}
+
+export class FeedBuilder {
+  readonly #ids = new Texts();
+  /** `x86_64:<1.2-r3` */
+  readonly #verdicts = new Texts();
+  /** By name: identifier, verdict, identifier, verdict, … */
+  readonly #pairs = new Map<string, number[]>();
+  #skipped = 0;
+  #firstSkipped: string | undefined;
+
+  add({ name, arch = ANY, ids, affected }: Finding): void {
+    let pairs = this.#pairs.get(name);
+    if (!pairs) this.#pairs.set(name, (pairs = []));
+    const verdict = this.#verdicts.numberOf(`${arch}:${affected}`);
+    for (const id of ids) pairs.push(this.#ids.numberOf(id), verdict);
+  }
+
+  /** Counts what cannot be used. */
+  skip(fact: string): void {
+    this.#skipped += 1;
+    this.#firstSkipped ??= fact.slice(0, 200);
+  }
+
+  get skipped(): number {
+    return this.#skipped;
+  }
+
+  /**
+   * One line of JSON, `FeedFacts`, then a line for each package, in the order of their names:
+   *
+   *     name \t verdict \t id id id \t verdict \t id …
+   *     verdict = arch ":" affected { ";" arch ":" affected }
+   */
+  finish(known: Pick<FeedFacts, 'kind' | 'records' | 'newest' | 'repository'>): Buffer {
+    const lines: string[] = [];
+    let pairs = 0;
+    for (const name of [...this.#pairs.keys()].sort()) {
+      const line = this.#line(name);
+      this.#pairs.delete(name);
+      pairs += line.pairs;
+      if (line.pairs > 0) lines.push(line.text);
+    }
+    const facts: FeedFacts = {
+      format: FORMAT,
+      packages: lines.length,
+      pairs,
+      skipped: this.#skipped,
+      ...(this.#firstSkipped !== undefined && { firstSkipped: this.#firstSkipped }),
+      ...known,
+    };
+    return Buffer.concat([
+      Buffer.from(`${JSON.stringify(facts)}\n`),
+      ...lines.map((line) => Buffer.from(`${line}\n`, 'latin1')),
+    ]);
+  }
+
+  #line(name: string): { readonly text: string; readonly pairs: number } {
+    const pairs = this.#pairs.get(name) as number[];
+    const verdicts = new Map<number, Set<number>>();
+    for (let i = 0; i < pairs.length; i += 2) {
+      const id = pairs[i] as number;
+      const own = verdicts.get(id);
+      if (own) own.add(pairs[i + 1] as number);
+      else verdicts.set(id, new Set([pairs[i + 1] as number]));
+    }
+    const groups = new Map<string, string[]>();
+    const combined = new Map<string, string>();
+    for (const [id, own] of verdicts) {
+      const key = [...own].sort((a, b) => a - b).join();
+      let verdict = combined.get(key);
+      if (verdict === undefined)
+        combined.set(key, (verdict = combineArchs([...own].map((each) => this.#verdicts.textOf(each)))));
+      const group = groups.get(verdict);
+      if (group) group.push(this.#ids.textOf(id));
+      else groups.set(verdict, [this.#ids.textOf(id)]);
+    }
+    const fields = [...groups].flatMap(([verdict, ids]) => [verdict, ids.sort().join(' ')]);
+    return { text: [name, ...fields].join('\t'), pairs: verdicts.size };
+  }
+}
+
+/** What is said of all archs counts for each; archs of which the same is said are not told apart. */
+function combineArchs(verdicts: readonly string[]): string {
+  const byArch = new Map<string, string[]>();
+  for (const verdict of verdicts) {
+    const colon = verdict.indexOf(':');
+    const arch = verdict.slice(0, colon);
+    byArch.set(arch, [...(byArch.get(arch) ?? []), verdict.slice(colon + 1)]);
+  }
+  const ofAll = byArch.get(ANY) ?? [];
+  byArch.delete(ANY);
+  const own = [...byArch].map(([arch, texts]) => [arch, combine([...texts, ...ofAll])] as const);
+  const first = own[0]?.[1] ?? combine(ofAll);
+  if (own.every(([, text]) => text === first)) return `${ANY}:${first}`;
+  return own
+    .map(([arch, text]) => `${arch}:${text}`)
+    .sort()
+    .join(';');
+}

@@ -1,0 +1,90 @@
+/** A feed as `FeedBuilder` wrote it, in one piece of memory. */
+import * as facts from './feed-builder.ts';
+import { malformed } from './secdb.ts';
+
+const [NEWLINE, TAB] = [0x0a, 0x09];
+
+/** Identifiers of which the same is said. */
+export interface FeedGroup {
+  /** By arch; see `FeedBuilder.finish`. */
+  readonly verdict: string;
+  /** Sorted, with a blank in between. */
+  readonly ids: string;
+}
+
+export class Feed {
+  readonly facts: facts.FeedFacts;
+  readonly digest: string;
+  readonly #bytes: Buffer;
+  /** Where the line of each package begins, and where the last one ends. */
+  readonly #starts: Uint32Array;
+
+  private constructor(read: facts.FeedFacts, digest: string, bytes: Buffer, starts: Uint32Array) {
+    this.facts = read;
+    this.digest = digest;
+    this.#bytes = bytes;
+    this.#starts = starts;
+  }
+
+  /** Throws `feed-malformed` for bytes that are none of ours. In steps, because there may be many packages. */
+  static *read(bytes: Buffer, digest: string): Generator<undefined, Feed> {
+    const headEnd = bytes.indexOf(NEWLINE);
+    const read = headEnd < 0 ? undefined : readFacts(bytes.toString('utf8', 0, headEnd));
+    if (!read) throw malformed('it was not written by this version');
+    const starts = new Uint32Array(read.packages + 1);
+    starts[0] = headEnd + 1;
+    for (let i = 1; i <= read.packages; i += 1) {
+      if (i % 512 === 0) yield;
+      const end = bytes.indexOf(NEWLINE, starts[i - 1]);
+      if (end < 0) throw malformed('it is cut short');
+      starts[i] = end + 1;
+    }
+    return new Feed(read, digest, bytes, starts);
+  }
+
+  /** What is said of the package called `name`. */
+  groups(name: string): readonly FeedGroup[] {
+    const line = this.#find(Buffer.from(`${name}\t`, 'latin1'));
+    if (line === undefined) return [];
+    const fields = this.#bytes
+      .toString('latin1', this.#starts[line], (this.#starts[line + 1] as number) - 1)
+      .split('\t');
+    const groups: FeedGroup[] = [];
+    for (let i = 1; i + 1 < fields.length; i += 2)
+      groups.push({ verdict: fields[i] as string, ids: fields[i + 1] as string });
+    return groups;
+  }
+
+  *names(): Generator<string> {
+    for (const start of this.#starts.subarray(0, -1))
+      yield this.#bytes.toString('latin1', start, this.#bytes.indexOf(TAB, start));
+  }
+
+  #find(key: Buffer): number | undefined {
+    let [from, to] = [0, this.#starts.length - 1];
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      const start = this.#starts[middle] as number;
+      const order = this.#bytes.compare(
+        key,
+        0,
+        key.length,
+        start,
+        Math.min(start + key.length, this.#bytes.length),
+      );
+      if (order === 0) return middle;
+      if (order > 0) to = middle;
+      else from = middle + 1;
+    }
+    return undefined;
+  }
+}
+
+function readFacts(line: string): facts.FeedFacts | undefined {
+  try {
+    const read = JSON.parse(line) as facts.FeedFacts;
+    return read.format === facts.FORMAT && Number.isSafeInteger(read.packages) ? read : undefined;
+  } catch {
+    return undefined;
+  }
+}

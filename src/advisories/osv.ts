@@ -1,0 +1,176 @@
+/**
+ * Records of OSV (https://ossf.github.io/osv-schema/) on APK packages: Chainguard's feeds, MinimOS's and the archives of
+ * OSV.dev. A record is of one package and arch, or of several. Versions are compared as apk does, whatever a feed lists.
+ */
+import { compareVersions, parseVersion, type Version } from '../apk/version.ts';
+import { NOT_AFFECTED } from './affected.ts';
+import { FeedBuilder } from './feed-builder.ts';
+import { idsIn, isPackageName } from './ids.ts';
+import { asObject } from './secdb.ts';
+
+/** Whose packages are of no branch, so that a feed of several is taken as a whole unless told otherwise. */
+const WITHOUT_BRANCH: readonly string[] = ['Wolfi', 'Chainguard', 'MinimOS'];
+
+/** Collects records one by one. */
+export class OsvReducer {
+  readonly #builder = new FeedBuilder();
+  readonly #wanted: readonly string[];
+  #records = 0;
+  #newest = '';
+
+  /** `ecosystems` are OSV's names, such as `Wolfi` or `Alpine:v3.22`; without, all that have no branches. */
+  constructor(ecosystems: readonly string[] = WITHOUT_BRANCH) {
+    this.#wanted = ecosystems;
+  }
+
+  add(value: unknown): void {
+    const record = asObject(value);
+    if (!record || typeof record['id'] !== 'string') {
+      this.#builder.skip('a record without an id');
+      return;
+    }
+    this.#records += 1;
+    const { id, modified, withdrawn, affected } = record;
+    if (typeof modified === 'string' && /^\d{4}-[\dT:.Z-]{6,30}$/.test(modified) && modified > this.#newest)
+      this.#newest = modified;
+    if (withdrawn !== undefined && withdrawn !== null) return;
+    if (!Array.isArray(affected)) {
+      this.#builder.skip(`${id}: no list of what is affected`);
+      return;
+    }
+    const ids = idsOf(record);
+    if (ids.length === 0) this.#builder.skip(`${id}: what is no identifier`);
+    else for (const each of affected) this.#addAffected(id, ids, asObject(each));
+  }
+
+  skip(fact: string): void {
+    this.#builder.skip(fact);
+  }
+
+  get records(): number {
+    return this.#records;
+  }
+
+  finish(): Buffer {
+    return this.#builder.finish({
+      kind: 'osv',
+      records: this.#records,
+      ...(this.#newest !== '' && { newest: this.#newest }),
+    });
+  }
+
+  #addAffected(
+    record: string,
+    ids: readonly string[],
+    entry: Readonly<Record<string, unknown>> | undefined,
+  ): void {
+    const { ecosystem, name, purl } = asObject(entry?.['package']) ?? {};
+    if (typeof ecosystem !== 'string' || !this.#wanted.includes(ecosystem)) return;
+    if (!entry || !isPackageName(name)) {
+      this.#builder.skip(`${record}: a package without a name`);
+      return;
+    }
+    const affected = affectedBy(entry);
+    if (affected === undefined) this.#builder.skip(`${record}: no versions that can be used`);
+    else this.#builder.add({ name, arch: archOf(purl), ids, affected });
+  }
+}
+
+/** Those of the vulnerability, as far as any are told; otherwise the record's own. */
+function idsOf({ id, upstream, aliases, related }: Readonly<Record<string, unknown>>): readonly string[] {
+  for (const each of [upstream, aliases, related]) {
+    const ids = texts(each).flatMap(idsIn);
+    if (ids.length > 0) return ids;
+  }
+  return idsIn(String(id));
+}
+
+function texts(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
+}
+
+function archOf(purl: unknown): string | undefined {
+  const arch = typeof purl === 'string' ? /[?&]arch=([a-z0-9_]{1,20})(?:&|$)/.exec(purl)?.[1] : undefined;
+  return arch === 'source' ? undefined : arch;
+}
+
+/** As `affected.ts` writes it; `undefined` where nothing can be used. Listed versions count only without a range. */
+function affectedBy(entry: Readonly<Record<string, unknown>>): string | undefined {
+  const ranges: readonly unknown[] = Array.isArray(entry['ranges']) ? entry['ranges'] : [];
+  const open = `!${statusesOf(entry).join('+')}`;
+  const read = ranges.flatMap((range) => intervalsOf(asObject(range), open) ?? []);
+  const isRead = ranges.some((range) => intervalsOf(asObject(range), open) !== undefined);
+  if (isRead) return read.length > 0 ? read.join(',') : NOT_AFFECTED;
+  const versions = texts(entry['versions']).filter((each) => parseVersion(each));
+  return versions.length > 0 ? versions.map((each) => `=${each}`).join(',') : undefined;
+}
+
+/** Of the components of which one is affected. */
+function statusesOf(entry: Readonly<Record<string, unknown>>): readonly string[] {
+  const components = asObject(entry['ecosystem_specific'])?.['components'];
+  if (!Array.isArray(components)) return [];
+  const statuses = components.map((each) => asObject(each)?.['latest_event_status']);
+  const words = statuses.filter(
+    (each): each is string => typeof each === 'string' && /^[a-z0-9_]{1,40}$/.test(each),
+  );
+  return [...new Set(words)].sort();
+}
+
+type EventKind = 'introduced' | 'fixed' | 'last_affected';
+const eventKinds: readonly EventKind[] = ['introduced', 'fixed', 'last_affected'];
+
+interface Event {
+  readonly kind: EventKind;
+  /** `undefined` is the beginning: OSV's `"0"`. */
+  readonly version: Version | undefined;
+}
+
+/** None for a range that is empty, `undefined` for one that cannot be used. */
+function intervalsOf(
+  range: Readonly<Record<string, unknown>> | undefined,
+  open: string,
+): readonly string[] | undefined {
+  const list = range?.['events'];
+  if (range?.['type'] !== 'ECOSYSTEM' || !Array.isArray(list)) return undefined;
+  const read = list.map((each) => eventsOf(asObject(each)));
+  if (!read.every((each) => each !== undefined)) return undefined;
+  const events = read.flat();
+  if (!events.some(({ kind }) => kind === 'introduced')) return undefined;
+  events.sort((a, b) => compareBounds(a, b) || eventKinds.indexOf(a.kind) - eventKinds.indexOf(b.kind));
+  const intervals: string[] = [];
+  let from: Event | undefined;
+  let early = 0;
+  for (const event of events) {
+    if (event.kind === 'introduced') from ??= event;
+    else if (from) {
+      const isEmpty = event.kind === 'fixed' && compareBounds(from, event) >= 0;
+      const operator = event.kind === 'fixed' ? '<' : '<=';
+      if (!isEmpty && event.version) intervals.push(`${fromText(from)}${operator}${event.version.text}`);
+      from = undefined;
+    } else early += 1;
+  }
+  // One that is fixed before it is introduced is empty.
+  if (from && early === 0) intervals.push(`${fromText(from)}${open}`);
+  return intervals;
+}
+
+function fromText({ version }: Event): string {
+  return version ? `>=${version.text}` : '';
+}
+
+/** `undefined` for a version that apk calls invalid; other events say nothing. */
+function eventsOf(event: Readonly<Record<string, unknown>> | undefined): readonly Event[] | undefined {
+  const events: Event[] = [];
+  for (const kind of eventKinds) {
+    const text = event?.[kind];
+    if (typeof text !== 'string') continue;
+    const version = text === '0' ? undefined : parseVersion(text);
+    if (text !== '0' && !version) return undefined;
+    events.push({ kind, version });
+  }
+  return events;
+}
+
+function compareBounds({ version: a }: Event, { version: b }: Event): number {
+  return a && b ? compareVersions(a, b) : Number(!!a) - Number(!!b);
+}

@@ -1,0 +1,122 @@
+/** A feed as it is fetched, piece by piece → as it is kept. What it comes in is told by its first bytes. */
+import { createGunzip } from 'node:zlib';
+import { TarFiles, zipFiles, type ArchiveFile, type ReadAt } from './archive.ts';
+import type { FeedKind } from './feed-builder.ts';
+import { OsvReducer } from './osv.ts';
+import { malformed, parseJson, reduceSecdb } from './secdb.ts';
+
+export interface FeedFormat {
+  readonly kind: FeedKind;
+  /** Of an OSV feed, those of its records that are wanted; see `OsvReducer`. */
+  readonly ecosystems?: readonly string[] | undefined;
+}
+
+/** A file that can be written to its end and then read anywhere; for zip, whose directory comes last. */
+export interface Scratch {
+  readonly write: (piece: Buffer) => void;
+  readonly size: () => number;
+  readonly read: ReadAt;
+}
+
+/** Of text, which is held in memory as a whole. */
+const MAX_TEXT = 64 * 1024 * 1024;
+
+/** Throws `feed-malformed` for what is no feed of this kind, or is not whole. */
+export async function reduceFeed(
+  body: AsyncIterable<Buffer>,
+  { kind, ecosystems }: FeedFormat,
+  scratch: () => Scratch,
+): Promise<Buffer> {
+  const pieces = body[Symbol.asyncIterator]();
+  let first: Buffer = Buffer.alloc(0);
+  for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
+    first = Buffer.concat([first, next.value]);
+    if (first.length >= 4) break;
+  }
+  const rest = async function* (): AsyncGenerator<Buffer> {
+    yield first;
+    for (let next = await pieces.next(); !next.done; next = await pieces.next()) yield next.value;
+  };
+  const isZip = first.length >= 4 && first.readUInt32LE() === 0x04034b50;
+  const isGzip = first[0] === 0x1f && first[1] === 0x8b;
+  if (isZip && kind === 'osv') return await reduceZip(rest(), new OsvReducer(ecosystems), scratch());
+  return await reduceText(isGzip ? gunzipped(rest()) : rest(), { kind, ecosystems });
+}
+
+/** A tar of records, or one text. */
+async function reduceText(body: AsyncIterable<Buffer>, { kind, ecosystems }: FeedFormat): Promise<Buffer> {
+  const reducer = new OsvReducer(ecosystems);
+  const tar = new TarFiles();
+  const text: Buffer[] = [];
+  let [length, isTar] = [0, false];
+  for await (const piece of body) {
+    if (isTar) addAll(reducer, tar.push(piece));
+    else {
+      text.push(piece);
+      length += piece.length;
+      if (length > MAX_TEXT) throw malformed(`a text of more than ${MAX_TEXT} bytes`);
+      if (kind !== 'osv' || length < 512) continue;
+      isTar = looksLikeTar(Buffer.concat(text.slice(0, 512)));
+      if (isTar) addAll(reducer, tar.push(Buffer.concat(text.splice(0))));
+    }
+  }
+  if (isTar) tar.end();
+  else if (kind === 'secdb') return reduceSecdb(Buffer.concat(text).toString('utf8'));
+  else addText(reducer, Buffer.concat(text));
+  return finish(reducer);
+}
+
+function looksLikeTar(start: Buffer): boolean {
+  return start.toString('latin1', 257, 262) === 'ustar';
+}
+
+async function reduceZip(
+  body: AsyncIterable<Buffer>,
+  reducer: OsvReducer,
+  scratch: Scratch,
+): Promise<Buffer> {
+  for await (const piece of body) scratch.write(piece);
+  addAll(reducer, zipFiles(scratch.size(), scratch.read));
+  return finish(reducer);
+}
+
+function addAll(reducer: OsvReducer, files: Iterable<ArchiveFile>): void {
+  for (const { name, bytes } of files) {
+    // A list of the records, which Chainguard puts beside them.
+    if (!name.endsWith('.json') || /(^|\/)all\.json$/.test(name)) continue;
+    try {
+      reducer.add(JSON.parse(bytes.toString('utf8')));
+    } catch {
+      reducer.skip(`${name.slice(0, 100)}: no JSON`);
+    }
+  }
+}
+
+/** One record, or a list of them. */
+function addText(reducer: OsvReducer, bytes: Buffer): void {
+  const value = parseJson(bytes.toString('utf8'));
+  for (const each of Array.isArray(value) ? value : [value]) reducer.add(each);
+}
+
+function finish(reducer: OsvReducer): Buffer {
+  if (reducer.records === 0) throw malformed('no records');
+  return reducer.finish();
+}
+
+/** Throws `feed-malformed` for bytes that are no gzip, or stop in the middle. */
+async function* gunzipped(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  const gunzip = createGunzip({ chunkSize: 256 * 1024 });
+  const fed = (async () => {
+    for await (const piece of body)
+      if (!gunzip.write(piece)) await new Promise<void>((resolve) => gunzip.once('drain', resolve));
+    gunzip.end();
+  })().catch((error: Error) => gunzip.destroy(error));
+  try {
+    for await (const piece of gunzip) yield piece as Buffer;
+    await fed;
+  } catch (cause) {
+    throw malformed(`gzip: it is damaged or cut short (${cause instanceof Error ? cause.message : ''})`);
+  } finally {
+    gunzip.destroy();
+  }
+}

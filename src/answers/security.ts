@@ -1,0 +1,351 @@
+/** What the advisories say of a pin: what is open there, which version fixes what, and what a lookup tells Renovate of it. */
+import { satisfies } from '../apk/constraint.ts';
+import { compareVersions, parseVersion, type Version } from '../apk/version.ts';
+import {
+  cvesOf,
+  fixFor,
+  isFixedBetween,
+  isOpenAt,
+  isUnreviewed,
+  listIds,
+  type Advisories,
+  type Group,
+} from '../advisories/advisories.ts';
+import { highestFix, isAffected, isOpen } from '../advisories/affected.ts';
+import type { NameReport, VersionReport } from '../catalog/catalog.ts';
+import { isStep } from '../catalog/steps.ts';
+import { pinnedVersion, type LookupQuery } from './query.ts';
+import type { Release } from './releases.ts';
+
+/** Identifiers that an answer lists; what is beyond them is counted. */
+const MOST = 1000;
+/** The same in a list for each version. */
+const MOST_A_VERSION = 100;
+/** Versions that are looked at, the newest ones; nobody is that far behind. */
+const MOST_VERSIONS = 500;
+/** The same in a merge request. */
+const MOST_NAMED = 20;
+
+/** A version that can be gone to, and what that fixes. */
+export interface Fix {
+  readonly version: Version;
+  readonly groups: readonly Group[];
+}
+
+/** What the feeds say of one package, by the names under which they know it. */
+export class Security {
+  readonly #advisories: Advisories;
+  readonly #report: NameReport;
+  readonly #archs: readonly string[];
+  readonly #groups = new Map<string, readonly Group[]>();
+
+  constructor(advisories: Advisories, report: NameReport) {
+    this.#advisories = advisories;
+    this.#report = report;
+    this.#archs = report.archs;
+  }
+
+  /**
+   * What is said of the package at `version`: of its name and its origin. A version that is gone is taken for what the
+   * nearest one is.
+   */
+  *at(version: Version | undefined): Generator<undefined, readonly Group[]> {
+    const { versions, name } = this.#report;
+    const near = versions.at(version ? Math.max(0, firstAbove(versions, version) - 1) : -1);
+    const { name: own = name, origin = '' } = near?.chosen.package ?? {};
+    const names = [...new Set([own, origin])].filter((each) => each !== '');
+    const key = names.join(' ');
+    let groups = this.#groups.get(key);
+    if (!groups) this.#groups.set(key, (groups = yield* this.#advisories.about(names, this.#archs)));
+    return groups;
+  }
+
+  /** What going from `from` to `to` fixes: what is open at the one and known not to be at the other. */
+  *fixedBetween(from: Version, to: Version): Generator<undefined, readonly Group[]> {
+    const before = yield* this.at(from);
+    const after = yield* this.at(to);
+    if (before === after) return before.filter(isFixedBetween(from, to));
+    const open = before.filter(isOpenAt(from)).flatMap(({ ids }) => ids.split(' '));
+    const isOpenBefore = new Set(open);
+    const fixed: Group[] = [];
+    for (const [i, { affected, ids }] of after.entries()) {
+      if (isStep(i)) yield;
+      if (isAffected(affected, to)) continue;
+      const own = ids.split(' ').filter((id) => isOpenBefore.has(id));
+      if (own.length > 0) fixed.push({ affected, ids: own.join(' '), count: own.length });
+    }
+    return fixed;
+  }
+
+  /** Of `targets` those that fix something, in their order. */
+  *fixes(from: Version, targets: readonly Version[]): Generator<undefined, readonly Fix[]> {
+    const fixes: Fix[] = [];
+    for (const [i, version] of targets.entries()) {
+      if (i % 32 === 31) yield;
+      const groups = yield* this.fixedBetween(from, version);
+      if (groups.length > 0) fixes.push({ version, groups });
+    }
+    return fixes;
+  }
+}
+
+/** The place of the first version newer than `version`; invalid ones come first. */
+function firstAbove(versions: readonly VersionReport[], version: Version): number {
+  let [from, to] = [0, versions.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    const { parsed } = versions[middle] as VersionReport;
+    if (parsed && compareVersions(parsed, version) > 0) to = middle;
+    else from = middle + 1;
+  }
+  return from;
+}
+
+/** The version that a pin stands for: of a line the newest that fits. */
+export function versionAt({ versions }: NameReport, query: LookupQuery): Version | undefined {
+  const pinned = pinnedVersion(query);
+  const { current, revision } = query;
+  if (pinned && query.stripRevision && revision !== undefined)
+    return parseVersion(`${pinned.text}-r${revision}`) ?? pinned;
+  if (pinned || !current) return pinned;
+  return (
+    versions.findLast(({ parsed, offered }) => offered && parsed && satisfies(parsed, current))?.parsed ??
+    current.version
+  );
+}
+
+/** On offer and newer than `from`, ascending: the newest of them. */
+function newerVersions({ versions }: NameReport, from: Version): readonly Version[] {
+  return versions
+    .slice(firstAbove(versions, from))
+    .flatMap(({ parsed, offered }) => (offered && parsed ? [parsed] : []))
+    .slice(-MOST_VERSIONS);
+}
+
+/**
+ * The versions that need not wait: the lowest that fixes all that can be fixed without another major version, and the
+ * lowest of another that fixes more. Renovate proposes one of each.
+ */
+export function urgentFixes(from: Version, fixes: readonly Fix[]): readonly Fix[] {
+  const isMajor = ({ version }: Fix): boolean => version.parts[0]?.value !== from.parts[0]?.value;
+  const minor = lowestBest(fixes.filter((fix) => !isMajor(fix)));
+  const major = lowestBest(fixes.filter(isMajor));
+  const fixesMore = major && (!minor || major.groups.some((group) => !minor.groups.includes(group)));
+  return [...(minor ? [minor] : []), ...(major && fixesMore ? [major] : [])];
+}
+
+function lowestBest(fixes: readonly Fix[]): Fix | undefined {
+  const most = Math.max(...fixes.map(countOf));
+  return fixes.find((fix) => countOf(fix) === most);
+}
+
+function countOf({ groups }: Fix): number {
+  return groups.reduce((sum, { count }) => sum + count, 0);
+}
+
+/**
+ * What is put behind the link to the changes, which Renovate compiles as a template for each update: comments that the
+ * rules of the preset look for, and for people the identifiers (docs/advisories.md). Only versions and identifiers that
+ * feeds or indexes were checked for go into it, and none of their characters means anything to the template.
+ */
+export function* securityMarks(
+  security: Security,
+  report: NameReport,
+  query: LookupQuery,
+  releases: readonly Release[],
+): Generator<undefined, SecurityMarks> {
+  const from = versionAt(report, query);
+  if (!from) return { text: '', urgent: [] };
+  const names = new Map<Version, Release>();
+  // From the newest down, as far as they are newer.
+  for (let i = releases.length - 1; i >= 0 && names.size < MOST_VERSIONS; i -= 1) {
+    const release = releases[i] as Release;
+    const full = fullVersion(release, query);
+    if (!full || compareVersions(full, from) <= 0) break;
+    if (!release.withdrawn) names.set(full, release);
+  }
+  const fixes = yield* security.fixes(from, [...names.keys()].reverse());
+  const nameOf = ({ version }: Fix): string => (names.get(version) as Release).version.text;
+  const updateOf = (fix: Fix): string => {
+    const revision = names.get(fix.version)?.revision;
+    return query.stripRevision && revision !== undefined ? `${nameOf(fix)}+${revision}` : nameOf(fix);
+  };
+  // Of a new revision alone, a digest to Renovate, the new version is not told.
+  const isUpdateTo = (fix: Fix): string => {
+    const revision = names.get(fix.version)?.revision;
+    return query.stripRevision && revision !== undefined
+      ? `(and (equals newValue '${nameOf(fix)}') (equals newDigest '${revision}'))`
+      : `(equals newVersion '${nameOf(fix)}')`;
+  };
+  const notes = new Map<string, Fix[]>();
+  for (const [i, fix] of fixes.entries()) {
+    if (i % 32 === 31) yield;
+    const ids = identifiers(fix.groups);
+    notes.set(ids, [...(notes.get(ids) ?? []), fix]);
+  }
+  const urgent = urgentFixes(from, fixes);
+  const text = [
+    ...[...notes].map(([ids, those]) => {
+      const versions = those.map(isUpdateTo).join(' ');
+      return `{{#if (or ${versions})}}#fixes=${ids}{{/if}}`;
+    }),
+    ...urgent.map((fix) => `{{! urgent '${nameOf(fix)}' }}`),
+    ...fixes.map((fix) => `{{! fixes '${updateOf(fix)}' }}`),
+  ];
+  return {
+    text: text.join(''),
+    urgent: urgent.map(({ version, groups }) => ({
+      version: version.text,
+      ids: identifiers(groups).split(','),
+    })),
+  };
+}
+
+export interface SecurityMarks {
+  readonly text: string;
+  /** The versions that need not wait, and identifiers of what they fix. */
+  readonly urgent: readonly UrgentFix[];
+}
+
+export interface UrgentFix {
+  readonly version: string;
+  readonly ids: readonly string[];
+}
+
+function fullVersion({ version, revision }: Release, { stripRevision }: LookupQuery): Version | undefined {
+  return stripRevision && revision !== undefined ? parseVersion(`${version.text}-r${revision}`) : version;
+}
+
+/** CVE numbers, or where there are none whatever there is; the first of them, and how many there are besides. */
+function identifiers(groups: readonly Group[]): string {
+  const cves = groups.map((group) => cvesOf(group, MOST_NAMED));
+  const all = cves.some(({ count }) => count > 0)
+    ? {
+        listed: cves.flatMap(({ listed }) => listed).sort(),
+        count: cves.reduce((sum, { count }) => sum + count, 0),
+      }
+    : listIds(groups, () => true, MOST_NAMED);
+  const ids = all.listed.map((each) => (typeof each === 'string' ? each : each.id)).slice(0, MOST_NAMED);
+  return [...ids, ...(all.count > MOST_NAMED ? [`${all.count - MOST_NAMED}-more`] : [])].join(',');
+}
+
+/** One identifier in an answer. */
+export interface AdvisoryEntry {
+  readonly id: string;
+  /** The version in which it is fixed. */
+  readonly fixedIn?: string;
+  /** It was looked at, and no version is affected. */
+  readonly notAffected?: true;
+  /** There is no fix; why, in the words of the feed. */
+  readonly status?: readonly string[];
+}
+
+export interface AdvisoryList {
+  readonly count: number;
+  readonly listed: readonly AdvisoryEntry[];
+}
+
+function entries(
+  groups: readonly Group[],
+  isMeant: (group: Group) => boolean,
+  at: Version | undefined,
+  most = MOST,
+): AdvisoryList {
+  const { listed, count } = listIds(groups, isMeant, most);
+  return { count, listed: listed.map(({ id, group }) => entryOf(id, group, at)) };
+}
+
+function entryOf(id: string, group: Group, at: Version | undefined): AdvisoryEntry {
+  const { affected } = group;
+  if (affected.intervals.length === 0) return { id, notAffected: true };
+  const fix = at ? fixFor(group, at) : highestFix(affected)?.text;
+  return {
+    id,
+    ...(fix !== undefined && { fixedIn: fix }),
+    ...(isOpen(affected) && { status: affected.statuses }),
+  };
+}
+
+/** `GET /{datasource}/{package}/advisories`; lists are cut, `…Count` are not. */
+export function* advisoriesInSteps(
+  security: Security,
+  report: NameReport,
+  query: LookupQuery,
+  { pin, target }: { readonly pin: string | undefined; readonly target: Version | undefined },
+): Generator<undefined, object> {
+  const at = versionAt(report, query);
+  const head = { name: report.name, archs: report.archs };
+  if (!at) {
+    const { listed, count } = entries(yield* security.at(undefined), () => true, undefined);
+    return { ...head, advisories: listed, advisoriesCount: count };
+  }
+  const known = yield* security.at(at);
+  const isReal = (group: Group): boolean => isOpenAt(at)(group) && !isUnreviewed(group);
+  const open = entries(known, isReal, at);
+  const unreviewed = entries(known, (group) => isOpenAt(at)(group) && isUnreviewed(group), at);
+  const common = {
+    ...head,
+    current: pin,
+    at: at.text,
+    open: open.listed,
+    openCount: open.count,
+    unreviewed: unreviewed.listed,
+    unreviewedCount: unreviewed.count,
+  };
+  if (target) {
+    const fixed = entries(yield* security.fixedBetween(at, target), () => true, at);
+    return { ...common, target: target.text, fixed: fixed.listed, fixedCount: fixed.count };
+  }
+  const fixes = yield* security.fixes(at, newerVersions(report, at));
+  const urgent = urgentFixes(at, fixes);
+  return {
+    ...common,
+    versions: fixes.map(({ version, groups }) => {
+      const { listed, count } = entries(groups, () => true, at, MOST_A_VERSION);
+      const isUrgent = urgent.some((fix) => fix.version === version);
+      return {
+        version: version.text,
+        ...(isUrgent && { doesNotWait: true }),
+        fixed: listed,
+        fixedCount: count,
+      };
+    }),
+  };
+}
+
+/** What `explain` and the pages say of a pin. */
+export interface ExplainedAdvisories {
+  readonly at: string;
+  readonly open: number;
+  /** Hits of scanners that nobody has looked at; not among the open ones. */
+  readonly unreviewed: number;
+  /** What the lowest versions that fix most fix; they need not wait. */
+  readonly fixes: readonly {
+    readonly version: string;
+    readonly count: number;
+    readonly ids: readonly string[];
+  }[];
+}
+
+export function* explainAdvisoriesInSteps(
+  advisories: Advisories | undefined,
+  report: NameReport,
+  query: LookupQuery,
+): Generator<undefined, ExplainedAdvisories | undefined> {
+  const at = versionAt(report, query);
+  if (!advisories || !at) return undefined;
+  const security = new Security(advisories, report);
+  const open = (yield* security.at(at)).filter(isOpenAt(at));
+  const fixes = yield* security.fixes(at, newerVersions(report, at));
+  const count = (groups: readonly Group[]): number => groups.reduce((sum, group) => sum + group.count, 0);
+  return {
+    at: at.text,
+    open: count(open.filter((group) => !isUnreviewed(group))),
+    unreviewed: count(open.filter(isUnreviewed)),
+    fixes: urgentFixes(at, fixes).map(({ version, groups }) => ({
+      version: version.text,
+      count: count(groups),
+      ids: listIds(groups, () => true, MOST_NAMED).listed.map(({ id }) => id),
+    })),
+  };
+}

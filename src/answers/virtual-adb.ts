@@ -1,0 +1,136 @@
+/**
+ * The virtual index in the format of apk 3, made of the stanzas of the other. Their fields become values, each string
+ * once; `apk/adb-file.ts` and `adb-index.ts` describe the format.
+ */
+import { createHash, createPublicKey, sign } from 'node:crypto';
+import { promisify } from 'node:util';
+import { deflateRaw as deflateRawCallback } from 'node:zlib';
+import { keyIds } from '../apk/adb-signature.ts';
+import { ByteBuffer } from '../apk/byte-buffer.ts';
+
+const deflateRaw = promisify(deflateRawCallback);
+
+/** Upper 4 bits of a value; offsets and small numbers are the rest. */
+const Kind = { number: 1, number32: 2, bytes8: 8, bytes16: 9, bytes32: 10, object: 14 };
+const KIND = 2 ** 28;
+const [VALUES, SIGNATURE] = [0, 1];
+const SHA512 = 4;
+
+/** Values as they are added. What a method returns stands for the value. */
+class AdbValues {
+  readonly #bytes = new ByteBuffer();
+  readonly #strings = new Map<string, number>();
+
+  constructor() {
+    this.#bytes.addBytes(Buffer.alloc(8));
+  }
+
+  string(text: string): number {
+    const before = this.#strings.get(text);
+    if (before !== undefined || text === '') return before ?? 0;
+    const value = this.bytes(Buffer.from(text));
+    this.#strings.set(text, value);
+    return value;
+  }
+
+  bytes(content: Uint8Array): number {
+    if (content.length === 0) return 0;
+    const [kind, width] =
+      content.length < 2 ** 8
+        ? [Kind.bytes8, 1]
+        : content.length < 2 ** 16
+          ? [Kind.bytes16, 2]
+          : [Kind.bytes32, 4];
+    const head = Buffer.alloc(width);
+    head.writeUIntLE(content.length, 0, width);
+    const value = kind * KIND + this.#bytes.length;
+    this.#bytes.addBytes(head);
+    this.#bytes.addBytes(content);
+    return value;
+  }
+
+  /** Of 32 bits. */
+  number(number: number): number {
+    return number < KIND ? Kind.number * KIND + number : Kind.number32 * KIND + this.#words([number]);
+  }
+
+  /** A list, or an object whose fields are counted from 1. */
+  object(values: readonly number[]): number {
+    if (values.length === 0) return 0;
+    return Kind.object * KIND + this.#words([values.length + 1, ...values]);
+  }
+
+  /** All values, with that root. */
+  finish(root: number): Buffer {
+    this.#bytes.bytes.writeUInt32LE(root, 4);
+    return this.#bytes.bytes.subarray(0, this.#bytes.length);
+  }
+
+  /** Where the numbers are, at a multiple of their size. */
+  #words(numbers: readonly number[]): number {
+    this.#bytes.addBytes(Buffer.alloc((4 - (this.#bytes.length % 4)) % 4));
+    const at = this.#bytes.length;
+    const bytes = Buffer.alloc(4 * numbers.length);
+    for (const [i, number] of numbers.entries()) bytes.writeUInt32LE(number, 4 * i);
+    this.#bytes.addBytes(bytes);
+    return at;
+  }
+}
+
+/** Takes the stanzas of a virtual index, one after the other. */
+export class AdbWriter {
+  readonly #values = new AdbValues();
+  readonly #packages: number[] = [];
+
+  add(stanza: string): void {
+    const fields = new Map(stanza.split('\n').map((line) => [line.slice(0, 1), line.slice(2)]));
+    const values = this.#values;
+    const string = (letter: string): number => values.string(fields.get(letter) ?? '');
+    const number = (letter: string): number => values.number(Number(fields.get(letter)));
+    const commit = fields.get('c') ?? '';
+    this.#packages.push(
+      values.object([
+        string('P'),
+        string('V'),
+        values.bytes(Buffer.from(fields.get('C')?.slice(2) ?? '', 'base64')),
+        string('T'),
+        string('A'),
+        string('L'),
+        string('o'),
+        0,
+        string('U'),
+        /^[0-9a-f]{40}$/.test(commit) ? values.bytes(Buffer.from(commit, 'hex')) : 0,
+        fields.has('t') ? number('t') : 0,
+        number('I'),
+        number('S'),
+      ]),
+    );
+  }
+
+  /** The file, signed where there is a private key (PEM). */
+  async file(description: string, privateKey: string | undefined): Promise<Buffer> {
+    const root = this.#values.object([this.#values.string(description), this.#values.object(this.#packages)]);
+    const values = this.#values.finish(root);
+    const blocks = [block(VALUES, values)];
+    if (privateKey !== undefined) blocks.push(block(SIGNATURE, signatureOf(values, privateKey)));
+    return Buffer.concat([
+      Buffer.from('ADBd'),
+      await deflateRaw(Buffer.concat([Buffer.from('ADB.indx'), ...blocks])),
+    ]);
+  }
+}
+
+/** Filled up to the next one, which starts at a multiple of 8. */
+function block(type: number, content: Uint8Array): Buffer {
+  const head = Buffer.alloc(4);
+  head.writeUInt32LE(((type << 30) >>> 0) + 4 + content.length);
+  return Buffer.concat([head, content, Buffer.alloc((8 - ((4 + content.length) % 8)) % 8)]);
+}
+
+function signatureOf(values: Uint8Array, privateKey: string): Buffer {
+  const [keyId = ''] = keyIds(createPublicKey(privateKey));
+  const head = Buffer.concat([Buffer.of(0, SHA512), Buffer.from(keyId, 'hex')]);
+  const digest = createHash('sha512').update(values).digest();
+  const signed = Buffer.concat([Buffer.from('indx'), head, digest]);
+  return Buffer.concat([head, sign('sha512', signed, privateKey)]);
+}

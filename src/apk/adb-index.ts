@@ -1,0 +1,518 @@
+/**
+ * The values of an ADB that is an index, read into the same table as the text of apk 2.
+ *
+ * A value is a word: its kind in the upper 4 bits, a number or an offset from the start of the values in the others.
+ *
+ *   0  nothing, or a boolean       8, 9, 10  bytes at the offset: length in 1, 2 or 4 bytes, then they
+ *   1  the number itself           13, 14    list or object at the offset: count of words with this one, then values;
+ *   2, 3  4 or 8 bytes of number             fields are counted from 1, those behind the last are nothing
+ *   15  what the writer could not express
+ *
+ * Offsets may lead anywhere. So reading has a fixed depth (index, packages, package, list, dependency) and never follows
+ * kinds; what leads out of the values makes its package bad; a package with what could not be expressed is counted.
+ * Packages share strings and lists, so what was read at an offset is remembered, and all that is read is paid for out
+ * of one budget: a small file may otherwise hold terabytes.
+ */
+import { IndexError } from '../errors.ts';
+import { ByteBuffer } from './byte-buffer.ts';
+import { packCommit, packCommitBytes } from './commit.ts';
+import { GrowingNumbers } from './growing-table.ts';
+import { addNumber, BLANK, readNumbers, isOperatorSign } from './lists.ts';
+import { Flag, IDENTITY_BYTES } from './package-table.ts';
+import { EMPTY, type StringTable } from './string-table.ts';
+import {
+  clearPackage,
+  emptyPackage,
+  TableBuilder,
+  type ScannedIndex,
+  type TableOptions,
+} from './table-builder.ts';
+
+/** Upper 4 bits of a value. */
+const Kind = {
+  number: 1,
+  number32: 2,
+  number64: 3,
+  bytes8: 8,
+  bytes16: 9,
+  bytes32: 10,
+  list: 13,
+  object: 14,
+  error: 15,
+};
+
+const RootField = { description: 1, packages: 2 };
+/** The fields of a package that are read. */
+const Field = {
+  name: 1,
+  version: 2,
+  hashes: 3,
+  arch: 5,
+  origin: 7,
+  url: 9,
+  commit: 10,
+  builtAt: 11,
+  priority: 14,
+  depends: 15,
+  provides: 16,
+  installIf: 18,
+};
+const DependencyField = { name: 1, version: 2, match: 3 };
+
+const CONFLICT = 16;
+const EQUAL = 1;
+/** How the lower four bits of a match are written; combinations that mean nothing to apk are missing. */
+const operators: readonly (Buffer | undefined)[] = [
+  ...['', '=', '<', '<=', '>', '>=', '><', undefined, '~', '~', undefined, '<~', undefined, '>~'].map(
+    (text) => (text === undefined ? undefined : Buffer.from(text)),
+  ),
+];
+
+const ROOT_AT = 4;
+const [NEWLINE, EXCLAMATION] = [0x0a, 0x21];
+const DESCRIPTION_BYTES = 4096;
+/** What an entry of a list costs, in bytes of the budget: a bit more than an entry has in text. */
+const ENTRY_COST = 32;
+/** What a list costs beside its entries. */
+const LIST_COST = 64;
+/** Packages that are read between two steps: less than a millisecond's worth. */
+const PACKAGES_A_STEP = 64;
+
+export interface AdbIndexOptions extends TableOptions {
+  /** Of a string, and of a list as text. */
+  readonly maxLineBytes: number;
+  /** Of all strings and lists together, as if they were text. */
+  readonly maxInflatedBytes: number;
+}
+
+/** A list of dependencies or of provides that was read. */
+interface List {
+  /** Its string: of provides the text, of dependencies the numbers of their texts. See `Columns`. */
+  readonly string: number;
+  /** `needsExactly`, or 0. */
+  readonly flags: number;
+  /** Where the names of provides are in `#provided`. */
+  readonly first: number;
+  readonly last: number;
+  readonly entries: number;
+  readonly isIncomplete: boolean;
+}
+
+const emptyList: List = { string: EMPTY, flags: 0, first: 0, last: 0, entries: 0, isIncomplete: false };
+
+export interface AdbIndex extends ScannedIndex {
+  readonly description: string;
+}
+
+/** Reads verified values, in steps. Throws `apkindex-malformed` or `archive-too-large`. */
+export function* readAdbIndex(values: Buffer, options: AdbIndexOptions): Generator<undefined, AdbIndex> {
+  return yield* new AdbReader(values, options).read();
+}
+
+class AdbReader {
+  readonly #options: AdbIndexOptions;
+  readonly #view: DataView;
+  /** The same bytes, to intern strings from. */
+  readonly #text: ByteBuffer;
+  readonly #length: number;
+  readonly #table: TableBuilder;
+  readonly #knownNames = new Cache();
+  readonly #knownValues = new Cache();
+  readonly #knownCommits = new Cache();
+  readonly #knownProvides = new Cache();
+  readonly #knownDepends = new Cache();
+  /** Of dependencies: twice the number of its text, and one more if it asks for an exact version. */
+  readonly #knownTokens = new Cache();
+  /** Of names that are provided, other than after a sign of a conflict. */
+  readonly #knownProvided = new Cache();
+  readonly #lists: List[] = [];
+  /** Names in lists of provides: twice the number, and one more if with a version. */
+  readonly #provided = new GrowingNumbers();
+  #budget: number;
+
+  // The package being read.
+  readonly #package = emptyPackage();
+  readonly #fields = new Int32Array(Field.installIf + 1);
+  #bad = '';
+  #isIncomplete = false;
+  // The bytes that `#locate` found.
+  #start = 0;
+  #end = 0;
+  // The dependency that `#write` has written.
+  #nameValue = 0;
+  #nameLength = 0;
+  #hasVersion = false;
+  #isConflict = false;
+  readonly #token = new ByteBuffer();
+  readonly #line = new ByteBuffer();
+
+  constructor(values: Buffer, options: AdbIndexOptions) {
+    this.#options = options;
+    this.#view = new DataView(values.buffer, values.byteOffset, values.length);
+    this.#text = new ByteBuffer(values, values.length);
+    this.#length = values.length;
+    this.#budget = options.maxInflatedBytes;
+    this.#table = new TableBuilder(options);
+  }
+
+  *read(): Generator<undefined, AdbIndex> {
+    const root = this.#list(this.#value(ROOT_AT));
+    this.#locate(this.#field(root, RootField.description));
+    const isShort = this.#end - this.#start <= DESCRIPTION_BYTES;
+    const description = isShort ? this.#text.bytes.toString('utf8', this.#start, this.#end).trim() : '';
+    const packages = this.#list(this.#field(root, RootField.packages));
+    if (this.#bad !== '' || this.#isIncomplete)
+      throw new IndexError('apkindex-malformed', `the index ${this.#bad || 'could not be expressed'}`);
+    const count = packages < 0 ? 0 : this.#view.getUint32(packages, true) - 1;
+    const { maxPackages } = this.#options;
+    if (count > maxPackages) throw new IndexError('apkindex-malformed', `more than ${maxPackages} packages`);
+    for (let number = 1; number <= count; number += 1) {
+      this.#readPackage(this.#value(packages + 4 * number), number);
+      if (number % PACKAGES_A_STEP === 0) yield;
+    }
+    this.#provided.release();
+    return { ...(yield* this.#table.finish()), description };
+  }
+
+  #readPackage(value: number, number: number): void {
+    this.#bad = '';
+    this.#isIncomplete = false;
+    const { names, values } = this.#table;
+    const fields = this.#readFields(value);
+    const added = this.#package;
+    clearPackage(added);
+    added.name = this.#string(fields[Field.name] as number, names, this.#knownNames);
+    if (added.name === EMPTY) this.#reject('has no name');
+    added.version = this.#string(fields[Field.version] as number, values, this.#knownValues);
+    if (added.version === EMPTY) this.#reject('has no version');
+    this.#readIdentity(fields[Field.hashes] as number);
+    added.arch = this.#string(fields[Field.arch] as number, values, this.#knownValues);
+    added.origin = this.#string(fields[Field.origin] as number, values, this.#knownValues);
+    added.url = this.#string(fields[Field.url] as number, values, this.#knownValues);
+    added.commit = this.#commit(fields[Field.commit] as number);
+    added.builtAt = this.#number32(fields[Field.builtAt] as number);
+    added.priority = this.#number32(fields[Field.priority] as number);
+    const depends = this.#dependencies(fields[Field.depends] as number, this.#knownDepends);
+    const provides = this.#dependencies(fields[Field.provides] as number, this.#knownProvides);
+    const installIf = this.#dependencies(fields[Field.installIf] as number, this.#knownDepends);
+    if (this.#bad !== '') {
+      this.#table.skip(`package ${number} ${this.#bad}`);
+      return;
+    }
+    added.dependencies = depends.string;
+    added.flags = depends.flags;
+    added.provides = provides.string;
+    const row = this.#table.add(added);
+    if (row === undefined) return;
+    if (this.#isIncomplete) this.#table.noteIncomplete();
+    for (let at = provides.first; at < provides.last; at += 1) {
+      const name = this.#provided.at(at);
+      this.#table.provide(row, name >>> 1, (name & 1) !== 0);
+    }
+    if (installIf.entries > 0) this.#addCondition(row, installIf);
+  }
+
+  #addCondition(row: number, { string, entries }: List): void {
+    const { list } = this.#table.values;
+    this.#table.installIf(row, entries, () =>
+      readNumbers(list.bytes(string))
+        .map((token) => list.text(token))
+        .join(' '),
+    );
+  }
+
+  /** The package being read cannot be used; the first reason counts. */
+  #reject(fact: string): void {
+    if (this.#bad === '') this.#bad = fact;
+  }
+
+  #spend(cost: number): void {
+    this.#budget -= cost;
+    if (this.#budget >= 0) return;
+    const most = this.#options.maxInflatedBytes;
+    throw new IndexError(
+      'archive-too-large',
+      `its strings and lists would be more than ${most} bytes of text`,
+    );
+  }
+
+  /** The word there, with a sign: larger numbers would be objects to the engine. */
+  #value(at: number): number {
+    return this.#view.getInt32(at, true);
+  }
+
+  /** Where the list or object is, -1 for nothing. All of it lies inside the values. */
+  #list(value: number): number {
+    const kind = value >>> 28;
+    const at = value & 0x0fffffff;
+    if (kind !== Kind.list && kind !== Kind.object) {
+      this.#noteOther(value);
+      return -1;
+    }
+    const count = at + 4 <= this.#length ? this.#view.getUint32(at, true) : 0;
+    if (count > 0 && at + 4 * count <= this.#length) return at;
+    this.#reject('leads out of the index');
+    return -1;
+  }
+
+  /** The fields of a package, up to the last one that is read; all 0 for nothing. */
+  #readFields(value: number): Int32Array {
+    const at = this.#list(value);
+    const count = at < 0 ? 0 : this.#view.getUint32(at, true);
+    const fields = this.#fields;
+    for (let i = 1; i < fields.length; i += 1) fields[i] = i < count ? this.#value(at + 4 * i) : 0;
+    return fields;
+  }
+
+  /** A field of the object at `object`, which may be nothing. */
+  #field(object: number, field: number): number {
+    if (object < 0 || field >= this.#view.getUint32(object, true)) return 0;
+    return this.#value(object + 4 * field);
+  }
+
+  /** What is of another kind than its field counts as nothing, as in apk. */
+  #noteOther(value: number): void {
+    if (value !== 0) this.#isIncomplete = true;
+  }
+
+  /** Sets start and end to the bytes of the value; both are 0 for nothing. */
+  #locate(value: number): void {
+    this.#start = this.#end = 0;
+    const kind = value >>> 28;
+    const at = value & 0x0fffffff;
+    if (kind < Kind.bytes8 || kind > Kind.bytes32) {
+      this.#noteOther(value);
+      return;
+    }
+    const start = at + (1 << (kind - Kind.bytes8));
+    const end = start > this.#length ? Infinity : start + this.#lengthAt(kind, at);
+    if (end > this.#length) this.#reject('leads out of the index');
+    else if (end - start > this.#options.maxLineBytes) this.#reject('has a string that is too long');
+    else {
+      this.#start = start;
+      this.#end = end;
+    }
+  }
+
+  #lengthAt(kind: number, at: number): number {
+    if (kind === Kind.bytes8) return this.#view.getUint8(at);
+    return kind === Kind.bytes16 ? this.#view.getUint16(at, true) : this.#view.getUint32(at, true);
+  }
+
+  /** The number of a string in `table`. One that could not stand in a line of text makes the package bad. */
+  #string(value: number, table: StringTable, known: Cache): number {
+    if (value === 0) return EMPTY;
+    const before = known.get(value);
+    if (before >= 0) return before;
+    this.#locate(value);
+    const start = this.#start;
+    const end = this.#end;
+    this.#spend(end - start);
+    if (this.#text.indexOf(NEWLINE, start, end) < end) {
+      this.#reject('has a string with a line break');
+      return EMPTY;
+    }
+    const id = table.intern(this.#text, start, end);
+    if (id !== EMPTY) known.set(value, id);
+    return id;
+  }
+
+  /** apk tells packages apart by the first bytes of their hash. */
+  #readIdentity(value: number): void {
+    this.#locate(value);
+    const length = this.#end - this.#start;
+    if (length !== 20 && length !== 32 && length !== 64) {
+      this.#reject('has no hash that apk takes');
+      return;
+    }
+    const end = this.#start + IDENTITY_BYTES;
+    this.#table.identities.read(this.#text, this.#start, end);
+    this.#text.bytes.copy(this.#package.identity, 0, this.#start, end);
+    this.#package.hasIdentity = true;
+  }
+
+  #commit(value: number): number {
+    if (value === 0) return EMPTY;
+    const before = this.#knownCommits.get(value);
+    if (before >= 0) return before;
+    this.#locate(value);
+    this.#spend(this.#end - this.#start);
+    if (!packCommitBytes(this.#token, this.#text, this.#start, this.#end)) {
+      this.#line.setText(this.#text.bytes.toString('hex', this.#start, this.#end));
+      packCommit(this.#token, this.#line, 0, this.#line.length);
+    }
+    const id = this.#table.commits.intern(this.#token, 0, this.#token.length);
+    this.#knownCommits.set(value, id);
+    return id;
+  }
+
+  /** 0 for nothing and for what does not fit into 32 bits. */
+  #number32(value: number): number {
+    const number = this.#number(value);
+    return number > 0xffffffff ? 0 : number;
+  }
+
+  #number(value: number): number {
+    const kind = value >>> 28;
+    const at = value & 0x0fffffff;
+    if (kind === Kind.number) return at;
+    if (kind !== Kind.number32 && kind !== Kind.number64) {
+      this.#noteOther(value);
+      return 0;
+    }
+    if (at + (kind === Kind.number32 ? 4 : 8) > this.#length) {
+      this.#reject('leads out of the index');
+      return 0;
+    }
+    const high = kind === Kind.number32 ? 0 : this.#view.getUint32(at + 4, true);
+    return high * 2 ** 32 + this.#view.getUint32(at, true);
+  }
+
+  /** The list at `value`, one of those that `known` is about. */
+  #dependencies(value: number, known: Cache): List {
+    if (value === 0) return emptyList;
+    const list = this.#lists[known.get(value)] ?? this.#readList(value, known);
+    this.#spend(LIST_COST + list.entries * ENTRY_COST);
+    if (list.isIncomplete) this.#isIncomplete = true;
+    return list;
+  }
+
+  #readList(value: number, known: Cache): List {
+    const at = this.#list(value);
+    const entries = at < 0 ? 0 : this.#view.getUint32(at, true) - 1;
+    this.#spend(entries * ENTRY_COST);
+    const isIncomplete = this.#isIncomplete;
+    this.#isIncomplete = at < 0;
+    const areProvides = known === this.#knownProvides;
+    const first = this.#provided.count;
+    const line = this.#line;
+    line.clear();
+    let flags = 0;
+    for (let i = 1; i <= entries && this.#bad === ''; i += 1) {
+      const entry = this.#value(at + 4 * i);
+      if (areProvides) this.#addProvide(line, entry);
+      else flags |= this.#addDependency(line, entry);
+      if (line.length > this.#options.maxLineBytes) this.#reject('has a list that is too long');
+    }
+    const list: List = {
+      string: this.#table.values.intern(line, 0, line.length),
+      flags,
+      first,
+      last: this.#provided.count,
+      entries,
+      isIncomplete: this.#isIncomplete,
+    };
+    this.#isIncomplete = isIncomplete;
+    if (this.#bad === '') known.set(value, this.#lists.push(list) - 1);
+    return list;
+  }
+
+  /** Adds the text of a provide, and its name to `#provided`. Whatever its match says, it is of its version. */
+  #addProvide(line: ByteBuffer, value: number): void {
+    const length = line.length;
+    if (length > 0) line.addByte(BLANK);
+    const start = line.length;
+    if (this.#write(line, value, true) < 0) line.length = length;
+    else this.#provided.add(2 * this.#nameOf(line, start) + Number(this.#hasVersion));
+  }
+
+  /** The name that was just written. As in text, a sign of a conflict in front belongs to it. */
+  #nameOf(line: ByteBuffer, start: number): number {
+    const before = this.#isConflict ? -1 : this.#knownProvided.get(this.#nameValue);
+    if (before >= 0) return before;
+    const name = this.#table.names.intern(line, start, start + this.#nameLength);
+    if (!this.#isConflict) this.#knownProvided.set(this.#nameValue, name);
+    return name;
+  }
+
+  /** Adds the number of a dependency's text, and returns the flag `needsExactly` or 0. */
+  #addDependency(line: ByteBuffer, value: number): number {
+    let known = value === 0 ? -1 : this.#knownTokens.get(value);
+    if (known < 0) {
+      const token = this.#token;
+      token.clear();
+      const match = this.#write(token, value, false);
+      if (match < 0) return 0;
+      known = 2 * this.#table.values.intern(token, 0, token.length) + Number(match === EQUAL);
+      if (!this.#isIncomplete && this.#bad === '') this.#knownTokens.set(value, known);
+    }
+    addNumber(line, known >>> 1);
+    return known & 1 ? Flag.needsExactly : 0;
+  }
+
+  /** Adds a dependency as text and returns its match, 0 without a version; -1 for what cannot be written. */
+  #write(to: ByteBuffer, value: number, isProvide: boolean): number {
+    const fields = this.#list(value);
+    this.#nameValue = this.#field(fields, DependencyField.name);
+    this.#locate(this.#nameValue);
+    const nameStart = this.#start;
+    const nameEnd = this.#end;
+    const told = this.#number(this.#field(fields, DependencyField.match));
+    this.#locate(this.#field(fields, DependencyField.version));
+    this.#hasVersion = this.#end > this.#start;
+    this.#isConflict = (told & CONFLICT) !== 0;
+    this.#spend(nameEnd - nameStart + this.#end - this.#start);
+    const sign = this.#hasVersion ? (told & 15 && !isProvide ? told & 15 : EQUAL) : 0;
+    const operator = operators[sign];
+    const isName = this.#isName(nameStart, nameEnd) && told < 2 * CONFLICT;
+    if (operator === undefined || !isName || !this.#isVersion(this.#start, this.#end)) {
+      this.#isIncomplete = true;
+      return -1;
+    }
+    if (this.#isConflict) to.addByte(EXCLAMATION);
+    to.add(this.#text, nameStart, nameEnd);
+    this.#nameLength = nameEnd - nameStart + Number(this.#isConflict);
+    to.addBytes(operator);
+    to.add(this.#text, this.#start, this.#end);
+    return this.#isConflict ? CONFLICT | sign : sign;
+  }
+
+  /** Whether a name can stand in a list of text: not empty, nothing that would end it, no sign of a conflict. */
+  #isName(start: number, end: number): boolean {
+    const { bytes } = this.#text;
+    if (start === end || bytes[start] === EXCLAMATION) return false;
+    for (let i = start; i < end; i += 1) if (endsName(bytes[i] as number)) return false;
+    return true;
+  }
+
+  /** Whether a version can stand behind an operator there; an empty one can. */
+  #isVersion(start: number, end: number): boolean {
+    const { bytes } = this.#text;
+    if (start < end && isOperatorSign(bytes[start] as number)) return false;
+    for (let i = start; i < end; i += 1) if (bytes[i] === BLANK || bytes[i] === NEWLINE) return false;
+    return true;
+  }
+}
+
+/**
+ * What was read at a value, in one place each. Values that lead to the same place push each other out and are read
+ * again, so neither its size nor who chooses the values matters. Places follow offsets: what is near in the file stays
+ * near here, as packages of one name are.
+ */
+class Cache {
+  /** Pairs of a value and what it gave. */
+  readonly #slots = new Int32Array(2 * CACHE_PLACES);
+
+  /** -1 for what is not there. No value is 0. */
+  get(value: number): number {
+    const slot = slotOf(value);
+    return this.#slots[slot] === value ? (this.#slots[slot + 1] as number) : -1;
+  }
+
+  set(value: number, result: number): void {
+    const slot = slotOf(value);
+    this.#slots[slot] = value;
+    this.#slots[slot + 1] = result;
+  }
+}
+
+/** A power of two. */
+const CACHE_PLACES = 2 ** 13;
+
+function slotOf(value: number): number {
+  return 2 * ((value >>> 2) & (CACHE_PLACES - 1));
+}
+
+function endsName(byte: number): boolean {
+  return byte === BLANK || byte === NEWLINE || isOperatorSign(byte);
+}

@@ -1,0 +1,106 @@
+/**
+ * Signatures of an ADB. A signature block is a version (0), the digest of the values, 16 bytes that name the key, and
+ * the signature: with SHA-512, RSA (PKCS#1 v1.5) or ECDSA, over the schema, those 18 bytes and the values' digest.
+ */
+import { constants, createHash, verify, type KeyObject } from 'node:crypto';
+import { cutList, IndexError } from '../errors.ts';
+import type { AdbFile } from './adb-file.ts';
+import { inPieces, type Pause } from './pieces.ts';
+import type { TrustedKey } from './signature.ts';
+
+const HEAD_BYTES = 18;
+const KEY_ID_BYTES = 16;
+/** Digests that apk knows, by their number: a name and how many bytes of it count. apk itself writes SHA-512. */
+const digests = new Map([
+  [3, ['sha256', 32]],
+  [4, ['sha512', 64]],
+  [5, ['sha256', 20]],
+] as const);
+
+/** Signatures that are checked before the rest counts as bad. apk takes one good one after any number of bad ones. */
+const MAX_VERIFICATIONS = 1024;
+
+/** Digests of some bytes, each computed once. */
+export type DigestOf = (name: 'sha256' | 'sha512') => Promise<Buffer>;
+
+export function digestsOf(bytes: Uint8Array, pause: Pause | undefined): DigestOf {
+  const known = new Map<string, Promise<Buffer>>();
+  const compute = async (name: string): Promise<Buffer> => {
+    const hash = createHash(name);
+    await inPieces(bytes, pause, (piece) => hash.update(piece));
+    return hash.digest();
+  };
+  return (name) => {
+    const digest = known.get(name) ?? compute(name);
+    known.set(name, digest);
+    return digest;
+  };
+}
+
+/**
+ * The key that vouches for the file: any good signature will do, as in apk. Throws `signature-missing`,
+ * `signature-untrusted` or `signature-bad`.
+ */
+export async function verifyAdb(
+  { schema, signatures }: AdbFile,
+  digestOf: DigestOf,
+  keys: readonly TrustedKey[],
+  pause?: Pause,
+): Promise<TrustedKey> {
+  if (signatures.length === 0) throw new IndexError('signature-missing', 'the index is not signed');
+  const byId = new Map(keys.flatMap((key) => keyIds(key.key).map((id) => [id, key] as const)));
+  let verifications = 0;
+  let bad: TrustedKey | undefined;
+  for (const block of signatures) {
+    const key = byId.get(keyIdOf(block));
+    const digest = digests.get(block[1] as 3 | 4 | 5);
+    if (block[0] !== 0 || !key || !digest || verifications === MAX_VERIFICATIONS) continue;
+    verifications += 1;
+    const [name, length] = digest;
+    const hash = (await digestOf(name)).subarray(0, length);
+    const signed = Buffer.concat([schema, block.subarray(0, HEAD_BYTES), hash]);
+    if (isSignedBy(key.key, signed, block.subarray(HEAD_BYTES))) return key;
+    bad = key;
+    await pause?.();
+  }
+  if (bad) throw new IndexError('signature-bad', `the signature by ${bad.name} does not fit the index`);
+  const ids = cutList([...new Set(signatures.map((block) => keyIdOf(block) || 'nothing'))]);
+  const known =
+    cutList(
+      [...byId].map(([id, { name }]) => `${name} (${id})`),
+      8,
+    ) || 'none';
+  throw new IndexError('signature-untrusted', `signed by keys with the ids ${ids}; trusted keys: ${known}`);
+}
+
+function keyIdOf(block: Buffer): string {
+  return block.toString('hex', 2, HEAD_BYTES);
+}
+
+function isSignedBy(key: KeyObject, signed: Buffer, signature: Buffer): boolean {
+  try {
+    return verify('sha512', signed, { key, padding: constants.RSA_PKCS1_PADDING }, signature);
+  } catch {
+    // OpenSSL throws for some that are too long or empty.
+    return false;
+  }
+}
+
+/** What signatures may call a key: the beginning of a digest of it, in hex. */
+export function keyIds(key: KeyObject): readonly string[] {
+  return publicForms(key).map((form) =>
+    createHash('sha512')
+      .update(form)
+      .digest('hex')
+      .slice(0, 2 * KEY_ID_BYTES),
+  );
+}
+
+/** An RSA key in PKCS#1; the point of another one, which apk takes as it stands in its file. */
+function publicForms(key: KeyObject): readonly Buffer[] {
+  if (key.asymmetricKeyType === 'rsa') return [key.export({ type: 'pkcs1', format: 'der' })];
+  const { x = '', y = '' } = key.export({ format: 'jwk' });
+  const [right, up] = [Buffer.from(x, 'base64url'), Buffer.from(y, 'base64url')];
+  const isOdd = (up.at(-1) ?? 0) & 1;
+  return [Buffer.concat([Buffer.of(4), right, up]), Buffer.concat([Buffer.of(2 + isOdd), right])];
+}

@@ -1,0 +1,306 @@
+/**
+ * What both formats of an index are read into: rows of numbers into tables of strings (docs/decisions/003). The readers
+ * intern what a package says of itself and add it; the builder knows what apk makes of it: identities, foreign archs,
+ * names that a package has twice.
+ */
+import { IndexError } from '../errors.ts';
+import { GrowingColumns, GrowingNumbers, IdentitySet, postings } from './growing-table.ts';
+import { Arena } from './memory.ts';
+import { hashIdentity } from './identity.ts';
+import {
+  Flag,
+  IDENTITY_BYTES,
+  PackageTable,
+  parseDependency,
+  tokens,
+  unusableReasons,
+} from './package-table.ts';
+import type { Intruder, ParseReport, Unusable } from './packages.ts';
+import { EMPTY, StringTable } from './string-table.ts';
+
+export interface TableOptions {
+  readonly maxPackages: number;
+  /** The arch the index was asked for; without it, the one most packages name. */
+  readonly arch?: string | undefined;
+  /** Without `arch`: the archs wanted of a file that may hold several. */
+  readonly archs?: readonly string[] | undefined;
+  /** Size of the index while it is compressed: a hint for preallocation, affects speed only. */
+  readonly compressedBytes?: number | undefined;
+}
+
+export interface ScannedIndex {
+  readonly packages: PackageTable;
+  /** The arch most packages are for, `noarch` aside. `undefined` if none says. */
+  readonly arch: string | undefined;
+  /** When its newest package was built, in unix seconds; 0 where none tells. */
+  readonly newestBuiltAt: number;
+  readonly report: ParseReport;
+}
+
+/** What a package says of itself; numbers of strings but for the last five. See `Columns`. */
+export interface NewPackage {
+  name: number;
+  version: number;
+  arch: number;
+  origin: number;
+  commit: number;
+  url: number;
+  provides: number;
+  dependencies: number;
+  builtAt: number;
+  priority: number;
+  /** See `Flag`. */
+  flags: number;
+  /** `IDENTITY_BYTES`, written in place; they mean nothing unless `hasIdentity`. */
+  readonly identity: Uint8Array;
+  hasIdentity: boolean;
+}
+
+/** One that has not said anything yet. */
+export function emptyPackage(): NewPackage {
+  const made = { identity: new Uint8Array(IDENTITY_BYTES) } as NewPackage;
+  clearPackage(made);
+  return made;
+}
+
+export function clearPackage(old: NewPackage): void {
+  old.name = old.version = old.arch = old.origin = old.commit = old.url = EMPTY;
+  old.provides = old.dependencies = EMPTY;
+  old.builtAt = old.priority = old.flags = 0;
+  old.hasIdentity = false;
+}
+
+/** Of intruders so many are kept, and of their conditions so much; none has been seen in a public index. */
+const MOST_INTRUDERS = 1000;
+const MOST_CONDITION_BYTES = 4096;
+
+const FOREIGN_ARCH = unusableReasons.indexOf('foreign-arch' satisfies Unusable);
+
+export class TableBuilder {
+  /** Names of packages and what they provide: what can be looked up. */
+  readonly names: StringTable;
+  /** All other strings. */
+  readonly values: StringTable;
+  /** As `packCommit` makes them. */
+  readonly commits: StringTable;
+  /** Reads the identity of the package that is added next. */
+  readonly identities: IdentitySet;
+  readonly #options: TableOptions;
+  readonly #arena: Arena;
+  readonly #rows: GrowingColumns;
+  readonly #rowArchs = new GrowingNumbers();
+  /** Pairs of a name and the row that provides it. */
+  readonly #providedNames = new GrowingNumbers();
+  readonly #providingRows = new GrowingNumbers();
+  /** Of each name, twice the number of the last row that has it plus one, and one more if with a version. */
+  readonly #lastCarrier = new GrowingNumbers();
+  readonly #intruders: { readonly row: number; readonly intruder: Intruder }[] = [];
+  #newestBuiltAt = 0;
+  #badPackages = 0;
+  #firstBad: string | undefined;
+  #duplicateIdentities = 0;
+  #incompletePackages = 0;
+
+  constructor(options: TableOptions) {
+    const { maxPackages, compressedBytes = 64 * 1024 } = options;
+    const { typical, most } = expectedPackages(compressedBytes, maxPackages);
+    this.#options = options;
+    // Room for numbers and identities of `most` packages, in columns, starts and postings, and for twice the compressed bytes.
+    this.#arena = new Arena(most * (4 * 16 + IDENTITY_BYTES) + compressedBytes * 2);
+    this.#rows = new GrowingColumns(this.#arena, most);
+    this.names = StringTable.reserve(this.#arena, { strings: typical / 4, bytes: compressedBytes / 2 });
+    this.values = StringTable.reserve(this.#arena, { strings: typical, bytes: compressedBytes });
+    this.commits = StringTable.reserve(this.#arena, { strings: typical, bytes: compressedBytes / 2 });
+    this.identities = new IdentitySet(typical);
+  }
+
+  /** A package that cannot be used, and why. */
+  skip(fact: string): void {
+    this.#badPackages += 1;
+    this.#firstBad ??= fact;
+    this.identities.clear();
+  }
+
+  /** A package that is added although a field or a dependency of it could not be read. */
+  noteIncomplete(): void {
+    this.#incompletePackages += 1;
+  }
+
+  /** The row of a new package; `undefined` if another one before it has its identity. */
+  add(added: NewPackage): number | undefined {
+    const isNew = this.identities.add();
+    this.identities.clear();
+    if (!isNew) {
+      this.#duplicateIdentities += 1;
+      return undefined;
+    }
+    if (this.#rows.count >= this.#options.maxPackages) {
+      throw new IndexError('apkindex-malformed', `more than ${this.#options.maxPackages} packages`);
+    }
+    const row = this.#rows.add();
+    const to = this.#rows.columns;
+    to.name[row] = added.name;
+    to.version[row] = added.version;
+    to.origin[row] = added.origin;
+    to.commit[row] = added.commit;
+    to.url[row] = added.url;
+    to.provides[row] = added.provides;
+    to.dependencies[row] = added.dependencies;
+    to.builtAt[row] = added.builtAt;
+    to.priority[row] = added.priority;
+    to.flags[row] = added.flags;
+    to.identity.set(added.hasIdentity ? added.identity : this.#substitute(added), row * IDENTITY_BYTES);
+    if (added.builtAt > this.#newestBuiltAt) this.#newestBuiltAt = added.builtAt;
+    this.#rowArchs.add(added.arch);
+    this.#lastCarrier.set(added.name, carrier(row, true));
+    return row;
+  }
+
+  /** What stands for the identity that a package does not tell. */
+  #substitute({ name, version, builtAt }: NewPackage): Uint8Array {
+    const texts = [this.names.list.text(name), this.values.list.text(version)];
+    return hashIdentity(JSON.stringify([...texts, builtAt]));
+  }
+
+  /** The package of that row, the last one added, provides a name. apk installs none that has a name twice. */
+  provide(row: number, name: number, hasVersion: boolean): void {
+    const [before, now] = [this.#lastCarrier.at(name), carrier(row, hasVersion)];
+    const isAgain = before >> 1 === now >> 1;
+    this.#lastCarrier.set(name, isAgain ? before | now : now);
+    if (isAgain && ((before | now) & 1) !== 0) {
+      const { flags } = this.#rows.columns;
+      flags[row] = (flags[row] as number) | Flag.conflictsWithItself;
+    }
+    this.#providedNames.add(name);
+    this.#providingRows.add(row);
+  }
+
+  /**
+   * What the package of that row is installed with by itself. It matters of one that apk cannot install, which is known
+   * once its provides are told. `list` is the text, of `size` bytes or more.
+   */
+  installIf(row: number, size: number, list: () => string): void {
+    const { flags, name, version } = this.#rows.columns;
+    if (((flags[row] as number) & Flag.conflictsWithItself) === 0 || size > MOST_CONDITION_BYTES) return;
+    const text = list();
+    if (this.#intruders.length >= MOST_INTRUDERS || text.length > MOST_CONDITION_BYTES) return;
+    const texts = [this.names.list.text(name[row] as number), this.values.list.text(version[row] as number)];
+    const intruder = { package: texts.join('-'), installIf: tokens(text).map(parseDependency) };
+    this.#intruders.push({ row, intruder });
+  }
+
+  /**
+   * In steps: sorting a million packages takes longer than others should have to wait. Throws `apkindex-malformed` when
+   * most packages were bad.
+   */
+  *finish(): Generator<undefined, ScannedIndex> {
+    const total = this.#badPackages + this.#rows.count;
+    if (this.#badPackages > this.#rows.count) {
+      throw new IndexError(
+        'apkindex-malformed',
+        `${this.#badPackages} of ${total} packages are bad: ${this.#firstBad ?? ''}`,
+      );
+    }
+    const arch = this.#settleArch();
+    return {
+      arch,
+      newestBuiltAt: this.#newestBuiltAt,
+      packages: yield* this.#makeTable(),
+      report: {
+        badStanzas: this.#badPackages,
+        firstBadStanza: this.#firstBad,
+        duplicateIdentities: this.#duplicateIdentities,
+        incompletePackages: this.#incompletePackages,
+      },
+    };
+  }
+
+  /**
+   * Marks the packages that name another arch, which apk 3 refuses. Throws `apkindex-malformed` where that is most
+   * of them: an index in the wrong folder.
+   */
+  #settleArch(): string | undefined {
+    const { archs = [] } = this.#options;
+    const ids = countsOf(this.#rowArchs.all());
+    const counts = new Map([...ids].map(([id, count]) => [this.values.list.text(id), count]));
+    counts.delete('');
+    counts.delete('noarch');
+    const [mostNamed] = [...counts.keys()].toSorted((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0));
+    const wanted = archs.filter((each) => counts.has(each));
+    const chosen = wanted.toSorted((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0))[0];
+    const arch = this.#options.arch ?? chosen ?? mostNamed;
+    const own = counts.get(arch ?? '') ?? 0;
+    const foreign = counts.values().reduce((sum, count) => sum + count, 0) - own;
+    if (wanted.length > 1 && foreign >= own) {
+      const fact = `packages for ${wanted.join(' and ')} in one file: name them in archs of the repository`;
+      throw new IndexError('apkindex-malformed', fact);
+    }
+    if (chosen === undefined && mostNamed !== undefined && foreign > this.#rows.count / 2) {
+      throw new IndexError(
+        'apkindex-malformed',
+        `most packages are for ${escaped(mostNamed.slice(0, 60))}, expected ${this.#options.arch ?? (archs.join(' or ') || 'one arch')}`,
+      );
+    }
+    if (foreign > 0) this.#markForeign(arch ?? '', ids.keys());
+    return arch;
+  }
+
+  #markForeign(own: string, archs: Iterable<number>): void {
+    const { list } = this.values;
+    const foreign = new Set([...archs].filter((id) => !['', 'noarch', own].includes(list.text(id))));
+    const { flags } = this.#rows.columns;
+    for (const [row, id] of this.#rowArchs.all().entries())
+      if (foreign.has(id)) flags[row] = ((flags[row] as number) & ~Flag.unusable) | FOREIGN_ARCH;
+  }
+
+  *#makeTable(): Generator<undefined, PackageTable> {
+    const columns = this.#rows.finished();
+    const names = this.names.list.count;
+    const byName = yield* postings(this.#arena, names, columns.name);
+    const byProvide = yield* postings(
+      this.#arena,
+      names,
+      this.#providedNames.all(),
+      this.#providingRows.all(),
+    );
+    const strings = { names: this.names, values: this.values.close(), commits: this.commits.close() };
+    for (const done of [
+      this.identities,
+      this.#rowArchs,
+      this.#providedNames,
+      this.#providingRows,
+      this.#lastCarrier,
+    ])
+      done.release();
+    const isUsable = (row: number): boolean => ((columns.flags[row] as number) & Flag.unusable) === 0;
+    const intruders = this.#intruders.flatMap(({ row, intruder }) => (isUsable(row) ? intruder : []));
+    return new PackageTable(strings, columns, { byName, byProvide }, intruders);
+  }
+}
+
+/** How many packages an index of so many compressed bytes holds: Wolfi's takes 70 a package, and none half of that. */
+function expectedPackages(compressedBytes: number, limit: number): { typical: number; most: number } {
+  const packages = (bytesEach: number): number => Math.min(limit, Math.ceil(compressedBytes / bytesEach));
+  return { typical: packages(70), most: packages(32) };
+}
+
+/** How often each number is there. Most are the same as the one before. */
+function countsOf(numbers: Uint32Array): ReadonlyMap<number, number> {
+  const counts = new Map<number, number>();
+  for (let start = 0, end = 0; start < numbers.length; start = end) {
+    const number = numbers[start] as number;
+    while (end < numbers.length && numbers[end] === number) end += 1;
+    counts.set(number, (counts.get(number) ?? 0) + end - start);
+  }
+  return counts;
+}
+
+/** What `lastCarrier` holds of a name that a row has. */
+function carrier(row: number, hasVersion: boolean): number {
+  return 2 * (row + 1) + (hasVersion ? 1 : 0);
+}
+
+/** Fit for a message: no control characters. */
+function escaped(text: string): string {
+  return JSON.stringify(text).slice(1, -1);
+}

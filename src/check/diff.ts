@@ -1,0 +1,40 @@
+/** The unified diff of two texts with the same number of lines. */
+
+const CONTEXT = 3;
+
+export function unifiedDiff(path: string, before: string, after: string): string {
+  const [old, young] = [before.split('\n'), after.split('\n')];
+  const changed = old.flatMap((line, i) => (line === young[i] ? [] : [i]));
+  const hunks: { from: number; to: number }[] = [];
+  for (const i of changed) {
+    const last = hunks.at(-1);
+    const [from, to] = [Math.max(0, i - CONTEXT), Math.min(lengthOf(old), i + CONTEXT + 1)];
+    if (last && from <= last.to) last.to = to;
+    else hunks.push({ from, to });
+  }
+  if (hunks.length === 0) return '';
+  const parts = hunks.map(({ from, to }) => {
+    const lines: string[] = [];
+    for (let i = from; i < to; i += 1) {
+      if (old[i] === young[i]) lines.push(` ${old[i]}`, ...unended(i, old));
+      else {
+        const start = i;
+        while (i + 1 < to && old[i + 1] !== young[i + 1]) i += 1;
+        for (let k = start; k <= i; k += 1) lines.push(`-${old[k]}`, ...unended(k, old));
+        for (let k = start; k <= i; k += 1) lines.push(`+${young[k]}`, ...unended(k, young));
+      }
+    }
+    const range = `${from + 1},${to - from}`;
+    return `@@ -${range} +${range} @@\n${lines.join('\n')}\n`;
+  });
+  return `--- a/${path}\n+++ b/${path}\n${parts.join('')}`;
+}
+
+/** What is behind the last line break is no line. */
+function lengthOf(lines: readonly string[]): number {
+  return lines.at(-1) === '' ? lines.length - 1 : lines.length;
+}
+
+function unended(i: number, lines: readonly string[]): readonly string[] {
+  return i === lines.length - 1 && lines[i] !== '' ? ['\\ No newline at end of file'] : [];
+}

@@ -1,0 +1,97 @@
+/** Findings of files: problems with their places, in the order of files and lines. */
+import { createHash } from 'node:crypto';
+import type { FilePins, Note, Pin } from '../pins/pin.ts';
+import { Lines, type Position, type Range } from '../pins/text.ts';
+import type { AskedPin, Judgment, Step } from './judge.ts';
+import { levelOf, type Level, type RuleId } from './rules.ts';
+
+/** A file as it was read. */
+export interface CheckedFile {
+  readonly path: string;
+  readonly text: string;
+  /** To write it as it was read. */
+  readonly encoding: 'utf8' | 'latin1';
+  readonly found: FilePins;
+}
+
+export interface Finding {
+  readonly rule: RuleId;
+  readonly level: Level;
+  readonly file: string;
+  readonly start: Position;
+  /** Behind the last character. */
+  readonly end: Position;
+  /** As the file has it; absent for a finding about the file. */
+  readonly pin?: string;
+  readonly name?: string;
+  readonly datasource?: string;
+  readonly message: string;
+  readonly archs?: readonly string[];
+  /** What `--fix` would raise it to. */
+  readonly target?: string;
+  readonly newest?: string;
+  readonly step?: Step;
+  /** The same as long as the finding is, wherever in its file it stands. */
+  readonly fingerprint: string;
+}
+
+/** The pins of a file as they are asked. `index` tells the worlds of files apart. */
+export function askedPins({ found }: CheckedFile, index: number): readonly AskedPin[] {
+  return found.pins.map(
+    ({ text, name, operator, version, tag, tagIsBehind, tool, isRuntime, isLocked, context, world }) => ({
+      ...{ text, name, operator, version, tag, tagIsBehind, tool, isRuntime, isLocked, context },
+      world: `${index}:${world}`,
+    }),
+  );
+}
+
+export function findingsOf(file: CheckedFile, judgments: readonly Judgment[]): readonly Finding[] {
+  const lines = new Lines(file.text);
+  const counts = new Map<string, number>();
+  const findings: Finding[] = [];
+  const add = (rule: RuleId, range: Range, message: string, more: Partial<Finding> = {}): void => {
+    const key = [rule, file.path, more.pin ?? message].join('\n');
+    const count = counts.get(key) ?? 0;
+    counts.set(key, count + 1);
+    findings.push({
+      rule,
+      level: levelOf(rule),
+      file: file.path,
+      start: lines.position(range.start),
+      end: lines.position(range.end),
+      message,
+      ...more,
+      fingerprint: createHash('sha256').update(`${key}\n${count}`).digest('hex').slice(0, 32),
+    });
+  };
+  for (const note of file.found.notes) {
+    const rule = ruleOf(note);
+    if (rule) add(rule, note.range, note.message);
+  }
+  for (const [i, pin] of file.found.pins.entries()) {
+    const judgment = judgments[i];
+    if (!judgment) continue;
+    const { datasource, notAsked, problems, target, newest, step } = judgment;
+    const common = { pin: pin.text, name: pin.name, ...(datasource !== undefined && { datasource }) };
+    if (notAsked !== undefined) add('not-asked', pin.range, notAsked, common);
+    for (const { rule, message, archs, level } of problems)
+      add(rule, pin.range, message, {
+        ...common,
+        ...(archs && { archs }),
+        ...(level && { level }),
+        ...(newest !== undefined && rule === 'behind' && { newest }),
+        ...(step !== undefined && rule === 'behind' && { step }),
+        ...(target !== undefined && { target }),
+      });
+  }
+  return findings.sort((a, b) => a.start.line - b.start.line || a.start.column - b.start.column);
+}
+
+function ruleOf({ reason }: Note): RuleId | undefined {
+  return reason === 'other-distribution' ? undefined : reason;
+}
+
+/** Whether the pin asks for one version exactly. */
+export function isExactPin({ operator }: Pin): boolean {
+  return /^=+$/.test(operator);
+}

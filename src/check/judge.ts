@@ -1,0 +1,512 @@
+/**
+ * What an index says of a pin: whether it can be installed, and which version is newer. Pure but for what the catalogs
+ * remember; the same for the command line, the library and the service.
+ */
+import { parseConstraint, satisfies } from '../apk/constraint.ts';
+import {
+  compareVersions,
+  isPreRelease,
+  parseVersion,
+  withoutRevision,
+  type Version,
+} from '../apk/version.ts';
+import { CloseNames } from '../answers/close-names.ts';
+import { withdrawalText } from '../answers/withdrawal-text.ts';
+import { Catalog, type Candidate, type NameReport, type VersionReport } from '../catalog/catalog.ts';
+import { SeriesIndex } from '../catalog/series.ts';
+import { finish } from '../catalog/steps.ts';
+import { withdrawalsIn } from '../catalog/withdrawal.ts';
+import type { Pin } from '../pins/pin.ts';
+import { apkoMeets, apkoOperators, parseApkoVersion } from './apko.ts';
+import { apkoObstacle } from './apko-resolver.ts';
+import type { Level, RuleId } from './rules.ts';
+
+/** A pin without its place, as it is sent to a service. */
+export type AskedPin = Pick<
+  Pin,
+  | 'text'
+  | 'name'
+  | 'operator'
+  | 'version'
+  | 'tag'
+  | 'tagIsBehind'
+  | 'tool'
+  | 'isRuntime'
+  | 'isLocked'
+  | 'context'
+> & {
+  /** Pins with the same one are installed together. */
+  readonly world: string;
+};
+
+/** Milliseconds: what is expected within them is worth a warning. */
+const SOON = 31 * 86_400_000;
+
+/** How large an update is: of the revision alone, of the third number, of the second, of the first. */
+export type Step = 'rebuild' | 'patch' | 'minor' | 'major';
+export const steps: readonly Step[] = ['rebuild', 'patch', 'minor', 'major'];
+
+/** Which newer versions a pin may be raised to. */
+export interface Policy {
+  readonly within: Step;
+  /** Milliseconds since the version was built. */
+  readonly minAge: number;
+}
+
+export interface Problem {
+  readonly rule: RuleId;
+  /** In words, lower case, no full stop. */
+  readonly message: string;
+  /** Archs that it is about. */
+  readonly archs?: readonly string[];
+  /** Where it is not that of the rule. */
+  readonly level?: Level;
+}
+
+export interface Judgment {
+  readonly datasource?: string;
+  /** Why it is asked of nobody. */
+  readonly notAsked?: string;
+  readonly problems: readonly Problem[];
+  /** The newest version that fits the policy and is newer than the pin, as precise as that; for a name, an exact one. */
+  readonly target?: string;
+  /** The newest of all. */
+  readonly newest?: string;
+  readonly step?: Step;
+}
+
+/** Problems of the constraint as it is spelled. */
+export function spellingProblems(pin: AskedPin): readonly Problem[] {
+  const { tool, operator, version, tag, tagIsBehind, name } = pin;
+  const problems: Problem[] = [];
+  const isKnown = tool === 'apk' || operator === '' || apkoOperators.includes(operator);
+  if (!isKnown)
+    problems.push({
+      rule: 'operator-ignored',
+      message: `apko does not know ${operator} and takes any version of ${name}`,
+    });
+  else if (/^==+$/.test(operator)) problems.push({ rule: 'double-equals', message: `${operator} means =` });
+  if (tag !== undefined && operator !== '' && tool === 'apko' && !tagIsBehind)
+    problems.push({
+      rule: 'tag-form',
+      message: `apko reads the tag behind the version: ${name}${operator}${version}@${tag}`,
+    });
+  if (tag !== undefined && operator !== '' && tool === 'apk' && tagIsBehind)
+    problems.push({
+      rule: 'tag-form',
+      message: `apk reads the tag in front of the operator: ${name}@${tag}${operator}${version}`,
+    });
+  if (operator !== '' && isKnown && !operator.includes('><') && !isVersion(pin)) {
+    const what = version === '' ? 'nothing' : version;
+    problems.push({ rule: 'invalid-version', message: `${what} is no version that ${tool} reads` });
+  }
+  return problems;
+}
+
+function isVersion({ tool, version }: AskedPin): boolean {
+  return (tool === 'apko' ? parseApkoVersion(version) : parseVersion(version)) !== undefined;
+}
+
+/** A datasource to judge by. What is asked twice is found out once. */
+export class Source {
+  readonly name: string;
+  readonly #catalogs: Readonly<Record<Pin['tool'], Catalog>>;
+  readonly #views = new Map<string, View>();
+  readonly #missing: Readonly<Record<Pin['tool'], MissingNeeds>>;
+  #names: readonly string[] | undefined;
+  #close: CloseNames | undefined;
+  #series: SeriesIndex | undefined;
+
+  constructor(name: string, catalog: Catalog) {
+    const { sources, archs } = catalog;
+    this.name = name;
+    this.#catalogs = {
+      apk: catalog,
+      apko: new Catalog({ sources, archs, unversionedProvides: true, complete: catalog.isComplete }),
+    };
+    const { apk, apko } = this.#catalogs;
+    this.#missing = {
+      apk: once(() => finish(apk.missingNeeds())),
+      apko: once(() => finish(apko.missingNeeds())),
+    };
+  }
+
+  get archs(): readonly string[] {
+    return this.#catalogs.apk.archs;
+  }
+
+  view(name: string, tool: Pin['tool'], archs: readonly string[]): View {
+    const key = `${tool} ${archs.join()} ${name}`;
+    let view = this.#views.get(key);
+    if (!view) {
+      const catalog = this.#catalogs[tool];
+      view = new View(catalog.report(name, archs), tool, archs, catalog, this.#missing[tool]);
+      this.#views.set(key, view);
+    }
+    return view;
+  }
+
+  /** What is expected of an exactly pinned version. */
+  withdrawal({ name, tool }: AskedPin, { report }: View, meets: Meets, now: number): readonly Problem[] {
+    const { sources } = this.#catalogs[tool];
+    const nextSeriesBuiltAt = (): number | undefined => this.#nextSeriesBuiltAt(name);
+    const expected = finish(withdrawalsIn(report, sources, { nextSeriesBuiltAt }));
+    const version = report.versions.findLast((each) => meets(each.version));
+    const withdrawal = version && expected.get(version);
+    if (!withdrawal) return [];
+    const { expectedOn, likelihood = 1 } = withdrawal;
+    const isSoon = expectedOn !== undefined && Date.parse(expectedOn) - now < SOON && likelihood >= 0.5;
+    const message = `${version.version} ${likelihood < 0.5 ? '' : 'is '}${withdrawalText(withdrawal)}`;
+    return [{ rule: 'expected-withdrawal', message, ...(!isSoon && { level: 'note' }) }];
+  }
+
+  /** When the newest package of the newest series was built, where there is a newer one. */
+  #nextSeriesBuiltAt(name: string): number | undefined {
+    const [next] = this.#allSeries().newerThan(name);
+    const times = next && this.#catalogs.apk.report(next.name).versions.map(({ builtAt = 0 }) => builtAt);
+    return times && Math.max(...times);
+  }
+
+  #allSeries(): SeriesIndex {
+    this.#series ??= new SeriesIndex(this.#allNames());
+    return this.#series;
+  }
+
+  #allNames(): readonly string[] {
+    this.#names ??= [...this.#catalogs.apk.names()];
+    return this.#names;
+  }
+
+  /** Series of a name that is unknown, or names that are close to it. */
+  closeNames(name: string): readonly string[] {
+    const series = this.#allSeries().of(name);
+    if (series.length > 0) return series.slice(0, 3).map((each) => each.name);
+    this.#close ??= new CloseNames(this.#allNames());
+    return this.#close.to(name);
+  }
+}
+
+type MissingNeeds = () => (candidate: Pick<Candidate, 'package' | 'arch'>) => readonly string[];
+/** What is not always needed and takes its time. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}
+
+type Meets = (version: string) => boolean;
+/** A name without a constraint, which also a provide without a version meets. */
+const ANY: Meets = () => true;
+
+/** What there is of a name on the archs of an image, by the rules of a tool. */
+class View {
+  readonly report: NameReport;
+  readonly #tool: Pin['tool'];
+  readonly #catalog: Catalog;
+  readonly #missing: MissingNeeds;
+  /** Archs that the pin has to be there on. */
+  readonly archs: readonly string[];
+  #offered: readonly VersionReport[] | undefined;
+  #packages: ReadonlyMap<string, ReadonlySet<string>> | undefined;
+
+  constructor(
+    report: NameReport,
+    tool: Pin['tool'],
+    archs: readonly string[],
+    catalog: Catalog,
+    missing: MissingNeeds,
+  ) {
+    this.report = report;
+    this.#missing = missing;
+    this.#tool = tool;
+    this.#catalog = catalog;
+    // A build by apk is for the archs that have the name at all; apko builds for all that the image lists.
+    this.archs = tool === 'apko' ? archs : report.carriedBy;
+  }
+
+  /** Installable candidates on an arch, by any version that `meets`. */
+  fitting(meets: Meets, arch: string): readonly Candidate[] {
+    return this.report.versions
+      .filter(({ version }) => meets(version))
+      .flatMap(({ candidates }) => candidates)
+      .filter((each) => each.arch === arch && isInstallable(each, meets) && this.#isOnAll(each));
+  }
+
+  /** On every arch that counts. */
+  isThere(meets: Meets): boolean {
+    return this.archs.length > 0 && this.archs.every((arch) => this.fitting(meets, arch).length > 0);
+  }
+
+  /** Versions that every arch has, oldest first. */
+  get offered(): readonly VersionReport[] {
+    this.#offered ??= this.report.versions.filter(
+      ({ offered, parsed, version }) =>
+        parsed && offered && (this.#tool === 'apk' || this.isThere((each) => each === version)),
+    );
+    return this.#offered;
+  }
+
+  /**
+   * What apko's own way of choosing stumbles over. Told only of a datasource that is complete: elsewhere something that
+   * is needed may be in a repository that is not configured.
+   */
+  obstacleByApko(
+    { name, operator, version, tag }: AskedPin,
+    isTagged: JudgeOptions['isTagged'],
+  ): Problem | 'none' | undefined {
+    if (this.#tool !== 'apko' || !this.#catalog.isComplete) return undefined;
+    const { sources } = this.#catalog;
+    const text = `${name}${operator}${version}${tag === undefined ? '' : `@${tag}`}`;
+    const byArch = new Map(this.archs.map((arch) => [arch, sources.filter((each) => each.arch === arch)]));
+    for (const arch of this.archs) {
+      const obstacle = apkoObstacle([text], { arch, sources: byArch, isTagged });
+      if (obstacle === undefined) continue;
+      return {
+        rule: 'dependency-missing',
+        message: `apko cannot resolve it on ${arch}: ${obstacle}`,
+        archs: [arch],
+      };
+    }
+    return 'none';
+  }
+
+  missingNeeds(candidates: readonly Candidate[]): readonly string[] {
+    return [...new Set(candidates.flatMap(this.#missing()))];
+  }
+
+  /** apko takes no package that is not in the same version on every arch. */
+  #isOnAll({ package: each }: Candidate): boolean {
+    if (this.#tool === 'apk' || this.archs.length < 2) return true;
+    return this.archs.every((arch) => this.#packagesOn(arch).has(`${each.name} ${each.version}`));
+  }
+
+  #packagesOn(arch: string): ReadonlySet<string> {
+    if (!this.#packages) {
+      const all = new Map<string, Set<string>>();
+      for (const { candidates } of this.report.versions)
+        for (const { arch: own, package: each } of candidates) {
+          const known = all.get(own) ?? new Set<string>();
+          all.set(own, known.add(`${each.name} ${each.version}`));
+        }
+      this.#packages = all;
+    }
+    return this.#packages.get(arch) ?? new Set();
+  }
+}
+
+function isInstallable({ obstacle }: Candidate, meets: Meets): boolean {
+  return obstacle === undefined || (meets === ANY && obstacle.reason === 'unversioned-provide');
+}
+
+/** What the constraint of a pin takes; `undefined` where its version is none. */
+export function meetsOf({ tool, operator, version }: AskedPin): Meets | undefined {
+  if (operator === '' || operator.includes('><')) return ANY;
+  if (tool === 'apko') return apkoMeets(operator, version);
+  const constraint = parseConstraint(operator + version);
+  if (!constraint) return undefined;
+  return (text) => {
+    const parsed = parseVersion(text);
+    return parsed !== undefined && satisfies(parsed, constraint);
+  };
+}
+
+export interface JudgeOptions {
+  /** Unix milliseconds. */
+  readonly now: number;
+  readonly policy: Policy;
+  /** Of other datasources: whether one has exactly this pin. */
+  readonly elsewhere: (pin: AskedPin) => string | undefined;
+  /** Whether a repository is one that the pin's file gives the pin's tag. */
+  readonly isTagged: (repository: string) => boolean;
+}
+
+/** What the datasource says of a pin whose spelling is right. */
+export function judge(
+  pin: AskedPin,
+  source: Source,
+  archs: readonly string[],
+  options: JudgeOptions,
+): Judgment {
+  const view = source.view(pin.name, pin.tool, archs);
+  const datasource = source.name;
+  if (view.report.versions.length === 0) {
+    const close = source.closeNames(pin.name);
+    const hint = close.length === 0 ? '' : `; there are ${close.join(', ')}`;
+    return {
+      datasource,
+      problems: [{ rule: 'unknown-name', message: `${source.name} has no package ${pin.name}${hint}` }],
+    };
+  }
+  const meets = meetsOf(pin);
+  if (!meets) return { datasource, problems: [] };
+  const isExact = /^=+$/.test(pin.operator);
+  const apko = pin.isLocked ? undefined : view.obstacleByApko(pin, options.isTagged);
+  const found = apko === 'none' ? undefined : problemOf(pin, view, meets, isExact, options);
+  const broken = found ?? (typeof apko === 'object' ? apko : undefined);
+  const problems = broken ? [broken] : [];
+  if (!broken && apko === undefined) problems.push(...needsProblems(pin, view, meets));
+  if (!broken && isExact && !pin.isRuntime)
+    problems.push(...source.withdrawal(pin, view, meets, options.now));
+  const raise = raised(pin, view, meets, options);
+  if (raise && !broken && pin.operator !== '' && !pin.isLocked && !pin.isRuntime && raise.newer.length > 0)
+    problems.push(behind(raise, options.now));
+  return {
+    datasource,
+    problems,
+    ...(raise?.target !== undefined && { target: raise.target }),
+    ...(raise && { newest: raise.newest.version }),
+    ...(raise?.step !== undefined && { step: raise.step }),
+  };
+}
+
+function problemOf(
+  pin: AskedPin,
+  view: View,
+  meets: Meets,
+  isExact: boolean,
+  { elsewhere }: JudgeOptions,
+): Problem | undefined {
+  const { archs, report } = view;
+  const wanted = archs.length > 0 ? archs : report.archs;
+  const lacking = wanted.filter((arch) => view.fitting(meets, arch).length === 0);
+  if (lacking.length === 0) return undefined;
+  const fitting = report.versions.filter(({ version }) => meets(version));
+  const blocked = fitting
+    .flatMap(({ candidates }) => candidates)
+    .find(({ arch, obstacle }) => lacking.includes(arch) && obstacle?.reason === 'dependency-unmet');
+  if (blocked?.obstacle?.reason === 'dependency-unmet') {
+    const { dependency, conflictsWith } = blocked.obstacle;
+    const how =
+      conflictsWith === undefined ? 'which is not there' : `which does not go with ${conflictsWith}`;
+    const message = `${textOf(blocked)} needs ${dependency} on ${blocked.arch}, ${how}`;
+    return { rule: 'dependency-missing', message, archs: lacking };
+  }
+  const there = wanted.filter((arch) =>
+    fitting.some(({ candidates }) => candidates.some((each) => each.arch === arch && !each.obstacle)),
+  );
+  if (there.length > 0)
+    return { rule: 'missing-on-arch', message: missingMessage(pin, lacking, there, fitting), archs: lacking };
+  const newest = report.versions.findLast(({ offered }) => offered)?.version;
+  const now = newest === undefined ? '' : `; the newest is ${newest}`;
+  const obstacle = fitting.flatMap(({ candidates }) => candidates).find((each) => each.obstacle)?.obstacle;
+  if (
+    obstacle?.reason === 'unversioned-provide' ||
+    (isExact && report.versions.every((each) => each.candidates.every(isUnversioned)))
+  )
+    return {
+      rule: 'unsatisfiable',
+      message: `${pin.name} is only provided without a version, which no constraint accepts`,
+      archs: lacking,
+    };
+  if (!isExact)
+    return {
+      rule: 'unsatisfiable',
+      message: `no version of ${pin.name} fits ${pin.operator}${pin.version}${now}`,
+      archs: lacking,
+    };
+  const other = elsewhere(pin);
+  if (other !== undefined)
+    return {
+      rule: 'other-distribution',
+      message: `${pin.name} ${pin.version} is a version of ${other}, and the image is of another distribution`,
+      archs: lacking,
+    };
+  return { rule: 'withdrawn', message: `${pin.name} ${pin.version} is in no index${now}`, archs: lacking };
+}
+
+function isUnversioned({ obstacle }: Candidate): boolean {
+  return obstacle?.reason === 'unversioned-provide';
+}
+
+function textOf({ package: each }: Candidate): string {
+  return `${each.name}-${each.version}`;
+}
+
+function missingMessage(
+  { name, text }: AskedPin,
+  lacking: readonly string[],
+  there: readonly string[],
+  fitting: readonly VersionReport[],
+): string {
+  const archs = lacking.filter((arch) => !there.includes(arch));
+  if (archs.length === 0)
+    return `${text} is met by different packages on ${there.join(' and ')}; apko wants the same version of the same package`;
+  const builtAt = Math.max(0, ...fitting.map((each) => each.builtAt ?? 0));
+  const since = builtAt === 0 ? '' : ` since ${new Date(builtAt * 1000).toISOString().slice(0, 10)}`;
+  return `nothing fits ${text} on ${archs.join(', ')}; ${there.join(', ')} has ${fitting.at(-1)?.version ?? name}${since}`;
+}
+
+function needsProblems(pin: AskedPin, view: View, meets: Meets): readonly Problem[] {
+  if (pin.operator === '' || pin.isLocked) return [];
+  const chosen = view.archs.flatMap((arch) => view.fitting(meets, arch).slice(-1));
+  const missing = view.missingNeeds(chosen);
+  if (missing.length === 0) return [];
+  const some = missing.slice(0, 3).join(', ') + (missing.length > 3 ? ` and ${missing.length - 3} more` : '');
+  return [
+    {
+      rule: 'dependency-missing',
+      // Another repository that is not configured may have it.
+      level: 'warning',
+      message: `${pin.name} needs ${some}, which nothing in its repositories has`,
+    },
+  ];
+}
+
+interface Raise {
+  /** Versions newer than the pin, oldest first. */
+  readonly newer: readonly VersionReport[];
+  readonly newest: VersionReport;
+  readonly target: string | undefined;
+  readonly step: Step | undefined;
+}
+
+function raised(pin: AskedPin, view: View, meets: Meets, { now, policy }: JudgeOptions): Raise | undefined {
+  const current = parseVersion(pin.version);
+  const isTilde = pin.operator.includes('~') && !/[<>]/.test(pin.operator);
+  const isExact = /^=+$/.test(pin.operator);
+  if (pin.operator !== '' && (!current || (!isTilde && !isExact))) return undefined;
+  const isEligible = ({ parsed, version }: VersionReport): boolean =>
+    !current || (!meets(version) && compareVersions(parsed as Version, current) > 0);
+  const stable = view.offered.filter(({ parsed }) => !isPreRelease(parsed as Version));
+  const all = stable.length === 0 || (current && isPreRelease(current)) ? view.offered : stable;
+  const newest = all.at(-1);
+  if (!newest) return undefined;
+  const newer = all.filter(isEligible);
+  const allowed = newer.filter(
+    ({ parsed, builtAt = 0 }) =>
+      (!current || steps.indexOf(stepOf(current, parsed as Version)) <= steps.indexOf(policy.within)) &&
+      (policy.minAge === 0 || (builtAt > 0 && now - builtAt * 1000 >= policy.minAge)),
+  );
+  const target = allowed.at(-1);
+  return {
+    newer,
+    newest,
+    target: target && (isTilde && current ? asPrecise(target.parsed as Version, current) : target.version),
+    step: current && newer.length > 0 ? stepOf(current, newest.parsed as Version) : undefined,
+  };
+}
+
+/** `~8` for `~8`, `~8.21` for `~8.12`. */
+function asPrecise({ text }: Version, line: Version): string {
+  const count = /^\d+(?:\.\d+)*/.exec(line.text)?.[0] ?? '';
+  if (count !== line.text) return text;
+  return (/^\d+(?:\.\d+)*/.exec(text)?.[0] ?? text).split('.').slice(0, count.split('.').length).join('.');
+}
+
+export function stepOf(from: Version, to: Version): Step {
+  const [a, b] = [numbersOf(from), numbersOf(to)];
+  if (a[0] !== b[0]) return 'major';
+  if (a[1] !== b[1]) return 'minor';
+  return withoutRevision(from).text === withoutRevision(to).text ? 'rebuild' : 'patch';
+}
+
+function numbersOf({ text }: Version): readonly string[] {
+  return (/^\d+(?:\.\d+)*/.exec(text)?.[0] ?? '').split('.');
+}
+
+function behind({ newer, newest, step }: Raise, now: number): Problem {
+  const count = newer.length === 1 ? 'one version' : `${newer.length} versions`;
+  const first = newer[0]?.builtAt;
+  const days = first === undefined ? 0 : Math.floor((now / 1000 - first) / 86_400);
+  const age = days > 0 ? `, for ${days === 1 ? 'a day' : `${days} days`}` : '';
+  return { rule: 'behind', message: `${newest.version} is there (${step}), ${count} behind${age}` };
+}

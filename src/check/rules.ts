@@ -1,0 +1,62 @@
+/** The rules of `check`. Each has a page under docs/rules/ with what is bad and what is good. */
+
+export type Level = 'error' | 'warning' | 'note';
+
+export interface Rule {
+  readonly id: RuleId;
+  /** An error breaks the build, now or in another arch; a warning will, or is not what was meant. */
+  readonly level: Level;
+  /** One line, no full stop. */
+  readonly summary: string;
+}
+
+const table = {
+  'withdrawn': ['error', 'the pinned version is in no index any more, or never was'],
+  'unknown-name': ['error', 'no package has the name and none provides it'],
+  'missing-on-arch': ['error', 'the version is not there on every arch of the image'],
+  'unsatisfiable': ['error', 'no version that is there fits the constraint'],
+  'dependency-missing': ['error', 'something that the package needs is not there'],
+  'contradicting-pins': ['error', 'one image pins one package to two versions'],
+  'other-distribution': ['error', 'the version is one of another distribution than that of the image'],
+  'invalid-version': ['error', 'what is pinned is no version of apk'],
+  'tag-form': ['error', 'the @tag stands where the tool does not read it'],
+  'operator-ignored': ['warning', 'the tool does not know the operator and takes any version'],
+  'double-equals': ['note', '`==` is read as `=`'],
+  'expected-withdrawal': ['warning', 'the version is expected to be withdrawn soon'],
+  'behind': ['warning', 'newer versions are there'],
+  'floating-dependencies': ['note', 'the package is pinned and what it needs is not'],
+  'missing-include': ['warning', 'an included file cannot be read'],
+  'unknown-variable': ['note', 'a package or version is in a variable without a known value'],
+  'not-asked': ['note', 'nothing tells which repositories the pin is of'],
+  'unreadable': ['warning', 'the file cannot be read; it is left as it is'],
+} as const satisfies Record<string, readonly [Level, string]>; // prettier-ignore
+
+export type RuleId = keyof typeof table;
+
+export const rules: readonly Rule[] = Object.entries(table).map(([id, [level, summary]]) => ({
+  id: id as RuleId,
+  level,
+  summary,
+}));
+
+export function levelOf(rule: RuleId): Level {
+  return table[rule][0];
+}
+
+export function isRule(word: string): word is RuleId {
+  return Object.hasOwn(table, word);
+}
+
+export const project = 'https://git.example.com/acme/apk-beacon';
+
+/** The page of a rule. */
+export function rulePage(rule: RuleId): string {
+  return `${project}/-/blob/main/docs/rules/${rule}.md`;
+}
+
+const order: Readonly<Record<Level, number>> = { error: 0, warning: 1, note: 2 };
+
+/** Negative where `a` is worse. */
+export function compareLevels(a: Level, b: Level): number {
+  return order[a] - order[b];
+}

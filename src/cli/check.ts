@@ -1,0 +1,176 @@
+/** `check`: will these images build, and what is behind? Loads the indexes itself, or asks a running service. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { styleText } from 'node:util';
+import { baselineText, parseBaseline } from '../check/baseline.ts';
+import { unifiedDiff } from '../check/diff.ts';
+import { readFiles } from '../check/files.ts';
+import { findingsOf, type CheckedFile } from '../check/findings.ts';
+import { pinNames, raisePins, type Fixed } from '../check/fix.ts';
+import { steps, type Judgment, type Policy, type Step } from '../check/judge.ts';
+import { formats, isFormat, textReport, type Report } from '../check/reports.ts';
+import { compareLevels, type Level } from '../check/rules.ts';
+import type { CommandLine, Config } from '../config/config.ts';
+import { parseDuration } from '../config/schema.ts';
+import { errorLines, IndexError, printable, UsageError } from '../errors.ts';
+import { judgeThere } from './service-client.ts';
+import { judgeHere } from '../service/check.ts';
+
+export interface CheckOptions {
+  readonly own: CommandLine['own'];
+  readonly config: () => Config;
+  /** Repositories were named on the command line or in the environment. */
+  readonly isPlain: boolean;
+  /** `pin`: names become exact pins. */
+  readonly pinsNames: boolean;
+  /** The folder that paths are relative to. */
+  readonly root: string;
+  readonly signal: AbortSignal;
+}
+
+/** The check failed: something at or above `--fail-on`. */
+const FAILED = 1;
+/** Nothing could be checked: an index or the service could not be had. */
+const UNCHECKED = 3;
+
+export async function checkCommand(words: readonly string[], options: CheckOptions): Promise<number> {
+  const { own, config, isPlain, pinsNames, root, signal } = options;
+  const text = (name: string): string | undefined => (typeof own[name] === 'string' ? own[name] : undefined);
+  const format = text('format');
+  if (format !== undefined && format !== 'text' && !isFormat(format))
+    throw new UsageError(`--format: expected text, ${Object.keys(formats).join(', ')}, got ${format}`);
+  const failOn = failLevel(text('fail-on') ?? 'error');
+  const policy = policyOf(text('within') ?? 'major', text('min-age') ?? '0s');
+  const baseline = text('baseline');
+  if (own['write-baseline'] === true && baseline === undefined)
+    throw new UsageError('--write-baseline needs --baseline FILE');
+  const known =
+    baseline === undefined || own['write-baseline'] === true
+      ? undefined
+      : readBaseline(resolve(root, baseline));
+  const files = readFiles(words, root);
+  let judgments: readonly (readonly Judgment[])[];
+  const done = progress(`${files.length} files, loading the indexes`);
+  try {
+    const url = text('url');
+    if (files.length === 0) judgments = [];
+    else if (url === undefined)
+      judgments = await judgeHere(files, {
+        config: config(),
+        asksAll: isPlain,
+        policy,
+        now: Date.now(),
+        signal,
+      });
+    else judgments = await judgeThere(files, url, { config: config(), policy, signal });
+  } catch (error) {
+    if (!(error instanceof IndexError) || error.code === 'config-invalid') throw error;
+    process.stderr.write(`apk-beacon: nothing was checked: ${errorLines(error)}\n`);
+    return UNCHECKED;
+  } finally {
+    done();
+  }
+  if (pinsNames || own['fix'] === true || own['diff'] === true) {
+    const change = pinsNames ? pinNames : raisePins;
+    return changeFiles(files, judgments, change, { root, isDiff: own['diff'] === true });
+  }
+  const all = files.flatMap((file, i) => findingsOf(file, judgments[i] ?? []));
+  if (own['write-baseline'] === true && baseline !== undefined) {
+    const kept = all.filter(({ level }) => level !== 'note');
+    writeFileSync(resolve(root, baseline), baselineText(kept));
+    process.stdout.write(`wrote ${kept.length} findings to ${printable(baseline)}\n`);
+    return 0;
+  }
+  const findings = all.filter(({ fingerprint }) => !known?.has(fingerprint));
+  const report: Report = {
+    files: files.filter(({ found }) => found.pins.length > 0).length,
+    pins: files.reduce((sum, { found }) => sum + found.pins.length, 0),
+    findings,
+    known: all.length - findings.length,
+  };
+  const output = text('output');
+  write(report, {
+    format,
+    output: output === undefined ? undefined : resolve(root, output),
+    all: own['all'] === true,
+  });
+  return failOn !== undefined && findings.some(({ level }) => compareLevels(level, failOn) <= 0) ? FAILED : 0;
+}
+
+function write(
+  report: Report,
+  { format, output, all }: { format: string | undefined; output: string | undefined; all: boolean },
+): void {
+  const own = format !== undefined && isFormat(format) ? formats[format](report) : undefined;
+  const shown = textReport(report, {
+    all,
+    colour: (colour, text) => styleText(colour, text, { stream: process.stdout }),
+  });
+  if (output !== undefined)
+    writeFileSync(output, own ?? textReport(report, { all, colour: (_, text) => text }));
+  // A file for a machine, and people still see what it says.
+  process.stdout.write(output === undefined && own !== undefined ? own : shown);
+}
+
+function changeFiles(
+  files: readonly CheckedFile[],
+  judgments: readonly (readonly Judgment[])[],
+  change: (file: CheckedFile, judgments: readonly Judgment[]) => Fixed,
+  { root, isDiff }: { root: string; isDiff: boolean },
+): number {
+  let count = 0;
+  for (const [i, file] of files.entries()) {
+    const { text, changes, leftBecause } = change(file, judgments[i] ?? []);
+    if (leftBecause !== undefined)
+      process.stderr.write(`${printable(file.path)}: left as it is: ${leftBecause}\n`);
+    for (const note of file.found.notes)
+      if (note.reason === 'unreadable')
+        process.stderr.write(`${printable(file.path)}: left as it is: ${printable(note.message)}\n`);
+    if (text === file.text) continue;
+    count += changes.length;
+    if (isDiff) {
+      process.stdout.write(unifiedDiff(file.path, file.text, text));
+      continue;
+    }
+    writeFileSync(join(root, file.path), text, file.encoding);
+    for (const { pin, to } of changes)
+      process.stdout.write(`${printable(file.path)}: ${printable(pin)} -> ${to}\n`);
+  }
+  if (!isDiff)
+    process.stdout.write(
+      count === 0 ? 'nothing to change\n' : `changed ${count === 1 ? 'one pin' : `${count} pins`}\n`,
+    );
+  return 0;
+}
+
+/** A line on a terminal, until what is returned is called. */
+function progress(text: string): () => void {
+  const { stderr } = process;
+  if (!stderr.isTTY) return () => undefined;
+  stderr.write(text);
+  return () => stderr.write('\r\u001b[K');
+}
+
+function failLevel(word: string): Level | undefined {
+  if (word === 'never') return undefined;
+  if (word === 'error' || word === 'warning' || word === 'note') return word;
+  throw new UsageError(`--fail-on: expected error, warning, note or never, got ${word}`);
+}
+
+function policyOf(within: string, minAge: string): Policy {
+  if (!(steps as readonly string[]).includes(within))
+    throw new UsageError(`--within: expected ${steps.join(', ')}, got ${within}`);
+  const age = parseDuration(minAge);
+  if (age === undefined) throw new UsageError(`--min-age: expected a time such as 7d, got ${minAge}`);
+  return { within: within as Step, minAge: age };
+}
+
+function readBaseline(path: string): ReadonlySet<string> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new UsageError(`--baseline: cannot read ${path}; --write-baseline makes it`, { cause });
+  }
+  return parseBaseline(text, path);
+}

@@ -1,0 +1,39 @@
+/** `import { check } from 'apk-beacon/check'`: what the command `check` does, as a function. */
+import { readFiles } from './check/files.ts';
+import { findingsOf } from './check/findings.ts';
+import { judgeThere } from './cli/service-client.ts';
+import { loadConfig } from './config/config.ts';
+import { judgeHere } from './service/check.ts';
+import type { CheckOptions, CheckReport } from './library-types.ts';
+
+export type * from './library-types.ts';
+
+/** Rejects if an index or the service cannot be had. */
+export async function check(options: CheckOptions = {}): Promise<CheckReport> {
+  const { root = '.', paths = [], url, repositories, within = 'major', minAge = 0 } = options;
+  const { signal = new AbortController().signal, environment = {} } = options;
+  const settings = {
+    ...(options.config !== undefined && { config: [options.config] }),
+    ...(repositories && { repository: [...repositories] }),
+    ...(options.keys && { key: [...options.keys] }),
+    ...(options.archs && { arch: [...options.archs] }),
+  };
+  const config = loadConfig({ words: [], settings, own: {} }, environment);
+  const files = readFiles(paths, root);
+  const policy = { within, minAge };
+  const judgments =
+    url === undefined
+      ? await judgeHere(files, {
+          config,
+          asksAll: repositories !== undefined,
+          policy,
+          now: Date.now(),
+          signal,
+        })
+      : await judgeThere(files, url, { config, policy, signal });
+  return {
+    files: files.filter(({ found }) => found.pins.length > 0).length,
+    pins: files.reduce((sum, { found }) => sum + found.pins.length, 0),
+    findings: files.flatMap((file, i) => findingsOf(file, judgments[i] ?? [])),
+  };
+}

@@ -1,0 +1,101 @@
+/** `apk add` among the commands of a script: which packages it names, and from which repositories. */
+import { parsePin, type Note, type Pin } from './pin.ts';
+import { isProse, UNKNOWN, type Command, type Word } from './shell.ts';
+import { rangeOf, slice } from './text.ts';
+
+/** What the surroundings say of each pin. */
+export interface Surroundings {
+  readonly world: number;
+  /** The parameters of a lookup besides the command's own. */
+  readonly context: Pin['context'];
+}
+
+export interface Added {
+  readonly pins: readonly Pin[];
+  readonly notes: readonly Note[];
+}
+
+/** Options of apk-tools 2 and 3 that take the next word as their value. */
+const WITH_VALUE =
+  /^(?:-[A-Za-z]*[pXt]|--(?:root|repository|arch|cache-dir|cache-max-age|cache-packages-dir|keys-dir|progress-fd|repositories-file|repository-config|wait|timeout|virtual))$/;
+
+export function packagesAdded(commands: readonly Command[], surroundings: Surroundings): Added {
+  const pins: Pin[] = [];
+  const notes: Note[] = [];
+  for (const { words } of commands) {
+    for (const found of invocations(words)) {
+      const own = addedBy(found, surroundings);
+      pins.push(...own.pins);
+      notes.push(...own.notes);
+    }
+  }
+  return { pins, notes };
+}
+
+interface Invocation {
+  readonly packages: readonly Word[];
+  /** `-X URL`, as the preset sends them. */
+  readonly options: string;
+}
+
+/** `apk add …` as the command, or behind `sudo`, `xargs`, `chroot DIR` and the like. */
+function invocations(words: readonly Word[]): readonly Invocation[] {
+  if (isProse(words[0]?.value ?? '')) return [];
+  const start = words.findIndex(({ value }) => /^(?:\S*\/)?apk(?:\.static)?$/.test(value));
+  if (start < 0) return [];
+  const packages: Word[] = [];
+  const options: string[] = [];
+  let isAdding = false;
+  for (let i = start + 1; i < words.length; i += 1) {
+    const { value } = words[i] as Word;
+    if (value.startsWith('-') && value !== '--') {
+      const takesNext = WITH_VALUE.test(value);
+      if (/^(?:-[A-Za-z]*X|--repository|--repositories-file)(?:=|$)/.test(value))
+        options.push(takesNext ? `--repository ${words[i + 1]?.value ?? ''}` : value);
+      if (takesNext) i += 1;
+    } else if (!isAdding) {
+      if (value !== 'add') return [];
+      isAdding = true;
+    } else if (value !== '--') packages.push(words[i] as Word);
+  }
+  return isAdding
+    ? [{ packages, options: options.map((each) => ` ${each.replaceAll(UNKNOWN, '${…}')}`).join('') }]
+    : [];
+}
+
+function addedBy({ packages, options }: Invocation, { world, context }: Surroundings): Added {
+  const pins: Pin[] = [];
+  const notes: Note[] = [];
+  for (const word of packages) {
+    const whole = { start: word.at(0), end: word.at(word.value.length - 1) + 1 };
+    if (word.value.includes(UNKNOWN)) {
+      const shown = word.value.replaceAll(UNKNOWN, '…');
+      const message =
+        shown === '…'
+          ? 'packages in a variable without a known value'
+          : `${shown}: a variable without a known value`;
+      notes.push({ reason: 'unknown-variable', message, range: ordered(whole) });
+      continue;
+    }
+    const spelled = parsePin(word.value);
+    if (!spelled) continue;
+    const { versionAt, ...parts } = spelled;
+    pins.push({
+      ...parts,
+      text: word.value,
+      tool: 'apk',
+      range: rangeOf(word) ?? ordered({ start: word.at(0), end: word.at(parts.name.length - 1) + 1 }),
+      versionRange:
+        parts.version === '' ? undefined : rangeOf(slice(word, versionAt, versionAt + parts.version.length)),
+      world,
+      isRuntime: false,
+      isLocked: false,
+      context: { ...context, ...(parts.tag !== undefined && { tag: parts.tag }), x: options },
+    });
+  }
+  return { pins, notes };
+}
+
+function ordered({ start, end }: Pin['range']): Pin['range'] {
+  return { start, end: Math.max(end, start + 1) };
+}

@@ -1,0 +1,412 @@
+/**
+ * apko's image definitions and lock files, melange's recipes and pipelines, and definitions of Docker Hardened Images:
+ * YAML that lists packages under `contents.packages`, `needs.packages` and `dependencies.runtime`.
+ */
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  parseAllDocuments,
+  type Document,
+  type Node,
+  type YAMLMap,
+} from 'yaml';
+import { parsePin, type FilePins, type Kind, type Note, type Pin, type Repeat } from './pin.ts';
+import { scalarText } from './scalar.ts';
+import { rangeOf, slice, type Text } from './text.ts';
+
+/** Reads a file as `include:` names it; `undefined` if there is none. */
+export type ReadInclude = (path: string) => string | undefined;
+
+const MAX_INCLUDES = 20;
+
+/** `undefined` for YAML that is something else. */
+export function definitionPins(file: Text, readInclude: ReadInclude = () => undefined): FilePins | undefined {
+  const { value } = file;
+  if (!/\b(?:packages|runtime)["']?\s*:/.test(value)) return undefined;
+  const documents = parseYaml(value);
+  const roots = documents.flatMap(({ contents }) => (isMap(contents) ? [contents] : []));
+  const failed = documents.find(({ errors }) => errors.length > 0);
+  if (failed) {
+    if (!/^[ \t]*contents:|^package:/m.test(value)) return undefined;
+    const error = failed.errors[0];
+    const start = file.at(error?.pos[0] ?? 0);
+    const message = (error?.message ?? 'no YAML').split('\n', 1)[0] ?? '';
+    return {
+      kind: 'apko',
+      pins: [],
+      notes: [{ reason: 'unreadable', message, range: { start, end: start + 1 } }],
+    };
+  }
+  const all = documents.flatMap((document) => {
+    const found = documentPins(document, file, readInclude);
+    return found ? [found] : [];
+  });
+  if (roots.length === 0 || all.length === 0) return undefined;
+  return merged(all);
+}
+
+export function parseYaml(text: string): readonly Document[] {
+  const parsed = parseAllDocuments(text, {
+    logLevel: 'silent',
+    uniqueKeys: false,
+    strict: false,
+    prettyErrors: false,
+  });
+  return Array.isArray(parsed) ? (parsed as Document[]) : [];
+}
+
+function merged([first, ...others]: readonly FilePins[]): FilePins | undefined {
+  if (!first || others.length === 0) return first;
+  const all = [first, ...others];
+  return {
+    kind: first.kind,
+    pins: all.flatMap(({ pins }) => pins),
+    notes: all.flatMap(({ notes }) => notes),
+    builds: all.flatMap(({ builds = [] }) => builds),
+  };
+}
+
+interface List {
+  readonly items: readonly Node[];
+  readonly isRuntime: boolean;
+  readonly at: number;
+}
+
+function documentPins(document: Document, file: Text, readInclude: ReadInclude): FilePins | undefined {
+  const root = document.contents;
+  if (!isMap(root)) return undefined;
+  const lists = packageLists(document, root);
+  const kind = kindOf(root, file.value);
+  if (kind === 'apko-lock') return lockPins(root, file);
+  const isRecipe = kind === 'melange';
+  if (lists.length === 0 && !(kind === 'apko' && root.has('include'))) return undefined;
+  const notes: Note[] = [];
+  const own = listedIn(document, root);
+  const isDebian =
+    own.repositories.length === 0
+      ? /^# syntax=dhi\.io\/build:\S*debian/m.test(file.value.slice(0, 2000))
+      : own.repositories.some((line) => /^deb(?:-src)?\s/.test(line));
+  if (isDebian) return { kind, pins: [], notes: [] };
+  const context = contextOf(included(own, readInclude, notes, include(root, file)));
+  const variables = isRecipe ? recipeVariables(root) : new Map<string, string>();
+  const pins: Pin[] = [];
+  const tool = kind === 'hardened-image' ? 'apk' : 'apko';
+  for (const { items, isRuntime, at } of lists) {
+    for (const item of items) {
+      const text = scalarText(resolved(item, document), file);
+      if (!text || text.value === '') continue;
+      const pin = definitionPin(text, { variables, tool, world: at, isRuntime, context });
+      if (pin) pins.push(...pin.pins);
+      if (pin?.note) notes.push(pin.note);
+    }
+  }
+  const builds = isRecipe ? builtNames(root, variables) : [];
+  const repeats = kind === 'hardened-image' ? repeatsOf(root, pins, file) : [];
+  return { kind, pins, notes, ...(repeats.length > 0 && { repeats }), ...(builds.length > 0 && { builds }) };
+}
+
+function kindOf(root: YAMLMap, text: string): Kind {
+  if (/^# syntax=dhi\.io\/build/m.test(text.slice(0, 2000))) return 'hardened-image';
+  if (isMap(root.get('package')) || root.has('pipeline')) return 'melange';
+  const contents = root.get('contents');
+  const isLock =
+    root.has('version') &&
+    isMap(contents) &&
+    isSeq(contents.get('packages')) &&
+    isMap((contents.get('packages') as { items?: unknown[] }).items?.[0]);
+  if (isLock) return 'apko-lock';
+  return root.has('image') && root.has('name') ? 'hardened-image' : 'apko';
+}
+
+/** Every `contents.packages` and `needs.packages` at any depth, and what packages need at run time. */
+function packageLists(document: Document, root: YAMLMap): readonly List[] {
+  const lists: List[] = [];
+  const seen = new Set<unknown>();
+  const visit = (node: unknown): void => {
+    const value = resolved(node, document);
+    if (seen.has(value)) return;
+    if (isSeq(value)) {
+      seen.add(value);
+      for (const item of value.items) visit(item);
+    } else if (isMap(value)) {
+      seen.add(value);
+      for (const { key, value: inner } of value.items) {
+        const name = isScalar(key) ? key.value : undefined;
+        const child = resolved(inner, document);
+        if ((name === 'contents' || name === 'needs') && isMap(child))
+          add(child.get('packages', true), false);
+        if (name === 'dependencies' && isMap(child)) add(child.get('runtime', true), true);
+        visit(inner);
+      }
+    }
+  };
+  const add = (node: unknown, isRuntime: boolean): void => {
+    const list = resolved(node, document);
+    if (isSeq(list) && !lists.some(({ at }) => at === list.range?.[0]))
+      lists.push({ items: list.items as Node[], isRuntime, at: list.range?.[0] ?? 0 });
+  };
+  visit(root);
+  return lists;
+}
+
+function resolved(node: unknown, document: Document): unknown {
+  return isAlias(node) ? node.resolve(document) : node;
+}
+
+function texts(node: unknown): readonly string[] {
+  if (isScalar(node) && typeof node.value === 'string') return [node.value];
+  return isSeq(node) ? node.items.flatMap(texts) : [];
+}
+
+interface Listed {
+  readonly repositories: readonly string[];
+  readonly archs: readonly string[];
+  readonly include: string | undefined;
+}
+
+function listedIn(document: Document, root: YAMLMap): Listed {
+  const repositories: string[] = [];
+  const seen = new Set<unknown>();
+  const visit = (node: unknown): void => {
+    const value = resolved(node, document);
+    if (seen.has(value)) return;
+    if (isSeq(value) || isMap(value)) seen.add(value);
+    if (isSeq(value)) for (const item of value.items) visit(item);
+    if (isMap(value))
+      for (const { key, value: inner } of value.items) {
+        if (isScalar(key) && /^(?:build_|runtime_)?repositories$/.test(String(key.value)))
+          repositories.push(...texts(resolved(inner, document)));
+        visit(inner);
+      }
+  };
+  visit(root);
+  const packaged = root.get('package');
+  const archs = [
+    root.get('archs'),
+    root.get('platforms'),
+    isMap(packaged) && packaged.get('target-architecture'),
+  ];
+  const include = root.get('include');
+  return {
+    repositories: [...new Set(repositories)],
+    archs: archs.flatMap(texts),
+    include: typeof include === 'string' ? include : undefined,
+  };
+}
+
+function include(root: YAMLMap, file: Text): Note['range'] {
+  const text = scalarText(root.get('include', true), file);
+  const start = text && text.value !== '' ? text.at(0) : 0;
+  return { start, end: start + (text?.value.length ?? 1) };
+}
+
+/** With what the included files list: repositories are joined, the base's in front; archs are the child's if it has any. */
+function included(own: Listed, readInclude: ReadInclude, notes: Note[], range: Note['range']): Listed {
+  let listed = own;
+  const seen = new Set<string>();
+  for (let path = own.include; path !== undefined;) {
+    const text = seen.has(path) || seen.size === MAX_INCLUDES ? undefined : readInclude(path);
+    const [document] = text === undefined ? [] : parseYaml(text);
+    if (!document || !isMap(document.contents) || document.errors.length > 0) {
+      const isAddress = /^[a-z]+:\/\/|@/.test(path);
+      const fact = seen.has(path) ? 'includes itself' : 'cannot be read';
+      if (!isAddress)
+        notes.push({ reason: 'missing-include', message: `the included file ${path} ${fact}`, range });
+      // The configuration may know it by its name.
+      return { ...listed, include: path };
+    }
+    seen.add(path);
+    const base = listedIn(document, document.contents);
+    listed = {
+      repositories: [...new Set([...base.repositories, ...listed.repositories])],
+      archs: listed.archs.length > 0 ? listed.archs : base.archs,
+      // Known by its name where neither lists any repository.
+      include: listed.include,
+    };
+    path = base.include;
+  }
+  return listed;
+}
+
+function contextOf({ repositories, archs, include }: Listed): Pin['context'] {
+  return {
+    kind: 'definition',
+    repositories: repositories.join('\n'),
+    archs: archs.join(','),
+    ...(include !== undefined && { include }),
+  };
+}
+
+interface Listing {
+  readonly variables: ReadonlyMap<string, string>;
+  readonly tool: Pin['tool'];
+  readonly world: number;
+  readonly isRuntime: boolean;
+  readonly context: Pin['context'];
+}
+
+/** Several constraints may stand in one string: `foo>=1 foo<2`. */
+function definitionPin(
+  text: Text,
+  { variables, ...surroundings }: Listing,
+): { pins: readonly Pin[]; note?: Note } | undefined {
+  const range = rangeOf(text) ?? { start: text.at(0), end: text.at(text.value.length - 1) + 1 };
+  const written = substituted(text.value, variables);
+  if (written === undefined) {
+    const message = `${text.value}: a variable without a known value`;
+    return { pins: [], note: { reason: 'unknown-variable', message, range } };
+  }
+  const isChanged = written !== text.value;
+  const spelled = parsePin(written);
+  if (!spelled) return undefined;
+  const { versionAt, ...parts } = spelled;
+  const version =
+    isChanged || parts.version === ''
+      ? undefined
+      : rangeOf(slice(text, versionAt, versionAt + parts.version.length));
+  const context = { ...surroundings.context, ...(parts.tag !== undefined && { tag: parts.tag }) };
+  const pin: Pin = {
+    ...parts,
+    ...surroundings,
+    context,
+    text: written,
+    range,
+    versionRange: version,
+    isLocked: false,
+  };
+  return { pins: [pin] };
+}
+
+/** melange's `${{…}}`; `undefined` where one of them is not known. */
+function substituted(text: string, variables: ReadonlyMap<string, string>): string | undefined {
+  if (!text.includes('${{') && !text.includes('{{')) return text;
+  let isKnown = true;
+  const result = text.replace(/\$\{\{\s*([^}\s]+)\s*\}\}/g, (all, name: string) => {
+    const value = variables.get(name);
+    if (value === undefined) isKnown = false;
+    return value ?? all;
+  });
+  return isKnown && !result.includes('{{') ? result : undefined;
+}
+
+function recipeVariables(root: YAMLMap): ReadonlyMap<string, string> {
+  const variables = new Map<string, string>();
+  const own = root.get('package');
+  const field = (name: string): string | undefined => {
+    const node = isMap(own) ? own.get(name, true) : undefined;
+    // As it is spelled: `version: 1.10` is a number in YAML.
+    return isScalar(node) ? (node.source ?? String(node.value)) : undefined;
+  };
+  const [name, version, epoch] = [field('name'), field('version'), field('epoch')];
+  if (name !== undefined) variables.set('package.name', name);
+  if (version !== undefined) variables.set('package.version', version);
+  if (epoch !== undefined) variables.set('package.epoch', epoch);
+  if (version !== undefined && epoch !== undefined)
+    variables.set('package.full-version', `${version}-r${epoch}`);
+  const vars = root.get('vars');
+  if (isMap(vars))
+    for (const { key, value } of vars.items)
+      if (isScalar(key) && isScalar(value))
+        variables.set(`vars.${String(key.value)}`, value.source ?? String(value.value));
+  return variables;
+}
+
+/** Packages that the recipe builds: in the repository they go to there is nothing to look them up in yet. */
+function builtNames(root: YAMLMap, variables: ReadonlyMap<string, string>): readonly string[] {
+  const own = root.get('package');
+  const subpackages = root.get('subpackages');
+  const parts = [own, ...(isSeq(subpackages) ? subpackages.items : [])].filter((each) => isMap(each));
+  return parts.flatMap((part) => {
+    const name = part.get('name');
+    const written = typeof name === 'string' ? substituted(name, variables) : undefined;
+    const dependencies = part.get('dependencies');
+    const provides = isMap(dependencies) ? texts(dependencies.get('provides')) : [];
+    return [
+      ...(written === undefined ? [] : [written]),
+      ...provides.flatMap((each) => parsePin(each)?.name ?? []),
+    ];
+  });
+}
+
+/** `vars.VERSION` and the tags of a hardened image, where they repeat a pin of its own packages. */
+function repeatsOf(root: YAMLMap, pins: readonly Pin[], file: Text): readonly Repeat[] {
+  const repeats: Repeat[] = [];
+  const vars = root.get('vars');
+  const version = isMap(vars) ? scalarText(vars.get('VERSION', true), file) : undefined;
+  const exact = pins.map((pin, i) => ({ pin, i })).filter(({ pin }) => /^=+$/.test(pin.operator));
+  const bare = (text: string): string => text.replace(/-r\d+$/, '');
+  const main =
+    version &&
+    (exact.find(({ pin }) => pin.version === version.value) ??
+      exact.find(({ pin }) => bare(pin.version) === version.value));
+  const place = version && rangeOf(version);
+  if (main && place)
+    repeats.push({ pin: main.i, range: place, hasRevision: version.value === main.pin.version });
+  const tags = root.get('tags');
+  const repeated = main ?? exact[0];
+  if (!repeated || !isSeq(tags)) return repeats;
+  for (const tag of tags.items) {
+    const text = scalarText(tag, file);
+    for (const hasRevision of [true, false]) {
+      const wanted = hasRevision ? repeated.pin.version : bare(repeated.pin.version);
+      const isThere =
+        text &&
+        (text.value === wanted || text.value.startsWith(`${wanted}-`)) &&
+        (hasRevision || !/^-r\d/.test(text.value.slice(wanted.length)));
+      const range = isThere ? rangeOf(slice(text, 0, wanted.length)) : undefined;
+      if (range) {
+        repeats.push({ pin: repeated.i, range, hasRevision });
+        break;
+      }
+    }
+  }
+  return repeats;
+}
+
+/** `apko.lock.json`: each package of each arch with its address. */
+function lockPins(root: YAMLMap, file: Text): FilePins {
+  const contents = root.get('contents');
+  const packages = isMap(contents) ? contents.get('packages') : undefined;
+  const listed = isMap(contents)
+    ? ['repositories', 'build_repositories'].flatMap((key) => lockRepositories(contents.get(key)))
+    : [];
+  const pins: Pin[] = [];
+  for (const item of isSeq(packages) ? packages.items : []) {
+    if (!isMap(item)) continue;
+    const name = item.get('name');
+    const version = scalarText(item.get('version', true), file);
+    const arch = item.get('architecture');
+    if (typeof name !== 'string' || !version || version.value === '') continue;
+    const range = rangeOf(version) ?? { start: version.at(0), end: version.at(0) + 1 };
+    pins.push({
+      text: `${name}=${version.value}`,
+      name,
+      operator: '=',
+      version: version.value,
+      tag: undefined,
+      tagIsBehind: false,
+      tool: 'apko',
+      range,
+      versionRange: range,
+      world: 0,
+      isRuntime: false,
+      isLocked: true,
+      context: {
+        kind: 'definition',
+        repositories: [...new Set(listed)].join('\n'),
+        archs: typeof arch === 'string' ? arch : '',
+      },
+    });
+  }
+  return { kind: 'apko-lock', pins, notes: [] };
+}
+
+function lockRepositories(node: unknown): readonly string[] {
+  if (!isSeq(node)) return [];
+  return node.items.flatMap((item) => {
+    const url = isMap(item) ? item.get('url') : isScalar(item) ? item.value : undefined;
+    return typeof url === 'string' ? [url.replace(/\/[^/]+\/APKINDEX\.tar\.gz$/, '')] : [];
+  });
+}

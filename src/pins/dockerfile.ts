@@ -1,0 +1,234 @@
+/**
+ * The instructions of a Dockerfile, and the packages that its RUN lines add.
+ *
+ * https://docs.docker.com/reference/dockerfile/: the `escape` directive, comments and empty lines between continued ones,
+ * here-documents, ARG and ENV with their scopes, the JSON form.
+ */
+import { withoutTokens } from '../routing/dockerfile.ts';
+import { excerptOf } from '../routing/excerpt.ts';
+import { packagesAdded } from './apk-add.ts';
+import type { FilePins, Note, Pin } from './pin.ts';
+import { shellCommands, UNKNOWN, type Command } from './shell.ts';
+import { mappedText, slice, type Text } from './text.ts';
+
+interface Instruction {
+  /** In upper case. */
+  readonly keyword: string;
+  /** What follows the keyword, to the end of the instruction with its here-documents. */
+  readonly rest: Text;
+  /** The whole instruction without here-documents. */
+  readonly line: string;
+}
+
+/** A value made of variables that hold each other is not followed further. */
+const MAX_VALUE = 10_000;
+
+export function dockerfilePins(file: Text): FilePins {
+  const escape = escapeOf(file.value);
+  const excerpt = excerptOf(file.value);
+  const pins: Pin[] = [];
+  const notes: Note[] = [];
+  /** ARG in front of every stage: seen by FROM, and by a stage that declares the name. */
+  const global = new Map<string, Text>();
+  const environments = new Map<string, ReadonlyMap<string, Text>>();
+  let variables = new Map<string, Text>();
+  /** Of the stage: ENV wins over ARG. */
+  let environment = new Map<string, Text>();
+  let from = '';
+  let stage = -1;
+  let name: string | undefined;
+  const lookup = (variable: string): Text | undefined => environment.get(variable) ?? variables.get(variable);
+  for (const instruction of instructions(file, escape)) {
+    const { rest } = instruction;
+    const nested = instruction.keyword === 'ONBUILD' ? /^\s*([A-Za-z]+)(?=\s)/.exec(rest.value) : null;
+    const keyword = nested?.[1]?.toUpperCase() ?? instruction.keyword;
+    const body = nested ? slice(rest, nested[0].length, rest.value.length) : rest;
+    if (keyword === 'FROM') {
+      if (name !== undefined) environments.set(name, environment);
+      stage += 1;
+      from = withoutTokens(instruction.line);
+      const [, image = '', alias] = /^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?/i.exec(from) ?? [];
+      name = alias?.toLowerCase();
+      variables = new Map();
+      environment = new Map(environments.get(image.toLowerCase()));
+    } else if (keyword === 'ARG' || keyword === 'ENV') {
+      for (const [variable, value] of settings(body, keyword, escape, lookup)) {
+        const known = value ?? (keyword === 'ARG' ? global.get(variable) : undefined);
+        const scope = keyword === 'ENV' ? environment : stage < 0 ? global : variables;
+        if (known) scope.set(variable, known);
+        else scope.delete(variable);
+      }
+      if (stage < 0) variables = new Map(global);
+    } else if (keyword === 'RUN') {
+      const commands = runCommands(body, escape, lookup);
+      const context = { kind: 'dockerfile', from, file: excerpt };
+      const added = packagesAdded(commands, { world: stage, context });
+      pins.push(...added.pins);
+      notes.push(...added.notes);
+    }
+  }
+  return { kind: 'dockerfile', pins, notes };
+}
+
+/** The escape directive is a comment in front of everything else, among other directives. */
+function escapeOf(file: string): string {
+  for (const line of file.replace(/^\uFEFF/, '').split('\n')) {
+    const directive = /^\s*#\s*([A-Za-z]+)\s*=\s*(\S+)\s*$/.exec(line);
+    if (!directive) return '\\';
+    if (directive[1]?.toLowerCase() === 'escape') return directive[2] === '`' ? '`' : '\\';
+  }
+  return '\\';
+}
+
+function* instructions(file: Text, escape: string): Generator<Instruction> {
+  const { value } = file;
+  const delimiters = new Delimiters(value);
+  const continued = escape === '`' ? /`[ \t]*\r?$/ : /\\[ \t]*\r?$/;
+  for (let at = value.startsWith('\uFEFF') ? 1 : 0; at < value.length;) {
+    let end = endOfLine(value, at);
+    const first = value.slice(at, end);
+    if (/^\s*(?:#[^\n]*)?$/.test(first)) {
+      at = end + 1;
+      continue;
+    }
+    const start = at;
+    for (let line = first, isComment = false; isComment || continued.test(line);) {
+      if (end >= value.length) break;
+      const next = end + 1;
+      end = endOfLine(value, next);
+      line = value.slice(next, end);
+      // Comments and empty lines do not end an instruction, nor do the lines of a template engine.
+      isComment = /^\s*(?:(?:#|\{[%#])[^\n]*)?$/.test(line) && next < value.length;
+    }
+    const line = value.slice(start, end);
+    const head = /^\s*([A-Za-z]+)(?=\s|$)/.exec(line);
+    const keyword = head?.[1]?.toUpperCase() ?? '';
+    if (/^(?:RUN|COPY|ADD|ONBUILD)$/.test(keyword)) end = endOfHereDocuments(delimiters, line, end);
+    if (keyword !== '')
+      yield {
+        keyword,
+        rest: slice(file, start + (head?.[0].length ?? 0), Math.min(end, value.length)),
+        line,
+      };
+    at = end + 1;
+  }
+}
+
+function endOfLine(text: string, start: number): number {
+  const end = text.indexOf('\n', start);
+  return end < 0 ? text.length : end;
+}
+
+/** Finds the lines that may end a here-document. It is asked for places further and further down. */
+class Delimiters {
+  readonly #file: string;
+  #lines: Map<string, { readonly starts: number[]; next: number }> | undefined;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  /** The end of the first line behind `from` that is this word alone, with tabs in front where they are stripped. */
+  endAfter(from: number, delimiter: string, stripsTabs: boolean): number | undefined {
+    this.#lines ??= this.#index();
+    const own = this.#lines.get(delimiter);
+    if (!own) return undefined;
+    while ((own.starts[own.next] ?? Infinity) <= from) own.next += 1;
+    for (let i = own.next; i < own.starts.length; i += 1) {
+      const start = own.starts[i] as number;
+      if (stripsTabs || this.#file[start] !== '\t') return endOfLine(this.#file, start);
+    }
+    return undefined;
+  }
+
+  #index(): Map<string, { readonly starts: number[]; next: number }> {
+    const lines = new Map<string, { readonly starts: number[]; next: number }>();
+    for (const { index, 1: word = '' } of this.#file.matchAll(/^\t*([A-Za-z_][\w.-]*)[ \t]*\r?$/gm)) {
+      const known = lines.get(word);
+      if (known) known.starts.push(index);
+      else lines.set(word, { starts: [index], next: 0 });
+    }
+    return lines;
+  }
+}
+
+/** Where the here-documents end that a line begins; a mark without an end begins none. */
+function endOfHereDocuments(delimiters: Delimiters, line: string, end: number): number {
+  for (const [, dash, , delimiter = ''] of line.matchAll(HERE_DOCUMENT))
+    end = delimiters.endAfter(end, delimiter, dash === '-') ?? end;
+  return end;
+}
+
+const HERE_DOCUMENT = /(?:^|[\s;&|(\d])<<(-?)(["']?)([A-Za-z_][\w.-]*)\2(?=$|[\s;&|)>])/g;
+
+/** `ARG A=1 B`, `ENV A=1 B=2`, `ENV A 1`; a value that nothing tells is `undefined`. */
+function settings(
+  body: Text,
+  keyword: 'ARG' | 'ENV',
+  escape: string,
+  variable: (name: string) => Text | undefined,
+): readonly (readonly [string, Text | undefined])[] {
+  const commands = shellCommands(body, { dockerEscape: escape, variable, isDeclaration: true });
+  const words = commands.flatMap((each) => [
+    ...each.assignments.map(({ name, value }) => ({ name, value })),
+    ...each.words.map((word) => {
+      const name = /^([A-Za-z_]\w*)=/.exec(word.value)?.[1];
+      return name === undefined
+        ? { name: word.value, value: undefined }
+        : { name, value: slice(word, name.length + 1, word.value.length) };
+    }),
+  ]);
+  const [first, second] = words;
+  if (keyword === 'ENV' && first && !first.value && /^[A-Za-z_]\w*$/.test(first.name)) {
+    // The old form takes the rest of the line as it stands.
+    const only = words.length === 2 && second && !second.value ? commands[0]?.words[1] : undefined;
+    return [[first.name, only && known(only)]];
+  }
+  return words.map(({ name, value }) => [name, value && known(value)] as const);
+}
+
+function known(value: Text): Text | undefined {
+  return value.value.includes(UNKNOWN) || value.value.length > MAX_VALUE ? undefined : value;
+}
+
+function runCommands(
+  body: Text,
+  escape: string,
+  variable: (name: string) => Text | undefined,
+): readonly Command[] {
+  const flags = /^(?:\s|[\\`][ \t]*\r?\n|--[a-z]+(?:=\S*)?(?=\s))*/.exec(body.value)?.[0].length ?? 0;
+  const script = slice(body, flags, body.value.length);
+  const words = script.value.startsWith('[') ? jsonWords(script) : undefined;
+  if (!words) return shellCommands(script, { dockerEscape: escape, variable });
+  return commandOf(words);
+}
+
+/** A command whose words are given, as in `["sh", "-c", "apk add curl"]`. */
+export function commandOf(words: readonly Text[]): readonly Command[] {
+  const option = words.findIndex(({ value }) => /^-[a-z]*c$/.test(value));
+  const script = option < 0 ? undefined : words[option + 1];
+  return [{ words, assignments: [] }, ...(script ? shellCommands(script) : [])];
+}
+
+/** The JSON form; `undefined` where it is none, which a shell then gets as it stands. */
+function jsonWords(text: Text): readonly Text[] | undefined {
+  const joined = text.value.replace(/[\\`][ \t]*\r?\n/g, (all) => ' '.repeat(all.length)).trimEnd();
+  try {
+    const parsed: unknown = JSON.parse(joined);
+    if (!Array.isArray(parsed) || !parsed.every((each) => typeof each === 'string')) return undefined;
+  } catch {
+    return undefined;
+  }
+  return [...joined.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map((match) => {
+    const offsets: number[] = [];
+    let value = '';
+    for (const { 0: spelled, index } of (match[1] ?? '').matchAll(/\\u[0-9a-fA-F]{4}|\\.|[^\\]/gsu)) {
+      const decoded = spelled.startsWith('\\') ? (JSON.parse(`"${spelled}"`) as string) : spelled;
+      const start = match.index + 1 + index;
+      for (let i = 0; i < decoded.length; i += 1)
+        offsets.push(text.at(start + (spelled === decoded ? i : 0)));
+      value += decoded;
+    }
+    return mappedText(value, offsets);
+  });
+}

@@ -1,0 +1,51 @@
+/** Which kind of file it is, by its name and what it begins with, and the pins in it. */
+import { composePins, gitlabPins, scriptPins } from './ci.ts';
+import { definitionPins, type ReadInclude } from './definition.ts';
+import { dockerfilePins } from './dockerfile.ts';
+import type { FilePins } from './pin.ts';
+import { plainText } from './text.ts';
+
+const DOCKERFILE = /(?:^|\/|\.)(?:[Dd]ocker|[Cc]ontainer)file(?:[^/]*)$/;
+const NO_DOCKERFILE = /\.(?:md|rst|txt|html?|py|js|ts|go|rs|json|ya?ml|toml|dockerignore|sha256)$/;
+const SCRIPT = /\.(?:sh|bash|ash)$/;
+const GITLAB = /(?:^|\/)(?:\.gitlab-ci\.ya?ml|\.gitlab\/.*\.ya?ml|[^/]+\.gitlab-ci\.ya?ml)$/;
+const COMPOSE = /(?:^|\/)(?:docker-|podman-|container-)?compose(?:[.-][^/]*)?\.ya?ml$/;
+const LOCK = /\.lock\.json$/;
+const SHEBANG = /^#!\s*\S*\/(?:env\s+)?(?:ba|da|a|z|k)?sh\b/;
+
+/** Whether the name alone tells that a file is worth reading. A file without an extension may be a script. */
+export function mayHavePins(path: string): boolean {
+  if (isDockerfile(path) || SCRIPT.test(path) || LOCK.test(path)) return true;
+  return /\.ya?ml$/.test(path) || !/\.[^/]*$/.test(path.replace(/^.*\//, ''));
+}
+
+function isDockerfile(path: string): boolean {
+  return DOCKERFILE.test(path) && !NO_DOCKERFILE.test(path);
+}
+
+/** `undefined` for a file of another kind, or one that asks for no packages. */
+export function readPins(path: string, text: string, readInclude?: ReadInclude): FilePins | undefined {
+  try {
+    return read(path, text, readInclude);
+  } catch (error) {
+    // YAML that is nested deeper than the stack.
+    if (!(error instanceof RangeError)) throw error;
+    const note = {
+      reason: 'unreadable',
+      message: 'it is nested too deeply',
+      range: { start: 0, end: 1 },
+    } as const;
+    return { kind: 'apko', pins: [], notes: [note] };
+  }
+}
+
+function read(path: string, text: string, readInclude?: ReadInclude): FilePins | undefined {
+  const file = plainText(text);
+  if (isDockerfile(path)) return text.includes('apk') ? dockerfilePins(file) : undefined;
+  if (SCRIPT.test(path) || SHEBANG.test(text))
+    return text.includes('apk') ? scriptPins(file, path) : undefined;
+  if (GITLAB.test(path)) return gitlabPins(file, path);
+  if (COMPOSE.test(path)) return composePins(file, path);
+  if (/\.ya?ml$/.test(path) || LOCK.test(path)) return definitionPins(file, readInclude);
+  return undefined;
+}

@@ -1,0 +1,503 @@
+/**
+ * Shell scripts as far as it takes to tell which words a command gets: quotes, escapes, continued lines, comments,
+ * variables with a known value, here-documents, `$(…)` and `sh -c '…'`. Whatever the script does, reading it ends, and a
+ * script with an error in it is read up to there.
+ *
+ * POSIX.1-2024, Shell Command Language, 2.3 (tokens), 2.6.2 (parameters), 2.7.4 (here-documents).
+ */
+import { mappedText, slice, type Text } from './text.ts';
+
+/** The words of one simple command, without its redirections and assignments. */
+export interface Command {
+  readonly words: readonly Word[];
+  readonly assignments: readonly Assignment[];
+}
+
+/** What the command gets. A part that nothing tells is `UNKNOWN`. */
+export type Word = Text;
+
+export interface Assignment {
+  readonly name: string;
+  readonly value: Word;
+}
+
+/** Stands for an expansion without a known value. Not a character of Unicode. */
+export const UNKNOWN = '\uFFFF';
+
+export interface ShellOptions {
+  /** The known value of a variable. */
+  readonly variable?: (name: string) => Text | undefined;
+  /**
+   * The script is the body of a Dockerfile's instruction: this character and a line break join lines, blanks may stand
+   * between the two, and comments and empty lines that follow are dropped before the shell sees them.
+   */
+  readonly dockerEscape?: string;
+  /** What is set here has its value only later, as in an ENV line. */
+  readonly isDeclaration?: boolean;
+}
+
+/** A script in a script in a script. */
+const MAX_DEPTH = 12;
+/** Words in front of `-c`. */
+const MAX_PREFIX = 40;
+/** Characters of all expansions together: variables may hold each other. */
+const MAX_EXPANDED = 1_000_000;
+/** Words in front of a command. */
+const KEYWORDS = new Set([
+  'if',
+  'then',
+  'else',
+  'elif',
+  'do',
+  'while',
+  'until',
+  '!',
+  '{',
+  '}',
+  'time',
+  'fi',
+  'done',
+  'esac',
+]);
+const SHELLS = /^(?:\S*\/)?(?:sh|ash|bash|dash|zsh|busybox)$/;
+
+/**
+ * The simple commands of a script in their order, those of substitutions and inner scripts among them. Variables that
+ * the script sets once are known in it.
+ */
+export function shellCommands(script: Text, options: ShellOptions = {}): readonly Command[] {
+  const commands = new Reader(script, options, { depth: 0, expanded: 0 }).read();
+  if (options.isDeclaration || !script.value.includes('$')) return commands;
+  const own = singleAssignments(commands);
+  if (own.size === 0) return commands;
+  const variable = (name: string): Text | undefined =>
+    own.has(name) ? own.get(name) : options.variable?.(name);
+  return new Reader(script, { ...options, variable }, { depth: 0, expanded: 0 }).read();
+}
+
+/** Variables that get one value; `undefined` for those that get several. */
+function singleAssignments(commands: readonly Command[]): ReadonlyMap<string, Text | undefined> {
+  const values = new Map<string, Text | undefined>();
+  for (const { words, assignments } of commands) {
+    for (const { name, value } of [...assignments, ...declared(words)])
+      values.set(name, values.has(name) && values.get(name)?.value !== value.value ? undefined : value);
+    for (const name of overwritten(words)) values.set(name, undefined);
+  }
+  return values;
+}
+
+/** `export NAME=value`, `local`, `readonly`, `declare`. */
+function declared([first, ...words]: readonly Word[]): readonly Assignment[] {
+  if (!first || !/^(?:export|local|readonly|declare|typeset)$/.test(first.value)) return [];
+  return words.flatMap((word) => assignmentOf(word) ?? []);
+}
+
+/** `for NAME in …`, `read NAME`. */
+function overwritten([first, ...words]: readonly Word[]): readonly string[] {
+  if (first?.value === 'for') return words.slice(0, 1).map(({ value }) => value);
+  return first?.value === 'read' ? words.map(({ value }) => value) : [];
+}
+
+function assignmentOf(word: Word): Assignment | undefined {
+  const name = /^([A-Za-z_]\w*)=/.exec(word.value)?.[1];
+  return name === undefined ? undefined : { name, value: slice(word, name.length + 1, word.value.length) };
+}
+
+interface Budget {
+  readonly depth: number;
+  expanded: number;
+}
+
+interface HereDocument {
+  readonly delimiter: string;
+  readonly stripsTabs: boolean;
+  /** Its words were those of a shell, or none. */
+  isScript: boolean;
+}
+
+class Reader {
+  readonly #text: Text;
+  readonly #source: string;
+  readonly #options: ShellOptions;
+  readonly #budget: Budget;
+  readonly #commands: Command[] = [];
+  #at = 0;
+  #words: Word[] = [];
+  #assignments: Assignment[] = [];
+  /** No word yet but keywords: assignments may stand here. */
+  #isPrefix = true;
+  #waiting: HereDocument[] = [];
+  #own: HereDocument[] = [];
+
+  constructor(text: Text, options: ShellOptions, budget: Budget) {
+    this.#text = text;
+    this.#source = text.value;
+    this.#options = options;
+    this.#budget = budget;
+  }
+
+  /** Up to the end, or to the `)` that ends a substitution. */
+  read(isSubstitution = false): readonly Command[] {
+    for (let depth = 0; this.#at < this.#source.length;) {
+      if (this.#skipContinuation()) continue;
+      const character = this.#source[this.#at] as string;
+      if (character === '\n') {
+        this.#at += 1;
+        this.#end();
+        this.#readHereDocuments();
+      } else if (/[ \t\r]/.test(character)) this.#at += 1;
+      else if (character === '#') this.#skipComment();
+      else if (character === '(') {
+        depth += 1;
+        this.#at += 1;
+        this.#end();
+      } else if (character === ')') {
+        if (isSubstitution && depth === 0) break;
+        depth -= 1;
+        this.#at += 1;
+        this.#end();
+      } else if (/[;&|]/.test(character)) {
+        this.#at += 1;
+        // `>&2`, `&>file`, `2>&1` are redirections.
+        if (character !== '&' || !/[<>]/.test(this.#source[this.#at] ?? '')) this.#end();
+      } else if (/[<>]/.test(character)) this.#redirect();
+      else this.#word();
+    }
+    this.#end();
+    return this.#commands;
+  }
+
+  /** Offset behind what was read. */
+  get position(): number {
+    return this.#at;
+  }
+
+  #end(): void {
+    const first = this.#words.findIndex(({ value }) => !KEYWORDS.has(value));
+    const words = first < 0 ? [] : this.#words.slice(first);
+    const isScript = words.length === 0 || runsStandardInput(words);
+    for (const each of this.#own) each.isScript = isScript;
+    this.#own = [];
+    if (words.length > 0 || this.#assignments.length > 0) {
+      this.#commands.push({ words, assignments: this.#assignments });
+      for (const script of innerScripts(words)) this.#readInner(script);
+    }
+    this.#words = [];
+    this.#assignments = [];
+    this.#isPrefix = true;
+  }
+
+  #readInner(script: Text, isDocker = false): void {
+    if (this.#budget.depth >= MAX_DEPTH) return;
+    const { variable } = this.#options;
+    const options = isDocker ? this.#options : { ...(variable && { variable }) };
+    const reader = new Reader(script, options, { ...this.#budget, depth: this.#budget.depth + 1 });
+    this.#commands.push(...reader.read());
+  }
+
+  /** A joined line is as if it had never been two. */
+  #skipContinuation(): boolean {
+    const { dockerEscape } = this.#options;
+    if (this.#source[this.#at] !== (dockerEscape ?? '\\')) return false;
+    const pattern =
+      dockerEscape === undefined ? /\\\r?\n/y : dockerEscape === '`' ? /`[ \t]*\r?\n/y : /\\[ \t]*\r?\n/y;
+    pattern.lastIndex = this.#at;
+    if (!pattern.test(this.#source)) return false;
+    this.#at = pattern.lastIndex;
+    if (dockerEscape === undefined) return true;
+    const dropped = /(?:[ \t]*(?:(?:#|\{[%#])[^\n]*)?\r?\n)*(?:[ \t]*#[^\n]*$)?/y;
+    dropped.lastIndex = this.#at;
+    if (dropped.test(this.#source)) this.#at = dropped.lastIndex;
+    return true;
+  }
+
+  #skipComment(): void {
+    while (this.#at < this.#source.length && this.#source[this.#at] !== '\n') {
+      // In a Dockerfile the lines were joined before.
+      if (this.#options.dockerEscape !== undefined && this.#skipContinuation()) continue;
+      this.#at += 1;
+    }
+  }
+
+  #redirect(): void {
+    const operator = /<<-?|<<<|[<>][<>&|(]?/y;
+    operator.lastIndex = this.#at;
+    const found = this.#source.startsWith('<<<', this.#at)
+      ? '<<<'
+      : (operator.exec(this.#source)?.[0] ?? '<');
+    this.#at += found.length;
+    if (found.endsWith('(')) {
+      this.#substitution();
+      return;
+    }
+    this.#skipBlanks();
+    const target = this.#readWord(false)[0];
+    if (!target || !found.startsWith('<<') || found === '<<<') return;
+    const document = { delimiter: target.value, stripsTabs: found === '<<-', isScript: false };
+    this.#waiting.push(document);
+    this.#own.push(document);
+  }
+
+  #skipBlanks(): void {
+    while (/[ \t]/.test(this.#source[this.#at] ?? '') || this.#skipContinuation())
+      if (/[ \t]/.test(this.#source[this.#at] ?? '')) this.#at += 1;
+  }
+
+  #readHereDocuments(): void {
+    for (const { delimiter, stripsTabs, isScript } of this.#waiting) {
+      const start = this.#at;
+      let end = start;
+      for (;;) {
+        const newline = this.#source.indexOf('\n', this.#at);
+        const line = this.#source.slice(this.#at, newline < 0 ? undefined : newline).replace(/\r$/, '');
+        end = this.#at;
+        this.#at = newline < 0 ? this.#source.length : newline + 1;
+        if ((stripsTabs ? line.replace(/^\t+/, '') : line) === delimiter) break;
+        if (newline < 0) {
+          end = this.#source.length;
+          break;
+        }
+      }
+      const body = slice(this.#text, start, end);
+      if (isScript && !/^#!(?!.*\b(?:ba|da|a|z)?sh\b)/.test(body.value)) this.#readInner(body);
+    }
+    this.#waiting = [];
+  }
+
+  #word(): void {
+    for (const word of this.#readWord(true)) {
+      const assignment = this.#isPrefix ? assignmentOf(word) : undefined;
+      if (assignment) {
+        this.#assignments.push(assignment);
+        continue;
+      }
+      // `2>` is the number of what is redirected.
+      if (/^\d$/.test(word.value) && /[<>]/.test(this.#source[this.#at] ?? '')) continue;
+      this.#words.push(word);
+      this.#isPrefix &&= KEYWORDS.has(word.value);
+    }
+  }
+
+  /** One word, or several where a variable without quotes holds them; none for a variable that is empty. */
+  #readWord(isSplit: boolean): readonly Word[] {
+    const out = new WordBuilder();
+    for (;;) {
+      const character = this.#source[this.#at];
+      if (character === undefined || /[\s;&|()<>]/.test(character)) break;
+      if (this.#skipContinuation()) continue;
+      if (character === "'") this.#singleQuoted(out);
+      else if (character === '"') this.#doubleQuoted(out);
+      else if (character === '\\') {
+        this.#at += 1;
+        out.quote();
+        if (this.#at < this.#source.length)
+          out.add(this.#source[this.#at] as string, this.#text.at(this.#at));
+        this.#at += 1;
+      } else if (character === '$') this.#expansion(out, isSplit);
+      else if (character === '`') this.#backquoted(out);
+      else {
+        out.add(character, this.#text.at(this.#at));
+        this.#at += 1;
+      }
+    }
+    return out.end();
+  }
+
+  #singleQuoted(out: WordBuilder): void {
+    out.quote();
+    for (this.#at += 1; this.#at < this.#source.length; this.#at += 1) {
+      if (this.#options.dockerEscape !== undefined && this.#skipContinuation()) {
+        this.#at -= 1;
+        continue;
+      }
+      const character = this.#source[this.#at] as string;
+      if (character === "'") break;
+      out.add(character, this.#text.at(this.#at));
+    }
+    this.#at += 1;
+  }
+
+  #doubleQuoted(out: WordBuilder): void {
+    out.quote();
+    for (this.#at += 1; this.#at < this.#source.length;) {
+      if (this.#skipContinuation()) continue;
+      const character = this.#source[this.#at] as string;
+      if (character === '"') break;
+      if (character === '$') this.#expansion(out, false);
+      else if (character === '`') this.#backquoted(out);
+      else {
+        if (character === '\\' && /["$`\\]/.test(this.#source[this.#at + 1] ?? '')) this.#at += 1;
+        out.add(this.#source[this.#at] as string, this.#text.at(this.#at));
+        this.#at += 1;
+      }
+    }
+    this.#at += 1;
+  }
+
+  #expansion(out: WordBuilder, isSplit: boolean): void {
+    const rest = this.#source.slice(this.#at, this.#at + 256);
+    const start = this.#at;
+    const bare = /^\$([A-Za-z_]\w*)/.exec(rest)?.[1];
+    if (bare !== undefined) {
+      this.#at += bare.length + 1;
+      this.#expand(out, this.#options.variable?.(bare), isSplit, start);
+    } else if (rest.startsWith('${')) this.#braced(out, isSplit);
+    else if (rest.startsWith('$((')) {
+      const end = this.#source.indexOf('))', this.#at);
+      this.#at = end < 0 ? this.#source.length : end + 2;
+      out.add(UNKNOWN, this.#text.at(start));
+    } else if (rest.startsWith('$(')) {
+      this.#at += 2;
+      this.#substitution();
+      out.add(UNKNOWN, this.#text.at(start));
+    } else if (/^\$['"]/.test(rest)) this.#at += 1;
+    else if (/^\$[@*#?$!\d-]/.test(rest)) {
+      this.#at += 2;
+      out.add(UNKNOWN, this.#text.at(start));
+    } else {
+      out.add('$', this.#text.at(start));
+      this.#at += 1;
+    }
+  }
+
+  /** `${NAME}`, `${NAME:-word}`; what else may stand there has no known value. */
+  #braced(out: WordBuilder, isSplit: boolean): void {
+    const start = this.#at;
+    let end = start + 2;
+    for (let depth = 1; end < this.#source.length; end += 1) {
+      if (this.#source.startsWith('${', end)) depth += 1;
+      else if (this.#source[end] === '}') depth -= 1;
+      if (depth === 0) break;
+    }
+    this.#at = Math.min(end + 1, this.#source.length);
+    const [all, name = '', operator = ''] =
+      /^([A-Za-z_]\w*)(:?[-=+?])?/.exec(this.#source.slice(start + 2, end)) ?? [];
+    const isPlain = all !== undefined && (operator !== '' || start + 2 + all.length === end);
+    const value = isPlain ? this.#options.variable?.(name) : undefined;
+    const hasDefault = /[-=]$/.test(operator);
+    if (hasDefault && (value === undefined || value.value === '')) {
+      const word = slice(this.#text, start + 2 + (all as string).length, end);
+      this.#expand(out, this.#evaluated(word), isSplit, start);
+    } else this.#expand(out, operator.endsWith('+') ? undefined : value, isSplit, start);
+  }
+
+  /** A default may be quoted and hold variables itself. */
+  #evaluated(text: Text): Text | undefined {
+    if (this.#budget.depth >= MAX_DEPTH) return undefined;
+    const reader = new Reader(text, this.#options, { ...this.#budget, depth: this.#budget.depth + 1 });
+    return reader.#readAll();
+  }
+
+  /** As one word, blanks and all. */
+  #readAll(): Text {
+    const out = new WordBuilder();
+    while (this.#at < this.#source.length) {
+      const [word] = this.#readWord(false);
+      if (word) out.append(word);
+      if (this.#at < this.#source.length) out.add(this.#source[this.#at] as string, this.#text.at(this.#at));
+      this.#at += 1;
+    }
+    return out.end()[0] ?? { value: '', at: this.#text.at };
+  }
+
+  #expand(out: WordBuilder, value: Text | undefined, isSplit: boolean, start: number): void {
+    this.#budget.expanded += value?.value.length ?? 1;
+    if (value === undefined || this.#budget.expanded > MAX_EXPANDED) out.add(UNKNOWN, this.#text.at(start));
+    else if (isSplit) out.appendSplit(value);
+    else out.append(value);
+  }
+
+  #substitution(): void {
+    if (this.#budget.depth >= MAX_DEPTH) {
+      this.#at = this.#source.length;
+      return;
+    }
+    const inner = slice(this.#text, this.#at, this.#source.length);
+    const reader = new Reader(inner, this.#options, { ...this.#budget, depth: this.#budget.depth + 1 });
+    this.#commands.push(...reader.read(true));
+    this.#at = Math.min(this.#at + reader.position + 1, this.#source.length);
+  }
+
+  #backquoted(out: WordBuilder): void {
+    const start = this.#at;
+    const end = this.#source.indexOf('`', start + 1);
+    this.#at = end < 0 ? this.#source.length : end + 1;
+    this.#readInner(slice(this.#text, start + 1, end < 0 ? this.#source.length : end), true);
+    out.add(UNKNOWN, this.#text.at(start));
+  }
+}
+
+/** `sh`, `bash -ex`, `sudo sh -s`: reads its script from where a here-document goes. */
+function runsStandardInput(words: readonly Word[]): boolean {
+  const shell = words.findIndex(({ value }) => SHELLS.test(value));
+  return (
+    shell >= 0 && words.slice(shell + 1).every(({ value }) => value.startsWith('-') && !value.includes('c'))
+  );
+}
+
+/** Of `sh -c 'script'`, also behind `sudo`, `su` and the like, and of `eval script`. */
+function innerScripts(words: readonly Word[]): readonly Text[] {
+  const first = words[0]?.value ?? '';
+  if (isProse(first)) return [];
+  if (first === 'eval') return words.slice(1);
+  const option = words
+    .slice(0, MAX_PREFIX)
+    .findIndex(
+      ({ value }, i) => i > 0 && /^(?:-[a-z]*c|--command)$/.test(value) && isShell(words.slice(0, i)),
+    );
+  const script = option < 0 ? undefined : words[option + 1];
+  return script ? [script] : [];
+}
+
+function isShell(words: readonly Word[]): boolean {
+  const last = words.findLast(({ value }) => !value.startsWith('-') && !/^\S*=/.test(value));
+  return (
+    words.some(({ value }) => /^(?:\S*\/)?(?:su|runuser)$/.test(value)) || SHELLS.test(last?.value ?? '')
+  );
+}
+
+/** Commands that only speak of others. */
+export function isProse(command: string): boolean {
+  return /^(?:echo|printf|grep|logger|cat|sed|awk|:|true|test|\[)$/.test(command);
+}
+
+/** Collects the characters of a word with their places. */
+class WordBuilder {
+  #value = '';
+  #offsets: number[] = [];
+  #isQuoted = false;
+  readonly #done: Word[] = [];
+
+  add(character: string, offset: number): void {
+    this.#value += character;
+    this.#offsets.push(offset);
+  }
+
+  /** Something quoted is a word even where it is empty. */
+  quote(): void {
+    this.#isQuoted = true;
+  }
+
+  append({ value, at }: Text): void {
+    for (let i = 0; i < value.length; i += 1) this.add(value[i] as string, at(i));
+  }
+
+  appendSplit({ value, at }: Text): void {
+    for (let i = 0; i < value.length; i += 1) {
+      if (/\s/.test(value[i] as string)) this.#finish();
+      else this.add(value[i] as string, at(i));
+    }
+  }
+
+  end(): readonly Word[] {
+    this.#finish();
+    return this.#done;
+  }
+
+  #finish(): void {
+    if (this.#value !== '' || this.#isQuoted) this.#done.push(mappedText(this.#value, this.#offsets));
+    this.#value = '';
+    this.#offsets = [];
+    this.#isQuoted = false;
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Rules for updates that fix vulnerabilities. Renovate knows none of apk's, so the service's answer carries marks behind
+ * the link to the changes (`answers/security.ts`), which rules see as text and people see compiled: docs/advisories.md.
+ */
+import type { PresetRule } from './preset.ts';
+
+/** `force` wins over rules that come later, such as those of a repository; `plain` does not. */
+export type SecurityRules = 'force' | 'plain';
+
+/** A branch of its own; a patch and a major version that both fix something get one each. */
+const BRANCH = '{{{datasource}}}-{{{depNameSanitized}}}{{#if isMajor}}-{{{newMajor}}}.x{{/if}}-vulnerability';
+
+/** The identifiers, out of the link that Renovate has compiled. */
+const IDENTIFIERS =
+  "replace ',' ', ' (replace '^[\\s\\S]*#fixes=([A-Za-z0-9._,-]*)[\\s\\S]*$' '$1' references)";
+
+export function securityRules(
+  matchDatasources: readonly string[],
+  rules: SecurityRules,
+): readonly PresetRule[] {
+  const set = (values: PresetRule): PresetRule => (rules === 'force' ? { force: values } : values);
+  return [
+    {
+      description: ['The lowest version that fixes what can be fixed does not wait'],
+      matchDatasources,
+      matchJsonata: ['$contains($string(changelogUrl), "urgent \'" & version & "\'")'],
+      ...set({ minimumReleaseAge: null }),
+    },
+    {
+      description: ['What fixes vulnerabilities comes first, alone, and says so'],
+      matchDatasources,
+      matchJsonata: [
+        '$contains($string(changelogUrl), "fixes \'" & ($exists(newDigest) ? newValue & "+" & newDigest : newVersion) & "\'")',
+      ],
+      ...set({
+        isVulnerabilityAlert: true,
+        groupName: null,
+        schedule: ['at any time'],
+        addLabels: ['security'],
+        prPriority: 10,
+        prCreation: 'immediate',
+        commitMessageSuffix: '[SECURITY]',
+        branchTopic: BRANCH,
+        prBodyNotes: [`{{#if (containsString references '#fixes=')}}**Fixes** {{{${IDENTIFIERS}}}}{{/if}}`],
+      }),
+    },
+  ];
+}

@@ -1,0 +1,55 @@
+/**
+ * A process of its own that reads feeds: gigabytes pass through it, and its memory goes with it. The feed comes on its
+ * standard input, what is kept goes to its standard output. Its argument is JSON: `FeedFormat` and a folder for scratch.
+ */
+import { randomUUID } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import { join } from 'node:path';
+import { reduceFeed, type Scratch } from '../advisories/reduce.ts';
+import { errorLine, IndexError } from '../errors.ts';
+import { MALFORMED, type FeedReaderJob } from './feed-job.ts';
+
+async function main({ scratch, ...format }: FeedReaderJob): Promise<void> {
+  setPriority(10);
+  const files: (() => void)[] = [];
+  try {
+    const reduced = await reduceFeed(process.stdin, format, () => {
+      const { file, remove } = createScratch(scratch);
+      files.push(remove);
+      return file;
+    });
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(reduced.length);
+    process.stdout.write(length);
+    process.stdout.write(reduced);
+  } catch (error) {
+    process.stderr.write(errorLine(error));
+    process.exitCode = error instanceof IndexError ? MALFORMED : 1;
+    process.stdin.destroy();
+  } finally {
+    for (const remove of files) remove();
+  }
+}
+
+/** A file without a name: it is gone with the process, whatever ends that. */
+function createScratch(folder: string): { file: Scratch; remove: () => void } {
+  const path = join(folder, `feed-${randomUUID()}.new`);
+  const file = openSync(path, 'wx+', 0o600);
+  rmSync(path);
+  return {
+    file: {
+      write: (piece) => {
+        for (let written = 0; written < piece.length;) written += writeSync(file, piece, written);
+      },
+      size: () => fstatSync(file).size,
+      read: (position, length) => {
+        const bytes = Buffer.allocUnsafe(length);
+        return bytes.subarray(0, readSync(file, bytes, 0, length, position));
+      },
+    },
+    remove: () => closeSync(file),
+  };
+}
+
+await main(JSON.parse(process.argv[2] ?? '{}') as FeedReaderJob);

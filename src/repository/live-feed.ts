@@ -1,0 +1,207 @@
+/** One feed of advisories kept current: fetch, reduce, guard, swap. The last good one stays whatever happens to the next. */
+import { createHash } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import type { Pause } from '../apk/pieces.ts';
+import { Feed } from '../advisories/feed.ts';
+import { checkFeed, type FeedPolicy } from '../advisories/plausible.ts';
+import type { FeedFormat } from '../advisories/reduce.ts';
+import { errorLine, IndexError } from '../errors.ts';
+import type { CredentialLookup } from './credentials.ts';
+import { FetchError } from './fetch-error.ts';
+import { fetchFeed } from './fetch-feed.ts';
+import type { Validators } from './fetch-index.ts';
+import type { FeedProcess, FeedReaders } from './feed-process.ts';
+import type { IndexStore } from './index-store.ts';
+import type { IndexFailure } from './live-index.ts';
+import type { UpstreamClient } from './upstream-client.ts';
+
+/** Which feed, and what it must be like. */
+export interface FeedSpec extends FeedFormat {
+  /** Where to fetch it: a URL or a path. */
+  readonly location: string;
+  /** What decides what is kept of it; see `KeptIndex`. */
+  readonly terms: string;
+  /** The location for logs and answers, without secrets. */
+  readonly label: string;
+  readonly guards: FeedPolicy;
+  /** Milliseconds between two fetches. */
+  readonly refresh: number;
+  readonly maxBytes: number;
+  /** Repositories that the feed may be for, as `v3.22/main` is told by the feed itself. */
+  readonly repositories: readonly string[];
+  /** Kept on disk; local files are not. */
+  readonly cached: boolean;
+}
+
+export interface FeedServices {
+  readonly client: UpstreamClient;
+  readonly credentials: CredentialLookup;
+  readonly store: IndexStore;
+  readonly readers: FeedReaders;
+  readonly now: () => number;
+  /** One process at a time reads a feed. */
+  readonly oneAtATime: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly pause: Pause;
+  readonly warn: (message: string, error: unknown) => void;
+  /** Where there may be files for a while. */
+  readonly scratch: string | undefined;
+}
+
+export interface LoadedFeed {
+  readonly feed: Feed;
+  readonly validators: Validators;
+  readonly source: 'upstream' | 'cache';
+  /** When upstream last said that this is the latest; unix milliseconds, like all times here. */
+  readonly confirmedAt: number;
+  /** When these contents were first seen. */
+  readonly firstSeenAt: number;
+}
+
+export type FeedOutcome =
+  | { readonly status: 'changed' | 'unchanged' }
+  | { readonly status: 'failed'; readonly failure: IndexFailure };
+
+const MAX_KEPT = 256 * 1024 * 1024;
+
+export class LiveFeed {
+  readonly spec: FeedSpec;
+  readonly #services: FeedServices;
+  #loaded: LoadedFeed | undefined;
+  #failure: IndexFailure | undefined;
+
+  constructor(spec: FeedSpec, services: FeedServices) {
+    this.spec = spec;
+    this.#services = services;
+  }
+
+  /** The last good one. */
+  get loaded(): LoadedFeed | undefined {
+    return this.#loaded;
+  }
+
+  /** Why the last refresh failed; `undefined` after one that did not. */
+  get failure(): IndexFailure | undefined {
+    return this.#failure;
+  }
+
+  /** The feed says that it is for another repository than those it is used for. */
+  get mismatch(): string | undefined {
+    const { repository } = this.#loaded?.feed.facts ?? {};
+    if (repository === undefined || this.spec.repositories.some((each) => each.endsWith(`/${repository}`)))
+      return undefined;
+    return `it says that it is for ${repository}`;
+  }
+
+  /** Reads what is kept on disk; never touches the network. */
+  async restore(signal: AbortSignal): Promise<void> {
+    const { store, warn } = this.#services;
+    const stored = this.spec.cached ? await store.load(this.spec, MAX_KEPT) : undefined;
+    if (!stored) return;
+    try {
+      const { validators, confirmedAt, firstSeenAt } = stored;
+      const feed = await this.#read(
+        Buffer.from(stored.bytes.buffer, stored.bytes.byteOffset, stored.bytes.length),
+      );
+      this.#loaded = { feed, validators, source: 'cache', confirmedAt, firstSeenAt };
+    } catch (error) {
+      if (signal.aborted) throw error;
+      warn('ignoring the cached advisories', error);
+    }
+  }
+
+  /** Asks upstream for a newer one. Failures are outcomes, not exceptions; only an abort throws. */
+  async refresh(signal: AbortSignal): Promise<FeedOutcome> {
+    try {
+      const status = await this.#services.oneAtATime(() => this.#fetchAndRead(signal));
+      this.#failure = undefined;
+      return { status };
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.#failure = {
+        code: error instanceof IndexError ? error.code : 'fetch-failed',
+        message: errorLine(error),
+        at: this.#services.now(),
+        retryAfter: error instanceof FetchError ? error.retryAfter : undefined,
+      };
+      return { status: 'failed', failure: this.#failure };
+    }
+  }
+
+  async #fetchAndRead(signal: AbortSignal): Promise<'changed' | 'unchanged'> {
+    const { client, credentials, store, readers, now, scratch = tmpdir() } = this.#services;
+    const { location, kind, ecosystems, maxBytes, cached } = this.spec;
+    const before = this.#loaded;
+    let reader: FeedProcess | undefined;
+    const start = (): FeedProcess => (reader ??= readers.read({ kind, ecosystems, scratch }));
+    try {
+      const fetched = await fetchFeed(location, {
+        client,
+        credentials,
+        validators: before?.validators,
+        maxBytes,
+        take: (piece) => start().write(piece),
+        signal,
+      });
+      if (fetched.status === 'not-modified') {
+        if (before) this.#loaded = { ...before, confirmedAt: now() };
+        await store.clearHeldBack(this.spec);
+        if (cached) await store.confirm(this.spec, now());
+        return 'unchanged';
+      }
+      const bytes = await start().end();
+      const feed = await this.#read(bytes);
+      await this.#guard(before?.feed, feed);
+      const isSame = before?.feed.digest === feed.digest;
+      const { validators } = fetched;
+      const firstSeenAt = isSame ? before.firstSeenAt : now();
+      this.#loaded = {
+        feed: isSame ? before.feed : feed,
+        validators,
+        source: 'upstream',
+        confirmedAt: now(),
+        firstSeenAt,
+      };
+      if (cached) await store.save(this.spec, bytes, { validators, firstSeenAt });
+      return isSame ? 'unchanged' : 'changed';
+    } catch (error) {
+      if (error instanceof IndexError && error.code === 'feed-malformed')
+        throw new IndexError(error.code, `${this.spec.label}: ${error.message}`, { cause: error });
+      throw error;
+    } finally {
+      await reader?.stop();
+    }
+  }
+
+  async #read(bytes: Buffer): Promise<Feed> {
+    const hash = createHash('sha256');
+    for (let start = 0; start < bytes.length; start += 1024 * 1024) {
+      hash.update(bytes.subarray(start, start + 1024 * 1024));
+      await this.#services.pause();
+    }
+    return await this.#inTurns(Feed.read(bytes, hash.digest('hex')));
+  }
+
+  async #inTurns<T>(work: Generator<undefined, T>): Promise<T> {
+    for (;;) {
+      const step = work.next();
+      if (step.done) return step.value;
+      await this.#services.pause();
+    }
+  }
+
+  /** Throws when the feed is held back, and keeps note of it for an operator to accept. */
+  async #guard(last: Feed | undefined, next: Feed): Promise<void> {
+    const { store, now } = this.#services;
+    try {
+      await this.#inTurns(checkFeed(last, next, this.spec.guards));
+    } catch (error) {
+      if (!(error instanceof IndexError)) throw error;
+      if (!(await store.takeAcceptance(this.spec, next.digest, now()))) {
+        await store.setHeldBack(this.spec, { digest: next.digest, code: error.code, message: error.message });
+        throw new IndexError(error.code, `${this.spec.label} is held back: ${error.message}`);
+      }
+    }
+    if (last?.digest === next.digest) await store.clearHeldBack(this.spec);
+    else await store.settle(this.spec);
+  }
+}

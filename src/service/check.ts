@@ -1,0 +1,47 @@
+/** Judges the pins of files by the indexes of a configuration: for the command line, the library and the route. */
+import { Checker } from '../check/checker.ts';
+import { askedPins, type CheckedFile } from '../check/findings.ts';
+import { Source, type Judgment, type Policy } from '../check/judge.ts';
+import type { Config } from '../config/config.ts';
+import { IndexError } from '../errors.ts';
+import type { RoutingSource } from '../routing/route.ts';
+import { Beacon } from './beacon.ts';
+import { createLogger } from './logger.ts';
+import { routingSources } from './preset.ts';
+
+export interface CheckHere {
+  readonly config: Config;
+  /** The one datasource is asked of all pins of which nothing tells where they belong. */
+  readonly asksAll: boolean;
+  readonly policy: Policy;
+  readonly now: number;
+  readonly signal: AbortSignal;
+}
+
+/** Judgments of each file's pins. Loads the indexes; throws if one of them cannot be had. */
+export async function judgeHere(
+  files: readonly CheckedFile[],
+  { config, asksAll, policy, now, signal }: CheckHere,
+): Promise<readonly (readonly Judgment[])[]> {
+  const logger = await createLogger('warn', { terminal: process.stderr.isTTY, destination: 2 });
+  const beacon = new Beacon({ config, logger, now: Date.now });
+  await beacon.loadOnce(signal);
+  const sources = beacon.datasources.map(({ name, snapshot, missing: [index] }) => {
+    if (snapshot) return new Source(name, snapshot.catalog);
+    const { code, message } = index?.failure ?? {
+      code: 'fetch-failed',
+      message: `${name} could not be loaded`,
+    };
+    throw new IndexError(code, message);
+  });
+  const routing: readonly RoutingSource[] = routingSources(config).map((source) => ({
+    ...source,
+    asksUnknown: source.asksUnknown || asksAll,
+  }));
+  const checker = new Checker({ sources, routing, policy, now, built: builtNames(files) });
+  return files.map((file, i) => checker.judge(askedPins(file, i)));
+}
+
+export function builtNames(files: readonly CheckedFile[]): ReadonlySet<string> {
+  return new Set(files.flatMap(({ found }) => found.builds ?? []));
+}

@@ -1,0 +1,83 @@
+/** Which feeds of advisories a configured datasource has. */
+import { isRemote, redactAddress, withoutTrailingSlashes } from '../addresses.ts';
+import type { DatasourceConfig, FeedConfig } from '../config/config.ts';
+import { UsageError } from '../errors.ts';
+import type { FeedSpec } from '../repository/live-feed.ts';
+import { heldRepositories, type RepositoryId } from '../routing/repositories.ts';
+
+/** Chainguard's feed v3, of Wolfi's packages as well. It may be used, and not passed on (docs/advisories.md). */
+const CHAINGUARD = 'https://advisories.cgr.dev/chainguard/v3/osv/chainguard-osv.tar.gz';
+const MINIMOS = 'https://packages.mini.dev/advisories/secdb/security.json';
+const HOUR = 3_600_000;
+/** The largest known one has some 200 MB. */
+const MAX_BYTES = 2 ** 31;
+
+export interface ConfiguredFeed {
+  readonly spec: FeedSpec;
+  readonly credentials: FeedConfig['credentials'];
+}
+
+export function feedSpecs(name: string, datasource: DatasourceConfig): readonly ConfiguredFeed[] {
+  const { advisories, repositories } = datasource;
+  const urls = repositories.map(({ url }) => withoutTrailingSlashes(url));
+  const ids = urls.flatMap(heldRepositories);
+  const feeds = advisories === 'known' ? knownFeeds(name, urls, ids) : advisories;
+  return feeds.map((feed) => {
+    const { refresh, rollback, maxShrink, credentials } = feed;
+    const format =
+      'secdb' in feed
+        ? ({ kind: 'secdb' } as const)
+        : ({ kind: 'osv', ecosystems: ecosystemsOf(feed.ecosystem, ids) } as const);
+    const location = 'secdb' in feed ? feed.secdb : feed.osv;
+    const spec: FeedSpec = {
+      ...format,
+      location,
+      terms: JSON.stringify(['advisories', format, credentials]),
+      label: redactAddress(location),
+      guards: { rollback, maxShrink },
+      refresh: refresh ?? (format.kind === 'secdb' ? HOUR : 24 * HOUR),
+      maxBytes: MAX_BYTES,
+      repositories: urls.map((url) => URL.parse(url)?.pathname ?? url),
+      cached: isRemote(location),
+    };
+    return { spec, credentials };
+  });
+}
+
+/** Of Alpine each branch and repository has its own. */
+function knownFeeds(
+  name: string,
+  urls: readonly string[],
+  ids: readonly RepositoryId[],
+): readonly FeedConfig[] {
+  const common = { rollback: 'refuse', maxShrink: 0.4 } as const;
+  const addresses = ids.flatMap(({ family, branch, component }) => {
+    if (family !== 'alpine' || branch === undefined || branch === 'latest-stable') return [];
+    return [
+      `https://secdb.alpinelinux.org/${branch === 'edge' ? branch : `v${branch}`}/${component ?? ''}.json`,
+    ];
+  });
+  if (urls.some((url) => URL.parse(url)?.host === 'packages.mini.dev')) addresses.push(MINIMOS);
+  const feeds: FeedConfig[] = [...new Set(addresses)].map((secdb) => ({ secdb, ...common }));
+  if (ids.some(({ family }) => family === 'wolfi' || family === 'chainguard'))
+    feeds.push({ osv: CHAINGUARD, ...common });
+  if (feeds.length === 0)
+    throw new UsageError(`datasource ${name}: advisories: no feed is known for its repositories; name one`);
+  return feeds;
+}
+
+/** OSV's names of what the repositories are; `undefined` where that is not known. */
+function ecosystemsOf(
+  given: string | undefined,
+  ids: readonly RepositoryId[],
+): readonly string[] | undefined {
+  if (given !== undefined) return [given];
+  const known = ids.flatMap(({ family, branch }) => {
+    if (family === 'wolfi') return ['Wolfi'];
+    if (family === 'chainguard') return ['Chainguard'];
+    return family === 'alpine' && branch !== undefined
+      ? [`Alpine:${branch === 'edge' ? branch : `v${branch}`}`]
+      : [];
+  });
+  return known.length === 0 ? undefined : [...new Set(known)];
+}

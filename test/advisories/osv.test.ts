@@ -1,0 +1,146 @@
+import { readdirSync } from 'node:fs';
+import { gunzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { isOpenAt } from '../../src/advisories/advisories.ts';
+import { parseVersion, type Version } from '../../src/apk/version.ts';
+import { failure } from '../support/failure.ts';
+import { about, fixture, read, summary } from './support.ts';
+
+type Expected = Record<
+  string,
+  Record<string, Record<string, { fixed?: string; open?: true; status?: string[]; notAffected?: true }>>
+>;
+const expected = JSON.parse(fixture('osv-v3-expected.json').toString()) as Expected;
+
+describe("Chainguard's feed v3", async () => {
+  const feed = await read(fixture('osv-v3.tar.gz'), 'osv', ['Wolfi']);
+
+  test.each(Object.entries(expected))('%s', (name, archs) => {
+    for (const [arch, own] of Object.entries(archs)) {
+      const found = summary(about([feed], [name], [arch]));
+      for (const [id, { fixed, status, notAffected }] of Object.entries(own)) {
+        const state = notAffected ? 'not affected' : (fixed ?? ['open', ...(status ?? [])].join(' '));
+        expect([id, found[id]]).toEqual([id, state]);
+      }
+    }
+  });
+
+  test('knows of no package besides', () => {
+    expect([...feed.names()].sort()).toEqual(Object.keys(expected).sort());
+  });
+
+  test('is the same as plain tar, and with the other ecosystem', async () => {
+    const plain = await read(gunzipSync(fixture('osv-v3.tar.gz')), 'osv', ['Wolfi']);
+    expect(plain.facts).toEqual(feed.facts);
+    const other = await read(fixture('osv-v3.tar.gz'), 'osv', ['Chainguard']);
+    expect(other.facts.pairs).toBe(feed.facts.pairs);
+    const none = await read(fixture('osv-v3.tar.gz'), 'osv', ['MinimOS']);
+    expect(none.facts).toMatchObject({ packages: 0, records: feed.facts.records });
+  });
+
+  test('tells the time of its newest record', () => {
+    expect(feed.facts.newest).toMatch(/^2026-/);
+  });
+
+  const prism = (archs: readonly string[]) => summary(about([feed], ['prism'], archs));
+
+  test("of several archs the later fix counts, and of an arch that is not told of the others'", () => {
+    expect(prism(['aarch64'])['CVE-2099-0002']).toBe('5.14.3-r1');
+    expect(prism(['aarch64', 'x86_64'])['CVE-2099-0002']).toBe('5.14.3-r8');
+    expect(prism(['riscv64'])['CVE-2099-0002']).toBe('5.14.3-r8');
+    expect(prism(['aarch64'])['CVE-2099-0003']).toBe('open pending_upstream_fix');
+  });
+
+  test('own name and origin both count: the later fix, and what only one of them has', () => {
+    const both = summary(about([feed], ['libcrypto3', 'openssl']));
+    expect(both).toMatchObject({ 'CVE-2099-0007': '3.3.3-r0', 'CVE-2099-0008': '3.3.3-r0' });
+    expect(summary(about([feed], ['openssl']))['CVE-2099-0007']).toBe('3.3.2-r1');
+  });
+
+  test.each([1, 10, 50, 99])('cut at %i %% it is refused', async (percent) => {
+    const bytes = fixture('osv-v3.tar.gz');
+    const cut = bytes.subarray(0, (bytes.length * percent) / 100);
+    expect(await failure(read(cut, 'osv'))).toMatchObject({ code: 'feed-malformed' });
+  });
+
+  test('a tar that stops in the middle of a file is refused', async () => {
+    const bytes = gunzipSync(fixture('osv-v3.tar.gz')).subarray(0, 100_000);
+    expect(await failure(read(bytes, 'osv'))).toMatchObject({ code: 'feed-malformed' });
+  });
+});
+
+describe('odd records', async () => {
+  const files = readdirSync(new URL('../fixtures/advisories/odd/osv/', import.meta.url));
+  const records = files.map((file) => fixture(`odd/osv/${file}`).toString());
+  const feed = await read(`[${records.join()}]`, 'osv');
+  const openAt = (text: string): readonly string[] =>
+    about([feed], ['curl'])
+      .filter(isOpenAt(parseVersion(text) as Version))
+      .flatMap(({ ids }) => ids.split(' '))
+      .sort();
+
+  test('withdrawn is as if it were not there, and so is what cannot be used', () => {
+    expect(Object.keys(summary(about([feed], ['curl']))).sort()).toEqual([
+      'CVE-2020-0002',
+      'CVE-2020-0003',
+      'CVE-2020-0004',
+      'CVE-2020-0006',
+    ]);
+    expect(feed.facts.packages).toBe(1);
+  });
+
+  test('several ranges, the last affected version and events out of order', () => {
+    expect(openAt('7.0.0-r0')).toEqual(['CVE-2020-0002', 'CVE-2020-0003', 'CVE-2020-0004', 'CVE-2020-0006']);
+    expect(openAt('7.6.0-r0')).toEqual(['CVE-2020-0003', 'CVE-2020-0004', 'CVE-2020-0006']);
+    expect(openAt('8.0.0-r3')).toEqual(['CVE-2020-0002', 'CVE-2020-0003', 'CVE-2020-0006']);
+    expect(openAt('8.0.0-r4')).toEqual(['CVE-2020-0002', 'CVE-2020-0006']);
+    expect(openAt('8.1.0-r0')).toEqual(['CVE-2020-0002', 'CVE-2020-0006']);
+    expect(openAt('8.2.0-r0')).toEqual(['CVE-2020-0006']);
+    expect(openAt('9.0.0-r0')).toEqual([]);
+  });
+});
+
+describe('OSV.dev', () => {
+  const record = (events: object[], more: object = {}): string =>
+    JSON.stringify({
+      id: 'ALPINE-CVE-2020-0001',
+      modified: '2026-01-01T00:00:00Z',
+      upstream: ['CVE-2020-0001'],
+      affected: [
+        {
+          package: { ecosystem: 'Alpine:v3.22', name: 'expat', purl: 'pkg:apk/alpine/expat?arch=source' },
+          ranges: [{ type: 'ECOSYSTEM', events }],
+          versions: ['9.9-r9'],
+          ...more,
+        },
+      ],
+    });
+  const of = async (text: string, ecosystem = 'Alpine:v3.22') =>
+    summary(about([await read(text, 'osv', [ecosystem])], ['expat']));
+
+  test('"0" as introduced and fixed is not affected, not "all versions"', async () => {
+    expect(await of(record([{ introduced: '0' }, { fixed: '0' }]))).toEqual({
+      'CVE-2020-0001': 'not affected',
+    });
+    expect(await of(record([{ introduced: '2-r0' }, { fixed: '1-r0' }]))).toEqual({
+      'CVE-2020-0001': 'not affected',
+    });
+  });
+
+  test('listed versions count only without a range', async () => {
+    expect(await of(record([{ introduced: '0' }, { fixed: '2.7-r0' }]))).toEqual({
+      'CVE-2020-0001': '2.7-r0',
+    });
+    expect(await of(record([], { ranges: [] }))).toEqual({ 'CVE-2020-0001': 'until' });
+  });
+
+  test('another branch is another feed', async () => {
+    expect(await of(record([{ introduced: '0' }, { fixed: '2.7-r0' }]), 'Alpine:v3.21')).toEqual({});
+  });
+
+  test('a version that apk calls invalid makes a range unusable', async () => {
+    const text = record([{ introduced: '0' }, { fixed: '2.7.r0' }], { versions: [] });
+    const { facts } = await read(text, 'osv', ['Alpine:v3.22']);
+    expect(facts).toMatchObject({ packages: 0, skipped: 1 });
+  });
+});

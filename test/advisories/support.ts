@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { Advisories, type Group } from '../../src/advisories/advisories.ts';
+import { highestFix, isOpen } from '../../src/advisories/affected.ts';
+import { Feed } from '../../src/advisories/feed.ts';
+import type { FeedKind } from '../../src/advisories/feed-builder.ts';
+import { reduceFeed, type Scratch } from '../../src/advisories/reduce.ts';
+import { finish } from '../../src/catalog/steps.ts';
+
+const folder = new URL('../fixtures/advisories/', import.meta.url);
+
+export function fixture(name: string): Buffer {
+  return readFileSync(new URL(name, folder));
+}
+
+/** A file in memory. */
+export function scratch(): Scratch {
+  let bytes = Buffer.alloc(0);
+  return {
+    write: (piece) => (bytes = Buffer.concat([bytes, piece])),
+    size: () => bytes.length,
+    read: (position, length) => bytes.subarray(position, position + length),
+  };
+}
+
+/** In pieces of `size`, so that they end anywhere. */
+export async function* pieces(bytes: Buffer, size = 1000): AsyncGenerator<Buffer> {
+  for (let start = 0; start < bytes.length; start += size)
+    yield await Promise.resolve(bytes.subarray(start, start + size));
+}
+
+export async function read(
+  bytes: Buffer | string,
+  kind: FeedKind = 'secdb',
+  ecosystems?: readonly string[],
+): Promise<Feed> {
+  const reduced = await reduceFeed(pieces(Buffer.from(bytes)), { kind, ecosystems }, scratch);
+  return finish(Feed.read(reduced, 'digest'));
+}
+
+export function about(
+  feeds: readonly Feed[],
+  names: readonly string[],
+  archs: readonly string[] = ['x86_64'],
+): readonly Group[] {
+  return finish(new Advisories(feeds).about(names, archs));
+}
+
+/** By identifier: the highest fix, `open` with its statuses, or `not affected`. */
+export function summary(groups: readonly Group[]): Record<string, string> {
+  return Object.fromEntries(
+    groups.flatMap(({ ids, affected }) => {
+      const state = isOpen(affected)
+        ? ['open', ...affected.statuses].join(' ')
+        : (highestFix(affected)?.text ?? (affected.intervals.length > 0 ? 'until' : 'not affected'));
+      return ids.split(' ').map((id) => [id, state]);
+    }),
+  );
+}

@@ -1,0 +1,166 @@
+/** Raising and pinning in place. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { unifiedDiff } from '../../src/check/diff.ts';
+import { pinNames, raisePins } from '../../src/check/fix.ts';
+import { checked } from '../support/checks.ts';
+
+const changed = (path: string, text: string, change = raisePins): string => {
+  const { files, judgments } = checked({ [path]: text });
+  const [file] = files;
+  return file ? change(file, judgments[0] ?? []).text : text;
+};
+const wolfi = (packages: string): string =>
+  `contents:\n  repositories: [https://packages.wolfi.dev/os]\n  packages: ${packages}\n`;
+
+describe('--fix', () => {
+  test.each([
+    [
+      'Dockerfile',
+      'FROM alpine:3.22\nRUN apk add "curl=8.12.0-r0" \\\n  # why\n  git==2.0-r0 jq # x\n',
+      'FROM alpine:3.22\nRUN apk add "curl=8.14.1-r2" \\\n  # why\n  git==2.49.1-r0 jq # x\n',
+    ],
+    [
+      'Dockerfile',
+      'FROM alpine:3.22\r\nARG V=8.12.0-r0\r\nRUN apk add curl=$V',
+      'FROM alpine:3.22\r\nARG V=8.14.1-r2\r\nRUN apk add curl=$V',
+    ],
+    [
+      'Dockerfile',
+      'FROM alpine:3.22\nRUN apk add curl~8.12 git@x=1\n',
+      'FROM alpine:3.22\nRUN apk add curl~8.14 git@x=1\n',
+    ],
+    [
+      'image.yaml',
+      wolfi('["curl=8.18.0-r0", curl~8] # 8.18.0-r0'),
+      wolfi('["curl=8.20.0-r0", curl~8] # 8.18.0-r0'),
+    ],
+    [
+      'image.yaml',
+      wolfi('\n    - nodejs=24.4-r0 # a\n    - broken=1.0-r0'),
+      wolfi('\n    - nodejs=24.5.0-r1 # a\n    - broken=1.0-r0'),
+    ],
+  ])('%s: %j', (path, before, after) => {
+    expect(changed(path, before)).toBe(after);
+    expect(changed(path, after)).toBe(after);
+  });
+
+  test('what a hardened image repeats goes along', () => {
+    const text = `# syntax=dhi.io/build:2-alpine3.22
+tags: ["8.12.0-alpine3.22", "8.12-alpine3.22"]
+vars: { VERSION: 8.12.0-r0 }
+contents:
+  repositories: [https://dl-cdn.alpinelinux.org/alpine/v3.22/main]
+  packages: [curl=8.12.0-r0]
+  builds: [{ contents: { packages: [curl=8.12.0-r0], files: [{ spdx: { packages: [curl=8.12.0-r0] } }] } }]
+`;
+    const after = text
+      .replace('"8.12.0-', '"8.14.1-')
+      .replace('VERSION: 8.12.0-r0', 'VERSION: 8.14.1-r2')
+      .replaceAll('{ packages: [curl=8.12.0-r0], files', '{ packages: [curl=8.14.1-r2], files')
+      .replace('  packages: [curl=8.12.0-r0]\n', '  packages: [curl=8.14.1-r2]\n');
+    expect(changed('image.yaml', text)).toBe(after);
+    expect(changed('image.yaml', after)).toBe(after);
+  });
+
+  test.each([
+    [
+      'a variable of packages that go to different versions',
+      'Dockerfile',
+      'FROM alpine:3.22\nARG V=1.0-r0\nRUN apk add curl=$V git=$V\n',
+    ],
+    [
+      'a variable of a package that stays',
+      'Dockerfile',
+      'FROM alpine:3.22\nARG V=1.0-r0\nRUN apk add curl=$V nobody=$V\n',
+    ],
+    [
+      'a version that is put together',
+      'Dockerfile',
+      'FROM alpine:3.22\nARG V=8.12.0\nRUN apk add curl=${V}-r0\n',
+    ],
+    ['a word that is no version', 'Dockerfile', 'FROM alpine:3.22\nRUN apk add curl=latest\n'],
+    ['an unknown image', 'Dockerfile', 'FROM ghcr.io/acme/unknown\nRUN apk add curl=8.12.0-r0\n'],
+    ['a newer version than there is', 'Dockerfile', 'FROM alpine:3.22\nRUN apk add curl=9.0-r0\n'],
+    [
+      'what a package needs at run time',
+      'a.yaml',
+      'package:\n  dependencies: { runtime: [curl=8.18.0-r0] }\nenvironment: { contents: { repositories: [https://packages.wolfi.dev/os] } }\n',
+    ],
+    ['a file that is no YAML', 'a.yaml', 'contents:\n  packages: [curl=8.18.0-r0\n'],
+  ])('%s is left as it is', (_, path, text) => expect(changed(path, text)).toBe(text));
+
+  test('generated files: only characters of versions change, and the second time none', () => {
+    const pin = fc.constantFrom(
+      'curl=8.12.0-r0',
+      'curl=8.14.1-r2',
+      'git=2.0-r0',
+      'jq~1.7',
+      'jq',
+      'nobody=1-r0',
+      "'git~2.40'",
+      '"curl=1-r0"',
+    );
+    const lines = fc.array(fc.array(pin, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 5 });
+    fc.assert(
+      fc.property(lines, fc.constantFrom(' ', ' \\\n  ', ' \\\r\n  # x=1.0-r0\r\n  '), (all, gap) => {
+        const text = `FROM alpine:3.22\n${all.map((pins) => `RUN apk add ${pins.join(gap)}`).join('\n')}`;
+        const once = changed('Dockerfile', text);
+        expect(changed('Dockerfile', once)).toBe(once);
+        const blank = (each: string): string => each.replace(/(?<=(?:curl|git|jq)[=~]+)[\w.-]+/g, '');
+        expect(blank(once)).toBe(blank(text));
+      }),
+    );
+  });
+});
+
+describe('pin', () => {
+  test.each([
+    [
+      'Dockerfile',
+      "FROM alpine:3.22\nRUN apk add 'curl' git nobody jq=1 x>=1\n",
+      "FROM alpine:3.22\nRUN apk add 'curl=8.14.1-r2' git=2.49.1-r0 nobody jq=1 x>=1\n",
+    ],
+    [
+      'image.yaml',
+      wolfi('[curl, "nodejs", skewed]'),
+      wolfi('[curl=8.20.0-r0, "nodejs=24.5.0-r1", skewed=1.0-r0]'),
+    ],
+    [
+      'Dockerfile',
+      'FROM alpine:3.22\nARG P="curl git"\nRUN apk add $P\n',
+      'FROM alpine:3.22\nARG P="curl=8.14.1-r2 git=2.49.1-r0"\nRUN apk add $P\n',
+    ],
+  ])('%s: %j', (path, before, after) => {
+    expect(changed(path, before, pinNames)).toBe(after);
+    expect(changed(path, after, pinNames)).toBe(after);
+  });
+});
+
+test('a unified diff', () => {
+  const before = Array.from({ length: 20 }, (_, i) => `line ${i + 1}`);
+  const after = before.map((line, i) => ([4, 5, 19].includes(i) ? `${line}!` : line));
+  expect(unifiedDiff('a/b', before.join('\n'), after.join('\n'))).toBe(`--- a/a/b
++++ b/a/b
+@@ -2,8 +2,8 @@
+ line 2
+ line 3
+ line 4
+-line 5
+-line 6
++line 5!
++line 6!
+ line 7
+ line 8
+ line 9
+@@ -17,4 +17,4 @@
+ line 17
+ line 18
+ line 19
+-line 20
+\\ No newline at end of file
++line 20!
+\\ No newline at end of file
+`);
+  expect(unifiedDiff('x', 'a\n', 'a\n')).toBe('');
+});

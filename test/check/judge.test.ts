@@ -1,0 +1,182 @@
+/** What is said of pins, by the rules of apk and of apko. */
+import { describe, expect, test } from 'vitest';
+import { apkoMeets } from '../../src/check/apko.ts';
+import { built, checked, now, shown } from '../support/checks.ts';
+import { catalogOf } from '../support/catalogs.ts';
+import type { Stanza } from '../support/signed-index.ts';
+
+/** An apko image of these packages, on one repository. */
+const image = (...pins: readonly string[]): string =>
+  `contents:\n  repositories: [https://packages.wolfi.dev/os]\n  packages:\n${pins.map((pin) => `    - "${pin}"\n`).join('')}`;
+const dockerfile = (...pins: readonly string[]): string =>
+  `FROM cgr.dev/chainguard/wolfi-base\nRUN apk add ${pins.map((pin) => `'${pin}'`).join(' ')}\n`;
+
+const rulesOf = (
+  text: string,
+  archs: Readonly<Record<string, readonly Stanza[]>>,
+  path = 'image.yaml',
+): readonly string[] => {
+  const catalogs = {
+    wolfi: catalogOf(Object.fromEntries(Object.entries(archs).map(([arch, all]) => [arch, [all]]))),
+  };
+  return checked({ [path]: text }, { catalogs })
+    .findings.filter(({ rule }) => rule !== 'floating-dependencies')
+    .map(({ rule }) => rule);
+};
+
+describe('apko', () => {
+  const both = (...all: readonly Stanza[]): Readonly<Record<string, readonly Stanza[]>> => ({
+    x86_64: all,
+    aarch64: all,
+  });
+
+  test.each([
+    ['curl=8.0', [], 'a missing revision is r0'],
+    ['curl=8.0-r0', [], ''],
+    ['curl=8.00-r0', [], 'a leading zero is nothing'],
+    ['curl=8.0-r1', ['withdrawn'], ''],
+    ['curl~8', [], ''],
+    ['curl=~8', [], ''],
+    ['curl~9', ['unsatisfiable'], ''],
+    ['curl~=9', ['operator-ignored'], 'any version'],
+    ['curl==9', ['operator-ignored'], 'any version'],
+    ['curl>=8 ', [], ''],
+    ['curl=8.0~abc-r0', ['invalid-version'], 'no hashes'],
+    ['py-x=2.0-r0', [], 'a provide without a version has that of its package'],
+    ['nodejs=24', [], 'the version of the provide'],
+    ['nodejs=24.5.0-r1', [], 'and that of its package, if the provide fits none'],
+  ] as [pin: string, rules: string[], why: string][])('%s: %j %s', (pin, rules) => {
+    const all = both(
+      built('curl', '8.0-r0'),
+      built('py3.13-x', '2.0-r0', { p: 'py-x' }),
+      built('nodejs-24', '24.5.0-r1', { p: 'nodejs=24' }),
+    );
+    if (pin === 'nodejs=24.5.0-r1') expect(rulesOf(image(pin), all)).not.toContain('unknown-name');
+    else expect(rulesOf(image(pin.trim()), all)).toEqual(rules);
+  });
+
+  test('takes nothing that is not in the same version on every arch of the image', () => {
+    const archs = { x86_64: [built('a', '1-r0'), built('a', '2-r0')], aarch64: [built('a', '1-r0')] };
+    expect(rulesOf(image('a=2-r0'), archs)).toEqual(['missing-on-arch']);
+    expect(rulesOf(image('a>=2'), archs)).toEqual(['missing-on-arch']);
+    expect(rulesOf(image('a'), archs)).toEqual([]);
+    expect(rulesOf(`${image('a=2-r0')}archs: [x86_64]\n`, archs)).toEqual([]);
+    const providers = {
+      x86_64: [built('p', '1-r0', { p: 'v=5' })],
+      aarch64: [built('q', '1-r0', { p: 'v=5' })],
+    };
+    expect(rulesOf(image('v=5'), providers)).toEqual(['missing-on-arch']);
+    expect(rulesOf(dockerfile('v=5'), providers, 'Dockerfile')).toEqual([]);
+  });
+
+  test('says on which arch it is missing and since when', () => {
+    const archs = { x86_64: [[built('a', '1-r0'), built('a', '2-r0')]], aarch64: [[built('a', '1-r0')]] };
+    const found = checked({ 'i.yaml': image('a=2-r0') }, { catalogs: { wolfi: catalogOf(archs) } });
+    expect(shown(found)).toEqual([
+      '4:8 missing-on-arch: nothing fits a=2-r0 on aarch64; x86_64 has 2-r0 since 2026-11-23',
+    ]);
+  });
+});
+
+describe('apk', () => {
+  test.each([
+    ['curl=8.0', ['withdrawn'], 'a revision counts'],
+    ['curl==8.0-r0', ['double-equals'], ''],
+    ['curl~=8', [], ''],
+    ['curl~8', [], ''],
+    ['py-x=2.0-r0', ['unsatisfiable'], 'a provide without a version meets none'],
+    ['py-x', [], ''],
+    ['curl@edge=8.0-r0', ['not-asked'], ''],
+    ['curl=8.0-r0@edge', ['tag-form', 'not-asked'], ''],
+    ['curl=', ['invalid-version'], ''],
+    ['only-x86=1-r0', [], 'a name that one arch lacks altogether'],
+    ['gone', ['unknown-name'], ''],
+    ['gone>=1', ['unknown-name'], ''],
+  ] as [pin: string, rules: string[], why: string][])('%s: %j %s', (pin, rules) => {
+    const common = [built('curl', '8.0-r0'), built('py3.13-x', '2.0-r0', { p: 'py-x' })];
+    const archs = { x86_64: [...common, built('only-x86', '1-r0')], aarch64: common };
+    expect(rulesOf(dockerfile(pin), archs, 'Dockerfile').toSorted()).toEqual([...rules].sort());
+  });
+});
+
+describe('behind', () => {
+  const archs = (versions: readonly string[]) => ({
+    x86_64: [versions.map((version) => built('a', version))],
+  });
+  const judged = (pin: string, versions: readonly string[], policy = {}) =>
+    checked(
+      { 'i.yaml': `${image(pin)}archs: [x86_64]\n` },
+      { catalogs: { wolfi: catalogOf(archs(versions)) }, policy: { within: 'major', minAge: 0, ...policy } },
+    );
+
+  test.each([
+    ['a=1.0.0-r0', ['1.0.0-r0', '1.0.0-r1'], '1.0.0-r1 is there (rebuild), one version behind, for 2 days'],
+    ['a=1.0.0-r0', ['1.0.0-r0', '1.0.1-r0'], '1.0.1-r0 is there (patch), one version behind, for 2 days'],
+    [
+      'a=1.0.0-r0',
+      ['1.0.0-r0', '1.1-r0', '1.2-r0'],
+      '1.2-r0 is there (minor), 2 versions behind, for 2 days',
+    ],
+    [
+      'a=1.0.0-r0',
+      ['1.0.0-r0', '2.0-r0', '3_rc1-r0'],
+      '2.0-r0 is there (major), one version behind, for 2 days',
+    ],
+    ['a~1.0', ['1.0.5-r0', '2.0-r0'], '2.0-r0 is there (major), one version behind, for 2 days'],
+  ])('%s of %j', (pin, versions, message) => {
+    const found = judged(pin, versions).findings.filter(({ rule }) => rule === 'behind');
+    expect(found.map((each) => each.message)).toEqual([message]);
+  });
+
+  test.each([
+    ['a=2.0-r0', ['1.0-r0', '2.0-r0']],
+    ['a=1.0-r0', ['1.0-r0', '2.0_rc1-r0']],
+    ['a~1', ['1.0-r0', '1.5-r0']],
+    ['a>=1', ['1.0-r0', '2.0-r0']],
+    ['a', ['1.0-r0', '2.0-r0']],
+  ])('%s of %j is not', (pin, versions) => {
+    expect(judged(pin, versions).findings.filter(({ rule }) => rule === 'behind')).toEqual([]);
+  });
+
+  test('a target within a step, and of an age', () => {
+    const versions = ['1.0.0-r0', '1.0.0-r1', '1.0.2-r0', '1.4-r0', '2.0-r0'];
+    const target = (policy: object) => judged('a=1.0.0-r0', versions, policy).judgments[0]?.[0]?.target;
+    expect(['rebuild', 'patch', 'minor', 'major'].map((within) => target({ within }))).toEqual([
+      '1.0.0-r1',
+      '1.0.2-r0',
+      '1.4-r0',
+      '2.0-r0',
+    ]);
+    expect(target({ minAge: 86_400_000 })).toBe('2.0-r0');
+    expect(target({ minAge: 3 * 86_400_000 })).toBeUndefined();
+    expect(now).toBeGreaterThan(0);
+  });
+});
+
+test('names that a recipe among the files builds are not unknown', () => {
+  const recipe =
+    'package: { name: own, version: 1, epoch: 0 }\nsubpackages: [{ name: own-doc }]\nenvironment: { contents: { packages: [] } }\n';
+  const found = checked({ 'own.yaml': recipe, 'image.yaml': image('own=1-r0', 'own-doc', 'other') });
+  expect(found.findings.filter(({ rule }) => rule === 'unknown-name').map(({ name }) => name)).toEqual([
+    'other',
+  ]);
+});
+
+describe('constraints of apko', () => {
+  test.each([
+    ['=', '1.0', '1.0-r0', true],
+    ['=', '1', '1.0', false],
+    ['~', '1.0', '1.0.5-r3', true],
+    ['~', '1.05', '1.5.1', true],
+    ['~', '1.0-r3', '1.0-r4', false],
+    ['~', '1.0-r0', '1.0-r4', true],
+    ['~', '1.0', '1.0_rc1', true],
+    ['~', '1.0.0', '1.0', false],
+    ['>', '1.0', '1.0_p1', true],
+    ['<', '1.0', '1.0_rc1-r9', true],
+    ['>=', '1.0a', '1.0b', true],
+    ['<~', '9', '10', true],
+  ])('%s%s on %s is %s', (operator, bound, version, met) => {
+    expect(apkoMeets(operator, bound)?.(version)).toBe(met);
+  });
+});

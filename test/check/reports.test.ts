@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { describe, expect, test } from 'vitest';
+import { baselineText, parseBaseline } from '../../src/check/baseline.ts';
+import { reportSchema } from '../../src/check/report-schema.ts';
+import { formats, textReport, type Report } from '../../src/check/reports.ts';
+import { checked } from '../support/checks.ts';
+
+const files = {
+  'Dockerfile': 'FROM alpine:3.22\nRUN apk add curl=8.12.0-r0 git==2.49.1-r0 && true\n',
+  'a & "b"/image.yaml': 'contents:\n  repositories: [https://packages.wolfi.dev/os]\n  packages: ["curl=8.19.0-r0", "<evil\u001b[31m>"]\n',
+}; // prettier-ignore
+const { findings } = checked(files);
+const report: Report = { files: 2, pins: 4, findings, known: 3 };
+
+test('JSON is what the published schema says', () => {
+  const value = JSON.parse(formats.json(report)) as { findings: unknown[] };
+  expect(reportSchema.safeParse(value).error?.issues).toBeUndefined();
+  const isValid = new Ajv2020().compile(JSON.parse(readFileSync('docs/check.schema.json', 'utf8')) as object);
+  isValid(value);
+  expect(isValid.errors).toBeNull();
+  expect(value).toMatchObject({
+    version: 1,
+    summary: { files: 2, pins: 4, known: 3, error: 1, warning: 1, note: 2 },
+  });
+  expect(value.findings[0]).toMatchObject({
+    rule: 'withdrawn',
+    file: 'Dockerfile',
+    start: { line: 2, column: 13 },
+    end: { line: 2, column: 27 },
+    pin: 'curl=8.12.0-r0',
+    datasource: 'alpine-3.22',
+    target: '8.14.1-r2',
+  });
+});
+
+test('SARIF has the rules that were broken and places of all', () => {
+  const { runs, version } = JSON.parse(formats.sarif(report)) as {
+    version: string;
+    runs: {
+      tool: { driver: { rules: { id: string }[] } };
+      results: { ruleId: string; ruleIndex: number; locations: object[] }[];
+    }[];
+  };
+  expect(version).toBe('2.1.0');
+  const [{ tool, results }] = runs as [(typeof runs)[number]];
+  for (const { ruleId, ruleIndex } of results) expect(tool.driver.rules[ruleIndex]?.id).toBe(ruleId);
+  expect(results[0]?.locations).toEqual([
+    {
+      physicalLocation: {
+        artifactLocation: { uri: 'Dockerfile', uriBaseId: '%SRCROOT%' },
+        region: { startLine: 2, startColumn: 13, endLine: 2, endColumn: 27 },
+      },
+    },
+  ]);
+  expect(JSON.stringify(results.at(-1)?.locations)).toContain('a%20&%20%22b%22/image.yaml');
+});
+
+test('code quality of GitLab', () => {
+  const issues = JSON.parse(formats.codequality(report)) as Record<string, unknown>[];
+  expect(issues[0]).toEqual({
+    description: 'curl=8.12.0-r0: curl 8.12.0-r0 is in no index; the newest is 8.14.1-r2',
+    check_name: 'withdrawn',
+    fingerprint: findings[0]?.fingerprint,
+    severity: 'major',
+    location: { path: 'Dockerfile', lines: { begin: 2 } },
+  });
+  expect(new Set(issues.map(({ fingerprint }) => fingerprint)).size).toBe(issues.length);
+});
+
+test('JUnit: a test a file, failed for each error, and nothing of it breaks XML', () => {
+  const xml = formats.junit(report);
+  expect(xml).toContain('<testsuite name="apk-beacon check" tests="2" failures="1">');
+  expect(xml).toContain('name="a &amp; &quot;b&quot;/image.yaml"');
+  expect(xml).toMatch(
+    /<failure type="withdrawn" message="2:13 curl=8\.12\.0-r0: curl 8\.12\.0-r0 is in no index/,
+  );
+  expect(xml).not.toMatch(/[\u0000-\u0008\u000b-\u001f]/);
+});
+
+test('annotations of GitHub', () => {
+  expect(formats.github(report).split('\n')[0]).toBe(
+    '::error file=Dockerfile,line=2,endLine=2,col=13,endColumn=27,title=withdrawn::curl=8.12.0-r0: curl 8.12.0-r0 is in no index; the newest is 8.14.1-r2',
+  );
+});
+
+describe('text', () => {
+  const text = (all: boolean): string => textReport(report, { all, colour: (_, each) => each });
+  test('files with their findings, and a summary', () => {
+    expect(text(false).split('\n').slice(0, 4)).toEqual([
+      'Dockerfile',
+      '  2:13  error  curl=8.12.0-r0  curl 8.12.0-r0 is in no index; the newest is 8.14.1-r2; --fix takes 8.14.1-r2  withdrawn',
+      '',
+      'a & "b"/image.yaml',
+    ]);
+    expect(text(false)).toMatch(
+      /^4 packages in 2 files: 1 error, 1 warning, 2 notes \(--all shows them\); 3 more are known to the baseline$/m,
+    );
+  });
+  test('notes on request', () => {
+    expect(text(false)).not.toContain('double-equals');
+    expect(text(true)).toContain('double-equals');
+  });
+});
+
+describe('baseline', () => {
+  test('knows a finding wherever its line went, and no second one', () => {
+    const known = parseBaseline(baselineText(findings), 'x');
+    const moved = { ...files, Dockerfile: `# a\n# b\n${files.Dockerfile}RUN apk add curl=8.12.0-r0\n` };
+    const fresh = checked(moved).findings.filter(({ fingerprint }) => !known.has(fingerprint));
+    expect(fresh.map(({ start, rule }) => [start.line, rule])).toEqual([[5, 'withdrawn']]);
+  });
+  test.each(['', '[]', '{"version":2,"findings":[]}', '{"version":1,"findings":[1]}'])(
+    '%j is none',
+    (text) => {
+      expect(() => parseBaseline(text, 'base.json')).toThrow(/^base\.json: no /);
+    },
+  );
+});

@@ -1,0 +1,236 @@
+/** The commands `check` and `pin`: files of a folder, indexes of a folder or of a running service. */
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { stringify } from 'yaml';
+import { checkCommand } from '../../src/cli/check.ts';
+import { loadConfig } from '../../src/config/config.ts';
+import { startUpstream } from '../support/repository-server.ts';
+import { startService, temporaryFolder } from '../support/service.ts';
+import { pkg, signedIndex, testKey } from '../support/signed-index.ts';
+
+const signal = new AbortController().signal;
+let folder: string;
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  for (const [name, versions] of Object.entries({
+    wolfi: ['8.19.0-r0', '8.20.0-r0'],
+    'alpine-3.22': ['8.14.1-r2'],
+  })) {
+    const packages = versions.map((version) => pkg('curl', version));
+    await put(`indexes/${name}/x86_64/APKINDEX.tar.gz`, await signedIndex(packages));
+  }
+  await put(testKey().name, testKey().pem);
+  await put(
+    'beacon.yml',
+    stringify({
+      cacheDir: 'none',
+      datasources: Object.fromEntries(
+        ['wolfi', 'alpine-3.22'].map((name) => [
+          name,
+          {
+            archs: ['x86_64'],
+            keys: [join(folder, testKey().name)],
+            repositories: [{ url: join(folder, 'indexes', name), maxAge: 'never' }],
+          },
+        ]),
+      ),
+    }),
+  );
+  await put('repo/Dockerfile', 'FROM alpine:3.22\nRUN apk add curl=8.12.0-r0\n');
+  await put('repo/images/app.yaml', 'include: images/base.yaml\ncontents:\n  packages: [curl=8.19.0-r0]\n');
+  await put(
+    'repo/images/base.yaml',
+    'contents:\n  repositories: [https://packages.wolfi.dev/os]\narchs: [x86_64]\n',
+  );
+  await put('repo/node_modules/x/Dockerfile', 'FROM alpine:3.22\nRUN apk add no=1\n');
+  await put('repo/data.bin', Buffer.from([0, 1, 2]));
+  await put('repo/notes', 'apk add no=1');
+  await put('repo/tool', '#!/bin/sh\napk add tool=1\n');
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function put(path: string, content: string | Uint8Array): Promise<void> {
+  await mkdir(dirname(join(folder, path)), { recursive: true });
+  await writeFile(join(folder, path), content);
+}
+
+/** What is printed, and the exit code. */
+async function run(
+  words: readonly string[],
+  own: Record<string, string | true> = {},
+  more: { pin?: boolean; config?: object } = {},
+) {
+  const written: string[] = [];
+  const take = (chunk: unknown): boolean => written.push(String(chunk)) > 0;
+  vi.spyOn(process.stdout, 'write').mockImplementation(take);
+  const errors: string[] = [];
+  vi.spyOn(process.stderr, 'write').mockImplementation((chunk: unknown) => errors.push(String(chunk)) > 0);
+  const code = await checkCommand(words, {
+    own,
+    config: () => loadConfig({ words: [], settings: { config: [join(folder, 'beacon.yml')] }, own: {} }, {}),
+    isPlain: false,
+    pinsNames: more.pin ?? false,
+    root: join(folder, 'repo'),
+    signal,
+  });
+  return { code, output: written.join(''), errors: errors.join('') };
+}
+
+const plain = (text: string): string => text.replace(/\u001b\[\d+m/g, '');
+
+test('a folder: what is broken and what is behind, and the exit code', async () => {
+  const { code, output } = await run([]);
+  expect(plain(output)).toBe(
+    [
+      'Dockerfile',
+      '  2:13  error  curl=8.12.0-r0  curl 8.12.0-r0 is in no index; the newest is 8.14.1-r2; --fix takes 8.14.1-r2  withdrawn',
+      '',
+      'images/app.yaml',
+      '  3:14  warning  curl=8.19.0-r0  8.20.0-r0 is there (minor), one version behind  behind',
+      '',
+      '3 packages in 3 files: 1 error, 1 warning, 1 note (--all shows them)',
+      '',
+    ].join('\n'),
+  );
+  expect(code).toBe(1);
+});
+
+describe('exit codes', () => {
+  test.each([
+    [['Dockerfile'], {}, 1],
+    [['images'], {}, 0],
+    [['images'], { 'fail-on': 'warning' }, 1],
+    [['Dockerfile'], { 'fail-on': 'never' }, 0],
+    [['images/*.yaml', 'tool'], { 'fail-on': 'note' }, 1],
+    [['images/base.yaml'], { 'fail-on': 'note' }, 0],
+  ])('%j %j: %i', async (words, own, code) => expect((await run(words, own)).code).toBe(code));
+
+  test.each([
+    [['none'], {}, /no file none/],
+    [[], { format: 'xml' }, /--format: expected text, json/],
+    [[], { 'fail-on': 'all' }, /--fail-on/],
+    [[], { within: 'all' }, /--within/],
+    [[], { 'min-age': 'old' }, /--min-age/],
+    [[], { 'write-baseline': true }, /needs --baseline/],
+    [[], { baseline: 'none.json' }, /--write-baseline makes it/],
+    [[], { url: 'x' }, /--url/],
+  ] as [string[], Record<string, string | true>, RegExp][])(
+    '%j %j is wrong usage',
+    async (words, own, message) => {
+      await expect(run(words, own)).rejects.toThrow(message);
+      await expect(run(words, own)).rejects.toMatchObject({ code: 'config-invalid' });
+    },
+  );
+
+  test('3 where an index cannot be had', async () => {
+    await rm(join(folder, 'indexes/wolfi'), { recursive: true });
+    const { code, output, errors } = await run([]);
+    expect([code, output]).toEqual([3, '']);
+    expect(errors).toMatch(/nothing was checked: .*wolfi/);
+  });
+});
+
+test('a report goes to a file, and people see the text', async () => {
+  const { output } = await run([], { format: 'codequality', output: 'gl.json' });
+  expect(plain(output)).toContain('3 packages in 3 files');
+  const issues = JSON.parse(await readFile(join(folder, 'repo/gl.json'), 'utf8')) as object[];
+  expect(issues).toHaveLength(3);
+  expect(JSON.parse((await run([], { format: 'json' })).output)).toMatchObject({ summary: { pins: 3 } });
+});
+
+test('a baseline: what was there is left out, what is new fails', async () => {
+  expect((await run([], { 'baseline': 'base.json', 'write-baseline': true })).output).toBe('wrote 2 findings to base.json\n'); // prettier-ignore
+  expect(await run([], { baseline: 'base.json' })).toMatchObject({
+    code: 0,
+    output: expect.stringContaining('2 more are known'),
+  });
+  await put('repo/Dockerfile', 'FROM alpine:3.22\nRUN apk add curl=8.13.0-r0\n');
+  expect((await run([], { baseline: 'base.json' })).code).toBe(1);
+});
+
+test('--diff prints, --fix changes, and the second time nothing', async () => {
+  const dockerfile = (): Promise<string> => readFile(join(folder, 'repo/Dockerfile'), 'utf8');
+  const diff = await run(['Dockerfile'], { diff: true });
+  expect(diff.output).toBe(
+    '--- a/Dockerfile\n+++ b/Dockerfile\n@@ -1,2 +1,2 @@\n FROM alpine:3.22\n-RUN apk add curl=8.12.0-r0\n+RUN apk add curl=8.14.1-r2\n',
+  );
+  expect(await dockerfile()).toContain('8.12.0-r0');
+  expect((await run([], { fix: true, within: 'patch' })).output).toBe('nothing to change\n');
+  expect((await run([], { fix: true })).output).toBe(
+    'Dockerfile: curl=8.12.0-r0 -> 8.14.1-r2\nimages/app.yaml: curl=8.19.0-r0 -> 8.20.0-r0\nchanged 2 pins\n',
+  );
+  expect(await dockerfile()).toBe('FROM alpine:3.22\nRUN apk add curl=8.14.1-r2\n');
+  expect((await run([], { fix: true })).output).toBe('nothing to change\n');
+});
+
+test('--fix names a file it cannot understand and leaves it', async () => {
+  const broken = 'contents:\n  packages: [curl=8.19.0-r0\n';
+  await put('repo/broken.yaml', broken);
+  expect((await run([], { fix: true })).errors).toMatch(/^broken\.yaml: left as it is: /);
+  expect(await readFile(join(folder, 'repo/broken.yaml'), 'utf8')).toBe(broken);
+});
+
+test('a file that is no UTF-8 keeps its other bytes', async () => {
+  const bytes = Buffer.from('FROM alpine:3.22\n# caf\xe9\nRUN apk add curl=8.12.0-r0\n', 'latin1');
+  await put('repo/Dockerfile', bytes);
+  await run(['Dockerfile'], { fix: true });
+  const after = await readFile(join(folder, 'repo/Dockerfile'));
+  expect(after.toString('latin1')).toBe(bytes.toString('latin1').replace('8.12.0-r0', '8.14.1-r2'));
+});
+
+test('pin', async () => {
+  await put('repo/Dockerfile', 'FROM alpine:3.22\nRUN apk add --no-cache curl\n');
+  expect((await run(['Dockerfile'], {}, { pin: true })).output).toBe(
+    'Dockerfile: curl -> 8.14.1-r2\nchanged one pin\n',
+  );
+  expect(await readFile(join(folder, 'repo/Dockerfile'), 'utf8')).toBe(
+    'FROM alpine:3.22\nRUN apk add --no-cache curl=8.14.1-r2\n',
+  );
+});
+
+describe('a running service', () => {
+  test('says the same as the indexes themselves', async () => {
+    await using upstream = await startUpstream();
+    upstream.serve('wolfi', await readFile(join(folder, 'indexes/wolfi/x86_64/APKINDEX.tar.gz')));
+    await using service = await startService({
+      config: {
+        datasources: Object.fromEntries(
+          ['wolfi', 'alpine-3.22'].map((name) => [
+            name,
+            { archs: ['x86_64'], repositories: [join(folder, 'indexes', name)] },
+          ]),
+        ),
+      },
+    });
+    await service.beacon.refreshOnce(signal);
+    await service.server.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = service.server.server.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}/`;
+    const here = await run([], { format: 'json' });
+    const there = await run([], { format: 'json', url });
+    expect(there).toEqual(here);
+    expect((await run([], { fix: true, url })).output).toContain('changed 2 pins');
+  });
+
+  test('that is not there, or not loaded, is no success', async () => {
+    expect(await run([], { url: 'http://127.0.0.1:1' })).toMatchObject({
+      code: 3,
+      errors: expect.stringContaining('cannot ask 127.0.0.1:1'),
+    });
+    await using service = await startService({
+      config: { datasources: { wolfi: { archs: ['x86_64'], repositories: [join(folder, 'nowhere')] } } },
+    });
+    await service.server.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = service.server.server.address() as AddressInfo;
+    expect(await run([], { url: `http://127.0.0.1:${port}` })).toMatchObject({
+      code: 3,
+      errors: expect.stringContaining('answered 429'),
+    });
+  });
+});

@@ -1,0 +1,127 @@
+/**
+ * `check` against apko itself, on generated images: a pin that it calls satisfiable resolves, and one that it calls broken
+ * does not. `APK_BEACON_CASES` is how many.
+ */
+import { execFile } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { Checker } from '../../src/check/checker.ts';
+import { askedPins, findingsOf } from '../../src/check/findings.ts';
+import { Source } from '../../src/check/judge.ts';
+import { Catalog } from '../../src/catalog/catalog.ts';
+import { readPins } from '../../src/pins/read.ts';
+import { apkoCase, archs, imageFiles, world, type ApkoCase, type World } from '../support/apko-cases.ts';
+import { scanned } from '../support/catalogs.ts';
+import { Random } from '../support/random.ts';
+import { signedIndex, testKey } from '../support/signed-index.ts';
+import { describeWith, environment, makeFolder } from './tools.ts';
+
+const CASES = Number(process.env['APK_BEACON_CASES'] ?? 2000);
+const CASES_A_WORLD = 20;
+const AT_ONCE = 4;
+
+interface Tried {
+  readonly own: ApkoCase;
+  readonly resolves: boolean;
+  readonly said: string;
+  readonly broken: readonly string[];
+}
+
+describeWith(['apko'], 'check and apko', () => {
+  const folder = makeFolder();
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test(`agree on ${CASES} generated pins`, { timeout: 3_600_000 }, async () => {
+    const random = new Random(1219);
+    const tried: Tried[] = [];
+    for (let i = 0; tried.length < CASES; i += 1) {
+      const base = join(folder, `world-${i}`);
+      const made = world(random);
+      await writeWorld(made, base);
+      const cases = Array.from({ length: Math.min(CASES_A_WORLD, CASES - tried.length) }, () =>
+        apkoCase(random),
+      );
+      const judged = cases.map((own) => problemsOf(own, made, base));
+      const queue = [...cases.entries()];
+      const results: Tried[] = [];
+      const work = async (): Promise<void> => {
+        for (let next = queue.shift(); next; next = queue.shift()) {
+          const [k, own] = next;
+          const { resolves, said } = await askApko(own, base, k);
+          results[k] = { own, resolves, said, broken: judged[k] ?? [] };
+        }
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, work));
+      tried.push(...results);
+      rmSync(base, { recursive: true, force: true });
+    }
+    const disagreed = tried.filter(({ resolves, broken }) => resolves !== (broken.length === 0));
+    const shown = disagreed.slice(0, 20).map(({ own, resolves, said, broken }) => {
+      const check = broken.length === 0 ? 'satisfiable' : broken.join('; ');
+      return `${own.pin} on ${own.archs.join()} with ${own.added.join()}\n  check: ${check}\n  apko: ${resolves ? 'resolves' : said}`;
+    });
+    const resolved = tried.filter(({ resolves }) => resolves).length;
+    process.stdout.write(
+      `${tried.length} pins, ${resolved} resolve, ${disagreed.length} disagreements\n${shown.join('\n')}\n`,
+    );
+    expect(resolved).toBeGreaterThan(tried.length / 4);
+    expect(tried.length - resolved).toBeGreaterThan(tried.length / 4);
+    expect(shown).toEqual([]);
+  });
+});
+
+async function writeWorld({ repositories }: World, base: string): Promise<void> {
+  mkdirSync(base, { recursive: true });
+  writeFileSync(join(base, 'key.rsa.pub'), testKey('key.rsa.pub').pem);
+  for (const [repository, byArch] of Object.entries(repositories))
+    for (const [arch, stanzas] of Object.entries(byArch)) {
+      mkdirSync(join(base, repository, arch), { recursive: true });
+      const index = await signedIndex(stanzas, [{ key: testKey('key.rsa.pub') }]);
+      writeFileSync(join(base, repository, arch, 'APKINDEX.tar.gz'), index);
+    }
+}
+
+/** What `check` calls broken, with a datasource for each set of repositories that the images have. */
+function problemsOf(own: ApkoCase, { repositories }: World, base: string): readonly string[] {
+  const sets = [['main'], ['main', 'extra'], ['main', 'extra', 'edge'], ['main', 'edge']];
+  // A tag is asked of what has its repository; that the others are listed, too, is the datasource's affair.
+  const hasExtra = own.added.includes('extra');
+  const wanted = sets.filter((set) => set.includes('extra') === hasExtra);
+  const sources = wanted.map((set) => {
+    const all = set.flatMap((repository) =>
+      archs.map((arch) => ({
+        repository: `${base}/${repository}`,
+        arch,
+        packages: scanned(repositories[repository]?.[arch] ?? [], arch),
+      })),
+    );
+    return new Source(set.join('-'), new Catalog({ sources: all, archs, complete: true }));
+  });
+  const routing = wanted.map((set) => ({
+    ...{ name: set.join('-'), repositories: set.map((each) => `${base}/${each}`), archs },
+    ...{ images: [], includes: [], scripts: [], asksUnknown: false },
+  }));
+  const checker = new Checker({ sources, routing, policy: { within: 'major', minAge: 0 }, now: Date.now() });
+  const { image, included } = imageFiles(own, base);
+  const found = readPins('image.yaml', image, () => included);
+  if (!found) throw new Error(`no pins in ${image}`);
+  const file = { path: 'image.yaml', text: image, encoding: 'utf8', found } as const;
+  return findingsOf(file, checker.judge(askedPins(file, 0)))
+    .filter(({ level, rule }) => level === 'error' || rule === 'not-asked')
+    .map(({ rule, message }) => `${rule}: ${message}`);
+}
+
+async function askApko(own: ApkoCase, base: string, k: number): Promise<{ resolves: boolean; said: string }> {
+  const folder = join(base, `case-${k}`);
+  mkdirSync(folder);
+  const { image, included } = imageFiles(own, base);
+  writeFileSync(join(folder, 'image.yaml'), image);
+  writeFileSync(join(folder, 'base.yaml'), included);
+  return await new Promise((resolve, reject) => {
+    execFile('apko', ['show-packages', 'image.yaml'], { cwd: folder, env: environment }, (error, _, said) => {
+      if (error?.code === 'ENOENT') reject(new Error('there is no apko', { cause: error }));
+      else resolve({ resolves: !error, said: said.trim().split('\n').at(-1) ?? '' });
+    });
+  });
+}

@@ -1,0 +1,125 @@
+/** Which packages a shell would hand to `apk add`. */
+import { describe, expect, test } from 'vitest';
+import { shellCommands } from '../../src/pins/shell.ts';
+import { plainText } from '../../src/pins/text.ts';
+import { placed, read } from '../support/pins.ts';
+
+/** Words behind `apk add`, by position. */
+const found = (script: string): readonly string[] => placed('x.sh', script);
+
+describe('words of apk add', () => {
+  test.each([
+    ['apk add a=1-r0 b', ['1:9 a=1-r0', '1:16 b']],
+    ['apk add \'a=1\' "b=2" c="3" d\'=\'4', ['1:10 a=1', '1:16 b=2', '1:21 c=3', '1:27 d=4']],
+    ['apk add a=1 \\\n  b=2 # c=3\napk add d=4', ['1:9 a=1', '2:3 b=2', '3:9 d=4']],
+    ['apk --no-cache -X https://e.org/main add -t .deps=1 --virtual x a=1', ['1:65 a=1']],
+    ['apk add --repository=https://e.org/main -U a=1', ['1:44 a=1']],
+    ['apk -U --update-cache add --no-cache a=1', ['1:38 a=1']],
+    [
+      'sudo -E apk add a=1; timeout 60 /sbin/apk add b=2 || apk.static add c=3',
+      ['1:17 a=1', '1:47 b=2', '1:69 c=3'],
+    ],
+    ['if true; then apk add a=1; else apk add b=2; fi', ['1:23 a=1', '1:41 b=2']],
+    ['{ apk add a=1; } && (apk add b=2) & ! apk add c=3', ['1:11 a=1', '1:30 b=2', '1:47 c=3']],
+    ['x=$(apk add a=1) y=`apk add b=2`', ['1:13 a=1', '1:29 b=2']],
+    ['sh -c "apk add \'a=1\' $X"', ['1:17 a=1']],
+    [
+      "sudo bash -exc 'apk add a=1'; su user -c 'apk add b=2'; eval 'apk add c=3'",
+      ['1:25 a=1', '1:51 b=2', '1:71 c=3'],
+    ],
+    ['echo hi | xargs apk add a=1 >/dev/null 2>&1', ['1:25 a=1']],
+    ['apk add a>=1 "b>=2"', ['1:9 a', '1:15 b>=2']],
+    ['apk add a=1 2>/dev/null <in b=2', ['1:9 a=1', '1:29 b=2']],
+    ['sh <<EOF\napk add a=1\nEOF\napk add b=2', ['2:9 a=1', '4:9 b=2']],
+    ['cat > x <<-"EOF"\n\tapk add no=1\n\tEOF\napk add b=2', ['4:9 b=2']],
+    ['python3 <<EOF\napk add no=1\nEOF', []],
+    [
+      'apk add ./local.apk /x.apk a@edge !b so:libc.so.6=1 libstdc++=1',
+      ['1:28 a@edge', '1:38 so:libc.so.6=1', '1:53 libstdc++=1'],
+    ],
+    ['apk add "$(cat list)" $1 a=1 "$@"', ['1:26 a=1']],
+  ])('%s', (script, expected) => expect(found(script)).toEqual(expected));
+
+  test.each([
+    'echo apk add a=1',
+    'echo "x; apk add a=1"',
+    'printf "apk add a=1"',
+    '# apk add a=1',
+    'true # apk add a=1',
+    'apk del a=1; apk info -e b=1; apk fetch c=1; apk search apk add',
+    'apk',
+    'apk add',
+    "x='apk add a=1'",
+    'apt-get install apk-tools a=1',
+  ])('none in %s', (script) => expect(found(script)).toEqual([]));
+});
+
+describe('variables', () => {
+  test.each([
+    ['V=1-r0\napk add a=$V b="${V}" c=${V}x', ['2:9 a=1-r0', '2:14 b=1-r0', '2:23 c=1-r0x']],
+    ['P="a=1 b=2"; apk add $P', ['1:4 a=1', '1:8 b=2']],
+    ['P="a=1 b=2"; apk add "$P"', []],
+    ['apk add a=${V:-1-r0}', ['1:9 a=1-r0']],
+    ['export V=1; apk add a=$V', ['1:21 a=1']],
+    ['V=1; V=2; apk add a=$V b', ['1:24 b']],
+    ['for V in 1 2; do apk add a=$V b; done', ['1:31 b']],
+    ['apk add a=$UNKNOWN b', ['1:20 b']],
+  ])('%s', (script, expected) => expect(found(script)).toEqual(expected));
+
+  test('one without a known value is noted where it stands', () => {
+    const notes = read('x.sh', 'apk add a=$V $LIST')?.notes;
+    expect(notes?.map(({ message, range }) => [message, range.start])).toEqual([
+      ['a=…: a variable without a known value', 8],
+      ['packages in a variable without a known value', 13],
+    ]);
+  });
+
+  test('the place of a version is where it is set', () => {
+    const script = 'V=1.0-r0; apk add a=$V b=${V%-r0}-r1 c=x$V';
+    expect(read('x.sh', script)?.pins.map(({ versionRange }) => versionRange)).toEqual([
+      { start: 2, end: 8 },
+      // Put together, so there is no place.
+      undefined,
+    ]);
+  });
+});
+
+describe('reading ends', () => {
+  const parts = [
+    "'",
+    '"',
+    '`',
+    '$(',
+    '${',
+    '$((',
+    '<<E\n',
+    '\\',
+    '(',
+    ')',
+    '}',
+    '\n',
+    ' apk add a=1 ',
+    '#',
+    '${A:-',
+    "sh -c '",
+    ';',
+    '&',
+    '|',
+    '<',
+    '>',
+    '!',
+  ];
+  test('whatever opens is left open', () => {
+    for (const part of parts) {
+      for (const other of parts) {
+        const script = (part + other).repeat(200);
+        expect(() => shellCommands(plainText(script))).not.toThrow();
+      }
+    }
+  });
+
+  test('variables that hold each other do not grow without end', () => {
+    const script = Array.from({ length: 60 }, (_, i) => `V${i + 1}="$V${i}$V${i}"`).join('\n');
+    expect(found(`V0=aaaaaaaaaa\n${script}\napk add "$V60" b`).at(-1)).toMatch(/ b$/);
+  });
+});

@@ -1,0 +1,40 @@
+/** Pins for OpenWrt's image builder, found by the preset's expressions as Renovate applies them: each within the match of the one before. */
+import { expect, test } from 'vitest';
+import { renovatePreset } from '../../src/renovate/preset.ts';
+
+const { customManagers } = renovatePreset({ url: 'http://x', names: ['openwrt'], isPart: false });
+const [dockerfile = [], script = []] = customManagers
+  .filter(({ description }) => String(description).includes('image builder'))
+  .map(({ matchStrings }) => matchStrings as string[]);
+
+function pins(levels: readonly string[], text: string, found: Record<string, string> = {}): string[] {
+  const [level, ...inner] = levels;
+  if (level === undefined) return [`${found['depName']} ${found['currentValue']}`];
+  return [...text.matchAll(new RegExp(level, 'g'))].flatMap((match) =>
+    pins(inner, match[0], { ...found, ...match.groups }),
+  );
+}
+
+const base = '25.292.66247~75e41cb';
+
+test.each<[string, string, string[]]>([
+  ['a command', `make image PROFILE=generic PACKAGES="luci-base=${base} -dnsmasq dnsmasq-full=2.91-r2 htop"\n`, [`luci-base ${base}`, 'dnsmasq-full 2.91-r2']],
+  ['several lines', `#!/bin/sh\nmake image PACKAGES="\\\n  luci-base=${base} \\\n  -dnsmasq \\\n  kmod-usb~6.12"\n`, [`luci-base ${base}`, 'kmod-usb ~6.12']],
+  ['a variable', `PACKAGES='curl=8.16.0-r1'\nmake image PACKAGES="$PACKAGES"\n`, ['curl 8.16.0-r1']],
+  ['a variable of a CI file', `variables:\n  PACKAGES: "curl=8.16.0-r1 tcpdump"\n`, ['curl 8.16.0-r1']],
+  ['a comment', `#\n# PACKAGES="curl=8.16.0-r1"\nmake image PACKAGES="curl"\n`, []],
+  ['no version', 'make image PACKAGES="curl htop"\n', []],
+  ['a template', 'make image PACKAGES="$EXTRA=1 ${NAME}=2"\n', []],
+])('in a script: %s', (_, text, expected) => {
+  expect(pins(script, text)).toEqual(expected);
+}); // prettier-ignore
+
+test('in a Dockerfile, with the stage it is in', () => {
+  const text = `FROM openwrt/imagebuilder:x86-64-v25.12.1 AS build
+RUN make image PROFILE=generic \\
+      PACKAGES="luci-base=${base} -dnsmasq curl=8.16.0-r1"
+FROM scratch
+COPY --from=build /builder/bin /
+`;
+  expect(pins(dockerfile, text)).toEqual([`luci-base ${base}`, 'curl 8.16.0-r1']);
+});

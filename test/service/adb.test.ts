@@ -1,0 +1,124 @@
+/** Repositories of apk 3 under the addresses that people configure. */
+import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { adbKey, indexValues, signedAdb, type AdbPackage } from '../support/adb.ts';
+import { startService, type TestService } from '../support/service.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/adb/${name}`, import.meta.url));
+
+/** A service of one datasource, refreshed once. */
+async function serviceOf(
+  repositories: readonly unknown[],
+  datasource: Record<string, unknown> = {},
+): Promise<TestService> {
+  const service = await startService({
+    config: { datasources: { device: { repositories, ...datasource } } },
+  });
+  await service.beacon.refreshOnce(new AbortController().signal);
+  return service;
+}
+
+async function versions(service: TestService, name: string): Promise<readonly string[]> {
+  const answer = await service.get(`/device/${name}`);
+  const { releases = [] } = answer.json<{ releases?: { version: string }[] }>();
+  return releases.map(({ version }) => version);
+}
+
+describe('addresses', () => {
+  test('of an index file, in any folder', async () => {
+    await using service = await serviceOf([fixture('openwrt.adb')], { keys: [fixture('openwrt-p256.pem')] });
+    expect(await versions(service, 'kernel')).toEqual(['6.12.87~0a1b2c3d4e5f60718293a4b5c6d7e8f9-r1']);
+    expect(await versions(service, 'luci-base')).toEqual(['25.292.66247~75e41cb']);
+    const status = (await service.get('/device')).json<{ archs: unknown; indexes: unknown[] }>();
+    expect(status.archs).toEqual(['x86_64']);
+    expect(status.indexes).toMatchObject([
+      { format: 'adb', verifiedBy: 'openwrt-p256.pem', buildTimes: false, packages: 7 },
+    ]);
+  });
+
+  test('of a folder that holds Packages.adb for each arch', async () => {
+    const folder = await temporaryDirectory();
+    await mkdir(join(folder, 'x86_64'));
+    await cp(fixture('v3.adb'), join(folder, 'x86_64/Packages.adb'));
+    await using service = await serviceOf([folder], {
+      archs: ['x86_64'],
+      keys: [fixture('v3-rsa3072.rsa.pub')],
+    });
+    expect(await versions(service, 'tool')).toEqual(['1.0-r0', '1.1-r0', '2.0-r0']);
+  });
+
+  test('of a folder whose APKINDEX.tar.gz is one of apk 3', async () => {
+    const folder = await temporaryDirectory();
+    await mkdir(join(folder, 'x86_64'));
+    await cp(fixture('chimera.adb'), join(folder, 'x86_64/APKINDEX.tar.gz'));
+    const keys = [fixture('chimera-rsa4096.rsa.pub')];
+    await using service = await serviceOf([folder], { archs: ['x86_64'], keys });
+    expect(await versions(service, 'python')).toEqual(['3.13.7-r0']);
+  });
+
+  test('of neither: the error names the APKINDEX.tar.gz', async () => {
+    await using service = await serviceOf(['/nowhere'], { archs: ['x86_64'] });
+    const { indexes } = (await service.get('/device')).json<{ indexes: { error: string }[] }>();
+    expect(indexes[0]?.error).toContain('/nowhere/x86_64/APKINDEX.tar.gz');
+  });
+});
+
+const arch = 'aarch64_cortex-a53';
+const kernel = '6.12.87~0a1b2c3d-r1';
+
+/** The feeds of a device: each an index in a folder of its own. */
+async function feeds(
+  contents: Readonly<Record<string, readonly AdbPackage[]>>,
+): Promise<{ urls: string[]; keys: string[] }> {
+  const folder = await temporaryDirectory();
+  const key = join(folder, 'openwrt.pem');
+  await writeFile(key, adbKey().pem);
+  const urls: string[] = [];
+  for (const [feed, packages] of Object.entries(contents)) {
+    const file = join(folder, feed, 'packages.adb');
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, signedAdb(indexValues(packages.map((each) => ({ arch, ...each })))));
+    urls.push(file);
+  }
+  return { urls, keys: [key] };
+}
+
+describe('the feeds of a device in one datasource', () => {
+  const contents = {
+    'targets/mediatek/filogic/packages': [{ name: 'kernel', version: kernel }],
+    'kmods/6.12.87': [
+      { name: 'kmod-usb', version: '6.12.87-r1', depends: [`kernel=${kernel}`], provides: ['kmod-usb-any'] },
+      { name: 'kmod-old', version: '6.12.60-r1', depends: ['kernel=6.12.60~ffffffff-r1'] },
+    ],
+    'packages/base': [{ name: 'libc', version: '1.2.5-r5' }],
+    'packages/luci': [{ name: 'luci', version: '25.292.66247~75e41cb', arch: 'noarch', depends: ['libc'] }],
+    'packages/packages': [{ name: 'curl', version: '8.16.0-r1' }],
+    'packages/routing': [{ name: 'batctl', version: '2025.4-r1' }],
+    'packages/telephony': [{ name: 'asterisk', version: '22.5.2-r1' }],
+    'packages/video': [{ name: 'ffmpeg-mini', version: '7.1.1-r1' }],
+    'packages/extra': [{ name: 'extra', version: '1~abc1234-r1' }],
+  };
+
+  test('need each other, and one of packages for every arch is for this one', async () => {
+    const { urls, keys } = await feeds(contents);
+    await using service = await serviceOf(urls, { archs: [arch], keys, complete: true });
+    expect((await service.get('/device')).json<{ archs: unknown }>().archs).toEqual([arch]);
+    expect(await versions(service, 'kmod-usb')).toEqual(['6.12.87-r1']);
+    expect(await versions(service, 'kmod-old')).toEqual([]);
+    expect(await versions(service, 'luci')).toEqual(['25.292.66247~75e41cb']);
+    expect(await versions(service, 'extra')).toEqual(['1~abc1234-r1']);
+  });
+
+  test('an answer has no date, and the explanation says why', async () => {
+    const { urls, keys } = await feeds(contents);
+    await using service = await serviceOf(urls, { archs: [arch], keys });
+    const { releases } = (await service.get('/device/curl')).json<{ releases: object[] }>();
+    expect(releases).toEqual([{ version: '8.16.0-r1', revision: 1 }]);
+    expect((await service.get('/device/curl/explain')).body).toContain(
+      'no build times: its index tells none',
+    );
+  });
+});
