@@ -17,7 +17,7 @@ import { timestamp } from './render.ts';
 import type { ExplainedAdvisories } from './security.ts';
 import { finish, isStep, mapInSteps } from '../catalog/steps.ts';
 import { SeriesIndex, type SeriesName } from '../catalog/series.ts';
-import { withdrawalsIn, type Withdrawal, type WithdrawalOptions } from '../catalog/withdrawal.ts';
+import { withdrawalsIn, type Withdrawal } from '../catalog/withdrawal.ts';
 
 export interface Explanation {
   readonly name: string;
@@ -75,7 +75,7 @@ export interface ExplainedPin {
   readonly because: string;
 }
 
-export interface ExplainOptions extends Pick<WithdrawalOptions, 'firstSeen'> {
+export interface ExplainOptions {
   /** Versions of the name that were served before, newest first. */
   readonly served?: readonly string[];
   /** Of the catalog; pass it to explain many names. */
@@ -101,13 +101,12 @@ export function* explainInSteps(
   query: LookupQuery,
   pin: string | undefined,
   catalog?: Catalog,
-  { firstSeen, served = [], missing: given }: ExplainOptions = {},
+  { served = [], missing: given }: ExplainOptions = {},
 ): Generator<undefined, Explanation> {
   const missing = given ?? (catalog ? yield* catalog.missingNeeds() : () => []);
   const series = catalog ? yield* nextSeries(report.name, catalog) : undefined;
   const notes = catalog ? yield* notesOn(report, catalog, series, served) : [];
   const withdrawals = yield* withdrawalsIn(report, catalog?.sources ?? [], {
-    ...(firstSeen && { firstSeen }),
     nextSeriesBuiltAt: () => series?.builtAt,
   });
   return {
