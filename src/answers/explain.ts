@@ -178,7 +178,7 @@ function* notesOn(
   }
   const undated = new Set(catalog.sources.flatMap((each) => (each.undated ? each.repository : [])));
   if (versions.every(({ candidates }) => candidates.every((each) => undated.has(each.repository))))
-    notes.push('no build times: its index tells none, so a release has no age before it is first seen here');
+    notes.push('no build times: its index tells none, so a release is as old as it has been known here');
   const lastBuilt = newestBuild(report);
   if (next) {
     const { series, builtAt } = next;
