@@ -1,7 +1,6 @@
 /** One feed of advisories kept current: fetch, reduce, guard, swap. The last good one stays whatever happens to the next. */
-import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import type { Pause } from '../apk/pieces.ts';
+import { hashOf, inSteps, type Pause } from '../apk/pieces.ts';
 import { Feed } from '../advisories/feed.ts';
 import { checkFeed, type FeedPolicy } from '../advisories/plausible.ts';
 import type { FeedFormat } from '../advisories/reduce.ts';
@@ -173,27 +172,16 @@ export class LiveFeed {
   }
 
   async #read(bytes: Buffer): Promise<Feed> {
-    const hash = createHash('sha256');
-    for (let start = 0; start < bytes.length; start += 1024 * 1024) {
-      hash.update(bytes.subarray(start, start + 1024 * 1024));
-      await this.#services.pause();
-    }
-    return await this.#inTurns(Feed.read(bytes, hash.digest('hex')));
-  }
-
-  async #inTurns<T>(work: Generator<undefined, T>): Promise<T> {
-    for (;;) {
-      const step = work.next();
-      if (step.done) return step.value;
-      await this.#services.pause();
-    }
+    const { pause } = this.#services;
+    const digest = (await hashOf(bytes, 'sha256', pause)).toString('hex');
+    return await inSteps(Feed.read(bytes, digest), pause);
   }
 
   /** Throws when the feed is held back, and keeps note of it for an operator to accept. */
   async #guard(last: Feed | undefined, next: Feed): Promise<void> {
     const { store, now } = this.#services;
     try {
-      await this.#inTurns(checkFeed(last, next, this.spec.guards));
+      await inSteps(checkFeed(last, next, this.spec.guards), this.#services.pause);
     } catch (error) {
       if (!(error instanceof IndexError)) throw error;
       if (!(await store.takeAcceptance(this.spec, next.digest, now()))) {
