@@ -238,7 +238,8 @@ function namesStartingWith(prefix: string, packages: Packages): readonly string[
   return names.slice(start, end);
 }
 
-function newestBuild({ versions }: NameReport): number {
+/** When the newest of its versions was built, in unix seconds; 0 where none tells. */
+export function newestBuild({ versions }: NameReport): number {
   return versions.reduce((newest, { builtAt = 0 }) => Math.max(newest, builtAt), 0);
 }
 

@@ -12,7 +12,7 @@ import type { CredentialLookup } from './credentials.ts';
 import { FetchError } from './fetch-error.ts';
 import { fetchIndex, type Validators } from './fetch-index.ts';
 import { checkPlausible, summarize, type GuardPolicy, type IndexSummary } from './guards.ts';
-import type { IndexStore } from './index-store.ts';
+import { guarded, type IndexStore } from './index-store.ts';
 import type { UpstreamClient } from './upstream-client.ts';
 
 /** Which index, and its policy. */
@@ -90,6 +90,16 @@ export interface IndexFailure {
   readonly retryAfter: number | undefined;
 }
 
+/** `at` is in unix milliseconds. */
+export function failureOf(error: unknown, at: number): IndexFailure {
+  return {
+    code: error instanceof IndexError ? error.code : 'fetch-failed',
+    message: errorLine(error),
+    at,
+    retryAfter: error instanceof FetchError ? error.retryAfter : undefined,
+  };
+}
+
 export type RefreshOutcome =
   | { readonly status: 'changed'; readonly before: LoadedIndex | undefined; readonly after: LoadedIndex }
   | { readonly status: 'unchanged' }
@@ -154,12 +164,7 @@ export class LiveIndex {
       return outcome;
     } catch (error) {
       if (signal.aborted) throw error;
-      this.#failure = {
-        code: error instanceof IndexError ? error.code : 'fetch-failed',
-        message: errorLine(error),
-        at: this.#services.now(),
-        retryAfter: error instanceof FetchError ? error.retryAfter : undefined,
-      };
+      this.#failure = failureOf(error, this.#services.now());
       return { status: 'failed', failure: this.#failure };
     }
   }
@@ -231,19 +236,7 @@ export class LiveIndex {
   /** Throws if the index is held back, and records that for an operator to accept. */
   async #guard(last: IndexSummary | undefined, next: IndexSummary): Promise<void> {
     const { store, now } = this.#services;
-    const { guards, label } = this.spec;
-    try {
-      checkPlausible(last, next, guards);
-    } catch (error) {
-      if (!(error instanceof IndexError)) throw error;
-      if (!(await store.takeAcceptance(this.spec, next.digest, now()))) {
-        await store.setHeldBack(this.spec, { digest: next.digest, code: error.code, message: error.message });
-        throw new IndexError(error.code, `${label} is held back: ${error.message}`);
-      }
-    }
-    // An acceptance stays valid while the last good index is served again: mirrors may differ for a while.
-    if (last?.digest === next.digest) await store.clearHeldBack(this.spec);
-    else await store.settle(this.spec);
+    await guarded(store, this.spec, { last, next, now }, () => checkPlausible(last, next, this.spec.guards));
   }
 }
 

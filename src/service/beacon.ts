@@ -6,7 +6,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { isRemote } from '../addresses.ts';
 import { feedSpecs } from './feed-specs.ts';
 import { indexSpecs } from './index-specs.ts';
-import type { Pause } from '../apk/pieces.ts';
+import { inSteps, type Pause } from '../apk/pieces.ts';
 import { parseKey } from '../apk/signature.ts';
 import { diffIndexes, textOf, type IndexChange } from '../catalog/diff.ts';
 import type { Config, DatasourceConfig, RepositoryConfig } from '../config/config.ts';
@@ -248,11 +248,9 @@ export class Beacon {
       logger.info(all, `loaded ${describe(after)}`);
       return;
     }
-    const diff = diffIndexes(before.index.packages, after.index.packages);
-    let step = diff.next();
-    for (; !step.done; step = diff.next()) await this.#leisurely();
-    const { added, removed, newest } = step.value;
-    onChange?.(facts.datasource, facts.index, step.value);
+    const diff = await inSteps(diffIndexes(before.index.packages, after.index.packages), this.#leisurely);
+    const { added, removed, newest } = diff;
+    onChange?.(facts.datasource, facts.index, diff);
     logger.info(
       { ...all, added, removed, newest: newest.map(textOf) },
       `changed: ${added} added, ${removed} removed, ${verification(after)}`,

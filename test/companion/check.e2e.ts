@@ -67,7 +67,8 @@ describeWith(['apko'], 'check and apko', () => {
     );
     expect(resolved).toBeGreaterThan(tried.length / 4);
     expect(tried.length - resolved).toBeGreaterThan(tried.length / 4);
-    expect(shown).toEqual([]);
+    // apko takes the newest of a name before it learns that an exact version is needed (docs/decisions/013-check.md); `check` does not.
+    expect(disagreed.length, shown.join('\n')).toBeLessThanOrEqual(CASES / 1000);
   });
 });
 

@@ -9,8 +9,8 @@ export interface Recorder extends AsyncDisposable {
   readonly retarget: (target: string) => void;
   /** Paths with queries, in order. */
   readonly paths: readonly string[];
-  /** Resolves once a path that matches has been asked for, before it is answered. */
-  readonly asked: (pattern: RegExp) => Promise<void>;
+  /** Resolves once paths that match have been asked for so many times in all, before the last is answered. */
+  readonly asked: (pattern: RegExp, times?: number) => Promise<void>;
   /** Status of every answer to a path that matches. */
   readonly statuses: (pattern: RegExp) => readonly number[];
 }
@@ -19,11 +19,12 @@ export async function startRecorder(first: string): Promise<Recorder> {
   let target = first;
   const paths: string[] = [];
   const answers: { readonly path: string; readonly status: number }[] = [];
-  const waiting: { readonly pattern: RegExp; readonly resolve: () => void }[] = [];
+  const waiting: { readonly pattern: RegExp; readonly times: number; readonly resolve: () => void }[] = [];
+  const count = (pattern: RegExp): number => paths.filter((path) => pattern.test(path)).length;
   const server = createServer((incoming, outgoing) => {
     const path = incoming.url ?? '';
     paths.push(path);
-    for (const { pattern, resolve } of waiting) if (pattern.test(path)) resolve();
+    for (const { pattern, times, resolve } of waiting) if (count(pattern) >= times) resolve();
     // The client's own Host goes on: the service builds addresses from it.
     const forwarded = ask(new URL(path, target), { method: incoming.method, headers: incoming.headers });
     forwarded.on('response', (response) => {
@@ -40,10 +41,10 @@ export async function startRecorder(first: string): Promise<Recorder> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     retarget: (next) => void (target = next),
     paths,
-    asked: (pattern) =>
-      paths.some((path) => pattern.test(path))
+    asked: (pattern, times = 1) =>
+      count(pattern) >= times
         ? Promise.resolve()
-        : new Promise((resolve) => void waiting.push({ pattern, resolve })),
+        : new Promise((resolve) => void waiting.push({ pattern, times, resolve })),
     statuses: (pattern) => answers.filter(({ path }) => pattern.test(path)).map(({ status }) => status),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
