@@ -1,6 +1,6 @@
 /** `import { check } from 'apk-beacon/check'`: what the command `check` does, as a function. */
 import { readFiles } from './check/files.ts';
-import { findingsOf } from './check/findings.ts';
+import { countPins, findingsOf } from './check/findings.ts';
 import { judgeThere } from './cli/service-client.ts';
 import { loadConfig } from './config/config.ts';
 import { judgeHere } from './service/check.ts';
@@ -32,8 +32,7 @@ export async function check(options: CheckOptions = {}): Promise<CheckReport> {
         })
       : await judgeThere(files, url, { config, policy, signal });
   return {
-    files: files.filter(({ found }) => found.pins.length > 0).length,
-    pins: files.reduce((sum, { found }) => sum + found.pins.length, 0),
+    ...countPins(files),
     findings: files.flatMap((file, i) => findingsOf(file, judgments[i] ?? [])),
   };
 }

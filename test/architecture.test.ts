@@ -11,23 +11,25 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   apk: ['node:zlib', 'node:crypto', 'pako'],
   catalog: ['apk'],
   advisories: ['apk', 'catalog', 'node:zlib'],
+  ledger: ['apk', 'catalog'],
+  'ledger-store': ['apk', 'catalog', 'ledger', 'repository', 'node:', 'zod'],
   routing: ['lru-cache'],
   pins: ['routing', 'yaml'],
   repository: ['advisories', 'apk', 'catalog', 'node:', 'undici', 'zod'],
   answers: ['advisories', 'apk', 'catalog', 'repository', 'node:', 'lru-cache', 'semver', 'tar-stream', 'zod'],
   check: ['answers', 'apk', 'catalog', 'pins', 'routing', 'node:', 'zod'],
-  metrics: ['answers', 'catalog', 'repository', 'lru-cache', 'prom-client'],
+  metrics: ['answers', 'catalog', 'ledger', 'repository', 'lru-cache', 'prom-client'],
   renovate: ['routing'],
   pages: ['answers', 'catalog', 'http', 'metrics', 'node:crypto', 'preact', 'htm', 'preact-render-to-string'],
   config: ['node:', 'repository', 'yaml', 'zod'],
   http: [
-    'answers', 'apk', 'catalog', 'check', 'metrics', 'pages', 'renovate', 'repository', 'routing', 'node:', 'fastify',
-    'lru-cache', 'badge-maker',
+    'answers', 'apk', 'catalog', 'check', 'ledger', 'metrics', 'pages', 'renovate', 'repository', 'routing', 'node:',
+    'fastify', 'lru-cache', 'badge-maker',
   ],
   export: ['advisories', 'answers', 'catalog', 'config', 'pages', 'renovate', 'repository', 'routing', 'node:'],
   service: [
-    'answers', 'apk', 'catalog', 'check', 'config', 'http', 'metrics', 'renovate', 'repository', 'routing', 'node:', 'fastify',
-    'pino', 'pino-pretty',
+    'answers', 'apk', 'catalog', 'check', 'config', 'http', 'ledger', 'ledger-store', 'metrics', 'renovate', 'repository',
+    'routing', 'node:', 'fastify', 'pino', 'pino-pretty',
   ],
 }; // prettier-ignore
 
@@ -59,7 +61,7 @@ test('every folder but the commands has a rule', () => {
 });
 
 describe('pure folders', () => {
-  test.each(sources.filter(({ file }) => /^src\/(advisories|apk|catalog|pins|routing)\//.test(file)))(
+  test.each(sources.filter(({ file }) => /^src\/(advisories|apk|catalog|ledger|pins|routing)\//.test(file)))(
     '$file does no I/O, reads no clock and logs nothing',
     ({ text }) => {
       expect(text).not.toMatch(

@@ -78,11 +78,13 @@ function describeVersion(each: ExplainedVersion, width: number): readonly string
     ...(by.length > 0 ? [`provided by ${by.slice(0, 3).join(', ')}${by.length > 3 ? ', …' : ''}`] : []),
     ...(each.withdrawal ? [withdrawalText(each.withdrawal)] : []),
   ];
+  const republished = each.candidates.filter((one) => one.republishedFrom !== undefined);
   const note = notes.length > 0 ? `  (${notes.join('; ')})` : '';
   const needs = each.needsElsewhere ?? [];
   return [
     `  ${each.offered ? '+' : '-'} ${each.version.padEnd(width)}  ${when}${note}`,
     ...(each.reasons ?? []).map((reason) => `      withheld: ${reason}`),
+    ...republished.map((one) => `      ${one.package} on ${one.arch} was published anew, as another package`),
     ...(needs.length > 0
       ? [`      not met in this datasource: ${needs.slice(0, 5).join(', ')}${needs.length > 5 ? ', …' : ''}`]
       : []),

@@ -27,7 +27,7 @@ import {
   sortInSteps,
 } from '../catalog/steps.ts';
 import { SeriesIndex, type SeriesName } from '../catalog/series.ts';
-import { withdrawalsIn, type Withdrawal, type WithdrawalOptions } from '../catalog/withdrawal.ts';
+import { withdrawalsIn, type Withdrawal } from '../catalog/withdrawal.ts';
 
 export interface Explanation {
   readonly name: string;
@@ -64,6 +64,10 @@ export interface ExplainedCandidate {
   /** `name-version` of the package. */
   readonly package: string;
   readonly builtAt?: string;
+  /** When it counts as released, where that is not when it was built. */
+  readonly releasedAt?: string;
+  /** Identity of another package that had this name and version before. */
+  readonly republishedFrom?: string;
   readonly provided?: true;
   /**
    * `chosen` is what apk installs, one per arch. `duplicate` means that apk takes another package. Otherwise the
@@ -81,7 +85,7 @@ export interface ExplainedPin {
   readonly because: string;
 }
 
-export interface ExplainOptions extends Pick<WithdrawalOptions, 'firstSeen'> {
+export interface ExplainOptions {
   /** Versions of the name that were served before, newest first. */
   readonly served?: readonly string[];
   /** Of the catalog; pass it to explain many names. */
@@ -107,13 +111,12 @@ export function* explainInSteps(
   query: LookupQuery,
   pin: string | undefined,
   catalog?: Catalog,
-  { firstSeen, served = [], needs: given }: ExplainOptions = {},
+  { served = [], needs: given }: ExplainOptions = {},
 ): Generator<undefined, Explanation> {
   const needs = given ?? catalog?.needs();
   const series = catalog ? yield* nextSeries(report.name, catalog) : undefined;
   const notes = catalog ? yield* notesOn(report, catalog, series, served) : [];
   const withdrawals = yield* withdrawalsIn(report, catalog?.sources ?? [], {
-    ...(firstSeen && { firstSeen }),
     nextSeriesBuiltAt: () => series?.builtAt,
   });
   const versions: ExplainedVersion[] = [];
@@ -216,7 +219,7 @@ function* notesOn(
     candidates.some((each) => !undated.has(each.repository)),
   );
   if (!dated)
-    notes.push('no build times: its index tells none, so a release has no age before it is first seen here');
+    notes.push('no build times: its index tells none, so a release is as old as it has been known here');
   if (next) {
     const lastBuilt = yield* newestBuild(report);
     const { series, builtAt } = next;
@@ -287,7 +290,8 @@ function* sortNames(packages: Packages): Generator<undefined, readonly string[]>
   return yield* sortInSteps(names, (a, b) => (a < b ? -1 : 1));
 }
 
-function* newestBuild({ versions }: NameReport): Generator<undefined, number> {
+/** When the newest of its versions was built, in unix seconds; 0 where none tells. */
+export function* newestBuild({ versions }: NameReport): Generator<undefined, number> {
   let newest = 0;
   yield* eachInSteps(versions, ({ builtAt = 0 }) => {
     newest = Math.max(newest, builtAt);
@@ -313,13 +317,13 @@ function explainVersion(
   needsElsewhere: readonly string[],
   withdrawal: Withdrawal | undefined,
 ): ExplainedVersion {
-  const { version, parsed, offered, builtAt } = report;
+  const { version, parsed, offered, releasedAt } = report;
   const reasons = offered ? [] : reasonsOf(report);
   const refusedByApko = offered ? multiArchObstacle(report, archs) : undefined;
   return {
     version,
     offered,
-    ...(builtAt !== undefined && { releaseTimestamp: timestamp(builtAt) }),
+    ...(releasedAt !== undefined && { releaseTimestamp: timestamp(releasedAt) }),
     ...(parsed && isPreRelease(parsed) && { preRelease: true }),
     ...(reasons.length > 0 && { reasons }),
     ...(needsElsewhere.length > 0 && { needsElsewhere }),
@@ -350,6 +354,7 @@ function explainCandidates({ candidates, chosenOn }: VersionReport): readonly Ex
 }
 
 function explainCandidate(each: Candidate, isChosen: boolean): ExplainedCandidate {
+  const { releasedAt, republished } = each;
   const { builtAt } = each.package;
   const detail = each.obstacle && describeObstacle(each);
   return {
@@ -357,6 +362,8 @@ function explainCandidate(each: Candidate, isChosen: boolean): ExplainedCandidat
     repository: each.repository,
     package: `${each.package.name}-${each.package.version}`,
     ...(builtAt !== undefined && { builtAt: timestamp(builtAt) }),
+    ...(releasedAt !== undefined && releasedAt !== builtAt && { releasedAt: timestamp(releasedAt) }),
+    ...(republished && { republishedFrom: republished.before }),
     ...(each.provided && { provided: true }),
     state: each.obstacle?.reason ?? (isChosen ? 'chosen' : 'duplicate'),
     ...(detail !== undefined && { detail }),
@@ -364,9 +371,9 @@ function explainCandidate(each: Candidate, isChosen: boolean): ExplainedCandidat
 }
 
 /** In words, each reason once, whatever the number of archs and packages. */
-function reasonsOf({ candidates, missingOn, builtAt }: VersionReport): readonly string[] {
+function reasonsOf({ candidates, missingOn, releasedAt }: VersionReport): readonly string[] {
   const since =
-    builtAt === undefined ? '' : ` since ${timestamp(builtAt).slice(0, 10)}, when another arch got it`;
+    releasedAt === undefined ? '' : ` since ${timestamp(releasedAt).slice(0, 10)}, when another arch got it`;
   const reasons = candidates
     .filter((each) => each.obstacle)
     .map((each) => `${describeObstacle(each)} on ${each.arch}`);

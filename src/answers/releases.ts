@@ -30,8 +30,10 @@ import {
 /** An offered version, or a withdrawn one that is listed so that its pins are updated. */
 export interface Release {
   readonly version: Version;
-  /** When the last arch got it, in unix seconds. */
+  /** When the last arch's package was built, in unix seconds. */
   readonly builtAt: number | undefined;
+  /** When the last arch got it, in unix seconds. */
+  readonly releasedAt: number | undefined;
   /** The N of `-rN`; with `?strip=revision` that of the newest revision. */
   readonly revision: string | undefined;
   /** The package behind the version; `undefined` for a withdrawn one. */
@@ -107,12 +109,13 @@ function* offeredReleases(
   { line, stripRevision }: LookupQuery,
 ): Generator<undefined, readonly Release[]> {
   const releases: Release[] = [];
-  for (const [i, { offered, parsed, builtAt, chosen }] of report.versions.entries()) {
+  for (const [i, { offered, parsed, builtAt, releasedAt, chosen }] of report.versions.entries()) {
     if (isStep(i)) yield;
     if (!offered || !parsed || (line && !isInLine(parsed, line))) continue;
     releases.push({
       version: parsed,
       builtAt,
+      releasedAt,
       revision: revisionOf(parsed),
       candidate: chosen,
       ...OFFERED,
@@ -133,12 +136,14 @@ function* stripRevisions(releases: readonly Release[]): Generator<undefined, rea
   }
   return yield* mapInSteps([...groups.values()], (group) => {
     const newest = group.at(-1) as Release;
-    const builtAt = group.reduce<number | undefined>(
-      (oldest, each) => (each.builtAt === undefined ? oldest : Math.min(oldest ?? Infinity, each.builtAt)),
-      undefined,
-    );
-    return { ...newest, version: withoutRevision(newest.version), builtAt };
+    const [builtAt, releasedAt] = [oldest(group, 'builtAt'), oldest(group, 'releasedAt')];
+    return { ...newest, version: withoutRevision(newest.version), builtAt, releasedAt };
   });
+}
+
+function oldest(group: readonly Release[], time: 'builtAt' | 'releasedAt'): number | undefined {
+  const times = group.flatMap((each) => each[time] ?? []);
+  return times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b));
 }
 
 function select(remembered: readonly Version[], { line, stripRevision }: LookupQuery): readonly Version[] {
@@ -150,6 +155,7 @@ function withdrawnRelease(version: Version): Release {
   return {
     version,
     builtAt: undefined,
+    releasedAt: undefined,
     revision: revisionOf(version),
     candidate: undefined,
     withdrawn: true,

@@ -72,10 +72,10 @@ function linkBelow({ changelogUrl: changelog, homepage }: Links, page: string): 
 }
 
 function renderRelease(release: Release, stripRevision: boolean): RenovateRelease {
-  const { version, builtAt, revision, withdrawn, unstable } = release;
+  const { version, releasedAt, revision, withdrawn, unstable } = release;
   return {
     version: version.text,
-    ...(builtAt !== undefined && { releaseTimestamp: timestamp(builtAt) }),
+    ...(releasedAt !== undefined && { releaseTimestamp: timestamp(releasedAt) }),
     ...(unstable && { isStable: false }),
     ...(withdrawn && { isDeprecated: true }),
     ...(revision !== undefined && { revision: Number(revision) }),

@@ -13,6 +13,8 @@ export type Target =
   | { readonly kind: 'datasource'; readonly live: LiveDatasource }
   | { readonly kind: 'asked'; readonly live: LiveDatasource }
   | { readonly kind: 'search'; readonly live: LiveDatasource }
+  /** What appeared and vanished, of all packages or of one. */
+  | { readonly kind: 'changes'; readonly live: LiveDatasource; readonly name: string | undefined }
   | { readonly kind: 'atom'; readonly live: LiveDatasource }
   | { readonly kind: 'package'; readonly live: LiveDatasource; readonly name: string; readonly view: View }
   /** A package of the datasource that the pin's file builds on. */
@@ -83,13 +85,17 @@ export function parsePath(
 function parseExtra(live: LiveDatasource, [what, ...segments]: readonly string[]): Target {
   if (what === 'asked' && segments.length === 0) return { kind: 'asked', live };
   if (what === 'search' && segments.length === 0) return { kind: 'search', live };
+  if (what === 'changes') {
+    const name = segments.length === 0 ? undefined : segments.join('/');
+    return name !== undefined && name.length > MAX_NAME_LENGTH ? TOO_LONG : { kind: 'changes', live, name };
+  }
   if (what === ATOM && segments.length === 0) return { kind: 'atom', live };
   if ((what === 'latest' || what === 'advisories') && segments.length > 0)
     return parsePackage(live, [...segments, what]);
   if (what === 'for' && segments.length > 0) return parseRouted(segments.join('/'));
   return {
     kind: 'invalid',
-    fact: 'after /-/, expected asked, search, advisories.atom, for/{name} or latest/{name}',
+    fact: 'after /-/, expected asked, changes, search, advisories.atom, for/{name} or latest/{name}',
   };
 }
 

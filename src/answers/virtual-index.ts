@@ -151,7 +151,7 @@ function* recordNames(catalog: Catalog): Generator<undefined, readonly string[]>
   return yield* sortInSteps([...names], (a, b) => (a < b ? -1 : 1));
 }
 
-function stanza(name: string, { version, builtAt, chosen }: VersionReport, arch: string): string {
+function stanza(name: string, { version, releasedAt, chosen }: VersionReport, arch: string): string {
   const identity = createHash('sha1').update(`${name}=${version} for ${arch}`).digest('base64');
   const [origin, commit, url] = [chosen.package.origin, chosen.package.commit, chosen.package.url].map(
     (text) => (CONTROL.test(text) ? '' : text),
@@ -167,7 +167,7 @@ function stanza(name: string, { version, builtAt, chosen }: VersionReport, arch:
     ['U', url || undefined],
     ['L', 'unknown'],
     ['o', origin || undefined],
-    ['t', builtAt],
+    ['t', releasedAt],
     ['c', commit || undefined],
   ];
   const lines = fields.filter(([, value]) => value !== undefined).map(([key, value]) => `${key}:${value}\n`);

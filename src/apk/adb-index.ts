@@ -18,7 +18,7 @@ import { ByteBuffer } from './byte-buffer.ts';
 import { packCommit, packCommitBytes } from './commit.ts';
 import { GrowingNumbers } from './growing-table.ts';
 import { addNumber, BLANK, readNumbers, isOperatorSign } from './lists.ts';
-import { Flag } from './package-table.ts';
+import { Flag, IDENTITY_BYTES } from './package-table.ts';
 import { EMPTY, type StringTable } from './string-table.ts';
 import {
   clearPackage,
@@ -70,8 +70,6 @@ const operators: readonly (Buffer | undefined)[] = [
 
 const ROOT_AT = 4;
 const [NEWLINE, EXCLAMATION] = [0x0a, 0x21];
-/** apk tells packages apart by so many bytes of their hash. */
-const IDENTITY_BYTES = 20;
 const DESCRIPTION_BYTES = 4096;
 /** What an entry of a list costs, in bytes of the budget: a bit more than an entry has in text. */
 const ENTRY_COST = 32;
@@ -319,12 +317,18 @@ class AdbReader {
     return id;
   }
 
+  /** apk tells packages apart by the first bytes of their hash. */
   #readIdentity(value: number): void {
     this.#locate(value);
     const length = this.#end - this.#start;
-    if (length === 20 || length === 32 || length === 64)
-      this.#table.identities.read(this.#text, this.#start, this.#start + IDENTITY_BYTES);
-    else this.#reject('has no hash that apk takes');
+    if (length !== 20 && length !== 32 && length !== 64) {
+      this.#reject('has no hash that apk takes');
+      return;
+    }
+    const end = this.#start + IDENTITY_BYTES;
+    this.#table.identities.read(this.#text, this.#start, end);
+    this.#text.bytes.copy(this.#package.identity, 0, this.#start, end);
+    this.#package.hasIdentity = true;
   }
 
   #commit(value: number): number {

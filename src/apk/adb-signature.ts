@@ -5,7 +5,7 @@
 import { constants, createHash, verify, type KeyObject } from 'node:crypto';
 import { cutList, IndexError } from '../errors.ts';
 import type { AdbFile } from './adb-file.ts';
-import { inPieces, type Pause } from './pieces.ts';
+import { hashOf, type Pause } from './pieces.ts';
 import type { TrustedKey } from './signature.ts';
 
 const HEAD_BYTES = 18;
@@ -25,13 +25,8 @@ export type DigestOf = (name: 'sha256' | 'sha512') => Promise<Buffer>;
 
 export function digestsOf(bytes: Uint8Array, pause: Pause | undefined): DigestOf {
   const known = new Map<string, Promise<Buffer>>();
-  const compute = async (name: string): Promise<Buffer> => {
-    const hash = createHash(name);
-    await inPieces(bytes, pause, (piece) => hash.update(piece));
-    return hash.digest();
-  };
   return (name) => {
-    const digest = known.get(name) ?? compute(name);
+    const digest = known.get(name) ?? hashOf(bytes, name, pause);
     known.set(name, digest);
     return digest;
   };

@@ -5,7 +5,7 @@
 import { IndexError } from '../errors.ts';
 import type { ByteBuffer } from './byte-buffer.ts';
 import { grown, release, type Arena } from './memory.ts';
-import type { Columns, Postings } from './package-table.ts';
+import { IDENTITY_BYTES, type Columns, type Postings } from './package-table.ts';
 import { MAX_PROBES } from './string-table.ts';
 
 /** The columns while their length is not known. */
@@ -26,6 +26,7 @@ export class GrowingColumns {
       builtAt: arena.numbers(rows),
       priority: arena.numbers(rows),
       flags: arena.bytes(rows),
+      identity: arena.bytes(rows * IDENTITY_BYTES),
     };
   }
 
@@ -37,7 +38,8 @@ export class GrowingColumns {
   }
 
   finished(): Columns {
-    return mapColumns(this.columns, (column) => column.subarray(0, this.count) as typeof column);
+    const finished = mapColumns(this.columns, (column) => column.subarray(0, this.count) as typeof column);
+    return { ...finished, identity: this.columns.identity.subarray(0, this.count * IDENTITY_BYTES) };
   }
 }
 
@@ -160,6 +162,7 @@ function mapColumns(columns: Columns, change: <T extends Uint32Array | Uint8Arra
     builtAt: change(columns.builtAt),
     priority: change(columns.priority),
     flags: change(columns.flags),
+    identity: change(columns.identity),
   };
 }
 

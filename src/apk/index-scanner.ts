@@ -13,6 +13,7 @@
 import { IndexError } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
 import { packCommit } from './commit.ts';
+import { decodeIdentity } from './identity.ts';
 import { release } from './memory.ts';
 import { addNumber, addToken, BLANK, isOperatorSign } from './lists.ts';
 import { Flag, unusableReasons } from './package-table.ts';
@@ -187,6 +188,7 @@ export class IndexScanner {
         break;
       case Field.identity:
         this.#table.identities.read(text, start, end);
+        this.#package.hasIdentity = decodeIdentity(this.#package.identity, text.bytes, start, end);
         break;
       default:
         if (letter >= 0x41 && letter <= 0x5a && !knownUpperCase.has(letter))

@@ -14,6 +14,7 @@ import {
   type Unusable,
 } from './packages.ts';
 import { commitText } from './commit.ts';
+import { identityText } from './identity.ts';
 import type { StringList, StringTable } from './string-table.ts';
 
 export const unusableReasons: readonly (Unusable | undefined)[] = [
@@ -21,6 +22,9 @@ export const unusableReasons: readonly (Unusable | undefined)[] = [
   'foreign-arch',
   'unknown-field',
 ];
+
+/** A SHA-1. */
+export const IDENTITY_BYTES = 20;
 
 /** What a byte of the column `flags` holds. */
 export const Flag = {
@@ -41,7 +45,7 @@ export interface TableStrings {
   readonly values: StringList;
 }
 
-/** Columns of equal length; all but `builtAt`, `priority` and `flags` hold numbers of strings. */
+/** Columns of equal length; all but `builtAt`, `priority`, `flags` and `identity` hold numbers of strings. */
 export interface Columns {
   readonly name: Uint32Array;
   readonly version: Uint32Array;
@@ -57,6 +61,8 @@ export interface Columns {
   readonly priority: Uint32Array;
   /** See `Flag`. */
   readonly flags: Uint8Array;
+  /** `IDENTITY_BYTES` a package. */
+  readonly identity: Uint8Array;
 }
 
 /** For each number of a name, the rows it leads to: `rows[starts[id]..starts[id + 1])`. */
@@ -216,6 +222,10 @@ class TablePackage implements Package {
   }
   get needsExactly(): boolean {
     return ((this.#table.columns.flags[this.row] as number) & Flag.needsExactly) !== 0;
+  }
+  get identity(): string {
+    const start = this.row * IDENTITY_BYTES;
+    return identityText(this.#table.columns.identity.subarray(start, start + IDENTITY_BYTES));
   }
   get priority(): number {
     return this.#table.columns.priority[this.row] as number;

@@ -26,6 +26,8 @@ export interface Package {
   readonly bindingDependencies: readonly Dependency[];
   /** One of the dependencies asks for an exact version. */
   readonly needsExactly: boolean;
+  /** `C:`, by which apk verifies what it downloads, as `Q1…`; made of name, version and time where not told. */
+  readonly identity: string;
   /** `k:`, which of several providers apk prefers; 0 where not told. */
   readonly priority: number;
   /** It has a name twice, at least once with a version. apk then installs it for none of its names. */

@@ -1,4 +1,5 @@
-/** Going over many bytes a little at a time: what is computed over megabytes must not keep others waiting. */
+/** Long work a little at a time: what is computed over megabytes must not keep others waiting. */
+import { createHash } from 'node:crypto';
 
 /** Lets others have their turn; called often, and mostly does nothing. */
 export type Pause = () => Promise<void> | undefined;
@@ -15,4 +16,22 @@ export async function inPieces(
     use(bytes.subarray(start, start + PIECE_BYTES));
     await pause?.();
   }
+}
+
+/** `algorithm` is a name that Node's crypto knows. */
+export async function hashOf(
+  bytes: Uint8Array,
+  algorithm: string,
+  pause: Pause | undefined,
+): Promise<Buffer> {
+  const hash = createHash(algorithm);
+  await inPieces(bytes, pause, (piece) => hash.update(piece));
+  return hash.digest();
+}
+
+/** The result of `work`, with a pause after each step. */
+export async function inSteps<T>(work: Generator<undefined, T>, pause: Pause | undefined): Promise<T> {
+  let step = work.next();
+  for (; !step.done; step = work.next()) await pause?.();
+  return step.value;
 }

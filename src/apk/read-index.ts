@@ -15,7 +15,7 @@ import { digestsOf, verifyAdb } from './adb-signature.ts';
 import { IndexScanner } from './index-scanner.ts';
 import { checkSize, CHUNK_BYTES, inflate, type InflateLimits } from './inflate.ts';
 import { release } from './memory.ts';
-import type { Pause } from './pieces.ts';
+import { hashOf, inSteps, type Pause } from './pieces.ts';
 import { splitSignatures, verifySignature, type TrustedKey } from './signature.ts';
 import type { ScannedIndex } from './table-builder.ts';
 import { TarReader } from './tar.ts';
@@ -75,7 +75,7 @@ async function readArchive(bytes: Uint8Array, options: ReadOptions): Promise<Ver
   const archive = splitSignatures(bytes);
   const key = keys === 'unverified' ? undefined : await verifySignature(archive, keys, pause);
   const contents = await readBody(archive.body, options);
-  const digest = (await digestsOf(archive.body, pause)('sha256')).toString('hex');
+  const digest = (await hashOf(archive.body, 'sha256', pause)).toString('hex');
   return { ...contents, format: 'v2', keyName: key?.name, digest };
 }
 
@@ -150,10 +150,4 @@ async function readBody(body: Uint8Array, options: ReadOptions): Promise<Content
   tar.end();
   if (!hasIndex) throw new IndexError('archive-malformed', 'tar: no APKINDEX in it');
   return { ...(await inSteps(scanner.finish(), pause)), description: description.trim(), madeAt };
-}
-
-async function inSteps<T>(work: Generator<undefined, T>, pause: Pause | undefined): Promise<T> {
-  let step = work.next();
-  for (; !step.done; step = work.next()) await pause?.();
-  return step.value;
 }

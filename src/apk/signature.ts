@@ -2,17 +2,10 @@
  * Signatures of an index. A signature member is a tar without an end marker holding `.SIGN.<algorithm>.<key name>`
  * files; each is a PKCS#1 v1.5 signature over the raw (compressed) bytes behind the last signature member.
  */
-import {
-  constants,
-  createHash,
-  createPublicKey,
-  createVerify,
-  publicDecrypt,
-  type KeyObject,
-} from 'node:crypto';
+import { constants, createPublicKey, createVerify, publicDecrypt, type KeyObject } from 'node:crypto';
 import { cut, cutList, IndexError } from '../errors.ts';
 import { inflateMember, isGzip } from './gzip-members.ts';
-import { inPieces, type Pause } from './pieces.ts';
+import { hashOf, inPieces, type Pause } from './pieces.ts';
 import { TarReader } from './tar.ts';
 
 /** The digest behind each algorithm name apk-tools writes (extract_v2.c); DSA is not supported. */
@@ -167,12 +160,6 @@ async function misnamedKey(
     if (key) return `; key ${key.name} fits, if its file is named ${cut(keyName)}`;
   }
   return '';
-}
-
-async function hashOf(body: Uint8Array, digest: string, pause: Pause | undefined): Promise<Buffer> {
-  const hash = createHash(digest);
-  await inPieces(body, pause, (piece) => hash.update(piece));
-  return hash.digest();
 }
 
 /** Whether a signature ends with this hash. Enough for a hint; trust is decided by `isSignedBy`. */

@@ -6,7 +6,15 @@
 import { IndexError } from '../errors.ts';
 import { GrowingColumns, GrowingNumbers, IdentitySet, postings } from './growing-table.ts';
 import { Arena } from './memory.ts';
-import { Flag, PackageTable, parseDependency, tokens, unusableReasons } from './package-table.ts';
+import { hashIdentity } from './identity.ts';
+import {
+  Flag,
+  IDENTITY_BYTES,
+  PackageTable,
+  parseDependency,
+  tokens,
+  unusableReasons,
+} from './package-table.ts';
 import type { Intruder, ParseReport, Unusable } from './packages.ts';
 import { EMPTY, StringTable } from './string-table.ts';
 
@@ -29,7 +37,7 @@ export interface ScannedIndex {
   readonly report: ParseReport;
 }
 
-/** What a package says of itself; numbers of strings but for the last three. See `Columns`. */
+/** What a package says of itself; numbers of strings but for the last five. See `Columns`. */
 export interface NewPackage {
   name: number;
   version: number;
@@ -43,11 +51,14 @@ export interface NewPackage {
   priority: number;
   /** See `Flag`. */
   flags: number;
+  /** `IDENTITY_BYTES`, written in place; they mean nothing unless `hasIdentity`. */
+  readonly identity: Uint8Array;
+  hasIdentity: boolean;
 }
 
 /** One that has not said anything yet. */
 export function emptyPackage(): NewPackage {
-  const made = {} as NewPackage;
+  const made = { identity: new Uint8Array(IDENTITY_BYTES) } as NewPackage;
   clearPackage(made);
   return made;
 }
@@ -56,6 +67,7 @@ export function clearPackage(old: NewPackage): void {
   old.name = old.version = old.arch = old.origin = old.commit = old.url = EMPTY;
   old.provides = old.dependencies = EMPTY;
   old.builtAt = old.priority = old.flags = 0;
+  old.hasIdentity = false;
 }
 
 /** Of intruders so many are kept, and of their conditions so much; none has been seen in a public index. */
@@ -93,8 +105,8 @@ export class TableBuilder {
     const { maxPackages, compressedBytes = 64 * 1024 } = options;
     const { typical, most } = expectedPackages(compressedBytes, maxPackages);
     this.#options = options;
-    // Room for numbers of `most` packages, in columns, starts and postings, and for twice the compressed bytes.
-    this.#arena = new Arena(most * 4 * 16 + compressedBytes * 2);
+    // Room for numbers and identities of `most` packages, in columns, starts and postings, and for twice the compressed bytes.
+    this.#arena = new Arena(most * (4 * 16 + IDENTITY_BYTES) + compressedBytes * 2);
     this.#rows = new GrowingColumns(this.#arena, most);
     this.names = StringTable.reserve(this.#arena, { strings: typical / 4, bytes: compressedBytes / 2 });
     this.values = StringTable.reserve(this.#arena, { strings: typical, bytes: compressedBytes });
@@ -137,10 +149,17 @@ export class TableBuilder {
     to.builtAt[row] = added.builtAt;
     to.priority[row] = added.priority;
     to.flags[row] = added.flags;
+    to.identity.set(added.hasIdentity ? added.identity : this.#substitute(added), row * IDENTITY_BYTES);
     if (added.builtAt > this.#newestBuiltAt) this.#newestBuiltAt = added.builtAt;
     this.#rowArchs.add(added.arch);
     this.#lastCarrier.set(added.name, carrier(row, true));
     return row;
+  }
+
+  /** What stands for the identity that a package does not tell. */
+  #substitute({ name, version, builtAt }: NewPackage): Uint8Array {
+    const texts = [this.names.list.text(name), this.values.list.text(version)];
+    return hashIdentity(JSON.stringify([...texts, builtAt]));
   }
 
   /** The package of that row, the last one added, provides a name. apk installs none that has a name twice. */

@@ -28,10 +28,24 @@ export interface CatalogSource {
   readonly packages: Packages;
   /** The operator's template for changelog links. */
   readonly changelog?: string | undefined;
+  /** What the ledger knows of the packages; without it the build times count (docs/decisions/016). */
+  readonly dates?: ReleaseDates | undefined;
   /** No package of it tells when it was built. */
   readonly undated?: boolean | undefined;
   /** How the repository withdraws versions, where that is known. */
   readonly withdrawal?: SourceWithdrawal | undefined;
+}
+
+/** When the packages of an index count as released, by row, in unix seconds. */
+export interface ReleaseDates {
+  readonly releasedAt: Uint32Array;
+  /** Packages whose name and version another package had before them. */
+  readonly republished: ReadonlyMap<number, Republished>;
+}
+
+export interface Republished {
+  /** Identity of the package before. */
+  readonly before: string;
 }
 
 export interface CatalogOptions {
@@ -63,6 +77,10 @@ export interface Candidate {
   readonly repository: string;
   /** The repository's own template for changelog links. */
   readonly changelog: string | undefined;
+  /** When the package counts as released, in unix seconds. */
+  readonly releasedAt: number | undefined;
+  /** The name and version were another package before. */
+  readonly republished: Republished | undefined;
   readonly package: Package;
   /** The package has another name and provides this one. */
   readonly provided: boolean;
@@ -79,8 +97,10 @@ export interface VersionReport {
   readonly chosen: Candidate;
   /** What apk installs, one candidate per arch. */
   readonly chosenOn: readonly Candidate[];
-  /** When the last arch got it, in unix seconds. */
+  /** When the last arch's package was built, in unix seconds. */
   readonly builtAt: number | undefined;
+  /** When the last arch got it, in unix seconds: first seen where the ledger knows, otherwise built. */
+  readonly releasedAt: number | undefined;
   /** Archs that carry the name but cannot install this version. */
   readonly missingOn: readonly string[];
   readonly candidates: readonly Candidate[];
@@ -232,8 +252,18 @@ function toCandidate(
   version: string,
   obstacle: Obstacle | undefined,
 ): Candidate {
-  const { arch, repository, changelog } = source;
-  return { version, arch, repository, changelog, package: each, provided, obstacle };
+  const { arch, repository, changelog, dates } = source;
+  return {
+    version,
+    arch,
+    repository,
+    changelog,
+    releasedAt: dates?.releasedAt[each.row] ?? each.builtAt,
+    republished: dates?.republished.get(each.row),
+    package: each,
+    provided,
+    obstacle,
+  };
 }
 
 /** All candidates with versions that apk calls equal, arch by arch, with their owners. */
@@ -319,14 +349,14 @@ interface Known {
 function reportVersion(version: string, { parsed, candidates, chosen, carriedBy }: Known): VersionReport {
   const installable = chosen.filter(({ obstacle }) => !obstacle);
   const missingOn = carriedBy.filter((arch) => !installable.some((each) => each.arch === arch));
-  const times = installable.map((each) => each.package.builtAt ?? 0);
   return {
     version,
     parsed,
     offered: carriedBy.length > 0 && missingOn.length === 0,
     chosen: installable[0] ?? chosen[0] ?? (candidates[0] as Candidate),
     chosenOn: installable,
-    builtAt: Math.max(0, ...times) || undefined,
+    builtAt: Math.max(0, ...installable.map((each) => each.package.builtAt ?? 0)) || undefined,
+    releasedAt: Math.max(0, ...installable.map((each) => each.releasedAt ?? 0)) || undefined,
     missingOn,
     candidates,
   };

@@ -1,8 +1,7 @@
 /**
  * Which versions a repository is going to withdraw, and from when. An expectation from what repositories have done, not
- * a promise (docs/decisions/012). Ages count from the build time, or from `firstSeen` where something better is known.
+ * a promise (docs/decisions/012). Ages count from the build time; of a package without one, from when it counts as released.
  */
-import type { Package } from '../apk/packages.ts';
 import type { Candidate, CatalogSource, NameReport, VersionReport } from './catalog.ts';
 import { isStep } from './steps.ts';
 
@@ -49,8 +48,6 @@ const shares = {
 } as const;
 
 export interface WithdrawalOptions {
-  /** When the package appeared, in unix seconds; its build time unless given. */
-  readonly firstSeen?: (each: Package) => number | undefined;
   /** The newest build of the newest series, in unix seconds, where there is a newer one than that of the name. */
   readonly nextSeriesBuiltAt?: () => number | undefined;
 }
@@ -72,7 +69,7 @@ export function* withdrawalsIn(
   const policies = new Map(sources.map((each) => [sourceKey(each), each.withdrawal]));
   const expected = new Map<VersionReport, Withdrawal>();
   if (![...policies.values()].some((each) => each)) return expected;
-  const builds = yield* buildsOf(versions, policies, options);
+  const builds = yield* buildsOf(versions, policies);
   for (const [i, version] of versions.entries()) {
     if (isStep(i)) yield;
     const first = (version.chosenOn.length > 0 ? version.chosenOn : version.candidates)
@@ -104,7 +101,6 @@ interface Build {
 function* buildsOf(
   versions: readonly VersionReport[],
   policies: ReadonlyMap<string, SourceWithdrawal | undefined>,
-  { firstSeen = ({ builtAt }) => builtAt }: WithdrawalOptions,
 ): Generator<undefined, ReadonlyMap<Candidate, Build>> {
   const streams = new Map<string, Stream>();
   const builds = new Map<Candidate, Build>();
@@ -118,7 +114,7 @@ function* buildsOf(
       const id = `${key} ${candidate.package.name}`;
       const stream = streams.get(id) ?? { newest: candidate.version, replacedAt: Infinity, hasKept: false };
       streams.set(id, stream);
-      const builtAt = firstSeen(candidate.package);
+      const builtAt = candidate.package.builtAt ?? candidate.releasedAt;
       const build = { candidate, source, stream, builtAt, replacedAt: stream.replacedAt };
       builds.set(candidate, build);
       stream.hasKept ||= !isNewest(build) && wasKept(build);

@@ -45,6 +45,14 @@ export function askedPins({ found }: CheckedFile, index: number): readonly Asked
   );
 }
 
+/** Files that have pins, and their pins. */
+export function countPins(files: readonly CheckedFile[]): { readonly files: number; readonly pins: number } {
+  return {
+    files: files.filter(({ found }) => found.pins.length > 0).length,
+    pins: files.reduce((sum, { found }) => sum + found.pins.length, 0),
+  };
+}
+
 export function findingsOf(file: CheckedFile, judgments: readonly Judgment[]): readonly Finding[] {
   const lines = new Lines(file.text);
   const counts = new Map<string, number>();

@@ -11,6 +11,7 @@ import {
   type Version,
 } from '../apk/version.ts';
 import { CloseNames } from '../answers/close-names.ts';
+import { newestBuild } from '../answers/explain.ts';
 import { withdrawalText } from '../answers/withdrawal-text.ts';
 import { Catalog, type Candidate, type NameReport, type VersionReport } from '../catalog/catalog.ts';
 import type { Needs } from '../catalog/needs.ts';
@@ -159,8 +160,7 @@ export class Source {
   /** When the newest package of the newest series was built, where there is a newer one. */
   #nextSeriesBuiltAt(name: string): number | undefined {
     const [next] = this.#allSeries().newerThan(name);
-    const times = next && this.#catalogs.apk.report(next.name).versions.map(({ builtAt = 0 }) => builtAt);
-    return times && Math.max(...times);
+    return next && finish(newestBuild(this.#catalogs.apk.report(next.name)));
   }
 
   #allSeries(): SeriesIndex {

@@ -5,7 +5,7 @@ import { styleText } from 'node:util';
 import { baselineText, parseBaseline } from '../check/baseline.ts';
 import { unifiedDiff } from '../check/diff.ts';
 import { readFiles } from '../check/files.ts';
-import { findingsOf, type CheckedFile } from '../check/findings.ts';
+import { countPins, findingsOf, type CheckedFile } from '../check/findings.ts';
 import { pinNames, raisePins, type Fixed } from '../check/fix.ts';
 import { steps, type Judgment, type Policy, type Step } from '../check/judge.ts';
 import { formats, isFormat, textReport, type Report } from '../check/reports.ts';
@@ -83,8 +83,7 @@ export async function checkCommand(words: readonly string[], options: CheckOptio
   }
   const findings = all.filter(({ fingerprint }) => !known?.has(fingerprint));
   const report: Report = {
-    files: files.filter(({ found }) => found.pins.length > 0).length,
-    pins: files.reduce((sum, { found }) => sum + found.pins.length, 0),
+    ...countPins(files),
     findings,
     known: all.length - findings.length,
   };

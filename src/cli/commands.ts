@@ -184,6 +184,25 @@ const accept: Command = {
   },
 };
 
+const ledger: Command = {
+  name: 'ledger',
+  summary: 'export, import or check the record of what was first seen when',
+  details:
+    'export writes lines of JSON to standard output, import reads them from standard input. An index that is not there is taken over; of one that is there, packages take the earlier date. A running service reads the dates at its next start. verify exits with 1 for a ledger that is not sound.',
+  operands: 'ACTION',
+  choices: ['export', 'import', 'verify'],
+  flags: [],
+  isConfigured: true,
+  examples: ['apk-beacon ledger export > ledger.jsonl', 'apk-beacon ledger import < ledger.jsonl'],
+  async run({ words, line, environment }) {
+    const { ledgerCommand } = await import('./ledger.ts');
+    return await ledgerCommand(words, loadConfig(line, environment), {
+      input: process.stdin,
+      output: process.stdout,
+    });
+  },
+};
+
 const preset: Command = {
   name: 'preset',
   summary: 'print the Renovate preset',
@@ -270,6 +289,7 @@ export const commands: readonly Command[] = [
   exportFiles,
   health,
   accept,
+  ledger,
   preset,
   config,
   completion,

@@ -208,6 +208,13 @@ const repository = z
     archs: archs
       .optional()
       .meta({ description: "archs of this repository; by default the datasource's", examples: [['armv7']] }),
+    formerly: z
+      .array(address)
+      .default([])
+      .meta({
+        description: 'earlier addresses of the repository, so that its ledger continues',
+        examples: [['https://old.example.com/os']],
+      }),
     required: z
       .boolean()
       .default(true)

@@ -1,5 +1,4 @@
 /** `POST /-/check`: what the indexes say of the pins of some files, for `apk-beacon check --url`. */
-import { setImmediate } from 'node:timers/promises';
 import { QueryError } from '../answers/query.ts';
 import { parseCheckRequest } from '../check/asked.ts';
 import { Checker } from '../check/checker.ts';
@@ -7,6 +6,7 @@ import { Source, type Judgment } from '../check/judge.ts';
 import { UsageError } from '../errors.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
 import type { RoutingSource } from '../routing/route.ts';
+import { inTurns } from './turns.ts';
 
 /** Milliseconds after which other requests get their turn. */
 const TURN = 5;
@@ -21,14 +21,7 @@ export async function answerCheck(
   // Made for this request: what it remembers goes with it.
   const sources = [...snapshots].map(([name, { catalog }]) => new Source(name, catalog));
   const checker = new Checker({ sources, routing, policy, now, built });
-  const judging = checker.judgeInSteps(pins);
-  for (let began = performance.now(); ;) {
-    const step = judging.next();
-    if (step.done) return { judgments: step.value };
-    if (performance.now() - began < TURN) continue;
-    await setImmediate();
-    began = performance.now();
-  }
+  return { judgments: await inTurns(checker.judgeInSteps(pins), TURN) };
 }
 
 function parsed(body: unknown): ReturnType<typeof parseCheckRequest> {

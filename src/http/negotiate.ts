@@ -13,6 +13,11 @@ export function prefersText({ accept, 'user-agent': agent = '' }: IncomingHttpHe
   return quality(accept, 'text/plain') > quality(accept, 'application/json');
 }
 
+/** Does the client name Atom, and not JSON as much? Feed readers do. */
+export function prefersAtom({ accept = '' }: IncomingHttpHeaders): boolean {
+  return quality(accept, 'application/atom+xml') > quality(accept, 'application/json');
+}
+
 /** Between 0 and 1; 0 for a type that is not named. */
 function quality(accept: string, type: string): number {
   for (const range of accept.split(',')) {

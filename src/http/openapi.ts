@@ -93,6 +93,13 @@ const routes: Readonly<Record<Route, Described>> = {
     types: [JSON_TYPE],
     others: [],
   },
+  changes: {
+    path: '/{datasource}/-/changes',
+    summary: 'What appeared, vanished or was published anew; behind a slash, of one package',
+    query: ['since'],
+    types: [JSON_TYPE, 'application/atom+xml'],
+    others: [400],
+  },
   atom: {
     path: '/{datasource}/-/advisories.atom',
     summary: 'Pins that were asked for and can be fixed',

@@ -13,6 +13,8 @@ import { ANY_ARCH } from '../answers/virtual-index.ts';
 import type { Lookups } from '../answers/lookup.ts';
 import type { RenderOptions } from '../answers/render.ts';
 import type { LookupCounts, LookupResult } from '../metrics/lookup-counts.ts';
+import { atomFeed, changeJson, parseSince, type Changes } from '../ledger/changes.ts';
+import type { LedgerStatus } from '../ledger/status.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import type { AskedPin, PinsWithFixes } from '../metrics/pins-with-fixes.ts';
@@ -21,7 +23,7 @@ import type { VirtualIndexes } from '../answers/virtual-index.ts';
 import { Searches } from '../answers/search.ts';
 import { MAX_NAME_LENGTH, parsePath, parsePeerName, type Target } from '../answers/target.ts';
 import { advisoriesAtom } from './atom.ts';
-import { prefersHtml, prefersText } from './negotiate.ts';
+import { prefersAtom, prefersHtml, prefersText } from './negotiate.ts';
 import type { PackageQuestion, Pages, PageSources } from './pages.ts';
 import { createReply, json, JSON_TYPE, problem, type Headers, type Reply } from './reply.ts';
 import { markedLink, needsMark, noOpinionBody, type RoutedLookups } from './routed-lookup.ts';
@@ -36,6 +38,9 @@ export interface RouteOptions extends PageSources {
   /** The datasources as far as they tell which pins are theirs. */
   readonly routing: readonly RoutingSource[];
   readonly virtualIndexes: VirtualIndexes;
+  readonly ledger: () => LedgerStatus;
+  /** What appeared and vanished since then (unix milliseconds). */
+  readonly changesSince: (live: LiveDatasource, since: number, name: string | undefined) => Promise<Changes>;
   readonly metrics: Metrics;
   readonly lookupCounts: LookupCounts;
   readonly pins: PinsWithFixes;
@@ -209,7 +214,7 @@ export class Routes {
       case 'preset':
         return json(preset(target.live ? [target.live.name] : names, ownUrl(request)));
       case 'datasource':
-        return json(datasourceStatus(target.live, now()), negotiated);
+        return json(datasourceStatus(target.live, now(), this.#options.ledger()), negotiated);
       case 'asked':
         return createReply(
           200,
@@ -218,6 +223,8 @@ export class Routes {
         );
       case 'search':
         return this.#search(target.live, parametersOf(request.url ?? ''));
+      case 'changes':
+        return this.#changes(target, request);
       case 'atom':
         return this.#atom(target.live, ownUrl(request));
       case 'index':
@@ -450,6 +457,7 @@ export class Routes {
         });
       }
       case 'asked':
+      case 'changes':
       case 'atom':
       case 'routed':
       case 'preset':
@@ -500,6 +508,34 @@ export class Routes {
       'content-type': format === 'v2' ? 'application/gzip' : 'application/octet-stream',
     };
     return createReply(200, headers, bytes);
+  }
+
+  async #changes(
+    { live, name }: Extract<Target, { kind: 'changes' }>,
+    request: IncomingMessage,
+  ): Promise<Reply> {
+    const { changesSince, now, publicUrl, ledger } = this.#options;
+    const target = request.url ?? '';
+    const { since: given = '7d' } = parametersOf(target);
+    const since = typeof given === 'string' ? parseSince(given, now()) : undefined;
+    if (since === undefined)
+      throw new QueryError('since: expected a time such as 2026-07-24T06:00Z or an age such as 24h or 7d');
+    const found = await changesSince(live, since, name);
+    if (prefersAtom(request.headers)) {
+      const url = publicUrl ?? ownUrl(request);
+      const feed = { datasource: live.name, name, url, self: `${url}${target}`, now: now() };
+      const headers = { ...negotiated, 'content-type': 'application/atom+xml; charset=utf-8' };
+      return createReply(200, headers, atomFeed(found, feed));
+    }
+    const body = {
+      datasource: live.name,
+      ...(name !== undefined && { package: name }),
+      since: new Date(since).toISOString(),
+      kept: ledger().kind !== 'memory',
+      changes: found.changes.map(changeJson),
+      more: found.more,
+    };
+    return json(body, negotiated);
   }
 
   /** Waits for the first snapshot, at most `hold`. */

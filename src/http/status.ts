@@ -1,4 +1,5 @@
 /** The status of the service: `/readyz`, `/` and `/{datasource}`. */
+import type { LedgerStatus } from '../ledger/status.ts';
 import { unchangedFor } from '../repository/guards.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
 import type { LiveFeed } from '../repository/live-feed.ts';
@@ -103,7 +104,7 @@ export function feedStatus({ spec, loaded, failure, mismatch }: LiveFeed, now: n
 }
 
 /** The summary of one datasource. */
-export function datasourceStatus(datasource: LiveDatasource, now: number): object {
+export function datasourceStatus(datasource: LiveDatasource, now: number, ledger: LedgerStatus): object {
   const { name, snapshot, archs, indexes, feeds } = datasource;
   return {
     datasource: name,
@@ -112,8 +113,21 @@ export function datasourceStatus(datasource: LiveDatasource, now: number): objec
     archs,
     names: snapshot?.catalog.nameCount,
     versions: snapshot?.catalog.packageCount,
+    ledger: ledgerSummary(ledger),
     indexes: indexes.map((index) => indexStatus(index, now)),
     ...(feeds.length > 0 && { advisories: feeds.map((feed) => feedStatus(feed, now)) }),
+  };
+}
+
+/** Who has the dates: replicas give the same ones only if they share a database. */
+function ledgerSummary({ kind, error, clockBehind, lost }: LedgerStatus): object {
+  return {
+    store: kind,
+    kept: kind !== 'memory',
+    shared: kind === 'postgres',
+    ...(error !== undefined && { error }),
+    ...(clockBehind > 0 && { clockBehind }),
+    ...(lost > 0 && { lost }),
   };
 }
 

@@ -24,15 +24,16 @@ export class Turns {
       const step = begun.next();
       if (step.done) return step.value;
     }
-    const result = this.#oneAtATime(() => inTurns(work())).finally(() => this.#under.delete(key));
+    const result = this.#oneAtATime(() => inTurns(work(), TURN)).finally(() => this.#under.delete(key));
     this.#under.set(key, result);
     return result;
   }
 }
 
-async function inTurns<T>(work: Generator<undefined, T>): Promise<T> {
+/** The result of `work`; other requests wait for at most `turn` milliseconds and a step. */
+export async function inTurns<T>(work: Generator<undefined, T>, turn: number): Promise<T> {
   for (;;) {
-    for (const began = performance.now(); performance.now() - began < TURN;) {
+    for (const began = performance.now(); performance.now() - began < turn;) {
       const step = work.next();
       if (step.done) return step.value;
     }

@@ -9,6 +9,7 @@ import { unchangedFor } from '../repository/guards.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
 import type { LiveFeed } from '../repository/live-feed.ts';
 import type { LiveIndex, RefreshOutcome } from '../repository/live-index.ts';
+import type { LedgerStatus } from '../ledger/status.ts';
 import type { LookupCounts } from './lookup-counts.ts';
 import type { PinsWithFixes } from './pins-with-fixes.ts';
 import { RequestTimes } from './request-times.ts';
@@ -24,6 +25,7 @@ const guarded: readonly IndexErrorCode[] = ['index-rollback', 'index-shrunk'];
 
 export interface MetricsOptions {
   readonly datasources: readonly LiveDatasource[];
+  readonly ledger: () => LedgerStatus;
   readonly lookupCounts: LookupCounts;
   readonly surveyor: Surveyor;
   readonly asked: Asked;
@@ -56,11 +58,32 @@ export class Metrics {
   ]);
   readonly requestTimes = new RequestTimes(this.registry);
 
-  constructor({ datasources, lookupCounts, surveyor, asked, pins, now }: MetricsOptions) {
+  constructor({ datasources, ledger, lookupCounts, surveyor, asked, pins, now }: MetricsOptions) {
     this.#datasources = datasources;
     this.#lookupCounts = lookupCounts;
     collectDefaultMetrics({ register: this.registry });
     this.#startCounters();
+    this.#ledgerGauge('apk_ledger_failing', '1 while the ledger cannot be written', ledger, ({ error }) =>
+      error === undefined ? 0 : 1,
+    );
+    this.#ledgerGauge(
+      'apk_ledger_clock_behind_seconds',
+      'By how much the clock is behind the newest time in the ledger',
+      ledger,
+      ({ clockBehind }) => clockBehind,
+    );
+    this.#ledgerGauge(
+      'apk_ledger_lost',
+      'Indexes whose ledger was lost, since the start',
+      ledger,
+      ({ lost }) => lost,
+    );
+    this.#ledgerGauge(
+      'apk_ledger_republished',
+      'Packages that took the name and version of another one, since the start',
+      ledger,
+      ({ republished }) => republished,
+    );
     this.#indexGauge(
       'apk_index_last_success_timestamp_seconds',
       'When upstream last confirmed the index',
@@ -209,6 +232,22 @@ export class Metrics {
 
   #counter<T extends string>(name: string, help: string, labelNames: readonly T[]): Counter<T> {
     return new Counter({ name, help, labelNames: [...labelNames], registers: [this.registry] });
+  }
+
+  #ledgerGauge(
+    name: string,
+    help: string,
+    ledger: () => LedgerStatus,
+    value: (status: LedgerStatus) => number,
+  ): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.set(value(ledger()));
+      },
+    });
   }
 
   #indexGauge(name: string, help: string, value: (index: LiveIndex) => number | undefined): void {

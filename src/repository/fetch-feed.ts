@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { CredentialLookup } from './credentials.ts';
 import { FetchError } from './fetch-error.ts';
-import { conditionalHeaders, fileEtag, sendable, statusError, type Validators } from './fetch-index.ts';
+import { conditionalHeaders, fileEtag, statusError, validatorsOf, type Validators } from './fetch-index.ts';
 import type { UpstreamClient } from './upstream-client.ts';
 
 export interface FetchFeedOptions {
@@ -34,11 +34,7 @@ async function fetchRemote(url: URL, options: FetchFeedOptions): Promise<FeedFet
   const answer = await client.get(url, { headers, credential, maxBytes, take, signal });
   if (answer.status === 304 && Object.keys(headers).length > 0) return { status: 'not-modified' };
   if (answer.status !== 200) throw statusError(url, answer);
-  const validators = {
-    etag: sendable(answer.header('etag')),
-    lastModified: sendable(answer.header('last-modified')),
-  };
-  return { status: 'modified', validators };
+  return { status: 'modified', validators: validatorsOf(answer) };
 }
 
 async function readLocal(

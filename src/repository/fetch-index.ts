@@ -93,11 +93,15 @@ async function fetchRemote(url: URL, options: FetchIndexOptions): Promise<IndexF
   if (answer.status === 304 && Object.keys(headers).length > 0) return { status: 'not-modified' };
   if (answer.status !== 200) throw statusError(url, answer);
   const bytes = await withoutContentEncoding(url, answer, maxBytes);
-  const validators = {
+  return { status: 'modified', bytes, validators: validatorsOf(answer) };
+}
+
+/** Those that can be sent back. */
+export function validatorsOf(answer: UpstreamAnswer): Validators {
+  return {
     etag: sendable(answer.header('etag')),
     lastModified: sendable(answer.header('last-modified')),
   };
-  return { status: 'modified', bytes, validators };
 }
 
 /** The error for an unexpected status. */
@@ -119,7 +123,7 @@ export function conditionalHeaders({ etag, lastModified }: Validators = {}): Rec
 }
 
 /** Skips validators that cannot be sent back: they would make every later request fail. */
-export function sendable(header: string | undefined): string | undefined {
+function sendable(header: string | undefined): string | undefined {
   return header !== undefined && /^[\x20-\x7e]{1,1000}$/.test(header) ? header : undefined;
 }
 

@@ -11,6 +11,7 @@ import { open, readdir, readFile, rm, stat, unlink, utimes, type FileHandle } fr
 import { join } from 'node:path';
 import * as z from 'zod';
 import { borrowBytes } from '../apk/memory.ts';
+import { IndexError } from '../errors.ts';
 import { removeOrphans, writeAtomically } from './atomic-file.ts';
 
 import type { Validators } from './fetch-index.ts';
@@ -204,6 +205,43 @@ export class IndexStore {
       this.#complained = true;
     }
   }
+}
+
+/** What is kept, with a name for people. */
+interface Guarded extends KeptIndex {
+  readonly label: string;
+}
+
+interface Digested {
+  readonly digest: string;
+}
+
+/**
+ * Runs `check` on what upstream offers. If that throws an `IndexError`, the offer is held back and recorded for an
+ * operator to accept, and the error is thrown; an accepted offer passes.
+ */
+export async function guarded(
+  store: IndexStore,
+  kept: Guarded,
+  {
+    last,
+    next,
+    now,
+  }: { readonly last: Digested | undefined; readonly next: Digested; readonly now: () => number },
+  check: () => void | Promise<void>,
+): Promise<void> {
+  try {
+    await check();
+  } catch (error) {
+    if (!(error instanceof IndexError)) throw error;
+    if (!(await store.takeAcceptance(kept, next.digest, now()))) {
+      await store.setHeldBack(kept, { digest: next.digest, code: error.code, message: error.message });
+      throw new IndexError(error.code, `${kept.label} is held back: ${error.message}`);
+    }
+  }
+  // An acceptance stays valid while the last good one is served again: mirrors may differ for a while.
+  if (last?.digest === next.digest) await store.clearHeldBack(kept);
+  else await store.settle(kept);
 }
 
 /** The content of a small file; `undefined` if it is missing or invalid. */

@@ -74,11 +74,12 @@ export class LiveDatasource {
         ? (arch === undefined ? archs : [arch]).map((each) => ({ spec, arch: each, ...loaded }))
         : [];
     });
-    const sources = loaded.map(({ spec, arch, index, summary, confirmedAt }) => ({
+    const sources = loaded.map(({ spec, arch, index, dates, summary, confirmedAt }) => ({
       repository: spec.repository,
       arch,
       packages: index.packages,
       changelog: spec.changelog,
+      dates,
       undated: index.newestBuiltAt === 0,
       // A build time in the future says nothing of what is there.
       withdrawal: spec.withdrawal && {

@@ -1,18 +1,16 @@
 /** One feed of advisories kept current: fetch, reduce, guard, swap. The last good one stays whatever happens to the next. */
-import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import type { Pause } from '../apk/pieces.ts';
+import { hashOf, inSteps, type Pause } from '../apk/pieces.ts';
 import { Feed } from '../advisories/feed.ts';
 import { checkFeed, type FeedPolicy } from '../advisories/plausible.ts';
 import type { FeedFormat } from '../advisories/reduce.ts';
-import { errorLine, IndexError } from '../errors.ts';
+import { IndexError } from '../errors.ts';
 import type { CredentialLookup } from './credentials.ts';
-import { FetchError } from './fetch-error.ts';
 import { fetchFeed } from './fetch-feed.ts';
 import type { Validators } from './fetch-index.ts';
 import type { FeedProcess, FeedReaders } from './feed-process.ts';
-import type { IndexStore } from './index-store.ts';
-import type { IndexFailure } from './live-index.ts';
+import { guarded, type IndexStore } from './index-store.ts';
+import { failureOf, type IndexFailure } from './live-index.ts';
 import type { UpstreamClient } from './upstream-client.ts';
 
 /** Which feed, and what it must be like. */
@@ -117,12 +115,7 @@ export class LiveFeed {
       return { status };
     } catch (error) {
       if (signal.aborted) throw error;
-      this.#failure = {
-        code: error instanceof IndexError ? error.code : 'fetch-failed',
-        message: errorLine(error),
-        at: this.#services.now(),
-        retryAfter: error instanceof FetchError ? error.retryAfter : undefined,
-      };
+      this.#failure = failureOf(error, this.#services.now());
       return { status: 'failed', failure: this.#failure };
     }
   }
@@ -173,35 +166,16 @@ export class LiveFeed {
   }
 
   async #read(bytes: Buffer): Promise<Feed> {
-    const hash = createHash('sha256');
-    for (let start = 0; start < bytes.length; start += 1024 * 1024) {
-      hash.update(bytes.subarray(start, start + 1024 * 1024));
-      await this.#services.pause();
-    }
-    return await this.#inTurns(Feed.read(bytes, hash.digest('hex')));
-  }
-
-  async #inTurns<T>(work: Generator<undefined, T>): Promise<T> {
-    for (;;) {
-      const step = work.next();
-      if (step.done) return step.value;
-      await this.#services.pause();
-    }
+    const { pause } = this.#services;
+    const digest = (await hashOf(bytes, 'sha256', pause)).toString('hex');
+    return await inSteps(Feed.read(bytes, digest), pause);
   }
 
   /** Throws when the feed is held back, and keeps note of it for an operator to accept. */
   async #guard(last: Feed | undefined, next: Feed): Promise<void> {
-    const { store, now } = this.#services;
-    try {
-      await this.#inTurns(checkFeed(last, next, this.spec.guards));
-    } catch (error) {
-      if (!(error instanceof IndexError)) throw error;
-      if (!(await store.takeAcceptance(this.spec, next.digest, now()))) {
-        await store.setHeldBack(this.spec, { digest: next.digest, code: error.code, message: error.message });
-        throw new IndexError(error.code, `${this.spec.label} is held back: ${error.message}`);
-      }
-    }
-    if (last?.digest === next.digest) await store.clearHeldBack(this.spec);
-    else await store.settle(this.spec);
+    const { store, now, pause } = this.#services;
+    await guarded(store, this.spec, { last, next, now }, () =>
+      inSteps(checkFeed(last, next, this.spec.guards), pause),
+    );
   }
 }

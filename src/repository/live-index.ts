@@ -5,13 +5,14 @@ import type { Pause } from '../apk/pieces.ts';
 import { readIndex } from '../apk/read-index.ts';
 import { release } from '../apk/memory.ts';
 import type { TrustedKey } from '../apk/signature.ts';
+import type { ReleaseDates } from '../catalog/catalog.ts';
 import type { WithdrawalPolicy } from '../catalog/withdrawal.ts';
 import { cut, errorLine, IndexError, type IndexErrorCode } from '../errors.ts';
 import type { CredentialLookup } from './credentials.ts';
 import { FetchError } from './fetch-error.ts';
 import { fetchIndex, type Validators } from './fetch-index.ts';
 import { checkPlausible, summarize, type GuardPolicy, type IndexSummary } from './guards.ts';
-import type { IndexStore } from './index-store.ts';
+import { guarded, type IndexStore } from './index-store.ts';
 import type { UpstreamClient } from './upstream-client.ts';
 
 /** Which index, and its policy. */
@@ -30,6 +31,8 @@ export interface IndexSpec {
   readonly arch: string | undefined;
   /** The wanted archs of a file that may contain several. */
   readonly archs?: readonly string[] | undefined;
+  /** Where the index was before: its ledger goes on. */
+  readonly formerly?: readonly string[] | undefined;
   /** The operator's template for changelog links. */
   readonly changelog?: string | undefined;
   /** How the repository withdraws versions, if known. */
@@ -55,6 +58,8 @@ export interface IndexServices {
   /** Trusted keys, or `unverified`. May fail if a key server is down or a key file cannot be read. */
   readonly keys: (signal: AbortSignal, from: KeyOrigin) => Promise<Trust>;
   readonly store: IndexStore;
+  /** When the packages of an index that is taken count as released; does not fail. */
+  readonly dates?: (spec: IndexSpec, index: VerifiedIndex) => Promise<ReleaseDates | undefined>;
   readonly now: () => number;
   /** Reading needs CPU and memory, so one index is read at a time. */
   readonly oneAtATime: <T>(work: () => Promise<T>) => Promise<T>;
@@ -67,6 +72,7 @@ export interface IndexServices {
 export interface LoadedIndex {
   readonly index: VerifiedIndex;
   readonly summary: IndexSummary;
+  readonly dates: ReleaseDates | undefined;
   readonly validators: Validators;
   /** The keys trusted at its verification. */
   readonly trusted: string;
@@ -82,6 +88,16 @@ export interface IndexFailure {
   readonly at: number;
   /** Milliseconds that upstream asked to wait. */
   readonly retryAfter: number | undefined;
+}
+
+/** `at` is in unix milliseconds. */
+export function failureOf(error: unknown, at: number): IndexFailure {
+  return {
+    code: error instanceof IndexError ? error.code : 'fetch-failed',
+    message: errorLine(error),
+    at,
+    retryAfter: error instanceof FetchError ? error.retryAfter : undefined,
+  };
 }
 
 export type RefreshOutcome =
@@ -125,6 +141,7 @@ export class LiveIndex {
       this.#loaded = {
         index,
         summary: summarize(index, this.#services.now()),
+        dates: await this.#services.dates?.(this.spec, index),
         validators,
         trusted: fingerprint(keys),
         source: 'cache',
@@ -147,12 +164,7 @@ export class LiveIndex {
       return outcome;
     } catch (error) {
       if (signal.aborted) throw error;
-      this.#failure = {
-        code: error instanceof IndexError ? error.code : 'fetch-failed',
-        message: errorLine(error),
-        at: this.#services.now(),
-        retryAfter: error instanceof FetchError ? error.retryAfter : undefined,
-      };
+      this.#failure = failureOf(error, this.#services.now());
       return { status: 'failed', failure: this.#failure };
     }
   }
@@ -189,6 +201,7 @@ export class LiveIndex {
     const after = {
       index,
       summary,
+      dates: isSame ? before.dates : await this.#services.dates?.(this.spec, index),
       validators,
       trusted,
       source: 'upstream',
@@ -223,19 +236,7 @@ export class LiveIndex {
   /** Throws if the index is held back, and records that for an operator to accept. */
   async #guard(last: IndexSummary | undefined, next: IndexSummary): Promise<void> {
     const { store, now } = this.#services;
-    const { guards, label } = this.spec;
-    try {
-      checkPlausible(last, next, guards);
-    } catch (error) {
-      if (!(error instanceof IndexError)) throw error;
-      if (!(await store.takeAcceptance(this.spec, next.digest, now()))) {
-        await store.setHeldBack(this.spec, { digest: next.digest, code: error.code, message: error.message });
-        throw new IndexError(error.code, `${label} is held back: ${error.message}`);
-      }
-    }
-    // An acceptance stays valid while the last good index is served again: mirrors may differ for a while.
-    if (last?.digest === next.digest) await store.clearHeldBack(this.spec);
-    else await store.settle(this.spec);
+    await guarded(store, this.spec, { last, next, now }, () => checkPlausible(last, next, this.spec.guards));
   }
 }
 

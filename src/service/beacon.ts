@@ -6,13 +6,16 @@ import type { FastifyBaseLogger } from 'fastify';
 import { isRemote } from '../addresses.ts';
 import { feedSpecs } from './feed-specs.ts';
 import { indexSpecs } from './index-specs.ts';
-import type { Pause } from '../apk/pieces.ts';
+import { inSteps, type Pause } from '../apk/pieces.ts';
 import { parseKey } from '../apk/signature.ts';
 import { diffIndexes, textOf, type IndexChange } from '../catalog/diff.ts';
 import type { Config, DatasourceConfig, RepositoryConfig } from '../config/config.ts';
 import { errorLine, type IndexError } from '../errors.ts';
 import { builtinKeys } from '../repository/builtin-keys.ts';
 import { credentialLookup, type CredentialLookup } from '../repository/credentials.ts';
+import type { Changes } from '../ledger/changes.ts';
+import type { Ledger } from '../ledger-store/ledger.ts';
+import { ledgerIndexOf, openLedger } from './ledger.ts';
 import { IndexStore } from '../repository/index-store.ts';
 import { loadKeys, type KeyMemory, type KeySource } from '../repository/key-sources.ts';
 import { LiveDatasource } from '../repository/live-datasource.ts';
@@ -65,6 +68,7 @@ export class Beacon {
   readonly #oneFeedAtATime = createQueue();
   readonly #feedReaders = new FeedReaders();
   readonly #store: IndexStore;
+  readonly ledger: Ledger;
   readonly #listeners: RefreshListener[] = [];
 
   constructor(options: BeaconOptions) {
@@ -74,6 +78,7 @@ export class Beacon {
     this.#store = new IndexStore(config.cacheDir, (message, error) =>
       logger.warn(`${message}: ${errorLine(error)}`),
     );
+    this.ledger = openLedger(config, { logger, now: options.now, pause: this.#pause });
     this.datasources = Object.entries(config.datasources).map(([name, datasource]) =>
       this.#datasource(name, datasource),
     );
@@ -151,7 +156,16 @@ export class Beacon {
 
   async close(): Promise<void> {
     this.#feedReaders.close();
-    await Promise.all(this.#clients.map((client) => client.close()));
+    await Promise.all([...this.#clients.map((client) => client.close()), this.ledger.close()]);
+  }
+
+  /** What appeared and vanished in a datasource since then (unix milliseconds). */
+  async changes({ indexes }: LiveDatasource, since: number, name: string | undefined): Promise<Changes> {
+    const asked = indexes.map(({ spec, loaded }) => ({
+      ...ledgerIndexOf(spec, loaded?.index.arch),
+      repository: spec.repository,
+    }));
+    return await this.ledger.changes(asked, since, name);
   }
 
   /** Messages of indexes that are held back, by location. */
@@ -234,11 +248,9 @@ export class Beacon {
       logger.info(all, `loaded ${describe(after)}`);
       return;
     }
-    const diff = diffIndexes(before.index.packages, after.index.packages);
-    let step = diff.next();
-    for (; !step.done; step = diff.next()) await this.#leisurely();
-    const { added, removed, newest } = step.value;
-    onChange?.(facts.datasource, facts.index, step.value);
+    const diff = await inSteps(diffIndexes(before.index.packages, after.index.packages), this.#leisurely);
+    const { added, removed, newest } = diff;
+    onChange?.(facts.datasource, facts.index, diff);
     logger.info(
       { ...all, added, removed, newest: newest.map(textOf) },
       `changed: ${added} added, ${removed} removed, ${verification(after)}`,
@@ -306,6 +318,7 @@ export class Beacon {
       credentials,
       keys: this.#keys(datasource, repository, client, credentials),
       store: this.#store,
+      dates: (spec, index) => this.ledger.datesOf(ledgerIndexOf(spec, index.arch), index),
       now,
       oneAtATime: this.#oneAtATime,
       pause: this.#pause,

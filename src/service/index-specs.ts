@@ -46,8 +46,14 @@ export function indexSpecs(
     location: indexAddress(base, arch),
     alternative: indexAddress(base, arch, indexNames[1]),
     label: redactAddress(indexAddress(base, arch)),
+    formerly: repository.formerly.map((before) => addressOf(before, arch)),
     arch,
   }));
+}
+
+function addressOf(address: string, arch: string): string {
+  const base = withoutTrailingSlashes(address);
+  return isIndexFile(base) ? base : indexAddress(base, arch);
 }
 
 /**
@@ -79,10 +85,13 @@ function specsOfFile(
   repository: RepositoryConfig,
 ): IndexSpec[] {
   const label = common.repository;
-  if (!repository.archs) return [{ ...common, location, label, arch: undefined, archs: datasource.archs }];
+  const formerly = repository.formerly.map((before) => addressOf(before, ''));
+  if (!repository.archs)
+    return [{ ...common, formerly, location, label, arch: undefined, archs: datasource.archs }];
   return repository.archs.map((arch) => ({
     ...common,
     terms: JSON.stringify([common.terms, arch]),
+    formerly,
     location,
     label: `${label} (${arch})`,
     arch,

@@ -71,7 +71,8 @@ function assembleCore({ config, logger, signal }: ServeOptions): Core {
   const asked = new Asked(names, now);
   const pins = new PinsWithFixes(names, now);
   const { datasources } = beacon;
-  const metrics = new Metrics({ datasources, lookupCounts, surveyor, asked, pins, now });
+  const ledger = () => beacon.ledger.status;
+  const metrics = new Metrics({ datasources, ledger, lookupCounts, surveyor, asked, pins, now });
   beacon.onRefresh(metrics.countRefresh);
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
     warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
@@ -94,6 +95,8 @@ async function serverOf(
     routed: new RoutedLookups(routingSources(config), now),
     routing: routingSources(config),
     virtualIndexes: new VirtualIndexes(signer(config)),
+    ledger: () => beacon.ledger.status,
+    changesSince: (live, since, name) => beacon.changes(live, since, name),
     metrics,
     lookupCounts,
     asked,

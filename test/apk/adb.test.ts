@@ -66,11 +66,12 @@ interface Dumped {
 
 /** Every field that is kept, of what apk prints and of what is read. */
 function fieldsOf(dumped: Dumped): unknown {
-  const { name, version = '', origin = '', url = '', depends = [], provides = [] } = dumped;
+  const { name, version = '', hashes = '', origin = '', url = '', depends = [], provides = [] } = dumped;
   const time = dumped['build-time'] ?? 0;
   return {
     name,
     version,
+    identity: `Q1${Buffer.from(hashes, 'hex').toString('base64', 0, 20)}`,
     origin,
     url,
     commit: dumped['repo-commit'] ?? '',
@@ -85,9 +86,10 @@ function rowsOf(packages: PackageTable): unknown[] {
   return [...packages.names()]
     .flatMap((name) => packages.named(name))
     .toSorted((a, b) => a.row - b.row)
-    .map(({ name, version, origin, url, commit, builtAt, priority, dependencies, provides }) => ({
+    .map(({ name, version, identity, origin, url, commit, builtAt, priority, dependencies, provides }) => ({
       name,
       version,
+      identity,
       origin,
       url,
       commit,

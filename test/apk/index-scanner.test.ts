@@ -32,6 +32,7 @@ function plain(each: Package): unknown {
     url,
     provides,
     dependencies,
+    identity,
     priority,
     conflictsWithItself,
     unusable,
@@ -46,6 +47,7 @@ function plain(each: Package): unknown {
     url,
     provides,
     dependencies,
+    identity,
     priority,
     conflictsWithItself,
     unusable,
@@ -67,6 +69,7 @@ test('a stanza becomes a package', () => {
   const { packages, report, arch } = scan(
     indexText([
       pkg('nginx', '1.27.0-r1', {
+        C: 'Q1EjRWeJCrze8BI0VniavN7xI0Vng=',
         t: '1750000000',
         o: 'nginx-origin',
         c: 'abc123',
@@ -103,6 +106,7 @@ test('a stanza becomes a package', () => {
         { name: 'foo', operator: '>=', version: '1', conflict: false },
         { name: 'pcre2', operator: '==', version: '10.45-r0', conflict: false },
       ],
+      identity: 'Q1EjRWeJCrze8BI0VniavN7xI0Vng=',
       priority: 0,
       conflictsWithItself: false,
       unusable: undefined,

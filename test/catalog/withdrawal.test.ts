@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { defaultReadLimits, readIndex } from '../../src/apk/read-index.ts';
-import { Catalog, type CatalogSource } from '../../src/catalog/catalog.ts';
+import { Catalog, type CatalogSource, type ReleaseDates } from '../../src/catalog/catalog.ts';
 import { SeriesIndex } from '../../src/catalog/series.ts';
 import { finish } from '../../src/catalog/steps.ts';
 import {
@@ -23,12 +23,13 @@ const seconds = (text: string): number => Date.parse(text) / 1000;
 interface Setting {
   readonly policy?: WithdrawalPolicy;
   readonly asOf?: string;
+  readonly dates?: ReleaseDates;
 }
 
 /** One repository with these stanzas for each arch. */
 function catalogOf(
   archs: Readonly<Record<string, readonly Stanza[]>>,
-  { policy = wolfi, asOf = '2026-07-24' }: Setting = {},
+  { policy = wolfi, asOf = '2026-07-24', dates }: Setting = {},
 ): Catalog {
   const withdrawal = { policy, asOf: seconds(asOf) };
   const sources = Object.entries(archs).map(([arch, stanzas]) => ({
@@ -36,6 +37,7 @@ function catalogOf(
     arch,
     packages: scanned(stanzas.map((stanza) => ({ ...stanza, A: arch }))),
     withdrawal,
+    dates,
   }));
   return new Catalog({ sources, archs: Object.keys(archs) });
 }
@@ -119,9 +121,15 @@ describe('a monthly collection', () => {
     expect(on(['2025-12-01'], {}, { nextSeriesBuiltAt })).toEqual([undefined]);
   });
 
-  test('counts from when a package was first seen, where that is known', () => {
-    const firstSeen = () => seconds('2026-03-20');
-    expect(on(['2026-02-01', '2026-07-01'], {}, { firstSeen })).toEqual(['2026-09-20 old-build', undefined]);
+  test('counts from the first sight of a package that tells no build time', () => {
+    const releasedAt = Uint32Array.of(seconds('2026-03-20'), seconds('2026-07-01'));
+    const dates = { releasedAt, republished: new Map() };
+    const expectedOn = (t: number): string | undefined => {
+      const stanzas = ['1-r0', '2-r0'].map((version) => pkg('a', version, { t: String(t) }));
+      return expected(catalogOf({ x86_64: stanzas }, { dates }))['1-r0']?.expectedOn;
+    };
+    expect(expectedOn(0)).toBe('2026-09-20');
+    expect(expectedOn(seconds('2026-02-01'))).toBe('2026-08-13');
   });
 
   test('ends a release where the first arch loses it', () => {

@@ -158,7 +158,7 @@ test('a name that vanishes is deleted; a version that vanishes stays listed as d
   expect(JSON.parse(await readFile(join(setup.out, 'wolfi/curl'), 'utf8'))).toEqual({
     releases: [
       { version: '8.20.0-r0', isDeprecated: true, revision: 0 },
-      { version: '8.21.0-r1', revision: 1 },
+      { version: '8.21.0-r1', releaseTimestamp: expect.any(String) as string, revision: 1 },
     ],
   });
 });

@@ -107,6 +107,7 @@ function contentsOf(packages: Packages): string {
     packages.named(name).map((each) => {
       const {
         version,
+        identity,
         builtAt,
         origin,
         commit,
@@ -120,6 +121,7 @@ function contentsOf(packages: Packages): string {
       return [
         name,
         version,
+        identity,
         builtAt,
         origin,
         commit,

@@ -176,7 +176,7 @@ describe('the order of versions, by Renovate itself', () => {
     expect(found.counts['preset, pin known']?.present.pins).toBe(0);
   });
 
-  test.skipIf(!sharedData)('misleads no pin of the Wolfi index', { timeout: 600_000 }, async () => {
+  test.skipIf(!sharedData)('misleads no pin of the Wolfi index', { timeout: 1_500_000 }, async () => {
     const found = await countMisled(await wolfi(sharedData as string), isDisputed);
     report('Wolfi of 2026-07-24, both arches', found);
     expect(found.counts['preset, pin known']).toEqual({

@@ -112,11 +112,17 @@ describe('the feeds of a device in one datasource', () => {
     expect(await versions(service, 'extra')).toEqual(['1~abc1234-r1']);
   });
 
-  test('an answer has no date, and the explanation says why', async () => {
+  test('a release is as old as it has been known, and the explanation says why', async () => {
     const { urls, keys } = await feeds(contents);
+    const began = Math.floor(Date.now() / 1000) * 1000;
     await using service = await serviceOf(urls, { archs: [arch], keys });
-    const { releases } = (await service.get('/device/curl')).json<{ releases: object[] }>();
-    expect(releases).toEqual([{ version: '8.16.0-r1', revision: 1 }]);
+    const { releases } = (await service.get('/device/curl')).json<{
+      releases: { releaseTimestamp: string }[];
+    }>();
+    expect(releases).toEqual([
+      { version: '8.16.0-r1', revision: 1, releaseTimestamp: expect.any(String) as string },
+    ]);
+    expect(Date.parse(releases[0]?.releaseTimestamp ?? '')).toBeGreaterThanOrEqual(began);
     expect((await service.get('/device/curl/explain')).body).toContain(
       'no build times: its index tells none',
     );

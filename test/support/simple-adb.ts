@@ -47,7 +47,7 @@ class PlainReader {
       const [name, version] = [this.#line(at(1)), this.#line(at(2))];
       if (name === '' || version === '' || ![20, 32, 64].includes(hash.length)) return '';
       const lines = {
-        C: `Q1${hash.toString('hex', 0, 20)}`,
+        C: `Q1${hash.toString('base64', 0, 20)}`,
         P: name,
         V: version,
         A: this.#line(at(5)),

@@ -2,6 +2,7 @@
  * The plain way to read an APKINDEX: split lines, make objects, keep them in maps. Too slow and too large for the
  * service, but plainly right; the fast scanner has to give the same answers.
  */
+import { createHash } from 'node:crypto';
 import { operatorSpan } from '../../src/apk/constraint.ts';
 import { parseDependency, parseProvide, tokens } from '../../src/apk/package-table.ts';
 import {
@@ -44,6 +45,7 @@ export function simplePackages(text: string, arch: string): Packages {
         .map(parseDependency)
         .filter((each) => isExact(each) || each.conflict),
       needsExactly: list('D').map(parseDependency).some(isExact),
+      identity: identity(stanza),
       priority: priority(field('k')),
       conflictsWithItself: hasNameTwice(field('P'), list('p').map(parseProvide)),
       unusable: unusable(stanza, field('A'), arch),
@@ -108,6 +110,15 @@ function hasNameTwice(own: string, provides: readonly Provide[]): boolean {
     .some(
       (same) => same.length > 1 && same.some(({ name, version }) => name !== '' && version !== undefined),
     );
+}
+
+function identity(stanza: readonly Field[]): string {
+  const field = (letter: string): string => stanza.findLast(([key]) => key === letter)?.[1] ?? '';
+  const sha1 = (text: string): string => `Q1${createHash('sha1').update(text).digest('base64')}`;
+  const builtAt = /^\d{1,10}$/.test(field('t')) && Number(field('t')) < 2 ** 32 ? Number(field('t')) : 0;
+  if (field('C') === '') return sha1(JSON.stringify([field('P'), field('V'), builtAt]));
+  if (!/^Q1[A-Za-z0-9+/]{27}=$/.test(field('C'))) return sha1(field('C'));
+  return `Q1${Buffer.from(field('C').slice(2), 'base64').toString('base64')}`;
 }
 
 /** The digits it begins with, if they fit into 32 bits. */

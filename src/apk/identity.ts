@@ -1,0 +1,52 @@
+/**
+ * Identities of packages (`C:`): `Q1` and the base64 of a SHA-1 over the control segment, which holds the hash of the
+ * data. So it names one build, whatever repository carries it. Anything else is hashed, so that all take 20 bytes.
+ */
+import { createHash } from 'node:crypto';
+
+const [Q, ONE, PADDING] = [0x51, 0x31, 0x3d] as const;
+/** `Q1`, 27 digits and `=`. */
+const LENGTH = 30;
+
+/** The value of each base64 digit; 255 for what is none. */
+const digits = new Uint8Array(256).fill(255);
+for (const [value, digit] of [
+  ...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
+].entries())
+  digits[digit.charCodeAt(0)] = value;
+
+/** Writes the identity that is text in `bytes[start..end)` to `into`. `false` for an empty text. */
+export function decodeIdentity(into: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (end === start) return false;
+  const isUsual =
+    end - start === LENGTH && bytes[start] === Q && bytes[start + 1] === ONE && bytes[end - 1] === PADDING;
+  if (!isUsual || !decode(into, bytes, start + 2, end - 1))
+    into.set(hashIdentity(bytes.subarray(start, end)));
+  return true;
+}
+
+function decode(into: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  let bits = 0;
+  let count = 0;
+  let length = 0;
+  for (let i = start; i < end; i += 1) {
+    const digit = digits[bytes[i] as number] as number;
+    if (digit === 255) return false;
+    bits = ((bits << 6) | digit) & 0xffff;
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    into[length] = (bits >> count) & 0xff;
+    length += 1;
+  }
+  return length === into.length;
+}
+
+export function hashIdentity(text: Uint8Array | string): Uint8Array {
+  return createHash('sha1').update(text).digest();
+}
+
+/** As an index writes it. */
+export function identityText(identity: Uint8Array): string {
+  return `Q1${Buffer.from(identity).toString('base64')}`;
+}

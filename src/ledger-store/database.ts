@@ -1,0 +1,40 @@
+/** What the ledger needs of a database. One text of SQL for all of them: `?` stands for a value. */
+
+export type Value = string | number | Uint8Array | null;
+export type Row = readonly Value[];
+
+export type Query = (sql: string, values?: readonly Value[]) => Promise<readonly Row[]>;
+
+export interface Database {
+  readonly kind: 'sqlite' | 'postgres';
+  readonly query: Query;
+  /** All of `work` or nothing of it. Transactions of one process come one after another. */
+  transaction<T>(work: (query: Query) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** The tables. `{bytes}` and `{id}` are the words of the database for byte strings and for a key it counts up. */
+export const schema: readonly string[] = [
+  `CREATE TABLE IF NOT EXISTS ledger_index (
+     id {id}, location TEXT NOT NULL, arch TEXT NOT NULL, UNIQUE (location, arch))`,
+  `CREATE TABLE IF NOT EXISTS ledger_generation (
+     index_id INTEGER NOT NULL, number INTEGER NOT NULL, seen_at BIGINT NOT NULL, digest TEXT NOT NULL,
+     signer TEXT, made_at BIGINT NOT NULL, packages INTEGER NOT NULL, PRIMARY KEY (index_id, number))`,
+  `CREATE TABLE IF NOT EXISTS ledger_package (
+     id {id}, index_id INTEGER NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, identity {bytes} NOT NULL,
+     built_at BIGINT NOT NULL, released_at BIGINT NOT NULL, appeared INTEGER NOT NULL, vanished INTEGER,
+     replaces {bytes})`,
+  'CREATE INDEX IF NOT EXISTS ledger_by_name ON ledger_package (index_id, name)',
+  'CREATE INDEX IF NOT EXISTS ledger_by_appeared ON ledger_package (index_id, appeared)',
+  `CREATE INDEX IF NOT EXISTS ledger_by_vanished ON ledger_package (index_id, vanished)
+     WHERE vanished IS NOT NULL`,
+  'CREATE INDEX IF NOT EXISTS ledger_present ON ledger_package (index_id, identity) WHERE vanished IS NULL',
+  `CREATE INDEX IF NOT EXISTS ledger_republished ON ledger_package (index_id)
+     WHERE vanished IS NULL AND replaces IS NOT NULL`,
+];
+
+/** `INSERT INTO … VALUES` for many rows. */
+export function insertSql(table: string, columns: readonly string[], rows: number): string {
+  const one = `(${columns.map(() => '?').join(', ')})`;
+  return `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${Array<string>(rows).fill(one).join(', ')}`;
+}

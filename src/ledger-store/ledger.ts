@@ -1,0 +1,636 @@
+/**
+ * The ledger at work: each index that is taken is compared with the one before, the difference is written, and what
+ * comes out is when each package counts as released. Lookups read that from memory.
+ *
+ * Nothing here stops an index from being served. While the database fails, dates come from the last index, and what is
+ * new is dated now; the next index that is taken makes up for it.
+ */
+import { randomInt } from 'node:crypto';
+import { identityText } from '../apk/identity.ts';
+import type { PackageTable } from '../apk/package-table.ts';
+import type { Pause } from '../apk/pieces.ts';
+import type { ReleaseDates, Republished } from '../catalog/catalog.ts';
+import { errorLine } from '../errors.ts';
+import { MOST_CHANGES, type Change, type Changes } from '../ledger/changes.ts';
+import { isSet, ledgerTime, TOLD_BEHIND } from '../ledger/clock.ts';
+import { compare, firstDate, mergeDates, returnDate, type Dated, type Gone } from '../ledger/dates.ts';
+import { IdentityTable, identityAt } from '../ledger/identities.ts';
+import type { LedgerKind, LedgerStatus } from '../ledger/status.ts';
+import { createQueue } from '../repository/pace.ts';
+import { insertSql, type Database, type Query, type Row, type Value } from './database.ts';
+import { readDates, writeDates, type Known } from './dates-file.ts';
+
+/** Which index; see `ledgerKey`. */
+export interface LedgerIndex {
+  readonly location: string;
+  readonly arch: string;
+  /** Where it was before, newest first. */
+  readonly formerly: readonly string[];
+  /** For logs. */
+  readonly label: string;
+}
+
+/** An index that was taken. */
+export interface Taken {
+  readonly packages: PackageTable;
+  readonly digest: string;
+  readonly keyName: string | undefined;
+  /** Unix seconds. */
+  readonly madeAt: number;
+}
+
+export interface LedgerOptions {
+  /** For the dates of the last indexes. */
+  readonly folder: string | undefined;
+  /** Absent: nothing is kept but in memory. */
+  readonly open: (() => Promise<Database>) | undefined;
+  readonly now: () => number;
+  readonly pause: Pause;
+  readonly log: Pick<Console, 'info' | 'warn'>;
+}
+
+/** Rows that are read or written between two pauses. */
+const ROWS_A_SLICE = 200;
+const ROWS_A_PAGE = 2000;
+const NAMES_A_QUERY = 100;
+
+const packageColumns = [
+  'index_id',
+  'name',
+  'version',
+  'identity',
+  'built_at',
+  'released_at',
+  'appeared',
+  'vanished',
+  'replaces',
+] as const;
+
+interface Head {
+  readonly number: number;
+  readonly seenAt: number;
+  readonly digest: string;
+  readonly madeAt: number;
+}
+
+/** What is seen of an index, and what is known of it. */
+interface Sight {
+  readonly index: LedgerIndex;
+  readonly taken: Taken;
+  readonly known: Known | undefined;
+  /** It was read from the file of dates: the database may have earlier ones since. */
+  readonly isFromFile: boolean;
+}
+
+interface Outcome {
+  readonly known: Known;
+  readonly republished: ReadonlyMap<number, Republished>;
+}
+
+const none: ReadonlyMap<number, Republished> = new Map();
+
+export class Ledger {
+  readonly #options: LedgerOptions;
+  readonly #known = new Map<string, Known>();
+  readonly #oneAtATime = createQueue();
+  readonly #seed = randomInt(2 ** 32);
+  #database: Promise<Database> | undefined;
+  readonly #kind: LedgerKind;
+  #error: string | undefined;
+  #clockBehind = 0;
+  #republished = 0;
+  #lost = 0;
+  /** Of indexes whose first generation is being written. */
+  readonly #writing = new Map<string, Promise<void>>();
+
+  constructor(options: LedgerOptions, kind: LedgerKind) {
+    this.#options = options;
+    this.#kind = kind;
+  }
+
+  get status(): LedgerStatus {
+    return {
+      kind: this.#kind,
+      error: this.#error,
+      clockBehind: this.#clockBehind,
+      republished: this.#republished,
+      lost: this.#lost,
+    };
+  }
+
+  /** The database; `undefined` for a ledger in memory. */
+  database(): Promise<Database> | undefined {
+    if (!this.#options.open) return undefined;
+    this.#database ??= this.#options.open().catch((error: unknown) => {
+      this.#database = undefined;
+      throw error;
+    });
+    return this.#database;
+  }
+
+  /** When the packages of an index that was taken count as released. `undefined` while the clock was never set. */
+  async datesOf(index: LedgerIndex, taken: Taken): Promise<ReleaseDates | undefined> {
+    return await this.#oneAtATime(async () => {
+      if (!isSet(this.#options.now())) {
+        this.#options.log.warn(`${index.label}: the clock was never set, so no package is dated by it`);
+        return undefined;
+      }
+      const { known, republished } = await this.#date(index, taken);
+      return { releasedAt: known.releasedAt, republished };
+    });
+  }
+
+  /** What appeared and vanished since then, of all packages or of one name. What was there at first is no change. */
+  async changes(
+    indexes: readonly (LedgerIndex & { readonly repository: string })[],
+    since: number,
+    name: string | undefined,
+  ): Promise<Changes> {
+    const database = await this.database();
+    if (!database) return { changes: [], more: false };
+    const all: Change[] = [];
+    for (const index of indexes) {
+      const found = await findIndex(database.query, index);
+      if (found) all.push(...(await changesOf(database.query, found.id, { index, since, name })));
+    }
+    all.sort((a, b) => b.at - a.at || compareTexts(a.name, b.name) || compareTexts(a.arch, b.arch));
+    return { changes: all.slice(0, MOST_CHANGES), more: all.length > MOST_CHANGES };
+  }
+
+  /** Waits for what is still being written. */
+  async settled(): Promise<void> {
+    await this.#oneAtATime(() => Promise.all(this.#writing.values()));
+  }
+
+  async close(): Promise<void> {
+    await this.settled();
+    const database = await this.#database?.catch(() => undefined);
+    this.#database = undefined;
+    await database?.close();
+  }
+
+  async #date(index: LedgerIndex, taken: Taken): Promise<Outcome> {
+    const key = `${index.location} ${index.arch}`;
+    const remembered = this.#known.get(key);
+    const known = remembered ?? (await this.#readDates(key, index));
+    // What the first index brought is written while it is already served.
+    await this.#writing.get(key);
+    try {
+      const database = await this.database();
+      if (database) {
+        const outcome = await this.#record(database, key, {
+          index,
+          taken,
+          known,
+          isFromFile: !remembered,
+        });
+        this.#error = undefined;
+        await this.#keep(key, outcome.known, known);
+        return outcome;
+      }
+    } catch (error) {
+      this.#tellFailed(index, error);
+    }
+    const dated = await this.#withoutDatabase(taken, known);
+    this.#known.set(key, dated);
+    return { known: dated, republished: none };
+  }
+
+  /** What is new is dated now, but for a ledger in memory on its first index. */
+  async #withoutDatabase({ packages, digest }: Taken, known: Known | undefined): Promise<Known> {
+    const { identities, releasedAt, appeared } = await this.#compare(known ?? nothing, packages);
+    const now = Math.floor(this.#options.now() / 1000);
+    const isFirst = !known && this.#options.open === undefined;
+    for (const row of appeared)
+      releasedAt[row] = isFirst ? firstDate(packages.columns.builtAt[row] as number, now) : now;
+    return { identities, releasedAt, generation: known?.generation ?? 0, digest };
+  }
+
+  async #record(database: Database, key: string, sight: Sight): Promise<Outcome> {
+    const { query } = database;
+    const found = await findIndex(query, sight.index);
+    if (!found || !(await headOf(query, found.id))) return await this.#begin(database, key, sight);
+    return await database.transaction(async (inside) => {
+      const id = await this.#indexId(inside, sight.index);
+      // Another process may have been faster.
+      const head = (await headOf(inside, id)) as Head;
+      return await this.#append(inside, { ...sight, id, head });
+    });
+  }
+
+  /** The first generation of an index, or the first again after a loss. */
+  async #begin(database: Database, key: string, { index, taken, known }: Sight): Promise<Outcome> {
+    const { packages, digest } = taken;
+    const seenAt = this.#options.now();
+    const now = Math.floor(seenAt / 1000);
+    const { identities, releasedAt, appeared } = await this.#compare(known ?? nothing, packages);
+    const isLost = known !== undefined && known.generation > 0;
+    for (const row of appeared)
+      releasedAt[row] = known ? now : firstDate(packages.columns.builtAt[row] as number, now);
+    if (isLost) {
+      this.#lost += 1;
+      this.#options.log.warn(
+        `${index.label}: the ledger was lost; dates are those of the last index, what is not in it is dated now`,
+      );
+    }
+    const write = async (query: Query): Promise<void> => {
+      const id = await this.#indexId(query, index);
+      if (await headOf(query, id)) return;
+      const rows = packages.columns.name.length;
+      await addGeneration(query, id, { number: 1, seenAt, taken, packages: rows });
+      await this.#insert(query, rows, (row) => [
+        ...packageValues(id, packages, row),
+        releasedAt[row] as number,
+        ...[1, null, null],
+      ]);
+    };
+    const writing = database.transaction(write);
+    // A file is of one process, whose lookups need not wait; replicas must not begin twice.
+    if (database.kind === 'postgres') await writing;
+    this.#writing.set(
+      key,
+      writing.catch((error: unknown) => this.#tellFailed(index, error)),
+    );
+    return { known: { identities, releasedAt, generation: 1, digest }, republished: none };
+  }
+
+  async #append(
+    query: Query,
+    { id, head, index, taken, known, isFromFile }: Sight & { readonly id: number; readonly head: Head },
+  ): Promise<Outcome> {
+    const { packages, digest } = taken;
+    const now = this.#options.now();
+    const seenAt = ledgerTime(now, head.seenAt);
+    this.#tellClock(index, seenAt - now);
+    const isCurrent =
+      known?.generation === head.number &&
+      known.digest === head.digest &&
+      (!isFromFile || (await hasDates(query, id, known)));
+    const behind = isCurrent ? undefined : await numberBehind(query, id, head, taken);
+    const base =
+      behind !== undefined
+        ? await this.#present(query, id, behind)
+        : isCurrent
+          ? known
+          : await this.#merged(query, id, head, known);
+    const { identities, releasedAt, appeared, vanished } = await this.#compare(base, packages);
+    const past = await pastOf(query, id, packages, appeared);
+    const lastKnown = isCurrent || !known ? undefined : await this.#lookUp(known);
+    const replaces = new Map<number, Uint8Array>();
+    for (const row of appeared) {
+      const { gone, other } = past.of(row);
+      const found = lastKnown?.find(identities, row) ?? -1;
+      if (found >= 0) releasedAt[row] = (known as Known).releasedAt[found] as number;
+      else releasedAt[row] = dateOf(gone, Math.floor(seenAt / 1000));
+      if (other) replaces.set(row, other);
+    }
+    lastKnown?.release();
+    let number = behind ?? head.number;
+    if (behind === undefined && head.digest !== digest) {
+      number += 1;
+      await addGeneration(query, id, {
+        number,
+        seenAt,
+        taken,
+        packages: base.releasedAt.length - vanished.length + appeared.length,
+      });
+      await this.#vanish(query, id, number, base, vanished);
+      await this.#insert(query, appeared.length, (i) => {
+        const row = appeared[i] as number;
+        return [
+          ...packageValues(id, packages, row),
+          releasedAt[row] as number,
+          ...[number, null, replaces.get(row) ?? null],
+        ];
+      });
+      this.#tellRepublished(index, packages, [...replaces.keys()]);
+    }
+    return {
+      known: { identities, releasedAt, generation: number, digest },
+      republished: await this.#republishedOf(query, id, identities),
+    };
+  }
+
+  /** The packages of the last generation, with the earlier of their dates there and in the file of dates. */
+  async #merged(query: Query, id: number, head: Head, known: Known | undefined): Promise<Dated> {
+    const base = await this.#present(query, id, head.number);
+    if (!known) return base;
+    const earlier = await this.#inSteps(mergeDates(base, known, this.#seed));
+    for (const row of earlier) {
+      const values = [base.releasedAt[row] as number, id, identityAt(base.identities, row)];
+      await query(
+        'UPDATE ledger_package SET released_at = ? WHERE index_id = ? AND identity = ? AND vanished IS NULL',
+        values,
+      );
+      await this.#options.pause();
+    }
+    return base;
+  }
+
+  /** The packages of a generation with their dates. */
+  async #present(query: Query, id: number, number: number): Promise<Dated> {
+    const identities: Uint8Array[] = [];
+    const dates: number[] = [];
+    await forEachPresent(query, id, number, ['identity', 'released_at'], async (rows) => {
+      for (const [identity, releasedAt] of rows) {
+        identities.push(identity as Uint8Array);
+        dates.push(Number(releasedAt));
+      }
+      await this.#options.pause();
+    });
+    return { identities: Buffer.concat(identities), releasedAt: Uint32Array.from(dates) };
+  }
+
+  async #vanish(
+    query: Query,
+    id: number,
+    number: number,
+    base: Dated,
+    vanished: readonly number[],
+  ): Promise<void> {
+    for (const row of vanished) {
+      await query(
+        'UPDATE ledger_package SET vanished = ? WHERE index_id = ? AND identity = ? AND vanished IS NULL',
+        [number, id, identityAt(base.identities, row)],
+      );
+      await this.#options.pause();
+    }
+  }
+
+  async #insert(query: Query, count: number, valuesOf: (i: number) => readonly Value[]): Promise<void> {
+    for (let start = 0; start < count; start += ROWS_A_SLICE) {
+      const rows = Math.min(ROWS_A_SLICE, count - start);
+      const values = Array.from({ length: rows }, (_, i) => valuesOf(start + i)).flat();
+      await query(insertSql('ledger_package', packageColumns, rows), values);
+      await this.#options.pause();
+    }
+  }
+
+  async #republishedOf(
+    query: Query,
+    id: number,
+    identities: Uint8Array,
+  ): Promise<ReadonlyMap<number, Republished>> {
+    const rows = await query(
+      'SELECT identity, replaces FROM ledger_package WHERE index_id = ? AND vanished IS NULL AND replaces IS NOT NULL',
+      [id],
+    );
+    if (rows.length === 0) return none;
+    const table = await this.#inSteps(IdentityTable.make(identities, this.#seed));
+    const republished = rows.map(
+      ([identity, replaces]) =>
+        [table.find(identity as Uint8Array, 0), { before: identityText(replaces as Uint8Array) }] as const,
+    );
+    table.release();
+    return new Map(republished.filter(([row]) => row >= 0));
+  }
+
+  /** The number of the index, which gets one; a repository that has moved takes its ledger along. */
+  async #indexId(query: Query, index: LedgerIndex): Promise<number> {
+    const { location, arch, label } = index;
+    const found = await findIndex(query, index);
+    if (!found)
+      await query('INSERT INTO ledger_index (location, arch) VALUES (?, ?) ON CONFLICT DO NOTHING', [
+        location,
+        arch,
+      ]);
+    else if (found.location !== location) {
+      await query('UPDATE ledger_index SET location = ? WHERE id = ?', [location, found.id]);
+      this.#options.log.info(`${label}: goes on with the ledger of ${found.location}`);
+    }
+    return found?.id ?? ((await findIndex(query, index)) as { id: number }).id;
+  }
+
+  async #compare(
+    before: Dated,
+    { columns }: PackageTable,
+  ): Promise<Dated & { appeared: readonly number[]; vanished: readonly number[] }> {
+    const compared = await this.#inSteps(compare(before, columns.identity, this.#seed));
+    return { identities: columns.identity, ...compared };
+  }
+
+  async #lookUp({ identities }: Dated): Promise<IdentityTable> {
+    return await this.#inSteps(IdentityTable.make(identities, this.#seed));
+  }
+
+  async #inSteps<T>(work: Generator<undefined, T>): Promise<T> {
+    let step = work.next();
+    for (; !step.done; step = work.next()) await this.#options.pause();
+    return step.value;
+  }
+
+  #tellFailed({ label }: LedgerIndex, error: unknown): void {
+    this.#error = errorLine(error);
+    this.#options.log.warn(`${label}: the ledger cannot be written: ${this.#error}`);
+  }
+
+  #tellClock({ label }: LedgerIndex, behind: number): void {
+    this.#clockBehind = Math.max(0, Math.round(behind / 1000));
+    if (behind <= TOLD_BEHIND) return;
+    this.#options.log.warn(
+      `${label}: the clock is ${this.#clockBehind} s behind the newest time in the ledger; what is new is dated by the ledger`,
+    );
+  }
+
+  #tellRepublished({ label }: LedgerIndex, packages: PackageTable, rows: readonly number[]): void {
+    this.#republished += rows.length;
+    if (rows.length === 0) return;
+    const names = rows.slice(0, 5).map((row) => {
+      const [, name, version] = packageValues(0, packages, row);
+      return `${String(name)}-${String(version)}`;
+    });
+    this.#options.log.warn(
+      `${label}: ${rows.length} packages took the name and version of another one: ${names.join(', ')}${rows.length > 5 ? ', …' : ''}`,
+    );
+  }
+
+  async #readDates(key: string, { label }: LedgerIndex): Promise<Known | undefined> {
+    const { folder, log } = this.#options;
+    if (folder === undefined) return undefined;
+    return await readDates(folder, key).catch((error: unknown) => {
+      log.warn(`${label}: ignoring the dates of the last index: ${errorLine(error)}`);
+      return undefined;
+    });
+  }
+
+  async #keep(key: string, known: Known, before: Known | undefined): Promise<void> {
+    const { folder, log } = this.#options;
+    this.#known.set(key, known);
+    const isSame = before?.generation === known.generation && before.digest === known.digest;
+    if (folder === undefined || isSame) return;
+    await writeDates(folder, key, known).catch((error: unknown) => {
+      log.warn(`the dates of the last index cannot be kept: ${errorLine(error)}`);
+    });
+  }
+}
+
+const nothing: Dated = { identities: new Uint8Array(0), releasedAt: new Uint32Array(0) };
+
+function dateOf(gone: Gone | undefined, now: number): number {
+  return gone ? returnDate(gone, now) : now;
+}
+
+/** The values of the first columns of a package: index, name, version, identity, build time. */
+function packageValues(id: number, { columns, strings }: PackageTable, row: number): readonly Value[] {
+  return [
+    id,
+    strings.names.list.text(columns.name[row] as number),
+    strings.values.text(columns.version[row] as number),
+    identityAt(columns.identity, row),
+    columns.builtAt[row] as number,
+  ];
+}
+
+/** Are the dates those of the database, as far as their sum tells? An import makes some earlier. */
+async function hasDates(query: Query, id: number, { releasedAt }: Dated): Promise<boolean> {
+  const sql = 'SELECT SUM(released_at) FROM ledger_package WHERE index_id = ? AND vanished IS NULL';
+  const [row] = await query(sql, [id]);
+  return Number(row?.[0]) === releasedAt.reduce((sum, date) => sum + date, 0);
+}
+
+async function headOf(query: Query, id: number): Promise<Head | undefined> {
+  const [row] = await query(
+    'SELECT number, seen_at, digest, made_at FROM ledger_generation WHERE index_id = ? ORDER BY number DESC LIMIT 1',
+    [id],
+  );
+  if (!row) return undefined;
+  return { number: Number(row[0]), seenAt: Number(row[1]), digest: String(row[2]), madeAt: Number(row[3]) };
+}
+
+async function addGeneration(
+  query: Query,
+  id: number,
+  { number, seenAt, taken, packages }: { number: number; seenAt: number; taken: Taken; packages: number },
+): Promise<void> {
+  const columns = ['index_id', 'number', 'seen_at', 'digest', 'signer', 'made_at', 'packages'];
+  const values = [id, number, seenAt, taken.digest, taken.keyName ?? null, taken.madeAt, packages];
+  await query(insertSql('ledger_generation', columns, 1), values);
+}
+
+/**
+ * The number of an index that another observer has seen before a newer one. Two replicas, or two mirrors, are never quite
+ * at the same point; that one is behind is no change of the repository.
+ */
+async function numberBehind(
+  query: Query,
+  id: number,
+  head: Head,
+  { digest, madeAt }: Taken,
+): Promise<number | undefined> {
+  if (madeAt >= head.madeAt) return undefined;
+  const [row] = await query(
+    'SELECT MAX(number) FROM ledger_generation WHERE index_id = ? AND digest = ? AND number < ?',
+    [id, digest, head.number],
+  );
+  const number = row?.[0] ?? undefined;
+  return number === undefined ? undefined : Number(number);
+}
+
+async function findIndex(
+  query: Query,
+  { location, arch, formerly }: LedgerIndex,
+): Promise<{ readonly id: number; readonly location: string } | undefined> {
+  for (const at of [location, ...formerly]) {
+    const [row] = await query('SELECT id FROM ledger_index WHERE location = ? AND arch = ?', [at, arch]);
+    if (row) return { id: Number(row[0]), location: at };
+  }
+  return undefined;
+}
+
+/** What the ledger knows of earlier packages with the names of those that appeared. */
+async function pastOf(
+  query: Query,
+  id: number,
+  packages: PackageTable,
+  appeared: readonly number[],
+): Promise<{ of: (row: number) => { gone: Gone | undefined; other: Uint8Array | undefined } }> {
+  const names = [...new Set(appeared.map((row) => String(packageValues(id, packages, row)[1])))];
+  const rows: Row[] = [];
+  for (let start = 0; start < names.length; start += NAMES_A_QUERY) {
+    const some = names.slice(start, start + NAMES_A_QUERY);
+    // In the order in which they were there, so that the last one counts.
+    const sql = `SELECT p.name, p.version, p.identity, p.released_at, g.seen_at
+      FROM ledger_package p LEFT JOIN ledger_generation g ON g.index_id = p.index_id AND g.number = p.vanished
+      WHERE p.index_id = ? AND p.name IN (${some.map(() => '?').join(', ')}) ORDER BY p.appeared`;
+    rows.push(...(await query(sql, [id, ...some])));
+  }
+  const byVersion = Map.groupBy(rows, ([name, version]) => `${String(name)} ${String(version)}`);
+  return {
+    of(row) {
+      const [, name, version, identity] = packageValues(id, packages, row);
+      const same = byVersion.get(`${String(name)} ${String(version)}`) ?? [];
+      const isOwn = (each: Row): boolean =>
+        Buffer.compare(each[2] as Uint8Array, identity as Uint8Array) === 0;
+      const own = same.findLast(isOwn);
+      const other = same.findLast((each) => !isOwn(each))?.[2] as Uint8Array | undefined;
+      const gone =
+        own && (own[4] ?? undefined) !== undefined
+          ? { releasedAt: Number(own[3]), vanishedAt: Math.floor(Number(own[4]) / 1000) }
+          : undefined;
+      return { gone, other };
+    },
+  };
+}
+
+/** One more than are told, to know whether there are more. */
+async function changesOf(
+  query: Query,
+  id: number,
+  {
+    index: { arch, repository },
+    since,
+    name,
+  }: {
+    readonly index: { readonly arch: string; readonly repository: string };
+    readonly since: number;
+    readonly name: string | undefined;
+  },
+): Promise<readonly Change[]> {
+  const rowsOf = (column: 'appeared' | 'vanished'): Promise<readonly Row[]> =>
+    query(
+      `SELECT g.seen_at, p.name, p.version, p.identity, p.replaces FROM ledger_generation g
+       JOIN ledger_package p ON p.index_id = g.index_id AND p.${column} = g.number
+       WHERE g.index_id = ? AND g.number > 1 AND g.seen_at >= ?${name === undefined ? '' : ' AND p.name = ?'}
+       ORDER BY g.number DESC, p.name, p.id LIMIT ${MOST_CHANGES + 1}`,
+      [id, since, ...(name === undefined ? [] : [name])],
+    );
+  const changeOf = (row: Row, kind: Change['kind']): Change => ({
+    at: Number(row[0]),
+    kind,
+    name: String(row[1]),
+    version: String(row[2]),
+    arch,
+    repository,
+    identity: identityText(row[3] as Uint8Array),
+    ...(kind === 'republished' && { before: identityText(row[4] as Uint8Array) }),
+  });
+  return [
+    ...(await rowsOf('appeared')).map((row) => changeOf(row, row[4] === null ? 'appeared' : 'republished')),
+    ...(await rowsOf('vanished')).map((row) => changeOf(row, 'vanished')),
+  ];
+}
+
+function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+/** Calls `use` with the packages of a generation, a page at a time. */
+export async function forEachPresent(
+  query: Query,
+  id: number,
+  number: number,
+  columns: readonly (typeof packageColumns)[number][],
+  use: (rows: readonly Row[]) => Promise<void>,
+): Promise<void> {
+  for (let after = 0, more = true; more;) {
+    const rows = await query(
+      `SELECT ${columns.join(', ')}, id FROM ledger_package
+       WHERE index_id = ? AND appeared <= ? AND (vanished IS NULL OR vanished > ?) AND id > ?
+       ORDER BY id LIMIT ${ROWS_A_PAGE}`,
+      [id, number, number, after],
+    );
+    more = rows.length === ROWS_A_PAGE;
+    after = Number(rows.at(-1)?.at(-1) ?? 0);
+    await use(rows);
+  }
+}

@@ -1,0 +1,128 @@
+/** The ledger in a file of SQLite, which comes with Node. */
+import { mkdirSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createQueue } from '../repository/pace.ts';
+import { schema, type Database, type Query, type Row } from './database.ts';
+
+/** Milliseconds between two tries while another process writes, and how long it is tried. */
+const RETRY_EVERY = 20;
+const PATIENCE = 30_000;
+/** Result codes of SQLite: busy, corrupt, not a database. */
+const [BUSY, CORRUPT, NOT_A_DATABASE] = [5, 11, 26] as const;
+
+/** Statements that are kept prepared. */
+const MAX_STATEMENTS = 50;
+
+/** Opens or makes the file. One that is damaged is moved aside, and `onDamaged` is told where to. */
+export async function openSqlite(
+  file: string,
+  onDamaged: (aside: string, error: unknown) => void,
+): Promise<Database> {
+  mkdirSync(dirname(file), { recursive: true });
+  try {
+    return await open(file);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== CORRUPT && code !== NOT_A_DATABASE) throw error;
+    const aside = `${file}.damaged-${new Date().toISOString().replaceAll(':', '')}`;
+    await rename(file, aside);
+    for (const end of ['-wal', '-shm']) await rename(file + end, aside + end).catch(() => undefined);
+    onDamaged(aside, error);
+    return await open(file);
+  }
+}
+
+async function open(file: string): Promise<Database> {
+  const { DatabaseSync } = await quietly(() => import('node:sqlite'));
+  const database = new DatabaseSync(file);
+  const statements = new Map<string, ReturnType<typeof database.prepare>>();
+  const prepared = (sql: string): ReturnType<typeof database.prepare> => {
+    let statement = statements.get(sql);
+    if (!statement) {
+      if (statements.size >= MAX_STATEMENTS) statements.clear();
+      statement = database.prepare(sql);
+      statement.setReturnArrays(true);
+      statements.set(sql, statement);
+    }
+    return statement;
+  };
+  // The promise keeps both databases alike; the work is done at once, so callers ask for no more than a slice.
+  const query: Query = (sql, values = []) =>
+    patiently(() => prepared(sql).all(...values) as unknown as Row[]);
+  try {
+    // A killed process loses nothing that was committed; only a machine that loses power may lose the last commits.
+    for (const pragma of ['journal_mode = WAL', 'synchronous = NORMAL', 'journal_size_limit = 8388608'])
+      await patiently(() => database.exec(`PRAGMA ${pragma}`));
+    for (const sql of schema)
+      await patiently(() =>
+        database.exec(sql.replace('{id}', 'INTEGER PRIMARY KEY').replaceAll('{bytes}', 'BLOB')),
+      );
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  const oneAtATime = createQueue();
+  // Another connection: what is read need not wait for what is written, and sees nothing that is not committed.
+  const reader = new DatabaseSync(file, { readOnly: true });
+  return {
+    kind: 'sqlite',
+    query: (sql, values = []) =>
+      patiently(() => {
+        const statement = reader.prepare(sql);
+        statement.setReturnArrays(true);
+        return statement.all(...values) as unknown as Row[];
+      }),
+    transaction: (work) =>
+      oneAtATime(async () => {
+        await patiently(() => database.exec('BEGIN IMMEDIATE'));
+        try {
+          const result = await work(query);
+          database.exec('COMMIT');
+          return result;
+        } catch (error) {
+          if (database.isTransaction) database.exec('ROLLBACK');
+          throw error;
+        }
+      }),
+    close: () =>
+      oneAtATime(() => {
+        reader.close();
+        database.close();
+        return Promise.resolve();
+      }),
+  };
+}
+
+/** Waits without holding up anything else while another process writes. */
+async function patiently<T>(work: () => T): Promise<T> {
+  for (const began = performance.now(); ;) {
+    try {
+      return work();
+    } catch (error) {
+      if (codeOf(error) !== BUSY || performance.now() - began > PATIENCE) throw error;
+      await sleep(RETRY_EVERY);
+    }
+  }
+}
+
+/** The primary result code, which is the lowest byte of an extended one. */
+function codeOf(error: unknown): number | undefined {
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
+    ? error.errcode & 0xff
+    : undefined;
+}
+
+/** Node 22 warns that its SQLite is experimental; the log is no place for that. */
+async function quietly<T>(load: () => Promise<T>): Promise<T> {
+  const emitWarning = process.emitWarning.bind(process) as (...all: unknown[]) => void;
+  process.emitWarning = (...given: unknown[]) => {
+    if (!String(given[0]).includes('SQLite')) emitWarning(...given);
+  };
+  try {
+    return await load();
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}

@@ -1,0 +1,198 @@
+/** `ledger export`, `import` and `verify`: the whole ledger as lines of JSON, and whether it is consistent. */
+import { identityText } from '../apk/identity.ts';
+import { insertSql, type Database, type Query, type Row, type Value } from './database.ts';
+
+const FORMAT = 1;
+const ROWS_A_PAGE = 2000;
+const ROWS_A_SLICE = 200;
+
+const generationColumns = ['number', 'seen_at', 'digest', 'signer', 'made_at', 'packages'] as const;
+const packageColumns = [
+  ...['name', 'version', 'identity', 'built_at', 'released_at', 'appeared', 'vanished', 'replaces'],
+] as const;
+
+/** A line each: what it is; then for each index itself, its generations and its packages. */
+export async function* exportLines({ query }: Pick<Database, 'query'>): AsyncGenerator<string> {
+  yield JSON.stringify({ ledger: FORMAT });
+  for (const [id, location, arch] of await query('SELECT id, location, arch FROM ledger_index ORDER BY id')) {
+    yield JSON.stringify({ index: location, arch });
+    const generations = await query(
+      `SELECT ${generationColumns.join(', ')} FROM ledger_generation WHERE index_id = ? ORDER BY number`,
+      [id as Value],
+    );
+    for (const row of generations) yield JSON.stringify({ generation: row.map(plain) });
+    for await (const row of packagesOf(query, Number(id))) yield JSON.stringify({ package: row.map(plain) });
+  }
+}
+
+async function* packagesOf(query: Query, id: number): AsyncGenerator<Row> {
+  for (let after = 0, more = true; more;) {
+    const rows = await query(
+      `SELECT ${packageColumns.join(', ')}, id FROM ledger_package WHERE index_id = ? AND id > ?
+       ORDER BY id LIMIT ${ROWS_A_PAGE}`,
+      [id, after],
+    );
+    for (const row of rows) yield row.slice(0, -1);
+    more = rows.length === ROWS_A_PAGE;
+    after = Number(rows.at(-1)?.at(-1) ?? 0);
+  }
+}
+
+/** Byte strings as base64 in an object of their own; counts of PostgreSQL come as text. */
+function plain(value: Value): unknown {
+  return value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : value;
+}
+
+function unplain(value: unknown): Value {
+  if (value !== null && typeof value === 'object' && 'base64' in value && typeof value.base64 === 'string')
+    return Buffer.from(value.base64, 'base64');
+  if (value === null || typeof value === 'string' || typeof value === 'number') return value;
+  throw new Error('a value of another kind than expected');
+}
+
+export interface Imported {
+  /** Indexes that were not there before. */
+  readonly added: number;
+  /** Packages of indexes that were there, whose date is now an earlier one. */
+  readonly dated: number;
+}
+
+interface Line {
+  readonly ledger?: unknown;
+  readonly index?: string;
+  readonly arch?: string;
+  readonly generation?: readonly unknown[];
+  readonly package?: readonly unknown[];
+}
+
+/**
+ * Takes over what was exported, or nothing of it. An index that is not there comes with its history. Of one that is
+ * there, packages take the earlier of two dates; its own history stays.
+ */
+export async function importLines(database: Database, lines: AsyncIterable<string>): Promise<Imported> {
+  return await database.transaction(async (query) => {
+    let current: { readonly id: number; readonly isNew: boolean } | undefined;
+    let [added, dated, number] = [0, 0, 0];
+    let waiting: Value[][] = [];
+    const flush = async (): Promise<void> => {
+      if (waiting.length > 0)
+        await query(
+          insertSql('ledger_package', ['index_id', ...packageColumns], waiting.length),
+          waiting.flat(),
+        );
+      waiting = [];
+    };
+    for await (const text of lines) {
+      number += 1;
+      try {
+        const line = JSON.parse(text) as Line;
+        if (number === 1) {
+          if (line.ledger !== FORMAT) throw new Error(`not an export of format ${FORMAT}`);
+        } else if (line.index !== undefined) {
+          await flush();
+          current = await indexOf(query, String(line.index), String(line.arch));
+          if (current.isNew) added += 1;
+        } else if (!current) throw new Error('expected an index first');
+        else if (line.generation) {
+          if (!current.isNew) continue;
+          const values = [current.id, ...line.generation.map(unplain)];
+          await query(insertSql('ledger_generation', ['index_id', ...generationColumns], 1), values);
+        } else if (line.package) {
+          const values = line.package.map(unplain);
+          if (values.length !== packageColumns.length) throw new Error('a package of another shape');
+          if (current.isNew) waiting.push([current.id, ...values]);
+          else dated += await dateEarlier(query, current.id, values);
+          if (waiting.length === ROWS_A_SLICE) await flush();
+        } else throw new Error('neither an index, a generation nor a package');
+      } catch (cause) {
+        throw new Error(`line ${number}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+          cause,
+        });
+      }
+    }
+    await flush();
+    return { added, dated };
+  });
+}
+
+async function indexOf(
+  query: Query,
+  location: string,
+  arch: string,
+): Promise<{ readonly id: number; readonly isNew: boolean }> {
+  const find = async (): Promise<number | undefined> => {
+    const [row] = await query('SELECT id FROM ledger_index WHERE location = ? AND arch = ?', [
+      location,
+      arch,
+    ]);
+    return row && Number(row[0]);
+  };
+  const known = await find();
+  if (known !== undefined) return { id: known, isNew: false };
+  await query('INSERT INTO ledger_index (location, arch) VALUES (?, ?)', [location, arch]);
+  return { id: (await find()) as number, isNew: true };
+}
+
+async function dateEarlier(query: Query, id: number, values: readonly Value[]): Promise<number> {
+  const [, , identity, , releasedAt] = values as [Value, Value, Value, Value, Value];
+  const rows = await query(
+    `UPDATE ledger_package SET released_at = ? WHERE index_id = ? AND identity = ? AND vanished IS NULL
+     AND released_at > ? RETURNING id`,
+    [releasedAt, id, identity, releasedAt],
+  );
+  return rows.length;
+}
+
+/** What is wrong with a ledger, a line each; empty for a sound one. */
+export async function verify({ query }: Pick<Database, 'query'>, now: number): Promise<readonly string[]> {
+  const faults: string[] = [];
+  for (const [id, location, arch] of await query('SELECT id, location, arch FROM ledger_index ORDER BY id'))
+    for (const fault of await faultsOf(query, Number(id), now))
+      faults.push(`${String(location)} for ${String(arch)}: ${fault}`);
+  return faults;
+}
+
+async function faultsOf(query: Query, id: number, now: number): Promise<readonly string[]> {
+  const faults: string[] = [];
+  const generations = await query(
+    'SELECT number, seen_at, packages FROM ledger_generation WHERE index_id = ? ORDER BY number',
+    [id],
+  );
+  const count = async (column: 'appeared' | 'vanished'): Promise<ReadonlyMap<number, number>> => {
+    const rows = await query(
+      `SELECT ${column}, COUNT(*) FROM ledger_package WHERE index_id = ? AND ${column} IS NOT NULL GROUP BY ${column}`,
+      [id],
+    );
+    return new Map(rows.map(([number, packages]) => [Number(number), Number(packages)]));
+  };
+  const [appeared, vanished] = [await count('appeared'), await count('vanished')];
+  let [present, before] = [0, -Infinity];
+  for (const [i, row] of generations.entries()) {
+    const [number, seenAt, packages] = row.map(Number) as [number, number, number];
+    if (number !== i + 1) faults.push(`generation ${i + 1} is missing`);
+    if (seenAt < before) faults.push(`generation ${number} was seen before the one before it`);
+    if (seenAt > now) faults.push(`generation ${number} was seen at ${date(seenAt)}, which is in the future`);
+    present += (appeared.get(number) ?? 0) - (vanished.get(number) ?? 0);
+    if (present !== packages)
+      faults.push(`generation ${number} had ${packages} packages, the ledger knows of ${present}`);
+    before = seenAt;
+  }
+  const twice = await query(
+    `SELECT name, identity FROM ledger_package WHERE index_id = ? AND vanished IS NULL
+     GROUP BY name, identity HAVING COUNT(*) > 1 LIMIT 10`,
+    [id],
+  );
+  for (const [name, identity] of twice)
+    faults.push(`${String(name)} (${identityText(identity as Uint8Array)}) is there twice`);
+  const odd = await query(
+    'SELECT COUNT(*) FROM ledger_package WHERE index_id = ? AND (released_at > ? OR vanished <= appeared)',
+    [id, Math.ceil(now / 1000)],
+  );
+  if (Number(odd[0]?.[0]) > 0)
+    faults.push(`${Number(odd[0]?.[0])} packages have a date in the future or no stay`);
+  return faults;
+}
+
+function date(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}

@@ -1,0 +1,91 @@
+/** What appeared and vanished, as `/{datasource}/-/changes` tells it. */
+
+export interface Change {
+  /** Unix milliseconds. */
+  readonly at: number;
+  /** `republished`: another package took the name and version of an earlier one. */
+  readonly kind: 'appeared' | 'vanished' | 'republished';
+  readonly name: string;
+  readonly version: string;
+  readonly arch: string;
+  readonly repository: string;
+  readonly identity: string;
+  /** Identity of the package before, of a republished one. */
+  readonly before?: string;
+}
+
+export interface Changes {
+  /** Newest first. */
+  readonly changes: readonly Change[];
+  /** There are older ones since then. */
+  readonly more: boolean;
+}
+
+/** The most that are told at once. */
+export const MOST_CHANGES = 1000;
+
+const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A time (`2026-07-24T06:00Z`, `2026-07-24`) or an age (`24h`, `7d`) as unix milliseconds; `undefined` for neither. */
+export function parseSince(text: string, now: number): number | undefined {
+  const [, amount, unit = ''] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
+  if (amount !== undefined) return now - Number(amount) * (units[unit] ?? NaN);
+  // Without a zone JavaScript takes a time for that of the machine.
+  const time = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/.test(text)
+    ? Date.parse(text)
+    : NaN;
+  return Number.isNaN(time) ? undefined : time;
+}
+
+export function changeJson({ at, ...change }: Change): object {
+  return { at: new Date(at).toISOString(), ...change };
+}
+
+export interface Feed {
+  readonly datasource: string;
+  readonly name: string | undefined;
+  /** Of the service, without a slash at the end. */
+  readonly url: string;
+  /** Of the feed itself. */
+  readonly self: string;
+  readonly now: number;
+}
+
+/** Atom (RFC 4287). An entry keeps its id, so readers show it once. */
+export function atomFeed({ changes }: Changes, { datasource, name, url, self, now }: Feed): string {
+  const updated = new Date(changes[0]?.at ?? now).toISOString();
+  const entries = changes.map((change) => {
+    const { at, kind, arch, repository, identity, before } = change;
+    const title = `${change.name}-${change.version} ${kind} (${arch})`;
+    const text = `${kind} in ${repository} for ${arch}: ${identity}${before === undefined ? '' : `, before ${before}`}`;
+    const page = `${url}/${encodeURIComponent(datasource)}/${encodeURIComponent(change.name.toWellFormed())}`;
+    return [
+      '<entry>',
+      `<id>urn:apk-beacon:${escapeXml(encodeURIComponent([datasource, repository, arch, kind, at, identity].join(' ')))}</id>`,
+      `<title>${escapeXml(title)}</title>`,
+      `<updated>${new Date(at).toISOString()}</updated>`,
+      `<link href="${escapeXml(page)}"/>`,
+      `<content type="text">${escapeXml(text)}</content>`,
+      '</entry>',
+    ].join('');
+  });
+  const title = `Changes of ${name === undefined ? datasource : `${name} in ${datasource}`}`;
+  return [
+    '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">',
+    `<id>${escapeXml(self)}</id><title>${escapeXml(title)}</title><updated>${updated}</updated>`,
+    `<link rel="self" href="${escapeXml(self)}"/><author><name>apk-beacon</name></author>`,
+    ...entries,
+    '</feed>\n',
+  ].join('');
+}
+
+/** Control characters are not allowed in XML at all, escaped or not. */
+function escapeXml(text: string): string {
+  return text
+    .toWellFormed()
+    .replace(/[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, '\ufffd')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+}

@@ -1,0 +1,89 @@
+/**
+ * When packages count as released (docs/decisions/016). The clock is that of whoever sees the index; what the publisher
+ * writes (`t:`) counts only for what was there when the ledger began. All times are unix seconds.
+ */
+import { IDENTITY_BYTES } from '../apk/package-table.ts';
+import { IdentityTable } from './identities.ts';
+
+/** The packages of one index and when they count as released. */
+export interface Dated {
+  readonly identities: Uint8Array;
+  readonly releasedAt: Uint32Array;
+}
+
+/** Of a package that was there when the ledger began: its build time, but not in the future. */
+export function firstDate(builtAt: number, now: number): number {
+  return builtAt === 0 || builtAt > now ? now : builtAt;
+}
+
+/**
+ * Of a package that was gone and is back: the time it was away does not count. So one that was shown for an hour and
+ * comes back a week later is an hour old, and mirrors that disagree for a minute hold nobody up.
+ */
+export function returnDate({ releasedAt, vanishedAt }: Gone, now: number): number {
+  return Math.min(now, releasedAt + Math.max(0, now - vanishedAt));
+}
+
+export interface Gone {
+  readonly releasedAt: number;
+  readonly vanishedAt: number;
+}
+
+/** What became of the packages of an index. */
+export interface Comparison {
+  /** By row of the new index; 0 for what was not there. */
+  readonly releasedAt: Uint32Array;
+  /** Rows of the new index, each identity once. */
+  readonly appeared: readonly number[];
+  /** Rows of the old one. */
+  readonly vanished: readonly number[];
+}
+
+const ROWS_A_STEP = 2 ** 14;
+
+export function* compare(
+  before: Dated,
+  identities: Uint8Array,
+  seed: number,
+): Generator<undefined, Comparison> {
+  const count = identities.length / IDENTITY_BYTES;
+  const releasedAt = new Uint32Array(count);
+  const stayed = new Uint8Array(before.releasedAt.length);
+  const appeared: number[] = [];
+  const old = yield* IdentityTable.make(before.identities, seed);
+  for (let row = 0; row < count; row += 1) {
+    if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;
+    const found = old.find(identities, row);
+    if (found < 0) {
+      appeared.push(row);
+      continue;
+    }
+    stayed[found] = 1;
+    releasedAt[row] = before.releasedAt[found] as number;
+  }
+  old.release();
+  const own = appeared.length === 0 ? undefined : yield* IdentityTable.make(identities, seed);
+  const once = own ? appeared.filter((row) => own.find(identities, row) === row) : [];
+  own?.release();
+  return { releasedAt, appeared: once, vanished: [...stayed.keys()].filter((row) => stayed[row] === 0) };
+}
+
+/** Of packages in both, the earlier date. Returns the rows of `into` that became older. */
+export function* mergeDates(
+  into: Dated,
+  other: Dated,
+  seed: number,
+): Generator<undefined, readonly number[]> {
+  const changed: number[] = [];
+  const known = yield* IdentityTable.make(other.identities, seed);
+  for (let row = 0; row < into.releasedAt.length; row += 1) {
+    if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;
+    const found = known.find(into.identities, row);
+    const date = found < 0 ? Infinity : (other.releasedAt[found] as number);
+    if (date >= (into.releasedAt[row] as number)) continue;
+    into.releasedAt[row] = date;
+    changed.push(row);
+  }
+  known.release();
+  return changed;
+}

@@ -1,0 +1,15 @@
+/** What the service says of its ledger. */
+
+export type LedgerKind = 'memory' | 'sqlite' | 'postgres';
+
+export interface LedgerStatus {
+  readonly kind: LedgerKind;
+  /** Why the last write failed. */
+  readonly error: string | undefined;
+  /** Seconds by which the clock is behind the newest time of the ledger. */
+  readonly clockBehind: number;
+  /** Packages that took the name and version of another one, since the start. */
+  readonly republished: number;
+  /** Indexes whose ledger was lost, since the start. */
+  readonly lost: number;
+}

@@ -1,0 +1,111 @@
+/** `/{datasource}/-/changes`: what the ledger tells of an upstream that changes. */
+import { describe, expect, test } from 'vitest';
+import { atomFeed, parseSince } from '../../src/ledger/changes.ts';
+import { startUpstream } from '../support/repository-server.ts';
+import { startService, type TestService } from '../support/service.ts';
+import { pkg, signedIndex, type Stanza } from '../support/signed-index.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+const { signal } = new AbortController();
+
+async function serving(
+  upstream: Awaited<ReturnType<typeof startUpstream>>,
+  history: readonly (readonly Stanza[])[],
+): Promise<TestService> {
+  const service = await startService({
+    config: { datasources: { wolfi: { repositories: [upstream.url], archs: ['x86_64'] } } },
+    cacheDir: await temporaryDirectory(),
+  });
+  for (const stanzas of history) {
+    upstream.serve('x86_64', await signedIndex(stanzas));
+    await service.beacon.refreshOnce(signal);
+    await service.beacon.ledger.settled();
+  }
+  return service;
+}
+
+const curl = pkg('curl', '8.0-r0');
+const rebuilt = pkg('curl', '8.0-r0', { T: 'rebuilt' });
+const [zlib, jq] = [pkg('zlib', '1.3-r0'), pkg('jq', '1.7-r0')];
+
+test('what appeared, vanished and was published anew is told, for all and for one package', async () => {
+  await using upstream = await startUpstream();
+  await using service = await serving(upstream, [
+    [curl, zlib],
+    [rebuilt, zlib, jq],
+    [rebuilt, jq],
+  ]);
+  const all = (await service.get('/wolfi/-/changes')).json<{ changes: Record<string, string>[] }>();
+  expect(all).toMatchObject({ datasource: 'wolfi', kept: true, more: false });
+  expect(all.changes.map(({ kind, name, version, arch }) => [kind, name, version, arch])).toEqual(
+    expect.arrayContaining([
+      ['vanished', 'zlib', '1.3-r0', 'x86_64'],
+      ['vanished', 'curl', '8.0-r0', 'x86_64'],
+      ['republished', 'curl', '8.0-r0', 'x86_64'],
+      ['appeared', 'jq', '1.7-r0', 'x86_64'],
+    ]),
+  );
+  expect(all.changes).toHaveLength(4);
+  const one = (await service.get('/-/changes/curl?since=1h')).json<{ changes: object[] }>();
+  expect(one).toMatchObject({ package: 'curl' });
+  expect(one.changes).toContainEqual(
+    expect.objectContaining({ kind: 'republished', identity: rebuilt['C'], before: curl['C'] }),
+  );
+  expect(
+    (await service.get('/wolfi/-/changes/zlib?since=2020-01-01')).json<typeof one>().changes,
+  ).toHaveLength(1);
+  expect((await service.get('/wolfi/-/changes?since=2099-01-01T00:00Z')).json<typeof one>().changes).toEqual(
+    [],
+  );
+  const feed = await service.get('/wolfi/-/changes', { accept: 'application/atom+xml' });
+  expect(feed.headers['content-type']).toMatch('application/atom+xml');
+  expect(feed.body).toContain('<title>jq-1.7-r0 appeared (x86_64)</title>');
+  expect(feed.body.match(/<entry>/g)).toHaveLength(4);
+  const explained = await service.get('/wolfi/curl/explain');
+  expect(explained.body).toContain(`"republishedFrom":"${curl['C']}"`);
+});
+
+test('a ledger in memory says that it keeps none', async () => {
+  await using upstream = await startUpstream();
+  upstream.serve('x86_64', await signedIndex([curl]));
+  await using service = await startService({
+    config: { datasources: { wolfi: { repositories: [upstream.url], archs: ['x86_64'] } } },
+  });
+  await service.beacon.refreshOnce(signal);
+  expect((await service.get('/wolfi/-/changes')).json()).toMatchObject({ kept: false, changes: [] });
+  expect((await service.get('/wolfi')).json()).toMatchObject({
+    ledger: { store: 'memory', kept: false, shared: false },
+  });
+});
+
+describe('since', () => {
+  const now = Date.UTC(2026, 6, 24, 6);
+  test.each([
+    ['24h', now - 86_400_000],
+    ['7d', now - 7 * 86_400_000],
+    ['2026-07-24', Date.UTC(2026, 6, 24)],
+    ['2026-07-24T06:00Z', now],
+    ['2026-07-24T08:00+02:00', now],
+    ['2026-07-24T08:00', undefined],
+    ['2026-02-30x', undefined],
+    ['yesterday', undefined],
+  ])('%s', (text, expected) => {
+    expect(parseSince(text, now)).toBe(expected);
+  });
+
+  test('one that is no time is refused', async () => {
+    await using upstream = await startUpstream();
+    await using service = await serving(upstream, [[curl]]);
+    expect((await service.get('/wolfi/-/changes?since=soon')).statusCode).toBe(400);
+  });
+});
+
+test('a feed is well-formed whatever a publisher writes', () => {
+  const at = Date.UTC(2026, 6, 24);
+  const change = { at, kind: 'appeared', arch: 'x86_64', repository: 'r', identity: 'Q1' } as const;
+  const evil = { ...change, name: '<a>&"\u0007\ud800', version: ']]>' };
+  const feed = { datasource: 'wolfi', name: undefined, url: 'http://h', self: 'http://h/x?a&b', now: at };
+  const text = atomFeed({ changes: [evil], more: false }, feed);
+  expect(text).toContain('<title>&lt;a&gt;&amp;&quot;\ufffd\ufffd-]]&gt; appeared (x86_64)</title>');
+  expect(text).toContain('<id>http://h/x?a&amp;b</id>');
+});

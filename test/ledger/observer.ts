@@ -1,0 +1,107 @@
+/** Someone who looks at an index, with a clock of his own and a ledger. */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { IndexScanner } from '../../src/apk/index-scanner.ts';
+import type { PackageTable } from '../../src/apk/package-table.ts';
+import { defaultReadLimits } from '../../src/apk/read-index.ts';
+import type { ReleaseDates } from '../../src/catalog/catalog.ts';
+import type { Database } from '../../src/ledger-store/database.ts';
+import { Ledger, type LedgerIndex } from '../../src/ledger-store/ledger.ts';
+import { indexText, pkg, type Stanza } from '../support/signed-index.ts';
+
+/** Seconds. */
+export const DAY = 86_400;
+export const START = Date.UTC(2026, 6, 24, 6) / 1000;
+
+export const wolfi: LedgerIndex = {
+  location: 'https://packages.wolfi.dev/os/x86_64/APKINDEX.tar.gz',
+  arch: 'x86_64',
+  formerly: [],
+  label: 'wolfi',
+};
+
+export function packagesOf(stanzas: readonly Stanza[]): PackageTable {
+  const scanner = new IndexScanner({ ...defaultReadLimits, arch: 'x86_64' });
+  scanner.push(Buffer.from(indexText(stanzas)));
+  return scanner.end().packages;
+}
+
+/** A package built at `builtAt` (unix seconds); `build` tells two of one name and version apart. */
+export function built(name: string, version: string, builtAt: number | undefined, build = ''): Stanza {
+  return pkg(name, version, {
+    ...(builtAt !== undefined && { t: String(builtAt) }),
+    ...(build && { T: build }),
+  });
+}
+
+export interface ObserverOptions {
+  readonly folder: string | undefined;
+  readonly open: ((folder: string) => Promise<Database>) | undefined;
+}
+
+export class Observer {
+  /** Unix seconds. */
+  now = START;
+  readonly logs: string[] = [];
+  readonly folder: string | undefined;
+  readonly #open: (() => Promise<Database>) | undefined;
+  #ledger: Ledger;
+
+  constructor({ folder, open }: ObserverOptions) {
+    this.folder = folder;
+    this.#open = open && folder !== undefined ? () => open(folder) : undefined;
+    this.#ledger = this.#make();
+  }
+
+  get ledger(): Ledger {
+    return this.#ledger;
+  }
+
+  /** The dates of the packages of an index, in days since the start, by `name-version`. */
+  async see(
+    stanzas: readonly Stanza[],
+    { madeAt = this.now, index = wolfi }: { madeAt?: number; index?: LedgerIndex } = {},
+  ): Promise<Record<string, number>> {
+    const { packages, dates } = await this.take(stanzas, { madeAt, index });
+    const all = [...packages.names()].flatMap((name) => packages.named(name));
+    return Object.fromEntries(
+      all.map(({ name, version, row }) => [
+        `${name}-${version}`,
+        ((dates?.releasedAt[row] ?? NaN) - START) / DAY,
+      ]),
+    );
+  }
+
+  async take(
+    stanzas: readonly Stanza[],
+    { madeAt = this.now, index = wolfi }: { madeAt?: number; index?: LedgerIndex } = {},
+  ): Promise<{ packages: PackageTable; dates: ReleaseDates | undefined }> {
+    const packages = packagesOf(stanzas);
+    const digest = createHash('sha256')
+      .update(JSON.stringify([stanzas, madeAt]))
+      .digest('hex');
+    const dates = await this.#ledger.datesOf(index, { packages, digest, keyName: 'test.rsa.pub', madeAt });
+    await this.#ledger.settled();
+    return { packages, dates };
+  }
+
+  async restart(between: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+    await this.#ledger.close();
+    await between();
+    this.#ledger = this.#make();
+  }
+
+  #make(): Ledger {
+    const log = (message: string): void => void this.logs.push(message);
+    return new Ledger(
+      {
+        folder: this.folder && join(this.folder, 'ledger'),
+        open: this.#open,
+        now: () => this.now * 1000,
+        pause: () => undefined,
+        log: { info: log, warn: log },
+      },
+      this.#open ? 'sqlite' : 'memory',
+    );
+  }
+}
