@@ -63,7 +63,7 @@ function isUnchosen(name: string): boolean {
   return known;
 }
 const plainNeeds = (each: Package): readonly string[] =>
-  each.dependencies.flatMap(({ name, operator, conflict }) =>
+  [...each.dependencies].flatMap(({ name, operator, conflict }) =>
     operator === '' && !conflict && isUnchosen(name) ? name : [],
   );
 const affected = all.filter((each) => plainNeeds(each).length > 0);

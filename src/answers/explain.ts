@@ -24,6 +24,7 @@ import {
   finish,
   isStep,
   ITEMS_A_STEP,
+  Shared,
   sortInSteps,
 } from '../catalog/steps.ts';
 import { SeriesIndex, type SeriesName } from '../catalog/series.ts';
@@ -235,12 +236,12 @@ function* notesOn(
   return notes;
 }
 
-const seriesIndexes = new WeakMap<Catalog, SeriesIndex>();
+const seriesIndexes = new WeakMap<Catalog, Shared<SeriesIndex>>();
 
-function* seriesIn(catalog: Catalog): Generator<undefined, SeriesIndex> {
-  const index = seriesIndexes.get(catalog) ?? (yield* SeriesIndex.of(catalog.names()));
+function seriesIn(catalog: Catalog): Generator<undefined, SeriesIndex> {
+  const index = seriesIndexes.get(catalog) ?? new Shared(() => SeriesIndex.of(catalog.names()));
   seriesIndexes.set(catalog, index);
-  return index;
+  return index.result();
 }
 
 /** A name that is no longer built while its origin is: the recipe goes on without it. */
@@ -267,11 +268,12 @@ function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<und
   return `last built on ${day(builtAt)}, ${days} days before ${latest.name}-${latest.version} of the same origin`;
 }
 
-const sortedNames = new WeakMap<Packages, readonly string[]>();
+const sortedNames = new WeakMap<Packages, Shared<readonly string[]>>();
 
 function* namesStartingWith(prefix: string, packages: Packages): Generator<undefined, readonly string[]> {
-  const names = sortedNames.get(packages) ?? (yield* sortNames(packages));
-  sortedNames.set(packages, names);
+  const shared = sortedNames.get(packages) ?? new Shared(() => sortNames(packages));
+  sortedNames.set(packages, shared);
+  const names = yield* shared.result();
   let [start, end] = [0, names.length];
   while (start < end) {
     const middle = (start + end) >>> 1;

@@ -2,7 +2,7 @@
 import { parseVersions, releasesInSteps, type Release } from './releases.ts';
 import { CloseNames } from './close-names.ts';
 import type { LookupQuery } from './query.ts';
-import { filterInSteps, finish } from '../catalog/steps.ts';
+import { filterInSteps, finish, Shared } from '../catalog/steps.ts';
 import { etagInSteps, etagOf, type Body } from './body.ts';
 import { renderInSteps, type RenderOptions } from './render.ts';
 import { Security, securityMarks, type SecurityMarks } from './security.ts';
@@ -33,7 +33,7 @@ export interface Found {
 
 export class Lookups {
   readonly #served: ServedVersions;
-  readonly #closeNames = new WeakMap<Snapshot, CloseNames>();
+  readonly #closeNames = new WeakMap<Snapshot, Shared<CloseNames>>();
 
   constructor(served: ServedVersions) {
     this.#served = served;
@@ -103,8 +103,9 @@ export class Lookups {
 
   /** Similar package names. */
   *closeNames(snapshot: Snapshot, name: string): Generator<undefined, readonly string[]> {
-    const names = this.#closeNames.get(snapshot) ?? (yield* CloseNames.of(snapshot.catalog.names()));
+    const { catalog } = snapshot;
+    const names = this.#closeNames.get(snapshot) ?? new Shared(() => CloseNames.of(catalog.names()));
     this.#closeNames.set(snapshot, names);
-    return yield* names.to(name);
+    return yield* (yield* names.result()).to(name);
   }
 }

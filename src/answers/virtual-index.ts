@@ -6,7 +6,7 @@
  */
 import { createHash, createSign } from 'node:crypto';
 import { once } from 'node:events';
-import type { Writable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { createGunzip, createGzip, gzip as gzipCallback } from 'node:zlib';
 import { promisify } from 'node:util';
@@ -88,14 +88,14 @@ export class VirtualIndexes {
   /** The text is never whole in memory: it is kept compressed until its length is known, with which a tar entry begins. */
   async #makeArchive({ catalog, generation }: Snapshot, arch: string): Promise<Buffer> {
     const zip = createGzip({ level: 1 });
-    const zippedText = buffer(zip);
+    const zippedText = zip.toArray() as Promise<Buffer[]>;
     const size = await write(virtualIndex(catalog, arch), zip);
     zip.end();
     const archive = pack();
     const zipped = buffer(archive.pipe(createGzip()));
     archive.entry({ name: 'DESCRIPTION', mtime: new Date(0) }, `apk-beacon ${generation}`);
     const entry = archive.entry({ name: 'APKINDEX', size, mtime: new Date(0) });
-    const text = createGunzip().end(await zippedText);
+    const text = Readable.from(takenOut(await zippedText)).pipe(createGunzip());
     for await (const piece of text as AsyncIterable<Buffer>)
       if (!entry.write(piece)) await once(entry, 'drain');
     entry.end(undefined);
@@ -105,20 +105,31 @@ export class VirtualIndexes {
   }
 }
 
+/** Takes the pieces out as they are read, so that their memory can be given back. */
+function* takenOut(pieces: Buffer[]): Generator<Buffer> {
+  for (let piece = pieces.shift(); piece; piece = pieces.shift()) yield piece;
+}
+
 /** Writes the stanzas, with pauses for other requests, and returns how many bytes they have. */
 async function write(stanzas: Iterable<string | undefined>, to: Writable): Promise<number> {
   const pause = createPause();
   let size = 0;
   let piece = '';
+  // One buffer is used again: the memory of many would be given back too late.
+  const reused = Buffer.allocUnsafeSlow(4 * PIECE);
   const flush = async (): Promise<void> => {
-    const bytes = Buffer.from(piece);
+    const bytes = piece.length > PIECE ? Buffer.from(piece) : reused.subarray(0, reused.write(piece));
     size += bytes.length;
     piece = '';
-    if (!to.write(bytes)) await once(to, 'drain');
+    await new Promise<void>((resolve, reject) => {
+      to.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
   };
   for (const stanza of stanzas) {
-    piece += stanza ?? '';
-    if (piece.length > PIECE) await flush();
+    if (stanza !== undefined) {
+      if (piece !== '' && piece.length + stanza.length > PIECE) await flush();
+      piece += stanza;
+    }
     await pause();
   }
   await flush();
@@ -133,6 +144,7 @@ export function* virtualIndex(catalog: Catalog, arch: string): Generator<string 
   const archs = arch === ANY_ARCH ? catalog.archs : [arch];
   if (CONTROL.test(arch)) return;
   for (const name of yield* recordNames(catalog)) {
+    yield;
     const { versions } = yield* catalog.reportInSteps(name, archs);
     for (const [i, version] of versions.entries()) {
       if (isStep(i)) yield;

@@ -209,16 +209,20 @@ class TablePackage implements Package {
   provided(name: string): readonly (string | undefined)[] {
     return this.#table.versionsProvided(this.#table.columns.provides[this.row] as number, name);
   }
-  get dependencies(): readonly Dependency[] {
+  get dependencies(): Iterable<Dependency> {
     const { values } = this.#table.strings;
-    return this.#dependencyIds().map((id) => parseDependency(values.text(id)));
+    const ids = this.#dependencyIds();
+    const read = (id: number): Dependency => parseDependency(values.text(id));
+    return ids.length < MANY_DEPENDENCIES ? ids.map(read) : ids.values().map(read);
   }
-  get bindingDependencies(): readonly Dependency[] {
+  get bindingDependencies(): Iterable<Dependency> {
     const { values } = this.#table.strings;
-    return this.#dependencyIds()
-      .filter((id) => values.includes(id, EQUALS) || values.includes(id, EXCLAMATION))
-      .map((id) => parseDependency(values.text(id)))
-      .filter(isBinding);
+    const ids = this.#dependencyIds();
+    const mayBind = (id: number): boolean => values.includes(id, EQUALS) || values.includes(id, EXCLAMATION);
+    const read = (id: number): Dependency => parseDependency(values.text(id));
+    return ids.length < MANY_DEPENDENCIES
+      ? ids.filter(mayBind).map(read).filter(isBinding)
+      : ids.values().filter(mayBind).map(read).filter(isBinding);
   }
   get needsExactly(): boolean {
     return ((this.#table.columns.flags[this.row] as number) & Flag.needsExactly) !== 0;
@@ -259,6 +263,8 @@ export function parseProvide(token: string): Provide {
 const [BLANK, EXCLAMATION, EQUALS] = [0x20, 0x21, 0x3d] as const;
 /** About a millisecond's work. */
 const ROWS_A_STEP = 256;
+/** From how many on they are read one by one, so that the reader can pause in between. */
+const MANY_DEPENDENCIES = 1000;
 /** From how many bytes on a `p:` value is read as a whole rather than searched. */
 const LONG_LIST = 64 * 1024;
 

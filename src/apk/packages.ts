@@ -21,9 +21,9 @@ export interface Package {
   /** The versions at which it provides `name`, in the order of `provides`; `undefined` for without one. */
   provided(name: string): readonly (string | undefined)[];
   /** What it needs and what must not be there, in the order of `D:`. */
-  readonly dependencies: readonly Dependency[];
+  readonly dependencies: Iterable<Dependency>;
   /** Those dependencies that ask for an exact version or rule something out, in the same order. */
-  readonly bindingDependencies: readonly Dependency[];
+  readonly bindingDependencies: Iterable<Dependency>;
   /** One of the dependencies asks for an exact version. */
   readonly needsExactly: boolean;
   /** `C:`, by which apk verifies what it downloads, as `Q1…`; made of name, version and time where not told. */

@@ -370,7 +370,7 @@ function placeOf(version: Version, sorted: readonly Version[]): number {
 }
 
 function textOf({ dependencies, provides }: Package): string {
-  return JSON.stringify([dependencies, provides]);
+  return JSON.stringify([[...dependencies], provides]);
 }
 
 function compareTexts(a: string, b: string): number {

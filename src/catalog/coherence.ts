@@ -11,7 +11,7 @@
 import { isExact, type Dependency, type Intruder, type Package } from '../apk/packages.ts';
 import type { CatalogSource } from './catalog.ts';
 import type { Carrier, PackageId, Reading } from './carriers.ts';
-import { isStep, ITEMS_A_STEP } from './steps.ts';
+import { eachInSteps, isStep, ITEMS_A_STEP } from './steps.ts';
 
 /** Why a package cannot be installed. */
 export interface Unmet {
@@ -112,6 +112,10 @@ export class Coherence {
     taken.add(root);
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       for (const dependency of next.carrier.package.bindingDependencies) {
+        if ((this.#work += 1) >= ITEMS_A_STEP) {
+          this.#work = 0;
+          yield;
+        }
         if (dependency.conflict) taken.ruleOut(dependency, next.carrier);
         if (!isExact(dependency)) continue;
         const because = next.because ?? dependency;
@@ -160,7 +164,7 @@ export class Coherence {
    * other in circles, so all are taken to stand.
    */
   *#reach(root: Carrier, reading: Reading): Generator<undefined, ReadonlyMap<PackageId, Open>> {
-    const open = new Map<PackageId, Open>([[root.id, this.#opened(root, reading)]]);
+    const open = new Map<PackageId, Open>([[root.id, yield* this.#opened(root, reading)]]);
     const needs = new Map<string, Need>();
     const waiting = [root];
     for (let next = waiting.pop(), i = 0; next; next = waiting.pop()) {
@@ -179,7 +183,7 @@ export class Coherence {
             const known = open.get(carrier.id);
             if (known) known.meets.push(need);
             else if (!this.#settled.has(carrier.id) && this.#counts(carrier)) {
-              const entered = this.#opened(carrier, reading);
+              const entered = yield* this.#opened(carrier, reading);
               entered.meets.push(need);
               open.set(carrier.id, entered);
               waiting.push(carrier);
@@ -198,11 +202,12 @@ export class Coherence {
   }
 
   /** With the dependencies that count and that it does not meet itself. */
-  #opened(carrier: Carrier, reading: Reading): Open {
-    const { package: owner } = carrier;
-    const dependencies = (this.#complete ? owner.dependencies : owner.bindingDependencies).filter(
-      (each) => !each.conflict && (this.#complete || isExact(each)) && !meetsItself(owner, each, reading),
-    );
+  *#opened({ package: owner }: Carrier, reading: Reading): Generator<undefined, Open> {
+    const dependencies: Dependency[] = [];
+    yield* eachInSteps(this.#complete ? owner.dependencies : owner.bindingDependencies, (each) => {
+      if (each.conflict || !(this.#complete || isExact(each)) || meetsItself(owner, each, reading)) return;
+      dependencies.push(each);
+    });
     return { dependencies, needs: [], meets: [], fallen: false };
   }
 }

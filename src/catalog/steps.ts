@@ -15,6 +15,28 @@ export function finish<T>(work: Generator<undefined, T>): T {
   }
 }
 
+/** Work that many need the result of. Whoever asks goes on where the last one stopped. */
+export class Shared<T> {
+  readonly #begin: () => Generator<undefined, T>;
+  #work: Generator<undefined, T> | undefined;
+  #result: { readonly value: T } | undefined;
+
+  constructor(begin: () => Generator<undefined, T>) {
+    this.#begin = begin;
+  }
+
+  *result(): Generator<undefined, T> {
+    while (!this.#result) {
+      this.#work ??= this.#begin();
+      const step = this.#work.next();
+      if (step.done) this.#result = { value: step.value };
+      else yield;
+    }
+    this.#work = undefined;
+    return this.#result.value;
+  }
+}
+
 /** Hands each item to `use`. */
 export function* eachInSteps<T>(items: Iterable<T>, use: (item: T) => void): Generator<undefined, void> {
   let i = 0;

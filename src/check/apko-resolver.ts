@@ -99,7 +99,7 @@ class Resolver {
     if (parents.has(own.name)) return;
     if (this.#selected.size > MAX_PICKED) return;
     const provided = new Set(own.provides.map(({ name }) => name));
-    const wanted = own.dependencies.map(({ name, operator, version, conflict }) => ({
+    const wanted = [...own.dependencies].map(({ name, operator, version, conflict }) => ({
       conflict,
       constraint: parseConstraint(`${name}${operator}${version}`),
     }));

@@ -164,7 +164,7 @@ export class Checker {
         .view(pin.name, pin.tool, source.archs)
         .report.versions.findLast(({ version, chosenOn }) => meets(version) && chosenOn.length > 0)
         ?.chosenOn ?? [];
-    const needs = (chosen?.package.dependencies ?? []).filter(({ conflict }) => !conflict);
+    const needs = [...(chosen?.package.dependencies ?? [])].filter(({ conflict }) => !conflict);
     const loose = needs.filter(({ name, operator }) => !/^=+$/.test(operator) && !exact.has(name));
     if (loose.length === 0) return undefined;
     const some = loose

@@ -56,6 +56,8 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   const app = Fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
+    // A logger of its own for each request takes longer than to find the answer, and nothing is logged by request.
+    childLoggerFactory: (logger) => logger,
     bodyLimit: 1024,
     requestTimeout: REQUEST_TIMEOUT,
     keepAliveTimeout: KEEP_ALIVE,

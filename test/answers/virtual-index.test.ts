@@ -64,7 +64,7 @@ describe('the virtual index', () => {
   });
 
   test('tells what readers need, and the time when the last arch got it', () => {
-    const [curl] = virtualIndex(catalog, 'any');
+    const curl = [...virtualIndex(catalog, 'any')].find((each) => each !== undefined);
     expect(curl).toMatch(/^C:Q1[A-Za-z0-9+/]{27}=\nP:curl\nV:8\.20\.0-r0\nA:noarch\n/);
     expect(curl).toContain('\nU:https://curl.se/\n');
     expect(curl).toContain('\nt:1700000900\n');

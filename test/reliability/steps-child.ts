@@ -23,19 +23,21 @@ export interface Passes {
 }
 
 const ITEMS_A_STEP = 8;
-/** What reads an index, byte by byte and in turns of its own. */
-const scanning = /\/(byte-buffer|gzip-members|growing-table|index-scanner|signature|string-table|tar)\.ts$/;
+/** What reads an index, in turns of its own, and lists of a package, which are no longer than a line may be. */
+const reading = /\/src\/apk\//;
 const places: string[] = [];
 const counts = new Uint32Array(20_000);
-Object.assign(globalThis, { counts });
+/** A name that no module of `src` uses for something else. */
+const COUNTS = '$passes';
+Object.assign(globalThis, { [COUNTS]: counts });
 
 registerHooks({
   load(url, context, nextLoad) {
-    if (!url.includes('/src/') || scanning.test(url)) return nextLoad(url, context);
+    if (!url.includes('/src/') || reading.test(url)) return nextLoad(url, context);
     const text = readFileSync(fileURLToPath(url), 'utf8');
     const fileName = url.slice(url.indexOf('/src/') + 1);
     const { outputText } = ts.transpileModule(
-      text.replace('ITEMS_A_STEP = 1024', `ITEMS_A_STEP = ${ITEMS_A_STEP}`),
+      text.replace(/(ITEMS|NAMES)_A_STEP = \d+/, `$1_A_STEP = ${ITEMS_A_STEP}`),
       {
         fileName,
         compilerOptions: { target: ts.ScriptTarget.ES2024, module: ts.ModuleKind.ESNext },
@@ -54,7 +56,7 @@ function counted(fileName: string): ts.TransformerFactory<ts.SourceFile> {
       const { line } = file.getLineAndCharacterOfPosition(node.getStart(file));
       places.push(`${fileName}:${line + 1}`);
       const place = factory.createElementAccessExpression(
-        factory.createIdentifier('counts'),
+        factory.createIdentifier(COUNTS),
         places.length - 1,
       );
       return factory.createPostfixIncrement(place);
@@ -115,6 +117,7 @@ await using service = await startService({
   config: { datasources: { hostile: { repositories: [repository], unknown: 'ask' } } },
 });
 await service.beacon.refreshOnce(new AbortController().signal);
+if (!service.beacon.datasources.every(({ snapshot }) => snapshot)) throw new Error(service.logs.join(''));
 
 // From now on a turn is over after one step.
 let time = performance.now();

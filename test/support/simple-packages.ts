@@ -75,7 +75,7 @@ export function simplePackages(text: string, arch: string): Packages {
     providing: (name) => byProvide.get(name) ?? [],
     *neededNames() {
       const needed = packages.flatMap(({ dependencies }) =>
-        dependencies.flatMap(({ name, conflict }) => (!conflict && byName.has(name) ? name : [])),
+        [...dependencies].flatMap(({ name, conflict }) => (!conflict && byName.has(name) ? name : [])),
       );
       return new Set(needed);
     },
