@@ -14,7 +14,7 @@ import { errorLine } from '../errors.ts';
 import { MOST_CHANGES, type Change, type Changes } from '../ledger/changes.ts';
 import { isSet, ledgerTime, TOLD_BEHIND } from '../ledger/clock.ts';
 import { compare, firstDate, mergeDates, returnDate, type Dated, type Gone } from '../ledger/dates.ts';
-import { IdentityTable, identityAt } from '../ledger/identities.ts';
+import { IdentityTable, identityAt, wordsOf } from '../ledger/identities.ts';
 import type { LedgerKind, LedgerStatus } from '../ledger/status.ts';
 import { createQueue } from '../repository/pace.ts';
 import { insertSql, type Database, type Query, type Row, type Value } from './database.ts';
@@ -276,10 +276,11 @@ export class Ledger {
     const { identities, releasedAt, appeared, vanished } = await this.#compare(base, packages);
     const past = await pastOf(query, id, packages, appeared);
     const lastKnown = isCurrent || !known ? undefined : await this.#lookUp(known);
+    const words = wordsOf(identities);
     const replaces = new Map<number, Uint8Array>();
     for (const row of appeared) {
       const { gone, other } = past.of(row);
-      const found = lastKnown?.find(identities, row) ?? -1;
+      const found = lastKnown?.find(words, row) ?? -1;
       if (found >= 0) releasedAt[row] = (known as Known).releasedAt[found] as number;
       else releasedAt[row] = dateOf(gone, Math.floor(seenAt / 1000));
       if (other) replaces.set(row, other);
@@ -379,7 +380,10 @@ export class Ledger {
     const table = await this.#inSteps(IdentityTable.make(identities, this.#seed));
     const republished = rows.map(
       ([identity, replaces]) =>
-        [table.find(identity as Uint8Array, 0), { before: identityText(replaces as Uint8Array) }] as const,
+        [
+          table.find(wordsOf(identity as Uint8Array), 0),
+          { before: identityText(replaces as Uint8Array) },
+        ] as const,
     );
     table.release();
     return new Map(republished.filter(([row]) => row >= 0));

@@ -3,7 +3,7 @@
  * writes (`t:`) counts only for what was there when the ledger began. All times are unix seconds.
  */
 import { IDENTITY_BYTES } from '../apk/package-table.ts';
-import { IdentityTable } from './identities.ts';
+import { IdentityTable, wordsOf } from './identities.ts';
 
 /** The packages of one index and when they count as released. */
 export interface Dated {
@@ -50,10 +50,11 @@ export function* compare(
   const releasedAt = new Uint32Array(count);
   const stayed = new Uint8Array(before.releasedAt.length);
   const appeared: number[] = [];
+  const words = wordsOf(identities);
   const old = yield* IdentityTable.make(before.identities, seed);
   for (let row = 0; row < count; row += 1) {
     if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;
-    const found = old.find(identities, row);
+    const found = old.find(words, row);
     if (found < 0) {
       appeared.push(row);
       continue;
@@ -63,7 +64,7 @@ export function* compare(
   }
   old.release();
   const own = appeared.length === 0 ? undefined : yield* IdentityTable.make(identities, seed);
-  const once = own ? appeared.filter((row) => own.find(identities, row) === row) : [];
+  const once = own ? appeared.filter((row) => own.find(words, row) === row) : [];
   own?.release();
   return { releasedAt, appeared: once, vanished: [...stayed.keys()].filter((row) => stayed[row] === 0) };
 }
@@ -76,9 +77,10 @@ export function* mergeDates(
 ): Generator<undefined, readonly number[]> {
   const changed: number[] = [];
   const known = yield* IdentityTable.make(other.identities, seed);
+  const words = wordsOf(into.identities);
   for (let row = 0; row < into.releasedAt.length; row += 1) {
     if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;
-    const found = known.find(into.identities, row);
+    const found = known.find(words, row);
     const date = found < 0 ? Infinity : (other.releasedAt[found] as number);
     if (date >= (into.releasedAt[row] as number)) continue;
     into.releasedAt[row] = date;

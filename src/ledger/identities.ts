@@ -5,15 +5,24 @@ import { release } from '../apk/memory.ts';
 const ROWS_A_STEP = 2 ** 14;
 const WORDS = IDENTITY_BYTES / 4;
 
+/** Identities, five words each. */
+export type Words = Uint32Array;
+
+/** The same memory where it is aligned. */
+export function wordsOf(identities: Uint8Array): Words {
+  const aligned = identities.byteOffset % 4 === 0 ? identities : Uint8Array.from(identities);
+  return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
+}
+
 /** Open addressing over identities. `seed` makes it useless to craft packages whose identities collide. */
 export class IdentityTable {
-  readonly #identities: Uint8Array;
+  readonly #words: Uint32Array;
   readonly #slots: Uint32Array;
   readonly #seed: number;
 
   private constructor(identities: Uint8Array, seed: number) {
     const count = identities.length / IDENTITY_BYTES;
-    this.#identities = identities;
+    this.#words = wordsOf(identities);
     this.#slots = new Uint32Array(2 ** Math.ceil(Math.log2(Math.max(16, count * 2))));
     this.#seed = seed;
   }
@@ -29,7 +38,7 @@ export class IdentityTable {
   }
 
   /** The first row with the identity that row `row` of `others` has; -1 without one. */
-  find(others: Uint8Array, row: number): number {
+  find(others: Words, row: number): number {
     const slot = this.#slots[this.#place(others, row)] as number;
     return slot - 1;
   }
@@ -39,44 +48,34 @@ export class IdentityTable {
   }
 
   #add(row: number): void {
-    const place = this.#place(this.#identities, row);
+    const place = this.#place(this.#words, row);
     if (this.#slots[place] === 0) this.#slots[place] = row + 1;
   }
 
   /** The slot of the identity, or the free one where it would be. */
-  #place(identities: Uint8Array, row: number): number {
+  #place(words: Words, row: number): number {
     const mask = this.#slots.length - 1;
-    const start = row * IDENTITY_BYTES;
-    let place = hash(identities, start, this.#seed) & mask;
+    const start = row * WORDS;
+    let place = hash(words, start, this.#seed) & mask;
     for (;;) {
       const slot = this.#slots[place] as number;
-      if (slot === 0 || isSame(this.#identities, (slot - 1) * IDENTITY_BYTES, identities, start))
-        return place;
+      if (slot === 0 || isSame(this.#words, (slot - 1) * WORDS, words, start)) return place;
       place = (place + 1) & mask;
     }
   }
 }
 
-function hash(bytes: Uint8Array, start: number, seed: number): number {
+function hash(words: Words, start: number, seed: number): number {
   let mixed = seed;
   for (let i = 0; i < WORDS; i += 1) {
-    mixed = Math.imul(mixed ^ word(bytes, start + 4 * i), 0x5bd1e995);
+    mixed = Math.imul(mixed ^ (words[start + i] as number), 0x5bd1e995);
     mixed ^= mixed >>> 15;
   }
   return mixed >>> 0;
 }
 
-function word(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at] as number) |
-    ((bytes[at + 1] as number) << 8) |
-    ((bytes[at + 2] as number) << 16) |
-    ((bytes[at + 3] as number) << 24)
-  );
-}
-
-function isSame(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number): boolean {
-  for (let i = 0; i < IDENTITY_BYTES; i += 1) if (a[aStart + i] !== b[bStart + i]) return false;
+function isSame(a: Words, aStart: number, b: Words, bStart: number): boolean {
+  for (let i = 0; i < WORDS; i += 1) if (a[aStart + i] !== b[bStart + i]) return false;
   return true;
 }
 
