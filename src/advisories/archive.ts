@@ -65,6 +65,8 @@ export type ReadAt = (position: number, length: number) => Buffer;
 const END = 0x06054b50;
 const END_64 = 0x06064b50;
 const CENTRAL = 0x02014b50;
+/** In place of a number of 32 bits: it is in the extra field. */
+const IN_EXTRA = 0xffffffff;
 /** Of the end record with the longest comment, and of the pointer before it. */
 const TAIL = 22 + 65_535 + 20;
 
@@ -77,13 +79,12 @@ export function* zipFiles(size: number, read: ReadAt): Generator<ArchiveFile> {
     const head = at(position, 46);
     if (head.length < 46 || head.readUInt32LE() !== CENTRAL) throw malformed('zip: the directory is damaged');
     const method = head.readUInt16LE(10);
-    const [packed, plain] = [head.readUInt32LE(20), head.readUInt32LE(24)];
     const [name, extra, comment] = [head.readUInt16LE(28), head.readUInt16LE(30), head.readUInt16LE(32)];
-    const local = head.readUInt32LE(42);
     const rest = at(position + 46, name + extra);
+    const short = [head.readUInt32LE(24), head.readUInt32LE(20), head.readUInt32LE(42)] as const;
+    const [plain, packed, start] = inFull(short, rest.subarray(name));
     position += 46 + name + extra + comment;
     if (plain > MAX_FILE) continue;
-    const start = local === 0xffffffff ? offset64(rest.subarray(name)) : local;
     yield { name: rest.toString('latin1', 0, name), bytes: unpack(read, start, { method, packed }) };
   }
 }
@@ -103,11 +104,19 @@ function zipDirectory(size: number, read: ReadAt): { start: number; entries: num
   return { entries: Number(record.readBigUInt64LE(32)), start: Number(record.readBigUInt64LE(48)) };
 }
 
-/** The field 0x0001 holds only what did not fit; sizes of files that are wanted do. */
-function offset64(extra: Buffer): number {
-  for (let at = 0; at + 12 <= extra.length; at += 4 + extra.readUInt16LE(at + 2))
-    if (extra.readUInt16LE(at) === 1) return Number(extra.readBigUInt64LE(at + 4));
-  throw malformed('zip: the directory is damaged');
+/** Size, packed size and offset. The extra field 0x0001 holds, in this order, those that are not in the short ones. */
+function inFull(short: readonly [number, number, number], extra: Buffer): readonly [number, number, number] {
+  if (!short.includes(IN_EXTRA)) return short;
+  let at = 0;
+  while (at + 4 <= extra.length && extra.readUInt16LE(at) !== 1) at += 4 + extra.readUInt16LE(at + 2);
+  at += 4;
+  const full = (value: number): number => {
+    if (value !== IN_EXTRA) return value;
+    if (at + 8 > extra.length) throw malformed('zip: the directory is damaged');
+    at += 8;
+    return Number(extra.readBigUInt64LE(at - 8));
+  };
+  return [full(short[0]), full(short[1]), full(short[2])];
 }
 
 function unpack(read: ReadAt, start: number, { method, packed }: { method: number; packed: number }): Buffer {

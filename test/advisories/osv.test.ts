@@ -1,7 +1,10 @@
 import { readdirSync } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { ZipFile, type EndOptions, type Options } from 'yazl';
 import { isOpenAt } from '../../src/advisories/advisories.ts';
+import { TarFiles, type ArchiveFile } from '../../src/advisories/archive.ts';
 import { parseVersion, type Version } from '../../src/apk/version.ts';
 import { failure } from '../support/failure.ts';
 import { about, fixture, read, summary } from './support.ts';
@@ -57,7 +60,7 @@ describe("Chainguard's feed v3", async () => {
     expect(summary(about([feed], ['openssl']))['CVE-2099-0007']).toBe('3.3.2-r1');
   });
 
-  test.each([1, 10, 50, 99])('cut at %i %% it is refused', async (percent) => {
+  test.each([1, 10, 50, 99])('cut at %i per cent it is refused', async (percent) => {
     const bytes = fixture('osv-v3.tar.gz');
     const cut = bytes.subarray(0, (bytes.length * percent) / 100);
     expect(await failure(read(cut, 'osv'))).toMatchObject({ code: 'feed-malformed' });
@@ -65,6 +68,41 @@ describe("Chainguard's feed v3", async () => {
 
   test('a tar that stops in the middle of a file is refused', async () => {
     const bytes = gunzipSync(fixture('osv-v3.tar.gz')).subarray(0, 100_000);
+    expect(await failure(read(bytes, 'osv'))).toMatchObject({ code: 'feed-malformed' });
+  });
+});
+
+describe("OSV.dev's archives, which are zips", async () => {
+  const feed = await read(fixture('osv-v3.tar.gz'), 'osv', ['Wolfi']);
+  const files = [...new TarFiles().push(gunzipSync(fixture('osv-v3.tar.gz')))];
+
+  test.each([
+    ['packed', {}],
+    ['stored', { compress: false }],
+    ['of the 64-bit format', { forceZip64Format: true }],
+  ] satisfies [string, Parameters<typeof zipOf>[1]][])('%s: the same as the tar', async (_, options) => {
+    const zipped = await read(await zipOf(files, options), 'osv', ['Wolfi']);
+    expect(zipped.facts).toEqual(feed.facts);
+    expect([...zipped.names()].sort()).toEqual([...feed.names()].sort());
+  });
+
+  test('a comment and a file that is too large to be a record do no harm', async () => {
+    const large = { name: 'all.json', bytes: Buffer.alloc(5 * 1024 * 1024, 0x20) };
+    const zipped = await read(await zipOf([large, ...files], { comment: 'x'.repeat(5000) }), 'osv', [
+      'Wolfi',
+    ]);
+    expect(zipped.facts).toEqual(feed.facts);
+  });
+
+  test.each([1, 10, 50, 99])('cut at %i per cent it is refused', async (percent) => {
+    const bytes = await zipOf(files);
+    const cut = bytes.subarray(0, (bytes.length * percent) / 100);
+    expect(await failure(read(cut, 'osv'))).toMatchObject({ code: 'feed-malformed' });
+  });
+
+  test('a damaged file is refused', async () => {
+    const bytes = await zipOf(files);
+    bytes.fill(0xff, 2000, 2400);
     expect(await failure(read(bytes, 'osv'))).toMatchObject({ code: 'feed-malformed' });
   });
 });
@@ -144,3 +182,13 @@ describe('OSV.dev', () => {
     expect(facts).toMatchObject({ packages: 0, skipped: 1 });
   });
 });
+
+async function zipOf(
+  files: readonly ArchiveFile[],
+  { comment = '', ...options }: Partial<Options & EndOptions> = {},
+): Promise<Buffer> {
+  const zip = new ZipFile();
+  for (const { name, bytes } of files) zip.addBuffer(bytes, name, options);
+  zip.end({ comment, forceZip64Format: options.forceZip64Format === true });
+  return await buffer(zip.outputStream);
+}
