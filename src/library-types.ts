@@ -18,6 +18,8 @@ export interface CheckOptions {
   readonly within?: 'rebuild' | 'patch' | 'minor' | 'major';
   /** Milliseconds since a target was built. */
   readonly minAge?: number;
+  /** Targets only where they fix known vulnerabilities: the lowest version that fixes most, whatever its age. */
+  readonly security?: boolean;
   /** Where credentials and proxies are looked for: the environment of the process. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;

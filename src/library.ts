@@ -10,7 +10,15 @@ export type * from './library-types.ts';
 
 /** Rejects if an index or the service cannot be had. */
 export async function check(options: CheckOptions = {}): Promise<CheckReport> {
-  const { root = '.', paths = [], url, repositories, within = 'major', minAge = 0 } = options;
+  const {
+    root = '.',
+    paths = [],
+    url,
+    repositories,
+    within = 'major',
+    minAge = 0,
+    security = false,
+  } = options;
   const { signal = new AbortController().signal, environment = {} } = options;
   const settings = {
     ...(options.config !== undefined && { config: [options.config] }),
@@ -20,7 +28,7 @@ export async function check(options: CheckOptions = {}): Promise<CheckReport> {
   };
   const config = loadConfig({ words: [], settings, own: {} }, environment);
   const files = readFiles(paths, root);
-  const policy = { within, minAge };
+  const policy = { within, minAge, security };
   const judgments =
     url === undefined
       ? await judgeHere(files, {

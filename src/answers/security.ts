@@ -223,7 +223,7 @@ function fullVersion({ version, revision }: Release, { stripRevision }: LookupQu
 }
 
 /** CVE numbers, or where there are none whatever there is; the first of them, and how many there are besides. */
-function identifiers(groups: readonly Group[]): string {
+export function identifiers(groups: readonly Group[]): string {
   const cves = groups.map((group) => cvesOf(group, MOST_NAMED));
   const all = cves.some(({ count }) => count > 0)
     ? {

@@ -18,7 +18,11 @@ const pinSchema = z.object({
   world: z.string().max(64),
 });
 const schema = z.object({
-  policy: z.object({ within: z.enum(steps), minAge: z.number().nonnegative() }),
+  policy: z.object({
+    within: z.enum(steps),
+    minAge: z.number().nonnegative(),
+    security: z.boolean().optional(),
+  }),
   built: z.array(text).max(20_000),
   contexts: z.array(z.record(z.string().max(32), z.string().max(256 * 1024))).max(MAX_PINS),
   pins: z.array(pinSchema).max(MAX_PINS),
@@ -78,7 +82,10 @@ const judgments = z.object({
       datasource: z.string().optional(),
       notAsked: z.string().optional(),
       problems: z.array(
-        z.object({ rule: z.string(), message: z.string(), archs: z.array(z.string()).optional() }),
+        z.object({
+          ...{ rule: z.string(), message: z.string(), archs: z.array(z.string()).optional() },
+          level: z.enum(['error', 'warning', 'note']).optional(),
+        }),
       ),
       target: z.string().optional(),
       newest: z.string().optional(),

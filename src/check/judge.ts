@@ -10,8 +10,10 @@ import {
   withoutRevision,
   type Version,
 } from '../apk/version.ts';
+import type { Advisories } from '../advisories/advisories.ts';
 import { CloseNames } from '../answers/close-names.ts';
 import { newestBuild } from '../answers/explain.ts';
+import { identifiers, Security, urgentFixes, type Fix } from '../answers/security.ts';
 import { withdrawalText } from '../answers/withdrawal-text.ts';
 import { Catalog, type Candidate, type NameReport, type VersionReport } from '../catalog/catalog.ts';
 import type { Needs } from '../catalog/needs.ts';
@@ -53,6 +55,8 @@ export interface Policy {
   readonly within: Step;
   /** Milliseconds since the version was built. */
   readonly minAge: number;
+  /** Only to the lowest version that fixes most of the vulnerabilities known at the pin, whatever its age. */
+  readonly security?: boolean | undefined;
 }
 
 export interface Problem {
@@ -113,15 +117,17 @@ function isVersion({ tool, version }: AskedPin): boolean {
 export class Source {
   readonly name: string;
   readonly #catalogs: Readonly<Record<Pin['tool'], Catalog>>;
+  readonly #advisories: Advisories | undefined;
   readonly #views = new Map<string, View>();
   readonly #needs: Partial<Record<Pin['tool'], Needs>> = {};
   #names: readonly string[] | undefined;
   #close: CloseNames | undefined;
   #series: SeriesIndex | undefined;
 
-  constructor(name: string, catalog: Catalog) {
+  constructor(name: string, catalog: Catalog, advisories?: Advisories) {
     const { sources, archs } = catalog;
     this.name = name;
+    this.#advisories = advisories;
     this.#catalogs = {
       apk: catalog,
       apko: new Catalog({ sources, archs, unversionedProvides: true, complete: catalog.isComplete }),
@@ -179,6 +185,11 @@ export class Source {
     if (series.length > 0) return series.slice(0, 3).map((each) => each.name);
     this.#close ??= finish(CloseNames.of(this.#allNames()));
     return finish(this.#close.to(name));
+  }
+
+  /** What going from a version to each of `targets`, oldest first, fixes; nothing where it has no advisories. */
+  fixes({ report }: View, from: Version, targets: readonly Version[]): readonly Fix[] {
+    return this.#advisories ? finish(new Security(this.#advisories, report).fixes(from, targets)) : [];
   }
 
   #needsOf(tool: Pin['tool']): Needs {
@@ -340,9 +351,10 @@ export function judge(
   if (!broken && apko === undefined) problems.push(...needsProblems(pin, view, meets));
   if (!broken && isExact && !pin.isRuntime)
     problems.push(...source.withdrawal(pin, view, meets, options.now));
-  const raise = raised(pin, view, meets, options);
+  const raise = raised(pin, view, meets, { source, ...options });
   if (raise && !broken && pin.operator !== '' && !pin.isLocked && !pin.isRuntime && raise.newer.length > 0)
     problems.push(behind(raise, options.now));
+  if (raise && !broken && raise.fixes.length > 0) problems.push(vulnerable(raise.fixes));
   return {
     datasource,
     problems,
@@ -451,9 +463,16 @@ interface Raise {
   readonly newest: VersionReport;
   readonly target: string | undefined;
   readonly step: Step | undefined;
+  /** The lowest versions that fix most of what is known at the pin. */
+  readonly fixes: readonly Fix[];
 }
 
-function raised(pin: AskedPin, view: View, meets: Meets, { now, policy }: JudgeOptions): Raise | undefined {
+function raised(
+  pin: AskedPin,
+  view: View,
+  meets: Meets,
+  { now, policy, source }: JudgeOptions & { readonly source: Source },
+): Raise | undefined {
   const current = parseVersion(pin.version);
   const isTilde = pin.operator.includes('~') && !/[<>]/.test(pin.operator);
   const isExact = /^=+$/.test(pin.operator);
@@ -465,17 +484,32 @@ function raised(pin: AskedPin, view: View, meets: Meets, { now, policy }: JudgeO
   const newest = all.at(-1);
   if (!newest) return undefined;
   const newer = all.filter(isEligible);
-  const allowed = newer.filter(
-    ({ parsed, builtAt = 0 }) =>
-      (!current || steps.indexOf(stepOf(current, parsed as Version)) <= steps.indexOf(policy.within)) &&
-      (policy.minAge === 0 || (builtAt > 0 && now - builtAt * 1000 >= policy.minAge)),
-  );
-  const target = allowed.at(-1);
+  const isWithin = ({ parsed }: VersionReport): boolean =>
+    !current || steps.indexOf(stepOf(current, parsed as Version)) <= steps.indexOf(policy.within);
+  const isOld = ({ builtAt = 0 }: VersionReport): boolean =>
+    policy.minAge === 0 || (builtAt > 0 && now - builtAt * 1000 >= policy.minAge);
+  const at = current && (all.findLast(({ version }) => meets(version))?.parsed ?? current);
+  const fixesAmong = (some: readonly VersionReport[]): readonly Fix[] =>
+    at
+      ? urgentFixes(
+          at,
+          source.fixes(
+            view,
+            at,
+            some.map(({ parsed }) => parsed as Version),
+          ),
+        )
+      : [];
+  const safe = policy.security ? fixesAmong(newer.filter(isWithin)).at(-1)?.version : undefined;
+  const target = policy.security
+    ? newer.find(({ parsed }) => parsed === safe)
+    : newer.findLast((each) => isWithin(each) && isOld(each));
   return {
     newer,
     newest,
     target: target && (isTilde && current ? asPrecise(target.parsed as Version, current) : target.version),
     step: current && newer.length > 0 ? stepOf(current, newest.parsed as Version) : undefined,
+    fixes: fixesAmong(newer),
   };
 }
 
@@ -495,6 +529,15 @@ export function stepOf(from: Version, to: Version): Step {
 
 function numbersOf({ text }: Version): readonly string[] {
   return (/^\d+(?:\.\d+)*/.exec(text)?.[0] ?? '').split('.');
+}
+
+function vulnerable(fixes: readonly Fix[]): Problem {
+  const texts = fixes.map(({ version, groups }) => {
+    const count = groups.reduce((sum, each) => sum + each.count, 0);
+    const ids = identifiers(groups).replaceAll(',', ', ');
+    return `${version.text} fixes ${count === 1 ? 'one' : count} (${ids})`;
+  });
+  return { rule: 'known-vulnerabilities', message: `known vulnerabilities: ${texts.join('; ')}` };
 }
 
 function behind({ newer, newest, step }: Raise, now: number): Problem {

@@ -23,6 +23,7 @@ const table = {
   'operator-ignored': ['warning', 'the tool does not know the operator and takes any version'],
   'double-equals': ['note', '`==` is read as `=`'],
   'expected-withdrawal': ['warning', 'the version is expected to be withdrawn soon'],
+  'known-vulnerabilities': ['warning', 'a newer version fixes vulnerabilities that are known at the pin'],
   'behind': ['warning', 'newer versions are there'],
   'floating-dependencies': ['note', 'the package is pinned and what it needs is not'],
   'missing-include': ['warning', 'an included file cannot be read'],

@@ -40,7 +40,10 @@ export async function checkCommand(words: readonly string[], options: CheckOptio
   if (format !== undefined && format !== 'text' && !isFormat(format))
     throw new UsageError(`--format: expected text, ${Object.keys(formats).join(', ')}, got ${format}`);
   const failOn = failLevel(text('fail-on') ?? 'error');
-  const policy = policyOf(text('within') ?? 'major', text('min-age') ?? '0s');
+  const policy = {
+    ...policyOf(text('within') ?? 'major', text('min-age') ?? '0s'),
+    security: own['security'] === true,
+  };
   const baseline = text('baseline');
   if (own['write-baseline'] === true && baseline === undefined)
     throw new UsageError('--write-baseline needs --baseline FILE');

@@ -74,6 +74,10 @@ const raising: Command['flags'] = [
     placeholder: 'TIME',
     help: 'only to versions that were built that long ago, such as 7d',
   },
+  {
+    name: 'security',
+    help: 'only to the lowest version that fixes most known vulnerabilities, however young',
+  },
 ];
 
 const check: Command = {
@@ -107,7 +111,7 @@ const pin: Command = {
   summary: 'turn package names without a version into exact pins',
   details: 'In the same files as check. Each gets the newest version that every arch has.',
   operands: '[PATH …]',
-  flags: raising.filter(({ name }) => name !== 'within'),
+  flags: raising.filter(({ name }) => !['within', 'security'].includes(name)),
   isConfigured: true,
   examples: ['apk-beacon pin images --diff', 'apk-beacon pin Dockerfile'],
   run: async (context) => await runCheck(context, true),

@@ -19,7 +19,9 @@ export async function answerCheck(
 ): Promise<{ readonly judgments: readonly Judgment[] }> {
   const { policy, built, pins } = parsed(body);
   // Made for this request: what it remembers goes with it.
-  const sources = [...snapshots].map(([name, { catalog }]) => new Source(name, catalog));
+  const sources = [...snapshots].map(
+    ([name, { catalog, advisories }]) => new Source(name, catalog, advisories),
+  );
   const checker = new Checker({ sources, routing, policy, now, built });
   return { judgments: await inTurns(checker.judgeInSteps(pins), TURN) };
 }

@@ -27,7 +27,7 @@ export async function judgeHere(
   const beacon = new Beacon({ config, logger, now: Date.now });
   await beacon.loadOnce(signal);
   const sources = beacon.datasources.map(({ name, snapshot, missing: [index] }) => {
-    if (snapshot) return new Source(name, snapshot.catalog);
+    if (snapshot) return new Source(name, snapshot.catalog, snapshot.advisories);
     const { code, message } = index?.failure ?? {
       code: 'fetch-failed',
       message: `${name} could not be loaded`,

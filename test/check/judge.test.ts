@@ -1,6 +1,8 @@
 /** What is said of pins, by the rules of apk and of apko. */
 import { describe, expect, test } from 'vitest';
+import { Advisories } from '../../src/advisories/advisories.ts';
 import { apkoMeets } from '../../src/check/apko.ts';
+import { read } from '../advisories/support.ts';
 import { built, checked, now, shown } from '../support/checks.ts';
 import { catalogOf } from '../support/catalogs.ts';
 import type { Stanza } from '../support/signed-index.ts';
@@ -96,6 +98,70 @@ describe('apk', () => {
     const common = [built('curl', '8.0-r0'), built('py3.13-x', '2.0-r0', { p: 'py-x' })];
     const archs = { x86_64: [...common, built('only-x86', '1-r0')], aarch64: common };
     expect(rulesOf(dockerfile(pin), archs, 'Dockerfile').toSorted()).toEqual([...rules].sort());
+  });
+});
+
+describe('known vulnerabilities', async () => {
+  const secfixes = {
+    '1.0.2-r0': ['CVE-2099-0001'],
+    '1.4-r0': ['CVE-2099-0002 GHSA-aaaa-bbbb-cccc'],
+    '2.0-r0': ['CVE-2099-0003'],
+    '0': ['CVE-2099-0004'],
+  };
+  const advisories = new Advisories([
+    await read(JSON.stringify({ packages: [{ pkg: { name: 'a', secfixes } }] })),
+  ]);
+  const versions = ['1.0.0-r0', '1.0.2-r0', '1.4-r0', '1.5-r0', '2.0-r0', '2.1-r0'];
+  const archs = { x86_64: [versions.map((version) => built('a', version))] };
+  const judged = (pin: string, policy = {}) =>
+    checked(
+      { 'i.yaml': `${image(pin)}archs: [x86_64]\n` },
+      {
+        catalogs: { wolfi: catalogOf(archs) },
+        policy: { within: 'major', minAge: 0, ...policy },
+        advisories,
+      },
+    );
+
+  test.each([
+    [
+      'a=1.0.0-r0',
+      [
+        'known vulnerabilities: 1.4-r0 fixes 3 (CVE-2099-0001, CVE-2099-0002); 2.0-r0 fixes 4 (CVE-2099-0001, CVE-2099-0002, CVE-2099-0003)',
+      ],
+    ],
+    ['a=1.5-r0', ['known vulnerabilities: 2.0-r0 fixes one (CVE-2099-0003)']],
+    ['a=2.0-r0', []],
+    ['a=2.1-r0', []],
+    ['a~1', ['known vulnerabilities: 2.0-r0 fixes one (CVE-2099-0003)']],
+    ['a', []],
+    ['a=9-r0', []],
+  ])('%s', (pin, messages) => {
+    const found = judged(pin).findings.filter(({ rule }) => rule === 'known-vulnerabilities');
+    expect(found.map(({ message }) => message)).toEqual(messages);
+  });
+
+  test('--security raises to the lowest version that fixes most, whatever its age, or not at all', () => {
+    const target = (pin: string, policy = {}) =>
+      judged(pin, { security: true, ...policy }).judgments[0]?.[0]?.target;
+    expect(target('a=1.0.0-r0', { minAge: 3 * 86_400_000 })).toBe('2.0-r0');
+    expect(target('a=1.0.0-r0', { within: 'minor' })).toBe('1.4-r0');
+    expect(target('a=1.0.0-r0', { within: 'patch' })).toBe('1.0.2-r0');
+    expect(target('a=1.0.0-r0', { within: 'rebuild' })).toBeUndefined();
+    expect(target('a=2.0-r0')).toBeUndefined();
+    expect(target('a~1')).toBe('2');
+  });
+
+  test('without advisories nothing is said, and nothing is raised for them', () => {
+    const { findings, judgments } = checked(
+      { 'i.yaml': `${image('a=1.0.0-r0')}archs: [x86_64]\n` },
+      {
+        catalogs: { wolfi: catalogOf(archs) },
+        policy: { within: 'major', minAge: 0, security: true },
+      },
+    );
+    expect(findings.map(({ rule }) => rule)).not.toContain('known-vulnerabilities');
+    expect(judgments[0]?.[0]?.target).toBeUndefined();
   });
 });
 

@@ -2,7 +2,12 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { compareLevels, levelOf, rules } from '../../src/check/rules.ts';
+import { Advisories } from '../../src/advisories/advisories.ts';
+import { read } from '../advisories/support.ts';
 import { checked } from '../support/checks.ts';
+
+const curl = { name: 'curl', secfixes: { '8.20.0-r0': ['CVE-2099-0001'] } };
+const advisories = new Advisories([await read(JSON.stringify({ packages: [{ pkg: curl }] }))]);
 
 test('every rule has a page, and every page a rule', () => {
   const pages = readdirSync('docs/rules').filter((file) => file !== 'README.md');
@@ -16,7 +21,8 @@ describe.each(rules)('docs/rules/$id.md', ({ id, level }) => {
       new RegExp(`^${word}, as \`(.+)\`:\\n\\n\`\`\`\\w+\\n([\\s\\S]*?)^\`\`\``, 'm').exec(page) ?? [];
     return { [file]: text };
   };
-  const found = (word: string): readonly string[] => checked(example(word)).findings.map(({ rule }) => rule);
+  const found = (word: string): readonly string[] =>
+    checked(example(word), { advisories }).findings.map(({ rule }) => rule);
 
   test('says its level', () => {
     expect(page).toMatch(new RegExp(`^# ${id}\\n\\nAn? ${level}\\.`));
@@ -25,7 +31,7 @@ describe.each(rules)('docs/rules/$id.md', ({ id, level }) => {
     expect(found('Bad')).toContain(id);
   });
   test('good', () => {
-    const worse = checked(example('Good')).findings.filter(
+    const worse = checked(example('Good'), { advisories }).findings.filter(
       ({ rule }) => rule === id || compareLevels(levelOf(rule), 'warning') < 0,
     );
     expect(worse).toEqual([]);

@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { FilePins } from '../../src/pins/pin.ts';
+import { readPins } from '../../src/pins/read.ts';
+import { judgeHere } from '../../src/service/check.ts';
 import { fixture } from '../advisories/support.ts';
 import { startUpstream, type Upstream } from '../support/repository-server.ts';
 import { sharedData } from '../support/shared-data.ts';
@@ -62,6 +65,18 @@ async function withFile(secfixes: Fixes): Promise<unknown> {
 
 const marks = async (of: TestService, query = 'current=1.0-r0'): Promise<string | undefined> =>
   (await of.get(`/wolfi/libapp?${query}`)).json<{ changelogUrl?: string }>().changelogUrl;
+
+test('check --security raises pins by the feeds of the configuration', async () => {
+  await using running = await service(await withFile(fixes));
+  const text = 'FROM any\nRUN apk add libapp=1.0-r0\n';
+  const found = readPins('Dockerfile', text) as FilePins;
+  const policy = { within: 'minor', minAge: 0, security: true } as const;
+  const [[judgment] = []] = await judgeHere([{ path: 'Dockerfile', text, encoding: 'utf8', found }], {
+    ...{ config: running.config, asksAll: true, policy, now: Date.now(), signal },
+  });
+  expect(judgment).toMatchObject({ datasource: 'wolfi', target: '1.1-r0' });
+  expect(judgment?.problems.map(({ rule }) => rule)).toContain('known-vulnerabilities');
+});
 
 describe('a lookup with a pin', () => {
   test('is told what each version fixes, behind a link that means nothing to a template', async () => {

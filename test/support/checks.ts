@@ -1,4 +1,5 @@
 /** Checks of files against catalogs made on the spot. */
+import type { Advisories } from '../../src/advisories/advisories.ts';
 import { Checker } from '../../src/check/checker.ts';
 import { askedPins, findingsOf, type CheckedFile, type Finding } from '../../src/check/findings.ts';
 import { Source, type Judgment, type Policy } from '../../src/check/judge.ts';
@@ -74,7 +75,9 @@ export function checked(
     catalogs = known,
     policy = { within: 'major', minAge: 0 },
     routing = {},
+    advisories,
   }: {
+    readonly advisories?: Advisories;
     readonly catalogs?: Readonly<Record<string, Catalog>>;
     readonly policy?: Policy;
     readonly routing?: Partial<RoutingSource>;
@@ -86,7 +89,7 @@ export function checked(
   });
   const names = Object.keys(catalogs);
   const checker = new Checker({
-    sources: names.map((name) => new Source(name, catalogs[name] as Catalog)),
+    sources: names.map((name) => new Source(name, catalogs[name] as Catalog, advisories)),
     routing: names.map((name) => ({
       ...{ name, repositories: ['http://127.0.0.1:1/mirror'], archs: ['x86_64', 'aarch64'] },
       ...{ images: [], includes: [], scripts: [], asksUnknown: false, ...routing },
