@@ -20,19 +20,19 @@ const kinds = [
 ] as const;
 
 export function listsByLetter(names: readonly string[]): readonly NameList[] {
-  const lists = Map.groupBy(names, letterOf);
+  const lists = Map.groupBy(alphabetical(names), letterOf);
   return [...lists].map(([letter, listed]) => ({
     title: letter ?? 'Other characters',
     file: letter ?? 'other',
-    names: alphabetical(listed),
+    names: listed,
   }));
 }
 
 export function listsByKind(names: readonly string[]): readonly NameList[] {
-  const lists = Map.groupBy(names, (name) => kinds.find(({ prefix }) => name.startsWith(prefix)));
+  const lists = Map.groupBy(alphabetical(names), (name) => kinds.find(({ prefix }) => name.startsWith(prefix)));
   return kinds.flatMap((kind) => {
     const listed = lists.get(kind);
-    return listed ? [{ ...kind, names: alphabetical(listed) }] : [];
+    return listed ? [{ ...kind, names: listed }] : [];
   });
 }
 
