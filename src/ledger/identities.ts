@@ -1,11 +1,11 @@
-/** Finds the packages of one index in another by their identities, without making a string of each. */
+/** Finds the packages of one index in another by their identities, without creating strings. */
 import { IDENTITY_BYTES } from '../apk/package-table.ts';
 import { release } from '../apk/memory.ts';
 
 const ROWS_A_STEP = 2 ** 14;
 const WORDS = IDENTITY_BYTES / 4;
 
-/** Open addressing over identities. `seed` makes it useless to craft packages whose identities collide. */
+/** Open addressing over identities. The random `seed` prevents crafted collisions. */
 export class IdentityTable {
   readonly #identities: Uint8Array;
   readonly #slots: Uint32Array;
@@ -28,7 +28,7 @@ export class IdentityTable {
     return table;
   }
 
-  /** The first row with the identity that row `row` of `others` has; -1 without one. */
+  /** The first row with the identity of row `row` in `others`; -1 if there is none. */
   find(others: Uint8Array, row: number): number {
     const slot = this.#slots[this.#place(others, row)] as number;
     return slot - 1;
@@ -43,7 +43,7 @@ export class IdentityTable {
     if (this.#slots[place] === 0) this.#slots[place] = row + 1;
   }
 
-  /** The slot of the identity, or the free one where it would be. */
+  /** The slot of the identity, or the free slot for it. */
   #place(identities: Uint8Array, row: number): number {
     const mask = this.#slots.length - 1;
     const start = row * IDENTITY_BYTES;
