@@ -1,4 +1,4 @@
-/** What is deployed speaks of metrics that exist, everywhere the same. */
+/** Files for deployment use existing metrics, in the same way everywhere. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';

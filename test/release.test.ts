@@ -1,4 +1,4 @@
-/** What a release says of itself: one version everywhere, notes from the changelog, where an image comes from. */
+/** The metadata of a release: one version everywhere, notes from the changelog, the source of an image. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';

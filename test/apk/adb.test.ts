@@ -1,4 +1,4 @@
-/** Indexes of apk 3: those that apk-tools made, held against what it says of them, and hostile ones made here. */
+/** Indexes of apk 3: real ones, compared with apk-tools' own dump of them, and hostile ones made here. */
 import { readFileSync } from 'node:fs';
 import { gunzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -49,7 +49,7 @@ async function outcome(bytes: Uint8Array, options: Partial<ReadOptions> = {}): P
   }
 }
 
-/** What apk prints of a package. */
+/** A package as printed by apk. */
 interface Dumped {
   readonly name: string;
   readonly version?: string;
@@ -64,7 +64,7 @@ interface Dumped {
   readonly provides?: readonly string[];
 }
 
-/** Every field that is kept, of what apk prints and of what is read. */
+/** All fields that the reader keeps, from apk's output or from the reader. */
 function fieldsOf(dumped: Dumped): unknown {
   const { name, version = '', hashes = '', origin = '', url = '', depends = [], provides = [] } = dumped;
   const time = dumped['build-time'] ?? 0;
@@ -237,7 +237,7 @@ describe('frames and signatures', () => {
   });
 });
 
-/** Reads an index of what `make` returns as the list of packages, or, with `root`, whatever it returns as the root. */
+/** Builds an ADB. `make` returns the list of packages or, with `asRoot`, the root value. */
 function made(make: (values: AdbValues) => number, { asRoot = false } = {}): Buffer {
   const all = new AdbValues();
   const value = make(all);
@@ -246,7 +246,7 @@ function made(make: (values: AdbValues) => number, { asRoot = false } = {}): Buf
 
 const out = 8 * 2 ** 28 + 0x0ffffff;
 const error = 15 * 2 ** 28 + 2;
-/** foo and bar, and between them foo again with other fields. */
+/** An index with foo and bar, and between them foo again with other fields. */
 const beside = (change: (values: AdbValues) => Readonly<Record<number, number>>): Buffer =>
   made((all) =>
     all.list([
@@ -452,7 +452,7 @@ describe.skipIf(!real)('real indexes', () => {
       const dump = gunzipSync(file('alpine-3.17-main-aarch64.adbdump.json.gz')).toString();
       const dumped = (JSON.parse(dump) as { packages: Dumped[] }).packages;
       const { packages, report } = await read(file(`alpine-3.17-main-aarch64.${envelope}.adb`));
-      // One has a version that apk 3 could not write.
+      // One package has a version that apk 3 could not write.
       expect(report).toMatchObject({ badStanzas: 1, firstBadStanza: 'package 196 has no version' });
       expect(rowsOf(packages)).toEqual(dumped.filter((_, i) => i !== 195).map(fieldsOf));
     },

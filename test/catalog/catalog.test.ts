@@ -13,7 +13,7 @@ import { indexText, pkg, type Stanza } from '../support/signed-index.ts';
 import { simplePackages } from '../support/simple-packages.ts';
 
 describe('provides', () => {
-  /** What a packager wrote, and the versions of `foo` that may be pinned. */
+  /** The packager's fields, and the versions of `foo` that may be pinned. */
   test.each<[title: string, stanzas: Stanza[], expected: string[]]>([
     ['a package of that name', [pkg('foo', '1.0-r0'), pkg('foo', '1.1-r0')], ['1.0-r0', '1.1-r0']],
     ['a provide with the package’s version', [pkg('foo-1', '1.0-r0', { p: 'foo=1.0-r0' })], ['1.0-r0']],
@@ -444,7 +444,7 @@ describe.skipIf(!sharedData)('on the real Wolfi pair', async () => {
   }, 120_000);
 });
 
-/** The text of the APKINDEX file in an archive, found by hand. */
+/** The text of the APKINDEX file in an archive, extracted without the product's code. */
 function indexTextOf(archive: Buffer): string {
   const tar = gunzipSync(archive);
   for (let offset = 0; offset < tar.length;) {

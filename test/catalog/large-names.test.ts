@@ -1,6 +1,6 @@
 /**
- * Indexes made to be slow: a name with very many versions, a package with very many provides, very many packages of one
- * version. Work has to grow with the size of the index. The bound is generous: what grows with the square takes minutes.
+ * Indexes that are crafted to be slow: a name with very many versions, a package with very many provides, very many
+ * packages of one version. Work must grow linearly. The bound is generous: quadratic work takes minutes.
  */
 import { describe, expect, test } from 'vitest';
 import { diffIndexes } from '../../src/catalog/diff.ts';

@@ -1,4 +1,4 @@
-/** What real solvers install and refuse, recorded (test/fixtures/solver), and what is offered. */
+/** Compares offered versions with recorded results of real solvers (test/fixtures/solver). */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { compareVersions, parseVersion } from '../../src/apk/version.ts';

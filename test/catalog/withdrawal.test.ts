@@ -48,7 +48,7 @@ function expected(from: Catalog, name = 'a', options: WithdrawalOptions = {}): R
   return Object.fromEntries([...found].map(([{ version }, each]) => [version, each]));
 }
 
-/** Of one name `a`, whose versions 1, 2, 3 … were built on these days. */
+/** Packages of the name `a`, with versions 1, 2, 3 … built on these days. */
 function versions(built: readonly string[]): readonly Stanza[] {
   return built.map((day, i) => pkg('a', `${i + 1}-r0`, { t: String(seconds(day)) }));
 }
@@ -166,7 +166,7 @@ test('nothing is expected of a repository whose rules are not known', () => {
 /** Builds that were withdrawn or kept, and by which rule they were expected to go. */
 class Tally {
   readonly byRule = new Map<WithdrawalRule | 'none', { builds: number; withdrawn: number }>();
-  /** The likelihood that was told. */
+  /** The likelihood in the expectation. */
   readonly told = new Map<WithdrawalRule, number | undefined>();
 
   add(rule: WithdrawalRule | 'none', withdrawn: number, builds = 1): void {
@@ -183,7 +183,7 @@ class Tally {
     return withdrawn / builds;
   }
 
-  /** Of what was withdrawn the share that was expected to go, and of what was expected to go the share that went. */
+  /** Recall: the expected share of the withdrawn builds. Precision: the withdrawn share of the expected builds. */
   score(rules: readonly WithdrawalRule[]): { recall: number; precision: number } {
     const sums = rules.flatMap((rule) => this.byRule.get(rule) ?? []);
     const hits = sums.reduce((sum, { withdrawn }) => sum + withdrawn, 0);
@@ -205,8 +205,8 @@ const likely: readonly WithdrawalRule[] = ['old-build', 'old-build-of-kept-name'
 const allRules: readonly WithdrawalRule[] = [...likely, 'kept-before'];
 
 /**
- * Holds what is expected of the collection of 2026-08-13 against what was withdrawn. `byAge` gets what age alone finds:
- * 184 days and not the newest of its name.
+ * Compares the expectations for the collection of 2026-08-13 with the builds that were withdrawn. `byAge` is the result
+ * of age alone: 184 days and not the newest of its name.
  */
 function backtest(
   from: Catalog,

@@ -1,4 +1,4 @@
-/** `accept` beside a running service, as `kubectl exec` runs it: nobody there can send a signal. */
+/** `accept` beside a running service, as with `kubectl exec`, where no signals can be sent. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

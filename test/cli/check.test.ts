@@ -60,7 +60,7 @@ async function put(path: string, content: string | Uint8Array): Promise<void> {
   await writeFile(join(folder, path), content);
 }
 
-/** What is printed, and the exit code. */
+/** The output and the exit code. */
 async function run(
   words: readonly string[],
   own: Record<string, string | true> = {},

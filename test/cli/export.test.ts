@@ -91,7 +91,7 @@ test('every file has the bytes that the service answers at its path', async () =
   expect(elsewhere).toBe(latest);
 });
 
-/** Names that are awkward as names of files, in addresses or in HTML. */
+/** Names that are awkward in file names, addresses or HTML. */
 const awkward = ['page.html', 'page.html/below', 'c++', '50%', 'two words', '<b>"&\'', 'Große', 'index.html'];
 
 test('--pages adds a page for each package; every link leads to a file, and nothing runs', async () => {
@@ -147,7 +147,7 @@ test('--pages adds a page for each package; every link leads to a file, and noth
   const page = await readFile(join(setup.out, 'wolfi/-/page/curl.html'), 'utf8');
   expect(page).toContain('<code>curl=8.21.0-r1</code>');
   expect(page).not.toContain(' ago<');
-  // No explanation is exported, so that the page has every version.
+  // Explanations are not exported, so the page has every version.
   expect(await readFile(join(setup.out, 'wolfi/-/page/busy.html'), 'utf8')).toContain('1.0-r0');
 
   const list = async (name: string): Promise<string> =>

@@ -323,7 +323,7 @@ describe('each key of the schema', () => {
     if (!path.includes('advisories')) return { url: 'x' };
     return name === 'osv' || name === 'ecosystem' ? { osv: 'x' } : { secdb: 'x' };
   }
-  /** What a level needs besides the key that is tried. */
+  /** The required keys of a level besides the tested one. */
   const needed: Readonly<Record<string, object>> = {
     basic: { username: 'u', password: { env: 'A' } },
     header: { name: 'x', value: { env: 'A' } },

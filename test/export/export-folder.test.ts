@@ -17,7 +17,7 @@ function exportTo(folder: string, files: Files, options = {}): ExportTotals {
   return { ...target.commit({ wolfi: datasource }) };
 }
 
-/** Every file below `folder` with what is in it and its inode, which a rewritten file does not keep. */
+/** All files below `folder` with their text and inode. A rewritten file has a new inode. */
 async function tree(folder: string): Promise<Record<string, { text: string; inode: number }>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
@@ -102,7 +102,7 @@ test('until the commit nothing is changed, and what was staged is gone afterward
 
 test('a run that was cut off anywhere is completed by the next', async () => {
   const out = await temporaryDirectory();
-  // As after a kill between two renames of the very first run: answers and staged files, no manifest.
+  // As after a kill between two renames of the first run: answers and staged files, no manifest.
   await mkdir(join(out, '.staging/wolfi'), { recursive: true });
   await mkdir(join(out, 'wolfi'));
   await writeFile(join(out, '.staging/wolfi/b'), 'staged');
@@ -133,7 +133,7 @@ test('a folder that holds something else is refused, files beside the datasource
 });
 
 describe('whatever lies in the folder, nothing outside of it is touched', () => {
-  /** A folder of somebody else beside the export, and what is in it. */
+  /** A foreign folder beside the export, with a file. */
   async function besideVictim(): Promise<{ out: string; victim: string }> {
     const parent = await temporaryDirectory();
     const [out, victim] = [join(parent, 'out'), join(parent, 'victim')];

@@ -5,7 +5,7 @@ import { RequestTimes } from '../../src/metrics/request-times.ts';
 
 const labelNames = ['http_route', 'http_response_status_code'];
 
-/** What prom-client's own histogram says of the same requests. */
+/** The result of prom-client's own histogram for the same requests. */
 async function plainly(
   requests: readonly { route: string; status: number; seconds: number }[],
 ): Promise<string> {

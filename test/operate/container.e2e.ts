@@ -1,4 +1,4 @@
-/** The image, built by a real builder on images made here, and started as an image is. */
+/** The image, built by a real builder on base images made here, and started by its entrypoint. */
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** A release, as far as tools reach without the registries: its version, package, images and pipelines. */
+/** The parts of a release that can be tested without registries: its version, package, images and pipelines. */
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:net';
 import { once } from 'node:events';

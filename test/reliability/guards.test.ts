@@ -1,4 +1,4 @@
-/** The guards in a service: what is held back, across a restart, and how an operator lets it pass. */
+/** The guards in a service: which indexes are held, also across a restart, and how an operator accepts one. */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

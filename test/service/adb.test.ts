@@ -1,4 +1,4 @@
-/** Repositories of apk 3 under the addresses that people configure. */
+/** Repositories of apk 3, by the addresses that users configure. */
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

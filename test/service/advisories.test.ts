@@ -1,4 +1,4 @@
-/** Advisories through a service: what it answers, and what becomes of a feed that is late, gone, broken or older. */
+/** Advisories in a service: its answers, and its behaviour with late, missing, broken or older feeds. */
 import { readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
