@@ -21,7 +21,7 @@ describe('the version', () => {
     expect(withVersion(file, pattern, read(file), packageVersion())).toBe(read(file));
   });
 
-  test('the lock file has it, too', () => {
+  test('the lock file has it too', () => {
     const { version, packages } = JSON.parse(read('package-lock.json')) as {
       version: string;
       packages: Record<string, { version: string }>;

@@ -29,7 +29,9 @@ export function listsByLetter(names: readonly string[]): readonly NameList[] {
 }
 
 export function listsByKind(names: readonly string[]): readonly NameList[] {
-  const lists = Map.groupBy(alphabetical(names), (name) => kinds.find(({ prefix }) => name.startsWith(prefix)));
+  const lists = Map.groupBy(alphabetical(names), (name) =>
+    kinds.find(({ prefix }) => name.startsWith(prefix)),
+  );
   return kinds.flatMap((kind) => {
     const listed = lists.get(kind);
     return listed ? [{ ...kind, names: listed }] : [];

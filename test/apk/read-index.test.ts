@@ -214,7 +214,7 @@ describe('variants of one signed index', () => {
     }
   });
 
-  test('whoever signed it, the same index has the same digest', async () => {
+  test('the digest of an index does not depend on its signer', async () => {
     const [first, second] = await Promise.all([
       read(await signed([good])),
       read(body, { keys: 'unverified' }),
@@ -338,7 +338,7 @@ describe.skipIf(!sharedData)('real indexes', () => {
   });
 });
 
-describe('what others have written into an index is cut and counted in errors', () => {
+describe('foreign text in errors is truncated', () => {
   const message = async (bytes: Uint8Array, options: Partial<ReadOptions> = {}): Promise<string> => {
     const error = await failure(read(bytes, options));
     expect(error).toBeInstanceOf(IndexError);
@@ -443,7 +443,7 @@ describe('a file with packages of several archs', () => {
     expect(await archOf(['x86_64', 'aarch64'], 'riscv64')).toBe('riscv64');
   });
 
-  test('is refused where two are wanted of it and neither prevails', async () => {
+  test('is refused if two archs are wanted and neither prevails', async () => {
     const error = await failure(
       read(await several('aarch64', 'x86', 'x86_64'), { archs: ['x86_64', 'aarch64'] }),
     );

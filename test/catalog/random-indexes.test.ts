@@ -339,7 +339,7 @@ describe.each([
   { unversionedProvides: true, complete: false },
   { unversionedProvides: true, complete: true },
 ])('with %j', (options) => {
-  test('what is offered, and which package is installed, is what the rules say', () => {
+  test('offers versions and chooses packages by the rules', () => {
     const seen = { offered: 0, withheld: 0 };
     fc.assert(
       fc.property(arch, fc.option(arch), (first, second) => {

@@ -121,7 +121,7 @@ describe('a monthly collection', () => {
     expect(on(['2025-12-01'], {}, { nextSeriesBuiltAt })).toEqual([undefined]);
   });
 
-  test('counts from the first sight of a package that tells no build time', () => {
+  test('counts from the first sight of a package without a build time', () => {
     const releasedAt = Uint32Array.of(seconds('2026-03-20'), seconds('2026-07-01'));
     const dates = { releasedAt, republished: new Map() };
     const expectedOn = (t: number): string | undefined => {
@@ -152,7 +152,7 @@ describe('a monthly collection', () => {
   });
 });
 
-test('where only the newest stays, it goes with the next version, and what is older at once', () => {
+test('if only the newest stays, it goes with the next version, and older ones at once', () => {
   const setting: Setting = { policy: { kind: 'replaced' } };
   expect(on(['2026-02-01', '2026-07-01'], setting)).toEqual(['2026-07-24 replaced', '? replaced']);
 });
@@ -295,7 +295,7 @@ describe.skipIf(!sharedData)('what Wolfi withdrew on 2026-08-13', { timeout: 300
   });
   const whole = merged(tallies.map(({ tally }) => tally));
 
-  test('recall 99.4 %, precision 84.8 %; of what is likely 97.6 % and 91.2 %; by age alone 98.7 % and 83.3 %', () => {
+  test('recall 99.4 %, precision 84.8 %; for likely ones 97.6 % and 91.2 %; by age alone 98.7 % and 83.3 %', () => {
     expect(whole.score(allRules)).toEqual({
       recall: expect.closeTo(0.994, 3),
       precision: expect.closeTo(0.848, 3),
@@ -318,7 +318,7 @@ describe.skipIf(!sharedData)('what Wolfi withdrew on 2026-08-13', { timeout: 300
     },
   );
 
-  test.each(allRules)('by rule %s is as likely as is told', (rule) => {
+  test.each(allRules)('rule %s has the stated likelihood', (rule) => {
     expect(whole.share(rule)).toBeCloseTo(whole.told.get(rule) ?? NaN, 2);
   });
 });

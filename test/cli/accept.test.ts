@@ -12,7 +12,7 @@ const index = (day: number): Promise<Uint8Array> =>
   signedIndex([pkg('app', `${day}.0-r0`, { t: String(1_767_225_600 + day * 86_400) })]);
 
 test(
-  'a running service takes what was accepted without being told; a replica of its own cache does not',
+  'a running service notices an accepted index by itself; a replica with its own cache does not',
   { timeout: 90_000 },
   async () => {
     const folder = await temporaryDirectory();

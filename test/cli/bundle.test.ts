@@ -41,7 +41,7 @@ test('it serves, logs, is alive and stops', async () => {
   expect(await service.ended).toBe(0);
 });
 
-test('health tells what is not alive', async () => {
+test('health names the address that is not alive', async () => {
   const broken = await listen(
     createServer((_request, response) => response.writeHead(500).end()),
     'http',

@@ -100,7 +100,7 @@ describe('explain --url', () => {
     expect(all).not.toContain('--all');
   });
 
-  test('shows the token of its configuration, and says so where none or another is wanted', async () => {
+  test('sends the configured token, and reports if it is missing or wrong', async () => {
     await using service = await running({ clientToken: { env: 'SERVICE_TOKEN' } });
     const { url } = service;
     expect((await explained('tool', { url, config: service.config })).code).toBe(0);

@@ -206,7 +206,7 @@ test.each([
   expect(await readdir(setup.out)).toEqual(['-', '_redirects', 'manifest.json', 'wolfi']);
 });
 
-test('without --out it says how to use it', async () => {
+test('without --out it prints its usage', async () => {
   await using run = start(['export']);
   expect(await run.ended).toBe(2);
   expect(run.lines).toEqual([

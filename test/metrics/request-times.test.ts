@@ -22,7 +22,7 @@ async function plainly(
   return registry.metrics();
 }
 
-test('it says what prom-client’s own histogram says', async () => {
+test('it agrees with prom-client’s own histogram', async () => {
   const request = fc.record({
     route: fc.constantFrom('releases', 'latest', 'failed'),
     status: fc.constantFrom(200, 404),

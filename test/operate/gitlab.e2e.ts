@@ -94,7 +94,7 @@ describe.skipIf(!haveTools(parser, 'git', 'curl'))('the GitLab jobs', () => {
     expect(await jobs('push')).toEqual([]);
   });
 
-  test('what GitLab does not know or does not get is found', async () => {
+  test('finds unknown and missing keys', async () => {
     const change = (from: string, to: string) => ({
       inputs: required[renovateFile] ?? {},
       change: (text: string) => text.replace(from, to),
@@ -137,7 +137,7 @@ describe.skipIf(!haveTools(parser, 'git', 'curl'))('the GitLab jobs', () => {
     expect(Object.keys(variables).filter((name) => name.startsWith('APK_BEACON'))).toEqual([]);
   });
 
-  test('a configuration of one’s own goes to the service as it is written', async () => {
+  test('a user’s own configuration reaches the service unchanged', async () => {
     const config = 'datasources:\n  private:\n    repositories:\n      - url: https://apk.example.com/os\n';
     const { services: [service] = [] } = await job(renovateFile, 'renovate', { config });
     expect(service?.variables['APK_BEACON_CONFIG']).toBe(config);

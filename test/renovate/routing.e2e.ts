@@ -105,7 +105,7 @@ describe.each(Object.entries(services))(
       });
     });
 
-    test('what was not asked is told, with the reason', async () => {
+    test('pins that were not asked are listed with the reason', async () => {
       const { notAsked } = (await (await fetch(`${beacon.url}/${datasources[0]}/-/asked`)).json()) as {
         notAsked: readonly { reason: string; names: readonly string[] }[];
       };

@@ -139,7 +139,7 @@ describe('GET …/advisories', () => {
     return (await running.get(`/wolfi/libapp/advisories${query}`)).json<Record<string, unknown>>();
   };
 
-  test('tells what is open at the pin and what the target fixes', async () => {
+  test('lists what is open at the pin and what the target fixes', async () => {
     expect(await ask('?current=1.0-r0&target=1.0-r1')).toEqual({
       datasource: 'wolfi',
       name: 'libapp',
@@ -160,7 +160,7 @@ describe('GET …/advisories', () => {
     });
   });
 
-  test('tells without a target what each version fixes', async () => {
+  test('lists without a target what each version fixes', async () => {
     const { versions } = (await ask('?current=1.0-r1')) as { versions: object[] };
     const fixed = [{ id: 'CVE-2099-0002', fixedIn: '1.1-r0' }];
     expect(versions).toEqual([
@@ -169,7 +169,7 @@ describe('GET …/advisories', () => {
     ]);
   });
 
-  test('tells without a pin all that the feeds say', async () => {
+  test('lists without a pin everything in the feeds', async () => {
     expect(await ask('')).toMatchObject({ advisoriesCount: 3 });
   });
 
@@ -187,7 +187,7 @@ describe('GET …/advisories', () => {
     ]);
   });
 
-  test('is not there without feeds, or for a name that nobody knows', async () => {
+  test('is a 404 without feeds or for an unknown name', async () => {
     await using none = await service([]);
     await none.beacon.refreshOnce(signal);
     expect((await none.get('/wolfi/libapp/advisories')).statusCode).toBe(404);
