@@ -1,7 +1,7 @@
 /**
- * `npm run bench:advisories`: what a feed of 800,000 records costs a service of both Wolfi archs, against the same service
- * without: resident memory, the longest block of its event loop while the feed is read twice, the process that reads it,
- * and lookups of pins.
+ * `npm run bench:advisories`: the cost of a feed of 800,000 records for a service of both Wolfi archs, compared with
+ * the same service without a feed: resident memory, the longest block of its event loop while the feed is read twice,
+ * the process that reads it, and lookups of pins.
  */
 import { createReadStream, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -37,7 +37,7 @@ const upstream = createServer((request, response) => {
   const path = request.url ?? '';
   const arch = archs.find((each) => path.includes(`/${each}/`));
   const file = arch ? indexes.file('wolfi', arch) : feedFile;
-  // The feed is another one each time as far as its tag tells, so that it is read anew.
+  // The feed has a new ETag each time, so that it is read again.
   const etag = arch ? '"index"' : `"${(revision += 1)}"`;
   if (request.headers['if-none-match'] === etag) response.writeHead(304).end();
   else createReadStream(file).pipe(response.writeHead(200, { etag }));
@@ -51,7 +51,7 @@ interface Round {
   readonly loop: LoopReport | undefined;
   readonly reader: number;
   readonly seconds: number;
-  /** Microseconds for a lookup of a pin that is in no cache, one after the other. */
+  /** Microseconds per uncached lookup of a pin, one lookup at a time. */
   readonly lookup: number;
 }
 
@@ -124,7 +124,7 @@ async function measure(hasFeed: boolean): Promise<Round> {
   return { rest, peak, loop, reader: reader.stop(), seconds, lookup };
 }
 
-/** The most memory that a child of the service had. */
+/** Peak memory of a child of the service. */
 function watchChildren({ pid }: Running): { count: () => number; stop: () => number } {
   let most = 0;
   const children = (): number[] =>

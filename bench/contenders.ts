@@ -1,4 +1,4 @@
-/** The service and those beside it: how each is started with one arch of an index, and asked. */
+/** The service and its contenders: how to start each with one arch of an index, and how to query it. */
 import { accessSync, constants, mkdtempSync } from 'node:fs';
 import { request } from 'node:http';
 import { delimiter, join } from 'node:path';
@@ -15,16 +15,16 @@ export const ARCH = 'x86_64';
 
 export interface Contender {
   readonly who: string;
-  /** What the names of its figures begin with. */
+  /** The prefix of its figures' names. */
   readonly id: string;
   /** Why it cannot be measured. */
   readonly absent?: string | undefined;
   readonly start: () => Running;
-  /** Waits for a first answer, and gives what asks for all names. */
+  /** Waits for the first answer; returns a function that asks for all names. */
   readonly answered: (running: Running) => Promise<() => Promise<LookupReport>>;
 }
 
-/** `upstream` is a repository that has `ARCH`. */
+/** `upstream` is a repository with `ARCH`. */
 export function contendersFor(setting: Setting, upstream: string): readonly Contender[] {
   const index = `${upstream}/${ARCH}/APKINDEX.tar.gz`;
   return [
@@ -56,7 +56,7 @@ function service(setting: Setting, upstream: string): Contender {
   };
 }
 
-/** Each time with an empty package cache, as in a container that was just started. */
+/** Always with an empty package cache, as in a new container. */
 function renovate(setting: Setting, upstream: string): Contender {
   const { sources = '', absent } = findRenovate();
   const cache = (): string => mkdtempSync(join(setting.folder, 'renovate-'));
@@ -84,7 +84,7 @@ function findRenovate(): { sources?: string; absent?: string } {
 interface GoPeer {
   readonly module: string;
   readonly args: readonly string[];
-  /** Where it answers for a package. */
+  /** Address of the answer for a package. */
   readonly url: string;
 }
 
@@ -133,7 +133,7 @@ async function untilAnswered(running: Running, url: string): Promise<void> {
   throw new Error(`no answer from ${url}`);
 }
 
-/** Over a connection of its own; 0 if there is none. */
+/** The status of a request over a new connection; 0 if it cannot connect. */
 function statusOf(url: string): Promise<number> {
   return new Promise((resolve) => {
     request(url, { agent: false }, (response) => {

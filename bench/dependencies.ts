@@ -1,7 +1,7 @@
 /**
- * What keeping the dependencies of packages costs: the index of FOLDER/ARCH scanned with and without its `D:` lines, in
- * turns. Memory is that of the table's strings and of its column. Counts, too, what is needed by a plain name that only
- * packages without a version and a priority provide (docs/decisions/004).
+ * The cost of keeping the dependencies of packages: scans the index of FOLDER/ARCH with and without its `D:` lines, in
+ * turns. Memory is that of the table's strings and of its column. Also counts dependencies on a plain name that
+ * packages provide only without a version and a priority (docs/decisions/004).
  *
  *     node bench/dependencies.ts FOLDER [ARCH]
  */
@@ -27,7 +27,7 @@ function scan(bytes: Buffer): { readonly table: PackageTable; readonly cpu: numb
   return { table, cpu: (user + system) / 1000 };
 }
 
-/** Bytes of the strings, with four for the start of each. */
+/** Bytes of the strings, plus four for the start of each. */
 function stringBytes({ strings: { values } }: PackageTable): number {
   let sum = 0;
   for (let id = 0; id < values.count; id += 1) sum += values.bytes(id).length + 4;
@@ -49,7 +49,7 @@ process.stdout.write(
 const needed = finish(full.table.neededNames());
 const all = [...full.table.names()].flatMap((name) => full.table.named(name));
 const chosenByNobody = new Map<string, boolean>();
-/** Whether nobody gives the name a version or has a priority; then, whether nobody needs a provider by its name either. */
+/** Whether no package provides the name with a version or a priority, and no provider is needed by its own name. */
 function isUnchosen(name: string): boolean {
   let known = chosenByNobody.get(name);
   if (known === undefined) {

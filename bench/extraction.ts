@@ -1,8 +1,9 @@
 /**
- * What the preset's managers for Dockerfiles cost beside Renovate's own, which reads every Dockerfile anyway: both extract
- * the same 400 files, in turns. 247 public Dockerfiles with `apk add` had 296 literal pins, 1.2 for each; most had none.
- * How many Dockerfiles have no `apk add` at all was not counted, so both are measured, and files with more pins. Needs the
- * real Renovate (`.ci/renovate`). RENOVATE_X_IGNORE_RE2=true for JavaScript's regular expressions.
+ * The cost of the preset's managers for Dockerfiles compared with Renovate's own manager, which reads every Dockerfile
+ * anyway. Both extract the same 400 files, in turns. 247 public Dockerfiles with `apk add` had 296 literal pins, 1.2
+ * per file; most had none. The share of Dockerfiles without `apk add` is unknown, so both kinds are measured, and files
+ * with more pins. Needs the real Renovate (`.ci/renovate`). RENOVATE_X_IGNORE_RE2=true uses JavaScript's regular
+ * expressions.
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +11,7 @@ import { renovatePreset } from '../src/renovate/preset.ts';
 
 const FILES = 400;
 const ROUNDS = 3;
-/** Of ten files with `apk add`: 12 pins. */
+/** The pins in ten files with `apk add`, 12 in total. */
 const USUAL = [0, 0, 1, 0, 0, 4, 0, 0, 7, 0];
 const DENSE = [3];
 
@@ -30,7 +31,7 @@ const managers = renovatePreset({ url, names: ['wolfi', 'alpine'], isPart: false
   ({ managerFilePatterns }) => JSON.stringify(managerFilePatterns).includes('ocker'),
 );
 
-/** Dockerfiles such as people write: 20 to 70 lines, one to three stages; `apk add` in the first of every `share`-th. */
+/** A typical Dockerfile: 20 to 70 lines, one to three stages; every `share`-th has `apk add` in its first stage. */
 function dockerfile(i: number, share: number, pinned: readonly number[]): string {
   const stages = Array.from({ length: 1 + (i % 3) }, (_, stage) => {
     const hasAdd = stage === 0 && i % share === 0;
@@ -70,7 +71,7 @@ function dockerfile(i: number, share: number, pinned: readonly number[]): string
   ].join('\n');
 }
 
-/** Milliseconds of processor time, which other programs on the machine do not lengthen much. */
+/** Milliseconds of CPU time, which other programs on the machine hardly affect. */
 function time(work: () => void): number {
   const began = process.cpuUsage();
   work();

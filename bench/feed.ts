@@ -1,4 +1,4 @@
-/** A feed of advisories of full size, shaped like Chainguard's v3; every identifier in it is made up. */
+/** A full-size feed of advisories in the shape of Chainguard's v3; all identifiers are made up. */
 import { once } from 'node:events';
 import { createWriteStream, existsSync, renameSync } from 'node:fs';
 import { createGzip } from 'node:zlib';
@@ -7,14 +7,14 @@ const archs = ['x86_64', 'aarch64'];
 const alphabet = '23456789cfghjmpqrvwx';
 const BLOCK = 512;
 
-/** Writes `records` records on packages called `names` to `file`, unless it is there. */
+/** Writes `records` records about the packages `names` to `file`, unless the file exists. */
 export async function makeFeed(file: string, records: number, names: readonly string[]): Promise<void> {
   if (existsSync(file)) return;
   const gzip = createGzip({ level: 1 });
   const output = gzip.pipe(createWriteStream(`${file}.new`));
   let pending: Buffer[] = [];
   for (let made = 0, pair = 0; made < records; pair += 1) {
-    // Few packages have most of them.
+    // Few packages have most of the records.
     const name = names[Math.floor((names.length - 1) * (mixed(pair, 1) / 2 ** 32) ** 3)] ?? '';
     const components = 1 + (mixed(pair, 2) % 3 === 0 ? mixed(pair, 3) % 6 : 0);
     for (let i = 0; i < archs.length * components && made < records; i += 1, made += 1) {
@@ -82,7 +82,7 @@ function ghsa(number: number, salt: number): string {
   return letters.join('').replace(/(.{4})(?=.)/g, '$1-');
 }
 
-/** The same 32 bits for the same numbers (MurmurHash3's finalizer). */
+/** A 32-bit hash of the numbers (MurmurHash3's finalizer). */
 function mixed(number: number, salt: number): number {
   let hash = (number * 31 + salt * 0x9e3779b1) >>> 0;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

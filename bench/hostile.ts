@@ -1,7 +1,7 @@
 /**
- * `npm run bench:hostile [-- --only NAME]…`: what names that were made to keep the service busy cost it. Asks every route
- * for every name of `test/support/hostile-names.ts` and prints how long the answer took and how long others waited for
- * it meanwhile. Fails where a block is longer than 50 ms or an answer takes more than 2 s.
+ * `npm run bench:hostile [-- --only NAME]…`: the cost of names that are crafted to keep the service busy. Asks every
+ * route for every name of `test/support/hostile-names.ts`. Prints how long each answer took and how long other requests
+ * waited. Fails if a block is longer than 50 ms or an answer takes more than 2 s.
  */
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

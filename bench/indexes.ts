@@ -1,6 +1,6 @@
 /**
- * The indexes that are measured: generated, the same at every run, or a real pair of archs that is signed anew. Of
- * each there is a next version with a few packages more, so that a refresh has something to find.
+ * The indexes for the measurements: generated ones, the same in every run, or a real pair of archs, signed with a new
+ * key. Each has a second version with a few more packages, so that a refresh finds a change.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ export const archs = ['x86_64', 'aarch64'] as const;
 export type Arch = (typeof archs)[number];
 export type Version = 'now' | 'next';
 
-/** Changes whenever what is generated does. */
+/** Increase it when the generated indexes change. */
 const GENERATOR = 3;
 const VERSIONS_A_NAME = 8;
 const LATEST = 1_784_894_400;
@@ -20,13 +20,13 @@ const LATEST = 1_784_894_400;
 export class Indexes {
   readonly folder: string;
 
-  /** What takes long to make is kept in `folder` between runs. The key is of this run. */
+  /** `folder` caches slow results between runs. The key is new in each run. */
   constructor(folder: string) {
     this.folder = join(folder, `indexes-${GENERATOR}`);
     mkdirSync(this.folder, { recursive: true });
   }
 
-  /** The public key that signs them. */
+  /** The public key of the signatures. */
   get keyFile(): string {
     return join(this.folder, testKey().name);
   }
@@ -35,7 +35,7 @@ export class Indexes {
     return join(this.folder, `${set}-${arch}-${version}.tar.gz`);
   }
 
-  /** Makes `set`, of so many packages or of what is in `data`, for these archs, and signs it. */
+  /** Makes and signs `set` for these archs, with the given number of packages or from `data`. */
   async make(
     set: string,
     source: { packages: number } | { data: string },
@@ -56,7 +56,7 @@ export class Indexes {
     }
   }
 
-  /** The unsigned member, made once: it is the same at every run. */
+  /** The unsigned member, made once: it is the same in every run. */
   async #body(file: string, text: () => readonly Buffer[]): Promise<Buffer> {
     if (existsSync(file)) return readFileSync(file);
     const body = await indexBody(Buffer.concat(text()));
@@ -66,7 +66,7 @@ export class Indexes {
   }
 }
 
-/** The text of a real index, out of its tar. */
+/** The text of a real index, extracted from its tar. */
 export function realText(data: string, arch: Arch): Buffer[] {
   const { body } = splitSignatures(readFileSync(join(data, arch, 'APKINDEX.tar.gz')));
   const tar = gunzipSync(body);
@@ -90,7 +90,7 @@ function addedText(arch: Arch): Buffer {
   return Buffer.from(rows.join(''));
 }
 
-/** A package in the shape of Wolfi's: eight versions a name, every third with provides, few with exact dependencies. */
+/** A package like Wolfi's: eight versions per name, every third with provides, few with exact dependencies. */
 function stanza(row: number, arch: Arch): string {
   const random = mulberry(row);
   const index = Math.floor(row / VERSIONS_A_NAME);
@@ -119,7 +119,7 @@ function stanza(row: number, arch: Arch): string {
   return `${lines.join('\n')}\n\n`;
 }
 
-/** Mulberry32: small, and the same everywhere. */
+/** Mulberry32: a small random generator with the same results everywhere. */
 function mulberry(seed: number): () => number {
   let state = (seed + 1) * 0x6d2b79f5;
   return () => {

@@ -2,10 +2,10 @@
  * `npm run bench:load -- [--repository URL|DIR --key FILE] [--replicas N] [--seconds N] [--connections N]`
  * `npm run bench:load -- --url http://host/datasource --names FILE [--pid PROCESS]`
  *
- * Lookups as Renovate makes them – different names, JSON, connections kept alive – as fast as they are answered:
- * against as many processes of the service as asked for (each is told to refresh in the middle of it), or against
- * whatever serves an export. Prints requests a second, latency, memory, and the processor time that the servers took.
- * Client and servers share this machine, so they could do more than the first figure says; the last one tells how much.
+ * Sends lookups like Renovate's (different names, JSON, keep-alive) as fast as they are answered: to N processes of the
+ * service, each of which refreshes halfway, or to any server of an export. Prints requests a second, latency, memory
+ * and the servers' CPU time. Client and servers share the machine, so requests a second are too low; the CPU time shows
+ * what the servers could do.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -37,7 +37,7 @@ const WARM_UP = 4000;
 interface Replica {
   readonly child: ChildProcess;
   readonly url: string;
-  /** Milliseconds from the start of the process to its first answer. */
+  /** Milliseconds from the process start to its first answer. */
   readonly started: number;
 }
 
@@ -65,7 +65,7 @@ async function startReplica(): Promise<Replica> {
   throw new Error('the service ended before it listened');
 }
 
-/** The body of an answer; throws unless it is one. */
+/** The body of an answer; throws for an error. */
 async function body(url: string, agent?: Agent): Promise<string> {
   const [response] = (await once(get(url, { agent }), 'response')) as [
     NodeJS.ReadableStream & { statusCode: number },
@@ -77,7 +77,7 @@ async function body(url: string, agent?: Agent): Promise<string> {
   return text;
 }
 
-/** Milliseconds of every request made until `until`. */
+/** Milliseconds of each request until `until`. */
 async function ask(urls: readonly string[], names: readonly string[], until: number): Promise<number[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: Number(options.connections) });
   const times: number[] = [];
@@ -97,7 +97,7 @@ async function ask(urls: readonly string[], names: readonly string[], until: num
   return times;
 }
 
-/** The names in an export's manifest, or in a file with one a line. */
+/** The names in an export's manifest, or in a file with one name per line. */
 function namesIn(file: string): readonly string[] {
   const text = readFileSync(file, 'utf8');
   if (!text.startsWith('{')) return text.split('\n').filter((line) => line !== '');
@@ -105,16 +105,16 @@ function namesIn(file: string): readonly string[] {
   return Object.keys(files).flatMap((path) => /^[^/]+\/([^/]+)$/.exec(path)?.[1] ?? []);
 }
 
-/** Processor time of a process so far, in seconds. */
+/** CPU time of a process so far, in seconds. */
 function cpuSeconds(pid: number | string): number {
-  // man 5 proc: behind the name in brackets, user and system time are the 12th and 13th field, in ticks of 1/100 s.
+  // man 5 proc: after the name in brackets, user and system time are fields 12 and 13, in ticks of 1/100 s.
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /s, '')
     .split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-/** Measures lookups at `urls` and the processor time of the processes that answer them. */
+/** Measures lookups at `urls`, and the CPU time of the processes that answer them. */
 async function measure(urls: readonly string[], pids: readonly (number | string)[]): Promise<void> {
   const total = (): number => pids.reduce<number>((sum, pid) => sum + cpuSeconds(pid), 0);
   const before = total();

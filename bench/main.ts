@@ -1,8 +1,9 @@
 /**
- * `npm run bench [-- --quick] [--rounds N] [--only SECTION]… [--data FOLDER | --generated] [--flag=NODE_FLAG]…`: every figure of docs/performance.md,
- * in one run. Results go to `bench/results/`; a whole run that is not quick also renews the tables and plots in docs.
+ * `npm run bench [-- --quick] [--rounds N] [--only SECTION]… [--data FOLDER | --generated] [--flag=NODE_FLAG]…`: all
+ * figures of docs/performance.md in one run. Results go to `bench/results/`. A complete run without `--quick` also
+ * updates the tables and plots in docs.
  *
- * Machines differ and are shared: what counts are ratios of variants that took turns in the same run.
+ * Machines differ and are shared, so compare only variants that took turns in the same run.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -50,7 +51,7 @@ const { values: options } = parseArgs({
     data: { type: 'string' },
     only: { type: 'string', multiple: true },
     rounds: { type: 'string', default: '8' },
-    /** Given to the Node that runs the service, to find out what a flag does. */
+    /** Flags for the service's Node, to measure their effect. */
     flag: { type: 'string', multiple: true, default: [] },
   },
 });
@@ -151,7 +152,7 @@ async function run(setting: Setting): Promise<void> {
   for (const { name, markdown } of places) replaceBetween(`${docs}.md`, name, markdown);
 }
 
-/** What one processor and one gigabyte carry, from the figures of this run. */
+/** The capacity of one CPU and one gigabyte, from the figures of this run. */
 function capacity(rows: readonly Row[]): string {
   const median = (id: string): number => rows.find((row) => row.id === id)?.value.median ?? NaN;
   const forRefresh = median('rss-refresh') - median('rss');

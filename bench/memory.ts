@@ -1,8 +1,8 @@
-/** Memory and processor time of a process as the operating system accounts for them (Linux, /proc). */
+/** Memory and CPU time of a process, from the operating system (Linux, /proc). */
 import { readFileSync, writeFileSync } from 'node:fs';
 
 export interface Memory {
-  /** Resident bytes now, and at most since the process began or `forgetPeak`. */
+  /** Resident bytes now, and their peak since the process start or `forgetPeak`. */
   readonly now: number;
   readonly peak: number;
 }
@@ -14,12 +14,12 @@ export function memoryOf(pid: number): Memory {
   return { now: kilobytes('VmRSS') * 1024, peak: kilobytes('VmHWM') * 1024 };
 }
 
-/** Lets the peak begin anew at what is resident now. */
+/** Resets the peak to the current resident memory. */
 export function forgetPeak(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, '5');
 }
 
-/** Milliseconds of processor time, of all threads. Clock ticks are 10 ms. */
+/** Milliseconds of CPU time of all threads, in ticks of 10 ms. */
 export function cpuOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /, '')

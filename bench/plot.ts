@@ -54,7 +54,7 @@ function line(series: Series, index: number, horizontal: Axis, vertical: Axis, d
   ].join('\n');
 }
 
-/** A scale from `from` to `to` (pixels) that holds all values; a linear one begins at 0. */
+/** A scale for all values from `from` to `to` (pixels); a linear one begins at 0. */
 function axis(values: readonly number[], from: number, to: number, logarithmic: boolean): Axis {
   const highest = Math.max(...values);
   if (logarithmic) {

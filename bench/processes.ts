@@ -13,8 +13,8 @@ const folder = (path: string): string => fileURLToPath(new URL(path, import.meta
 const child = (name: string): string => join(folder('results/child'), `${name}.mjs`);
 
 /**
- * The children as JavaScript. Taking the types off at each start would cost them tens of milliseconds and megabytes,
- * and the service, which is measured with a probe among them, as well.
+ * Builds the children as JavaScript. Stripping types at each start would cost tens of milliseconds and megabytes, also
+ * in the measured service, which loads the probe.
  */
 export async function buildChildren(): Promise<void> {
   await build({
@@ -31,12 +31,12 @@ export async function buildChildren(): Promise<void> {
 
 const environment = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent' };
 
-/** With which the service wants to be started: its first line tells. */
+/** The Node flags of the service, from its first line. */
 export function nodeFlags(service: string): readonly string[] {
   return /^#!.* node (.*)\n/.exec(readFileSync(service, 'utf8'))?.[1]?.split(' ') ?? [];
 }
 
-/** Runs the child to its end and reads the JSON it prints. */
+/** Runs the child to its end and parses the JSON it prints. */
 export async function runChild<T>(
   name: string,
   args: readonly string[],
@@ -55,7 +55,7 @@ export interface Running extends AsyncDisposable {
   readonly pid: number;
   /** Lines of both outputs so far. */
   readonly lines: readonly string[];
-  /** The first line from `after` on that matches. */
+  /** The first matching line, from `after` on. */
   readonly line: (pattern: RegExp, after?: number) => Promise<string>;
   readonly isRunning: () => boolean;
   /** Asks a child that listens to its channel. */
@@ -76,7 +76,7 @@ export function startChild(name: string, args: readonly string[]): Running {
   return start(process.execPath, [child(name), ...args]);
 }
 
-/** What lets `ask` reach into a Node process that knows nothing of being measured. */
+/** Lets `ask` query a Node process that has no code for measurements. */
 export const probe: readonly string[] = ['--import', child('probe')];
 
 function running(process_: ChildProcess, title: string): Running {

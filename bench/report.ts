@@ -1,4 +1,4 @@
-/** What a run says: rows of figures, as JSON and as a Markdown table. */
+/** The report of a run: rows of figures, as JSON and as a Markdown table. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Measured } from './statistics.ts';
 
@@ -9,14 +9,14 @@ export interface Row {
   readonly what: string;
   readonly unit: Unit;
   readonly value: Measured;
-  /** The targets; rows without are there to compare with. */
+  /** The targets; rows without targets are for comparison. */
   readonly must?: number;
   readonly aim?: number;
   /** More is better. */
   readonly atLeast?: boolean;
 }
 
-/** Lines of a plot: a name and points. */
+/** A line of a plot: a name and points. */
 export interface Series {
   readonly name: string;
   readonly points: readonly (readonly [x: number, y: number])[];
@@ -34,13 +34,13 @@ export interface Plot {
 export interface SectionResult {
   readonly rows: readonly Row[];
   readonly plots?: readonly Plot[];
-  /** What could not be measured, and why. */
+  /** Figures that could not be measured, and why. */
   readonly notes?: readonly string[];
-  /** Markdown of its rows and notes for a place of their own in the document, where they are not among the others. */
+  /** Markdown for a separate place in the document, instead of the common table. */
   readonly place?: { readonly name: string; readonly markdown: string };
 }
 
-/** Figures of one who does the same as others. */
+/** Figures of one contender. */
 export interface Line {
   readonly who: string;
   readonly rows: readonly Row[];
@@ -64,7 +64,7 @@ export function markdownTable(rows: readonly Row[]): string {
   return table(['', 'must', 'aim', 'median', 'spread', 'reached'], lines);
 }
 
-/** A line for each, under what its rows are. */
+/** A table with a line per contender and a column per figure. */
 export function comparisonTable(columns: readonly string[], lines: readonly Line[]): string {
   const cell = ({ value, unit }: Row): string => {
     const spread = value.rounds > 1 ? ` (${number(value.lowest)}–${number(value.highest)})` : '';
@@ -84,7 +84,7 @@ export function bulletList(items: readonly string[]): string {
   return items.map((item) => `- ${item}`).join('\n');
 }
 
-/** Columns padded as prettier does, so that a written document needs no formatting. */
+/** Pads columns like prettier, so that the document needs no formatting. */
 export function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
   if (lines.length === 0) return '';
   const widths = head.map((_, i) => Math.max(3, ...[head, ...lines].map((line) => (line[i] ?? '').length)));
@@ -99,7 +99,7 @@ function number(value: number): string {
   return Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 
-/** Replaces what stands between `<!-- NAME -->` and `<!-- /NAME -->` in a document. */
+/** Replaces the text between `<!-- NAME -->` and `<!-- /NAME -->` in a document. */
 export function replaceBetween(file: string, name: string, content: string): void {
   const text = readFileSync(file, 'utf8');
   const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:search [-- --data FOLDER]`: how long a search of the pages takes, over both archs. FOLDER holds
- * `<arch>/APKINDEX.tar.gz`; without it the indexes are generated, of Wolfi's size.
+ * `npm run bench:search [-- --data FOLDER]`: the time of a search over both archs. FOLDER has `<arch>/APKINDEX.tar.gz`;
+ * without it, indexes of Wolfi's size are generated.
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-/** What every section is given. */
+/** The input of every section. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Arch, Indexes } from './indexes.ts';
@@ -11,22 +11,22 @@ export interface Setting {
   readonly service: string;
   /** The command line that starts it: Node with its flags, the bundle. */
   readonly serve: (more: readonly string[], flags?: readonly string[]) => readonly string[];
-  /** Package names of the pair of archs to ask for, encoded as paths. */
+  /** Package names to ask for, of the pair of archs, encoded as paths. */
   readonly names: readonly string[];
-  /** The same as a JSON file, for any set; a thousand names more of the pair, and a hundred that no index knows. */
+  /** The same as a JSON file, for any set. `new` are a thousand more names, `unknown` a hundred names in no index. */
   readonly paths: (set: IndexSet | 'new' | 'unknown') => string;
-  /** How big the sets are, in packages of one arch. */
+  /** The sizes of the sets, in packages of one arch. */
   readonly sizes: Readonly<Record<IndexSet, number>>;
   readonly rounds: number;
-  /** Of a measurement that takes its time, such as requests a second. */
+  /** Duration of a long measurement, such as requests a second. */
   readonly seconds: number;
   readonly log: (text: string) => void;
 }
 
-/** Sets of indexes: a small one, one as large as Wolfi's, and one of ten times that. */
+/** Sets of indexes: small, as large as Wolfi's, and ten times as large. */
 export type IndexSet = 'small' | 'wolfi' | 'tenfold';
 
-/** A configuration of the service for what an upstream serves; refreshes happen only when asked for. */
+/** A configuration of the service for an upstream; refreshes only on request. */
 export function writeConfig(
   { folder, indexes }: Setting,
   upstream: string,

@@ -1,4 +1,4 @@
-/** Rounds, and what is said of them. */
+/** Rounds and their statistics. */
 
 export interface Measured {
   readonly median: number;
@@ -20,12 +20,12 @@ export function measured(values: readonly number[]): Measured {
   };
 }
 
-/** Ratios of values of the same round: what is slow about a round is slow for both. */
+/** Ratios of values of the same round: a slow round is slow for both. */
 export function ratios(values: readonly number[], floors: readonly number[]): number[] {
   return values.map((value, round) => value / (floors[round] ?? NaN));
 }
 
-/** Runs every variant once a round, in turning order, and gives the results of each, round by round. */
+/** Runs every variant once per round, in rotating order; returns the results of each by round. */
 export async function interleave<T>(
   rounds: number,
   variants: Readonly<Record<string, () => Promise<T>>>,

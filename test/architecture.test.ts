@@ -3,10 +3,10 @@ import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
-/** Loose files that every folder may import. */
+/** Single files that every folder may import. */
 const common = ['errors.ts', 'addresses.ts', 'edit-distance.ts', 'version.ts'];
 
-/** What a folder may import besides itself and the common files; a name that ends in `:` is a prefix. */
+/** Allowed imports per folder, besides itself and the common files; a name that ends in `:` is a prefix. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   apk: ['node:zlib', 'node:crypto', 'pako'],
   catalog: ['apk'],

@@ -1,4 +1,4 @@
-/** What is deployed speaks of metrics that exist, everywhere the same. */
+/** Files for deployment use existing metrics, in the same way everywhere. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -33,7 +33,7 @@ test('alerts and dashboard use metrics that the service has', async () => {
   }
 });
 
-test('whatever starts the service gives Node the flags that its first line asks for', () => {
+test('everything that starts the service uses the Node flags of its first line', () => {
   const [, flags = ''] = /^#!\/usr\/bin\/env -S node (.*)\n/.exec(readFileSync('src/main.ts', 'utf8')) ?? [];
   expect(flags).toMatch(/^--/);
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
@@ -52,7 +52,7 @@ test('the image’s last stage runs nothing, so that it needs no shell and no em
   expect(last).toMatch(/^USER 65532:65532$/m);
 });
 
-test('Renovate keeps this repository with the rules that it is told to others', () => {
+test('Renovate updates this repository with the rules of the example', () => {
   const read = (file: string): Record<string, unknown> =>
     JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
   const [own, example] = [read('renovate.json'), read('renovate.example.json')];

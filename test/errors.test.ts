@@ -1,4 +1,4 @@
-/** What others wrote, on its way to a terminal. */
+/** Foreign text that is printed to a terminal. */
 import { expect, test } from 'vitest';
 import { printable, printableJson, printableJsonLine } from '../src/errors.ts';
 

@@ -1,4 +1,4 @@
-/** What a release says of itself: one version everywhere, notes from the changelog, where an image comes from. */
+/** The metadata of a release: one version everywhere, notes from the changelog, the source of an image. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -21,7 +21,7 @@ describe('the version', () => {
     expect(withVersion(file, pattern, read(file), packageVersion())).toBe(read(file));
   });
 
-  test('the lock file has it, too', () => {
+  test('the lock file has it too', () => {
     const { version, packages } = JSON.parse(read('package-lock.json')) as {
       version: string;
       packages: Record<string, { version: string }>;

@@ -1,4 +1,4 @@
-/** What npm starts ends when npm is told to end: npm passes a signal to the shell that it starts, and to nobody else. */
+/** Scripts end when npm gets a signal: npm passes it only to the shell that it starts. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { addressOf, startProgram } from './support/process.ts';

@@ -1,8 +1,8 @@
 /**
- * Asks a server: `client.ts closed|once|open URL PATHS SECONDS N`. `closed`: N connections, each asks again as soon as
- * it has its answer. `once`: the same, but every path only once, in SECONDS at most. `open`: N requests a second, whatever
- * becomes of them: while a server stops for a while, requests wait for a connection and are timed from then on, so that
- * it is charged for all that had to wait. Prints a `ClientReport`.
+ * A load generator: `client.ts closed|once|open URL PATHS SECONDS N`. `closed`: N connections, each sends the next
+ * request when it has its answer. `once`: the same, but each path only once, in at most SECONDS. `open`: N requests a
+ * second at a constant rate. If the server stalls, requests wait for a connection, and their waiting time counts.
+ * Prints a `ClientReport`.
  */
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -10,14 +10,14 @@ import { connect, type Socket } from 'node:net';
 export interface ClientReport {
   readonly requests: number;
   readonly seconds: number;
-  /** Answers that were no 200. */
+  /** Answers other than 200. */
   readonly failures: number;
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
   readonly p999: number;
   readonly max: number;
-  /** Of `open`: the longest answer in every tenth of a second, for a plot. */
+  /** For `open`: the longest answer in each tenth of a second, for a plot. */
   readonly timeline: readonly number[];
 }
 
@@ -69,7 +69,7 @@ class Connection {
       if (end < 0) return;
       const head = this.#received.slice(0, end);
       const length = /content-length: (\d+)/i.exec(head)?.[1];
-      // Without a length it comes in chunks, as longer answers of Go's servers do.
+      // Without a length the body is chunked, like longer answers of Go's servers.
       if (length === undefined && !this.#received.endsWith('\r\n0\r\n\r\n')) return;
       if (!head.startsWith('HTTP/1.1 200')) failures += 1;
       this.#missing = length === undefined ? 0 : Number(length) - (this.#received.length - end - 4);
@@ -137,7 +137,7 @@ async function open(rate: number): Promise<void> {
     const due = Math.floor(((performance.now() - began) / 1000) * rate);
     for (; sent < due; sent += 1) {
       const at = performance.now();
-      // No more connections than are needed: a server closes those over which nothing is ever asked.
+      // No more connections than needed: servers close connections without requests.
       const free = idle.pop() ?? (all.length < MOST_CONNECTIONS ? connect() : undefined);
       if (free) free.send(at);
       else waiting.push(at);

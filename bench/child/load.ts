@@ -1,6 +1,6 @@
 /**
- * One variant of reading, in a process of its own: `load.ts VARIANT KEY FILE…` prints how long it took, at first and
- * when repeated, the longest block of the event loop and the peak of memory above what the process had before.
+ * One variant of reading, in its own process: `load.ts VARIANT KEY FILE…` prints the time of the first and of repeated
+ * runs, the longest block of the event loop, and the peak of additional memory.
  */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -13,16 +13,16 @@ import { createPause } from '../../src/repository/pace.ts';
 import { memoryOf } from '../memory.ts';
 
 export interface LoadResult {
-  /** Milliseconds of the first time, and the median of further times. */
+  /** Milliseconds of the first run, and the median of further runs. */
   readonly first: number;
   readonly again: number;
-  /** Milliseconds of processor time of the first time, of all threads: steady on a busy machine. */
+  /** Milliseconds of CPU time of the first run, all threads: steady on a busy machine. */
   readonly cpu: number;
   /** Milliseconds. */
   readonly longestBlock: number;
-  /** Bytes above those before. */
+  /** Additional bytes at the peak. */
   readonly peak: number;
-  /** Bytes above those before, when all was done and collected. */
+  /** Additional bytes after the run and a garbage collection. */
   readonly kept: number;
 }
 
@@ -40,7 +40,7 @@ const load = (bytes: Uint8Array): Promise<VerifiedIndex> =>
   readIndex(bytes, { keys, limits, pause: createPause() });
 
 const variants: Record<string, () => Promise<unknown>> = {
-  // As large a chunk as there can be, which is what makes zlib fastest; synchronous.
+  // One chunk of the maximum size, synchronous: zlib's fastest way.
   'gunzip-one-chunk': () =>
     inTurn(
       archives.map((bytes) => splitSignatures(bytes).body),
@@ -62,7 +62,7 @@ async function inTurn<T, U>(items: readonly T[], work: (item: T) => U | Promise<
   return results;
 }
 
-/** A catalog, and one answer of it. */
+/** Makes a catalog and one answer from it. */
 function makeCatalog(indexes: readonly VerifiedIndex[]): Catalog {
   const sources = indexes.map(({ arch = '', packages }) => ({ repository: 'bench', arch, packages }));
   const catalog = new Catalog({ sources, archs: sources.map(({ arch }) => arch) });

@@ -1,4 +1,4 @@
-/** Loaded into the service with `--import`: tells over the channel how long its event loop was blocked. */
+/** Loaded into the service with `--import`: reports over the channel how long its event loop was blocked. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 export interface LoopReport {

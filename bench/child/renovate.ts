@@ -1,13 +1,14 @@
 /**
- * Renovate's own `apk` datasource, of the sources in SOURCES: `renovate.ts SOURCES REGISTRY PATHS FOLDER` looks up the
- * first name with a package cache in FOLDER, says so, and when told a number of seconds looks up all names once, and again and again for so long. Of Renovate
- * only what a lookup needs is loaded: a whole run has more to load.
+ * Renovate's own `apk` datasource, from the sources in SOURCES: `renovate.ts SOURCES REGISTRY PATHS FOLDER` looks up
+ * the first name, with a package cache in FOLDER, and reports that. When it receives a number of seconds, it looks up
+ * all names once, then repeats for that long. It loads only the parts of Renovate that a lookup needs; a whole run
+ * loads more.
  */
 import { readFileSync } from 'node:fs';
 
 export interface LookupReport {
   readonly first: Lookups;
-  /** From then on it remembers its answers. */
+  /** Further lookups, from Renovate's cache. */
   readonly again: Lookups;
 }
 
@@ -30,7 +31,7 @@ const logger = await load<{ init: () => Promise<void> }>('logger/index.js');
 const memory = await load<{ init: () => void }>('util/cache/memory/index.js');
 const packages = await load<{ init: (config: object) => Promise<void> }>('util/cache/package/index.js');
 
-// What a run does before it looks anything up.
+// A run does this before the first lookup.
 await logger.init();
 GlobalConfig.set({ cacheDir, internalHostAccess: 'allow' });
 await packages.init({ cacheDir });
@@ -51,7 +52,7 @@ async function isFound(packageName: string): Promise<boolean> {
   return (result?.releases.length ?? 0) > 0;
 }
 
-/** Looks up every name, at least once and until the time is over. */
+/** Looks up all names, at least once and until the time is over. */
 async function lookUpAll(seconds: number): Promise<Lookups> {
   const began = performance.now();
   const passed = (): number => (performance.now() - began) / 1000;

@@ -1,4 +1,4 @@
-/** Floors to compare with: `server.ts raw|fastify BYTES` answers every request with one body of that size. */
+/** Baselines: `server.ts raw|fastify BYTES` answers every request with one body of that size. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 

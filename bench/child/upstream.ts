@@ -1,4 +1,4 @@
-/** A repository for `upstream.ts SET FOLDER ARCH…`: serves one version of a set of indexes, and when asked the other. */
+/** A repository: `upstream.ts SET FOLDER ARCH…` serves one version of a set of indexes, and on request the other. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';

@@ -1,4 +1,4 @@
-/** `check` of 500 image files with 5,000 pins, by the indexes themselves and by a running service. */
+/** `check` of 500 image files with 5,000 pins, with the indexes themselves and with a running service. */
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -46,7 +46,7 @@ export async function checkSection(setting: Setting): Promise<SectionResult> {
   };
 }
 
-/** Images of one repository, each pinned to some version that is there. */
+/** Image files of one repository, with pins to existing versions. */
 async function writeImages({ indexes, folder }: Setting, url: string): Promise<string> {
   const limits = { maxInflatedBytes: 2 ** 31, maxRatio: 100, maxLineBytes: 2 ** 23, maxPackages: 5_000_000 };
   const bytes = readFileSync(indexes.file('wolfi', 'x86_64'));
@@ -66,7 +66,7 @@ async function writeImages({ indexes, folder }: Setting, url: string): Promise<s
   return repository;
 }
 
-/** Seconds that the command takes, from its start to its end. */
+/** Seconds from the start to the end of the command. */
 async function checkOnce(setting: Setting, cwd: string, more: readonly string[]): Promise<number> {
   const began = performance.now();
   const output = await new Promise<string>((resolve, reject) => {

@@ -1,4 +1,4 @@
-/** Writing every answer of both archs as files. */
+/** Writes all answers of both archs as files. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';

@@ -1,4 +1,4 @@
-/** Bytes in memory → verified and queryable, against inflating the same bytes and nothing else. */
+/** From bytes in memory to a verified, queryable index, compared with only inflating the same bytes. */
 import { archs, type Arch } from '../indexes.ts';
 import type { LoadResult } from '../child/load.ts';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import type { Row, SectionResult } from '../report.ts';
 import type { IndexSet, Setting } from '../setting.ts';
 import { interleave, measured, ratios } from '../statistics.ts';
 
-/** One-shot inflation, the least that reading can take; streaming is slower and would flatter. */
+/** One-shot inflation is the lower bound. Streaming is slower and would make the result look better. */
 const FLOOR = 'gunzip-one-chunk';
 
 type Results = Record<string, LoadResult[]>;
@@ -122,7 +122,7 @@ export async function loadSection(setting: Setting): Promise<SectionResult> {
   };
 }
 
-/** Wolfi in the format of apk 3 against the text, in turns; none where the file is not beside the checkout. */
+/** Wolfi in the format of apk 3 compared with the text, in turns; none if the file is not beside the checkout. */
 async function adbRows({ indexes, rounds, log }: Setting): Promise<readonly Row[]> {
   if (sharedData === undefined) return [];
   log('load: wolfi as ADB');

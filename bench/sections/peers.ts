@@ -1,4 +1,4 @@
-/** The service beside its peers, given one arch of the same index and asked the same, in turns. */
+/** The service and its peers, in turns, with one arch of the same index and the same requests. */
 import type { Lookups, LookupReport } from '../child/renovate.ts';
 import { ARCH, contendersFor, type Contender } from '../contenders.ts';
 import { memoryOf } from '../memory.ts';
@@ -67,7 +67,7 @@ export async function peersSection(setting: Setting): Promise<SectionResult> {
   };
 }
 
-/** Whoever fails is told of, and costs only figures of its own, not those of the whole run. */
+/** If a contender fails, that is reported, and only its own figures are missing. */
 async function takeTurn(setting: Setting, contender: Contender): Promise<Turn | undefined> {
   setting.log(`peers: ${contender.who}`);
   try {

@@ -1,4 +1,4 @@
-/** The service at rest and while every index is new again and again: memory, event loop, what lookups feel. */
+/** The service at rest and during constant refreshes: memory, event loop, latency of lookups. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientReport } from '../child/client.ts';
 import type { LoopReport } from '../child/probe.ts';
@@ -10,7 +10,7 @@ import { writeConfig, type IndexSet, type Setting } from '../setting.ts';
 import { measured, ratios } from '../statistics.ts';
 
 const RATE = 1000;
-/** While lookups come in a refresh takes its time, and several of them are to be seen. */
+/** Refreshes are slower during lookups, and the measurement needs several of them. */
 const LONGER = 4;
 
 interface Round {

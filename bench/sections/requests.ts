@@ -1,4 +1,4 @@
-/** Requests a second and processor time for each, against servers that do nothing. */
+/** Requests a second and CPU time per request, compared with servers that do nothing. */
 import type { ClientReport } from '../child/client.ts';
 import { archs } from '../indexes.ts';
 import { cpuOf } from '../memory.ts';
@@ -11,14 +11,14 @@ import { addressIn } from './refresh.ts';
 const CONNECTIONS = '64';
 
 export interface Speed {
-  /** Of the first thousand requests, each for another name. */
+  /** For the first thousand requests, each for a different name. */
   readonly first: number;
   readonly perSecond: number;
-  /** Microseconds of CPU time for a request. */
+  /** Microseconds of CPU time per request. */
   readonly cpu: number;
-  /** Of a thousand other names, once warm. */
+  /** For a thousand other names, after warm-up. */
   readonly others: number;
-  /** Milliseconds for a name that no index knows. */
+  /** Milliseconds for a name that is in no index. */
   readonly unknown: number;
 }
 
@@ -108,7 +108,7 @@ export async function requestsSection(setting: Setting): Promise<SectionResult> 
   };
 }
 
-/** The floors' body: as many bytes as what is asked for has on average. */
+/** The size of the baselines' body: the mean size of the real answers. */
 async function meanBody(setting: Setting, config: string): Promise<number> {
   await using running = start(process.execPath, setting.serve(['--config', config]));
   const url = `${addressIn(await running.line(/Server listening/))}/bench`;
@@ -135,7 +135,7 @@ async function service(setting: Setting, config: string): Promise<Speed> {
   return await speedOf(setting, running, `${url}/bench`);
 }
 
-/** Asks a server that has just started; warm is what comes after three seconds of requests. */
+/** Measures a server that has just started. It counts as warm after three seconds of requests. */
 async function speedOf(setting: Setting, running: Running, url: string): Promise<Speed> {
   const first = perSecond(await askAll(setting, 'once', url, 60));
   await askAll(setting, 'closed', url, 3);
@@ -153,7 +153,7 @@ function perSecond({ requests, seconds }: ClientReport): number {
   return requests / seconds;
 }
 
-/** Asks for all names, over as many connections as every server is asked unless told otherwise. */
+/** Asks for all names, with the same number of connections for every server by default. */
 export function askAll(
   setting: Setting,
   mode: 'closed' | 'once',

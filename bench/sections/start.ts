@@ -1,4 +1,4 @@
-/** From starting the process to the first answer, against the start of an empty fastify server. */
+/** The time from the process start to the first answer, compared with an empty fastify server. */
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { mkdtempSync } from 'node:fs';
@@ -59,7 +59,7 @@ export async function startSection(setting: Setting): Promise<SectionResult> {
   };
 }
 
-/** Runs the service until all that can be kept on disk is. */
+/** Runs the service until its disk cache is complete. */
 async function fillCache(setting: Setting, config: string): Promise<void> {
   await using running = start(process.execPath, setting.serve(['--config', config]));
   for (const arch of archs) await running.line(new RegExp(`${arch}.*loaded \\d+ packages`));

@@ -1,14 +1,14 @@
 /**
- * ADB, the file format of apk 3, as far as its values: the envelope and the blocks in it. All numbers are little-endian.
+ * The outer layers of ADB, the file format of apk 3: the envelope and the blocks in it. All numbers are little-endian.
  *
  *   envelope: "ADB." and the file itself, "ADBd" and the file as raw deflate, or "ADBc", a byte for the algorithm
- *             (0 none, 1 raw deflate, 2 zstd), a byte for the level, and the file compressed so
- *   file:     "ADB.", the schema (4 bytes), blocks; each starts at a multiple of 8 and is filled up to the next one
- *   block:    a word of type (2 bits: 0 values, 1 signature, 2 data) and size (30 bits, with the word), content
- *   or:       a word of 3 (2 bits) and type (30 bits), 4 reserved bytes, size (8 bytes, with all 16), content
+ *             (0 none, 1 raw deflate, 2 zstd), a byte for the level, and the compressed file
+ *   file:     "ADB.", the schema (4 bytes), blocks; each is padded to a multiple of 8
+ *   block:    a word of type (2 bits: 0 values, 1 signature, 2 data) and size (30 bits, word included), content
+ *   or:       a word of 3 (2 bits) and type (30 bits), 4 reserved bytes, size (8 bytes, all 16 included), content
  *
- * An index has one block of values, then any number of signatures. Anyone can append or drop a signature and change the
- * filling: only schema, values and the heads of signatures are protected.
+ * An index has one block of values, then any number of signatures. Only schema, values and the heads of signatures are
+ * signed: anyone can append or drop a signature and change the padding.
  */
 import { createInflateRaw, createZstdDecompress } from 'node:zlib';
 import { IndexError } from '../errors.ts';
@@ -17,9 +17,9 @@ import { release, reserve } from './memory.ts';
 import type { Pause } from './pieces.ts';
 
 export interface AdbFile {
-  /** The four bytes that say what the values are about. */
+  /** Four bytes that name the type of the values. */
   readonly schema: Buffer;
-  /** The values. Memory behind them can be read, too, for at least `ROOM` bytes. */
+  /** The values. At least `ROOM` bytes of memory after them are readable too. */
   readonly values: Buffer;
   /** The contents of the signature blocks. */
   readonly signatures: readonly Buffer[];
@@ -34,28 +34,28 @@ export interface OpenOptions {
 const MAGIC = 'ADB.';
 const HEADER_BYTES = 8;
 const ALIGNMENT = 8;
-/** Reading words goes beyond the end of what is read. */
+/** Word reads go beyond the end of the data. */
 const ROOM = 8;
-/** Values are addressed with 28 bits. What may be around them is in the other summand. */
+/** Values are addressed with 28 bits; the rest is for the envelope and signatures. */
 const MAX_FILE_BYTES = 256 * 1024 * 1024 + 64 * 1024;
 /** apk refuses smaller ones, even an empty index. */
 const MIN_VALUES_BYTES = 16;
-/** apk's buffer; longer signature blocks make it refuse the file. */
+/** The size of apk's buffer; apk refuses files with longer signature blocks. */
 const MAX_SIGNATURE_BYTES = 128 * 1024;
 const MAX_SIGNATURES = 4096;
-/** Compressors that work in parallel make a frame of every few megabytes. */
+/** Parallel compressors write a frame every few megabytes. */
 const MAX_FRAMES = 1024;
 const [VALUES, SIGNATURE] = [0, 1];
 /** Real indexes inflate to two or three times their size. */
 const USUAL_RATIO = 4;
 const LARGEST_CHUNK = 64 * 1024 * 1024;
 
-/** Are these the bytes of an ADB, whatever the file is called? */
+/** Whether these bytes are an ADB, judged by content, not by file name. */
 export function isAdb(bytes: Uint8Array): boolean {
   return bytes[0] === 0x41 && bytes[1] === 0x44 && bytes[2] === 0x42;
 }
 
-/** Takes off the envelope and finds the blocks, without looking at any value. */
+/** Removes the envelope and finds the blocks. Does not read any value. */
 export async function openAdb(bytes: Uint8Array, options: OpenOptions): Promise<AdbFile> {
   const file = await unwrap(bytes, options);
   if (file.length < HEADER_BYTES || file.toString('latin1', 0, 4) !== MAGIC)
@@ -76,12 +76,12 @@ export async function openAdb(bytes: Uint8Array, options: OpenOptions): Promise<
   return { schema: file.subarray(4, HEADER_BYTES), values, signatures };
 }
 
-/** Gives its memory back at once; all of it is empty afterwards. */
+/** Releases the memory at once; all buffers are empty afterwards. */
 export function closeAdb({ values }: AdbFile): void {
   if (values.buffer instanceof ArrayBuffer) values.buffer.transfer(0);
 }
 
-/** The file in memory of its own that is quick to read. */
+/** The inflated file in its own memory, fast to read. */
 async function unwrap(bytes: Uint8Array, options: OpenOptions): Promise<Buffer> {
   switch (bytes[3]) {
     case 0x2e: // .
@@ -114,7 +114,7 @@ async function inflated(
   }
 }
 
-/** One piece of memory; chunks are given back as they are copied. */
+/** Joins chunks into one buffer and releases each after copying. */
 function copied(chunks: readonly Uint8Array[], { maxInflatedBytes }: InflateLimits): Buffer {
   const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   const most = Math.min(maxInflatedBytes, MAX_FILE_BYTES);
@@ -129,7 +129,7 @@ function copied(chunks: readonly Uint8Array[], { maxInflatedBytes }: InflateLimi
   return file;
 }
 
-/** The only chunk, if there is room behind it, or a copy of all. */
+/** The only chunk if there is room after it, otherwise a joined copy. */
 function joined(chunks: readonly Buffer[], limits: InflateLimits): Buffer {
   const [only] = chunks;
   const isWhole = chunks.length === 1 && only !== undefined;
@@ -138,7 +138,7 @@ function joined(chunks: readonly Buffer[], limits: InflateLimits): Buffer {
     : copied(chunks, limits);
 }
 
-/** Of chunks: so large that there is mostly one, which need not be copied. Only what is written to takes memory. */
+/** Large enough for one chunk in most cases, which avoids a copy. Untouched pages take no memory. */
 function chunkSize(body: Uint8Array): number {
   return Math.min(LARGEST_CHUNK, Math.max(CHUNK_BYTES, body.length * USUAL_RATIO));
 }
@@ -166,7 +166,7 @@ async function* deflated(body: Uint8Array, signal: AbortSignal | undefined): Asy
     throw new IndexError('archive-malformed', `${body.length - used} bytes behind the deflate stream`);
 }
 
-/** One frame after the other: Node's decoder stops silently behind the first. */
+/** Inflates frame by frame, because Node's decoder silently stops after the first. */
 async function* zstdFrames(body: Uint8Array, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
   let frames = 0;
   for (let at = 0; at < body.length; frames += 1) {
@@ -184,7 +184,7 @@ async function* zstdFrames(body: Uint8Array, signal: AbortSignal | undefined): A
   }
 }
 
-/** Inflates what `body` begins with and returns how many bytes that were, at least one. */
+/** Inflates the start of `body` and returns the number of bytes consumed, at least one. */
 async function* stream(
   engine: Engine,
   body: Uint8Array,
@@ -195,7 +195,7 @@ async function* stream(
   return engine.bytesWritten;
 }
 
-/** The length of a frame that holds no data (RFC 8878, 3.1.2); 0 where there is none. */
+/** The length of a skippable frame (RFC 8878, 3.1.2); 0 if it is none. */
 function skippableFrame(bytes: Uint8Array): number {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(8, bytes.length));
   return head.length === 8 && head.readUInt32LE(0) >>> 4 === 0x184d2a5 ? 8 + head.readUInt32LE(4) : 0;
@@ -207,11 +207,11 @@ interface Block {
   readonly at: number;
 }
 
-/** The blocks of a file, which must end where the last of them ends. */
+/** The blocks of a file. The last block must end at the end of the file. */
 function* blocks(file: Buffer): Generator<Block> {
   for (let at = HEADER_BYTES; at < file.length;) {
     const { type, header, size } = blockHeader(file, at);
-    // Up to the next block; computed with numbers that a size of 64 bits fits in well enough to be too large.
+    // Up to the next block. A 64-bit size may lose precision as a number, but stays too large to be accepted.
     const next = Math.ceil((at + size) / ALIGNMENT) * ALIGNMENT;
     if (size < header || next > file.length)
       throw new IndexError('archive-malformed', `ADB block at byte ${at} does not fit into the file`);

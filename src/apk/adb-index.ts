@@ -1,17 +1,17 @@
 /**
- * The values of an ADB that is an index, read into the same table as the text of apk 2.
+ * Reads the values of an ADB index into the same table as the text of apk 2.
  *
- * A value is a word: its kind in the upper 4 bits, a number or an offset from the start of the values in the others.
+ * A value is a word. The upper 4 bits are its kind; the others are a number or an offset from the start of the values.
  *
- *   0  nothing, or a boolean       8, 9, 10  bytes at the offset: length in 1, 2 or 4 bytes, then they
- *   1  the number itself           13, 14    list or object at the offset: count of words with this one, then values;
- *   2, 3  4 or 8 bytes of number             fields are counted from 1, those behind the last are nothing
- *   15  what the writer could not express
+ *   0  nothing, or a boolean       8, 9, 10  bytes at the offset: length in 1, 2 or 4 bytes, then the bytes
+ *   1  the number itself           13, 14    list or object at the offset: count of words including this one, then
+ *   2, 3  4 or 8 bytes of number             values; fields are numbered from 1, missing ones are nothing
+ *   15  a value that the writer could not express
  *
- * Offsets may lead anywhere. So reading has a fixed depth (index, packages, package, list, dependency) and never follows
- * kinds; what leads out of the values makes its package bad; a package with what could not be expressed is counted.
- * Packages share strings and lists, so what was read at an offset is remembered, and all that is read is paid for out
- * of one budget: a small file may otherwise hold terabytes.
+ * Offsets are untrusted and may point anywhere. So the reader has a fixed depth (index, packages, package, list,
+ * dependency) and expects one kind in each place. An offset outside the values makes its package bad; packages with a
+ * value of kind 15 are counted. Packages share strings and lists, so results are cached by offset. Everything that is
+ * read counts against one budget: otherwise a small file could expand to terabytes.
  */
 import { IndexError } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
@@ -61,7 +61,7 @@ const DependencyField = { name: 1, version: 2, match: 3 };
 
 const CONFLICT = 16;
 const EQUAL = 1;
-/** How the lower four bits of a match are written; combinations that mean nothing to apk are missing. */
+/** The operator for the lower four bits of a match; combinations without a meaning in apk are missing. */
 const operators: readonly (Buffer | undefined)[] = [
   ...['', '=', '<', '<=', '>', '>=', '><', undefined, '~', '~', undefined, '<~', undefined, '>~'].map(
     (text) => (text === undefined ? undefined : Buffer.from(text)),
@@ -71,27 +71,27 @@ const operators: readonly (Buffer | undefined)[] = [
 const ROOT_AT = 4;
 const [NEWLINE, EXCLAMATION] = [0x0a, 0x21];
 const DESCRIPTION_BYTES = 4096;
-/** What an entry of a list costs, in bytes of the budget: a bit more than an entry has in text. */
+/** The cost of a list entry, in bytes of the budget: slightly more than an entry takes in text. */
 const ENTRY_COST = 32;
-/** What a list costs beside its entries. */
+/** The cost of a list in addition to its entries. */
 const LIST_COST = 64;
-/** Packages that are read between two steps: less than a millisecond's worth. */
+/** Packages read in one step: less than a millisecond of work. */
 const PACKAGES_A_STEP = 64;
 
 export interface AdbIndexOptions extends TableOptions {
-  /** Of a string, and of a list as text. */
+  /** The longest string, and the longest list as text. */
   readonly maxLineBytes: number;
-  /** Of all strings and lists together, as if they were text. */
+  /** All strings and lists together, as text. */
   readonly maxInflatedBytes: number;
 }
 
-/** A list of dependencies or of provides that was read. */
+/** A list of dependencies or provides after reading. */
 interface List {
-  /** Its string: of provides the text, of dependencies the numbers of their texts. See `Columns`. */
+  /** The id of its string: the text for provides, the ids of the texts for dependencies. See `Columns`. */
   readonly string: number;
   /** `needsExactly`, or 0. */
   readonly flags: number;
-  /** Where the names of provides are in `#provided`. */
+  /** Start of the provided names in `#provided`. */
   readonly first: number;
   readonly last: number;
   readonly entries: number;
@@ -104,7 +104,7 @@ export interface AdbIndex extends ScannedIndex {
   readonly description: string;
 }
 
-/** Reads verified values, in steps. Throws `apkindex-malformed` or `archive-too-large`. */
+/** Reads verified values in steps. Throws `apkindex-malformed` or `archive-too-large`. */
 export function* readAdbIndex(values: Buffer, options: AdbIndexOptions): Generator<undefined, AdbIndex> {
   return yield* new AdbReader(values, options).read();
 }
@@ -121,12 +121,12 @@ class AdbReader {
   readonly #knownCommits = new Cache();
   readonly #knownProvides = new Cache();
   readonly #knownDepends = new Cache();
-  /** Of dependencies: twice the number of its text, and one more if it asks for an exact version. */
+  /** For each dependency, twice the id of its text, plus one if it asks for an exact version. */
   readonly #knownTokens = new Cache();
-  /** Of names that are provided, other than after a sign of a conflict. */
+  /** For provided names, except those with a conflict sign. */
   readonly #knownProvided = new Cache();
   readonly #lists: List[] = [];
-  /** Names in lists of provides: twice the number, and one more if with a version. */
+  /** Names in lists of provides: twice the id, plus one if provided with a version. */
   readonly #provided = new GrowingNumbers();
   #budget: number;
 
@@ -138,7 +138,7 @@ class AdbReader {
   // The bytes that `#locate` found.
   #start = 0;
   #end = 0;
-  // The dependency that `#write` has written.
+  // The dependency that `#write` wrote last.
   #nameValue = 0;
   #nameLength = 0;
   #hasVersion = false;
@@ -221,7 +221,7 @@ class AdbReader {
     );
   }
 
-  /** The package being read cannot be used; the first reason counts. */
+  /** Marks the package being read as unusable; the first reason is kept. */
   #reject(fact: string): void {
     if (this.#bad === '') this.#bad = fact;
   }
@@ -236,12 +236,12 @@ class AdbReader {
     );
   }
 
-  /** The word there, with a sign: larger numbers would be objects to the engine. */
+  /** The word at `at`, as a signed number: V8 would store larger ones as objects. */
   #value(at: number): number {
     return this.#view.getInt32(at, true);
   }
 
-  /** Where the list or object is, -1 for nothing. All of it lies inside the values. */
+  /** The offset of the list or object, -1 for nothing. All of it lies inside the values. */
   #list(value: number): number {
     const kind = value >>> 28;
     const at = value & 0x0fffffff;
@@ -255,7 +255,7 @@ class AdbReader {
     return -1;
   }
 
-  /** The fields of a package, up to the last one that is read; all 0 for nothing. */
+  /** The fields of a package, up to the last one needed; all 0 for nothing. */
   #readFields(value: number): Int32Array {
     const at = this.#list(value);
     const count = at < 0 ? 0 : this.#view.getUint32(at, true);
@@ -270,7 +270,7 @@ class AdbReader {
     return this.#value(object + 4 * field);
   }
 
-  /** What is of another kind than its field counts as nothing, as in apk. */
+  /** A value of the wrong kind counts as nothing, as in apk. */
   #noteOther(value: number): void {
     if (value !== 0) this.#isIncomplete = true;
   }
@@ -299,7 +299,7 @@ class AdbReader {
     return kind === Kind.bytes16 ? this.#view.getUint16(at, true) : this.#view.getUint32(at, true);
   }
 
-  /** The number of a string in `table`. One that could not stand in a line of text makes the package bad. */
+  /** The id of a string in `table`. A string that is impossible in a line of text makes the package bad. */
   #string(value: number, table: StringTable, known: Cache): number {
     if (value === 0) return EMPTY;
     const before = known.get(value);
@@ -317,7 +317,7 @@ class AdbReader {
     return id;
   }
 
-  /** apk tells packages apart by the first bytes of their hash. */
+  /** apk distinguishes packages by the first bytes of their hash. */
   #readIdentity(value: number): void {
     this.#locate(value);
     const length = this.#end - this.#start;
@@ -346,7 +346,7 @@ class AdbReader {
     return id;
   }
 
-  /** 0 for nothing and for what does not fit into 32 bits. */
+  /** 0 for nothing and for numbers above 32 bits. */
   #number32(value: number): number {
     const number = this.#number(value);
     return number > 0xffffffff ? 0 : number;
@@ -368,7 +368,7 @@ class AdbReader {
     return high * 2 ** 32 + this.#view.getUint32(at, true);
   }
 
-  /** The list at `value`, one of those that `known` is about. */
+  /** The list of dependencies or provides at `value`; `known` is the cache for its field. */
   #dependencies(value: number, known: Cache): List {
     if (value === 0) return emptyList;
     const list = this.#lists[known.get(value)] ?? this.#readList(value, known);
@@ -407,7 +407,7 @@ class AdbReader {
     return list;
   }
 
-  /** Adds the text of a provide, and its name to `#provided`. Whatever its match says, it is of its version. */
+  /** Adds the text of a provide, and its name to `#provided`. The operator is ignored: it always means this version. */
   #addProvide(line: ByteBuffer, value: number): void {
     const length = line.length;
     if (length > 0) line.addByte(BLANK);
@@ -416,7 +416,7 @@ class AdbReader {
     else this.#provided.add(2 * this.#nameOf(line, start) + Number(this.#hasVersion));
   }
 
-  /** The name that was just written. As in text, a sign of a conflict in front belongs to it. */
+  /** The name that was just written. As in text, a leading conflict sign belongs to it. */
   #nameOf(line: ByteBuffer, start: number): number {
     const before = this.#isConflict ? -1 : this.#knownProvided.get(this.#nameValue);
     if (before >= 0) return before;
@@ -425,7 +425,7 @@ class AdbReader {
     return name;
   }
 
-  /** Adds the number of a dependency's text, and returns the flag `needsExactly` or 0. */
+  /** Adds the id of a dependency's text; returns the flag `needsExactly` or 0. */
   #addDependency(line: ByteBuffer, value: number): number {
     let known = value === 0 ? -1 : this.#knownTokens.get(value);
     if (known < 0) {
@@ -440,7 +440,7 @@ class AdbReader {
     return known & 1 ? Flag.needsExactly : 0;
   }
 
-  /** Adds a dependency as text and returns its match, 0 without a version; -1 for what cannot be written. */
+  /** Adds a dependency as text and returns its match: 0 without a version, -1 if it cannot be written. */
   #write(to: ByteBuffer, value: number, isProvide: boolean): number {
     const fields = this.#list(value);
     this.#nameValue = this.#field(fields, DependencyField.name);
@@ -467,7 +467,7 @@ class AdbReader {
     return this.#isConflict ? CONFLICT | sign : sign;
   }
 
-  /** Whether a name can stand in a list of text: not empty, nothing that would end it, no sign of a conflict. */
+  /** Whether a name is possible in a list of text: not empty, no separators, no conflict sign. */
   #isName(start: number, end: number): boolean {
     const { bytes } = this.#text;
     if (start === end || bytes[start] === EXCLAMATION) return false;
@@ -475,7 +475,7 @@ class AdbReader {
     return true;
   }
 
-  /** Whether a version can stand behind an operator there; an empty one can. */
+  /** Whether a version is possible after an operator; an empty one is. */
   #isVersion(start: number, end: number): boolean {
     const { bytes } = this.#text;
     if (start < end && isOperatorSign(bytes[start] as number)) return false;
@@ -485,15 +485,15 @@ class AdbReader {
 }
 
 /**
- * What was read at a value, in one place each. Values that lead to the same place push each other out and are read
- * again, so neither its size nor who chooses the values matters. Places follow offsets: what is near in the file stays
- * near here, as packages of one name are.
+ * A direct-mapped cache of what was read at a value. Colliding values evict each other and are read again, so the size
+ * is fixed and crafted values do no harm. Slots follow offsets: neighbours in the file, such as packages of one name,
+ * are neighbours here.
  */
 class Cache {
-  /** Pairs of a value and what it gave. */
+  /** Pairs of a value and its result. */
   readonly #slots = new Int32Array(2 * CACHE_PLACES);
 
-  /** -1 for what is not there. No value is 0. */
+  /** -1 for a miss. No value is 0. */
   get(value: number): number {
     const slot = slotOf(value);
     return this.#slots[slot] === value ? (this.#slots[slot + 1] as number) : -1;

@@ -10,14 +10,14 @@ import type { TrustedKey } from './signature.ts';
 
 const HEAD_BYTES = 18;
 const KEY_ID_BYTES = 16;
-/** Digests that apk knows, by their number: a name and how many bytes of it count. apk itself writes SHA-512. */
+/** Digests that apk knows, by number: the name, and how many bytes of the digest count. apk itself writes SHA-512. */
 const digests = new Map([
   [3, ['sha256', 32]],
   [4, ['sha512', 64]],
   [5, ['sha256', 20]],
 ] as const);
 
-/** Signatures that are checked before the rest counts as bad. apk takes one good one after any number of bad ones. */
+/** Signatures to check; the rest counts as bad. apk has no such limit: one good signature suffices. */
 const MAX_VERIFICATIONS = 1024;
 
 /** Digests of some bytes, each computed once. */
@@ -33,7 +33,7 @@ export function digestsOf(bytes: Uint8Array, pause: Pause | undefined): DigestOf
 }
 
 /**
- * The key that vouches for the file: any good signature will do, as in apk. Throws `signature-missing`,
+ * The key that signed the file. One good signature suffices, as in apk. Throws `signature-missing`,
  * `signature-untrusted` or `signature-bad`.
  */
 export async function verifyAdb(
@@ -76,12 +76,12 @@ function isSignedBy(key: KeyObject, signed: Buffer, signature: Buffer): boolean 
   try {
     return verify('sha512', signed, { key, padding: constants.RSA_PKCS1_PADDING }, signature);
   } catch {
-    // OpenSSL throws for some that are too long or empty.
+    // OpenSSL throws for some signatures that are empty or too long.
     return false;
   }
 }
 
-/** What signatures may call a key: the beginning of a digest of it, in hex. */
+/** How signatures may name a key: the beginning of a digest of it, in hex. */
 export function keyIds(key: KeyObject): readonly string[] {
   return publicForms(key).map((form) =>
     createHash('sha512')
@@ -91,7 +91,7 @@ export function keyIds(key: KeyObject): readonly string[] {
   );
 }
 
-/** An RSA key in PKCS#1; the point of another one, which apk takes as it stands in its file. */
+/** An RSA key in PKCS#1; otherwise the point in both forms, because apk takes the one in the key file. */
 function publicForms(key: KeyObject): readonly Buffer[] {
   if (key.asymmetricKeyType === 'rsa') return [key.export({ type: 'pkcs1', format: 'der' })];
   const { x = '', y = '' } = key.export({ format: 'jwk' });

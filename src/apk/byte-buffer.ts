@@ -1,15 +1,15 @@
 /**
- * Bytes that are read four at a time, as words. Fields of an index are short: searching, hashing, comparing and copying
- * them by words takes half the time it takes by bytes. The last word of a field reaches beyond its end, so a buffer
- * keeps four bytes of room behind its content; what such a word holds beyond the end is masked out.
+ * Bytes that are read four at a time, as words. The fields of an index are short; searching, hashing, comparing and
+ * copying them by words takes half the time. The last word of a field may go beyond its end, so a buffer has four spare
+ * bytes after its content, and the bytes beyond the end are masked out.
  */
 import { grown } from './memory.ts';
 
 const WORD = 4;
 
-/** Bytes in memory that grows. */
+/** A growing buffer. */
 export class ByteBuffer {
-  /** Content, then room. Valid until bytes are added. */
+  /** Content, then spare bytes. Valid until bytes are added. */
   bytes: Buffer;
   /** Bytes of content. */
   length: number;
@@ -50,7 +50,7 @@ export class ByteBuffer {
   /** Replaces the content by `text` in UTF-8. */
   setText(text: string): void {
     this.length = 0;
-    // No character takes more than three bytes for each of its UTF-16 units.
+    // UTF-8 needs at most three bytes per UTF-16 unit.
     this.reserve(text.length * 3);
     this.length = this.bytes.write(text, 'utf8');
   }
@@ -62,7 +62,7 @@ export class ByteBuffer {
     this.length -= count;
   }
 
-  /** Where `byte` first is in `[start..end)`; `end` if it is not. */
+  /** The first position of `byte` in `[start..end)`; `end` if there is none. */
   indexOf(byte: number, start: number, end: number): number {
     const words = this.#words;
     const pattern = Math.imul(byte, 0x01010101);
@@ -76,7 +76,7 @@ export class ByteBuffer {
     return end;
   }
 
-  /** 32 bits, the same for the same bytes. */
+  /** A 32-bit hash. */
   hash(start: number, end: number): number {
     const words = this.#words;
     let hash = 0x811c9dc5;
@@ -85,7 +85,7 @@ export class ByteBuffer {
     return mix(hash, words.getInt32(i, true) & firstBytes(end - i)) >>> 0;
   }
 
-  /** Whether the bytes from `start` on are `other[otherStart..otherEnd)`. */
+  /** Whether the bytes from `start` equal `other[otherStart..otherEnd)`. */
   equals(start: number, other: ByteBuffer, otherStart: number, otherEnd: number): boolean {
     const [own, others] = [this.#words, other.#words];
     const offset = start - otherStart;
@@ -96,13 +96,13 @@ export class ByteBuffer {
     return (difference & firstBytes(otherEnd - i)) === 0;
   }
 
-  /** The word at `i`, without what lies behind `end`. */
+  /** The word at `i`; bytes from `end` on are 0. */
   word(i: number, end: number): number {
     const word = this.#words.getInt32(i, true);
     return i + WORD <= end ? word : word & firstBytes(end - i);
   }
 
-  /** Makes room for so many bytes more. */
+  /** Makes room for `count` more bytes. */
   reserve(count: number): void {
     const needed = this.length + count + WORD;
     if (needed <= this.bytes.length) return;
@@ -117,7 +117,7 @@ function firstBytes(count: number): number {
   return (1 << (8 * count)) - 1;
 }
 
-/** FNV-1a with words, and with the upper bits brought down: multiplying alone moves bits up only. */
+/** FNV-1a by words, with the upper bits folded down: multiplication alone only moves bits up. */
 function mix(hash: number, word: number): number {
   const product = Math.imul(hash ^ word, 0x01000193);
   return product ^ (product >>> 15);
@@ -127,7 +127,7 @@ function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }
 
-/** Up to the end of the memory that `bytes` is cut from: only reading goes beyond `bytes`. */
+/** A view up to the end of the memory behind `bytes`; only reads go beyond `bytes`. */
 function wordsOf({ buffer, byteOffset }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset);
 }

@@ -1,6 +1,6 @@
 /**
- * Commits of recipes in half the room. Nearly every package has one of its own, so they take more than all other strings
- * together; 40 hexadecimal digits are kept as the 20 bytes they stand for. A first byte tells those from any other text.
+ * Commits of recipes in half the space. Nearly every package has its own, so they take more than all other strings
+ * together. 40 hexadecimal digits are stored as 20 bytes; the first byte distinguishes them from other text.
  */
 import type { ByteBuffer } from './byte-buffer.ts';
 
@@ -11,7 +11,7 @@ const TEXT = 0;
 const hexValues = new Int8Array(256).fill(-1);
 for (const [value, digit] of [...'0123456789abcdef'].entries()) hexValues[digit.charCodeAt(0)] = value;
 
-/** Sets `packed` to what is kept of the commit `source[start..end)`; empty for an empty one. */
+/** Sets `packed` to the stored form of the commit `source[start..end)`; empty for an empty one. */
 export function packCommit(packed: ByteBuffer, source: ByteBuffer, start: number, end: number): void {
   packed.clear();
   if (start === end || packHex(packed, source, start, end)) return;
@@ -19,7 +19,7 @@ export function packCommit(packed: ByteBuffer, source: ByteBuffer, start: number
   packed.add(source, start, end);
 }
 
-/** The same for the bytes themselves. `false` where they are not as many as such a commit has. */
+/** The same for a commit in bytes. `false` if it has the wrong length. */
 export function packCommitBytes(packed: ByteBuffer, source: ByteBuffer, start: number, end: number): boolean {
   if (end - start !== COMMIT_BYTES) return false;
   packed.clear();
@@ -28,13 +28,13 @@ export function packCommitBytes(packed: ByteBuffer, source: ByteBuffer, start: n
   return true;
 }
 
-/** The text of what `packCommit` has made. */
+/** The reverse of `packCommit`. */
 export function commitText(kept: Uint8Array): string {
   const bytes = Buffer.from(kept.buffer, kept.byteOffset, kept.length);
   return bytes.toString(kept[0] === HEX ? 'hex' : 'utf8', 1);
 }
 
-/** Whether it is 40 hexadecimal digits in lower case. */
+/** Returns whether it is 40 lower-case hexadecimal digits. */
 function packHex(packed: ByteBuffer, { bytes }: ByteBuffer, start: number, end: number): boolean {
   if (end - start !== 2 * COMMIT_BYTES) return false;
   packed.reserve(1 + COMMIT_BYTES);

@@ -1,7 +1,7 @@
 /**
  * Version constraints as in a world file or a `D:` line: an operator and a version (`>=2.3`, `~1.35`, `=1.0-r0`).
- * An operator is a set of signs, in any order, as apk-tools 3 reads it: `<` older, `>` newer, `=` equal, `~` the
- * version's line. `><` (identity hash) is not a constraint on versions and not read here.
+ * An operator is a set of signs in any order, as in apk-tools 3: `<` older, `>` newer, `=` equal, `~` the version's
+ * line. `><` (identity hash) does not constrain versions and is not read here.
  */
 import { compareVersions, isInLine, parseVersion, type Version } from './version.ts';
 
@@ -10,7 +10,7 @@ export interface Constraint {
   readonly version: Version;
 }
 
-/** Where the operator of `name>=1.0` starts and ends; both are the length where there is none. */
+/** Start and end of the operator in `name>=1.0`; both are the text's length if there is none. */
 export function operatorSpan(text: string): { readonly start: number; readonly end: number } {
   let start = 0;
   while (start < text.length && !isSign(text.charCodeAt(start))) start += 1;
@@ -21,12 +21,12 @@ export function operatorSpan(text: string): { readonly start: number; readonly e
 
 const [LESS, GREATER, TILDE] = [0x3c, 0x3e, 0x7e] as const;
 
-/** `<`, `=`, `>` or `~`; the first three follow each other. */
+/** `<`, `=`, `>` or `~`; the first three have consecutive codes. */
 function isSign(code: number): boolean {
   return (code >= LESS && code <= GREATER) || code === TILDE;
 }
 
-/** The constraint that `text` spells, or `undefined` when it has no operator or no valid version. */
+/** Parses a constraint; `undefined` without an operator or a valid version. */
 export function parseConstraint(text: string): Constraint | undefined {
   const { start, end } = operatorSpan(text);
   const operator = text.slice(0, end);

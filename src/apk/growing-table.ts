@@ -1,6 +1,6 @@
 /**
- * What a table of packages is made in while its size is not known: columns, pairs and a set that grow, and the sorting
- * of rows by key at the end.
+ * Growing columns, pairs and sets for a table of packages whose size is not known yet, and the final sort of rows by
+ * key.
  */
 import { IndexError } from '../errors.ts';
 import type { ByteBuffer } from './byte-buffer.ts';
@@ -8,7 +8,7 @@ import { grown, release, type Arena } from './memory.ts';
 import { IDENTITY_BYTES, type Columns, type Postings } from './package-table.ts';
 import { MAX_PROBES } from './string-table.ts';
 
-/** The columns while their length is not known. */
+/** Columns whose length is not known yet. */
 export class GrowingColumns {
   columns: Columns;
   count = 0;
@@ -30,7 +30,7 @@ export class GrowingColumns {
     };
   }
 
-  /** The number of a new row. */
+  /** Adds a row and returns its number. */
   add(): number {
     if (this.count === this.columns.name.length) this.columns = mapColumns(this.columns, grown);
     this.count += 1;
@@ -78,13 +78,13 @@ export class GrowingNumbers {
 }
 
 /**
- * Identities seen so far, as hashes of twice 32 bits: open addressing, because a `Set` takes many times the room.
+ * Identities seen so far, as two 32-bit hashes. Open addressing, because a `Set` takes many times the memory.
  */
 export class IdentitySet {
-  /** Pairs; in a free place the second is 0. */
+  /** Pairs; the second is 0 in a free slot. */
   #slots: Uint32Array;
   #count = 0;
-  // The identity of the package being read; the second number is 0 while it has none.
+  // The identity of the package being read; the second number is 0 if it has none.
   #low = 0;
   #high = 0;
 
@@ -93,7 +93,7 @@ export class IdentitySet {
   }
 
   /**
-   * Reads the identity `source[start..end)`. The halves mix with different factors and shifts, so that no difference of
+   * Reads the identity `source[start..end)`. The halves use different factors and shifts, so that no difference between
    * two identities cancels out in both.
    */
   read(source: ByteBuffer, start: number, end: number): void {
@@ -114,7 +114,7 @@ export class IdentitySet {
     this.#high = 0;
   }
 
-  /** Adds what was read. `false` if it was there before; without an identity a package is always new. */
+  /** Adds the identity that was read; `false` if it is known. A package without an identity is always new. */
   add(): boolean {
     if (this.#high === 0) return true;
     if (!insert(this.#slots, this.#low, this.#high)) return false;
@@ -137,7 +137,7 @@ export class IdentitySet {
   }
 }
 
-/** Adds a pair whose second number is not 0; `false` if it is there. */
+/** Adds a pair whose second number is not 0; `false` if it is already there. */
 function insert(slots: Uint32Array, low: number, high: number): boolean {
   const mask = slots.length - 1;
   let place = (low << 1) & mask;
@@ -166,10 +166,10 @@ function mapColumns(columns: Columns, change: <T extends Uint32Array | Uint8Arra
   };
 }
 
-/** How many pairs or keys are handled between two steps: less than a millisecond's worth. */
+/** Pairs or keys handled in one step: less than a millisecond of work. */
 const PAIRS_A_STEP = 2 ** 14;
 
-/** Sorts rows by key, keeping their order and listing each row once a key. `rows` may be left out: 0, 1, 2 … */
+/** A stable sort of rows by key; each row appears once per key. `rows` defaults to 0, 1, 2 … */
 export function* postings(
   arena: Arena,
   keyCount: number,
@@ -177,7 +177,7 @@ export function* postings(
   rows?: Uint32Array,
 ): Generator<undefined, Postings> {
   const starts = arena.numbers(keyCount + 1);
-  // Of each key, the last row counted plus one; then where its next row goes.
+  // For each key, the last row counted plus one; later the position of its next row.
   const next = new Uint32Array(keyCount);
   for (let i = 0; i < keys.length; i += 1) {
     const key = keys[i] as number;

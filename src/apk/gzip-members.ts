@@ -1,6 +1,6 @@
 /**
- * Gzip members. An APKINDEX.tar.gz is several gzip files one behind the other: signature members, then the body.
- * Signatures cover compressed bytes, so the exact byte where a member ends matters; pako tells it, zlib does not.
+ * Gzip members. An APKINDEX.tar.gz is several gzip files in a row: signature members, then the body. Signatures cover
+ * compressed bytes, so the exact end of a member matters. pako reports it, zlib does not.
  */
 import { Z_NO_FLUSH, Z_OK, Z_STREAM_END, ZStream, zlibInflate, zlibInflateEnd, zlibInflateInit2 } from 'pako';
 import { IndexError } from '../errors.ts';
@@ -8,17 +8,20 @@ import { IndexError } from '../errors.ts';
 const GZIP_WRAPPER = 31;
 const BLOCK = 4096;
 
-/** One gzip member, inflated as far as asked for. */
+/** One gzip member, inflated up to a limit. */
 export interface GzipMember {
-  /** The inflated bytes; all of them when `end` is known. */
+  /** The inflated bytes; complete if `end` is a number. */
   readonly content: Uint8Array;
-  /** Offset in `bytes` behind the member, or why inflating stopped before: at `maxBytes`, or as the input ended. */
+  /**
+   * Offset in `bytes` after the member, or why inflating stopped early: `more` at `maxBytes`, `cut` at the end of
+   * input.
+   */
   readonly end: number | 'more' | 'cut';
 }
 
 /**
- * Inflates the gzip member that starts at `start`, but not more than about `maxBytes` of it.
- * Throws `archive-malformed` for what is no gzip.
+ * Inflates the gzip member at `start`, but at most about `maxBytes` of it.
+ * Throws `archive-malformed` if it is not gzip.
  */
 export function inflateMember(bytes: Uint8Array, start: number, maxBytes: number): GzipMember {
   const stream = new ZStream();
@@ -42,7 +45,7 @@ export function inflateMember(bytes: Uint8Array, start: number, maxBytes: number
   }
 }
 
-/** Do the bytes at `start` begin a gzip member (deflate, the only method there is)? */
+/** Whether a gzip member begins at `start` (deflate is the only method). */
 export function isGzip(bytes: Uint8Array, start = 0): boolean {
   return bytes[start] === 0x1f && bytes[start + 1] === 0x8b && bytes[start + 2] === 8;
 }

@@ -1,6 +1,6 @@
 /**
- * Identities of packages (`C:`): `Q1` and the base64 of a SHA-1 over the control segment, which holds the hash of the
- * data. So it names one build, whatever repository carries it. Anything else is hashed, so that all take 20 bytes.
+ * Identities of packages (`C:`): `Q1` and the base64 of a SHA-1 over the control segment, which contains the hash of
+ * the data. So an identity names one build, in any repository. Other texts are hashed, so that all take 20 bytes.
  */
 import { createHash } from 'node:crypto';
 
@@ -8,14 +8,14 @@ const [Q, ONE, PADDING] = [0x51, 0x31, 0x3d] as const;
 /** `Q1`, 27 digits and `=`. */
 const LENGTH = 30;
 
-/** The value of each base64 digit; 255 for what is none. */
+/** The value of each base64 digit; 255 for other characters. */
 const digits = new Uint8Array(256).fill(255);
 for (const [value, digit] of [
   ...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
 ].entries())
   digits[digit.charCodeAt(0)] = value;
 
-/** Writes the identity that is text in `bytes[start..end)` to `into`. `false` for an empty text. */
+/** Decodes the identity in `bytes[start..end)` to `into`. `false` for an empty text. */
 export function decodeIdentity(into: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
   if (end === start) return false;
   const isUsual =
@@ -46,7 +46,7 @@ export function hashIdentity(text: Uint8Array | string): Uint8Array {
   return createHash('sha1').update(text).digest();
 }
 
-/** As an index writes it. */
+/** The identity as written in an index. */
 export function identityText(identity: Uint8Array): string {
   return `Q1${Buffer.from(identity).toString('base64')}`;
 }

@@ -1,14 +1,15 @@
 /**
- * APKINDEX text, read from bytes as they are inflated.
+ * Reads APKINDEX text from bytes as they are inflated.
  *
- * The text is lines `K:value`, K one letter; stanzas are separated by an empty line, one a package. `Field` lists the
- * letters that are read; S I T L m r q F M R Z a s f g are known and skipped. As in apk-tools 3, other lower case
- * letters may be ignored, while another upper case letter makes a package uninstallable. `p:`, `D:` and `i:` may be repeated and add up;
- * of the others the last one counts. Where real tools give up the whole index over one line, this skips the stanza,
- * counts it and says which it was – unless most stanzas are bad, which is no index.
+ * The text is lines `K:value`, K one letter. Each package is a stanza; an empty line separates stanzas. `Field` lists
+ * the letters that are read; S I T L m r q F M R Z a s f g are known and skipped. As in apk-tools 3, other lower-case
+ * letters are ignored, and any other upper-case letter makes a package uninstallable. `p:`, `D:` and `i:` may be
+ * repeated and add up; for other fields the last line counts. Other tools refuse the whole index for one bad line; this
+ * skips the stanza, counts it and reports the first. If most stanzas are bad, the index is refused.
  *
- * Values are kept as numbers of strings: making JavaScript strings of everything would take several times as long and
- * ten times the memory (docs/decisions/003). `test/support/simple-packages.ts` is the plain way, which must give the same answers.
+ * Values are stored as ids of strings: JavaScript strings for everything would take several times as long and ten times
+ * the memory (docs/decisions/003). `test/support/simple-packages.ts` is a simple version that must give the same
+ * answers.
  */
 import { IndexError } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
@@ -42,13 +43,13 @@ const Field = {
   identity: 0x43, // C
   priority: 0x6b, // k
 } as const;
-/** Letters that apk knows; a package with any other upper case letter cannot be installed. */
+/** Letters that apk knows; a package with any other upper-case letter cannot be installed. */
 const knownUpperCase = new Set([...'CPVASITULDFMRZ'].map((letter) => letter.charCodeAt(0)));
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const COLON = 0x3a;
-/** In front of a name that must not be there. */
+/** Precedes a name that must not be installed. */
 const CONFLICT = 0x21; // !
 const EQUALS = 0x3d;
 
@@ -64,7 +65,7 @@ export class IndexScanner {
   readonly #maxLineBytes: number;
   readonly #table: TableBuilder;
 
-  /** What was pushed and not read yet: a line whose end has not come. */
+  /** Input that is not read yet: a line without its end. */
   readonly #text = new ByteBuffer();
   #line = 0;
 
@@ -72,13 +73,13 @@ export class IndexScanner {
   #inStanza = false;
   #bad = '';
   readonly #package = emptyPackage();
-  /** Tokens separated by blanks. Of a field repeated a million times, only the whole list becomes a string. */
+  /** Tokens separated by blanks. Even if a field is repeated a million times, only the whole list becomes a string. */
   readonly #provides = new ByteBuffer();
   readonly #depends = new ByteBuffer();
   readonly #installIf = new ByteBuffer();
   readonly #packedCommit = new ByteBuffer();
 
-  /** The dependencies of the package before, which the next version of it often has, too. */
+  /** The dependencies of the previous package; the next version often has the same. */
   readonly #lastDepends = new ByteBuffer();
   #lastDependencies = EMPTY;
   #lastNeedsExactly = 0;
@@ -118,7 +119,7 @@ export class IndexScanner {
     throw new IndexError('apkindex-malformed', `line ${line}: longer than ${this.#maxLineBytes} bytes`);
   }
 
-  /** Reads all whole lines and returns where the unfinished one begins. Before `searched` there is no newline. */
+  /** Reads complete lines and returns the start of the incomplete one. There is no newline before `searched`. */
   #readLines(searched: number): number {
     const text = this.#text;
     const { bytes, length } = text;
@@ -137,7 +138,7 @@ export class IndexScanner {
     const { bytes } = this.#text;
     const start = this.#line === 1 && startsWithByteOrderMark(bytes) ? lineStart + 3 : lineStart;
     if (end - start < 2) {
-      // apk takes any line of one character for a separator, too.
+      // apk also treats any line of one character as a separator.
       this.#endStanza();
       return;
     }
@@ -196,7 +197,7 @@ export class IndexScanner {
     }
   }
 
-  /** The number of the list of tokens in `D:`, and the flag of whether one of them asks for an exact version. */
+  /** Stores the tokens of `D:` as a list, and sets the flag if one of them asks for an exact version. */
   #internDependencies(): void {
     const list = this.#depends;
     const last = this.#lastDepends;
@@ -262,7 +263,7 @@ export class IndexScanner {
   }
 }
 
-/** Unix seconds; 0 for anything that is no plain number or does not fit. */
+/** Unix seconds; 0 for anything but a plain number that fits. */
 function parseSeconds(bytes: Uint8Array, start: number, end: number): number {
   let seconds = 0;
   for (let i = start; i < end; i += 1) {
@@ -274,7 +275,7 @@ function parseSeconds(bytes: Uint8Array, start: number, end: number): number {
   return seconds;
 }
 
-/** The digits it begins with, as apk reads numbers; 0 without. */
+/** The leading digits as a number, as apk reads numbers; 0 without digits. */
 function parsePrefix(bytes: Uint8Array, start: number, end: number): number {
   let digits = start;
   while (digits < end && isDigit(bytes[digits] as number)) digits += 1;
@@ -285,7 +286,7 @@ function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
 }
 
-/** Does the token ask for exactly one version (`=` or `==`) of a name that must be there? */
+/** Whether the token asks for exactly one version (`=` or `==`) and is not a conflict. */
 function isExactDependency(bytes: Uint8Array, start: number, end: number): boolean {
   if (bytes[start] === CONFLICT) return false;
   const operator = endOfName(bytes, start, end);
@@ -294,7 +295,7 @@ function isExactDependency(bytes: Uint8Array, start: number, end: number): boole
   return i > operator && !(i < end && isOperatorSign(bytes[i] as number));
 }
 
-/** Where the operator of a token such as `name>=1.0` starts; `end` where there is none. */
+/** Start of the operator in a token such as `name>=1.0`; `end` if there is none. */
 function endOfName(bytes: Uint8Array, start: number, end: number): number {
   let i = start;
   while (i < end && !isOperatorSign(bytes[i] as number)) i += 1;

@@ -1,28 +1,28 @@
-/** Inflating on zlib's own thread, under the limits that hold for every format of an index. */
+/** Inflates on zlib's thread, with the limits that apply to every index format. */
 import { IndexError } from '../errors.ts';
 
 export interface InflateLimits {
   /** In bytes; apko's limit is 300 MiB. */
   readonly maxInflatedBytes: number;
-  /** Inflated to compressed size, checked once `RATIO_FREE_BYTES` have come. Wolfi's is 4.6. */
+  /** Inflated to compressed size, checked after `RATIO_FREE_BYTES`. Wolfi's is 4.6. */
   readonly maxRatio: number;
 }
 
-/** Below this inflated size a bad ratio does no harm: a small index of alike packages may have one. */
+/** Below this inflated size the ratio is not checked: a small index of similar packages may have a high one. */
 const RATIO_FREE_BYTES = 16 * 1024 * 1024;
 
-/** Of the chunks an engine should make. */
+/** Size of the chunks an engine should produce. */
 export const CHUNK_BYTES = 256 * 1024;
 
-/** zlib's streams, as far as they are needed here. */
+/** The part of zlib's streams that is used here. */
 export interface Engine extends AsyncIterable<unknown> {
   end(compressed: Uint8Array): unknown;
   readonly bytesWritten: number;
 }
 
 /**
- * Inflates while the caller reads the chunk before. Throws `archive-malformed` for what is broken, `what` in its
- * message. Afterwards `engine.bytesWritten` tells how many bytes of `compressed` were used.
+ * Inflates while the caller reads the previous chunk. Throws `archive-malformed` for broken data; the message names
+ * `what`. Afterwards `engine.bytesWritten` is the number of bytes of `compressed` that were used.
  */
 export async function* inflate(
   engine: Engine,
@@ -42,7 +42,7 @@ export async function* inflate(
   }
 }
 
-/** Throws `archive-too-large` once more has come than may. */
+/** Throws `archive-too-large` above the limits. */
 export function checkSize(inflated: number, compressed: number, limits: InflateLimits): void {
   if (inflated > limits.maxInflatedBytes) {
     throw new IndexError('archive-too-large', `inflates to more than ${limits.maxInflatedBytes} bytes`);

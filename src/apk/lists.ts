@@ -1,10 +1,10 @@
-/** How lists are kept in a table of packages: provides as text, dependencies as numbers of texts. See `Columns`. */
+/** Lists in a table of packages: provides as text, dependencies as ids of texts. See `Columns`. */
 import type { ByteBuffer } from './byte-buffer.ts';
 
-/** Between the tokens of a text. */
+/** Separates the tokens of a text. */
 export const BLANK = 0x20;
 
-// Signs of operators; those from `OLDER` to `NEWER` follow each other.
+// Signs of operators; `OLDER` to `NEWER` are consecutive.
 const OLDER = 0x3c; // <
 const NEWER = 0x3e; // >
 const LINE = 0x7e; // ~

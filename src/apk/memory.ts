@@ -1,29 +1,29 @@
 /**
- * Memory for tables. The C library maps every piece above 32 MiB for itself (glibc's M_MMAP_THRESHOLD never rises above
- * that): it costs only the pages that are written to, and goes back to the system whole. Smaller pieces come from a
- * heap that, once many megabytes were freed in it, keeps them. So what an index needs is cut out of one large piece.
+ * Memory for tables. The C library maps each block above 32 MiB separately (the maximum of glibc's M_MMAP_THRESHOLD):
+ * only pages that are written to take memory, and all of it returns to the system when freed. Smaller blocks come from
+ * a heap, which keeps freed megabytes. So everything an index needs is cut out of one large block.
  */
 
 const ALWAYS_MAPPED = 33 * 1024 * 1024;
-/** Below this size a heap that keeps what was freed does no harm, and a map for each of many small indexes would. */
+/** Below this size the heap is better: it keeps little, and many small indexes would need many maps. */
 const SMALL = 2 * 1024 * 1024;
 
-/** A buffer of at least so many bytes, all zero. It takes memory only where it is written to. */
+/** A zeroed buffer of at least `byteLength` bytes. Only pages that are written to take memory. */
 export function reserve(byteLength: number): ArrayBuffer {
   return new ArrayBuffer(byteLength < SMALL ? byteLength : Math.max(byteLength, ALWAYS_MAPPED));
 }
 
 /**
- * Bytes for a while, such as an archive until it is read. A buffer that can be resized is mapped for itself whatever
- * its size, but reading it element by element is slow: it is for those who take it as a whole.
+ * Bytes for a short time, such as an archive until it is read. A resizable buffer is mapped separately at any size, but
+ * reading single elements is slow. Use for bulk copies only.
  */
 export function borrowBytes(byteLength: number): Buffer<ArrayBuffer> {
   return Buffer.from(new ArrayBuffer(byteLength, { maxByteLength: byteLength }), 0, byteLength);
 }
 
 /**
- * Gives the memory of `view` back at once instead of when the garbage collector looks for it, which may be tens of
- * megabytes later. Only where it is all of its buffer, so that nobody else can have a use for it; it is empty afterwards.
+ * Releases the memory of `view` at once. The garbage collector may do so only tens of megabytes later. Does nothing if
+ * the buffer has other bytes, which may be in use. The view is empty afterwards.
  */
 export function release({ buffer, byteLength }: ArrayBufferView): void {
   if (!(buffer instanceof ArrayBuffer) || byteLength !== buffer.byteLength) return;
@@ -31,7 +31,7 @@ export function release({ buffer, byteLength }: ArrayBufferView): void {
   else buffer.transfer(0);
 }
 
-/** One reserved piece, cut into arrays from its beginning. What does not fit any more becomes a piece of its own. */
+/** One reserved block, cut into arrays from its start. An array that no longer fits gets its own block. */
 export class Arena {
   readonly #buffer: ArrayBuffer;
   #end = 0;
@@ -50,7 +50,7 @@ export class Arena {
     return start === undefined ? new Uint8Array(count) : new Uint8Array(this.#buffer, start, count);
   }
 
-  /** Where there is room for so many bytes, aligned for numbers; `undefined` where there is none. */
+  /** The offset of `byteLength` free bytes, aligned for numbers; `undefined` if there are not enough. */
   #take(byteLength: number): number | undefined {
     const start = Math.ceil(this.#end / 4) * 4;
     if (start + byteLength > this.#buffer.byteLength) return undefined;
@@ -59,7 +59,7 @@ export class Arena {
   }
 }
 
-/** A copy with twice the room or `atLeast` so much, outside of any arena. */
+/** A copy of twice the size, or at least `atLeast`, outside any arena. */
 export function grown<T extends Uint32Array | Uint8Array>(array: T, atLeast = 0): T {
   const length = Math.max(array.length * 2, atLeast);
   const copy = array instanceof Uint32Array ? new Uint32Array(length) : new Uint8Array(length);

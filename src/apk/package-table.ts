@@ -1,6 +1,6 @@
 /**
- * The compact form of an index: one row a package, one column a field, numbers into a string table (docs/decisions/003).
- * It answers by name without ever having made an object for every package.
+ * The compact form of an index: a row per package, a column per field, values as ids in string tables
+ * (docs/decisions/003). Lookups by name need no object per package.
  */
 import { operatorSpan } from './constraint.ts';
 import { readNumbers } from './lists.ts';
@@ -26,7 +26,7 @@ export const unusableReasons: readonly (Unusable | undefined)[] = [
 /** A SHA-1. */
 export const IDENTITY_BYTES = 20;
 
-/** What a byte of the column `flags` holds. */
+/** The bits of a byte in the column `flags`. */
 export const Flag = {
   /** An index into `unusableReasons`. */
   unusable: 3,
@@ -37,15 +37,15 @@ export const Flag = {
 
 /** The strings of a table. */
 export interface TableStrings {
-  /** Of packages and of what they provide. */
+  /** Names of packages and provides. */
   readonly names: StringTable;
-  /** As `packCommit` has made them. */
+  /** In the form of `packCommit`. */
   readonly commits: StringList;
-  /** All others. */
+  /** All other strings. */
   readonly values: StringList;
 }
 
-/** Columns of equal length; all but `builtAt`, `priority`, `flags` and `identity` hold numbers of strings. */
+/** Columns of equal length; all but `builtAt`, `priority`, `flags` and `identity` hold string ids. */
 export interface Columns {
   readonly name: Uint32Array;
   readonly version: Uint32Array;
@@ -54,18 +54,18 @@ export interface Columns {
   readonly url: Uint32Array;
   /** The whole `p:` value. */
   readonly provides: Uint32Array;
-  /** The tokens of `D:`, as numbers of strings: four bytes each, little-endian. Most packages of a name share a list. */
+  /** The tokens of `D:` as string ids, four bytes each, little-endian. Most packages of a name share a list. */
   readonly dependencies: Uint32Array;
-  /** Unix seconds; 0 for not told. */
+  /** Unix seconds; 0 if unknown. */
   readonly builtAt: Uint32Array;
   readonly priority: Uint32Array;
   /** See `Flag`. */
   readonly flags: Uint8Array;
-  /** `IDENTITY_BYTES` a package. */
+  /** `IDENTITY_BYTES` per package. */
   readonly identity: Uint8Array;
 }
 
-/** For each number of a name, the rows it leads to: `rows[starts[id]..starts[id + 1])`. */
+/** For each name id, its rows: `rows[starts[id]..starts[id + 1])`. */
 export interface Postings {
   readonly starts: Uint32Array;
   readonly rows: Uint32Array;
@@ -80,7 +80,7 @@ export class PackageTable implements Packages {
   readonly nameCount: number;
   readonly intruders: readonly Intruder[];
   #neededNames: ReadonlySet<string> | undefined;
-  /** The last long `p:` value that was read: whoever asks for one of its names is likely to ask for the next. */
+  /** The last long `p:` value that was read: lookups often ask for its names one after another. */
   #longList: { list: number; byName: ReadonlyMap<string, readonly Provide[]> } | undefined;
 
   constructor(
@@ -121,7 +121,7 @@ export class PackageTable implements Packages {
     return this.#lookUp(this.byProvide, name);
   }
 
-  /** The numbers of the tokens in the list of that number. */
+  /** The ids of the tokens in list `number`. */
   dependencyIds(number: number): readonly number[] {
     return readNumbers(this.strings.values.bytes(number));
   }
@@ -147,7 +147,7 @@ export class PackageTable implements Packages {
     return needed;
   }
 
-  /** The versions that the `p:` value numbered `list` gives `name`. */
+  /** The versions of `name` in the `p:` value with id `list`. */
   versionsProvided(list: number, name: string): readonly (string | undefined)[] {
     const bytes = this.strings.values.bytes(list);
     if (bytes.length < LONG_LIST) return versionsProvided(bytes, name);
@@ -175,7 +175,7 @@ export class PackageTable implements Packages {
   }
 }
 
-/** A row. Most lookups read two or three of its fields, so each is decoded on its own. */
+/** A row. Most lookups read two or three fields, so each is decoded when it is read. */
 class TablePackage implements Package {
   readonly #table: PackageTable;
   readonly row: number;
@@ -263,14 +263,14 @@ export function parseProvide(token: string): Provide {
 const [BLANK, EXCLAMATION, EQUALS] = [0x20, 0x21, 0x3d] as const;
 /** About a millisecond's work. */
 const ROWS_A_STEP = 256;
-/** From how many on they are read one by one, so that the reader can pause in between. */
+/** From this many on, dependencies are read one by one, so that the reader can pause. */
 const MANY_DEPENDENCIES = 1000;
-/** From how many bytes on a `p:` value is read as a whole rather than searched. */
+/** From this many bytes on, a `p:` value is parsed as a whole instead of searched. */
 const LONG_LIST = 64 * 1024;
 
-/** The versions that a `p:` value gives `name`. Reads only where the name stands. */
+/** The versions of `name` in a `p:` value. Reads only the tokens with the name. */
 function versionsProvided(list: Uint8Array, name: string): readonly (string | undefined)[] {
-  // A dependency such as `=1` has no name, which stands everywhere in every text.
+  // A dependency such as `=1` has an empty name, which would match everywhere.
   if (name === '') return [];
   const bytes = Buffer.from(list.buffer, list.byteOffset, list.byteLength);
   const versions: (string | undefined)[] = [];

@@ -1,57 +1,59 @@
-/** One index in memory, as the catalog sees it. */
+/** The interface of one index in memory, for the catalog. */
 
-/** Why apk itself would not install a package of an index, whatever the request. */
+/** Why apk refuses to install a package of an index in any case. */
 export type Unusable = 'foreign-arch' | 'unknown-field';
 
-/** One stanza: a name at one version for one arch. Values are decoded when they are read. */
+/** One stanza: a name at one version for one arch. Values are decoded on access. */
 export interface Package {
-  /** Its place in the index, unique there. */
+  /** Its row in the index, unique there. */
   readonly row: number;
   readonly name: string;
   readonly version: string;
-  /** Build time in unix seconds (`t:`), or `undefined` where the index does not tell or says 0. */
+  /** Build time in unix seconds (`t:`); `undefined` if absent or 0. */
   readonly builtAt: number | undefined;
-  /** The source package it was built from; empty where not told. */
+  /** The source package it was built from; empty if unknown. */
   readonly origin: string;
-  /** Commit of the recipe; empty where not told. */
+  /** Commit of the recipe; empty if unknown. */
   readonly commit: string;
-  /** Upstream's page (`U:`); empty where not told. */
+  /** Upstream's page (`U:`); empty if unknown. */
   readonly url: string;
   readonly provides: readonly Provide[];
-  /** The versions at which it provides `name`, in the order of `provides`; `undefined` for without one. */
+  /**
+   * The versions at which it provides `name`, in the order of `provides`; `undefined` for a provide without a version.
+   */
   provided(name: string): readonly (string | undefined)[];
-  /** What it needs and what must not be there, in the order of `D:`. */
+  /** Dependencies and conflicts, in the order of `D:`. */
   readonly dependencies: Iterable<Dependency>;
-  /** Those dependencies that ask for an exact version or rule something out, in the same order. */
+  /** The dependencies that ask for an exact version, and the conflicts, in the same order. */
   readonly bindingDependencies: Iterable<Dependency>;
-  /** One of the dependencies asks for an exact version. */
+  /** Whether a dependency asks for an exact version. */
   readonly needsExactly: boolean;
-  /** `C:`, by which apk verifies what it downloads, as `Q1…`; made of name, version and time where not told. */
+  /** `C:` as `Q1…`, by which apk verifies downloads. If absent, computed from name, version and time. */
   readonly identity: string;
-  /** `k:`, which of several providers apk prefers; 0 where not told. */
+  /** `k:`, the provider priority: of several providers, apk prefers the highest; 0 if absent. */
   readonly priority: number;
-  /** It has a name twice, at least once with a version. apk then installs it for none of its names. */
+  /** It has a name twice, at least once with a version. apk then does not install it for any name. */
   readonly conflictsWithItself: boolean;
   readonly unusable: Unusable | undefined;
 }
 
-/** A virtual name. Whatever operator stands behind it, apk reads what follows as its version. */
+/** A virtual name. apk reads the text after any operator as its version. */
 export interface Provide {
   readonly name: string;
   readonly version: string | undefined;
 }
 
-/** Another package that is needed, or with `conflict` (`!name`) that must not be there. */
+/** A needed package or, with `conflict` (`!name`), one that must not be installed. */
 export interface Dependency {
   readonly name: string;
-  /** Such as `>=`; empty where any version will do. */
+  /** Such as `>=`; empty if any version will do. */
   readonly operator: string;
   /** Empty without an operator. */
   readonly version: string;
   readonly conflict: boolean;
 }
 
-/** Is exactly one version (`=` or `==`) of the name needed? */
+/** Whether it needs exactly one version of the name (`=` or `==`). */
 export function isExact({ operator, conflict }: Dependency): boolean {
   return !conflict && (operator === '=' || /^=+$/.test(operator));
 }
@@ -60,7 +62,7 @@ export function isBinding(dependency: Dependency): boolean {
   return dependency.conflict || isExact(dependency);
 }
 
-/** A package that apk refuses and installs by itself where all of `installIf` (`i:`) is met. */
+/** A package that apk refuses, but would install automatically if all of `installIf` (`i:`) is met. */
 export interface Intruder {
   /** `name-version`. */
   readonly package: string;
@@ -77,26 +79,26 @@ export interface Packages {
   names(): Iterable<string>;
   /** Names that packages provide, in no particular order; a package name may be among them. */
   providedNames(): Iterable<string>;
-  /** Is there a package of that name, or one that provides it? */
+  /** Whether a package has the name or provides it. */
   has(name: string): boolean;
-  /** Packages of that name, in the order of the index. */
+  /** Packages with that name, in the order of the index. */
   named(name: string): readonly Package[];
   /** Packages that provide `name`, with or without a version, in the order of the index. */
   providing(name: string): readonly Package[];
-  /** Names that packages need, at whatever version, as far as a package can be called so; made when first asked for. */
+  /** Names that packages depend on, at any version, if they are possible names of packages; built on first use. */
   neededNames(): Generator<undefined, ReadonlySet<string>>;
-  /** Hardly any index has one. */
+  /** Empty in nearly all indexes. */
   readonly intruders: readonly Intruder[];
 }
 
-/** What was odd about an index that is used nevertheless. */
+/** Defects of an index that is used nevertheless. */
 export interface ParseReport {
   /** Packages skipped because they cannot be read or have no name or version. */
   readonly badStanzas: number;
-  /** The first of them: its place in the index and the fact. */
+  /** The first bad stanza: its place in the index and the reason. */
   readonly firstBadStanza: string | undefined;
-  /** Packages dropped because another one before them has the same identity, as in apk. */
+  /** Packages dropped because an earlier one has the same identity, as in apk. */
   readonly duplicateIdentities: number;
-  /** Packages that are used although a field or a dependency of them could not be read; only ADB has such. */
+  /** Packages that are used although a field or dependency could not be read; only in ADB. */
   readonly incompletePackages: number;
 }

@@ -1,7 +1,7 @@
-/** Long work a little at a time: what is computed over megabytes must not keep others waiting. */
+/** Splits long computations, so that they do not block requests. */
 import { createHash } from 'node:crypto';
 
-/** Lets others have their turn; called often, and mostly does nothing. */
+/** Yields to other work. Called often; usually does nothing. */
 export type Pause = () => Promise<void> | undefined;
 
 /** Less than half a millisecond of hashing. */
@@ -18,7 +18,7 @@ export async function inPieces(
   }
 }
 
-/** `algorithm` is a name that Node's crypto knows. */
+/** `algorithm` is a name from Node's crypto. */
 export async function hashOf(
   bytes: Uint8Array,
   algorithm: string,

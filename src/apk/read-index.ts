@@ -1,11 +1,11 @@
 /**
- * The pipeline from an index's bytes to packages. Which of the two formats they are, they tell themselves:
+ * The pipeline from an index's bytes to packages. The bytes themselves show which of the two formats they have:
  *
  *   APKINDEX.tar.gz (apk 2): split → verify → inflate → untar → scan
  *   ADB (apk 3):             inflate → split → verify → read
  *
- * Packages are read from verified bytes only. In an archive nothing of the index is inflated before; in an ADB, whose
- * signatures are inside and over what is inflated, nothing but the frame is looked at.
+ * Packages are read from verified bytes only. An archive's index is not inflated before it is verified. An ADB has its
+ * signatures inside, over inflated bytes; so it is inflated first, and only its blocks are read before verification.
  */
 import { createGunzip } from 'node:zlib';
 import { cut, IndexError } from '../errors.ts';
@@ -20,7 +20,7 @@ import { splitSignatures, verifySignature, type TrustedKey } from './signature.t
 import type { ScannedIndex } from './table-builder.ts';
 import { TarReader } from './tar.ts';
 
-/** Where reading stops. An index that needs more is refused, not cut. */
+/** Limits of reading. An index that exceeds one is refused, not truncated. */
 export interface ReadLimits extends InflateLimits {
   readonly maxLineBytes: number;
   readonly maxPackages: number;
@@ -39,33 +39,33 @@ export interface ReadOptions {
   /** Trusted keys, or `unverified` to take the index as it is. */
   readonly keys: readonly TrustedKey[] | 'unverified';
   readonly limits: ReadLimits;
-  /** The arch the index was asked for. */
+  /** The arch for which the index was requested. */
   readonly arch?: string | undefined;
-  /** Without `arch`: the archs wanted of a file that may hold several. */
+  /** Without `arch`: the archs to read from a file that may have several. */
   readonly archs?: readonly string[] | undefined;
-  /** Called between chunks: lets the caller share the thread with others. */
+  /** Called between chunks, so that other work can run. */
   readonly pause?: Pause | undefined;
   readonly signal?: AbortSignal;
 }
 
-/** An index that was verified (unless told not to) and read to its end. */
+/** An index that was read completely, and verified unless configured otherwise. */
 export interface VerifiedIndex extends ScannedIndex {
   /** The format it came in. */
   readonly format: 'v2' | 'adb';
-  /** What the repository says of itself, e.g. `v3.22.2-206-ge2cfd1f9853`; often empty. */
+  /** The repository's own description, e.g. `v3.22.2-206-ge2cfd1f9853`; often empty. */
   readonly description: string;
-  /** When the index was made, by the clock of who made it (tar header), in unix seconds; 0 where not told, as in ADB. */
+  /** When the index was made, by its maker's clock (tar header), in unix seconds; 0 if unknown, as in ADB. */
   readonly madeAt: number;
-  /** Name of the key that vouches for it, `undefined` if it was not verified. */
+  /** Name of the key that signed it; `undefined` if it was not verified. */
   readonly keyName: string | undefined;
   /**
-   * Of what signatures are over, hex: the same index has the same digest whoever signed it. SHA-256 of an archive's
-   * compressed body; the first half of SHA-512 of an ADB's values, because that is what its signatures mostly need.
+   * Hex digest of the signed bytes: the same index has the same digest, whoever signed it. SHA-256 of an archive's
+   * compressed body; the first half of the SHA-512 of an ADB's values, which most of its signatures need anyway.
    */
   readonly digest: string;
 }
 
-/** Reads the bytes of an index. Throws an `IndexError` of the code that fits. */
+/** Reads the bytes of an index. Throws an `IndexError`. */
 export function readIndex(bytes: Uint8Array, options: ReadOptions): Promise<VerifiedIndex> {
   return isAdb(bytes) ? readAdb(bytes, options) : readArchive(bytes, options);
 }
@@ -94,7 +94,7 @@ async function readAdb(bytes: Uint8Array, options: ReadOptions): Promise<Verifie
   return { ...contents, format: 'adb', madeAt: 0, keyName: key?.name, digest };
 }
 
-/** A package may be signed with the same key as an index. */
+/** Refuses anything but an index: a package may be signed with the same key. */
 function checkSchema({ schema, values }: AdbFile): void {
   const name = schema.toString('latin1');
   if (name !== 'indx') {
@@ -142,7 +142,7 @@ async function readBody(body: Uint8Array, options: ReadOptions): Promise<Content
     release(chunk);
     await pause?.();
   }
-  // zlib passes over zero bytes behind the last member; apk refuses any byte there.
+  // zlib ignores zero bytes after the last member; apk refuses any byte there.
   if (gunzip.bytesWritten !== body.length) {
     const behind = body.length - gunzip.bytesWritten;
     throw new IndexError('archive-malformed', `${behind} bytes behind the last gzip member`);

@@ -1,6 +1,6 @@
 /**
- * Signatures of an index. A signature member is a tar without an end marker holding `.SIGN.<algorithm>.<key name>`
- * files; each is a PKCS#1 v1.5 signature over the raw (compressed) bytes behind the last signature member.
+ * Signatures of an index. A signature member is a tar without an end marker that contains `.SIGN.<algorithm>.<key
+ * name>` files. Each is a PKCS#1 v1.5 signature over the raw (compressed) bytes after the last signature member.
  */
 import { constants, createPublicKey, createVerify, publicDecrypt, type KeyObject } from 'node:crypto';
 import { cut, cutList, IndexError } from '../errors.ts';
@@ -15,14 +15,14 @@ const digests = new Map([
   ['RSA512', 'sha512'],
 ]);
 
-/** A signature block holds a few hundred bytes a key; apk itself reads 64 KiB of each at most. */
+/** A signature block has a few hundred bytes per key; apk reads at most 64 KiB of each. */
 const MAX_SIGNATURE_MEMBER_BYTES = 256 * 1024;
 const MAX_SIGNATURE_MEMBERS = 16;
-/** Enough to see what a member begins with, pax headers included. */
+/** Enough for the start of a member, pax headers included. */
 const PROBE_BYTES = 4096;
 const TAR_BLOCK = 512;
 
-/** A trusted public key under the file name that `.SIGN.*` entries refer to it by. */
+/** A trusted public key, with the file name by which `.SIGN.*` entries refer to it. */
 export interface TrustedKey {
   readonly name: string;
   readonly key: KeyObject;
@@ -35,13 +35,15 @@ export interface Signature {
   readonly bytes: Uint8Array;
 }
 
-/** An archive whose leading signature members have been taken off. Nothing of `body` is inflated yet. */
+/** An archive without its leading signature members. `body` is not inflated yet. */
 export interface SignedArchive {
   readonly signatures: readonly Signature[];
   readonly body: Uint8Array;
 }
 
-/** A PEM (SPKI) public key, RSA or, for ADB, of a curve. Throws `config-invalid` naming the key and what is wrong with it. */
+/**
+ * Parses a PEM (SPKI) public key: RSA or, for ADB, elliptic-curve. Throws `config-invalid` with the key and the reason.
+ */
 export function parseKey(name: string, pem: string): TrustedKey {
   let key: KeyObject;
   try {
@@ -53,12 +55,12 @@ export function parseKey(name: string, pem: string): TrustedKey {
   return { name, key };
 }
 
-/** What an ADB may be signed with besides RSA (apk-tools 3 with OpenSSL); OpenWrt uses the first. */
+/** Curves that an ADB may be signed with besides RSA (apk-tools 3 with OpenSSL); OpenWrt uses the first. */
 const CURVES = ['prime256v1', 'secp384r1', 'secp521r1', 'secp256k1'];
-/** Of the modulus, in bits. What is shorter was factored or soon can be (NIST SP 800-131A). */
+/** Size of the modulus in bits. Shorter ones were factored or soon can be (NIST SP 800-131A). */
 const MIN_MODULUS = 2048;
 
-/** Throws `config-invalid` for a key whose signatures anyone could make. `what` names it, with its file. */
+/** Throws `config-invalid` for a key whose signatures can be forged. `what` names the key and its file. */
 export function checkKey(key: KeyObject, what: string): void {
   const { modulusLength = 0, publicExponent = 0n, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
   const refuse = (fact: string): never => {
@@ -71,7 +73,7 @@ export function checkKey(key: KeyObject, what: string): void {
   }
   if (key.asymmetricKeyType !== 'rsa') refuse(`is of type ${key.asymmetricKeyType}, not rsa or ec`);
   if (modulusLength < MIN_MODULUS) refuse(`has ${modulusLength} bits, expected at least ${MIN_MODULUS}`);
-  // With 1 a signature is the padded digest itself; an even exponent has no inverse.
+  // With exponent 1 a signature is the padded digest itself; an even exponent has no inverse.
   if (publicExponent < 3n || publicExponent % 2n === 0n) refuse(`has the public exponent ${publicExponent}`);
 }
 
@@ -110,9 +112,9 @@ export function splitSignatures(bytes: Uint8Array): SignedArchive {
 }
 
 /**
- * The key that vouches for the archive: of the signatures, the first whose key is trusted decides, as in apk-tools.
- * Throws `signature-missing`, `signature-untrusted` or `signature-bad`. Hashing is done here, in pieces: on a thread of
- * its own Node would copy the whole body first, at once, which takes longer.
+ * The key that signed the archive. The first signature with a trusted key decides, as in apk-tools. Throws
+ * `signature-missing`, `signature-untrusted` or `signature-bad`. Hashes in pieces on this thread: for its thread pool,
+ * Node would first copy the whole body at once, which takes longer.
  */
 export async function verifySignature(
   archive: SignedArchive,
@@ -123,7 +125,7 @@ export async function verifySignature(
   if (signatures.length === 0) throw new IndexError('signature-missing', 'the index is not signed');
   for (const { algorithm, keyName, bytes } of signatures) {
     const digest = digests.get(algorithm);
-    // More than one key under a name: a key that is being replaced.
+    // Several keys under one name: a key is being replaced.
     const trusted = keys.filter(({ name, key }) => name === keyName && key.asymmetricKeyType === 'rsa');
     if (!digest || trusted.length === 0) continue;
     for (const each of trusted) if (await isSignedBy(each.key, digest, body, bytes, pause)) return each;
@@ -141,10 +143,10 @@ export async function verifySignature(
   throw new IndexError('signature-untrusted', `signed by ${names}; trusted keys: ${known}${hint}`);
 }
 
-/** Signatures that are held against all keys, for a hint. Real indexes have one or two. */
+/** Signatures that are tried with all keys, for a hint. Real indexes have one or two. */
 const MAX_HINTED_SIGNATURES = 4;
 
-/** Names a trusted key that made one of the signatures, but is called otherwise there. For the message only. */
+/** A trusted key that made one of the signatures under another name. For the message only. */
 async function misnamedKey(
   { signatures, body }: SignedArchive,
   keys: readonly TrustedKey[],
@@ -162,7 +164,7 @@ async function misnamedKey(
   return '';
 }
 
-/** Whether a signature ends with this hash. Enough for a hint; trust is decided by `isSignedBy`. */
+/** Whether a signature ends with this hash. Only for the hint; `isSignedBy` decides trust. */
 function signs(key: KeyObject, hash: Buffer, signature: Uint8Array): boolean {
   try {
     const padding = constants.RSA_PKCS1_PADDING;
@@ -184,7 +186,7 @@ async function isSignedBy(
   return verifier.verify({ key, padding: constants.RSA_PKCS1_PADDING }, signature);
 }
 
-/** Does a tar begin with a `.SIGN.` file, pax headers before it aside? */
+/** Whether the first file of a tar is a `.SIGN.` file; pax headers may precede it. */
 function startsWithSignature(tar: Uint8Array): boolean {
   for (let offset = 0; offset + TAR_BLOCK <= tar.length;) {
     const header = Buffer.from(tar.buffer, tar.byteOffset + offset, TAR_BLOCK);
@@ -225,7 +227,7 @@ function readSignatures(tar: Uint8Array): Signature[] {
   return signatures;
 }
 
-/** What stands there instead, in a word. Never its bytes: they may come from where a client must not look. */
+/** Names the kind of content found instead. Never shows its bytes: they may come from an internal host. */
 function describeStart(bytes: Uint8Array): string {
   const start = Buffer.from(bytes.subarray(0, 64)).toString('latin1').trimStart();
   if (start.startsWith('<')) return 'HTML or XML';

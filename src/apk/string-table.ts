@@ -1,40 +1,40 @@
 /**
- * Byte strings, each named by a small number. An index repeats its names, versions and commits many times over: each is
- * kept once, its bytes in one buffer (docs/decisions/003), and becomes a string only when someone asks.
+ * Byte strings with small numeric ids. An index repeats its names, versions and commits many times. Each is stored
+ * once, as bytes in one buffer (docs/decisions/003), and becomes a string only when it is read.
  */
 import { IndexError } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
 import { grown, release, type Arena } from './memory.ts';
 
 /**
- * The longest way from the slot a hash leads to. By chance it is some hundreds in a table of millions; an attacker
- * could craft strings that collide; this bounds the time to read them.
+ * The most slots to probe for a hash. Random strings need some hundreds in a table of millions. An attacker could craft
+ * collisions; this bounds the time to read them.
  */
 export const MAX_PROBES = 2000;
 
-/** The number of the empty string everywhere. */
+/** The id of the empty string in every table. */
 export const EMPTY = 0;
 
-/** How much room to reserve; more is found when it is needed. */
+/** A hint for preallocation; tables grow as needed. */
 export interface StringCapacity {
   readonly strings: number;
   readonly bytes: number;
 }
 
-/** Strings in the order they were added. */
+/** Strings in the order of addition. */
 export class StringList {
-  /** Where the bytes of each id start; they end where those of the next id start. */
+  /** Start of the bytes of each id; they end at the start of the next id. */
   #starts: Uint32Array;
   readonly #blob: ByteBuffer;
   #count = 1;
 
-  /** Holds the empty string. */
+  /** Starts with the empty string. */
   constructor(arena: Arena, { strings, bytes }: StringCapacity) {
     this.#starts = arena.numbers(Math.max(16, strings + 2));
     this.#blob = new ByteBuffer(arena.bytes(Math.max(64, bytes)));
   }
 
-  /** How many strings there are; ids run from 0 to one less. */
+  /** The number of strings; ids are 0 to `count - 1`. */
   get count(): number {
     return this.#count;
   }
@@ -43,12 +43,12 @@ export class StringList {
     return this.#blob.bytes.toString('utf8', this.#starts[id], this.#starts[id + 1]);
   }
 
-  /** The bytes of `id`, as a view that must not be changed or kept. */
+  /** A view of the bytes of `id`; do not change or keep it. */
   bytes(id: number): Uint8Array {
     return this.#blob.bytes.subarray(this.#starts[id], this.#starts[id + 1]);
   }
 
-  /** Is the byte among those of `id`? */
+  /** Whether `byte` occurs in the string `id`. */
   includes(id: number, byte: number): boolean {
     const { bytes } = this.#blob;
     const end = this.#starts[id + 1] as number;
@@ -56,7 +56,7 @@ export class StringList {
     return false;
   }
 
-  /** The id of a new string, `source[start..end)`. */
+  /** Adds the string `source[start..end)` and returns its id. */
   add(source: ByteBuffer, start: number, end: number): number {
     const id = this.#count;
     if (id + 1 === this.#starts.length) this.#starts = grown(this.#starts);
@@ -73,13 +73,13 @@ export class StringList {
   }
 }
 
-/** The string that `find` looks for. */
+/** The argument of `find`, in bytes. */
 const sought = new ByteBuffer();
 
-/** A list that holds each string once and knows its number. */
+/** A list with each string once, and a hash table of ids. */
 export class StringTable {
   readonly list: StringList;
-  /** Open addressing, in pairs: a hash that leads here and the id of its string, 0 where the slot is free. */
+  /** Open addressing, in pairs: the hash and the id of its string, 0 for a free slot. */
   #slots: Uint32Array;
 
   static reserve(arena: Arena, capacity: StringCapacity): StringTable {
@@ -91,7 +91,7 @@ export class StringTable {
     this.#slots = new Uint32Array(2 * slotsFor(capacity.strings));
   }
 
-  /** The id of `source[start..end)`, which is added if it is new. Throws `apkindex-malformed` for hash flooding. */
+  /** The id of `source[start..end)`; adds it if it is new. Throws `apkindex-malformed` for hash flooding. */
   intern(source: ByteBuffer, start: number, end: number): number {
     if (start === end) return EMPTY;
     const hash = source.hash(start, end);
@@ -112,20 +112,20 @@ export class StringTable {
     return id;
   }
 
-  /** The list alone, which nothing is added to any more. The table is of no use afterwards. */
+  /** Returns the finished list. Do not use the table afterwards. */
   close(): StringList {
     release(this.#slots);
     return this.list;
   }
 
-  /** The id of `text`, or `undefined` where it is not in the table. */
+  /** The id of `text`; `undefined` if it is not in the table. */
   find(text: string): number | undefined {
     if (text === '') return EMPTY;
     sought.setText(text);
     const hash = sought.hash(0, sought.length);
     const slots = this.#slots;
     const mask = slots.length - 1;
-    // Bounded, because the table may be one that was kept on disk.
+    // Bounded, because the table may come from disk.
     for (let slot = (hash << 1) & mask, probes = 0; probes <= mask; slot = (slot + 2) & mask, probes += 1) {
       const id = slots[slot + 1];
       if (!id) return undefined;
@@ -150,7 +150,7 @@ export class StringTable {
   }
 }
 
-/** A power of two that keeps a table of `count` strings under three quarters full. */
+/** A power of two with which a table of `count` strings is less than three quarters full. */
 function slotsFor(count: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(16, count) * (4 / 3) + 1));
 }

@@ -1,7 +1,7 @@
 /**
- * What both formats of an index are read into: rows of numbers into tables of strings (docs/decisions/003). The readers
- * intern what a package says of itself and add it; the builder knows what apk makes of it: identities, foreign archs,
- * names that a package has twice.
+ * Builds the table for both index formats: rows of ids in string tables (docs/decisions/003). The readers intern the
+ * fields of a package and add it. The builder applies apk's rules: identities, foreign archs, names that a package has
+ * twice.
  */
 import { IndexError } from '../errors.ts';
 import { GrowingColumns, GrowingNumbers, IdentitySet, postings } from './growing-table.ts';
@@ -20,24 +20,24 @@ import { EMPTY, StringTable } from './string-table.ts';
 
 export interface TableOptions {
   readonly maxPackages: number;
-  /** The arch the index was asked for; without it, the one most packages name. */
+  /** The arch for which the index was requested; by default the one that most packages name. */
   readonly arch?: string | undefined;
-  /** Without `arch`: the archs wanted of a file that may hold several. */
+  /** Without `arch`: the archs to read from a file that may have several. */
   readonly archs?: readonly string[] | undefined;
-  /** Size of the index while it is compressed: a hint for preallocation, affects speed only. */
+  /** Compressed size of the index: a hint for preallocation, affects speed only. */
   readonly compressedBytes?: number | undefined;
 }
 
 export interface ScannedIndex {
   readonly packages: PackageTable;
-  /** The arch most packages are for, `noarch` aside. `undefined` if none says. */
+  /** The arch of most packages, apart from `noarch`; `undefined` if no package names one. */
   readonly arch: string | undefined;
-  /** When its newest package was built, in unix seconds; 0 where none tells. */
+  /** Build time of its newest package, in unix seconds; 0 if unknown. */
   readonly newestBuiltAt: number;
   readonly report: ParseReport;
 }
 
-/** What a package says of itself; numbers of strings but for the last five. See `Columns`. */
+/** The fields of a package; string ids except for the last five. See `Columns`. */
 export interface NewPackage {
   name: number;
   version: number;
@@ -51,12 +51,12 @@ export interface NewPackage {
   priority: number;
   /** See `Flag`. */
   flags: number;
-  /** `IDENTITY_BYTES`, written in place; they mean nothing unless `hasIdentity`. */
+  /** `IDENTITY_BYTES`, written in place; valid only with `hasIdentity`. */
   readonly identity: Uint8Array;
   hasIdentity: boolean;
 }
 
-/** One that has not said anything yet. */
+/** A package without any fields. */
 export function emptyPackage(): NewPackage {
   const made = { identity: new Uint8Array(IDENTITY_BYTES) } as NewPackage;
   clearPackage(made);
@@ -70,20 +70,20 @@ export function clearPackage(old: NewPackage): void {
   old.hasIdentity = false;
 }
 
-/** Of intruders so many are kept, and of their conditions so much; none has been seen in a public index. */
+/** Limits for intruders and their conditions; no public index is known to have one. */
 const MOST_INTRUDERS = 1000;
 const MOST_CONDITION_BYTES = 4096;
 
 const FOREIGN_ARCH = unusableReasons.indexOf('foreign-arch' satisfies Unusable);
 
 export class TableBuilder {
-  /** Names of packages and what they provide: what can be looked up. */
+  /** Names of packages and provides: everything that can be looked up. */
   readonly names: StringTable;
   /** All other strings. */
   readonly values: StringTable;
-  /** As `packCommit` makes them. */
+  /** In the form of `packCommit`. */
   readonly commits: StringTable;
-  /** Reads the identity of the package that is added next. */
+  /** Reads the identity of the next package. */
   readonly identities: IdentitySet;
   readonly #options: TableOptions;
   readonly #arena: Arena;
@@ -92,7 +92,7 @@ export class TableBuilder {
   /** Pairs of a name and the row that provides it. */
   readonly #providedNames = new GrowingNumbers();
   readonly #providingRows = new GrowingNumbers();
-  /** Of each name, twice the number of the last row that has it plus one, and one more if with a version. */
+  /** For each name, twice (its last row + 1), plus one if with a version. */
   readonly #lastCarrier = new GrowingNumbers();
   readonly #intruders: { readonly row: number; readonly intruder: Intruder }[] = [];
   #newestBuiltAt = 0;
@@ -105,7 +105,7 @@ export class TableBuilder {
     const { maxPackages, compressedBytes = 64 * 1024 } = options;
     const { typical, most } = expectedPackages(compressedBytes, maxPackages);
     this.#options = options;
-    // Room for numbers and identities of `most` packages, in columns, starts and postings, and for twice the compressed bytes.
+    // Room for ids and identities of `most` packages in columns, starts and postings, and twice the compressed bytes.
     this.#arena = new Arena(most * (4 * 16 + IDENTITY_BYTES) + compressedBytes * 2);
     this.#rows = new GrowingColumns(this.#arena, most);
     this.names = StringTable.reserve(this.#arena, { strings: typical / 4, bytes: compressedBytes / 2 });
@@ -114,19 +114,19 @@ export class TableBuilder {
     this.identities = new IdentitySet(typical);
   }
 
-  /** A package that cannot be used, and why. */
+  /** Counts a package that cannot be used; `fact` is the reason. */
   skip(fact: string): void {
     this.#badPackages += 1;
     this.#firstBad ??= fact;
     this.identities.clear();
   }
 
-  /** A package that is added although a field or a dependency of it could not be read. */
+  /** Counts a package that is added although a field or dependency could not be read. */
   noteIncomplete(): void {
     this.#incompletePackages += 1;
   }
 
-  /** The row of a new package; `undefined` if another one before it has its identity. */
+  /** Adds a package and returns its row; `undefined` if an earlier one has the same identity. */
   add(added: NewPackage): number | undefined {
     const isNew = this.identities.add();
     this.identities.clear();
@@ -156,13 +156,13 @@ export class TableBuilder {
     return row;
   }
 
-  /** What stands for the identity that a package does not tell. */
+  /** The identity of a package that has none in the index. */
   #substitute({ name, version, builtAt }: NewPackage): Uint8Array {
     const texts = [this.names.list.text(name), this.values.list.text(version)];
     return hashIdentity(JSON.stringify([...texts, builtAt]));
   }
 
-  /** The package of that row, the last one added, provides a name. apk installs none that has a name twice. */
+  /** Adds a provide of the last added package, at `row`. apk does not install a package that has a name twice. */
   provide(row: number, name: number, hasVersion: boolean): void {
     const [before, now] = [this.#lastCarrier.at(name), carrier(row, hasVersion)];
     const isAgain = before >> 1 === now >> 1;
@@ -176,8 +176,8 @@ export class TableBuilder {
   }
 
   /**
-   * What the package of that row is installed with by itself. It matters of one that apk cannot install, which is known
-   * once its provides are told. `list` is the text, of `size` bytes or more.
+   * Adds the `install_if` of the package at `row`. It matters only for packages that apk cannot install, so call this
+   * after all its provides are added. `list` returns the text, which has at least `size` bytes.
    */
   installIf(row: number, size: number, list: () => string): void {
     const { flags, name, version } = this.#rows.columns;
@@ -190,8 +190,8 @@ export class TableBuilder {
   }
 
   /**
-   * In steps: sorting a million packages takes longer than others should have to wait. Throws `apkindex-malformed` when
-   * most packages were bad.
+   * In steps, because sorting a million packages would block requests. Throws `apkindex-malformed` if most packages
+   * were bad.
    */
   *finish(): Generator<undefined, ScannedIndex> {
     const total = this.#badPackages + this.#rows.count;
@@ -216,8 +216,8 @@ export class TableBuilder {
   }
 
   /**
-   * Marks the packages that name another arch, which apk 3 refuses. Throws `apkindex-malformed` where that is most
-   * of them: an index in the wrong folder.
+   * Marks the packages that name another arch, which apk 3 refuses. Throws `apkindex-malformed` if most packages do:
+   * the index is in the wrong folder.
    */
   #settleArch(): string | undefined {
     const { archs = [] } = this.#options;
@@ -278,13 +278,13 @@ export class TableBuilder {
   }
 }
 
-/** How many packages an index of so many compressed bytes holds: Wolfi's takes 70 a package, and none half of that. */
+/** Estimates the number of packages. Wolfi's index takes 70 compressed bytes per package; none takes half of that. */
 function expectedPackages(compressedBytes: number, limit: number): { typical: number; most: number } {
   const packages = (bytesEach: number): number => Math.min(limit, Math.ceil(compressedBytes / bytesEach));
   return { typical: packages(70), most: packages(32) };
 }
 
-/** How often each number is there. Most are the same as the one before. */
+/** Counts each number. Most are the same as the previous one. */
 function countsOf(numbers: Uint32Array): ReadonlyMap<number, number> {
   const counts = new Map<number, number>();
   for (let start = 0, end = 0; start < numbers.length; start = end) {
@@ -295,12 +295,12 @@ function countsOf(numbers: Uint32Array): ReadonlyMap<number, number> {
   return counts;
 }
 
-/** What `lastCarrier` holds of a name that a row has. */
+/** The value in `lastCarrier` for a name of `row`. */
 function carrier(row: number, hasVersion: boolean): number {
   return 2 * (row + 1) + (hasVersion ? 1 : 0);
 }
 
-/** Fit for a message: no control characters. */
+/** Text for messages, without control characters. */
 function escaped(text: string): string {
   return JSON.stringify(text).slice(1, -1);
 }

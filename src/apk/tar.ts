@@ -1,33 +1,33 @@
 /**
- * A strict reader for the tar inside an APKINDEX.tar.gz: a flat archive of two or three plain files. It takes ustar,
- * GNU and pre-POSIX headers and skips pax headers; whatever could make two readers see different files (links,
- * folders, paths, duplicate names, pax sizes or paths) is refused. Bytes come in as they are inflated; nothing is
- * kept but one header block.
+ * A strict reader for the tar inside an APKINDEX.tar.gz: a flat archive of two or three plain files. It accepts ustar,
+ * GNU and pre-POSIX headers and skips pax headers. It refuses everything that two readers might read differently:
+ * links, folders, paths, duplicate names, pax sizes or paths. It reads bytes as they are inflated and buffers only one
+ * header block.
  */
 import { cut, IndexError } from '../errors.ts';
 
 const BLOCK = 512;
 const NEWLINE = 0x0a;
 const MAX_PAX_BYTES = 64 * 1024;
-/** Headers of any kind. An index has two or three files; what is signed has a signature and a pax header a key. */
+/** Headers of any kind. An index has two or three files, plus a signature and a pax header per key. */
 const MAX_HEADERS = 1000;
-/** The last second that a `Date` can tell. */
+/** The last second that a `Date` can represent. */
 const MAX_SECONDS = 8.64e12;
 
 export interface TarEntry {
   readonly name: string;
   /** Content length in bytes. */
   readonly size: number;
-  /** Unix seconds; 0 where the header does not tell, or tells a time that cannot be. */
+  /** Unix seconds; 0 if absent or impossible. */
   readonly modifiedAt: number;
 }
 
 export interface TarHandler {
   /** A file begins; `false` skips its content. */
   readonly entry: (entry: TarEntry) => boolean;
-  /** The next piece of the file's content. It is only valid during the call. */
+  /** The next piece of the file's content, valid only during the call. */
   readonly data: (chunk: Uint8Array) => void;
-  /** All of the file has been handed over. */
+  /** The file is complete. */
   readonly done: (entry: TarEntry) => void;
 }
 
@@ -141,7 +141,7 @@ function parseHeader(header: Uint8Array): TarEntry & { readonly type: string } {
   };
 }
 
-/** A number field: octal digits ended by a NUL or blank, or base-256 where the first bit is set. */
+/** A number field: octal digits that end with NUL or blank, or base-256 if the first bit is set. */
 function parseNumber(header: Uint8Array, start: number, length: number): number | undefined {
   const first = header[start] as number;
   if (first >= 0x80) {
@@ -161,14 +161,14 @@ function text(header: Uint8Array, start: number, length: number): string {
   return Buffer.from(nul < 0 ? field : field.subarray(0, nul)).toString('latin1');
 }
 
-/** Names go into error messages and logs: no control characters there. */
+/** Names appear in error messages and logs, so they may have no control characters. */
 function quotable(name: string): string {
   return JSON.stringify(name).slice(1, -1);
 }
 
 /**
- * A pax record that renames or resizes the next file would be read by some and not by others, and so would records
- * that are not `LENGTH KEYWORD=VALUE\n` one behind the other.
+ * Refuses pax records that rename or resize the next file, and any that are not a sequence of `LENGTH KEYWORD=VALUE\n`:
+ * readers differ in how they treat them.
  */
 function refuseOverrides(pax: Buffer): void {
   for (let start = 0; start < pax.length;) {

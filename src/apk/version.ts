@@ -6,11 +6,11 @@
  *   number{.number}[letter]{_suffix[number]}[~hash][-r number]
  *
  * with the suffixes alpha, beta, pre, rc (before the release) and cvs, svn, git, hg, p (after it), and a hash of
- * lower case hexadecimal digits. A version is a list of parts, and the order of the kinds of parts *is* the rule:
- * of two versions equal so far, the one whose next part is of the earlier kind is the newer one.
+ * lower-case hexadecimal digits. A version is a list of parts, and the order of their kinds is the rule: if two
+ * versions are equal so far, the one whose next part is of the earlier kind is newer.
  */
 
-/** In the order in which parts may follow each other. */
+/** In the order of parts in a version. */
 const Kind = {
   first: 0,
   number: 1,
@@ -23,14 +23,14 @@ const Kind = {
 } as const;
 type Kind = (typeof Kind)[keyof typeof Kind];
 
-/** Older to newer; a version without a suffix stands between `rc` and `cvs`. */
+/** Older to newer; a version without a suffix is between `rc` and `cvs`. */
 const suffixes = ['alpha', 'beta', 'pre', 'rc', 'cvs', 'svn', 'git', 'hg', 'p'] as const;
 const preReleaseSuffixes = 4;
 
 interface Part {
   readonly kind: Kind;
   readonly text: string;
-  /** Numeric value, or the rank of a suffix. A bigint where a double could not hold it. */
+  /** Numeric value, or the rank of a suffix. A bigint if it exceeds a double's precision. */
   readonly value: number | bigint;
 }
 
@@ -47,7 +47,7 @@ const isDigit = (code: number): boolean => code >= ZERO && code <= NINE;
 const isLetter = (code: number): boolean => code >= LETTER_A && code <= LETTER_Z;
 const isHex = (code: number): boolean => isDigit(code) || (code >= LETTER_A && code <= LETTER_F);
 
-/** The version that `text` spells, or `undefined` where apk would call it invalid. */
+/** Parses a version; `undefined` if apk calls it invalid. */
 export function parseVersion(text: string): Version | undefined {
   const parts: Part[] = [];
   let position = 0;
@@ -92,12 +92,12 @@ export function parseVersion(text: string): Version | undefined {
   return position === text.length ? { text, parts } : undefined;
 }
 
-/** apk counts in unsigned 64 bits and lets longer numbers wrap. */
+/** apk uses unsigned 64-bit numbers; longer ones wrap. */
 function numericValue(digits: string): number | bigint {
   return digits.length <= 15 ? Number(digits) : BigInt.asUintN(64, BigInt(digits));
 }
 
-/** Negative when `left` is older than `right`, positive when newer, zero when apk calls them equal. */
+/** Negative if `left` is older than `right`, positive if newer, zero if apk calls them equal. */
 export function compareVersions(left: Version, right: Version): number {
   for (let i = 0; ; i += 1) {
     const a = left.parts[i] ?? end;
@@ -131,12 +131,12 @@ function isPreReleasePart(part: Part): boolean {
   return part.kind === Kind.suffix && part.value < preReleaseSuffixes;
 }
 
-/** Is this an alpha, beta, pre or rc? From the grammar alone, never from a guess at the numbers. */
+/** Whether this is an alpha, beta, pre or rc, by the grammar alone. Numbers such as `1.99` are not interpreted. */
 export function isPreRelease(version: Version): boolean {
   return version.parts.some(isPreReleasePart);
 }
 
-/** Is `line` a prefix of `version`, part by part? `1.35` is one of `1.35.4-r1`, not of `1.350`. */
+/** Whether `line` is a prefix of `version`, part by part: `1.35` is one of `1.35.4-r1`, not of `1.350`. */
 export function isInLine(version: Version, line: Version): boolean {
   return line.parts.every((part, i) => {
     const own = version.parts[i];
@@ -144,7 +144,7 @@ export function isInLine(version: Version, line: Version): boolean {
   });
 }
 
-/** The N of `-rN`, or `undefined` for a version without a revision. */
+/** The N of `-rN`; `undefined` for a version without a revision. */
 export function revisionOf(version: Version): string | undefined {
   const last = version.parts.at(-1);
   return last?.kind === Kind.revision ? last.text : undefined;
@@ -157,8 +157,8 @@ export function withoutRevision(version: Version): Version {
 }
 
 /**
- * A text that sorts as the version does: `orderKey(a) < orderKey(b)` where `compareVersions(a, b) < 0`. Comparing two
- * keys takes a fraction of the time of comparing two versions, so it pays where many are sorted.
+ * A text that sorts like the version: `orderKey(a) < orderKey(b)` if `compareVersions(a, b) < 0`. Keys compare much
+ * faster than versions; use them to sort many.
  */
 export function orderKey({ parts }: Version): string {
   let key = '';
@@ -166,7 +166,7 @@ export function orderKey({ parts }: Version): string {
   return key + END_KEY;
 }
 
-/** Older to newer: a pre-release is older than no further part, and a part of an earlier kind newer than of a later. */
+/** Older to newer: a pre-release is older than the end, and a part of an earlier kind is newer than one of a later. */
 const [PRE_RELEASE_KEY, END_KEY] = ['A', 'B'] as const;
 const kindKeys: Readonly<Record<Kind, string>> = {
   [Kind.end]: END_KEY,
@@ -179,7 +179,7 @@ const kindKeys: Readonly<Record<Kind, string>> = {
   [Kind.first]: 'I',
 };
 
-/** Texts end with a blank, which sorts before all they can hold; numbers begin with their length. */
+/** Texts end with a blank, which sorts before all their characters; numbers begin with their length. */
 function orderKeyOf(part: Part): string {
   const { kind, text, value } = part;
   const kindKey = isPreReleasePart(part) ? PRE_RELEASE_KEY : kindKeys[kind];
@@ -188,7 +188,7 @@ function orderKeyOf(part: Part): string {
   return kindKey + String.fromCharCode(LETTER_A + digits.length) + digits;
 }
 
-/** A text of the version that is the same for versions apk calls equal, such as `1.0-r1` and `01.0-r01`. */
+/** A text that is the same for versions that apk calls equal, such as `1.0-r1` and `01.0-r01`. */
 export function canonicalText({ text, parts }: Version): string {
   return parts.some(canBeSpelledOtherwise) ? parts.map(canonicalPart).join('') : text;
 }

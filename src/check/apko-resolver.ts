@@ -1,13 +1,13 @@
 /**
- * Whether apko resolves a package with all that it needs: as it chooses (pkg/apk/apk/repo.go of 1.2.39), which is one way and
- * never back. It takes the constraint with the fewest candidates, of these the best, and gives up if what that needs
- * is not there, also where another candidate would do.
+ * Whether apko resolves a package with all its dependencies, by apko's own algorithm (pkg/apk/apk/repo.go of 1.2.39),
+ * which does not backtrack. It takes the constraint with the fewest candidates, and of these the best one. If a
+ * dependency of that one is missing, it gives up, even if another candidate would do.
  */
 import type { CatalogSource } from '../catalog/catalog.ts';
 import type { Package } from '../apk/packages.ts';
 import { apkoMeets, apkoOperators, compareApkoVersions, parseApkoVersion } from './apko.ts';
 
-/** What a build of several archs may take, by arch. */
+/** The sources of a build for several archs, by arch. */
 export type SourcesByArch = ReadonlyMap<string, readonly CatalogSource[]>;
 
 interface Constraint {
@@ -24,7 +24,7 @@ interface Option {
   readonly isTagged: boolean;
 }
 
-/** More than an image has; what needs more is taken to resolve. */
+/** More packages than an image has. A build that needs more counts as resolvable. */
 const MAX_PICKED = 4000;
 
 class Unresolvable extends Error {}
@@ -33,7 +33,10 @@ class Unresolvable extends Error {}
 export interface Build {
   readonly arch: string;
   readonly sources: SourcesByArch;
-  /** Repositories that have the constraint's tag: it prefers them, and what it needs prefers the others. */
+  /**
+   * Whether a repository has the constraint's tag. The constraint prefers such repositories, its dependencies the
+   * others.
+   */
   readonly isTagged: (repository: string) => boolean;
 }
 
@@ -48,8 +51,8 @@ export function apkoObstacle(constraints: readonly string[], build: Build): stri
 }
 
 /**
- * As apko reads it. Of a library's version without a revision at the end of the text it makes an older one, `0.1` of
- * `so:x=1` and, because of the tag, of `so:x=1-r0@edge`.
+ * Reads a constraint as apko does. A library's version without a revision at the end of the text becomes an older one:
+ * `so:x=1` means `0.1`, and so does `so:x=1-r0@edge`, because of the tag.
  */
 function parseConstraint(text: string): Constraint {
   const [, before = '', after] = /^(so:[^=]*)=(.*)$/.exec(text) ?? [];
@@ -66,7 +69,7 @@ class Resolver {
   readonly #disqualified = new Set<string>();
   readonly #isShared = new Map<string, boolean>();
   readonly #selected = new Map<string, Option>();
-  /** By package name and by origin, what was taken so far. */
+  /** The packages taken so far, by package name and by origin. */
   readonly #existing = new Map<string, Option>();
   readonly #origins = new Map<string, string>();
 
@@ -74,7 +77,7 @@ class Resolver {
 
   constructor({ arch, sources, isTagged }: Build) {
     this.#isTagged = isTagged;
-    // apko sorts its repositories; of the same package in two of them the first one counts.
+    // apko sorts its repositories; if two have the same package, the first one counts.
     this.#own = (sources.get(arch) ?? []).toSorted((a, b) => (a.repository < b.repository ? -1 : 1));
     this.#others = [...sources].filter(([name]) => name !== arch).map(([, each]) => each);
   }
@@ -156,7 +159,7 @@ class Resolver {
     }
   }
 
-  /** Disqualifies what has one of the names at a version that does not fit. */
+  /** Disqualifies candidates that have one of the names at a version that does not fit. */
   #constrain(constraints: readonly Constraint[]): void {
     for (const { name, operator, version, text } of constraints) {
       if (operator === '') continue;
@@ -182,7 +185,7 @@ class Resolver {
     const fitting = options.filter(({ package: own, key }) => {
       if (this.#disqualified.has(key) || !this.#isOnAllArchs(own) || !meets) return false;
       if (operator === '' || meets(own.version)) return true;
-      // Of a package with a readable version of its own, any provide will do, whatever its name.
+      // If a package has a readable version of its own, any of its provides will do, whatever the name.
       return (
         parseApkoVersion(own.version) !== undefined &&
         own.provides.some(
@@ -223,7 +226,7 @@ class Resolver {
     return known;
   }
 
-  /** What provides a name that this one provides, unless neither says at which version. */
+  /** Disqualifies candidates that provide one of its provided names, unless both provide it without a version. */
   #disqualifyConflicts(option: Option): void {
     for (const { name, version } of option.package.provides) {
       for (const each of this.#optionsOf(name)) {
@@ -242,7 +245,7 @@ class Resolver {
     return best;
   }
 
-  /** Negative where `a` is better. */
+  /** Negative if `a` is better. */
   #compare(a: Option, b: Option, name: string, isAsked: boolean): number {
     const [left, right] = [a.package, b.package];
     if (!isAsked) {
@@ -271,7 +274,7 @@ interface Choice {
   readonly options: readonly Option[];
 }
 
-/** Of as few, the first, or the first by its text. */
+/** The choice with the fewest candidates; on a tie the first, or the first by text. */
 function fewest(choices: readonly Choice[], byText = false): Choice {
   const [first, ...others] = choices;
   let found = first as Choice;
@@ -298,7 +301,7 @@ function versionOfProvide(name: string, version: string): string {
   return version !== '' && name.startsWith('so:') && !/-r\d+$/.test(version) ? `0.${version}` : version;
 }
 
-/** Texts that are no version, or none, are equal to all. */
+/** Missing and invalid versions are equal to all others. */
 function compareTexts(a: string, b: string): number {
   if (a === '' || b === '' || a === b) return 0;
   const [left, right] = [parseApkoVersion(a), parseApkoVersion(b)];

@@ -1,12 +1,12 @@
 /**
- * Versions and constraints as apko reads them (pkg/apk/apk/version.go and repo.go of 1.2.39), where that is not what apk
- * does: numbers are numbers also with a leading zero, a missing `-rN` is `-r0`, at most one suffix before and one behind
- * the release, no hash, and an operator it does not know is none.
+ * Versions and constraints as apko reads them (pkg/apk/apk/version.go and repo.go of 1.2.39). Differences from apk: a
+ * number with a leading zero is still a number; a missing `-rN` is `-r0`; at most one suffix before and one after the
+ * release; no hash; unknown operators are ignored.
  */
 
 export interface ApkoVersion {
   readonly numbers: readonly number[];
-  /** Letter, suffix before the release with its number, suffix behind it with its number, revision. */
+  /** Letter, pre-release suffix and its number, post-release suffix and its number, revision. */
   readonly rest: readonly number[];
 }
 
@@ -14,7 +14,7 @@ const VERSION =
   /^(\d+(?:\.\d+)*)([a-z]?)(?:_(alpha|beta|pre|rc)(\d*))?(?:_(cvs|svn|git|hg|p)(\d*))?(?:-r(\d+))?$/;
 const BEFORE = ['alpha', 'beta', 'pre', 'rc'];
 const BEHIND = ['cvs', 'svn', 'git', 'hg', 'p'];
-/** A release stands above all that comes before it. */
+/** A release ranks above all pre-releases. */
 const RELEASE = 1000;
 
 export function parseApkoVersion(text: string): ApkoVersion | undefined {
@@ -46,7 +46,7 @@ function compareLists(a: readonly number[], b: readonly number[]): number {
   return a.length - b.length;
 }
 
-/** `~`: the numbers begin with those of the line; of the rest counts what the line has. */
+/** `~`: the numbers begin with those of the line; other parts count only if the line has them. */
 function isInLine(version: ApkoVersion, line: ApkoVersion): boolean {
   if (!line.numbers.every((each, i) => version.numbers[i] === each)) return false;
   if (version.numbers.length > line.numbers.length) return true;
@@ -55,10 +55,10 @@ function isInLine(version: ApkoVersion, line: ApkoVersion): boolean {
   );
 }
 
-/** What apko makes a constraint of; any other operator asks for any version. */
+/** The operators that apko knows; any other one asks for any version. */
 export const apkoOperators: readonly string[] = ['=', '>', '<', '>=', '<=', '~', '=~'];
 
-/** Whether a version meets the constraint; `undefined` where the constraint's version is none to apko. */
+/** A test of versions; `undefined` if the constraint's version is invalid in apko. */
 export function apkoMeets(operator: string, bound: string): ((version: string) => boolean) | undefined {
   if (!apkoOperators.includes(operator)) return () => true;
   const wanted = parseApkoVersion(bound);

@@ -1,9 +1,9 @@
-/** The body of `POST /-/check` and its answer: pins without their places, and what is said of each. */
+/** The body of `POST /-/check` and its answer: pins without their places, and a judgment of each. */
 import * as z from 'zod';
 import { UsageError } from '../errors.ts';
 import { steps, type AskedPin, type Judgment, type Policy } from './judge.ts';
 
-/** Of one request; a client with more asks more than once. */
+/** The limit per request; clients with more pins send several requests. */
 export const MAX_PINS = 2000;
 
 const text = z.string().max(512);
@@ -34,7 +34,7 @@ export interface CheckRequest {
   readonly pins: readonly AskedPin[];
 }
 
-/** Throws `UsageError` for a body that is none. */
+/** Throws `UsageError` for an invalid body. */
 export function parseCheckRequest(body: unknown): CheckRequest {
   const result = schema.safeParse(body);
   if (!result.success) {
@@ -50,7 +50,7 @@ export function parseCheckRequest(body: unknown): CheckRequest {
   return { policy, built: new Set(built), pins: asked };
 }
 
-/** Bodies that hold these pins, worlds unparted as far as one request can hold them. */
+/** Bodies with these pins. The pins of a world stay together unless they exceed one request. */
 export function checkBodies(
   files: readonly (readonly AskedPin[])[],
   { policy, built }: Pick<CheckRequest, 'policy' | 'built'>,
@@ -94,7 +94,7 @@ const judgments = z.object({
   ),
 });
 
-/** Throws for an answer that is none. */
+/** Throws for an invalid answer. */
 export function parseJudgments(text: string): readonly Judgment[] {
   return judgments.parse(JSON.parse(text)).judgments as readonly Judgment[];
 }

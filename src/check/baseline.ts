@@ -1,4 +1,4 @@
-/** A baseline: findings that an old repository begins with and that no longer fail a check. */
+/** A baseline: known findings of a repository, which no longer fail a check. */
 import * as z from 'zod';
 import { UsageError } from '../errors.ts';
 import type { Finding } from './findings.ts';
@@ -15,7 +15,7 @@ export function baselineText(findings: readonly Finding[]): string {
   return `${JSON.stringify({ version: 1, findings: kept }, undefined, 2)}\n`;
 }
 
-/** Throws `UsageError` for a text that is none. */
+/** Throws `UsageError` for an invalid text. */
 export function parseBaseline(text: string, path: string): ReadonlySet<string> {
   let value: unknown;
   try {

@@ -1,4 +1,4 @@
-/** Asks each pin of the datasource that its file builds on, and adds what only all pins of an image tell. */
+/** Judges each pin by the datasource that its file builds on, and adds findings that need all pins of an image. */
 import { parseVersion } from '../apk/version.ts';
 import type { ContextParameters } from '../routing/pin-context.ts';
 import { finish } from '../catalog/steps.ts';
@@ -23,11 +23,11 @@ export interface CheckerOptions {
   readonly policy: Policy;
   /** Unix milliseconds. */
   readonly now: number;
-  /** Names that recipes among the files build: whether they are in an index yet tells nothing. */
+  /** Names that recipes among the files build; they need not be in an index yet. */
   readonly built?: ReadonlySet<string>;
 }
 
-/** What the file tells of a pin. */
+/** What the file says about a pin. */
 interface Routed {
   readonly route: Route;
   readonly archs: readonly string[];
@@ -47,12 +47,12 @@ export class Checker {
     this.#sources = new Map(options.sources.map((source) => [source.name, source]));
   }
 
-  /** One judgment a pin, in their order. Pins of one world have to be in one call. */
+  /** One judgment per pin, in their order. Pins of one world must be in the same call. */
   judge(pins: readonly AskedPin[]): readonly Judgment[] {
     return finish(this.judgeInSteps(pins));
   }
 
-  /** The same with a pause behind each pin. */
+  /** The same with a pause after each pin. */
   *judgeInSteps(pins: readonly AskedPin[]): Generator<undefined, readonly Judgment[]> {
     const judgments: Judgment[] = [];
     for (const pin of pins) {
@@ -90,7 +90,7 @@ export class Checker {
     return { ...judged, problems: [...spelling, ...judged.problems] };
   }
 
-  /** The same parameters are the same object for all pins of a stage or list, but for those with tags or options. */
+  /** Pins of a stage or list share one object of parameters, except pins with tags or options. */
   #routed({ context }: AskedPin): Routed {
     let known = this.#contexts.get(context);
     if (!known) {
@@ -107,7 +107,7 @@ export class Checker {
     return known;
   }
 
-  /** Those of the file that the datasource has; all of them where the file lists none. */
+  /** The file's archs that the datasource has; all of the datasource's archs if the file lists none. */
   #archsOf(source: Source, listed: readonly string[]): readonly string[] {
     const known = source.archs.filter((arch) => listed.includes(arch));
     return known.length > 0 ? known : source.archs;
@@ -149,7 +149,7 @@ export class Checker {
     }
   }
 
-  /** What an exact pin needs in no version of its own. */
+  /** The problem of an exact pin whose dependencies are not pinned. */
   #floating(
     pin: AskedPin,
     { datasource, problems }: Judgment,

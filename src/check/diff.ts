@@ -30,7 +30,7 @@ export function unifiedDiff(path: string, before: string, after: string): string
   return `--- a/${path}\n+++ b/${path}\n${parts.join('')}`;
 }
 
-/** What is behind the last line break is no line. */
+/** Text after the last line break is not a line. */
 function lengthOf(lines: readonly string[]): number {
   return lines.at(-1) === '' ? lines.length - 1 : lines.length;
 }

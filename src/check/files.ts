@@ -1,4 +1,4 @@
-/** The files to check: named ones, and those of folders and patterns that may hold pins. */
+/** The files to check: named ones, and files in folders and patterns that may contain pins. */
 import { isUtf8 } from 'node:buffer';
 import { globSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join, normalize, relative, resolve, sep } from 'node:path';
@@ -6,12 +6,12 @@ import { UsageError } from '../errors.ts';
 import { mayHavePins, readPins } from '../pins/read.ts';
 import type { CheckedFile } from './findings.ts';
 
-/** Folders without sources of one's own. */
+/** Folders without the user's own sources. */
 const SKIPPED = new Set(['node_modules', 'vendor', '.git', '.svn', '.hg', '.venv', '.terraform']);
-/** Larger files are data. */
+/** Larger files are skipped as data. */
 const MAX_BYTES = 2 * 1024 * 1024;
 
-/** Reads every file with pins. Paths are relative to `root`, with slashes. */
+/** Reads all files with pins. Paths are relative to `root`, with slashes. */
 export function readFiles(words: readonly string[], root: string): readonly CheckedFile[] {
   const paths = words.length === 0 ? below(root, root) : words.flatMap((word) => named(word, root));
   const read = createReader(root);
@@ -52,7 +52,7 @@ interface Read {
 
 type Reader = (path: string) => Read | undefined;
 
-/** Included files are read once, however many include them. */
+/** Reads each included file once, however many files include it. */
 function createReader(root: string): Reader {
   const known = new Map<string, Read | undefined>();
   return (path) => {
@@ -61,7 +61,7 @@ function createReader(root: string): Reader {
   };
 }
 
-/** `undefined` for what is no text. What is no UTF-8 is read byte by byte, so that it can be written as it was. */
+/** `undefined` for binary files. Text that is not UTF-8 is read as Latin-1, so that it can be written unchanged. */
 function readText(path: string): Read | undefined {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (!stat?.isFile() || stat.size > MAX_BYTES) return undefined;
@@ -71,7 +71,7 @@ function readText(path: string): Read | undefined {
   return { text: bytes.toString(encoding), encoding };
 }
 
-/** apko reads it from the folder in which it is started; that is one above the file, or the file's own. */
+/** apko resolves it from its working folder, which is the file's folder or one above. */
 function readInclude(include: string, from: string, read: Reader): string | undefined {
   if (/^[a-z]+:\/\//.test(include)) return undefined;
   for (let folder = dirname(from); ; folder = dirname(folder)) {

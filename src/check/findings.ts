@@ -9,7 +9,7 @@ import { levelOf, type Level, type RuleId } from './rules.ts';
 export interface CheckedFile {
   readonly path: string;
   readonly text: string;
-  /** To write it as it was read. */
+  /** For writing it back. */
   readonly encoding: 'utf8' | 'latin1';
   readonly found: FilePins;
 }
@@ -19,23 +19,23 @@ export interface Finding {
   readonly level: Level;
   readonly file: string;
   readonly start: Position;
-  /** Behind the last character. */
+  /** After the last character. */
   readonly end: Position;
-  /** As the file has it; absent for a finding about the file. */
+  /** As written in the file; absent for a finding about the file. */
   readonly pin?: string;
   readonly name?: string;
   readonly datasource?: string;
   readonly message: string;
   readonly archs?: readonly string[];
-  /** What `--fix` would raise it to. */
+  /** The version to which `--fix` would raise it. */
   readonly target?: string;
   readonly newest?: string;
   readonly step?: Step;
-  /** The same as long as the finding is, wherever in its file it stands. */
+  /** Stays the same if the finding moves within its file. */
   readonly fingerprint: string;
 }
 
-/** The pins of a file as they are asked. `index` tells the worlds of files apart. */
+/** The pins of a file, ready for judgment. `index` distinguishes the worlds of different files. */
 export function askedPins({ found }: CheckedFile, index: number): readonly AskedPin[] {
   return found.pins.map(
     ({ text, name, operator, version, tag, tagIsBehind, tool, isRuntime, isLocked, context, world }) => ({
@@ -45,7 +45,7 @@ export function askedPins({ found }: CheckedFile, index: number): readonly Asked
   );
 }
 
-/** Files that have pins, and their pins. */
+/** The number of files with pins, and of pins. */
 export function countPins(files: readonly CheckedFile[]): { readonly files: number; readonly pins: number } {
   return {
     files: files.filter(({ found }) => found.pins.length > 0).length,
@@ -99,7 +99,7 @@ function ruleOf({ reason }: Note): RuleId | undefined {
   return reason === 'other-distribution' ? undefined : reason;
 }
 
-/** Whether the pin asks for one version exactly. */
+/** Whether the pin asks for exactly one version. */
 export function isExactPin({ operator }: Pin): boolean {
   return /^=+$/.test(operator);
 }

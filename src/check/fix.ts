@@ -1,4 +1,4 @@
-/** Raises pins in the text of a file: nothing but characters of versions changes. */
+/** Raises pins in the text of a file. Only characters of versions change. */
 import { readPins } from '../pins/read.ts';
 import type { ReadInclude } from '../pins/definition.ts';
 import type { Pin } from '../pins/pin.ts';
@@ -8,9 +8,9 @@ import type { Judgment } from './judge.ts';
 
 export interface Fixed {
   readonly text: string;
-  /** What was raised, in the order of the file. */
+  /** The raised pins, in the order of the file. */
   readonly changes: readonly Change[];
-  /** Why the file stays as it is although there is something to raise. */
+  /** Why the file stays unchanged although a pin could be raised. */
   readonly leftBecause?: string;
 }
 
@@ -24,7 +24,7 @@ interface Edit {
   readonly text: string;
 }
 
-/** Pins with a version go to the target of their judgment. */
+/** Raises pins with a version to the target of their judgment. */
 export function raisePins(
   file: CheckedFile,
   judgments: readonly Judgment[],
@@ -44,7 +44,7 @@ export function raisePins(
     );
   };
   for (const [i, pin] of pins.entries()) {
-    // One variable for several packages goes up only if all of them agree, so those that stay count, too.
+    // A variable of several packages is raised only if all agree, so packages that stay count too.
     if (pin.versionRange) put(pin.versionRange, targetOf(pin, judgments[i]) ?? pin.version);
   }
   for (const { pin: i, range, hasRevision } of repeats) {
@@ -71,7 +71,7 @@ export function raisePins(
   );
 }
 
-/** Names without a version become exact pins. */
+/** Turns names without a version into exact pins. */
 export function pinNames(
   file: CheckedFile,
   judgments: readonly Judgment[],
@@ -103,7 +103,7 @@ function withVersion({ text, version }: Pin, to: string): string {
   return text.slice(0, at) + to + text.slice(at + version.length);
 }
 
-/** The changed text is read once more: unless all pins are what they were meant to be, nothing is changed. */
+/** Reads the changed text again. Unless all pins are as intended, nothing is changed. */
 function checked(
   file: CheckedFile,
   edits: readonly Edit[],

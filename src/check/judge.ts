@@ -1,6 +1,6 @@
 /**
- * What an index says of a pin: whether it can be installed, and which version is newer. Pure but for what the catalogs
- * remember; the same for the command line, the library and the service.
+ * Judges a pin by an index: whether it can be installed, and which version is newer. Pure, except for the caches of the
+ * catalogs; the same for the command line, the library and the service.
  */
 import { parseConstraint, satisfies } from '../apk/constraint.ts';
 import {
@@ -25,7 +25,7 @@ import { apkoMeets, apkoOperators, parseApkoVersion } from './apko.ts';
 import { apkoObstacle } from './apko-resolver.ts';
 import type { Level, RuleId } from './rules.ts';
 
-/** A pin without its place, as it is sent to a service. */
+/** A pin without its place, as sent to a service. */
 export type AskedPin = Pick<
   Pin,
   | 'text'
@@ -39,18 +39,18 @@ export type AskedPin = Pick<
   | 'isLocked'
   | 'context'
 > & {
-  /** Pins with the same one are installed together. */
+  /** Pins with the same value are installed together. */
   readonly world: string;
 };
 
-/** Milliseconds: what is expected within them is worth a warning. */
+/** Milliseconds: withdrawals expected sooner are worth a warning. */
 const SOON = 31 * 86_400_000;
 
-/** How large an update is: of the revision alone, of the third number, of the second, of the first. */
+/** The size of an update: the revision only, the third number, the second, or the first. */
 export type Step = 'rebuild' | 'patch' | 'minor' | 'major';
 export const steps: readonly Step[] = ['rebuild', 'patch', 'minor', 'major'];
 
-/** Which newer versions a pin may be raised to. */
+/** The newer versions to which a pin may be raised. */
 export interface Policy {
   readonly within: Step;
   /** Milliseconds since the version was built. */
@@ -61,27 +61,29 @@ export interface Policy {
 
 export interface Problem {
   readonly rule: RuleId;
-  /** In words, lower case, no full stop. */
+  /** Lower case, no full stop. */
   readonly message: string;
-  /** Archs that it is about. */
+  /** The archs it concerns. */
   readonly archs?: readonly string[];
-  /** Where it is not that of the rule. */
+  /** If it differs from the rule's level. */
   readonly level?: Level;
 }
 
 export interface Judgment {
   readonly datasource?: string;
-  /** Why it is asked of nobody. */
+  /** Why no datasource is asked. */
   readonly notAsked?: string;
   readonly problems: readonly Problem[];
-  /** The newest version that fits the policy and is newer than the pin, as precise as that; for a name, an exact one. */
+  /**
+   * The newest version that is newer than the pin and fits the policy, as precise as the pin; for a name, an exact one.
+   */
   readonly target?: string;
-  /** The newest of all. */
+  /** The newest version of all. */
   readonly newest?: string;
   readonly step?: Step;
 }
 
-/** Problems of the constraint as it is spelled. */
+/** Problems in the spelling of the constraint. */
 export function spellingProblems(pin: AskedPin): readonly Problem[] {
   const { tool, operator, version, tag, tagIsBehind, name } = pin;
   const problems: Problem[] = [];
@@ -113,7 +115,7 @@ function isVersion({ tool, version }: AskedPin): boolean {
   return (tool === 'apko' ? parseApkoVersion(version) : parseVersion(version)) !== undefined;
 }
 
-/** A datasource to judge by. What is asked twice is found out once. */
+/** A datasource to judge by. Caches its results. */
 export class Source {
   readonly name: string;
   readonly #catalogs: Readonly<Record<Pin['tool'], Catalog>>;
@@ -149,7 +151,7 @@ export class Source {
     return view;
   }
 
-  /** What is expected of an exactly pinned version. */
+  /** The expected withdrawal of an exactly pinned version. */
   withdrawal({ name, tool }: AskedPin, { report }: View, meets: Meets, now: number): readonly Problem[] {
     const { sources } = this.#catalogs[tool];
     const nextSeriesBuiltAt = (): number | undefined => this.#nextSeriesBuiltAt(name);
@@ -163,7 +165,7 @@ export class Source {
     return [{ rule: 'expected-withdrawal', message, ...(!isSoon && { level: 'note' }) }];
   }
 
-  /** When the newest package of the newest series was built, where there is a newer one. */
+  /** Build time of the newest package of the newest series, if there is a newer series. */
   #nextSeriesBuiltAt(name: string): number | undefined {
     const [next] = this.#allSeries().newerThan(name);
     return next && finish(newestBuild(this.#catalogs.apk.report(next.name)));
@@ -179,7 +181,7 @@ export class Source {
     return this.#names;
   }
 
-  /** Series of a name that is unknown, or names that are close to it. */
+  /** For an unknown name: its series, or similar names. */
   closeNames(name: string): readonly string[] {
     const series = this.#allSeries().of(name);
     if (series.length > 0) return series.slice(0, 3).map((each) => each.name);
@@ -198,16 +200,16 @@ export class Source {
 }
 
 type Meets = (version: string) => boolean;
-/** A name without a constraint, which also a provide without a version meets. */
+/** For a name without a constraint; a provide without a version meets it too. */
 const ANY: Meets = () => true;
 
-/** What there is of a name on the archs of an image, by the rules of a tool. */
+/** The versions of a name on the archs of an image, by the rules of a tool. */
 class View {
   readonly report: NameReport;
   readonly #tool: Pin['tool'];
   readonly #catalog: Catalog;
   readonly #needs: () => Needs;
-  /** Archs that the pin has to be there on. */
+  /** The archs on which the pin must exist. */
   readonly archs: readonly string[];
   #offered: readonly VersionReport[] | undefined;
   #packages: ReadonlyMap<string, ReadonlySet<string>> | undefined;
@@ -223,11 +225,11 @@ class View {
     this.#needs = needs;
     this.#tool = tool;
     this.#catalog = catalog;
-    // A build by apk is for the archs that have the name at all; apko builds for all that the image lists.
+    // apk builds only for archs that have the name; apko builds for all archs that the image lists.
     this.archs = tool === 'apko' ? archs : report.carriedBy;
   }
 
-  /** Installable candidates on an arch, by any version that `meets`. */
+  /** Installable candidates on an arch, at any version that `meets`. */
   fitting(meets: Meets, arch: string): readonly Candidate[] {
     return this.report.versions
       .filter(({ version }) => meets(version))
@@ -235,12 +237,12 @@ class View {
       .filter((each) => each.arch === arch && isInstallable(each, meets) && this.#isOnAll(each));
   }
 
-  /** On every arch that counts. */
+  /** Whether every arch of the pin has such a candidate. */
   isThere(meets: Meets): boolean {
     return this.archs.length > 0 && this.archs.every((arch) => this.fitting(meets, arch).length > 0);
   }
 
-  /** Versions that every arch has, oldest first. */
+  /** Versions on every arch, oldest first. */
   get offered(): readonly VersionReport[] {
     this.#offered ??= this.report.versions.filter(
       ({ offered, parsed, version }) =>
@@ -250,8 +252,8 @@ class View {
   }
 
   /**
-   * What apko's own way of choosing stumbles over. Told only of a datasource that is complete: elsewhere something that
-   * is needed may be in a repository that is not configured.
+   * Why apko's own algorithm fails. Reported only for a complete datasource: otherwise a dependency may be in a
+   * repository that is not configured.
    */
   obstacleByApko(
     { name, operator, version, tag }: AskedPin,
@@ -278,7 +280,7 @@ class View {
     return [...new Set(candidates.flatMap((each) => finish(needs.missing(each))))];
   }
 
-  /** apko takes no package that is not in the same version on every arch. */
+  /** apko takes a package only if every arch has it at the same version. */
   #isOnAll({ package: each }: Candidate): boolean {
     if (this.#tool === 'apk' || this.archs.length < 2) return true;
     return this.archs.every((arch) => this.#packagesOn(arch).has(`${each.name} ${each.version}`));
@@ -302,7 +304,7 @@ function isInstallable({ obstacle }: Candidate, meets: Meets): boolean {
   return obstacle === undefined || (meets === ANY && obstacle.reason === 'unversioned-provide');
 }
 
-/** What the constraint of a pin takes; `undefined` where its version is none. */
+/** A test of versions for the constraint of a pin; `undefined` if its version is invalid. */
 export function meetsOf({ tool, operator, version }: AskedPin): Meets | undefined {
   if (operator === '' || operator.includes('><')) return ANY;
   if (tool === 'apko') return apkoMeets(operator, version);
@@ -318,13 +320,13 @@ export interface JudgeOptions {
   /** Unix milliseconds. */
   readonly now: number;
   readonly policy: Policy;
-  /** Of other datasources: whether one has exactly this pin. */
+  /** The name of another datasource that has exactly this pin. */
   readonly elsewhere: (pin: AskedPin) => string | undefined;
-  /** Whether a repository is one that the pin's file gives the pin's tag. */
+  /** Whether the pin's file gives this repository the pin's tag. */
   readonly isTagged: (repository: string) => boolean;
 }
 
-/** What the datasource says of a pin whose spelling is right. */
+/** Judges a pin whose spelling is valid. */
 export function judge(
   pin: AskedPin,
   source: Source,
@@ -450,7 +452,7 @@ function needsProblems(pin: AskedPin, view: View, meets: Meets): readonly Proble
   return [
     {
       rule: 'dependency-missing',
-      // Another repository that is not configured may have it.
+      // A repository that is not configured may have it.
       level: 'warning',
       message: `${pin.name} needs ${some}, which nothing in its repositories has`,
     },

@@ -1,4 +1,4 @@
-/** What `--format json` writes, as a schema that is published: docs/check.schema.json. */
+/** The schema of `--format json`, published as docs/check.schema.json. */
 import * as z from 'zod';
 import { steps } from './judge.ts';
 import { rules } from './rules.ts';

@@ -5,12 +5,12 @@ import type { Finding } from './findings.ts';
 import { levelOf, project, rulePage, rules, type Level } from './rules.ts';
 
 export interface Report {
-  /** Files in which packages were found. */
+  /** The number of files with packages. */
   readonly files: number;
   readonly pins: number;
-  /** Without those that the baseline knows. */
+  /** Without those in the baseline. */
   readonly findings: readonly Finding[];
-  /** How many the baseline knows. */
+  /** The number of findings in the baseline. */
   readonly known: number;
 }
 
@@ -28,7 +28,7 @@ export function isFormat(word: string): word is Format {
   return Object.hasOwn(formats, word);
 }
 
-/** docs/check.schema.json describes it. */
+/** Its schema is docs/check.schema.json. */
 export function jsonReport({ files, pins, findings, known }: Report): string {
   const counts = Object.fromEntries(
     (['error', 'warning', 'note'] as const).map((level) => [
@@ -94,7 +94,7 @@ export function codeQualityReport({ findings }: Report): string {
   return `${JSON.stringify(issues, undefined, 2)}\n`;
 }
 
-/** A test case a file: failed for each error, with warnings as its output. */
+/** A test case per file, with a failure per error and warnings as output. */
 export function junitReport({ findings }: Report): string {
   const files = Map.groupBy(findings, ({ file }) => file);
   const cases = [...files].map(([file, all]) => {
@@ -144,7 +144,7 @@ function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
-/** Control characters are not allowed in XML, however they are written. */
+/** XML does not allow control characters, even escaped. */
 function xml(text: string): string {
   return printable(text)
     .replaceAll('&', '&amp;')
@@ -155,7 +155,7 @@ function xml(text: string): string {
 
 type Colour = 'red' | 'yellow' | 'dim' | 'bold' | 'green';
 
-/** For people: files with their findings, worst last so that it stays in sight, and a summary. */
+/** For people: files with their findings, the worst last so that it stays visible, and a summary. */
 export function textReport(
   { files, pins, findings, known }: Report,
   { all, colour }: { readonly all: boolean; readonly colour: (colour: Colour, text: string) => string },

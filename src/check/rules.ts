@@ -1,10 +1,12 @@
-/** The rules of `check`. Each has a page under docs/rules/ with what is bad and what is good. */
+/** The rules of `check`. Each has a page under docs/rules/ with good and bad examples. */
 
 export type Level = 'error' | 'warning' | 'note';
 
 export interface Rule {
   readonly id: RuleId;
-  /** An error breaks the build, now or in another arch; a warning will, or is not what was meant. */
+  /**
+   * An error breaks the build, now or on another arch; a warning will, or the pin does not do what its author meant.
+   */
   readonly level: Level;
   /** One line, no full stop. */
   readonly summary: string;
@@ -57,7 +59,7 @@ export function rulePage(rule: RuleId): string {
 
 const order: Readonly<Record<Level, number>> = { error: 0, warning: 1, note: 2 };
 
-/** Negative where `a` is worse. */
+/** Negative if `a` is worse. */
 export function compareLevels(a: Level, b: Level): number {
   return order[a] - order[b];
 }

@@ -1,6 +1,6 @@
 /**
- * The dates of the last index, beside the database: they survive the loss of it, so that nothing becomes older than it
- * was known to be, and a start needs no query for each package. A line of JSON, then the identities, then the dates.
+ * The dates of the last index, in a file beside the database. They survive the loss of the database, so that no known
+ * date is forgotten, and a start needs no query per package. A line of JSON, then the identities, then the dates.
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';

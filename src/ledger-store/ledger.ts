@@ -1,9 +1,9 @@
 /**
- * The ledger at work: each index that is taken is compared with the one before, the difference is written, and what
- * comes out is when each package counts as released. Lookups read that from memory.
+ * Runs the ledger: compares each accepted index with the one before, writes the difference, and computes when each
+ * package counts as released. Lookups read these dates from memory.
  *
- * Nothing here stops an index from being served. While the database fails, dates come from the last index, and what is
- * new is dated now; the next index that is taken makes up for it.
+ * A failure here never stops an index from being served. While the database fails, dates come from the last index and
+ * new packages are dated now; the next accepted index makes up for it.
  */
 import { randomInt } from 'node:crypto';
 import { identityText } from '../apk/identity.ts';
@@ -196,7 +196,7 @@ export class Ledger {
     return { known: dated, republished: none };
   }
 
-  /** What is new is dated now, but for a ledger in memory on its first index. */
+  /** New packages are dated now, except by a ledger in memory on its first index. */
   async #withoutDatabase({ packages, digest }: Taken, known: Known | undefined): Promise<Known> {
     const { identities, releasedAt, appeared } = await this.#compare(known ?? nothing, packages);
     const now = Math.floor(this.#options.now() / 1000);
@@ -245,7 +245,7 @@ export class Ledger {
       ]);
     };
     const writing = database.transaction(write);
-    // A file is of one process, whose lookups need not wait; replicas must not begin twice.
+    // With a file there is one process, and its lookups need not wait; replicas must not begin twice.
     if (database.kind === 'postgres') await writing;
     this.#writing.set(
       key,
@@ -512,8 +512,8 @@ async function addGeneration(
 }
 
 /**
- * The number of an index that another observer has seen before a newer one. Two replicas, or two mirrors, are never quite
- * at the same point; that one is behind is no change of the repository.
+ * The number of an earlier generation with this index, seen by another observer. Replicas and mirrors are never exactly
+ * in step; if one lags behind, that is not a change of the repository.
  */
 async function numberBehind(
   query: Query,

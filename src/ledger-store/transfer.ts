@@ -66,8 +66,8 @@ interface Line {
 }
 
 /**
- * Takes over what was exported, or nothing of it. An index that is not there comes with its history. Of one that is
- * there, packages take the earlier of two dates; its own history stays.
+ * Imports everything or nothing. A new index is imported with its history. In an existing index, packages get the
+ * earlier of two dates; its own history stays.
  */
 export async function importLines(database: Database, lines: AsyncIterable<string>): Promise<Imported> {
   return await database.transaction(async (query) => {

@@ -1,4 +1,4 @@
-/** What appeared and vanished, as `/{datasource}/-/changes` tells it. */
+/** What appeared and vanished, for `/{datasource}/-/changes`. */
 
 export interface Change {
   /** Unix milliseconds. */
@@ -10,27 +10,30 @@ export interface Change {
   readonly arch: string;
   readonly repository: string;
   readonly identity: string;
-  /** Identity of the package before, of a republished one. */
+  /** For a republished package: the identity of the one before. */
   readonly before?: string;
 }
 
 export interface Changes {
   /** Newest first. */
   readonly changes: readonly Change[];
-  /** There are older ones since then. */
+  /** Whether there are more changes since then. */
   readonly more: boolean;
 }
 
-/** The most that are told at once. */
+/** The limit of changes in one answer. */
 export const MOST_CHANGES = 1000;
 
 const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** A time (`2026-07-24T06:00Z`, `2026-07-24`) or an age (`24h`, `7d`) as unix milliseconds; `undefined` for neither. */
+/**
+ * Parses a time (`2026-07-24T06:00Z`, `2026-07-24`) or an age (`24h`, `7d`) to unix milliseconds; `undefined` for other
+ * texts.
+ */
 export function parseSince(text: string, now: number): number | undefined {
   const [, amount, unit = ''] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
   if (amount !== undefined) return now - Number(amount) * (units[unit] ?? NaN);
-  // Without a zone JavaScript takes a time for that of the machine.
+  // JavaScript reads a time without a zone as local time.
   const time = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/.test(text)
     ? Date.parse(text)
     : NaN;
@@ -44,9 +47,9 @@ export function changeJson({ at, ...change }: Change): object {
 export interface Feed {
   readonly datasource: string;
   readonly name: string | undefined;
-  /** Of the service, without a slash at the end. */
+  /** Address of the service, without a slash at the end. */
   readonly url: string;
-  /** Of the feed itself. */
+  /** Address of the feed itself. */
   readonly self: string;
   readonly now: number;
 }
@@ -79,7 +82,7 @@ export function atomFeed({ changes }: Changes, { datasource, name, url, self, no
   ].join('');
 }
 
-/** Control characters are not allowed in XML at all, escaped or not. */
+/** XML does not allow control characters, even escaped. */
 function escapeXml(text: string): string {
   return text
     .toWellFormed()

@@ -1,6 +1,6 @@
 /**
- * When packages count as released (docs/decisions/016). The clock is that of whoever sees the index; what the publisher
- * writes (`t:`) counts only for what was there when the ledger began. All times are unix seconds.
+ * When packages count as released (docs/decisions/016). The observer's clock counts; the publisher's build time (`t:`)
+ * counts only for packages that existed when the ledger began. All times are unix seconds.
  */
 import { IDENTITY_BYTES } from '../apk/package-table.ts';
 import { IdentityTable, wordsOf } from './identities.ts';
@@ -11,14 +11,14 @@ export interface Dated {
   readonly releasedAt: Uint32Array;
 }
 
-/** Of a package that was there when the ledger began: its build time, but not in the future. */
+/** The date of a package that existed when the ledger began: its build time, but not in the future. */
 export function firstDate(builtAt: number, now: number): number {
   return builtAt === 0 || builtAt > now ? now : builtAt;
 }
 
 /**
- * Of a package that was gone and is back: the time it was away does not count. So one that was shown for an hour and
- * comes back a week later is an hour old, and mirrors that disagree for a minute hold nobody up.
+ * The date of a package that vanished and came back: the time of its absence does not count. So a package that was
+ * listed for an hour and returns a week later is an hour old, and mirrors that differ for a minute cause no delay.
  */
 export function returnDate({ releasedAt, vanishedAt }: Gone, now: number): number {
   return Math.min(now, releasedAt + Math.max(0, now - vanishedAt));
@@ -29,13 +29,13 @@ export interface Gone {
   readonly vanishedAt: number;
 }
 
-/** What became of the packages of an index. */
+/** The difference between two versions of an index. */
 export interface Comparison {
-  /** By row of the new index; 0 for what was not there. */
+  /** By row of the new index; 0 for new packages. */
   readonly releasedAt: Uint32Array;
-  /** Rows of the new index, each identity once. */
+  /** Rows of the new index; each identity once. */
   readonly appeared: readonly number[];
-  /** Rows of the old one. */
+  /** Rows of the old index. */
   readonly vanished: readonly number[];
 }
 
@@ -69,7 +69,7 @@ export function* compare(
   return { releasedAt, appeared: once, vanished: [...stayed.keys()].filter((row) => stayed[row] === 0) };
 }
 
-/** Of packages in both, the earlier date. Returns the rows of `into` that became older. */
+/** Keeps the earlier date of packages in both. Returns the rows of `into` that got an earlier date. */
 export function* mergeDates(
   into: Dated,
   other: Dated,

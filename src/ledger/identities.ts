@@ -1,4 +1,4 @@
-/** Finds the packages of one index in another by their identities, without making a string of each. */
+/** Finds the packages of one index in another by their identities, without creating strings. */
 import { IDENTITY_BYTES } from '../apk/package-table.ts';
 import { release } from '../apk/memory.ts';
 
@@ -14,7 +14,7 @@ export function wordsOf(identities: Uint8Array): Words {
   return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
 }
 
-/** Open addressing over identities. `seed` makes it useless to craft packages whose identities collide. */
+/** Open addressing over identities. The random `seed` prevents crafted collisions. */
 export class IdentityTable {
   readonly #words: Uint32Array;
   readonly #slots: Uint32Array;
@@ -37,7 +37,7 @@ export class IdentityTable {
     return table;
   }
 
-  /** The first row with the identity that row `row` of `others` has; -1 without one. */
+  /** The first row with the identity of row `row` in `others`; -1 if there is none. */
   find(others: Words, row: number): number {
     const slot = this.#slots[this.#place(others, row)] as number;
     return slot - 1;
@@ -52,7 +52,7 @@ export class IdentityTable {
     if (this.#slots[place] === 0) this.#slots[place] = row + 1;
   }
 
-  /** The slot of the identity, or the free one where it would be. */
+  /** The slot of the identity, or the free slot for it. */
   #place(words: Words, row: number): number {
     const mask = this.#slots.length - 1;
     const start = row * WORDS;

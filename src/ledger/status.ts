@@ -1,4 +1,4 @@
-/** What the service says of its ledger. */
+/** The state of the ledger, as the service reports it. */
 
 export type LedgerKind = 'memory' | 'sqlite' | 'postgres';
 
@@ -8,8 +8,8 @@ export interface LedgerStatus {
   readonly error: string | undefined;
   /** Seconds by which the clock is behind the newest time of the ledger. */
   readonly clockBehind: number;
-  /** Packages that took the name and version of another one, since the start. */
+  /** Packages that took over the name and version of another one since the start. */
   readonly republished: number;
-  /** Indexes whose ledger was lost, since the start. */
+  /** Indexes whose ledger was lost since the start. */
   readonly lost: number;
 }

@@ -49,6 +49,7 @@ pre { background: var(--panel); padding: 0.6rem 0.8rem; border-radius: 0.3rem; w
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 0.2rem 1rem; margin: 0.5rem 0; }
 dd { margin: 0; overflow-wrap: anywhere; }
 ul { padding-left: 1.2rem; }
+.flow { list-style: none; display: flex; flex-wrap: wrap; gap: 0.4rem 1.5rem; padding: 0; }
 @media (max-width: 30rem) { th, td { font-size: 0.9rem; padding-right: 0.5rem; } }
 @media print { header form, .skip { display: none; } }
 `;

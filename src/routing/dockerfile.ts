@@ -1,7 +1,7 @@
 /**
- * A Dockerfile as far as it tells what its pins build on. Read from an excerpt, which is all that a lookup carries: ARG
- * lines in front of the first FROM, FROM lines and, behind each, what the stage does to its repositories. The excerpt of
- * a whole Dockerfile is made by `excerptOf`.
+ * The parts of a Dockerfile that show what its pins build on. They come from an excerpt, because a lookup has no more:
+ * ARG lines before the first FROM, FROM lines, and after each the changes of the stage to its repositories. `excerptOf`
+ * makes the excerpt of a whole Dockerfile.
  *
  *     ARG BASE=alpine:3.22
  *     FROM ${BASE} AS base '@edge https://dl-cdn.alpinelinux.org/alpine/edge/main
@@ -27,7 +27,9 @@ export interface Dockerfile {
   /** Defaults of the ARG lines before the first FROM. */
   readonly args: ReadonlyMap<string, string>;
   readonly stages: readonly Stage[];
-  /** Lines that only look like FROM, `from os import path` in a script, and the stages that hold them; -1 before all. */
+  /**
+   * Lines that only look like FROM, such as `from os import path`, and the stages with them; -1 is before all stages.
+   */
   readonly aliases: ReadonlyMap<string, readonly number[]>;
 }
 

@@ -13,7 +13,7 @@ const CONTINUED = '(?:\\\\[ \\t]*\\r?\\n|[^\\n])*';
 
 /** What a Dockerfile may begin with. */
 export const COMMENTS = '^(?:[ \\t]*(?:#[^\\n]*)?\\r?\\n)*';
-/** ARG lines in front of the first FROM; comments and lines of templates (`{% … %}`) may stand between. */
+/** ARG lines before the first FROM, with comments and template lines (`{% … %}`) between them. */
 const GLOBAL_ARGS = `^(?:[ \\t]*(?:[#{%][^\\n]*|[Aa][Rr][Gg][ \\t]${CONTINUED})?\\r?\\n)*`;
 /** In words: letters, `-` and `=` that begin none of the alternatives of `FROM_LINES`. */
 const DASHED = '--?[^Xr\\s"\\x27=>-]';
@@ -23,9 +23,9 @@ const HARMLESS =
   `${INNER}+(?:(?:[ \\t]+(?:[^\\s"\\x27=>@hst-]|${DASHED})` +
   `|(?:[ \\t\\r]*\\n)+[ \\t]*(?:[^\\s"\\x27=>@hst#FfCA-]|${DASHED}))${INNER}*)*`;
 /**
- * Keeps FROM lines, the global ARG lines that stand right in front of the first, and what a stage does to its repositories: `@tag URL`, addresses of components (`…/main`), addresses
- * written to the list, `>` for a list written anew, and the path of the list where its branch is edited. Comments and
- * repositories of a single command (`-X`) are dropped.
+ * Keeps FROM lines, the global ARG lines directly before the first, and the changes of a stage to its repositories:
+ * `@tag URL`, addresses of components (`…/main`), addresses added to the list, `>` for an overwritten list, and the
+ * path of the list if its branch is edited. Drops comments and repositories of a single command (`-X`).
  */
 export const FROM_LINES = [
   `((?:${GLOBAL_ARGS}|\\n)[ \\t]*[Ff][Rr][Oo][Mm][ \\t]${CONTINUED})`,
@@ -52,8 +52,8 @@ export const COMMAND_REPOSITORIES = `(${REPOSITORY_OPTION})|[^\\s]+|\\s`;
 export const IMAGE_LINES = '((?:^|\\n)[ \\t]*-?[ \\t]*image:[^\\n]*(?:\\n[ \\t]+name:[^\\n]*)?)|\\n|[^\\n]+';
 
 /**
- * The most bytes of context in an address, encoded: proxies often allow 8 KiB for all of it. A lookup that would need more
- * carries `CUT` in its place. The longest of 19,000 public pins needed 1.5 kB.
+ * The limit of encoded context in an address, in bytes: proxies often allow 8 KiB for a whole address. A longer context
+ * is replaced by `CUT`. The longest of 19,000 public pins needed 1.5 kB.
  */
 export const MOST_CONTEXT = 2000;
 export const CUT = 'cut';

@@ -54,7 +54,7 @@ interface CommandPin {
   readonly commandRepositories: readonly string[];
 }
 
-/** The context was too long to go along. */
+/** The context was too long for a lookup. */
 export interface CutPin {
   readonly kind: 'cut';
 }
@@ -88,7 +88,7 @@ export function parsePinContext(given: ContextParameters): PinContext {
       return {
         kind: 'dockerfile',
         dockerfile: parseDockerfile(text('file')),
-        // Empty for a command in front of every stage.
+        // Empty for a command before all stages.
         from: from === undefined ? undefined : withoutTokens(last(from)),
         ...command,
       };
@@ -129,7 +129,7 @@ export function parsePinContext(given: ContextParameters): PinContext {
   }
 }
 
-/** With the values of `at` as parameters of their own; `undefined` for one that was cut. */
+/** Expands the values of `at` to single parameters; `undefined` if the context was cut. */
 function unfolded(parameters: ContextParameters): ContextParameters | undefined {
   const kind = last(parameters['kind']);
   if (parameters['at'] === undefined || !Object.hasOwn(contextFields, kind)) return parameters;
@@ -161,7 +161,7 @@ function tagOf(pin: string): string | undefined {
   return /@([^=~@"']+)/.exec(pin)?.[1];
 }
 
-/** Of a parameter that is given more than once, the last. */
+/** The last value of a repeated parameter. */
 function last(value: string | readonly string[] | undefined): string {
   return typeof value === 'string' ? value : (value?.at(-1) ?? '');
 }

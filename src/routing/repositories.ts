@@ -44,8 +44,8 @@ export function repositoryId(address: string): RepositoryId {
 }
 
 /**
- * The repositories that a configured address stands for: itself and, if its path is that of a mirror, the public one.
- * An operator's mirror is trusted to be what its path says; an address in a file is not.
+ * The repositories of a configured address: the address itself and, if its path looks like a mirror's, the public one.
+ * The path of an operator's mirror is trusted; the path of an address in a file is not.
  */
 export function heldRepositories(address: string): readonly RepositoryId[] {
   const own = repositoryId(address);

@@ -1,6 +1,6 @@
 /**
- * Chooses the datasource of a pin: the one that has what the pin's file builds on, or none. A wrong version is worse
- * than none, so only the file and the configuration count, never what is loaded (docs/decisions/011).
+ * Chooses the datasource of a pin: the one with the packages that the pin's file builds on, or none. A wrong version is
+ * worse than none, so only the file and the configuration count, never the loaded indexes (docs/decisions/011).
  */
 import { withoutTrailingSlashes } from '../addresses.ts';
 import { foundationOf, type Dockerfile, type Foundation } from './dockerfile.ts';
@@ -32,9 +32,9 @@ type Found =
   | { readonly candidates: readonly Candidate[] }
   | {
       readonly reason: string;
-      /** It is known to be of something that no datasource has; `asksUnknown` must not take it. */
+      /** The pin is known to belong to something that no datasource has; `asksUnknown` must not take it. */
       readonly isElsewhere?: boolean;
-      /** The little that is known about it. */
+      /** The distribution, if known. */
       readonly family?: Family;
     };
 
@@ -153,7 +153,7 @@ function ofFoundation(
   return added.length === 0 ? found : holding(found, added);
 }
 
-/** Those of the datasources that also have what the stage adds. */
+/** The datasources that also have the repositories that the stage adds. */
 function holding(found: Found, added: readonly string[]): Found {
   if (!('candidates' in found)) return found;
   const missing = added
@@ -205,7 +205,7 @@ function ofFamilies(families: readonly Family[], image: string, all: readonly Ca
   return { reason: `no datasource has ${families[0]}, which the image ${image} is of`, isElsewhere: true };
 }
 
-/** The datasource with feeds of that release alone, and of that target or arch. */
+/** The datasource with feeds of that release only, for that target or arch. */
 function ofOpenwrt(
   wanted: { readonly device: string; readonly release: string } | undefined,
   image: string,
@@ -280,7 +280,7 @@ function isAlone(ids: readonly RepositoryId[], foundations: ReadonlySet<string>)
     .every((id) => foundations.has(foundationName(id)));
 }
 
-/** What must not be mixed: a distribution, for Alpine a branch; `''` for a private repository. */
+/** Repositories with different names must not be mixed: a distribution, for Alpine a branch; `''` if private. */
 function foundationName({ family, branch }: RepositoryId): string {
   if (family === 'alpine') return `alpine ${branch}`;
   return family === undefined ? '' : family;
@@ -378,7 +378,7 @@ function ofScript({ path, images, tag, commandRepositories }: ScriptPin, all: re
   );
 }
 
-/** The datasource that all of them give; otherwise the first reason. */
+/** The datasource on which all agree; otherwise the first reason. */
 function agreed(all: readonly Found[], otherwise: string): Found {
   const [first] = all;
   const none = all.find((found) => !('candidates' in found));

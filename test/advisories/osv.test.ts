@@ -41,13 +41,13 @@ describe("Chainguard's feed v3", async () => {
     expect(none.facts).toMatchObject({ packages: 0, records: feed.facts.records });
   });
 
-  test('tells the time of its newest record', () => {
+  test('has the time of its newest record', () => {
     expect(feed.facts.newest).toMatch(/^2026-/);
   });
 
   const prism = (archs: readonly string[]) => summary(about([feed], ['prism'], archs));
 
-  test("of several archs the later fix counts, and of an arch that is not told of the others'", () => {
+  test('with several archs the later fix counts; an arch that is not mentioned gets the fix of the others', () => {
     expect(prism(['aarch64'])['CVE-2099-0002']).toBe('5.14.3-r1');
     expect(prism(['aarch64', 'x86_64'])['CVE-2099-0002']).toBe('5.14.3-r8');
     expect(prism(['riscv64'])['CVE-2099-0002']).toBe('5.14.3-r8');
@@ -117,7 +117,7 @@ describe('odd records', async () => {
       .flatMap(({ ids }) => ids.split(' '))
       .sort();
 
-  test('withdrawn is as if it were not there, and so is what cannot be used', () => {
+  test('ignores withdrawn and unusable records', () => {
     expect(Object.keys(summary(about([feed], ['curl']))).sort()).toEqual([
       'CVE-2020-0002',
       'CVE-2020-0003',

@@ -12,7 +12,7 @@ const ids = (groups: readonly Group[], isMeant: (group: Group) => boolean): read
 
 type Row = [name: string, origin: string, pin: string, target: string, fixed: string[], open: string[]];
 
-describe("what a bump fixes and what is open at the pin, with libapk's order", async () => {
+describe('finds what an update fixes and what is open at the pin, as libapk orders versions', async () => {
   const feed = await read(fixture('secdb.json'));
   const rows = JSON.parse(fixture('secdb-expected.json').toString()) as Row[];
 

@@ -22,7 +22,7 @@ export function scratch(): Scratch {
   };
 }
 
-/** In pieces of `size`, so that they end anywhere. */
+/** Splits the bytes into pieces of `size`, so that boundaries fall anywhere. */
 export async function* pieces(bytes: Buffer, size = 1000): AsyncGenerator<Buffer> {
   for (let start = 0; start < bytes.length; start += size)
     yield await Promise.resolve(bytes.subarray(start, start + size));

@@ -1,4 +1,4 @@
-/** Indexes of apk 3: those that apk-tools made, held against what it says of them, and hostile ones made here. */
+/** Indexes of apk 3: real ones, compared with apk-tools' own dump of them, and hostile ones made here. */
 import { readFileSync } from 'node:fs';
 import { gunzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -49,7 +49,7 @@ async function outcome(bytes: Uint8Array, options: Partial<ReadOptions> = {}): P
   }
 }
 
-/** What apk prints of a package. */
+/** A package as printed by apk. */
 interface Dumped {
   readonly name: string;
   readonly version?: string;
@@ -64,7 +64,7 @@ interface Dumped {
   readonly provides?: readonly string[];
 }
 
-/** Every field that is kept, of what apk prints and of what is read. */
+/** All fields that the reader keeps, from apk's output or from the reader. */
 function fieldsOf(dumped: Dumped): unknown {
   const { name, version = '', hashes = '', origin = '', url = '', depends = [], provides = [] } = dumped;
   const time = dumped['build-time'] ?? 0;
@@ -100,7 +100,7 @@ function rowsOf(packages: PackageTable): unknown[] {
     }));
 }
 
-describe('what apk 3.0.6 does with a file is done here', () => {
+describe('treats files as apk 3.0.6 does', () => {
   test.each([
     ['n.adb', '2 packages'],
     ['n0.adb', '2 packages'],
@@ -147,14 +147,14 @@ describe('what apk 3.0.6 does with a file is done here', () => {
     expect(packages.providing('kmod-usb-any').map(({ name }) => name)).toEqual(['kmod-usb-core']);
   });
 
-  test('every field that is kept is what `apk adbdump` prints', async () => {
+  test('every stored field equals the output of `apk adbdump`', async () => {
     const dumped = JSON.parse(fixture('n.json').toString()) as { packages: Dumped[]; description: string };
     const { packages, description } = await read(fixture('n.adb'));
     expect(rowsOf(packages)).toEqual(dumped.packages.map(fieldsOf));
     expect(description).toBe(dumped.description);
   });
 
-  test('cut at any byte it is refused, but for a cut behind a signature', async () => {
+  test('is refused if cut at any byte, except after a signature', async () => {
     const whole = fixture('h-sig2.adb');
     const taken: number[] = [];
     for (let length = 0; length <= whole.length; length += 1)
@@ -228,7 +228,7 @@ describe('frames and signatures', () => {
     expect(await outcome(index)).toBe('signature-untrusted');
   });
 
-  test('the same index has the same digest, whoever signed it', async () => {
+  test('the digest of an index does not depend on its signer', async () => {
     const other = await read(signedAdb(values, adbKey('other.pem')), { keys: [adbKey('other.pem')] });
     const { digest, keyName } = await read(signed);
     expect(other.digest).toBe(digest);
@@ -237,7 +237,7 @@ describe('frames and signatures', () => {
   });
 });
 
-/** Reads an index of what `make` returns as the list of packages, or, with `root`, whatever it returns as the root. */
+/** Builds an ADB. `make` returns the list of packages or, with `asRoot`, the root value. */
 function made(make: (values: AdbValues) => number, { asRoot = false } = {}): Buffer {
   const all = new AdbValues();
   const value = make(all);
@@ -246,7 +246,7 @@ function made(make: (values: AdbValues) => number, { asRoot = false } = {}): Buf
 
 const out = 8 * 2 ** 28 + 0x0ffffff;
 const error = 15 * 2 ** 28 + 2;
-/** foo and bar, and between them foo again with other fields. */
+/** An index with foo and bar, and between them foo again with other fields. */
 const beside = (change: (values: AdbValues) => Readonly<Record<number, number>>): Buffer =>
   made((all) =>
     all.list([
@@ -381,7 +381,7 @@ describe('values', () => {
     expect(report.duplicateIdentities).toBe(1);
   });
 
-  test('what is installed by itself although it conflicts with itself is an intruder, as in text', async () => {
+  test('a package with install_if that conflicts with itself is an intruder, as in text', async () => {
     const twice = ['odd=1', 'odd'];
     const { packages } = await read(
       made((all) => {
@@ -433,7 +433,7 @@ describe('values', () => {
     ).rejects.toThrow('2 of 3 packages are bad: package 2 has no name');
   });
 
-  test('an error names what it is about in one line', async () => {
+  test('an error is one line and names the cause', async () => {
     const caught: unknown = await read(signedAdb(values, adbKey('other.pem'))).catch((each: unknown) => each);
     expect(errorLine(caught)).toMatch(
       /^signed by keys with the ids [0-9a-f]{32}; trusted keys: test.pem \([0-9a-f]{32}\)/,
@@ -452,7 +452,7 @@ describe.skipIf(!real)('real indexes', () => {
       const dump = gunzipSync(file('alpine-3.17-main-aarch64.adbdump.json.gz')).toString();
       const dumped = (JSON.parse(dump) as { packages: Dumped[] }).packages;
       const { packages, report } = await read(file(`alpine-3.17-main-aarch64.${envelope}.adb`));
-      // One has a version that apk 3 could not write.
+      // One package has a version that apk 3 could not write.
       expect(report).toMatchObject({ badStanzas: 1, firstBadStanza: 'package 196 has no version' });
       expect(rowsOf(packages)).toEqual(dumped.filter((_, i) => i !== 195).map(fieldsOf));
     },

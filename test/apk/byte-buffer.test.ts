@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ByteBuffer } from '../../src/apk/byte-buffer.ts';
 
-/** A buffer whose room holds other bytes than 0, as after much use. */
+/** A buffer whose spare bytes are not 0, as after long use. */
 function holding(content: Uint8Array): ByteBuffer {
   const buffer = new ByteBuffer();
   buffer.addBytes(new Uint8Array(content.length + 8).fill(0x0a));
@@ -11,7 +11,7 @@ function holding(content: Uint8Array): ByteBuffer {
   return buffer;
 }
 
-/** Few different bytes, among them those at the borders of what word arithmetic can confuse. */
+/** A few different bytes, including those at the boundaries of word arithmetic. */
 const byte = fc.constantFrom(0x00, 0x01, 0x09, 0x0a, 0x0b, 0x20, 0x3d, 0x7f, 0x80, 0x8a, 0xff);
 const bytes = fc.array(byte, { maxLength: 24 }).map((values) => Uint8Array.from(values));
 
@@ -59,7 +59,7 @@ test('parts that differ in one byte have different hashes', () => {
       hashes.add(holding(changed).hash(0, changed.length));
     }
   }
-  // Each of the 14 × 255 changes, and the content itself.
+  // All 14 × 255 changes, and the unchanged content.
   expect(hashes.size).toBe(14 * 255 + 1);
 });
 

@@ -24,7 +24,7 @@ test.each([
   'main',
   'D9F1D3F4717B447C985FAAA0E67B8C1BA87FE2C2',
   'd9f1d3f4717b447c985faaa0e67b8c1ba87fe2c2-dirty',
-  // As long as a packed one, once it is kept.
+  // As long in its stored form as a packed commit.
   'c'.repeat(19),
   'c'.repeat(20),
   '\u0001'.repeat(20),

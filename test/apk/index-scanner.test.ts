@@ -54,7 +54,7 @@ function plain(each: Package): unknown {
   };
 }
 
-/** Everything that can be asked of an index, in a fixed order. */
+/** The results of all queries to an index, in a fixed order. */
 function dump(packages: Packages): unknown {
   const names = [...packages.names()].toSorted();
   const provided = [...packages.providedNames()].toSorted();
@@ -120,7 +120,7 @@ describe('odd input', () => {
   const foo = indexText([pkg('foo', '1.0-r0')]);
   const bar = 'P:bar\nV:1.0-r0\n';
 
-  /** What stands behind `foo`, and how many stanzas are bad. In all cases foo stays. */
+  /** The text after `foo`, and the number of bad stanzas. foo itself always stays valid. */
   test.each<[title: string, text: string, bar: string[], badStanzas: number]>([
     ['a last entry with one newline', bar, ['1.0-r0'], 0],
     ['a last entry without newline', 'P:bar\nV:1.0-r0', ['1.0-r0'], 0],
@@ -201,7 +201,7 @@ describe('odd input', () => {
   });
 });
 
-/** Where an engine of the oracle accepts an index, so does this; it reads what apk 3 reads, and more. */
+/** If an engine of the oracle accepts an index, so does this scanner. It reads what apk 3 reads, and more. */
 test('agrees with what apk-tools and apko read', () => {
   interface Case {
     readonly title: string;
@@ -253,7 +253,7 @@ test('gives the same answers as the plain way, however the bytes are cut', () =>
   const stanza = fc
     .array(line, { minLength: 2, maxLength: 7 })
     .map((lines) => `P:a\nV:1\n${lines.join('\n')}\n\n`);
-  // Plain stanzas in front keep the bad and foreign ones from being most of it.
+  // Valid stanzas first, so that bad and foreign ones are not the majority.
   const plainStanzas = Array.from({ length: 40 }, (_, i) => `P:plain${i}\nV:1\nA:x86_64\n\n`).join('');
   const text = fc.array(stanza, { maxLength: 30 }).map((all) => plainStanzas + all.join(''));
   fc.assert(

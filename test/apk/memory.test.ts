@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Arena, borrowBytes, grown, release, reserve } from '../../src/apk/memory.ts';
 
 describe('an arena', () => {
-  test('gives zeros that nobody else has, whether there is room for them or not', () => {
+  test('arrays are zeroed and not shared, with and without room for them', () => {
     const wish = fc.record({ kind: fc.constantFrom('numbers', 'bytes'), count: fc.nat(200) });
     fc.assert(
       fc.property(fc.nat(4000), fc.array(wish, { maxLength: 30 }), (size, wishes) => {
@@ -27,7 +27,7 @@ describe('an arena', () => {
   });
 });
 
-test('what is large is reserved as so large a piece that it is mapped for itself', () => {
+test('large reservations are mapped separately', () => {
   expect(reserve(1000).byteLength).toBe(1000);
   expect(reserve(8_000_000).byteLength).toBeGreaterThan(32 * 1024 * 1024);
   expect(reserve(50_000_000).byteLength).toBe(50_000_000);
@@ -49,7 +49,7 @@ describe('memory is given back', () => {
   });
 });
 
-test('what has grown holds what it held, behind it zeros', () => {
+test('a grown array keeps its content, followed by zeros', () => {
   expect(grown(Uint32Array.of(1, 2))).toEqual(Uint32Array.of(1, 2, 0, 0));
   expect(grown(Uint8Array.of(1), 5)).toEqual(Uint8Array.of(1, 0, 0, 0, 0));
 });

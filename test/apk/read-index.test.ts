@@ -59,7 +59,7 @@ const twoMembers = Buffer.concat([
 const signBody = async (member: Buffer): Promise<Buffer> =>
   Buffer.concat([await signatureMember(member, [{ key }]), member]);
 
-/** What apk does with such an index, if it knows it, is what we do. */
+/** For formats that apk knows, the result is the same as apk's. */
 const variants: [title: string, bytes: Buffer, expected: string][] = [
   ['RSA (SHA-1)', Buffer.concat([await signatureMember(body, [{ key, algorithm: 'RSA' }]), body]), 'ok'],
   ['RSA256', await signed([good]), 'ok'],
@@ -214,7 +214,7 @@ describe('variants of one signed index', () => {
     }
   });
 
-  test('whoever signed it, the same index has the same digest', async () => {
+  test('the digest of an index does not depend on its signer', async () => {
     const [first, second] = await Promise.all([
       read(await signed([good])),
       read(body, { keys: 'unverified' }),
@@ -226,7 +226,7 @@ describe('variants of one signed index', () => {
 });
 
 describe('tar headers made by hand', () => {
-  /** The tar of one APKINDEX, its header changed and the checksum set right again. */
+  /** The tar of one APKINDEX with a changed header and a correct checksum. */
   async function archive(change: (header: Buffer) => void): Promise<Buffer> {
     const bytes = await tar(files('APKINDEX'));
     changeHeader(bytes, 0, change);
@@ -338,7 +338,7 @@ describe.skipIf(!sharedData)('real indexes', () => {
   });
 });
 
-describe('what others have written into an index is cut and counted in errors', () => {
+describe('foreign text in errors is truncated', () => {
   const message = async (bytes: Uint8Array, options: Partial<ReadOptions> = {}): Promise<string> => {
     const error = await failure(read(bytes, options));
     expect(error).toBeInstanceOf(IndexError);
@@ -404,7 +404,7 @@ describe('a key that anyone could sign for is refused by name', () => {
     generateKeyPairSync('rsa', { modulusLength: bits, publicExponent: exponent })
       .publicKey.export({ type: 'spki', format: 'pem' })
       .toString();
-  /** With another exponent than it was made with. */
+  /** The key with a different exponent. */
   const withExponent = (e: string): string => {
     const { n } = createPublicKey(made(2048, 65_537)).export({ format: 'jwk' });
     const jwk = { kty: 'RSA', n, e };
@@ -443,7 +443,7 @@ describe('a file with packages of several archs', () => {
     expect(await archOf(['x86_64', 'aarch64'], 'riscv64')).toBe('riscv64');
   });
 
-  test('is refused where two are wanted of it and neither prevails', async () => {
+  test('is refused if two archs are wanted and neither prevails', async () => {
     const error = await failure(
       read(await several('aarch64', 'x86', 'x86_64'), { archs: ['x86_64', 'aarch64'] }),
     );

@@ -189,7 +189,7 @@ test('the revision can be taken off', () => {
   expect(withoutRevision(version('1.0')).text).toBe('1.0');
 });
 
-test('versions have the same canonical text exactly where apk calls them equal', () => {
+test('versions have the same canonical text exactly if apk calls them equal', () => {
   const number = fc.constantFrom('0', '00', '1', '01', '001', '10', '18446744073709551617');
   const text = fc
     .tuple(

@@ -1,6 +1,6 @@
 /**
- * Packages of a host that boots: where Wolfi's cannot be had, their files are those of a Debian, packed under Wolfi's
- * names. bootc is the given one; its static companions come from melange, as in the other suites.
+ * Packages of a bootable host. Where Wolfi's packages are not available, Debian's files are packed under Wolfi's names.
+ * bootc is given; its static companions come from melange, as in the other suites.
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -32,7 +32,7 @@ const text = (path: string, content: string, mode = 0o644): ApkFile => ({
 });
 const link = (path: string, target: string): ApkFile => ({ path, type: 'symlink', target });
 
-/** What the installed host does on each boot. It says what it sees, takes one step, and switches itself off. */
+/** Runs on each boot of the installed host: reports its state, takes one step, and powers off. */
 const reportScript = `#!/bin/bash
 state=/var/lib/report
 mkdir -p $state
@@ -72,7 +72,7 @@ echo "$step" | say done
 systemctl poweroff
 `;
 
-/** What the installing machine does: the container's files as its root, and the disk to install to as /dev/vdb. */
+/** Runs on the installing machine: its root is the container, the target disk is /dev/vdb. */
 const installScript = `#!/bin/bash
 say() { printf '\\nREPORT %s %s\\n' "$1" "$(base64 -w 0)" > /dev/ttyS0; }
 bootc install to-disk --composefs-backend --filesystem ext4 --wipe --bootloader systemd --generic-image \\
@@ -176,7 +176,7 @@ export function hostPackages(options: {
     'linux-lts': kernel.filter((file) => !isInitramfs(file)),
     'linux-lts-initramfs': kernel.filter(isInitramfs),
   };
-  // Of the rest the name is enough: its files are in the base.
+  // For the other packages the name is enough: their files are in the base.
   const packages = standIns('x86_64').map((own): ApkPackage => ({
     ...own,
     files: [

@@ -80,7 +80,7 @@ describeWith(required, 'a host, from an empty disk to a rollback', () => {
       const root = rootOf(await workshop.layOut(name, { definitions: onlyHere(name) }), name);
       const lint = run('chroot', [root, 'bootc', 'container', 'lint', '--rootfs', '/']);
       expect(lint.status, lint.output).toBe(0);
-      // Our reading of its rules, which the other suites use, says the same.
+      // Our own implementation of its rules, which the other suites use, agrees.
       expect(lintBootc(root).fatal).toEqual([]);
       rmSync(root, { recursive: true });
     },
@@ -118,7 +118,7 @@ describeWith(required, 'a host, from an empty disk to a rollback', () => {
       ...['-drive', `file=${disk},format=raw,if=virtio`],
     ]);
 
-  /** What holds on every boot, whichever version. */
+  /** Conditions on every boot of every version. */
   const expectSound = (report: Report) => {
     expect(report.get('root')).toMatch(/^overlay .*\bverity=require\b/);
     expect([report.get('etc'), report.get('var')]).toEqual(['writable', 'writable']);

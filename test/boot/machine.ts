@@ -1,6 +1,6 @@
 /**
- * A machine in QEMU that says over its serial console what it found: lines `REPORT name base64`, until it switches itself
- * off. /dev/kvm may be there and still not work, so hardware is tried once and the emulator is what remains.
+ * A QEMU machine that reports over its serial console, in lines `REPORT name base64`, until it powers off. /dev/kvm may
+ * exist and not work, so hardware virtualisation is tried once, with the emulator as fallback.
  */
 import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
@@ -11,7 +11,7 @@ export const firmware = firmwares.find((file) => existsSync(file));
 /** The firmware's variables, of which each machine has its own copy. */
 export const firmwareVariables = firmware?.replace('CODE', 'VARS');
 
-/** Milliseconds; what an emulated machine takes for one step is a few minutes. */
+/** Milliseconds; an emulated machine takes a few minutes for one step. */
 const patience = 45 * 60_000;
 
 let hardware = isWritable('/dev/kvm');
@@ -25,13 +25,13 @@ function isWritable(file: string): boolean {
   }
 }
 
-/** What the machine reported, by name; of a name said twice, the last. */
+/** The machine's reports by name; for a repeated name, the last one. */
 export type Report = ReadonlyMap<string, string>;
 
 export async function runMachine(options: readonly string[]): Promise<Report> {
   if (hardware) {
     const tried = await start(['-accel', 'kvm', '-cpu', 'host', ...options]);
-    // Where it works, the machine has said something; where it does not, it ended before its first instruction.
+    // With working virtualisation the machine has printed something; otherwise it ended before its first instruction.
     if (tried.report.size > 0) return atItsEnd(tried);
     hardware = false;
   }
@@ -56,7 +56,7 @@ async function start(options: readonly string[]): Promise<Ran> {
       ...['-serial', 'stdio', '-no-reboot', '-nic', 'user,model=virtio-net-pci'],
       ...['-device', 'virtio-rng-pci', ...options],
     ],
-    // A machine that does not find what to boot waits for ever.
+    // A machine without anything to boot waits forever.
     { stdio: ['ignore', 'pipe', 'pipe'], signal: AbortSignal.timeout(patience), killSignal: 'SIGKILL' },
   );
   const report = new Map<string, string>();

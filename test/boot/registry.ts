@@ -1,6 +1,6 @@
 /**
- * A registry that serves OCI layouts, over plain HTTP and to read only, and writes down which blobs were fetched: what an
- * update costs a host is what stands there.
+ * A read-only registry of OCI layouts over plain HTTP. It records which blobs were fetched, which is the cost of an
+ * update for a host.
  */
 import { once } from 'node:events';
 import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
@@ -47,7 +47,7 @@ export class LayoutRegistry implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Whatever the tag, the repository is this layout from now on. */
+  /** From now on the repository serves this layout for every tag. */
   serve(repository: string, layout: string): void {
     this.#layouts.set(repository, layout);
   }

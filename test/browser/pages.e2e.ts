@@ -243,7 +243,7 @@ const phone = { width: 360, height: 740 };
 
 interface Opened extends AsyncDisposable {
   readonly page: Page;
-  /** What was asked of any server. */
+  /** Requests to any server. */
   readonly requests: readonly string[];
   /** Violations of the policy, errors and dialogs. */
   readonly complaints: readonly string[];
@@ -256,7 +256,7 @@ async function open(path: string, options: BrowserContextOptions = {}): Promise<
   const complaints: string[] = [];
   page.on('request', (request) => requests.push(request.url()));
   page.on('console', (message) => {
-    // Chromium says of each answer of 400 or more that it failed.
+    // Chromium logs each answer with status 400 or above as a failure.
     if (!message.text().startsWith('Failed to load resource')) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(error.message));

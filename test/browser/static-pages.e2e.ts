@@ -14,6 +14,22 @@ import { hasChromium, launchChromium, violations } from './chromium.ts';
 
 const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.css': 'text/css' };
 
+/** Enough for two pages of packages and two of commands. */
+const many = Array.from({ length: 201 }, (_, i) =>
+  pkg(`py3-${1000 + i}`, '1-r0', { p: `cmd:py-${1000 + i}=1` }),
+);
+
+/** Links to follow from the front page. */
+const walks = [
+  ['wolfi', 'p', 'py3-1101 to py3-1200', 'py3-1000 to py3-1100', 'py3-1007'],
+  ['wolfi', 'Commands (cmd:)', 'cmd:py-1101 to cmd:py-1200', 'py3-1107'],
+  ['wolfi', 'c', 'curl'],
+] satisfies string[][];
+
+/** The pages of `many` differ only in the number. */
+const isLikeAnother = (address: string): boolean =>
+  /\/py3-1[0-9]+\.html$/.test(address) && !address.endsWith('-1000.html');
+
 let folder: string;
 let server: Server;
 let browser: Browser;
@@ -26,7 +42,7 @@ async function exportSite(): Promise<string> {
   const old = pkg('curl', '8.16.0-r1', { o: 'curl', U: 'https://curl.se/', t: '1767225600' });
   const newer = pkg('curl', '8.17.0-r0', { o: 'curl', D: 'libcurl=8.17.0-r0', t: '1769904000' });
   for (const arch of ['x86_64', 'aarch64'])
-    upstream.serve(arch, await signedIndex([old, newer].map((each) => ({ ...each, A: arch }))));
+    upstream.serve(arch, await signedIndex([old, newer, ...many].map((each) => ({ ...each, A: arch }))));
   const out = join(folder, 'public');
   const source = ['--name', 'wolfi', '--repository', upstream.url, '--key', key, '--cache-dir', 'none'];
   await using run = start(['export', '--pages', '--out', out, ...source]);
@@ -73,11 +89,14 @@ describe.runIf(hasChromium)('an export in Chromium', () => {
           colorScheme === 'dark' ? 'rgb(20, 23, 26)' : 'rgb(255, 255, 255)',
         );
       };
-      await page.goto(home);
-      await expectFine();
-      for (const link of ['wolfi', 'c', 'curl']) {
-        await page.getByRole('main').getByRole('link', { name: link, exact: true }).click();
+      for (const walk of walks) {
+        await page.goto(home);
         await expectFine();
+        for (const link of walk) {
+          await page.getByRole('main').getByRole('link', { name: link, exact: true }).click();
+          await expectFine();
+        }
+        await page.getByRole('heading', { level: 1, name: walk.at(-1)!, exact: true }).waitFor();
       }
       const text = await page.locator('main').innerText();
       expect(text).toContain('curl=8.16.0-r1');
@@ -90,4 +109,38 @@ describe.runIf(hasChromium)('an export in Chromium', () => {
       await context.close();
     },
   );
+
+  test.each(walks)('without JavaScript, by keyboard alone: %s, %s, %s', async (...walk) => {
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    const page = await context.newPage();
+    await page.goto(home);
+    for (const link of walk) {
+      const target = page.getByRole('main').getByRole('link', { name: link, exact: true });
+      const address = new URL((await target.getAttribute('href'))!, page.url()).href;
+      await target.focus();
+      await page.keyboard.press('Enter');
+      await page.waitForURL(address);
+    }
+    expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe(walk.at(-1));
+    await context.close();
+  });
+
+  test('every link leads somewhere', async () => {
+    const page = await browser.newPage();
+    const seen = new Set([home]);
+    for (const address of seen) {
+      const answer = await page.request.get(address);
+      expect(answer.status(), address).toBe(200);
+      if (answer.headers()['content-type'] !== 'text/html' || isLikeAnother(address)) continue;
+      await page.goto(address);
+      const links = await page
+        .locator('a')
+        .evaluateAll((all) => all.map((link) => (link as unknown as { href: string }).href));
+      for (const link of links.map((each) => new URL(each)))
+        if (link.origin === new URL(home).origin) seen.add(link.origin + link.pathname);
+        else expect(link.protocol, link.href).toBe('https:');
+    }
+    expect([...seen].filter((address) => address.includes('/-/page/'))).toHaveLength(1 + many.length);
+    await page.close();
+  });
 });

@@ -13,7 +13,7 @@ import { indexText, pkg, type Stanza } from '../support/signed-index.ts';
 import { simplePackages } from '../support/simple-packages.ts';
 
 describe('provides', () => {
-  /** What a packager wrote, and the versions of `foo` that may be pinned. */
+  /** The packager's fields, and the versions of `foo` that may be pinned. */
   test.each<[title: string, stanzas: Stanza[], expected: string[]]>([
     ['a package of that name', [pkg('foo', '1.0-r0'), pkg('foo', '1.1-r0')], ['1.0-r0', '1.1-r0']],
     ['a provide with the package’s version', [pkg('foo-1', '1.0-r0', { p: 'foo=1.0-r0' })], ['1.0-r0']],
@@ -40,7 +40,7 @@ describe('provides', () => {
     expect(offered(catalog(stanzas), 'foo')).toEqual(expected);
   });
 
-  test('without a version they count with the package’s where that was asked for', () => {
+  test('without a version they get the package’s version if so configured', () => {
     const stanzas = [pkg('foo-1', '1.0-r0', { p: 'foo' })];
     expect(offered(catalog(stanzas, { unversionedProvides: true }), 'foo')).toEqual(['1.0-r0']);
   });
@@ -115,7 +115,7 @@ describe('several repositories', () => {
     expect(two.report('foo').versions[0]?.chosen.package.origin).toBe('it');
   });
 
-  test('nothing else is offered where the package that apk takes cannot be installed', () => {
+  test('nothing is offered if the package that apk takes cannot be installed', () => {
     const two = catalogOf({ x86_64: [[pkg('foo', '1', { D: 'gone=1' })], [pkg('foo', '1')]] });
     expect(offered(two, 'foo')).toEqual([]);
   });
@@ -284,7 +284,7 @@ describe('coherence', () => {
     expect(offered(catalog(stanzas, { complete: true, unversionedProvides: true }), 'foo')).toEqual(['1']);
   });
 
-  test('what was asked before does not change an answer', () => {
+  test('earlier lookups do not change an answer', () => {
     const stanzas = [
       pkg('a', '1', needs('b=1')),
       pkg('b', '1', needs('a=1 c=1')),
@@ -410,7 +410,7 @@ describe.skipIf(!sharedData)('on the real Wolfi pair', async () => {
     }
   });
 
-  test('withholds what needs something that is not there, and says what', () => {
+  test('withholds versions with a missing dependency, and names it', () => {
     const report = explain(
       wolfi.report('ceph-20'),
       { archs: undefined, current: undefined, line: undefined, stripRevision: false },
@@ -444,7 +444,7 @@ describe.skipIf(!sharedData)('on the real Wolfi pair', async () => {
   }, 120_000);
 });
 
-/** The text of the APKINDEX file in an archive, found by hand. */
+/** The text of the APKINDEX file in an archive, extracted without the product's code. */
 function indexTextOf(archive: Buffer): string {
   const tar = gunzipSync(archive);
   for (let offset = 0; offset < tar.length;) {

@@ -1,6 +1,6 @@
 /**
- * Indexes made to be slow: a name with very many versions, a package with very many provides, very many packages of one
- * version. Work has to grow with the size of the index. The bound is generous: what grows with the square takes minutes.
+ * Indexes that are crafted to be slow: a name with very many versions, a package with very many provides, very many
+ * packages of one version. Work must grow linearly. The bound is generous: quadratic work takes minutes.
  */
 import { describe, expect, test } from 'vitest';
 import { diffIndexes } from '../../src/catalog/diff.ts';
@@ -44,7 +44,7 @@ describe('work grows with the size of the index', { timeout: BOUND }, () => {
     expect(explained(catalog(stanzas), 'a')).toEqual({ versions: 30_000, offered: 30_000 });
   });
 
-  test('30,000 packages of which each needs the next, and the last something that is not there', () => {
+  test('a chain of 30,000 packages that each need the next one; the last has a missing dependency', () => {
     const stanzas = Array.from({ length: 30_000 }, (_, i): Stanza => ({
       P: `a${i}`,
       V: '1',

@@ -1,6 +1,6 @@
 /**
- * Random indexes of natural shape, and the rules of docs/decisions/004 written down a second time, plainly and slowly.
- * Shares nothing with `src/catalog/` but the comparison of versions.
+ * Realistic random indexes, and a second, simple and slow implementation of the rules in docs/decisions/004. It shares
+ * only the comparison of versions with `src/catalog/`.
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -109,7 +109,7 @@ class Plain {
     return told.length > 0 || all.length === 0 ? told : [each.version];
   }
 
-  /** What apk takes for `name=version`, whether or not that can be installed. */
+  /** The package that apk takes for `name=version`, whether or not it can be installed. */
   taken(name: string, version: string): Entry | undefined {
     const rivals = this.#all.filter((each) => this.#versionsOf(each, name).some((has) => same(has, version)));
     const best = [...Map.groupBy(rivals, (each) => each.name).values()].map((builds) =>
@@ -132,7 +132,7 @@ class Plain {
     return this.#standing.has(each) && this.#isTogether(each);
   }
 
-  /** The name has a version here that stands for something. */
+  /** Whether the name has a usable version here. */
   carries(name: string): boolean {
     return this.#all.some(
       (each) => !this.isRefused(each, name) && this.#versionsOf(each, name).some((has) => has !== undefined),
@@ -143,7 +143,7 @@ class Plain {
     return this.#all.flatMap((each) => this.#versionsOf(each, name).filter((has) => has !== undefined));
   }
 
-  /** In a complete datasource: is there something that meets the need and can be installed itself? */
+  /** In a complete datasource: whether an installable package meets the need. */
   #isMet(need: Need, owner: Entry): boolean {
     if (this.#meetsItself(owner, need)) return true;
     if (need.operator === '=') {
@@ -168,7 +168,7 @@ class Plain {
     );
   }
 
-  /** Whether all that the package needs exactly can be installed together. */
+  /** Whether all exact dependencies of the package can be installed together. */
   #isTogether(root: Entry): boolean {
     const together = [root];
     const heldAt = (name: string): readonly string[] =>
@@ -208,7 +208,9 @@ class Plain {
   }
 }
 
-/** Of two packages of one name: the higher version, then what decides among names, then what is refused, then the later. */
+/**
+ * Of two packages of one name: the higher version, then what decides among names, then what is refused, then the later.
+ */
 function isFirst(a: Entry, b: Entry, apko: boolean): boolean {
   const by =
     order(a.version, b.version) ||
@@ -219,7 +221,7 @@ function isFirst(a: Entry, b: Entry, apko: boolean): boolean {
   return by === 0 ? a.text >= b.text : by > 0;
 }
 
-/** Both have a name, and one of them with a version. */
+/** Whether both have a name, at least one of them with a version. */
 function areAtOdds(a: Entry, b: Entry): boolean {
   return a.names.some((left) =>
     b.names.some((right) => left.name === right.name && (left.version ?? right.version) !== undefined),
@@ -289,13 +291,13 @@ const stanza: fc.Arbitrary<Stanza> = fc.record({
     { weight: 1, arbitrary: few(fc.oneof(fc.constantFrom(...packageNames), need), 2) },
   ),
 });
-/** No two of the same time: which of equal ones is taken is no rule of apk. */
+/** No two with the same build time: apk has no rule for equal ones. */
 const repository = fc
   .array(stanza, { maxLength: 8 })
   .map((stanzas) => stanzas.map((each, i) => ({ ...each, t: `${[3, 7, 1, 8, 2, 6, 4, 5][i]}00` })));
 const arch: fc.Arbitrary<Repositories> = fc.array(repository, { minLength: 1, maxLength: 3 });
 
-/** What may be pinned of each name, and which package that installs on each arch. */
+/** The pinnable versions of each name, and the package installed on each arch. */
 function expected(
   archs: Readonly<Record<string, Repositories>>,
   name: string,
@@ -328,7 +330,7 @@ function found({ versions }: NameReport): readonly string[] {
     });
 }
 
-/** Another: APK_BEACON_SEED. */
+/** APK_BEACON_SEED sets another one. */
 const SEED = Number(process.env['APK_BEACON_SEED'] ?? 14);
 
 describe.each([
@@ -337,7 +339,7 @@ describe.each([
   { unversionedProvides: true, complete: false },
   { unversionedProvides: true, complete: true },
 ])('with %j', (options) => {
-  test('what is offered, and which package is installed, is what the rules say', () => {
+  test('offers versions and chooses packages by the rules', () => {
     const seen = { offered: 0, withheld: 0 };
     fc.assert(
       fc.property(arch, fc.option(arch), (first, second) => {
@@ -353,7 +355,7 @@ describe.each([
       }),
       { numRuns: 300, seed: SEED },
     );
-    // The indexes are worth asking about.
+    // Enough versions of both kinds, so that the test means something.
     expect(seen.offered).toBeGreaterThan(300);
     expect(seen.withheld).toBeGreaterThan(300);
   });

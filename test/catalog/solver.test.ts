@@ -1,4 +1,4 @@
-/** What real solvers install and refuse, recorded (test/fixtures/solver), and what is offered. */
+/** Compares offered versions with recorded results of real solvers (test/fixtures/solver). */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { compareVersions, parseVersion } from '../../src/apk/version.ts';
@@ -29,7 +29,7 @@ function isSame(left: string, right: string): boolean {
   return a !== undefined && b !== undefined && compareVersions(a, b) === 0;
 }
 
-describe('a pin is offered where the solver installs it', () => {
+describe('a pin is offered if the solver installs it', () => {
   test.each(rows)('$pin in $title', ({ repositories, name, version, apk3, apko }) => {
     const isOffered = (options: { complete: boolean; unversionedProvides: boolean }): boolean =>
       offered(catalogOf({ x86_64: repositories }, options), name).some((each) => isSame(each, version));
@@ -38,7 +38,7 @@ describe('a pin is offered where the solver installs it', () => {
   });
 });
 
-test('where the datasource may lack what is needed, only exact dependencies count', () => {
+test('only exact dependencies count if the datasource is not complete', () => {
   const more = rows.filter(({ repositories, name, version, apk3 }) => {
     const isOffered = offered(catalogOf({ x86_64: repositories }), name).some((each) =>
       isSame(each, version),

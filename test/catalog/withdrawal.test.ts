@@ -48,7 +48,7 @@ function expected(from: Catalog, name = 'a', options: WithdrawalOptions = {}): R
   return Object.fromEntries([...found].map(([{ version }, each]) => [version, each]));
 }
 
-/** Of one name `a`, whose versions 1, 2, 3 … were built on these days. */
+/** Packages of the name `a`, with versions 1, 2, 3 … built on these days. */
 function versions(built: readonly string[]): readonly Stanza[] {
   return built.map((day, i) => pkg('a', `${i + 1}-r0`, { t: String(seconds(day)) }));
 }
@@ -121,7 +121,7 @@ describe('a monthly collection', () => {
     expect(on(['2025-12-01'], {}, { nextSeriesBuiltAt })).toEqual([undefined]);
   });
 
-  test('counts from the first sight of a package that tells no build time', () => {
+  test('counts from the first sight of a package without a build time', () => {
     const releasedAt = Uint32Array.of(seconds('2026-03-20'), seconds('2026-07-01'));
     const dates = { releasedAt, republished: new Map() };
     const expectedOn = (t: number): string | undefined => {
@@ -152,7 +152,7 @@ describe('a monthly collection', () => {
   });
 });
 
-test('where only the newest stays, it goes with the next version, and what is older at once', () => {
+test('if only the newest stays, it goes with the next version, and older ones at once', () => {
   const setting: Setting = { policy: { kind: 'replaced' } };
   expect(on(['2026-02-01', '2026-07-01'], setting)).toEqual(['2026-07-24 replaced', '? replaced']);
 });
@@ -166,7 +166,7 @@ test('nothing is expected of a repository whose rules are not known', () => {
 /** Builds that were withdrawn or kept, and by which rule they were expected to go. */
 class Tally {
   readonly byRule = new Map<WithdrawalRule | 'none', { builds: number; withdrawn: number }>();
-  /** The likelihood that was told. */
+  /** The likelihood in the expectation. */
   readonly told = new Map<WithdrawalRule, number | undefined>();
 
   add(rule: WithdrawalRule | 'none', withdrawn: number, builds = 1): void {
@@ -183,7 +183,7 @@ class Tally {
     return withdrawn / builds;
   }
 
-  /** Of what was withdrawn the share that was expected to go, and of what was expected to go the share that went. */
+  /** Recall: the expected share of the withdrawn builds. Precision: the withdrawn share of the expected builds. */
   score(rules: readonly WithdrawalRule[]): { recall: number; precision: number } {
     const sums = rules.flatMap((rule) => this.byRule.get(rule) ?? []);
     const hits = sums.reduce((sum, { withdrawn }) => sum + withdrawn, 0);
@@ -205,8 +205,8 @@ const likely: readonly WithdrawalRule[] = ['old-build', 'old-build-of-kept-name'
 const allRules: readonly WithdrawalRule[] = [...likely, 'kept-before'];
 
 /**
- * Holds what is expected of the collection of 2026-08-13 against what was withdrawn. `byAge` gets what age alone finds:
- * 184 days and not the newest of its name.
+ * Compares the expectations for the collection of 2026-08-13 with the builds that were withdrawn. `byAge` is the result
+ * of age alone: 184 days and not the newest of its name.
  */
 function backtest(
   from: Catalog,
@@ -295,7 +295,7 @@ describe.skipIf(!sharedData)('what Wolfi withdrew on 2026-08-13', { timeout: 300
   });
   const whole = merged(tallies.map(({ tally }) => tally));
 
-  test('recall 99.4 %, precision 84.8 %; of what is likely 97.6 % and 91.2 %; by age alone 98.7 % and 83.3 %', () => {
+  test('recall 99.4 %, precision 84.8 %; for likely ones 97.6 % and 91.2 %; by age alone 98.7 % and 83.3 %', () => {
     expect(whole.score(allRules)).toEqual({
       recall: expect.closeTo(0.994, 3),
       precision: expect.closeTo(0.848, 3),
@@ -318,7 +318,7 @@ describe.skipIf(!sharedData)('what Wolfi withdrew on 2026-08-13', { timeout: 300
     },
   );
 
-  test.each(allRules)('by rule %s is as likely as is told', (rule) => {
+  test.each(allRules)('rule %s has the stated likelihood', (rule) => {
     expect(whole.share(rule)).toBeCloseTo(whole.told.get(rule) ?? NaN, 2);
   });
 });

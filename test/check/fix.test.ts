@@ -45,7 +45,7 @@ describe('--fix', () => {
     expect(changed(path, after)).toBe(after);
   });
 
-  test('what a hardened image repeats goes along', () => {
+  test('repeated versions in a hardened image are raised too', () => {
     const text = `# syntax=dhi.io/build:2-alpine3.22
 tags: ["8.12.0-alpine3.22", "8.12-alpine3.22"]
 vars: { VERSION: 8.12.0-r0 }

@@ -1,4 +1,4 @@
-/** What is said of pins, by the rules of apk and of apko. */
+/** Judgments of pins, by the rules of apk and of apko. */
 import { describe, expect, test } from 'vitest';
 import { Advisories } from '../../src/advisories/advisories.ts';
 import { apkoMeets } from '../../src/check/apko.ts';

@@ -13,7 +13,7 @@ const files = {
 const { findings } = checked(files);
 const report: Report = { files: 2, pins: 4, findings, known: 3 };
 
-test('JSON is what the published schema says', () => {
+test('JSON matches the published schema', () => {
   const value = JSON.parse(formats.json(report)) as { findings: unknown[] };
   expect(reportSchema.safeParse(value).error?.issues).toBeUndefined();
   const isValid = new Ajv2020().compile(JSON.parse(readFileSync('docs/check.schema.json', 'utf8')) as object);

@@ -1,4 +1,4 @@
-/** The page of each rule: what is bad breaks the rule, what is good does not, and neither breaks a worse one. */
+/** The page of each rule: the bad example breaks the rule, the good one does not, and neither breaks a worse rule. */
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { compareLevels, levelOf, rules } from '../../src/check/rules.ts';

@@ -1,4 +1,4 @@
-/** `accept` beside a running service, as `kubectl exec` runs it: nobody there can send a signal. */
+/** `accept` beside a running service, as with `kubectl exec`, where no signals can be sent. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -12,7 +12,7 @@ const index = (day: number): Promise<Uint8Array> =>
   signedIndex([pkg('app', `${day}.0-r0`, { t: String(1_767_225_600 + day * 86_400) })]);
 
 test(
-  'a running service takes what was accepted without being told; a replica of its own cache does not',
+  'a running service notices an accepted index by itself; a replica with its own cache does not',
   { timeout: 90_000 },
   async () => {
     const folder = await temporaryDirectory();

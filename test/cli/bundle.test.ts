@@ -1,4 +1,4 @@
-/** The bundle where it runs: in a folder without dependencies. */
+/** The bundle in a folder without dependencies, as it is deployed. */
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -41,7 +41,7 @@ test('it serves, logs, is alive and stops', async () => {
   expect(await service.ended).toBe(0);
 });
 
-test('health tells what is not alive', async () => {
+test('health names the address that is not alive', async () => {
   const broken = await listen(
     createServer((_request, response) => response.writeHead(500).end()),
     'http',
@@ -53,7 +53,7 @@ test('health tells what is not alive', async () => {
   expect(await gone.ended).toBe(1);
 });
 
-/** Options of Node that make it lie about its version. An older one lacks something, too. */
+/** Node options that fake its version. An older version also lacks a feature. */
 const claims = (version: string, isOlder: boolean): readonly string[] => {
   const text = `
     Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } });

@@ -60,7 +60,7 @@ async function put(path: string, content: string | Uint8Array): Promise<void> {
   await writeFile(join(folder, path), content);
 }
 
-/** What is printed, and the exit code. */
+/** The output and the exit code. */
 async function run(
   words: readonly string[],
   own: Record<string, string | true> = {},
@@ -84,7 +84,7 @@ async function run(
 
 const plain = (text: string): string => text.replace(/\u001b\[\d+m/g, '');
 
-test('a folder: what is broken and what is behind, and the exit code', async () => {
+test('a folder: broken pins, outdated pins, and the exit code', async () => {
   const { code, output } = await run([]);
   expect(plain(output)).toBe(
     [
@@ -128,7 +128,7 @@ describe('exit codes', () => {
     },
   );
 
-  test('3 where an index cannot be had', async () => {
+  test('exits with 3 if an index is not available', async () => {
     await rm(join(folder, 'indexes/wolfi'), { recursive: true });
     const { code, output, errors } = await run([]);
     expect([code, output]).toEqual([3, '']);
@@ -144,7 +144,7 @@ test('a report goes to a file, and people see the text', async () => {
   expect(JSON.parse((await run([], { format: 'json' })).output)).toMatchObject({ summary: { pins: 3 } });
 });
 
-test('a baseline: what was there is left out, what is new fails', async () => {
+test('a baseline: known findings are left out, new ones fail', async () => {
   expect((await run([], { 'baseline': 'base.json', 'write-baseline': true })).output).toBe('wrote 2 findings to base.json\n'); // prettier-ignore
   expect(await run([], { baseline: 'base.json' })).toMatchObject({
     code: 0,

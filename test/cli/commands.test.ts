@@ -44,7 +44,7 @@ describe('help', () => {
   });
 });
 
-/** Whether the shell is installed here; what needs it is skipped otherwise. */
+/** Whether the shell is installed here; otherwise its tests are skipped. */
 function has(shell: Shell): boolean {
   const found = spawnSync(shell, ['-c', ':']).status === 0;
   if (!found) process.stderr.write(`skipped: completion in ${shell}, which is not installed\n`);
@@ -56,7 +56,7 @@ async function run(shell: Shell, script: string): Promise<readonly string[]> {
   return stdout.split('\n').filter((line) => line !== '');
 }
 
-/** Command lines up to the cursor, what has to be among the completions, and what must not be. */
+/** Command lines up to the cursor, required completions, and forbidden ones. */
 const cases: [line: string, expected: string[], absent: string[]][] = [
   ['apk-beacon ex', ['explain', 'export'], ['serve']],
   ['apk-beacon explain --', ['--all', '--url', '--config'], ['--brotli']],

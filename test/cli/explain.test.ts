@@ -1,4 +1,4 @@
-/** The command, asked of a running service; how words are read and what is printed. */
+/** The command against a running service: how arguments are parsed and what is printed. */
 import { WriteStream } from 'node:tty';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -44,7 +44,7 @@ interface Flags {
   readonly config?: TestService['config'];
 }
 
-/** What the command prints, and its exit code. */
+/** The command's output and exit code. */
 async function explained(word: string, { url, json = false, all = false, config }: Flags) {
   const written: string[] = [];
   const output = vi
@@ -100,7 +100,7 @@ describe('explain --url', () => {
     expect(all).not.toContain('--all');
   });
 
-  test('shows the token of its configuration, and says so where none or another is wanted', async () => {
+  test('sends the configured token, and reports if it is missing or wrong', async () => {
     await using service = await running({ clientToken: { env: 'SERVICE_TOKEN' } });
     const { url } = service;
     expect((await explained('tool', { url, config: service.config })).code).toBe(0);

@@ -91,7 +91,7 @@ test('every file has the bytes that the service answers at its path', async () =
   expect(elsewhere).toBe(latest);
 });
 
-/** Names that are awkward as names of files, in addresses or in HTML. */
+/** Names that are awkward in file names, addresses or HTML. */
 const awkward = ['page.html', 'page.html/below', 'c++', '50%', 'two words', '<b>"&\'', 'Große', 'index.html'];
 
 test('--pages adds a page for each package; every link leads to a file, and nothing runs', async () => {
@@ -100,6 +100,8 @@ test('--pages adds a page for each package; every link leads to a file, and noth
     pkg('curl-dev', '8.21.0-r1', { o: 'curl', U: 'javascript:alert(1)' }),
     ...awkward.filter((name) => !/\s/.test(name)).map((name) => pkg(name, '1-r0', { o: 'c++' })),
     ...Array.from({ length: 600 }, (_, i) => pkg('busy', `1.${i}-r0`)),
+    ...Array.from({ length: 7 }, (_, i) => pkg(`sh-${i}`, '1-r0', { p: 'so:libsh.so.1=1' })),
+    ...Array.from({ length: 250 }, (_, i) => pkg(`zone-${1000 + i}`, '1-r0')),
   ]);
   const { code, lines } = await exported(setup, '--pages', '--json');
   expect(code).toBe(0);
@@ -116,12 +118,17 @@ test('--pages adds a page for each package; every link leads to a file, and noth
       'index.html',
       'wolfi/-/index.html',
       'wolfi/-/names/c.html',
+      'wolfi/-/names/commands.html',
+      'wolfi/-/names/z.html',
+      'wolfi/-/names/z-1.html',
+      'wolfi/-/names/z-2.html',
       'wolfi/-/page/curl.html',
       'wolfi/-/page/libstdc++.html',
       'wolfi/-/page/page.html.html',
     ]),
   );
   expect(files.filter((path) => path.includes(':'))).toEqual([]);
+  const listed = new Set<string>();
   for (const path of files) {
     const text = await readFile(join(setup.out, path), 'utf8');
     expect(text, path).toContain('<meta http-equiv="content-security-policy" content="default-src');
@@ -131,15 +138,25 @@ test('--pages adds a page for each package; every link leads to a file, and noth
       const { origin, pathname } = new URL(href, base);
       if (origin !== 'http://files') continue;
       expect(pathname.slice(0, 12), href).toBe('/some/where/');
-      const target = join(setup.out, decodeURIComponent(pathname.slice(12)));
-      expect((await stat(target)).isFile(), `${path}: ${href}`).toBe(true);
+      const target = decodeURIComponent(pathname.slice(12));
+      expect((await stat(join(setup.out, target))).isFile(), `${path}: ${href}`).toBe(true);
+      if (path.startsWith('wolfi/-/names/')) listed.add(target);
     }
   }
+  for (const path of files) if (path.startsWith('wolfi/-/page/')) expect(listed, path).toContain(path);
   const page = await readFile(join(setup.out, 'wolfi/-/page/curl.html'), 'utf8');
   expect(page).toContain('<code>curl=8.21.0-r1</code>');
   expect(page).not.toContain(' ago<');
-  // No explanation is exported, so that the page has every version.
+  // Explanations are not exported, so the page has every version.
   expect(await readFile(join(setup.out, 'wolfi/-/page/busy.html'), 'utf8')).toContain('1.0-r0');
+
+  const list = async (name: string): Promise<string> =>
+    (await readFile(join(setup.out, 'wolfi/-/names', name), 'utf8')).replaceAll(/<[^>]+>/g, '');
+  expect(await list('commands.html')).toContain('cmd:curl: curl');
+  expect(await list('libraries.html')).toMatch(/so:libsh\.so\.1: sh-0, sh-1, sh-2, sh-3, sh-4\s+and 2 more/);
+  expect(await list('z.html')).toContain('zone-1125 to zone-1249');
+  expect(await list('z-2.html')).toContain('Before: zone-1000 to zone-1124');
+  expect(await list('provided.html')).toContain('/bin/sh: busybox');
 
   const again = await exported(setup, '--pages', '--json');
   expect(JSON.parse(again.lines.at(-1) ?? '')).toMatchObject({ written: 0, deleted: 0 });
@@ -189,7 +206,7 @@ test.each([
   expect(await readdir(setup.out)).toEqual(['-', '_redirects', 'manifest.json', 'wolfi']);
 });
 
-test('without --out it says how to use it', async () => {
+test('without --out it prints its usage', async () => {
   await using run = start(['export']);
   expect(await run.ended).toBe(2);
   expect(run.lines).toEqual([

@@ -28,7 +28,7 @@ async function run(folder: string, action: string, input = ''): Promise<{ code: 
 }
 
 describe('apk-beacon ledger', () => {
-  test('what is exported and imported elsewhere is exported as it was', async () => {
+  test('an imported ledger has the same export', async () => {
     const one = await observer();
     await one.see([old]);
     one.now += DAY;
@@ -76,7 +76,7 @@ describe('apk-beacon ledger', () => {
     expect((await run(other, 'export')).output).toBe('{"ledger":1}\n');
   });
 
-  test('verify tells of what does not fit', async () => {
+  test('verify reports inconsistencies', async () => {
     const one = await observer();
     await one.see([old, later]);
     const database = await one.ledger.database();

@@ -139,7 +139,7 @@ describe('a cache', () => {
   });
 });
 
-describe('what cannot work ends with one clear line and the right code', () => {
+describe('unusable settings end with one clear line and the right code', () => {
   test.each<[args: string[], code: number, message: RegExp]>([
     [['--lisen', 'x'], 2, /^apk-beacon: unknown option --lisen, did you mean --listen\?$/],
     [['sreve'], 2, /^apk-beacon: unknown command sreve, did you mean serve\?$/],
@@ -220,7 +220,7 @@ test('no command prints a control character of an index', async () => {
   expect(await readFile(join(out, 'manifest.json'), 'utf8')).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
 });
 
-test('config prints what is in force, with what a URL carries masked', async () => {
+test('config prints the effective configuration, with secrets of URLs masked', async () => {
   const repositories = ['--repository', 'https://user:canary@apks.example.com/os'];
   await using shown = start(['config', ...repositories], { APK_BEACON_REFRESH: '90s' });
   expect(await shown.ended).toBe(0);

@@ -1,6 +1,6 @@
 /**
- * `check` against apko itself, on generated images: a pin that it calls satisfiable resolves, and one that it calls broken
- * does not. `APK_BEACON_CASES` is how many.
+ * `check` compared with apko itself, on generated images: apko resolves pins that `check` accepts, and does not resolve
+ * pins that it calls broken. `APK_BEACON_CASES` is the number of images.
  */
 import { execFile } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -67,7 +67,8 @@ describeWith(['apko'], 'check and apko', () => {
     );
     expect(resolved).toBeGreaterThan(tried.length / 4);
     expect(tried.length - resolved).toBeGreaterThan(tried.length / 4);
-    // apko takes the newest of a name before it learns that an exact version is needed (docs/decisions/013-check.md); `check` does not.
+    // apko takes the newest of a name before it learns that an exact version is needed (docs/decisions/013-check.md);
+    // `check` does not.
     expect(disagreed.length, shown.join('\n')).toBeLessThanOrEqual(CASES / 1000);
   });
 });

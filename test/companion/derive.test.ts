@@ -1,4 +1,4 @@
-/** images/derive: a Dockerfile, which cannot be built here for want of Wolfi's apk. What it must not do is in its text. */
+/** images/derive: a Dockerfile that cannot be built here without Wolfi's apk. Its text is checked for mistakes. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 

@@ -1,6 +1,6 @@
 /**
- * Every control file of the hosts, as it lies in the built image, is put before the program that will read it; and
- * each program is shown a broken one too, which it must refuse. A checker that accepts everything proves nothing.
+ * Every control file of the hosts, taken from the built image, is checked by the program that reads it. Each program
+ * also gets a broken file, which it must refuse: a checker that accepts everything proves nothing.
  */
 import {
   appendFileSync,

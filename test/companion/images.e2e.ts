@@ -1,6 +1,6 @@
 /**
- * apko builds every image of the companion, both arches, from stand-in packages and the real static ones, into OCI
- * layouts. What is asserted is what hosts get to see: labels, command, users, layers, digests.
+ * apko builds all images of the companion for both arches into OCI layouts, from stand-in packages and the real static
+ * ones. The tests check what hosts see: labels, command, users, layers, digests.
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

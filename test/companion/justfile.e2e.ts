@@ -1,6 +1,6 @@
 /**
- * The way from a clone to a host, as docs/companion.md tells it, by just itself: packages, image, podman's storage, disk.
- * Wolfi is stand-ins; podman, which cannot run here, is a script that writes down how it was called.
+ * The steps of docs/companion.md from a clone to a host, run by the real just: packages, image, podman's storage, disk.
+ * Stand-ins replace Wolfi. podman cannot run here, so a script that records its calls replaces it.
  */
 import {
   cpSync,

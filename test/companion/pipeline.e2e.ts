@@ -1,6 +1,6 @@
 /**
- * What the pipelines rely on, asked of the real tools: that apko merges includes as we do, refuses a stale lock, and
- * that a package repository is published without ever replacing a version.
+ * Assumptions of the pipelines, checked with the real tools: apko merges includes as we do and refuses a stale lock,
+ * and publishing a package repository never replaces a version.
  */
 import {
   cpSync,

@@ -1,6 +1,6 @@
 /**
- * The recipes that repackage Alpine's packages, run by melange: they fetch from a mirror on loopback, verify and lay
- * out. Mirror, packages and signing key are made here; the scripts, the verifier, curl and depmod are the real ones.
+ * The recipes that repackage Alpine's packages, run by melange: they fetch from a mirror on loopback, verify and
+ * unpack. Mirror, packages and signing key are made here; the scripts, the verifier, curl and depmod are real.
  */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';

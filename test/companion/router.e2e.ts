@@ -1,6 +1,6 @@
 /**
- * The router's ruleset and dnsmasq.conf at work: three network namespaces, a client on the LAN, the router, and a host
- * on the WAN. Programs of the router are Debian's; what they read is the package as built.
+ * The router's ruleset and dnsmasq.conf in use: three network namespaces with a client on the LAN, the router, and a
+ * host on the WAN. The router's programs are Debian's; their files come from the built package.
  */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * A repository in place of Wolfi's: for every package an image lists there is a small one of the same name, pinned
- * version and origin. What a test looks into has the real thing's layout; the rest is one file that names it.
+ * A replacement for Wolfi's repository: a small package with the same name, pinned version and origin for every package
+ * that an image lists. Packages that tests inspect have the real layout; the others have one file with their name.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 

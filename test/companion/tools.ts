@@ -1,6 +1,6 @@
 /**
- * Real tools, where they are there. A missing one skips its tests and says so; in CI, where they are installed,
- * `APK_BEACON_REQUIRE_TOOLS=1` turns that into a failure, so that nothing is skipped unnoticed.
+ * Real tools, if installed. If one is missing, its tests are skipped with a message. In CI all are installed, and
+ * `APK_BEACON_REQUIRE_TOOLS=1` turns a missing one into a failure, so that nothing is skipped unnoticed.
  */
 import { spawnSync, type SpawnSyncOptions } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
@@ -40,7 +40,7 @@ export function describeWith(tools: readonly string[], title: string, suite: () 
 
 export interface Ran {
   readonly status: number | null;
-  /** What it said, on whichever stream. */
+  /** Output on both streams. */
   readonly output: string;
   readonly stdout: string;
 }

@@ -1,6 +1,6 @@
 /**
- * What an update costs a host: skopeo, which is what bootc fetches with, takes two versions of an image from a registry,
- * and the registry writes down which blobs it was asked for.
+ * The cost of an update for a host: skopeo, which bootc uses to fetch, pulls two versions of an image from a registry
+ * that records the requested blobs.
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

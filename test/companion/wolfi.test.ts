@@ -1,4 +1,4 @@
-/** Names and commands that images and recipes rely on, held against what real Wolfi has. */
+/** Names and commands that images and recipes rely on, compared with real Wolfi. */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -1,5 +1,5 @@
 /**
- * What real Wolfi has, as far as the companion mentions it: names, commands, what melange's own pipelines install. The
+ * The parts of real Wolfi that the companion mentions: names, commands, packages of melange's own pipelines. The
  * origin of each file is in test/fixtures/wolfi/README.md; `node test/companion/wolfi.ts` rewrites names.json from the
  * real indexes.
  */
@@ -112,7 +112,7 @@ export function namesIn(indexFile: string): Names {
   return names;
 }
 
-/** Those of them that both arches have. */
+/** The names that both arches have. */
 export function onBothArchs(folder: string): Names {
   const other = namesIn(`${folder}/aarch64/APKINDEX.tar.gz`);
   return Object.fromEntries(

@@ -1,6 +1,6 @@
 /**
- * A folder in which images of the companion can be built as they are shipped: the definitions, a repository of
- * stand-ins and one of the real static packages.
+ * A folder for building the companion's images as shipped: the definitions, a repository of stand-ins, and one of the
+ * real static packages.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -62,7 +62,7 @@ test('a file is read', () => {
   ]);
 });
 
-test('its content may stand in place of the file, for CI systems that have variables and no files', () => {
+test('its content may replace the file, for CI systems that have variables and no files', () => {
   const config = load([], { APK_BEACON_CONFIG: example });
   expect(config.listen).toEqual({ host: '127.0.0.1', port: 3999 });
   expect(config.file).toBeUndefined();
@@ -138,7 +138,7 @@ describe('precedence', () => {
     expect(load(['--arch', 'x86_64']).datasources['wolfi']?.archs).toEqual(['x86_64']);
   });
 
-  test('what container platforms set for a service of our name is none of ours', () => {
+  test('variables that container platforms set for a service of our name are ignored', () => {
     const environment = {
       APK_BEACON_SERVICE_HOST: '10.0.0.1',
       APK_BEACON_SERVICE_PORT_HTTP: '3000',
@@ -151,7 +151,7 @@ describe('precedence', () => {
   });
 });
 
-describe('errors name where, what and what was expected', () => {
+describe('errors name the place, the value and the expectation', () => {
   const at = join(folder, 'apk-beacon.yaml');
   const datasource = 'datasources: { wolfi: { repositories: [{ url: x }] } }';
   test.each<[yaml: string, message: string]>([
@@ -323,7 +323,7 @@ describe('each key of the schema', () => {
     if (!path.includes('advisories')) return { url: 'x' };
     return name === 'osv' || name === 'ecosystem' ? { osv: 'x' } : { secdb: 'x' };
   }
-  /** What a level needs besides the key that is tried. */
+  /** The required keys of a level besides the tested one. */
   const needed: Readonly<Record<string, object>> = {
     basic: { username: 'u', password: { env: 'A' } },
     header: { name: 'x', value: { env: 'A' } },
@@ -394,7 +394,7 @@ describe('each key of the schema', () => {
   });
 });
 
-test('what nobody has verified is not signed', () => {
+test('an unverified index is not signed', () => {
   const yaml = (trust: string): string => `
 signingKey: { name: beacon.rsa.pub, key: { file: /run/key } }
 datasources:

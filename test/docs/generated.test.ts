@@ -7,7 +7,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { documents, yamlOf } from '../../scripts/docs.ts';
 import { configJsonSchema, configKeys, configSchema } from '../../src/config/schema.ts';
 
-test.each([...(await documents())])('%s is what npm run docs writes', async (path, text) => {
+test.each([...(await documents())])('%s is up to date with npm run docs', async (path, text) => {
   expect(await readFile(path, 'utf8')).toBe(text);
 });
 
@@ -89,7 +89,7 @@ describe('an example of a configuration', () => {
   const ajv = new Ajv({ strict: false, formats: { uri: true } });
   const isValid = ajv.compile(configJsonSchema());
 
-  test.each([...files, ...inline])('$where is taken by the service and by the JSON Schema', ({ text }) => {
+  test.each([...files, ...inline])('$where is accepted by the service and by the JSON Schema', ({ text }) => {
     const value: unknown = parse(text);
     expect(configSchema.safeParse(value).error?.issues).toBeUndefined();
     isValid(value);

@@ -30,7 +30,7 @@ function linksOf(markdown: string): readonly string[] {
   return [...prose.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
 }
 
-/** As GitHub and GitLab make them of headings. */
+/** The anchors that GitHub and GitLab generate from headings. */
 function anchorsOf(markdown: string): readonly string[] {
   const text = markdown.replace(/^(```|~~~).*?^\1/gms, '');
   return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>

@@ -17,7 +17,7 @@ function exportTo(folder: string, files: Files, options = {}): ExportTotals {
   return { ...target.commit({ wolfi: datasource }) };
 }
 
-/** Every file below `folder` with what is in it and its inode, which a rewritten file does not keep. */
+/** All files below `folder` with their text and inode. A rewritten file has a new inode. */
 async function tree(folder: string): Promise<Record<string, { text: string; inode: number }>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
@@ -28,7 +28,7 @@ async function tree(folder: string): Promise<Record<string, { text: string; inod
   return Object.fromEntries(await Promise.all(read));
 }
 
-test('an export is what was added, with compressed copies that pay, and a manifest', async () => {
+test('an export has the added files, compressed copies that save space, and a manifest', async () => {
   const out = join(await temporaryDirectory(), 'new', 'site');
   const totals = exportTo(out, { 'wolfi/short': 'x', 'wolfi/long': long('y') }, { brotli: true });
   const files = await tree(out);
@@ -68,7 +68,7 @@ test('two runs are the same, and the second writes nothing', async () => {
   expect(texts(await tree(elsewhere))).toEqual(texts(before));
 });
 
-test('only what changed is written, and what vanished is deleted with its copies and folders', async () => {
+test('only changed files are written; vanished ones are deleted with their copies and folders', async () => {
   const out = await temporaryDirectory();
   exportTo(out, { 'wolfi/same': long('s'), 'wolfi/other': 'old', 'wolfi/deep/er/gone': long('g') });
   const before = await tree(out);
@@ -89,7 +89,7 @@ test('a file may become a folder and a folder a file', async () => {
   expect(Object.keys(await tree(out))).toEqual(['manifest.json', 'wolfi/bin/sh', 'wolfi/usr']);
 });
 
-test('until the commit nothing is changed, and what was staged is gone afterwards', async () => {
+test('nothing changes before the commit, and staged files are gone afterwards', async () => {
   const out = await temporaryDirectory();
   exportTo(out, { 'wolfi/a': 'old' });
   const before = await tree(out);
@@ -102,7 +102,7 @@ test('until the commit nothing is changed, and what was staged is gone afterward
 
 test('a run that was cut off anywhere is completed by the next', async () => {
   const out = await temporaryDirectory();
-  // As after a kill between two renames of the very first run: answers and staged files, no manifest.
+  // As after a kill between two renames of the first run: answers and staged files, no manifest.
   await mkdir(join(out, '.staging/wolfi'), { recursive: true });
   await mkdir(join(out, 'wolfi'));
   await writeFile(join(out, '.staging/wolfi/b'), 'staged');
@@ -111,7 +111,7 @@ test('a run that was cut off anywhere is completed by the next', async () => {
   expect(Object.keys(await tree(out))).toEqual(['manifest.json', 'wolfi/a']);
 });
 
-test('a damaged file is written again, whatever the manifest says', async () => {
+test('a damaged file is written again, even if the manifest lists it', async () => {
   const out = await temporaryDirectory();
   exportTo(out, { 'wolfi/a': 'good' });
   await writeFile(join(out, 'wolfi/a'), 'evil');
@@ -119,7 +119,7 @@ test('a damaged file is written again, whatever the manifest says', async () => 
   expect(await readFile(join(out, 'wolfi/a'), 'utf8')).toBe('good');
 });
 
-test('a folder that holds something else is refused, files beside the datasources are left alone', async () => {
+test('a folder with other content is refused; files beside the datasources are left alone', async () => {
   const out = await temporaryDirectory();
   await writeFile(join(out, 'thesis.txt'), 'precious');
   expect(() => new ExportFolder(out)).toThrow(/is not empty and is not an export/);
@@ -132,8 +132,8 @@ test('a folder that holds something else is refused, files beside the datasource
   expect(Object.keys(await tree(site))).toEqual(['manifest.json', 'robots.txt', 'wolfi/b']);
 });
 
-describe('whatever lies in the folder, nothing outside of it is touched', () => {
-  /** A folder of somebody else beside the export, and what is in it. */
+describe('nothing outside the folder is touched, whatever is in it', () => {
+  /** A foreign folder beside the export, with a file. */
   async function besideVictim(): Promise<{ out: string; victim: string }> {
     const parent = await temporaryDirectory();
     const [out, victim] = [join(parent, 'out'), join(parent, 'victim')];
@@ -254,7 +254,7 @@ test('names that a file system takes for the same are refused, and the old expor
   expect(Object.keys(await tree(out))).toEqual(['manifest.json', 'wolfi/Foo', 'wolfi/foo']);
 });
 
-test('a manifest holds no character that controls a terminal', async () => {
+test('a manifest has no control characters', async () => {
   const out = await temporaryDirectory();
   const target = new ExportFolder(out);
   const servedAt = '/wolfi/\u001b[31m\u009b\u202e\u007f';

@@ -32,14 +32,14 @@ test.each(['curl', 'libstdc++', 'so:libssl.so.3', '/bin/sh', 'so:/usr/lib/x.so']
   'a file server finds %s by the URL that Renovate asks for, encoded or not',
   (name) => {
     for (const url of [`/wolfi/${name}`, `/wolfi/${encodeURIComponent(name)}`]) {
-      // What nginx, Go's and Python's servers do with a path.
+      // How nginx, Go's and Python's servers treat a path.
       const served = decodeURIComponent(url).replace(/\/+/g, '/');
       expect(served).toBe(`/wolfi/${fileOf(name, new Set([name]))}`);
     }
   },
 );
 
-/** Few letters, so that names get in each other's way. */
+/** Few letters, so that names collide. */
 const names = fc.uniqueArray(
   fc.oneof(
     fc.string({ unit: fc.constantFrom('a', 'b', '/', '.', '-', 'é', '%', ':'), minLength: 1, maxLength: 8 }),

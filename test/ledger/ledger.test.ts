@@ -20,7 +20,7 @@ async function observer(): Promise<Observer> {
 const old = built('curl', '8.0-r0', START - 30 * DAY);
 
 describe('when a package counts as released', () => {
-  test('what is there when the ledger begins has its build time, but not in the future', async () => {
+  test('packages at the ledger’s start have their build time, but not in the future', async () => {
     const one = await observer();
     const dates = await one.see([
       old,
@@ -57,7 +57,7 @@ describe('when a package counts as released', () => {
     expect(await one.see([old, poisoned])).toMatchObject({ 'curl-8.1-r0': 8 });
   });
 
-  test('another package of the same name and version counts anew, and is told of', async () => {
+  test('another package with the same name and version gets a new date, and is reported', async () => {
     const one = await observer();
     await one.see([old]);
     one.now += DAY;
@@ -70,7 +70,7 @@ describe('when a package counts as released', () => {
     expect(packages.named('curl').map(({ row }) => dates?.republished.get(row)?.before)).toEqual([old['C']]);
   });
 
-  test('in memory only, too', async () => {
+  test('also in memory only', async () => {
     const one = new Observer({ folder: undefined, open: undefined });
     await one.see([old]);
     one.now += DAY;
@@ -108,7 +108,7 @@ describe('when a package counts as released', () => {
   });
 });
 
-describe('what is lost, restored or damaged', () => {
+describe('lost, restored or damaged data', () => {
   const later = built('curl', '8.1-r0', START - 9 * DAY);
   const latest = built('curl', '8.2-r0', START - 8 * DAY);
 
@@ -153,7 +153,7 @@ describe('what is lost, restored or damaged', () => {
     });
   });
 
-  test('without the file of dates the database tells', async () => {
+  test('without the file of dates the database has them', async () => {
     const one = await observer();
     await one.see([old]);
     one.now += DAY;
@@ -217,7 +217,7 @@ describe('clocks', () => {
 });
 
 describe('two observers of one ledger', () => {
-  test('give the same dates, whoever was first', async () => {
+  test('give the same dates in any order', async () => {
     const one = await observer();
     const two = await beside(one);
     const stanzas = [old, built('curl', '8.1-r0', START)];
@@ -229,7 +229,7 @@ describe('two observers of one ledger', () => {
     expect(await two.see(stanzas, made)).toEqual(dates);
   });
 
-  test('one that is behind is no change of the repository', async () => {
+  test('one that lags behind is not a change of the repository', async () => {
     const one = await observer();
     const two = await beside(one);
     const next = [old, built('curl', '8.1-r0', START)];
@@ -257,7 +257,7 @@ async function generations(one: Observer): Promise<readonly unknown[]> {
   return (await database?.query('SELECT number FROM ledger_generation')) ?? [];
 }
 
-test('every generation can be rebuilt as it was, whatever came and went', async () => {
+test('every generation can be rebuilt exactly', async () => {
   const package_ = fc.record({
     name: fc.constantFrom('a', 'b', 'c', 'd'),
     version: fc.constantFrom('1-r0', '2-r0'),

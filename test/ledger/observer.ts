@@ -1,4 +1,4 @@
-/** Someone who looks at an index, with a clock of his own and a ledger. */
+/** An observer of an index, with its own clock and a ledger. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { IndexScanner } from '../../src/apk/index-scanner.ts';

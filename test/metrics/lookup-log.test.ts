@@ -33,7 +33,7 @@ test('names are counted, and unknown as soon as a refresh takes them away', () =
   });
 });
 
-test('what was asked for longest ago is forgotten first', () => {
+test('the least recently asked name is forgotten first', () => {
   const asked = new Asked(['wolfi'], Date.now, { max: 2 });
   const snapshot = snapshotOf('a', 'b', 'c');
   for (const name of ['a', 'b', 'a', 'c'])

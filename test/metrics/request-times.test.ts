@@ -5,7 +5,7 @@ import { RequestTimes } from '../../src/metrics/request-times.ts';
 
 const labelNames = ['http_route', 'http_response_status_code'];
 
-/** What prom-client's own histogram says of the same requests. */
+/** The result of prom-client's own histogram for the same requests. */
 async function plainly(
   requests: readonly { route: string; status: number; seconds: number }[],
 ): Promise<string> {
@@ -22,7 +22,7 @@ async function plainly(
   return registry.metrics();
 }
 
-test('it says what prom-client’s own histogram says', async () => {
+test('it agrees with prom-client’s own histogram', async () => {
   const request = fc.record({
     route: fc.constantFrom('releases', 'latest', 'failed'),
     status: fc.constantFrom(200, 404),

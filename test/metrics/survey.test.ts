@@ -43,7 +43,7 @@ test('a version counts once, as offered or for the reason that withholds it', ()
   expect(steps).toBe(3);
 });
 
-test('it agrees with what the catalog says of every version', () => {
+test('it agrees with the catalog on every version', () => {
   const of = catalogOf({
     x86_64: [[pkg('a', '1-r0'), pkg('b', '1-r0', { p: 'a=2-r0' }), pkg('c', '1-r0', { D: 'a=2-r0' })]],
     aarch64: [[pkg('a', '1-r0'), pkg('a', '2-r0'), pkg('c', '1-r0', { D: 'a=2-r0' })]],
@@ -66,7 +66,7 @@ function live(snapshot: Snapshot): LiveDatasource & { snapshot: Snapshot } {
   return { name: 'wolfi', snapshot } as unknown as LiveDatasource & { snapshot: Snapshot };
 }
 
-test('who asks gets what was found last, and the present generation is surveyed', async () => {
+test('a request gets the last result and starts a survey of the present generation', async () => {
   const surveyor = new Surveyor(going);
   const wolfi = live(snapshotOf('a'));
   expect(surveyor.of(wolfi)).toBeUndefined();

@@ -1,4 +1,4 @@
-/** The image, built by a real builder on images made here, and started as an image is. */
+/** The image, built by a real builder on base images made here, and started by its entrypoint. */
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -84,7 +84,7 @@ describe.skipIf(!haveTools('buildah', 'unshare', 'chroot', 'ldd', 'npm'))('the i
     ]);
   }
 
-  test('is not run by root, says what it is and how to ask for its health', async () => {
+  test('does not run as root, and has labels and a health check', async () => {
     const { config } = await inspect(image);
     expect(config.User).toBe('65532:65532');
     expect(Object.keys(config.ExposedPorts)).toEqual(['3000/tcp']);

@@ -1,4 +1,4 @@
-/** compose.yaml and the GitHub workflow: read by real parsers, with configurations that the service takes. */
+/** compose.yaml and the GitHub workflow: read by real parsers; the service accepts their configurations. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -34,7 +34,7 @@ describe.skipIf(!haveTools('compose-spec'))('compose.yaml', () => {
     expect(mounted).toEqual([{ source: 'config', target: environment?.['APK_BEACON_CONFIG'] }]);
     const config = configOf({ ...environment, APK_BEACON_CONFIG: configs['config']?.content ?? '' });
     expect(Object.keys(config.datasources)).toEqual(['wolfi']);
-    // The only place that the image can write to, and the one that it keeps indexes in.
+    // The image can write only here, and keeps its indexes here.
     expect(readOnly).toBe(true);
     const [, cacheDir] = /APK_BEACON_CACHE_DIR=(\S+)/.exec(await readFile('Dockerfile', 'utf8')) ?? [];
     expect(volumes?.map(({ target }) => target)).toEqual([cacheDir]);

@@ -1,4 +1,4 @@
-/** The GitLab jobs that others include, by a real parser that checks them against GitLab's own schema. */
+/** The GitLab jobs that users include, read by a real parser that checks them against GitLab's own schema. */
 import { execFile } from 'node:child_process';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -13,7 +13,7 @@ import { haveTools, run } from './tools.ts';
 
 const renovateFile = 'deploy/gitlab/renovate.gitlab-ci.yml';
 const exportFile = 'deploy/gitlab/export.gitlab-ci.yml';
-// Where .ci/operate puts it, so that its dependencies are none of ours.
+// .ci/operate installs it here, apart from our own dependencies.
 const parser = resolve('.cache/operate/node_modules/gitlab-ci-local/dist/index.js');
 const execute = promisify(execFile);
 
@@ -34,7 +34,7 @@ interface Pipeline {
   readonly inputs?: Readonly<Record<string, string>>;
 }
 
-/** What the parser makes of a project that includes `file`. */
+/** The parser's result for a project that includes `file`. */
 async function list(
   file: string,
   args: readonly string[],
@@ -94,7 +94,7 @@ describe.skipIf(!haveTools(parser, 'git', 'curl'))('the GitLab jobs', () => {
     expect(await jobs('push')).toEqual([]);
   });
 
-  test('what GitLab does not know or does not get is found', async () => {
+  test('finds unknown and missing keys', async () => {
     const change = (from: string, to: string) => ({
       inputs: required[renovateFile] ?? {},
       change: (text: string) => text.replace(from, to),
@@ -137,7 +137,7 @@ describe.skipIf(!haveTools(parser, 'git', 'curl'))('the GitLab jobs', () => {
     expect(Object.keys(variables).filter((name) => name.startsWith('APK_BEACON'))).toEqual([]);
   });
 
-  test('a configuration of one’s own goes to the service as it is written', async () => {
+  test('a user’s own configuration reaches the service unchanged', async () => {
     const config = 'datasources:\n  private:\n    repositories:\n      - url: https://apk.example.com/os\n';
     const { services: [service] = [] } = await job(renovateFile, 'renovate', { config });
     expect(service?.variables['APK_BEACON_CONFIG']).toBe(config);

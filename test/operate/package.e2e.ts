@@ -26,7 +26,7 @@ describe.skipIf(!haveTools('npm', oldest))('the npm package', () => {
     project = await checkout();
     packed = await pack(project);
     installed = await temporaryFolder();
-    // Nothing is fetched: whatever it needs to run is in it.
+    // Nothing is fetched: the package contains everything it needs.
     const args = ['install', '--offline', '--no-audit', '--no-fund', packed.tarball];
     await execute('npm', args, { cwd: installed });
   });

@@ -1,4 +1,4 @@
-/** The alerts, by promtool: well formed, and each of them fires. */
+/** The alerts, checked by promtool: well formed, and each one fires. */
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';

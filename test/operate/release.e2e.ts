@@ -1,4 +1,4 @@
-/** A release, as far as tools reach without the registries: its version, package, images and pipelines. */
+/** The parts of a release that can be tested without registries: its version, package, images and pipelines. */
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
@@ -79,7 +79,7 @@ describe.skipIf(!haveTools('npm', 'git'))('a new version', () => {
     await git('checkout', '--quiet', '--', 'compose.yaml');
   });
 
-  test('its SBOM names what is in the bundle, and no tool', async () => {
+  test('its SBOM lists the content of the bundle, and no tools', async () => {
     const node = resolve('node_modules/.bin/node');
     const { stdout } = await execute(node, ['scripts/sbom.ts'], { cwd: project, maxBuffer: 64e6 });
     const { components, metadata } = JSON.parse(stdout) as {
@@ -138,7 +138,7 @@ describe.skipIf(!haveTools('npm'))('the npm package', () => {
     expect(stdout).toBe(`${current}\n`);
   });
 
-  test('of a pre-release is not what people get who name no version', async () => {
+  test('a pre-release is not the default version', async () => {
     const before = registry.package('apk-beacon')?.['dist-tags']['latest'];
     await execute('npm', ['pkg', 'set', 'version=8.0.0-rc.1'], { cwd: project });
     await release(['npm'], environment);

@@ -1,6 +1,6 @@
 /**
- * The files of `test/fixtures/routing` and `test/fixtures/pins`, and the companion's own: `check` finds the pins that the
- * preset finds and asks the same datasource, but for what is listed here with its reason.
+ * The files of `test/fixtures/routing` and `test/fixtures/pins`, and the companion's own. `check` finds the same pins
+ * as the preset and asks the same datasource, except for the files listed here with a reason.
  */
 import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -10,9 +10,9 @@ import { readPins } from '../../src/pins/read.ts';
 import { readCases, services } from '../support/routing-cases.ts';
 import { read } from '../support/pins.ts';
 
-/** Comments for Renovate mean nothing to a build: the packages that use the variable do, in their own stage. */
+/** Builds ignore comments for Renovate. What counts are the packages that use the variable, in their own stage. */
 const byComment = ['annotated-arg-pins', 'settings-files', 'docker-bake.hcl'];
-/** Nothing is too long for `check`, which has no address to fill. */
+/** `check` has no limit of length, because it sends no address. */
 const tooLong = ['too-long/'];
 
 /** Files of which more or other pins are found than by regular expressions. */

@@ -64,7 +64,7 @@ archs: [x86_64, aarch64]
     });
   });
 
-  test('an include that is not there, or that includes itself, is noted where it stands', () => {
+  test('a missing or circular include is noted at its place', () => {
     const text = 'contents:\n  packages: [x=1]\ninclude: none.yaml\n';
     expect(read('a.yaml', text)?.notes).toEqual([
       {
@@ -155,7 +155,7 @@ subpackages:
     expect(found?.builds).toEqual(['tool', 'virtual', 'tool-doc']);
   });
 
-  test('what was put together has no place for its version', () => {
+  test('composed versions have no place', () => {
     const own = pinsIn('tool.yaml', recipe).find(({ name }) => name === 'own');
     expect(own?.versionRange).toBeUndefined();
   });

@@ -1,4 +1,4 @@
-/** A generated corpus: every literal pin is found where it stands, nothing else is, and nothing crashes. */
+/** A generated corpus: every literal pin is found at its place, nothing else is found, and nothing crashes. */
 import { globSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

@@ -66,7 +66,7 @@ describe('variables', () => {
     ['apk add a=$UNKNOWN b', ['1:20 b']],
   ])('%s', (script, expected) => expect(found(script)).toEqual(expected));
 
-  test('one without a known value is noted where it stands', () => {
+  test('one without a known value is noted at its place', () => {
     const notes = read('x.sh', 'apk add a=$V $LIST')?.notes;
     expect(notes?.map(({ message, range }) => [message, range.start])).toEqual([
       ['a=…: a variable without a known value', 8],
@@ -118,7 +118,7 @@ describe('reading ends', () => {
     }
   });
 
-  test('variables that hold each other do not grow without end', () => {
+  test('variables that contain each other do not grow without end', () => {
     const script = Array.from({ length: 60 }, (_, i) => `V${i + 1}="$V${i}$V${i}"`).join('\n');
     expect(found(`V0=aaaaaaaaaa\n${script}\napk add "$V60" b`).at(-1)).toMatch(/ b$/);
   });

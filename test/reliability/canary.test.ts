@@ -1,6 +1,6 @@
 /**
- * A canary wherever a secret can be, in a service at trace level whose upstreams work, refuse and break. It must be
- * heard by the upstreams it is for, and by nobody else.
+ * A canary in every place for a secret, in a service at trace level whose upstreams work, refuse and break. Only the
+ * upstreams it is meant for may receive it.
  */
 import { execFile } from 'node:child_process';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';

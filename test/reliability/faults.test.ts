@@ -1,6 +1,6 @@
 /**
- * What upstreams do wrong, each while other sources keep refreshing: the reason is told, what was served stays, the
- * others move on.
+ * Faults of upstreams, each while other sources keep refreshing: the reason is reported, the served index stays, and
+ * the other sources are not affected.
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';

@@ -1,7 +1,8 @@
 /**
- * Reads mutants of a signed index, in turn of both formats, and judges what comes of them: an `IndexError`, or an index
- * that an independent reader (zlib, tar-stream and plain parsers) reads the same, whole. Under the old signature only the very same
- * packages will do. Every few of them also go through a `LiveIndex`, which must keep what it had or take all.
+ * Reads mutants of a signed index, alternating between both formats. Allowed results are an `IndexError`, or an index
+ * that an independent reader (zlib, tar-stream and simple parsers) reads in the same way, completely. Under the old
+ * signature the packages must be unchanged. Some mutants also go through a `LiveIndex`, which must keep the old index
+ * or take all of the new one.
  *
  *     npm run fuzz -- --mutants 1000000 --seed 7
  */
@@ -39,7 +40,7 @@ const ARCH = 'x86_64';
 /** One mutant in so many is also served; odd, so that both formats are. */
 const SERVED = 19;
 
-/** Throws at the first mutant that does what it must not; the message tells how to get it again. */
+/** Throws at the first wrong result; the message tells how to reproduce it. */
 export async function fuzz({ mutants, seed }: { mutants: number; seed: number }): Promise<Tally> {
   const [archive, adb] = [await originalIndex(), originalAdb()];
   const served = await ServedIndex.start();

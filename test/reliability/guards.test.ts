@@ -1,4 +1,4 @@
-/** The guards in a service: what is held back, across a restart, and how an operator lets it pass. */
+/** The guards in a service: which indexes are held, also across a restart, and how an operator accepts one. */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -100,7 +100,7 @@ test('a frozen index is spoken of, and makes the service unready only if told so
   }
 });
 
-test('what was held back in a running service passes once it is accepted, and nothing else does', async () => {
+test('a held index of a running service passes once it is accepted, and no other index does', async () => {
   const key = join(folder, testKey().name);
   await writeFile(key, testKey().pem);
   const where = ['--cache-dir', folder, '--repository', upstream.url, '--key', key, '--arch', 'x86_64'];
@@ -162,7 +162,7 @@ test('an acceptance is for one index, once: a later replay of it is held back', 
   expect(await state(running)).toMatchObject({ version: '4.0-r0', code: 'index-rollback' });
 });
 
-describe('what one policy has taken is not restored under another', () => {
+describe('an index accepted under one policy is not restored under another', () => {
   const lax = { rollback: 'accept' };
   const both = (strict: object, other: object): Promise<TestService> =>
     startService({

@@ -1,6 +1,6 @@
 /**
- * A process that fetches and reads the index at `LIMITS_URL`, whose upstream wants to exhaust it, and tells what that
- * took. `limits.test.ts` runs it.
+ * A process that fetches and reads the index at `LIMITS_URL`, whose upstream tries to exhaust it, and reports the
+ * memory used. Run by `limits.test.ts`.
  */
 import { readIndex, defaultReadLimits } from '../../src/apk/read-index.ts';
 import { parseKey } from '../../src/apk/signature.ts';

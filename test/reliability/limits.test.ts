@@ -1,4 +1,4 @@
-/** What wants to exhaust memory or time is refused within bounds that are far below what it asks for. */
+/** Inputs that try to exhaust memory or time are refused long before they do. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';

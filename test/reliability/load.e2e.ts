@@ -1,4 +1,4 @@
-/** A service as a process, under load: refreshing, attacked by slow clients, told to stop. */
+/** A service process under load: during refreshes, attacks by slow clients, and shutdown. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';

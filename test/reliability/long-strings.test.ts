@@ -1,7 +1,7 @@
 /**
- * No text of 100 kB takes more than linear time: every regular expression in `src`, found by the compiler's own parser,
- * and the functions that read what others wrote. Quadratic time on such a text is tens of seconds of the processor;
- * what is measured here is milliseconds, and what is allowed lies far from both.
+ * Texts of 100 kB take at most linear time, in every regular expression of `src` (found by the compiler's own parser)
+ * and in the functions that read foreign text. Quadratic work would take tens of seconds of CPU time; measured are
+ * milliseconds, and the limit is far from both.
  */
 import { redactAddress } from '../../src/addresses.ts';
 import { readdirSync, readFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * A process whose service refreshes a large index again and again, the index changing each time, and which tells how
- * much it held, garbage collected, along the way. `memory.e2e.ts` runs it, with `--expose-gc`.
+ * A process whose service repeatedly refreshes a large, changing index and reports its memory after garbage collection.
+ * Run by `memory.e2e.ts` with `--expose-gc`.
  */
 import { setImmediate } from 'node:timers/promises';
 import { startUpstream } from '../support/repository-server.ts';

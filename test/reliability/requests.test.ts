@@ -1,4 +1,4 @@
-/** What clients may send: names and requests made to confuse, on every route, over HTTP and raw sockets. */
+/** Hostile names and requests, on every route, over HTTP and raw sockets. */
 import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -54,7 +54,7 @@ const routes = [
   (name: string) => `/readyz?${name}`,
 ];
 
-/** What holds for every answer, whatever was asked. */
+/** Conditions for every answer. */
 function expectHarmless(
   { status, headers, body }: { status: number; headers: Record<string, unknown>; body: string },
   asked: string,

@@ -1,4 +1,4 @@
-/** What clients that ask and never read may cost: the peak of resident memory of a service with both archs of Wolfi. */
+/** The cost of clients that never read their answers: peak memory of a service with both archs of Wolfi. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Agent, get } from 'node:http';

@@ -1,4 +1,4 @@
-/** Starts on bad ground: key servers that hang, disks that are full, clocks that jump, signals that come early. */
+/** Starts under bad conditions: hanging key servers, full disks, jumping clocks, early signals. */
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

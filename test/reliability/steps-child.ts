@@ -1,7 +1,6 @@
 /**
- * A service whose code counts what it does. Every function and every loop of `src` gets a counter, a step is made of
- * few items and a turn of one step; printed is, for each question, the place that was passed most often while nobody
- * else could have had a turn.
+ * A service with instrumented code. Every function and loop of `src` gets a counter; steps have few items, and turns
+ * one step. For each question it prints the place that ran most often without yielding.
  */
 import { registerHooks } from 'node:module';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** No answer for a hostile name keeps others waiting: what is done at once, counted instead of timed. */
+/** No answer for a hostile name blocks other requests: counts the work between two yields instead of timing it. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';

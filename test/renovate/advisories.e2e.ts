@@ -130,7 +130,7 @@ function expectUnharmed(): void {
   expect(gitea.mergeRequests.map(({ state }) => state)).toEqual(expected.map(() => 'open'));
 }
 
-describe('what fixes something', () => {
+describe('an update that fixes something', () => {
   test('goes at once and alone; the lowest version that fixes, or a newer one that is old enough', () => {
     expectUnharmed();
   });

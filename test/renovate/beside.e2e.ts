@@ -1,4 +1,4 @@
-/** What people already have: their own managers beside the preset, and merge requests that an earlier preset opened. */
+/** The preset in existing setups: beside users' own managers, and with merge requests of an earlier preset. */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { expect, test } from 'vitest';

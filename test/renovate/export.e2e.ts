@@ -1,4 +1,4 @@
-/** Renovate pointed at exported files behaves as with the service, but for what only a pin's own question brings. */
+/** With exported files Renovate behaves as with the service, except for answers that depend on the pin. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';

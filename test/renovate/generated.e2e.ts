@@ -1,6 +1,6 @@
 /**
- * 4,000 generated files, read by the real Renovate's own managers in this process. The generator knows of each pin which
- * datasource is right, or that none is. Shapes are those of `test/fixtures/routing/`, put together at random.
+ * 4,000 generated files, read by the real Renovate's own managers in this process. The generator knows the right
+ * datasource of each pin, if any. Files are random combinations of the shapes in `test/fixtures/routing/`.
  */
 import { describe, expect, test } from 'vitest';
 import { renovatePreset, type PresetRule } from '../../src/renovate/preset.ts';
@@ -47,7 +47,7 @@ const preset = renovatePreset({
   isPart: false,
 });
 
-/** What Renovate finds in a file, and whom the service asks: `name value datasource`, `-` for nobody. */
+/** The pins that Renovate finds, and the datasource that the service asks: `name value datasource`, `-` for none. */
 async function found(path: string, content: string): Promise<readonly string[]> {
   const own = preset.customManagers.filter((each) => patternsOf(each).some((pattern) => pattern.test(path)));
   const all: ({ deps: Dependency[] } | null)[] = [];

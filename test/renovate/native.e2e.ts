@@ -1,6 +1,6 @@
 /**
- * The other road: Renovate's own `apk` datasource and its extraction from Dockerfiles, pointed at the virtual index. By
- * itself it "neither verifies nor intersects nor knows provides" (§0); by the index it gains all three.
+ * The alternative: Renovate's own `apk` datasource and its extraction from Dockerfiles, with the virtual index. Alone,
+ * it "neither verifies nor intersects nor knows provides" (§0); the virtual index adds all three.
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
  * A newcomer's first merge request, from README alone: its definition, its `extends` line and the merge request it
- * shows, with the real Renovate. Only the address of the service is another one. What README cannot show here is the
- * real Wolfi: the packages are made by the test.
+ * shows, with the real Renovate. Only the address of the service differs, and the packages are made by the test,
+ * because the real Wolfi is not available.
  */
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';

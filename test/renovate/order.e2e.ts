@@ -1,7 +1,7 @@
 /**
- * The order of versions with Renovate's own code (docs/decisions/010-renovate-order.md): how many pins of the real
- * Wolfi index each way of asking leads astray, that none does with the preset and a known pin, and that what
- * `src/catalog/renovate-order.ts` and `test/support/renovate-model.ts` say of Renovate is so.
+ * The order of versions with Renovate's own code (docs/decisions/010-renovate-order.md). Counts the pins of the real
+ * Wolfi index that get a wrong proposal, for each way of asking. With the preset and a known pin there are none. Also
+ * checks that `src/answers/renovate-order.ts` and `test/support/renovate-model.ts` describe Renovate correctly.
  */
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';

@@ -1,4 +1,4 @@
-/** What an apk-beacon that is down means for a repository's other updates, and for its open merge requests. */
+/** The effect of an unreachable apk-beacon on a repository's other updates and open merge requests. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,7 +1,7 @@
 /**
- * Which pins the preset finds, and where it asks about them, over files with all that has misled extractors
+ * The pins that the preset finds and the datasources it asks, in files that have misled extractors
  * (`test/fixtures/pins`). Guards against the defects of the best-known public setup: one dependency per file
- * (`combination`), a datasource derived from `include:` that is not defined, environment variables taken for pins.
+ * (`combination`), an undefined datasource derived from `include:`, environment variables mistaken for pins.
  */
 import { globSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -151,7 +151,7 @@ describe('GET /-/for/{name}', () => {
     expect((await service.get(asking('alpine:3.22', '&only=alpine'))).statusCode).toBe(429);
   });
 
-  test('tells at /-/asked what was not asked, and why', async () => {
+  test('lists at /-/asked the pins that were not asked, and why', async () => {
     await using service = await startService({ config });
     await service.get(asking('alpine:3.18'));
     await service.get(asking('alpine:3.18').replace('curl', 'jq'));
@@ -169,7 +169,7 @@ describe('GET /-/for/{name}', () => {
       });
   });
 
-  test('reads what no preset writes', async () => {
+  test('reads parameters that no preset writes', async () => {
     await using service = await startService({ config });
     for (const query of [
       '?kind=dockerfile&kind=note',

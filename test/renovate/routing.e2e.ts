@@ -1,7 +1,7 @@
 /**
- * Every case of `test/fixtures/routing/`, by the real Renovate with either engine of regular expressions: which pins are
- * found, which datasource each is asked of, what of a line is changed. The answers of each datasource have versions of
- * their own, so a proposal tells where it comes from.
+ * All cases of `test/fixtures/routing/` in the real Renovate, with both engines of regular expressions: which pins are
+ * found, which datasource is asked, and what is changed. Each datasource answers with its own versions, so a proposal
+ * shows where it comes from.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { notAskedOf, readCases, services, type RoutingCase } from '../support/routing-cases.ts';
@@ -105,7 +105,7 @@ describe.each(Object.entries(services))(
       });
     });
 
-    test('what was not asked is told, with the reason', async () => {
+    test('pins that were not asked are listed with the reason', async () => {
       const { notAsked } = (await (await fetch(`${beacon.url}/${datasources[0]}/-/asked`)).json()) as {
         notAsked: readonly { reason: string; names: readonly string[] }[];
       };

@@ -1,4 +1,4 @@
-/** What Renovate makes of a service that starts, restarts, has lost its upstream or asks for a token. */
+/** Renovate's behaviour if the service starts, restarts, has lost its upstream or requires a token. */
 import { describe, expect, test } from 'vitest';
 import { misbehave, published, startBeacon, until } from './support/beacon.ts';
 import { allowInternal, extending } from './support/preset.ts';

@@ -118,7 +118,7 @@ describe("a repository's credentials", () => {
     }
   });
 
-  test('in a file are read anew each time, so that a rotated one is used', async () => {
+  test('in a file are read again each time, so that a rotated one is used', async () => {
     const file = join(await temporaryDirectory(), 'token');
     const repository = { url, credentials: { bearer: { file } } };
     const lookup = credentialLookup({ environment, repository });
@@ -129,7 +129,7 @@ describe("a repository's credentials", () => {
   });
 });
 
-test('a .netrc is read anew each time and may be missing', async () => {
+test('a .netrc is read again each time and may be missing', async () => {
   const netrcFile = join(await temporaryDirectory(), '.netrc');
   const lookup = credentialLookup({ environment: {}, netrcFile });
   expect(await lookup(url)).toBeUndefined();

@@ -38,7 +38,7 @@ async function fetchFailure(
 const adb = Buffer.concat([Buffer.from('ADB.indx'), randomBytes(1000)]);
 
 describe('an index on a server', () => {
-  test('is fetched whole, with what it can be asked for again by', async () => {
+  test('is fetched completely, with its validators', async () => {
     const { url, requests } = await startUpstream((_request, response) => {
       response
         .setHeader('etag', 'W/"one"')
@@ -57,7 +57,7 @@ describe('an index on a server', () => {
     expect(requests[0]?.headers).not.toHaveProperty('if-none-match');
   });
 
-  test('is looked for at the alternative where nothing is, and asked for again there by what it said', async () => {
+  test('is fetched from the alternative address if missing, and revalidated there', async () => {
     const { url, requests } = await startUpstream((request, response) => {
       if (request.url === '/a') response.writeHead(404).end();
       else if (request.headers['if-none-match'] === '"two"') response.writeHead(304).end();
@@ -91,7 +91,7 @@ describe('an index on a server', () => {
     expect((await fetchFailure(`${url}a`, { alternative: `${url}b` })).message).toContain(message);
   });
 
-  test('is fetched whole where its length is not announced', async () => {
+  test('is fetched completely without an announced length', async () => {
     const { url } = await startUpstream((_request, response) => {
       response.write(index.subarray(0, 10));
       response.end(index.subarray(10));
@@ -112,7 +112,7 @@ describe('an index on a server', () => {
     });
   });
 
-  test('is asked for by its date where it has no etag', async () => {
+  test('is revalidated by date if it has no ETag', async () => {
     const { url, requests } = await startUpstream((_request, response) => response.writeHead(304).end());
     const validators = { lastModified: 'Wed, 21 Oct 2026 07:28:00 GMT' };
     expect(await fetchOnce(url, { validators })).toEqual({ status: 'not-modified' });
@@ -180,8 +180,8 @@ describe('an index on a server', () => {
   });
 });
 
-describe('what goes wrong on the way', () => {
-  test('nobody listens', async () => {
+describe('failures on the way', () => {
+  test('the port is closed', async () => {
     const { url } = await startUpstream((_request, response) => response.end());
     url.port = '1';
     expect(errorLine(await fetchFailure(url))).toMatch(
@@ -209,7 +209,7 @@ describe('what goes wrong on the way', () => {
     expect((await fetchFailure(url)).code).toBe('fetch-failed');
   });
 
-  test('the body is longer than announced: what was announced is the body', async () => {
+  test('the body is longer than announced: only the announced length is read', async () => {
     const url = await startRawUpstream((socket) =>
       socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi there'),
     );
@@ -311,17 +311,14 @@ describe('a content-encoding', () => {
     expect(await fetchOnce(await serveEncoded('gzip', gzipSync(adb)))).toMatchObject({ bytes: adb });
   });
 
-  test.each(['gzip', 'x-gzip', 'GZIP'])('%s is removed where gzip is inside', async (encoding) => {
+  test.each(['gzip', 'x-gzip', 'GZIP'])('%s is removed if the body is a gzipped index', async (encoding) => {
     const url = await serveEncoded(encoding, gzipSync(index));
     expect(await fetchOnce(url)).toMatchObject({ bytes: index });
   });
 
-  test.each(['gzip', 'identity'])(
-    '%s is only a name where the body is the index itself',
-    async (encoding) => {
-      expect(await fetchOnce(await serveEncoded(encoding, index))).toMatchObject({ bytes: index });
-    },
-  );
+  test.each(['gzip', 'identity'])('%s is ignored if the body is the index itself', async (encoding) => {
+    expect(await fetchOnce(await serveEncoded(encoding, index))).toMatchObject({ bytes: index });
+  });
 
   test.each([
     '',
@@ -345,7 +342,7 @@ describe('a content-encoding', () => {
     },
   );
 
-  test.each(['br', 'gzip, zstd', 'deflate'])('%j around what is not gzip is refused', async (encoding) => {
+  test.each(['br', 'gzip, zstd', 'deflate'])('%j is refused if the content is not gzip', async (encoding) => {
     const error = await fetchFailure(await serveEncoded(encoding, Buffer.from('no gzip')));
     expect(error.message).toContain(`content-encoding "${encoding}", which was not requested`);
   });

@@ -103,7 +103,7 @@ describe('times in the future say nothing', () => {
   });
 });
 
-test('how long an index is unchanged is told by its newest package where it was first seen later', () => {
+test('the age of an index counts from its newest package if it was first seen later', () => {
   const now = 200 * 86_400_000;
   expect(unchangedFor(summary(), now, now)).toBe(100 * 86_400_000);
   expect(unchangedFor(summary({ madeAt: 0, newestBuiltAt: 0 }), now - 5, now)).toBe(5);

@@ -26,7 +26,7 @@ async function keptFile(): Promise<string> {
   return join(folder, 'indexes', name);
 }
 
-test('gives back what was saved, and when upstream confirmed it', async () => {
+test('restores what was saved, and when upstream confirmed it', async () => {
   await store.save(index, bytes, meta);
   await store.confirm(index, 5_000_000);
   const kept = await store.load(index, 100);
@@ -62,7 +62,7 @@ test('two writers at once leave one of both, whole', async () => {
   expect(warnings).toEqual([]);
 });
 
-describe('what cannot be used is passed over with one warning that names the file', () => {
+describe('unusable files are skipped with one warning that names the file', () => {
   const header = (change: (header: Record<string, unknown>) => unknown) => (file: Buffer): Buffer => {
     const end = file.indexOf('\n');
     const changed = change(JSON.parse(file.toString('utf8', 0, end)) as Record<string, unknown>);
@@ -108,7 +108,7 @@ describe('what cannot be used is passed over with one warning that names the fil
   });
 });
 
-test('what a killed process left half-written is removed once it is old', async () => {
+test('half-written files of a killed process are removed once they are old', async () => {
   await store.save(index, bytes, meta);
   const path = await keptFile();
   await writeFile(`${path}.old.new`, 'x');
@@ -120,7 +120,7 @@ test('what a killed process left half-written is removed once it is old', async 
   ]);
 });
 
-test('what earlier versions kept is ignored and removed', async () => {
+test('files of earlier versions are ignored and removed', async () => {
   await store.save(index, bytes, meta);
   const kept = await keptFile();
   const old = `apks.example.com_os_x86_64_APKINDEX.tar.gz-${'0'.repeat(12)}`;

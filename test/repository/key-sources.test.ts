@@ -170,7 +170,7 @@ describe('a key at a URL', () => {
     expect(requests).toHaveLength(1);
   });
 
-  test('is used, with a warning, where it cannot be kept', async () => {
+  test('is used, with a warning, if it cannot be saved', async () => {
     const cacheDir = await temporaryDirectory();
     await symlink(join(cacheDir, 'nowhere'), join(cacheDir, 'keys'));
     const { url } = await serve({ '/a.rsa.pub': pem(one) });
@@ -182,7 +182,7 @@ describe('a key at a URL', () => {
     ]);
   });
 
-  test('is not asked for where it cannot be seen whether it was kept', async () => {
+  test('is not requested if the saved file cannot be read', async () => {
     const cacheDir = join(await temporaryDirectory(), 'cache');
     await writeFile(cacheDir, 'in the way');
     const { url, requests } = await serve({ '/a.rsa.pub': pem(one) });
@@ -225,7 +225,7 @@ describe('key discovery', () => {
     expect(requests).toHaveLength(2);
   });
 
-  test('finds none where the repository has none', async () => {
+  test('finds none if the repository has none', async () => {
     const { url } = await serve({});
     const cacheDir = await temporaryDirectory();
     expect(await load([{ discover: url }], { cacheDir })).toEqual([]);

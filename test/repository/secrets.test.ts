@@ -1,4 +1,4 @@
-/** A canary stands in every place where a secret can be. It must not sing in anything that is thrown. */
+/** Puts a canary in every place for a secret. It must not appear in any thrown error. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';

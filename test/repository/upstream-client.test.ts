@@ -225,7 +225,7 @@ describe('a proxy', () => {
     expect(proxy.asked).toHaveLength(1);
   });
 
-  test('is not asked for what NO_PROXY names', async () => {
+  test('is not used for hosts in NO_PROXY', async () => {
     const { url } = await startUpstream(hello);
     const proxy = await startProxy();
     const client = startClient({ environment: { HTTP_PROXY: proxy.url.href, NO_PROXY: '127.0.0.1' } });
@@ -314,7 +314,7 @@ describe('a connection that the server closes', () => {
   });
 });
 
-test('a closed client fails what is under way and what comes after', async () => {
+test('a closed client fails current and later requests', async () => {
   const client = startClient();
   const url = await startRawUpstream(() => void client.close());
   expect(await failure(client.get(url, { maxBytes }))).toMatchObject({ code: 'fetch-failed' });

@@ -57,7 +57,7 @@ describe('what a stage does to its repositories', () => {
     expect(last(`FROM alpine:3.22\n${line}\n`)).toMatchObject({ image: 'alpine:3.22', repositories });
   });
 
-  test('is inherited, until one writes the list anew', () => {
+  test('is inherited until a stage overwrites the list', () => {
     const inherited = `FROM alpine:3.22 AS a\nRUN echo ${main} >> /etc/apk/repositories\nFROM a`;
     expect(last(inherited)?.repositories).toEqual([plain]);
     const anew = `${inherited} AS b\nRUN echo https://dl-cdn.alpinelinux.org/alpine/v3.24/main > /etc/apk/repositories`;
@@ -80,7 +80,7 @@ describe('what a stage does to its repositories', () => {
   );
 });
 
-test('a context that would be too long is cut, whatever it holds', () => {
+test('a context that would be too long is cut', () => {
   const bounded = (text: string): string => encodeURIComponent(text).replace(new RegExp(TOO_LONG, 'g'), CUT);
   for (const text of ['a', ' ', 'é', "FROM alpine:3.22 AS '!~*()\n"]) {
     const most = Math.floor(MOST_CONTEXT / encodeURIComponent(text).length);

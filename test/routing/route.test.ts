@@ -128,7 +128,7 @@ describe('an image', () => {
     expect(routed(inDockerfile(`FROM ${image}\n`))).toBe(datasource);
   });
 
-  test('of Chainguard goes to Chainguard, where that is configured', () => {
+  test('of Chainguard goes to Chainguard if that is configured', () => {
     const both = [wolfi, chainguard];
     expect(routed(inDockerfile('FROM cgr.dev/chainguard/node'), both)).toBe('chainguard');
     expect(routed(inDockerfile('FROM cgr.dev/chainguard/wolfi-base'), both)).toBe('wolfi');
@@ -192,7 +192,7 @@ describe('a mirror', () => {
     expect(routed(listing('https://strange.example.com/alpine/v3.22/main'), sources)).toBe('-');
   });
 
-  test('whose address tells nothing is known by the name of the datasource', () => {
+  test('with a meaningless address is identified by the name of the datasource', () => {
     const at = (name: string): readonly RoutingSource[] => [source(name, ['https://apks.example.com/x'])];
     expect(routed(inDockerfile('FROM alpine:3.22'), at('alpine-3.22'))).toBe('alpine-3.22');
     expect(routed(inDockerfile('FROM alpine:edge'), at('alpine-edge'))).toBe('alpine-edge');
@@ -385,7 +385,7 @@ describe('a context in one parameter', () => {
     ['a comment', at('note', ['datasource=repology depName=alpine_3_22/curl', '']), 'alpine-v3.22'],
   ])('%s', (_, parameters, datasource) => expect(routed(parameters)).toBe(datasource));
 
-  test.each(['cut', '', '{}', '[', 'null'])('%j says nothing, and nobody is asked', (text) => {
+  test.each(['cut', '', '{}', '[', 'null'])('%j has no meaning, and no datasource is asked', (text) => {
     const asking = several.map((each) => ({ ...each, asksUnknown: true }));
     expect(reason({ kind: 'dockerfile', at: text }, asking)).toBe(
       'the file says more of the pin than a lookup can carry',
@@ -394,7 +394,7 @@ describe('a context in one parameter', () => {
   });
 });
 
-test('without a context nobody is asked', () => {
+test('without a context no datasource is asked', () => {
   expect(reason({})).toBe('the lookup says nothing of the file that the pin is in');
   expect(reason({ kind: 'next-year' })).toBe('the lookup says nothing of the file that the pin is in');
 });

@@ -1,4 +1,4 @@
-/** The cases of `test/fixtures/routing/` against the collection they come from, where that lies beside the checkout. */
+/** Compares `test/fixtures/routing/` with the collection it comes from, if that is beside the checkout. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';

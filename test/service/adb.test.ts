@@ -1,4 +1,4 @@
-/** Repositories of apk 3 under the addresses that people configure. */
+/** Repositories of apk 3, by the addresses that users configure. */
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,7 +39,7 @@ describe('addresses', () => {
     ]);
   });
 
-  test('of a folder that holds Packages.adb for each arch', async () => {
+  test('of a folder with Packages.adb for each arch', async () => {
     const folder = await temporaryDirectory();
     await mkdir(join(folder, 'x86_64'));
     await cp(fixture('v3.adb'), join(folder, 'x86_64/Packages.adb'));

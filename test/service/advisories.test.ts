@@ -1,4 +1,4 @@
-/** Advisories through a service: what it answers, and what becomes of a feed that is late, gone, broken or older. */
+/** Advisories in a service: its answers, and its behaviour with late, missing, broken or older feeds. */
 import { readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -154,7 +154,7 @@ describe('GET …/advisories', () => {
     return (await running.get(`/wolfi/libapp/advisories${query}`)).json<Record<string, unknown>>();
   };
 
-  test('tells what is open at the pin and what the target fixes', async () => {
+  test('lists what is open at the pin and what the target fixes', async () => {
     expect(await ask('?current=1.0-r0&target=1.0-r1')).toEqual({
       datasource: 'wolfi',
       name: 'libapp',
@@ -175,7 +175,7 @@ describe('GET …/advisories', () => {
     });
   });
 
-  test('tells without a target what each version fixes', async () => {
+  test('lists without a target what each version fixes', async () => {
     const { versions } = (await ask('?current=1.0-r1')) as { versions: object[] };
     const fixed = [{ id: 'CVE-2099-0002', fixedIn: '1.1-r0' }];
     expect(versions).toEqual([
@@ -184,7 +184,7 @@ describe('GET …/advisories', () => {
     ]);
   });
 
-  test('tells without a pin all that the feeds say', async () => {
+  test('lists without a pin everything in the feeds', async () => {
     expect(await ask('')).toMatchObject({ advisoriesCount: 3 });
   });
 
@@ -202,7 +202,7 @@ describe('GET …/advisories', () => {
     ]);
   });
 
-  test('is not there without feeds, or for a name that nobody knows', async () => {
+  test('is a 404 without feeds or for an unknown name', async () => {
     await using none = await service([]);
     await none.beacon.refreshOnce(signal);
     expect((await none.get('/wolfi/libapp/advisories')).statusCode).toBe(404);

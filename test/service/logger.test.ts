@@ -36,7 +36,7 @@ test.each<[format: 'json' | 'text' | undefined, terminal: boolean, expected: Reg
   expect(await readFile(file, 'utf8')).toMatch(expected);
 });
 
-test('what a URL of the configuration carries is in no line of a whole run', async () => {
+test('secrets in URLs of the configuration appear in no log line of a complete run', async () => {
   const url = `http://user:${canary}@127.0.0.1:9/os`;
   await using service = start([
     ...['--listen', '127.0.0.1:0', '--cache-dir', 'none', '--log-level', 'trace'],

@@ -1,4 +1,4 @@
-/** ADB files that went wrong, as in `mutants.ts`: their bytes, their blocks, or the values inside, signed anew or not. */
+/** Mutants of ADB files, as in `mutants.ts`: of bytes, blocks or values, with or without a new signature. */
 import { deflateRawSync, zstdCompressSync } from 'node:zlib';
 import { adbFile, adbKey, block, indexValues, signatureBlock, words, type AdbPackage } from './adb.ts';
 import { mutateBytes, type Change, type Mutant, type Original } from './mutants.ts';

@@ -1,4 +1,4 @@
-/** ADB files made value by value, so that they can be wrong in any way. The format is described in `src/apk/adb-*.ts`. */
+/** Builds ADB files value by value, so that any part can be wrong. `src/apk/adb-*.ts` describes the format. */
 import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { keyIds } from '../../src/apk/adb-signature.ts';
 import { parseKey, type TrustedKey } from '../../src/apk/signature.ts';

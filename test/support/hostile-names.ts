@@ -1,6 +1,6 @@
 /**
- * Names of an index that was made to keep a service busy, and every way to ask for them. The service may take its time
- * for them; it may not keep others waiting, and no answer may take work that grows with a square.
+ * Names of an index that is crafted to keep a service busy, and all ways to ask for them. The service may answer them
+ * slowly, but must not block other requests, and no answer may take quadratic work.
  */
 import type { Stanza } from './signed-index.ts';
 

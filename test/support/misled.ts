@@ -1,12 +1,12 @@
-/** Judges what Renovate proposes for a pin by apk's order, and makes lists of versions to try it on. */
+/** Judges Renovate's proposals for a pin by apk's order, and generates lists of versions. */
 import fc from 'fast-check';
 import { compareVersions, isPreRelease, parseVersion, type Version } from '../../src/apk/version.ts';
 import type { Buckets } from './renovate-model.ts';
 
 /**
- * How the proposals lead this pin astray, `undefined` if they do not. Right is: the newest stable version (for a
- * pre-release newer than that, and where there are only pre-releases, the newest of all) is proposed unless it is
- * the pin, and besides it only versions between the pin and it.
+ * Why the proposals for this pin are wrong; `undefined` if they are right. Proposals are right if they contain the
+ * newest stable version, unless it is the pin, and otherwise only versions between the pin and it. If there are only
+ * pre-releases, or the pin is a newer pre-release, the newest of all counts.
  */
 export function misled(
   proposals: readonly Version[],
@@ -40,7 +40,7 @@ const suffix = fc
   )
   .map(([name, count]) => `_${name}${count}`);
 
-/** Versions of a small world, so that close ones meet. */
+/** Versions from a small set, so that many are close to each other. */
 const someVersion = fc
   .record({
     numbers: fc.array(someNumber, { minLength: 1, maxLength: 3 }),
@@ -54,7 +54,9 @@ const someVersion = fc
     return parseVersion(text) as Version;
   });
 
-/** A list of different versions, ascending by apk's order, a pin that is one of them or not, and Renovate's settings. */
+/**
+ * A list of different versions, ascending by apk's order, a pin that is one of them or not, and Renovate's settings.
+ */
 export const versionLists: fc.Arbitrary<{
   readonly offered: readonly Version[];
   readonly pin: Version;

@@ -1,7 +1,7 @@
 /**
- * Indexes that went wrong, each by one or a few mutations of a good one: of its compressed bytes, of the tar inside a
- * member, or of the text inside the tar. What is changed below the compressed bytes is compressed again, so that the
- * layers below are reached, and either signed again or left under the old signature.
+ * Broken indexes: one or a few mutations of a good one, in its compressed bytes, in the tar inside a member, or in the
+ * text inside the tar. Changes in the inner layers are compressed again, so that a reader reaches them, and are either
+ * signed again or keep the old signature.
  */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { changeHeader, indexText, pkg, signatureMember, tar, testKey, type Stanza } from './signed-index.ts';
@@ -9,7 +9,7 @@ import type { Random } from './random.ts';
 
 export interface Mutant {
   readonly bytes: Buffer;
-  /** What was done, for whoever has to find out why it failed. */
+  /** The mutation, for debugging. */
   readonly how: string;
   /** `stale`: under the signature of the original. `signed`: signed anew. `unsigned`: to be read without keys. */
   readonly trust: 'stale' | 'signed' | 'unsigned';

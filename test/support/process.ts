@@ -1,4 +1,4 @@
-/** The service as a process of its own, as users start it. */
+/** The service as a separate process, as users start it. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';

@@ -1,6 +1,6 @@
 /**
- * What Renovate 44.121.2 proposes for one pin, in a few lines: enough to try thousands of generated lists everywhere.
- * That it tells the truth is shown by `test/renovate/order.e2e.ts`, which asks Renovate's own code the same questions.
+ * A small model of what Renovate 44.121.2 proposes for a pin, fast enough for thousands of generated lists.
+ * `test/renovate/order.e2e.ts` compares it with Renovate's own code.
  */
 import type { Listed, RenovateOrder } from '../../src/answers/renovate-order.ts';
 import type { Version } from '../../src/apk/version.ts';

@@ -1,4 +1,4 @@
-/** A repository on loopback whose indexes and misbehaviour a test decides. */
+/** A repository on loopback; the test controls its indexes and failures. */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,7 +11,7 @@ export interface Upstream extends AsyncDisposable {
   readonly requests: readonly string[];
   /** Serves `bytes` at `/<arch>/APKINDEX.tar.gz`, with an ETag. */
   readonly serve: (arch: string, bytes: Uint8Array) => void;
-  /** Answers for an arch by hand; without a responder it is served again. */
+  /** Answers requests for an arch with `responder`; `undefined` restores normal service. */
   readonly misbehave: (arch: string, responder: Responder | undefined) => void;
   /** Resolves when the next request for an arch has been answered. */
   readonly answered: (arch: string) => Promise<void>;

@@ -1,4 +1,4 @@
-/** The cases of `test/fixtures/routing/`: files, and what is to be found in them and asked of whom. */
+/** The cases of `test/fixtures/routing/`: files, the pins in them, and the datasource of each. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';

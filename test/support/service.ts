@@ -1,4 +1,4 @@
-/** A whole service in this process, asked over a socket. */
+/** A complete service in this process, queried over a socket. */
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import {
@@ -21,7 +21,7 @@ import { testKey } from './signed-index.ts';
 
 export interface TestService extends Service, AsyncDisposable {
   readonly config: Config;
-  /** What was logged, a line each. */
+  /** Log lines. */
   readonly logs: readonly string[];
   readonly get: (path: string, headers?: Record<string, string>) => Promise<TestResponse>;
   readonly ask: (method: string, path: string, headers?: Record<string, string>) => Promise<TestResponse>;
@@ -46,7 +46,7 @@ export interface ServiceOptions {
   readonly logLevel?: string;
 }
 
-/** Assembled; nothing is restored or fetched until the test says so. */
+/** Assembles a service. Nothing is restored or fetched until the test starts it. */
 export async function startService(options: ServiceOptions): Promise<TestService> {
   const folder = await temporaryFolder();
   const config = await writeConfig(folder, options);
@@ -130,7 +130,7 @@ export async function writeConfig(
   return loadConfig({ words: [], settings: { config: [file] }, own: {} }, environment);
 }
 
-/** The packages of tests are of any age; a test of freezing says what it wants. */
+/** Test packages have any age; tests of freezing set `maxAge` themselves. */
 function withoutMaxAge(datasource: object): object {
   const { repositories } = datasource as { repositories: (string | object)[] };
   return {

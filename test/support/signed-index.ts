@@ -1,4 +1,4 @@
-/** Indexes made on the spot, signed with a key of this run. */
+/** Builds indexes, signed with a key of this run. */
 import { createHash, createSign, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
@@ -26,7 +26,7 @@ export function testKey(name = 'test.rsa.pub'): TestKey {
   return key;
 }
 
-/** A package with what apk-tools 3 insists on; `fields` add to it or replace. */
+/** A package with the fields that apk-tools 3 requires; `fields` adds or replaces some. */
 export function pkg(name: string, version: string, fields: Stanza = {}): Stanza {
   const identity = createHash('sha1')
     .update(JSON.stringify([name, version, fields]))

@@ -1,6 +1,6 @@
 /**
- * The plain way to read an ADB: make objects of everything, and of those the text that apk 2 would have had. Too slow and
- * too large for the service, but plainly right; the fast reader has to give the same answers.
+ * A simple ADB reader: it makes objects of everything and converts them to the text of apk 2. Too slow and too large
+ * for the service, but easy to verify. The fast reader must give the same answers.
  */
 import { inflateRawSync, zstdDecompressSync } from 'node:zlib';
 
@@ -86,7 +86,9 @@ class PlainReader {
     return `${match >= 16 ? '!' : ''}${name}${sign}${version}`;
   }
 
-  /** The words of a list or object, the count first; none for anything else. Throws a `RangeError` outside, as all here. */
+  /**
+   * The words of a list or object, the count first; none for anything else. Throws a `RangeError` outside, as all here.
+   */
   #words(value: number): readonly number[] {
     const [kind, at] = [Math.floor(value / 2 ** 28), value % 2 ** 28];
     if (kind !== 13 && kind !== 14) return [];

@@ -1,6 +1,6 @@
 /**
- * The plain way to read an APKINDEX: split lines, make objects, keep them in maps. Too slow and too large for the
- * service, but plainly right; the fast scanner has to give the same answers.
+ * A simple APKINDEX reader: it splits lines, makes objects and keeps them in maps. Too slow and too large for the
+ * service, but easy to verify. The fast scanner must give the same answers.
  */
 import { createHash } from 'node:crypto';
 import { operatorSpan } from '../../src/apk/constraint.ts';

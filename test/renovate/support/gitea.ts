@@ -1,6 +1,6 @@
 /**
- * As much of Gitea as Renovate needs to open, update, close and merge requests: a few routes over HTTP, and git itself
- * for the repositories. What is not known is answered with 404.
+ * The part of Gitea that Renovate needs to open, update, close and merge requests: a few HTTP routes, and git itself
+ * for the repositories. Unknown routes get a 404.
  */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-/** Stands between Renovate and the service and tells what is asked, while it is being asked. */
+/** A proxy between Renovate and the service that records requests as they arrive. */
 import { once } from 'node:events';
 import { createServer, request as ask } from 'node:http';
 import type { AddressInfo } from 'node:net';

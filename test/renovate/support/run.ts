@@ -1,4 +1,4 @@
-/** Runs the real Renovate over a folder of files and reads its report; assertions go by that, never by exit codes. */
+/** Runs the real Renovate on a folder and reads its report. Assertions use the report, never exit codes. */
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
