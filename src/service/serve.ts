@@ -108,7 +108,7 @@ async function serverOf(
     maxAge: Math.floor(Math.min(60, config.refresh / 10_000)),
     failFrozen: config.frozen === 'fail',
     clientToken: clientToken && (() => readSecret(clientToken, config.environment)),
-    preset: (names, url) => presetFor(config, names, config.publicUrl ?? url),
+    preset: (names, { url, age }) => presetFor(config, names, config.publicUrl ?? url, { age }),
     publicUrl: config.publicUrl,
     now,
     stopping: signal,
