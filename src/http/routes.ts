@@ -637,7 +637,7 @@ function splitUrl(url: string): readonly [path: string, query?: string] {
 
 /** With a homepage and no releases, Renovate sees no update and logs no warning, as without an opinion. */
 function nothingYet(age: number, page: string): object {
-  return { releases: [], homepage: page, heldBack: `no release is known to be ${ageInWords(age)} old` };
+  return { releases: [], homepage: page, heldBack: `no such release is known to be ${ageInWords(age)} old` };
 }
 
 /** The pin as written; `undefined` if empty. */

@@ -72,10 +72,10 @@ function summary({ ready, generation, names, versions }: DatasourcePage): VNode 
 function heldBack({ heldBack: held }: DatasourcePage): Html {
   if (!held) return [];
   const { packages, withoutDate, releasedAfter, nextAt } = held;
+  const undated = withoutDate > 0 ? `, ${withoutDate} of them without a date` : '';
+  const next = nextAt === undefined ? '' : ` The next is old enough at ${minute(nextAt)}.`;
   return html`<p>
-    Held back: ${packages} package entries released after
-    ${minute(releasedAfter)}${withoutDate > 0 && `, ${withoutDate} of them without any date`}.
-    ${nextAt !== undefined && `The next is old enough at ${minute(nextAt)}.`}
+    ${`Held back: ${packages} package entries released after ${minute(releasedAfter)}${undated}.${next}`}
   </p>`;
 }
 
