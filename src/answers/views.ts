@@ -8,7 +8,7 @@ import { coolInSteps, type Cooled } from '../catalog/cooldown.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
 
 /** Of one generation of a datasource. Anyone may ask for any age. */
-const MAX_VIEWS = 8;
+const MAX_VIEWS = 4;
 
 interface Made {
   readonly snapshot: Snapshot;

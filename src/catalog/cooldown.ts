@@ -16,33 +16,49 @@ export interface Cooled {
   readonly until: number;
 }
 
-/** About half a millisecond's work. */
+/** About a quarter of a millisecond's work. */
 const ROWS_A_STEP = 2 ** 16;
 
 /** Hides what was released after `limit` (unix seconds). */
 export function* coolInSteps(catalog: Catalog, limit: number): Generator<undefined, Cooled> {
+  const found: Found = { undated: 0, from: -Infinity, until: Infinity };
   const hidden: RowSet[] = [];
-  let undated = 0;
-  let from = -Infinity;
-  let until = Infinity;
   for (const { packages, dates } of catalog.sources) {
     const rows = new RowSet(packages.rowCount);
     const releasedAt = dates?.releasedAt ?? packages.buildTimes;
-    for (let row = 0; row < packages.rowCount; row += 1) {
-      if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;
-      const date = releasedAt[row] as number;
-      if (date > 0 && date <= limit) {
-        if (date > from) from = date;
-        continue;
-      }
-      rows.add(row);
-      if (date === 0) undated += 1;
-      else if (date < until) until = date;
+    for (let start = 0; start < packages.rowCount; start += ROWS_A_STEP) {
+      hideYounger(rows, releasedAt.subarray(start, start + ROWS_A_STEP), { start, limit, found });
+      yield;
     }
     hidden.push(rows);
   }
   const sources = catalog.sources.map((source, i) => without(source, hidden[i] as RowSet));
-  return { catalog: catalog.withSources(sources), hidden, undated, from, until };
+  return { catalog: catalog.withSources(sources), hidden, ...found };
+}
+
+interface Found {
+  undated: number;
+  from: number;
+  until: number;
+}
+
+function hideYounger(
+  rows: RowSet,
+  dates: Uint32Array,
+  { start, limit, found }: { readonly start: number; readonly limit: number; readonly found: Found },
+): void {
+  let { undated, from, until } = found;
+  for (let i = 0; i < dates.length; i += 1) {
+    const date = dates[i] as number;
+    if (date > 0 && date <= limit) {
+      if (date > from) from = date;
+      continue;
+    }
+    rows.add(start + i);
+    if (date === 0) undated += 1;
+    else if (date < until) until = date;
+  }
+  Object.assign(found, { undated, from, until });
 }
 
 function without(source: CatalogSource, hidden: RowSet): CatalogSource {

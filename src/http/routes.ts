@@ -36,6 +36,7 @@ import { prefersAtom, prefersHtml, prefersText } from './negotiate.ts';
 import type { PackageQuestion, Pages, PageSources } from './pages.ts';
 import { createReply, json, JSON_TYPE, problem, type Headers, type Reply } from './reply.ts';
 import { markedLink, needsMark, noOpinionBody, type RoutedLookups } from './routed-lookup.ts';
+import { createQueue } from '../repository/pace.ts';
 import { Turns } from './turns.ts';
 import { datasourceStatus, readiness } from './status.ts';
 import { notAskedBody } from '../routing/not-asked.ts';
@@ -106,6 +107,9 @@ const negotiated: Headers = { 'cache-control': 'no-cache', vary: 'accept' };
 const MAX_READY = 10_000;
 const MAX_READY_BYTES = 16 * 1024 * 1024;
 const MAX_TARGET_LENGTH = 512;
+/** Requests for the search or the virtual index of a view: anyone may ask for any age. */
+const MAX_VIEWS_WAITING = 8;
+const BUSY = 'too many ages are asked for at once';
 
 /** The raw path of a request, without the query. */
 function pathOf({ url = '' }: IncomingMessage): string {
@@ -134,6 +138,9 @@ export class Routes {
 
   readonly #turns = new Turns();
   readonly #views: Views;
+  /** For what takes a view up to seconds and megabytes. */
+  readonly #oneViewAtATime = createQueue();
+  #viewsWaiting = 0;
   readonly #searches = new Searches();
   #pages: Promise<Pages> | undefined;
   #metricsUnderWay: Promise<Answered> | undefined;
@@ -523,7 +530,8 @@ export class Routes {
     const snapshot = await this.#snapshot(target);
     if (!snapshot && pages) return pages.problem(429, `${live.name} is not loaded yet`, retryLater);
     if (!snapshot) return this.#notLoaded(live).reply;
-    const found = await this.#searches.find(snapshot, query);
+    const found = await this.#inLine(age, () => this.#searches.find(snapshot, query));
+    if (!found) return pages ? pages.problem(429, BUSY, retryLater) : json({ error: BUSY }, retryLater, 429);
     const datasource = nameWithAge(live.name, age);
     if (pages) return pages.search(datasource, query, found);
     const headers = { 'x-apk-beacon-generation': snapshot.generation, ...negotiated };
@@ -543,7 +551,9 @@ export class Routes {
       this.#options.lookupCounts.count(live.name, lookup.result);
       return reply;
     }
-    const { bytes, etag } = await virtualIndexes.archive(snapshot, arch, format);
+    const made = await this.#inLine(target.age, () => virtualIndexes.archive(snapshot, arch, format));
+    if (!made) return json({ error: BUSY }, retryLater, 429);
+    const { bytes, etag } = made;
     const headers: Headers = {
       'x-apk-beacon-generation': snapshot.generation,
       'cache-control': `max-age=${maxAge}`,
@@ -579,6 +589,16 @@ export class Routes {
       more: found.more,
     };
     return json(body, negotiated);
+  }
+
+  /** The result of `work`; `undefined` if it is for a view and too many are in line. */
+  async #inLine<T>(age: number | undefined, work: () => Promise<T>): Promise<T | undefined> {
+    if (age === undefined) return await work();
+    if (this.#viewsWaiting >= MAX_VIEWS_WAITING) return undefined;
+    this.#viewsWaiting += 1;
+    return await this.#oneViewAtATime(work).finally(() => {
+      this.#viewsWaiting -= 1;
+    });
   }
 
   /** What is loaded: of the datasource, or of its view if that was made and still holds. */

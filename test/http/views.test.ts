@@ -378,6 +378,21 @@ test('any age may be asked for, and memory stays bounded', async () => {
   expect(await versions(service, '/wolfi@7d/curl')).toEqual(before);
 });
 
+test('searches and virtual indexes of many ages at once are refused, and later answered', async () => {
+  await using all = await started();
+  const { service } = all;
+  const paths = Array.from({ length: 30 }, (_, i) => [
+    `/wolfi@${i + 1}h/any/APKINDEX.tar.gz`,
+    `/wolfi@${i + 1}h/-/search?q=curl`,
+  ]).flat();
+  const answers = await Promise.all(paths.map((path) => service.get(path)));
+  const statuses = new Set(answers.map(({ statusCode }) => statusCode));
+  expect([...statuses].sort()).toEqual([200, 429]);
+  const refused = answers.find(({ statusCode }) => statusCode === 429);
+  expect(refused?.headers['retry-after']).toBe('15');
+  for (const path of paths) expect((await service.get(path)).statusCode).toBe(200);
+});
+
 describe('an address', () => {
   test.each([
     ['/wolfi@0d/curl', 400, 'expected an age'],
