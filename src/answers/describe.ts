@@ -23,14 +23,15 @@ const plain: Colour = (_, text) => text;
 
 /** Oldest first, so that the newest versions and the verdict are at the end of a terminal. */
 export function* describe(
-  { name, archs, carriedBy, versions, notes = [], pin, advisories }: Explanation,
+  { name, archs, carriedBy, versions, notes = [], younger, pin, advisories }: Explanation,
   close: readonly string[],
   { all = false, allBy = '--all', colour = plain }: DescribeOptions = {},
 ): Generator<undefined, readonly string[]> {
   const head = [`${name} on ${archs.join(', ')}`];
   if (versions.length === 0) {
     const hint = close.length > 0 ? `; did you mean ${close.join(', ')}?` : '';
-    return [...head, `  no index knows it${hint}`, ...notes.map((note) => `  ${note}`)].map(printable);
+    const fact = younger ? 'no version is old enough' : `no index knows it${hint}`;
+    return [...head, `  ${fact}`, ...notes.map((note) => `  ${note}`)].map(printable);
   }
   if (carriedBy.length < archs.length) head.push(`  carried by ${carriedBy.join(', ') || 'none'}`);
   const shown = all

@@ -11,6 +11,8 @@ import type {
   WithheldReason,
 } from '../catalog/catalog.ts';
 import type { Needs } from '../catalog/needs.ts';
+import { ageInWords } from '../catalog/age.ts';
+import { withPinned, type HeldBack } from './held-back.ts';
 import { pinnedVersion, type LookupQuery } from './query.ts';
 import { steerInSteps, type Steering } from './renovate-order.ts';
 import { timestamp } from './render.ts';
@@ -24,6 +26,7 @@ import {
   finish,
   isStep,
   ITEMS_A_STEP,
+  mapInSteps,
   Shared,
   sortInSteps,
 } from '../catalog/steps.ts';
@@ -38,9 +41,20 @@ export interface Explanation {
   readonly versions: readonly ExplainedVersion[];
   /** Facts beyond the versions, such as newer series. */
   readonly notes?: readonly string[];
+  /** Of a view: what it holds back, the next to come first. */
+  readonly younger?: readonly YoungerVersion[];
   readonly pin?: ExplainedPin;
   /** What the advisories say of the pin. */
   readonly advisories?: ExplainedAdvisories;
+}
+
+/** A version that is younger than the age that was asked for. */
+export interface YoungerVersion {
+  readonly version: string;
+  /** Absent where nothing tells its age. */
+  readonly releasedAt?: string;
+  /** From when it is old enough itself; what it needs exactly may be younger. */
+  readonly visibleFrom?: string;
 }
 
 export interface ExplainedVersion {
@@ -91,6 +105,8 @@ export interface ExplainOptions {
   readonly served?: readonly string[];
   /** Of the catalog; pass it to explain many names. */
   readonly needs?: Needs;
+  /** Where the report is a view's. */
+  readonly heldBack?: HeldBack | undefined;
 }
 
 /**
@@ -112,11 +128,17 @@ export function* explainInSteps(
   query: LookupQuery,
   pin: string | undefined,
   catalog?: Catalog,
-  { served = [], needs: given }: ExplainOptions = {},
+  { served = [], needs: given, heldBack }: ExplainOptions = {},
 ): Generator<undefined, Explanation> {
   const needs = given ?? catalog?.needs();
   const series = catalog ? yield* nextSeries(report.name, catalog) : undefined;
-  const notes = catalog ? yield* notesOn(report, catalog, series, served) : [];
+  const younger = heldBack ? yield* youngerIn(heldBack) : [];
+  const notes = [
+    ...(heldBack && younger.length > 0 ? [noteOnYounger(younger, heldBack)] : []),
+    ...(catalog && (!heldBack || report.versions.length > 0)
+      ? yield* notesOn(report, catalog, series, served)
+      : []),
+  ];
   const withdrawals = yield* withdrawalsIn(report, catalog?.sources ?? [], {
     nextSeriesBuiltAt: () => series?.builtAt,
   });
@@ -136,8 +158,36 @@ export function* explainInSteps(
     carriedBy: report.carriedBy,
     versions,
     ...(notes.length > 0 && { notes }),
-    ...(pin !== undefined && { pin: yield* explainPin(report, query, pin) }),
+    ...(younger.length > 0 && { younger }),
+    ...(pin !== undefined && {
+      pin: yield* explainPin(yield* withPinned(report, heldBack, query), query, pin),
+    }),
   };
+}
+
+function* youngerIn({ view, versions }: HeldBack): Generator<undefined, readonly YoungerVersion[]> {
+  const young = yield* filterInSteps(versions, ({ releasedAt = Infinity }) => releasedAt > view.limit);
+  const sorted = yield* sortInSteps(
+    [...young],
+    ({ releasedAt: a = Infinity }, { releasedAt: b = Infinity }) => (a === b ? 0 : a - b),
+  );
+  return yield* mapInSteps(sorted, ({ version, releasedAt }) => ({
+    version,
+    ...(releasedAt !== undefined && {
+      releasedAt: timestamp(releasedAt),
+      visibleFrom: timestamp(releasedAt + view.age),
+    }),
+  }));
+}
+
+function noteOnYounger(younger: readonly YoungerVersion[], { view }: HeldBack): string {
+  const [next] = younger;
+  const count = younger.length === 1 ? '1 version is' : `${younger.length} versions are`;
+  const from =
+    next?.visibleFrom === undefined
+      ? 'no date is known of any'
+      : `the first to come is ${next.version}, from ${next.visibleFrom.slice(0, 16)}Z`;
+  return `${count} not known to be ${ageInWords(view.age)} old; ${from}`;
 }
 
 /** The same as `JSON.stringify`, in steps. */

@@ -2,6 +2,8 @@
 import { parseVersions, releasesInSteps, type Release } from './releases.ts';
 import { CloseNames } from './close-names.ts';
 import type { LookupQuery } from './query.ts';
+import { nameWithAge } from '../catalog/age.ts';
+import { heldBackIn, withPinned, type HeldBack } from './held-back.ts';
 import { filterInSteps, finish, Shared } from '../catalog/steps.ts';
 import { etagInSteps, etagOf, type Body } from './body.ts';
 import { renderInSteps, type RenderOptions } from './render.ts';
@@ -58,16 +60,26 @@ export class Lookups {
 
   /** With the marks of a pin, where there are advisories. */
   *lookUpInSteps({ datasource, snapshot, name, query }: Lookup): Generator<undefined, Found | undefined> {
-    const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
-    if (report.versions.length === 0) return undefined;
-    const remembered = query.current ? [] : parseVersions(this.#served.recall(datasource, name));
+    const shown = yield* snapshot.catalog.reportInSteps(name, query.archs);
+    const heldBack = yield* heldBackIn(snapshot, shown);
+    if (shown.versions.length === 0 && !heldBack) return undefined;
+    const report = yield* withPinned(shown, heldBack, query);
+    const remembered = query.current ? [] : parseVersions(this.#withdrawn(datasource, name, heldBack));
     const releases = yield* releasesInSteps(report, query, remembered);
-    const offered = yield* filterInSteps(report.versions, (version) => version.offered);
+    const offered = yield* filterInSteps(shown.versions, (version) => version.offered);
     const newest = offered.slice(-MAX_VERSIONS).map(({ version }) => version);
     if (newest.length > 0) this.#served.note(datasource, name, newest);
     if (!snapshot.advisories || !query.current) return { releases };
     const security = new Security(snapshot.advisories, report);
     return { releases, marks: yield* securityMarks(security, report, query, releases) };
+  }
+
+  /** Versions that were served and that the repositories no longer offer, as far as is known here. */
+  #withdrawn(datasource: string, name: string, heldBack: HeldBack | undefined): readonly string[] {
+    const served = this.#served.recall(datasource, name);
+    if (!heldBack) return served;
+    const there = new Set(heldBack.versions.map(({ version }) => version));
+    return served.filter((version) => !there.has(version));
   }
 
   /** Whether any version of the name was ever served. */
@@ -93,9 +105,10 @@ export class Lookups {
   /** The answer for a name that is in no index. */
   *unknownName({ datasource, snapshot, name, query }: Lookup): Generator<undefined, object> {
     const archs = query.archs ?? snapshot.catalog.archs;
+    const shown = nameWithAge(datasource, snapshot.view?.age);
     return {
-      error: `no package ${name} in ${datasource} (${archs.join(', ')})`,
-      datasource,
+      error: `no package ${name} in ${shown} (${archs.join(', ')})`,
+      datasource: shown,
       archs,
       closeNames: yield* this.closeNames(snapshot, name),
     };

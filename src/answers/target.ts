@@ -3,31 +3,34 @@
  * segments and decoded once.
  */
 import { indexNames } from '../addresses.ts';
+import { parseAge } from '../catalog/age.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
 import type { IndexFormat } from './virtual-index.ts';
 
 export const MAX_NAME_LENGTH = 256;
 
+/** A datasource, or a view of it. */
+export interface AskedDatasource {
+  readonly live: LiveDatasource;
+  /** In seconds: only what is that old. */
+  readonly age: number | undefined;
+}
+
 export type Target =
   | { readonly kind: 'root' }
-  | { readonly kind: 'datasource'; readonly live: LiveDatasource }
+  | ({ readonly kind: 'datasource' } & AskedDatasource)
   | { readonly kind: 'asked'; readonly live: LiveDatasource }
-  | { readonly kind: 'search'; readonly live: LiveDatasource }
+  | ({ readonly kind: 'search' } & AskedDatasource)
   /** What appeared and vanished, of all packages or of one. */
   | { readonly kind: 'changes'; readonly live: LiveDatasource; readonly name: string | undefined }
   | { readonly kind: 'atom'; readonly live: LiveDatasource }
-  | { readonly kind: 'package'; readonly live: LiveDatasource; readonly name: string; readonly view: View }
+  | ({ readonly kind: 'package'; readonly name: string; readonly view: View } & AskedDatasource)
   /** A package of the datasource that the pin's file builds on. */
-  | { readonly kind: 'routed'; readonly name: string }
+  | { readonly kind: 'routed'; readonly name: string; readonly age: number | undefined }
   /** The virtual index of one arch, or of what all have. */
-  | {
-      readonly kind: 'index';
-      readonly live: LiveDatasource;
-      readonly arch: string;
-      readonly format: IndexFormat;
-    }
+  | ({ readonly kind: 'index'; readonly arch: string; readonly format: IndexFormat } & AskedDatasource)
   /** The Renovate preset of one datasource, or of all. */
-  | { readonly kind: 'preset'; readonly live: LiveDatasource | undefined }
+  | { readonly kind: 'preset'; readonly live: LiveDatasource | undefined; readonly age: number | undefined }
   | { readonly kind: 'invalid'; readonly fact: string };
 
 const TOO_LONG: Target = {
@@ -53,7 +56,8 @@ export function isView(segment: string): boolean {
 
 /**
  * `path` is the raw path without the query. If the first segment is a datasource, the rest is looked up there;
- * otherwise the path is a package of the default datasource.
+ * otherwise the path is a package of the default datasource. `/wolfi@7d/…` is a view of a datasource; `/@7d/…` is the
+ * same for what the preset asks: `/@7d/wolfi/…`, `/@7d/-/for/…` and `/@7d/renovate.json`.
  */
 export function parsePath(
   path: string,
@@ -69,46 +73,72 @@ export function parsePath(
   }
   if (segments.length === 1 && segments[0] === '') return { kind: 'root' };
   const [first = ''] = segments;
-  const named = datasources.get(first);
-  const live = named ?? defaultDatasource;
+  const at = first.indexOf('@');
+  const [before, after] = at < 0 ? [first, undefined] : [first.slice(0, at), first.slice(at + 1)];
+  const named = datasources.get(before);
+  if (after === undefined || !(named || (/^\d/.test(after) && before === '')))
+    return parseRest(segments, named, { live: named ?? defaultDatasource, age: undefined });
+  const age = parseAge(after);
+  if (typeof age !== 'number') return { kind: 'invalid', fact: age.fact };
+  if (named) return parseRest(segments, named, { live: named, age });
+  const [next = '', what] = segments.slice(1);
+  const inner = datasources.get(next);
+  const isForAll = (next === '-' && what === 'for') || (next === PRESET && what === undefined);
+  if (inner ?? isForAll)
+    return parseRest(segments.slice(1), inner, { live: inner ?? defaultDatasource, age });
+  return { kind: 'invalid', fact: `after /${first}/, expected a datasource, -/for/{name} or ${PRESET}` };
+}
+
+/** `segments` begin with the datasource if it is `named`. */
+function parseRest(
+  segments: readonly string[],
+  named: LiveDatasource | undefined,
+  asked: AskedDatasource,
+): Target {
   const rest = named ? segments.slice(1) : segments;
-  if (rest.length === 0) return { kind: 'datasource', live };
-  if (rest[0] === '-') return parseExtra(live, rest.slice(1));
-  if (rest.length === 1 && rest[0] === PRESET) return { kind: 'preset', live: named };
+  if (rest.length === 0) return { kind: 'datasource', ...asked };
+  if (rest[0] === '-') return parseExtra(asked, rest.slice(1));
+  if (rest.length === 1 && rest[0] === PRESET) return { kind: 'preset', live: named, age: asked.age };
   const [arch = ''] = rest;
   const format = indexes.get(rest[1] ?? '');
-  if (rest.length === 2 && format) return { kind: 'index', live, arch, format };
-  return parsePackage(live, rest);
+  if (rest.length === 2 && format) return { kind: 'index', ...asked, arch, format };
+  return parsePackage(asked, rest);
 }
 
 /** Paths after `/-/`, which is not a package name: everything but lookups, and views as static files have them. */
-function parseExtra(live: LiveDatasource, [what, ...segments]: readonly string[]): Target {
+function parseExtra(asked: AskedDatasource, [what, ...segments]: readonly string[]): Target {
+  const { live, age } = asked;
+  if (what === 'search' && segments.length === 0) return { kind: 'search', ...asked };
+  if ((what === 'latest' || what === 'advisories') && segments.length > 0)
+    return parsePackage(asked, [...segments, what]);
+  if (what === 'for' && segments.length > 0) return parseRouted(segments.join('/'), age);
+  if (age !== undefined && ['asked', 'changes', ATOM].includes(what ?? ''))
+    return {
+      kind: 'invalid',
+      fact: `${what} is told of the datasource, without an age: /${live.name}/-/${what}`,
+    };
   if (what === 'asked' && segments.length === 0) return { kind: 'asked', live };
-  if (what === 'search' && segments.length === 0) return { kind: 'search', live };
   if (what === 'changes') {
     const name = segments.length === 0 ? undefined : segments.join('/');
     return name !== undefined && name.length > MAX_NAME_LENGTH ? TOO_LONG : { kind: 'changes', live, name };
   }
   if (what === ATOM && segments.length === 0) return { kind: 'atom', live };
-  if ((what === 'latest' || what === 'advisories') && segments.length > 0)
-    return parsePackage(live, [...segments, what]);
-  if (what === 'for' && segments.length > 0) return parseRouted(segments.join('/'));
   return {
     kind: 'invalid',
     fact: 'after /-/, expected asked, changes, search, advisories.atom, for/{name} or latest/{name}',
   };
 }
 
-function parseRouted(name: string): Target {
-  return name.length > MAX_NAME_LENGTH ? TOO_LONG : { kind: 'routed', name };
+function parseRouted(name: string, age: number | undefined): Target {
+  return name.length > MAX_NAME_LENGTH ? TOO_LONG : { kind: 'routed', name, age };
 }
 
-function parsePackage(live: LiveDatasource, segments: readonly string[]): Target {
+function parsePackage(asked: AskedDatasource, segments: readonly string[]): Target {
   const last = segments.at(-1) ?? '';
   const hasView = segments.length > 1 && isView(last);
   const name = (hasView ? segments.slice(0, -1) : segments).join('/');
   if (name.length > MAX_NAME_LENGTH) return TOO_LONG;
-  return { kind: 'package', live, name, view: hasView ? (last as View) : 'releases' };
+  return { kind: 'package', ...asked, name, view: hasView ? (last as View) : 'releases' };
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   type Package,
   type Packages,
   type Provide,
+  type RowSet,
   type Unusable,
 } from './packages.ts';
 import { commitText } from './commit.ts';
@@ -76,9 +77,11 @@ export class PackageTable implements Packages {
   readonly columns: Columns;
   readonly byName: Postings;
   readonly byProvide: Postings;
+  readonly rowCount: number;
   readonly packageCount: number;
-  readonly nameCount: number;
   readonly intruders: readonly Intruder[];
+  readonly #hidden: RowSet | undefined;
+  #nameCount: number | undefined;
   #neededNames: ReadonlySet<string> | undefined;
   /** The last long `p:` value that was read: lookups often ask for its names one after another. */
   #longList: { list: number; byName: ReadonlyMap<string, readonly Provide[]> } | undefined;
@@ -88,14 +91,31 @@ export class PackageTable implements Packages {
     columns: Columns,
     { byName, byProvide }: { readonly byName: Postings; readonly byProvide: Postings },
     intruders: readonly Intruder[] = [],
+    hidden?: RowSet,
   ) {
     this.strings = strings;
     this.columns = columns;
     this.byName = byName;
     this.byProvide = byProvide;
     this.intruders = intruders;
-    this.packageCount = columns.name.length;
-    this.nameCount = countUsed(byName);
+    this.#hidden = hidden;
+    this.rowCount = columns.name.length;
+    this.packageCount = this.rowCount - (hidden?.size ?? 0);
+  }
+
+  get nameCount(): number {
+    this.#nameCount ??= this.#countKeys(this.byName);
+    return this.#nameCount;
+  }
+
+  get buildTimes(): Uint32Array {
+    return this.columns.builtAt;
+  }
+
+  without(hidden: RowSet): PackageTable {
+    const { strings, columns, byName, byProvide } = this;
+    const intruders = this.intruders.filter(({ row }) => !hidden.has(row));
+    return new PackageTable(strings, columns, { byName, byProvide }, intruders, hidden);
   }
 
   names(): Iterable<string> {
@@ -108,9 +128,7 @@ export class PackageTable implements Packages {
 
   has(name: string): boolean {
     const id = this.strings.names.find(name);
-    return (
-      id !== undefined && [this.byName, this.byProvide].some(({ starts }) => starts[id] !== starts[id + 1])
-    );
+    return id !== undefined && (this.#isUsed(this.byName, id) || this.#isUsed(this.byProvide, id));
   }
 
   named(name: string): readonly Package[] {
@@ -131,8 +149,9 @@ export class PackageTable implements Packages {
     const needed = new Set<string>();
     const lists = new Set<number>();
     const seen = new Set<number>();
-    for (let row = 0; row < this.packageCount; row += 1) {
+    for (let row = 0; row < this.rowCount; row += 1) {
       if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;
+      if (this.#hidden?.has(row)) continue;
       const list = this.columns.dependencies[row] as number;
       if (lists.has(list)) continue;
       lists.add(list);
@@ -160,8 +179,22 @@ export class PackageTable implements Packages {
 
   *#keys(postings: Postings): Iterable<string> {
     for (let id = 0; id + 1 < postings.starts.length; id += 1) {
-      if (postings.starts[id] !== postings.starts[id + 1]) yield this.strings.names.list.text(id);
+      if (this.#isUsed(postings, id)) yield this.strings.names.list.text(id);
     }
+  }
+
+  #countKeys(postings: Postings): number {
+    let used = 0;
+    for (let id = 0; id + 1 < postings.starts.length; id += 1) if (this.#isUsed(postings, id)) used += 1;
+    return used;
+  }
+
+  /** Does the number of a name lead to a package that is not hidden? */
+  #isUsed({ starts, rows }: Postings, id: number): boolean {
+    const end = starts[id + 1] as number;
+    let place = starts[id] as number;
+    if (this.#hidden) while (place < end && this.#hidden.has(rows[place] as number)) place += 1;
+    return place < end;
   }
 
   #lookUp(postings: Postings, name: string): readonly Package[] {
@@ -169,8 +202,10 @@ export class PackageTable implements Packages {
     if (id === undefined) return [];
     const packages: Package[] = [];
     const end = postings.starts[id + 1] as number;
-    for (let place = postings.starts[id] as number; place < end; place += 1)
-      packages.push(new TablePackage(this, postings.rows[place] as number));
+    for (let place = postings.starts[id] as number; place < end; place += 1) {
+      const row = postings.rows[place] as number;
+      if (!this.#hidden?.has(row)) packages.push(new TablePackage(this, row));
+    }
     return packages;
   }
 }
@@ -293,10 +328,4 @@ export function parseDependency(token: string): Dependency {
     version: token.slice(end),
     conflict,
   };
-}
-
-function countUsed({ starts }: Postings): number {
-  let used = 0;
-  for (let id = 0; id + 1 < starts.length; id += 1) if (starts[id] !== starts[id + 1]) used += 1;
-  return used;
 }

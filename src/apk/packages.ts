@@ -64,13 +64,41 @@ export function isBinding(dependency: Dependency): boolean {
 
 /** A package that apk refuses, but would install automatically if all of `installIf` (`i:`) is met. */
 export interface Intruder {
+  /** Of the package. */
+  readonly row: number;
   /** `name-version`. */
   readonly package: string;
   readonly installIf: readonly Dependency[];
 }
 
-/** All packages of one APKINDEX. */
+/** A set of rows: a bit each. */
+export class RowSet {
+  readonly bits: Uint8Array;
+  #size = 0;
+
+  constructor(rowCount: number) {
+    this.bits = new Uint8Array(Math.ceil(rowCount / 8));
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Adds a row that is not in it. */
+  add(row: number): void {
+    this.bits[row >>> 3] = (this.bits[row >>> 3] as number) | (1 << (row & 7));
+    this.#size += 1;
+  }
+
+  has(row: number): boolean {
+    return ((this.bits[row >>> 3] as number) & (1 << (row & 7))) !== 0;
+  }
+}
+
+/** All packages of one APKINDEX, or some of them. */
 export interface Packages {
+  /** Every row is below it. */
+  readonly rowCount: number;
   /** Usable and unusable packages. */
   readonly packageCount: number;
   /** Distinct package names. */
@@ -89,6 +117,10 @@ export interface Packages {
   neededNames(): Generator<undefined, ReadonlySet<string>>;
   /** Empty in nearly all indexes. */
   readonly intruders: readonly Intruder[];
+  /** When the packages were built, by row, in unix seconds; 0 where not told. */
+  readonly buildTimes: Uint32Array;
+  /** The whole index without some packages; the others keep their rows. Copies nothing. */
+  without(hidden: RowSet): Packages;
 }
 
 /** Defects of an index that is used nevertheless. */

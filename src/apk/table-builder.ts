@@ -94,7 +94,7 @@ export class TableBuilder {
   readonly #providingRows = new GrowingNumbers();
   /** For each name, twice (its last row + 1), plus one if with a version. */
   readonly #lastCarrier = new GrowingNumbers();
-  readonly #intruders: { readonly row: number; readonly intruder: Intruder }[] = [];
+  readonly #intruders: Intruder[] = [];
   #newestBuiltAt = 0;
   #badPackages = 0;
   #firstBad: string | undefined;
@@ -185,8 +185,8 @@ export class TableBuilder {
     const text = list();
     if (this.#intruders.length >= MOST_INTRUDERS || text.length > MOST_CONDITION_BYTES) return;
     const texts = [this.names.list.text(name[row] as number), this.values.list.text(version[row] as number)];
-    const intruder = { package: texts.join('-'), installIf: tokens(text).map(parseDependency) };
-    this.#intruders.push({ row, intruder });
+    const intruder = { row, package: texts.join('-'), installIf: tokens(text).map(parseDependency) };
+    this.#intruders.push(intruder);
   }
 
   /**
@@ -273,7 +273,7 @@ export class TableBuilder {
     ])
       done.release();
     const isUsable = (row: number): boolean => ((columns.flags[row] as number) & Flag.unusable) === 0;
-    const intruders = this.#intruders.flatMap(({ row, intruder }) => (isUsable(row) ? intruder : []));
+    const intruders = this.#intruders.filter(({ row }) => isUsable(row));
     return new PackageTable(strings, columns, { byName, byProvide }, intruders);
   }
 }

@@ -133,6 +133,12 @@ export class Catalog {
     this.#coherence = new Coherence(complete, sources);
   }
 
+  /** A catalog like this one of other sources. */
+  withSources(sources: readonly CatalogSource[]): Catalog {
+    const { archs, isComplete: complete } = this;
+    return new Catalog({ sources, archs, complete, unversionedProvides: this.#rule === 'apko' });
+  }
+
   /** The number of packages, counted for each arch and repository. */
   get packageCount(): number {
     return this.sources.reduce((sum, { packages }) => sum + packages.packageCount, 0);

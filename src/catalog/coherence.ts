@@ -61,7 +61,7 @@ export class Coherence {
 
   constructor(complete: boolean, sources: readonly CatalogSource[]) {
     this.#complete = complete;
-    const rows = Math.max(0, ...sources.map(({ packages }) => packages.packageCount));
+    const rows = Math.max(0, ...sources.map(({ packages }) => packages.rowCount));
     this.#states = new Uint8Array(rows * sources.length);
     const all = sources.flatMap(({ arch, packages }) =>
       packages.intruders.map((each) => ({ key: `${arch} ${each.installIf[0]?.name}`, each })),

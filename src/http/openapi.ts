@@ -167,7 +167,13 @@ export function openApi(): object {
   );
   return {
     openapi: '3.1.0',
-    info: { title: 'apk-beacon', version, license: { name: 'MIT', identifier: 'MIT' } },
+    info: {
+      title: 'apk-beacon',
+      description:
+        'A datasource may be given an age (`/wolfi@7d/…`): it then answers as if younger packages did not exist. `asked`, `changes` and `advisories.atom` are without one.',
+      version,
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
     paths: Object.fromEntries(paths) as object,
   };
 }

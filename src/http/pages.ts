@@ -1,8 +1,11 @@
 /** Builds the pages for browsers from the datasources. Loaded at the first request for a page. */
 import { explainInSteps, type Explanation } from '../answers/explain.ts';
+import { heldBackIn } from '../answers/held-back.ts';
 import type { LookupQuery } from '../answers/query.ts';
 import type { SearchHits } from '../answers/search.ts';
 import { explainAdvisoriesInSteps } from '../answers/security.ts';
+import type { AskedDatasource } from '../answers/target.ts';
+import { nameWithAge } from '../catalog/age.ts';
 import type { Asked } from '../metrics/lookup-log.ts';
 import type { RecentChanges } from '../metrics/recent-changes.ts';
 import type { Surveyor } from '../metrics/survey.ts';
@@ -16,7 +19,7 @@ import { packagePage } from '../pages/package-page.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import { version } from '../version.ts';
 import { createReply, type Headers, type Reply } from './reply.ts';
-import { indexStatus } from './status.ts';
+import { heldBackStatus, indexStatus } from './status.ts';
 
 export interface PageSources {
   readonly datasources: readonly LiveDatasource[];
@@ -28,8 +31,7 @@ export interface PageSources {
 }
 
 /** A question about a package. */
-export interface PackageQuestion {
-  readonly live: LiveDatasource;
+export interface PackageQuestion extends AskedDatasource {
   readonly snapshot: Snapshot;
   readonly name: string;
   readonly query: LookupQuery;
@@ -68,22 +70,23 @@ export class Pages {
     };
   }
 
-  datasource(live: LiveDatasource): Reply {
+  datasource({ live, age }: AskedDatasource, snapshot: Snapshot | undefined): Reply {
     const { asked, surveyor, changes } = this.#sources;
     const now = this.#sources.now();
-    const { name, snapshot, indexes } = live;
+    const { name, indexes } = live;
     return page(
       datasourcePage({
-        datasource: name,
+        datasource: nameWithAge(name, age),
+        heldBack: snapshot?.view && heldBackStatus(snapshot.view),
         ready: snapshot !== undefined,
         generation: snapshot?.generation,
         names: snapshot?.catalog.nameCount,
         versions: snapshot?.catalog.packageCount,
         indexes: indexes.map((index) => indexStatus(index, now)),
-        changes: changes.of(name),
-        withheld: surveyor.of(live)?.withheld,
-        missed: asked
-          .list(live)
+        // What follows is told of the datasource itself.
+        changes: age === undefined ? changes.of(name) : [],
+        withheld: age === undefined ? surveyor.of(live)?.withheld : undefined,
+        missed: (age === undefined ? asked.list(live) : [])
           .filter(({ known }) => !known)
           .toSorted((a, b) => b.lastAskedAt - a.lastAskedAt),
         now,
@@ -97,16 +100,19 @@ export class Pages {
     question: PackageQuestion,
     { closeNames = [], served = [] }: { closeNames?: readonly string[]; served?: readonly string[] } = {},
   ): Generator<undefined, Reply> {
-    const { live, snapshot, name, query, pin } = question;
+    const { live, age, snapshot, name, query, pin } = question;
     const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
     const advisories = yield* explainAdvisoriesInSteps(snapshot.advisories, report, query);
     const explanation: Explanation = {
-      ...(yield* explainInSteps(report, query, pin, snapshot.catalog, { served })),
+      ...(yield* explainInSteps(report, query, pin, snapshot.catalog, {
+        served,
+        heldBack: yield* heldBackIn(snapshot, report),
+      })),
       ...(advisories && { advisories }),
     };
     const { newest, about } = yield* packageFacts(report, query, snapshot.catalog);
     const text = packagePage({
-      datasource: live.name,
+      datasource: nameWithAge(live.name, age),
       explanation,
       newest,
       about,
@@ -118,8 +124,8 @@ export class Pages {
     return page(text, report.versions.length === 0 ? 404 : 200, headers);
   }
 
-  search({ name }: LiveDatasource, query: string, { hits, more }: SearchHits): Reply {
-    return page(searchPage({ datasource: name, query, results: hits, more, links }));
+  search(datasource: string, query: string, { hits, more }: SearchHits): Reply {
+    return page(searchPage({ datasource, query, results: hits, more, links }));
   }
 
   *badge({ snapshot, name, query }: PackageQuestion): Generator<undefined, Reply> {

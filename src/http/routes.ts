@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { parse as parseQueryString } from 'node:querystring';
 import { LRUCache } from 'lru-cache';
 import { describe } from '../answers/describe.ts';
+import { heldBackIn } from '../answers/held-back.ts';
 import { joinInSteps } from '../answers/body.ts';
 import { explainInSteps, explanationBody } from '../answers/explain.ts';
 import { advisoriesInSteps, explainAdvisoriesInSteps, Security } from '../answers/security.ts';
@@ -21,12 +22,21 @@ import type { AskedPin, PinsWithFixes } from '../metrics/pins-with-fixes.ts';
 import type { Times } from '../metrics/request-times.ts';
 import type { VirtualIndexes } from '../answers/virtual-index.ts';
 import { Searches } from '../answers/search.ts';
-import { MAX_NAME_LENGTH, parsePath, parsePeerName, type Target } from '../answers/target.ts';
+import {
+  MAX_NAME_LENGTH,
+  parsePath,
+  parsePeerName,
+  type AskedDatasource,
+  type Target,
+} from '../answers/target.ts';
+import { Views } from '../answers/views.ts';
+import { ageInWords, nameWithAge } from '../catalog/age.ts';
 import { advisoriesAtom } from './atom.ts';
 import { prefersAtom, prefersHtml, prefersText } from './negotiate.ts';
 import type { PackageQuestion, Pages, PageSources } from './pages.ts';
 import { createReply, json, JSON_TYPE, problem, type Headers, type Reply } from './reply.ts';
 import { markedLink, needsMark, noOpinionBody, type RoutedLookups } from './routed-lookup.ts';
+import { createQueue } from '../repository/pace.ts';
 import { Turns } from './turns.ts';
 import { datasourceStatus, readiness } from './status.ts';
 import { notAskedBody } from '../routing/not-asked.ts';
@@ -49,8 +59,11 @@ export interface RouteOptions extends PageSources {
   /** Seconds that clients may cache an answer. */
   readonly maxAge: number;
   readonly failFrozen: boolean;
-  /** The Renovate preset of these datasources; `url` is the address that the client used. */
-  readonly preset: (datasources: readonly string[], url: string) => object;
+  /** The Renovate preset of these datasources; `url` is the address that the client used, `age` that of views. */
+  readonly preset: (
+    datasources: readonly string[],
+    asked: { readonly url: string; readonly age: number | undefined },
+  ) => object;
   /** The address of the service for clients, if configured. */
   readonly publicUrl: string | undefined;
   /** Aborts when the service begins to stop. */
@@ -71,7 +84,7 @@ export interface Answered {
  */
 interface Ready {
   readonly answered: Answered;
-  readonly live: LiveDatasource;
+  readonly asked: AskedDatasource;
   readonly snapshot: WeakRef<Snapshot>;
   readonly name: string;
   readonly pin: AskedPin | undefined;
@@ -94,6 +107,9 @@ const negotiated: Headers = { 'cache-control': 'no-cache', vary: 'accept' };
 const MAX_READY = 10_000;
 const MAX_READY_BYTES = 16 * 1024 * 1024;
 const MAX_TARGET_LENGTH = 512;
+/** Requests for the search or the virtual index of a view: anyone may ask for any age. */
+const MAX_VIEWS_WAITING = 8;
+const BUSY = 'too many ages are asked for at once';
 
 /** The raw path of a request, without the query. */
 function pathOf({ url = '' }: IncomingMessage): string {
@@ -106,7 +122,8 @@ export class Routes {
   readonly #default: LiveDatasource;
   /**
    * Cached replies by raw request target (docs/decisions/007): Renovate repeats its questions, and the same bytes are
-   * sent until the generation changes. A reply is valid as long as its datasource has the snapshot it was made from.
+   * sent until the generation changes. A reply is valid as long as its datasource, or the view of it, has the snapshot it
+   * was made from.
    */
   readonly #ready = new LRUCache<string, Ready>({
     max: MAX_READY,
@@ -120,12 +137,17 @@ export class Routes {
   >();
 
   readonly #turns = new Turns();
+  readonly #views: Views;
+  /** For what takes a view up to seconds and megabytes. */
+  readonly #oneViewAtATime = createQueue();
+  #viewsWaiting = 0;
   readonly #searches = new Searches();
   #pages: Promise<Pages> | undefined;
   #metricsUnderWay: Promise<Answered> | undefined;
 
   constructor(options: RouteOptions) {
     this.#options = options;
+    this.#views = new Views(options.now);
     this.#datasources = new Map(options.datasources.map((live) => [live.name, live]));
     this.#default = this.#datasources.get(options.defaultDatasource) as LiveDatasource;
   }
@@ -182,10 +204,10 @@ export class Routes {
   #readyAnswer(target: string): Answered | undefined {
     const ready = this.#ready.get(target);
     if (!ready) return undefined;
-    const { answered, live, name, pin } = ready;
+    const { answered, asked, name, pin } = ready;
     const snapshot = ready.snapshot.deref();
-    if (!snapshot || snapshot !== live.snapshot) return undefined;
-    this.#options.asked.note(live.name, name, { known: true, pinned: false }, snapshot);
+    if (!snapshot || snapshot !== this.#loaded(asked)) return undefined;
+    this.#options.asked.note(asked.live.name, name, { known: true, pinned: false }, snapshot);
     if (pin) this.#options.pins.touch(pin);
     return answered;
   }
@@ -194,7 +216,7 @@ export class Routes {
     const path = pathOf(request);
     const target = parsePath(path, this.#datasources, this.#default);
     if (target.kind === 'package') return this.#package(target, request);
-    if (target.kind === 'routed') return this.#routed(target.name, request);
+    if (target.kind === 'routed') return this.#routed(target, request);
     const reply = this.#other(target, request);
     const route = target.kind;
     return reply instanceof Promise ? reply.then((each) => ({ reply: each, route })) : { reply, route };
@@ -204,7 +226,7 @@ export class Routes {
     target: Exclude<Target, { kind: 'package' | 'routed' }>,
     request: IncomingMessage,
   ): Reply | Promise<Reply> {
-    const { preset, now } = this.#options;
+    const { preset } = this.#options;
     const names = [...this.#datasources.keys()];
     switch (target.kind) {
       case 'root':
@@ -212,9 +234,11 @@ export class Routes {
       case 'invalid':
         return problem(400, target.fact);
       case 'preset':
-        return json(preset(target.live ? [target.live.name] : names, ownUrl(request)));
+        return json(
+          preset(target.live ? [target.live.name] : names, { url: ownUrl(request), age: target.age }),
+        );
       case 'datasource':
-        return json(datasourceStatus(target.live, now(), this.#options.ledger()), negotiated);
+        return this.#status(target);
       case 'asked':
         return createReply(
           200,
@@ -222,7 +246,7 @@ export class Routes {
           this.#askedBody(target.live),
         );
       case 'search':
-        return this.#search(target.live, parametersOf(request.url ?? ''));
+        return this.#search(target, parametersOf(request.url ?? ''));
       case 'changes':
         return this.#changes(target, request);
       case 'atom':
@@ -230,6 +254,13 @@ export class Routes {
       case 'index':
         return this.#index(target);
     }
+  }
+
+  async #status(target: AskedDatasource): Promise<Reply> {
+    const { now, ledger } = this.#options;
+    const { live, age } = target;
+    const snapshot = age === undefined ? live.snapshot : live.snapshot && (await this.#snapshot(target));
+    return json(datasourceStatus(live, snapshot, { age, now: now(), ledger: ledger() }), negotiated);
   }
 
   #atom({ name }: LiveDatasource, url: string): Reply {
@@ -253,18 +284,21 @@ export class Routes {
   }
 
   /** A pin of the datasource that its file builds on. */
-  #routed(name: string, request: IncomingMessage): Answered | Promise<Answered> {
+  #routed(
+    { name, age }: Extract<Target, { kind: 'routed' }>,
+    request: IncomingMessage,
+  ): Answered | Promise<Answered> {
     const { routed, publicUrl } = this.#options;
     const parameters = parametersOf(request.url ?? '');
     const url = publicUrl ?? ownUrl(request);
     const route = routed.route(name, parameters);
     if ('noOpinion' in route) return { reply: json(noOpinionBody(route.noOpinion, url)), route: 'routed' };
     const live = this.#datasources.get(route.datasource) as LiveDatasource;
-    const page = `${url}/${live.name}/${encodeURIComponent(name)}`;
+    const page = `${url}/${nameWithAge(live.name, age)}/${encodeURIComponent(name)}`;
     const mark = needsMark(parameters)
       ? (changelogUrl: string | undefined) => markedLink(changelogUrl, live.name, page)
       : undefined;
-    return this.#package({ kind: 'package', live, name, view: 'releases' }, request, {
+    return this.#package({ kind: 'package', live, age, name, view: 'releases' }, request, {
       headers: { 'x-apk-beacon-datasource': live.name },
       mark,
     });
@@ -284,7 +318,8 @@ export class Routes {
         () => this.#lookUp(target, snapshot, request, routed),
       );
     };
-    return live.snapshot ? answer(live.snapshot) : this.#firstSnapshot(live).then(answer);
+    const snapshot = this.#snapshot(target);
+    return snapshot instanceof Promise ? snapshot.then(answer) : answer(snapshot);
   }
 
   *#lookUp(
@@ -300,6 +335,7 @@ export class Routes {
     const query = parseLookupQuery(parameters, live.archs);
     const generation = { 'x-apk-beacon-generation': snapshot.generation, ...routed?.headers };
     const datasource = live.name;
+    const shown = nameWithAge(datasource, target.age);
     if (route === 'advisories') {
       const reply = yield* this.#advisories(target, snapshot, parameters, generation);
       return { reply, route };
@@ -308,6 +344,7 @@ export class Routes {
       const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
       const plain = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog, {
         served: lookups.served(datasource, name),
+        heldBack: yield* heldBackIn(snapshot, report),
       });
       const advisories = yield* explainAdvisoriesInSteps(snapshot.advisories, report, query);
       const explanation = advisories ? { ...plain, advisories } : plain;
@@ -338,14 +375,18 @@ export class Routes {
     if (route === 'latest') {
       const newest = yield* newestInRange(releases, parameters['range']);
       if (!newest) {
-        const reply = problem(404, `no release of ${name} in ${datasource} fits`, generation);
+        const reply = problem(404, `no release of ${name} in ${shown} fits`, generation);
         return { reply, route, lookup: { datasource, result: 'unknown' } };
       }
       const headers = { ...generation, 'cache-control': `max-age=${maxAge}`, 'content-type': 'text/plain' };
       const reply = createReply(200, headers, `${newest.version.text}\n`);
       return { reply, route, lookup: { datasource, result: 'found' } };
     }
-    const page = `${this.#options.publicUrl ?? ownUrl(request)}/${datasource}/${encodeURIComponent(name)}`;
+    const page = `${this.#options.publicUrl ?? ownUrl(request)}/${shown}/${encodeURIComponent(name)}`;
+    if (target.age !== undefined && releases.length === 0) {
+      const reply = json(nothingYet(target.age, page), { ...generation, ...negotiated });
+      return { reply, route, lookup: { datasource, result: 'found' } };
+    }
     const { body, etag } = yield* lookups.renderInSteps(found, query, { page, mark: routed?.mark });
     const isOfAddress = routed?.mark !== undefined || (found.marks !== undefined && body.includes(page));
     const headers = {
@@ -363,7 +404,13 @@ export class Routes {
     const answered: Answered = { reply, route, times, lookup: { datasource, result: 'found' } };
     // One that contains the address that this client used is for this client.
     if (url.length <= MAX_TARGET_LENGTH && !isOfAddress)
-      this.#ready.set(url, { answered, live, snapshot: new WeakRef(snapshot), name, pin: pin || undefined });
+      this.#ready.set(url, {
+        answered,
+        asked: { live, age: target.age },
+        snapshot: new WeakRef(snapshot),
+        name,
+        pin: pin || undefined,
+      });
     return answered;
   }
 
@@ -434,14 +481,14 @@ export class Routes {
       case 'root':
         return pages.home(this.#options.publicUrl ?? ownUrl(request));
       case 'datasource':
-        return pages.datasource(target.live);
+        return pages.datasource(target, target.live.snapshot && (await this.#snapshot(target)));
       case 'invalid':
         return pages.problem(400, target.fact);
       case 'search':
-        return this.#search(target.live, parametersOf(request.url ?? ''), pages);
+        return this.#search(target, parametersOf(request.url ?? ''), pages);
       case 'package': {
         const { live, name } = target;
-        const snapshot = live.snapshot ?? (await this.#firstSnapshot(live));
+        const snapshot = await this.#snapshot(target);
         if (!snapshot) return pages.problem(429, `${live.name} is not loaded yet`, retryLater);
         const question = questionOf(target, snapshot, request);
         const isKnown = snapshot.catalog.has(name);
@@ -474,33 +521,39 @@ export class Routes {
     return { reply, route: 'badge.svg' };
   }
 
-  async #search(live: LiveDatasource, parameters: QueryParameters, pages?: Pages): Promise<Reply> {
+  async #search(target: AskedDatasource, parameters: QueryParameters, pages?: Pages): Promise<Reply> {
+    const { live, age } = target;
     const query = parameters['q'] ?? '';
     if (typeof query !== 'string') throw new QueryError('q: expected once');
     if (query.length > MAX_NAME_LENGTH)
       throw new QueryError(`q: expected no more than ${MAX_NAME_LENGTH} characters`);
-    const snapshot = live.snapshot ?? (await this.#firstSnapshot(live));
+    const snapshot = await this.#snapshot(target);
     if (!snapshot && pages) return pages.problem(429, `${live.name} is not loaded yet`, retryLater);
     if (!snapshot) return this.#notLoaded(live).reply;
-    const found = await this.#searches.find(snapshot, query);
-    if (pages) return pages.search(live, query, found);
+    const found = await this.#inLine(age, () => this.#searches.find(snapshot, query));
+    if (!found) return pages ? pages.problem(429, BUSY, retryLater) : json({ error: BUSY }, retryLater, 429);
+    const datasource = nameWithAge(live.name, age);
+    if (pages) return pages.search(datasource, query, found);
     const headers = { 'x-apk-beacon-generation': snapshot.generation, ...negotiated };
-    return json({ datasource: live.name, query, ...found }, headers);
+    return json({ datasource, query, ...found }, headers);
   }
 
-  async #index({ live, arch, format }: Extract<Target, { kind: 'index' }>): Promise<Reply> {
+  async #index(target: Extract<Target, { kind: 'index' }>): Promise<Reply> {
+    const { live, arch, format } = target;
     const { virtualIndexes, maxAge } = this.#options;
     if (arch !== ANY_ARCH && !live.archs.includes(arch)) {
       const known = [...live.archs, ANY_ARCH].join(', ');
       return problem(404, `no arch ${arch} in ${live.name}, expected one of ${known}`);
     }
-    const snapshot = live.snapshot ?? (await this.#firstSnapshot(live));
+    const snapshot = await this.#snapshot(target);
     if (!snapshot) {
       const { reply, lookup } = this.#notLoaded(live);
       this.#options.lookupCounts.count(live.name, lookup.result);
       return reply;
     }
-    const { bytes, etag } = await virtualIndexes.archive(snapshot, arch, format);
+    const made = await this.#inLine(target.age, () => virtualIndexes.archive(snapshot, arch, format));
+    if (!made) return json({ error: BUSY }, retryLater, 429);
+    const { bytes, etag } = made;
     const headers: Headers = {
       'x-apk-beacon-generation': snapshot.generation,
       'cache-control': `max-age=${maxAge}`,
@@ -536,6 +589,33 @@ export class Routes {
       more: found.more,
     };
     return json(body, negotiated);
+  }
+
+  /** The result of `work`; `undefined` if it is for a view and too many are in line. */
+  async #inLine<T>(age: number | undefined, work: () => Promise<T>): Promise<T | undefined> {
+    if (age === undefined) return await work();
+    if (this.#viewsWaiting >= MAX_VIEWS_WAITING) return undefined;
+    this.#viewsWaiting += 1;
+    return await this.#oneViewAtATime(work).finally(() => {
+      this.#viewsWaiting -= 1;
+    });
+  }
+
+  /** What is loaded: of the datasource, or of its view if that was made and still holds. */
+  #loaded({ live: { snapshot }, age }: AskedDatasource): Snapshot | undefined {
+    return age === undefined || !snapshot ? snapshot : this.#views.known(snapshot, age);
+  }
+
+  /** The same, made if necessary. Waits for the first snapshot. */
+  #snapshot(asked: AskedDatasource): Snapshot | undefined | Promise<Snapshot | undefined> {
+    const { live, age } = asked;
+    const viewOf = (base: Snapshot | undefined): Snapshot | undefined | Promise<Snapshot> =>
+      age === undefined || !base
+        ? base
+        : this.#turns.run(`view ${base.generation} ${age}`, () => this.#views.of(base, age));
+    return (
+      this.#loaded(asked) ?? (live.snapshot ? viewOf(live.snapshot) : this.#firstSnapshot(live).then(viewOf))
+    );
   }
 
   /** Waits for the first snapshot, at most `hold`. */
@@ -575,18 +655,30 @@ function splitUrl(url: string): readonly [path: string, query?: string] {
   return start < 0 ? [url] : [url.slice(0, start), url.slice(start + 1)];
 }
 
+/** With a homepage and no releases, Renovate sees no update and logs no warning, as without an opinion. */
+function nothingYet(age: number, page: string): object {
+  return { releases: [], homepage: page, heldBack: `no such release is known to be ${ageInWords(age)} old` };
+}
+
 /** The pin as written; `undefined` if empty. */
 function pinOf({ current }: QueryParameters): string | undefined {
   return typeof current === 'string' && current.trim() !== '' ? current.trim() : undefined;
 }
 
 function questionOf(
-  { live, name }: Extract<Target, { kind: 'package' }>,
+  { live, age, name }: Extract<Target, { kind: 'package' }>,
   snapshot: Snapshot,
   { url = '' }: IncomingMessage,
 ): PackageQuestion {
   const parameters = parametersOf(url);
-  return { live, snapshot, name, query: parseLookupQuery(parameters, live.archs), pin: pinOf(parameters) };
+  return {
+    live,
+    age,
+    snapshot,
+    name,
+    query: parseLookupQuery(parameters, live.archs),
+    pin: pinOf(parameters),
+  };
 }
 
 /** Everything but the generation that the answer to a lookup depends on. */

@@ -1,7 +1,8 @@
 /** The status of the service: `/readyz`, `/` and `/{datasource}`. */
+import { nameWithAge } from '../catalog/age.ts';
 import type { LedgerStatus } from '../ledger/status.ts';
 import { unchangedFor } from '../repository/guards.ts';
-import type { LiveDatasource } from '../repository/live-datasource.ts';
+import type { LiveDatasource, Snapshot, View } from '../repository/live-datasource.ts';
 import type { LiveFeed } from '../repository/live-feed.ts';
 import type { LiveIndex } from '../repository/live-index.ts';
 
@@ -103,19 +104,48 @@ export function feedStatus({ spec, loaded, failure, mismatch }: LiveFeed, now: n
   };
 }
 
-/** The summary of one datasource. */
-export function datasourceStatus(datasource: LiveDatasource, now: number, ledger: LedgerStatus): object {
-  const { name, snapshot, archs, indexes, feeds } = datasource;
+interface StatusOptions {
+  /** In seconds, of a view. */
+  readonly age: number | undefined;
+  readonly now: number;
+  readonly ledger: LedgerStatus;
+}
+
+/** The summary of one datasource; `snapshot` is its own or that of a view. */
+export function datasourceStatus(
+  { name, archs, indexes, feeds }: LiveDatasource,
+  snapshot: Snapshot | undefined,
+  { age, now, ledger }: StatusOptions,
+): object {
   return {
-    datasource: name,
+    datasource: nameWithAge(name, age),
     ready: snapshot !== undefined,
     generation: snapshot?.generation,
     archs,
     names: snapshot?.catalog.nameCount,
     versions: snapshot?.catalog.packageCount,
+    ...(snapshot?.view && { heldBack: heldBackStatus(snapshot.view) }),
     ledger: ledgerSummary(ledger),
     indexes: indexes.map((index) => indexStatus(index, now)),
     ...(feeds.length > 0 && { advisories: feeds.map((feed) => feedStatus(feed, now)) }),
+  };
+}
+
+/** What a view hides, and when it next shows more. */
+export interface HeldBackStatus {
+  readonly releasedAfter: string;
+  readonly packages: number;
+  /** Those of them that nothing tells the age of. */
+  readonly withoutDate: number;
+  readonly nextAt: string | undefined;
+}
+
+export function heldBackStatus({ limit, hidden, undated, until }: View): HeldBackStatus {
+  return {
+    releasedAfter: new Date(limit * 1000).toISOString(),
+    packages: hidden,
+    withoutDate: undated,
+    nextAt: Number.isFinite(until) ? new Date(until * 1000).toISOString() : undefined,
   };
 }
 

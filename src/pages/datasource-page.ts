@@ -1,12 +1,14 @@
 /** `/{datasource}` in a browser: indexes and their ages, changes, withheld versions, unknown names. */
 import type { VNode } from 'preact';
-import type { IndexStatus } from '../http/status.ts';
+import type { HeldBackStatus, IndexStatus } from '../http/status.ts';
 import { printable } from '../errors.ts';
 import { age, html, moment, renderPage, type Html } from './html.ts';
 import type { Links } from './links.ts';
 
 export interface DatasourcePage {
   readonly datasource: string;
+  /** What an age leaves out. */
+  readonly heldBack?: HeldBackStatus | undefined;
   readonly ready: boolean;
   readonly generation: string | undefined;
   readonly names: number | undefined;
@@ -53,7 +55,8 @@ export function datasourcePage(page: DatasourcePage): string {
     ...(links.search && { search: { action: links.search(datasource) } }),
     main: html`
       <h1>${datasource}</h1>
-      ${summary(page)} ${indexTable(page)} ${changes(page)} ${withheld(page)} ${missed(page)}
+      ${summary(page)} ${heldBack(page)} ${indexTable(page)} ${changes(page)} ${withheld(page)}
+      ${missed(page)}
     `,
   });
 }
@@ -64,6 +67,21 @@ function summary({ ready, generation, names, versions }: DatasourcePage): VNode 
     <span class="good">Ready</span>: ${names} names, ${versions} package entries,
     generation${' '}<code>${generation}</code>.
   </p>`;
+}
+
+function heldBack({ heldBack: held }: DatasourcePage): Html {
+  if (!held) return [];
+  const { packages, withoutDate, releasedAfter, nextAt } = held;
+  const undated = withoutDate > 0 ? `, ${withoutDate} of them without a date` : '';
+  const next = nextAt === undefined ? '' : ` The next is old enough at ${minute(nextAt)}.`;
+  return html`<p>
+    ${`Held back: ${packages} package entries released after ${minute(releasedAfter)}${undated}.${next}`}
+  </p>`;
+}
+
+/** `2026-07-24 06:00 UTC` */
+function minute(iso: string): string {
+  return `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
 }
 
 function indexTable({ indexes, now }: DatasourcePage): Html {

@@ -63,6 +63,9 @@ function known(page: PackagePage): Html {
 }
 
 function unknown({ datasource, explanation, closeNames = [], links }: PackagePage): Html {
+  if (explanation.younger)
+    return html`<p class="bad">No version is old enough for ${datasource}.</p>
+      ${notes(explanation)}`;
   return html`
     <p class="bad">No index of ${datasource} has a package of this name, and no package provides it.</p>
     ${notes(explanation)}

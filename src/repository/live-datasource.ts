@@ -15,6 +15,23 @@ export interface Snapshot {
   readonly advisories?: Advisories | undefined;
   /** Changes with any index or feed. Replicas with the same indexes have the same generation. */
   readonly generation: string;
+  /** Of a datasource that was asked with an age. */
+  readonly view?: View;
+}
+
+/** What an age leaves out. The age is in seconds, times in unix seconds. */
+export interface View {
+  /** With everything. */
+  readonly base: Snapshot;
+  readonly age: number;
+  /** What was released later is hidden. */
+  readonly limit: number;
+  /** The number of hidden packages, counted for each arch and repository. */
+  readonly hidden: number;
+  /** Those of them that nothing tells the age of. */
+  readonly undated: number;
+  /** When the next package is old enough; `Infinity` for none. */
+  readonly until: number;
 }
 
 export interface DatasourceOptions {

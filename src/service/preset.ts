@@ -1,15 +1,24 @@
 /** The preset and the routing of a configuration, for `serve`, `preset` and `export`. */
+import { nameWithAge } from '../catalog/age.ts';
 import type { Config } from '../config/config.ts';
 import { renovatePreset, type Preset, type PresetOptions } from '../renovate/preset.ts';
 import type { RoutingSource } from '../routing/route.ts';
+
+export interface PresetForOptions {
+  readonly isStatic?: boolean;
+  /** In seconds: pins are asked of views. */
+  readonly age?: number | undefined;
+}
 
 /** For these datasources, or for all if `names` is empty; the default datasource comes first. */
 export function presetFor(
   config: Config,
   names: readonly string[],
-  url: string,
-  { isStatic = false } = {},
+  address: string,
+  { isStatic = false, age }: PresetForOptions = {},
 ): Preset {
+  const withAge = (base: string): string => (age === undefined ? base : `${base}/${nameWithAge('', age)}`);
+  const url = withAge(address);
   const all = Object.keys(config.datasources);
   const wanted = names.length > 0 ? names : all;
   const ordered = wanted.toSorted(
@@ -23,7 +32,7 @@ export function presetFor(
     statics: isStatic ? sources : undefined,
     security: isStatic ? undefined : securityOf(config, ordered),
     // Static pages cannot explain a pin.
-    pages: isStatic ? undefined : config.publicUrl,
+    pages: isStatic || config.publicUrl === undefined ? undefined : withAge(config.publicUrl),
   });
 }
 

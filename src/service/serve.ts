@@ -26,6 +26,8 @@ export interface ServeOptions {
   readonly logger: FastifyBaseLogger;
   /** Aborts to stop: requests are answered for the drain time, then the server closes. */
   readonly signal: AbortSignal;
+  /** Unix milliseconds; the machine's clock by default. */
+  readonly now?: () => number;
   /** Called with a function that refreshes at once. */
   readonly onRefreshNow?: (refreshNow: () => void) => void;
 }
@@ -52,9 +54,7 @@ export async function assemble(options: ServeOptions): Promise<Service> {
   return { ...core, server: await serverOf(core, options) };
 }
 
-const now = Date.now;
-
-function assembleCore({ config, logger, signal }: ServeOptions): Core {
+function assembleCore({ config, logger, signal, now = Date.now }: ServeOptions): Core {
   const surveyor = new Surveyor(signal, (name, error) =>
     logger.error({ err: error }, `cannot survey ${name}`),
   );
@@ -83,7 +83,7 @@ function assembleCore({ config, logger, signal }: ServeOptions): Core {
 /** Loads the server late, because the first refresh starts before it. */
 async function serverOf(
   { beacon, served, surveyor, asked, lookupCounts, metrics, changes, pins }: Core,
-  { config, logger, signal }: ServeOptions,
+  { config, logger, signal, now = Date.now }: ServeOptions,
 ): Promise<FastifyInstance> {
   const { buildServer } = await import('../http/server.ts');
   const { RoutedLookups } = await import('../http/routed-lookup.ts');
@@ -108,7 +108,7 @@ async function serverOf(
     maxAge: Math.floor(Math.min(60, config.refresh / 10_000)),
     failFrozen: config.frozen === 'fail',
     clientToken: clientToken && (() => readSecret(clientToken, config.environment)),
-    preset: (names, url) => presetFor(config, names, config.publicUrl ?? url),
+    preset: (names, { url, age }) => presetFor(config, names, config.publicUrl ?? url, { age }),
     publicUrl: config.publicUrl,
     now,
     stopping: signal,

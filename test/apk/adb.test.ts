@@ -392,7 +392,9 @@ describe('values', () => {
         return all.list([odd, { ...odd, name: 'fine', provides: [] }].map((each) => packageValue(all, each)));
       }),
     );
-    expect(packages.intruders).toEqual([{ package: 'odd-1', installIf: [parseDependency('bar>=1')] }]);
+    expect(packages.intruders).toEqual([
+      { row: 0, package: 'odd-1', installIf: [parseDependency('bar>=1')] },
+    ]);
   });
 
   test('times and commits', async () => {

@@ -7,9 +7,7 @@ import { describe, expect, test } from 'vitest';
 import type { NameReport } from '../../src/catalog/catalog.ts';
 import { compareVersions, parseVersion } from '../../src/apk/version.ts';
 import { catalogOf } from '../support/catalogs.ts';
-import type { Stanza } from '../support/signed-index.ts';
-
-type Repositories = readonly (readonly Stanza[])[];
+import { arch, packageNames, provided, SEED, type Repositories } from '../support/random-indexes.ts';
 
 interface Options {
   readonly unversionedProvides: boolean;
@@ -241,62 +239,6 @@ function fits(has: string | undefined, { operator, version }: Need): boolean {
   );
 }
 
-const packageNames = ['foo', 'foo-dev', 'foo-libs', 'bar', 'zoo'];
-const versions = ['1.0-r0', '1.0-r1', '1.1-r0', '2.0_rc1-r0'];
-const provided = ['foo', 'bar', 'virtual', 'so:libfoo.so.1', 'cmd:foo'];
-const version = fc.constantFrom(...versions);
-const provide = fc.oneof(
-  {
-    weight: 4,
-    arbitrary: fc.tuple(fc.constantFrom(...provided), version).map(([name, at]) => `${name}=${at}`),
-  },
-  { weight: 1, arbitrary: fc.constantFrom(...provided) },
-);
-const somewhere = fc.constantFrom(...packageNames, ...provided, 'gone');
-const need = fc.oneof(
-  {
-    weight: 6,
-    arbitrary: fc
-      .tuple(fc.constantFrom(...packageNames, ...provided), version)
-      .map(([name, at]) => `${name}=${at}`),
-  },
-  { weight: 2, arbitrary: somewhere },
-  {
-    weight: 1,
-    arbitrary: fc
-      .tuple(somewhere, fc.constantFrom('>=', '<', '>', '<='), version)
-      .map((each) => each.join('')),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.tuple(somewhere, fc.constantFrom('~1', '~2', '~1.0')).map((each) => each.join('')),
-  },
-  {
-    weight: 1,
-    arbitrary: fc
-      .tuple(somewhere, fc.constantFrom('', '>1.0-r0', '=1.1-r0'))
-      .map((each) => `!${each.join('')}`),
-  },
-);
-const few = (arbitrary: fc.Arbitrary<string>, most: number): fc.Arbitrary<string> =>
-  fc.array(arbitrary, { maxLength: most }).map((tokens) => tokens.join(' '));
-const stanza: fc.Arbitrary<Stanza> = fc.record({
-  P: fc.constantFrom(...packageNames),
-  V: version,
-  p: fc.oneof({ weight: 1, arbitrary: fc.constant('') }, { weight: 2, arbitrary: few(provide, 3) }),
-  D: fc.oneof({ weight: 1, arbitrary: fc.constant('') }, { weight: 2, arbitrary: few(need, 3) }),
-  k: fc.constantFrom('0', '0', '0', '5', '10'),
-  i: fc.oneof(
-    { weight: 9, arbitrary: fc.constant('') },
-    { weight: 1, arbitrary: few(fc.oneof(fc.constantFrom(...packageNames), need), 2) },
-  ),
-});
-/** No two with the same build time: apk has no rule for equal ones. */
-const repository = fc
-  .array(stanza, { maxLength: 8 })
-  .map((stanzas) => stanzas.map((each, i) => ({ ...each, t: `${[3, 7, 1, 8, 2, 6, 4, 5][i]}00` })));
-const arch: fc.Arbitrary<Repositories> = fc.array(repository, { minLength: 1, maxLength: 3 });
-
 /** The pinnable versions of each name, and the package installed on each arch. */
 function expected(
   archs: Readonly<Record<string, Repositories>>,
@@ -329,9 +271,6 @@ function found({ versions }: NameReport): readonly string[] {
       return `${at}: ${chosen.join()}`;
     });
 }
-
-/** APK_BEACON_SEED sets another one. */
-const SEED = Number(process.env['APK_BEACON_SEED'] ?? 14);
 
 describe.each([
   { unversionedProvides: false, complete: false },

@@ -44,6 +44,8 @@ export interface ServiceOptions {
   readonly cacheDir?: string;
   readonly environment?: Record<string, string>;
   readonly logLevel?: string;
+  /** The clock of the service, in unix milliseconds. */
+  readonly now?: () => number;
 }
 
 /** Assembles a service. Nothing is restored or fetched until the test starts it. */
@@ -56,7 +58,12 @@ export async function startService(options: ServiceOptions): Promise<TestService
     { level: options.logLevel ?? 'info' },
     { write: (line: string) => void logs.push(line) },
   );
-  const service = await assemble({ config, logger, signal: stop.signal });
+  const service = await assemble({
+    config,
+    logger,
+    signal: stop.signal,
+    ...(options.now && { now: options.now }),
+  });
   await service.server.ready();
   const asking = client((request, response) => service.server.routing(request, response));
   return {

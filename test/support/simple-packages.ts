@@ -53,10 +53,20 @@ export function simplePackages(text: string, arch: string): Packages {
     const added = packages.at(-1);
     if (added?.conflictsWithItself && !added.unusable && list('i').length > 0)
       intruders.push({
+        row: added.row,
         package: `${added.name}-${added.version}`,
         installIf: list('i').map(parseDependency),
       });
   }
+  return lookUps(packages, intruders);
+}
+
+/** `packages` with gaps between the rows where some are hidden. */
+function lookUps(
+  packages: readonly Package[],
+  intruders: readonly Intruder[],
+  rowCount = packages.length,
+): Packages {
   const byName = Map.groupBy(packages, ({ name }) => name);
   const byProvide = new Map<string, Package[]>();
   for (const each of packages) {
@@ -65,7 +75,10 @@ export function simplePackages(text: string, arch: string): Packages {
       byProvide.set(name, [...(byProvide.get(name) ?? []), each]);
     }
   }
+  const buildTimes = new Uint32Array(rowCount);
+  for (const { row, builtAt = 0 } of packages) buildTimes[row] = builtAt;
   return {
+    rowCount,
     packageCount: packages.length,
     nameCount: byName.size,
     names: () => byName.keys(),
@@ -80,6 +93,11 @@ export function simplePackages(text: string, arch: string): Packages {
       return new Set(needed);
     },
     intruders,
+    buildTimes,
+    without(hidden) {
+      const isShown = ({ row }: { readonly row: number }): boolean => !hidden.has(row);
+      return lookUps(packages.filter(isShown), intruders.filter(isShown), rowCount);
+    },
   };
 }
 

@@ -1,0 +1,62 @@
+/** What a view holds back of a name (docs/decisions/017). */
+import { satisfies } from '../apk/constraint.ts';
+import { compareVersions, withoutRevision, type Version } from '../apk/version.ts';
+import type { NameReport, VersionReport } from '../catalog/catalog.ts';
+import { filterInSteps, findInSteps, findLastInSteps, sortInSteps } from '../catalog/steps.ts';
+import type { Snapshot, View } from '../repository/live-datasource.ts';
+import type { LookupQuery } from './query.ts';
+
+export interface HeldBack {
+  readonly view: View;
+  /** Versions that the datasource offers and the view does not, oldest first. */
+  readonly versions: readonly VersionReport[];
+}
+
+/** `report` is the view's; `undefined` where the snapshot is none, or the datasource does not know the name. */
+export function* heldBackIn(
+  { view }: Snapshot,
+  { name, archs, versions }: NameReport,
+): Generator<undefined, HeldBack | undefined> {
+  if (!view) return undefined;
+  const all = yield* view.base.catalog.reportInSteps(name, archs);
+  if (all.versions.length === 0) return undefined;
+  const shown = new Set((yield* filterInSteps(versions, isOffered)).map(({ version }) => version));
+  return {
+    view,
+    versions: yield* filterInSteps(all.versions, (each) => each.offered && !shown.has(each.version)),
+  };
+}
+
+/**
+ * A view takes nothing back. If a pin fits none of the versions on offer, but one that is held back, the newest such one
+ * counts as offered for it: it is there, and its age would close merge requests and open rollbacks.
+ */
+export function* withPinned(
+  report: NameReport,
+  heldBack: HeldBack | undefined,
+  { current, stripRevision }: LookupQuery,
+): Generator<undefined, NameReport> {
+  if (!heldBack || !current) return report;
+  const fits = (version: Version): boolean =>
+    satisfies(stripRevision ? withoutRevision(version) : version, current);
+  const isFitting = ({ offered, parsed }: VersionReport): boolean =>
+    offered && parsed !== undefined && fits(parsed);
+  if (yield* findInSteps(report.versions, isFitting)) return report;
+  const pinned = yield* findLastInSteps(heldBack.versions, isFitting);
+  if (!pinned) return report;
+  const others = yield* filterInSteps(report.versions, ({ version }) => version !== pinned.version);
+  return { ...report, versions: yield* sortInSteps([...others, pinned], compareReports) };
+}
+
+function isOffered({ offered }: VersionReport): boolean {
+  return offered;
+}
+
+/** In the order of a report. */
+function compareReports(
+  { parsed: a, version: left }: VersionReport,
+  { parsed: b, version: right }: VersionReport,
+): number {
+  if (a && b) return compareVersions(a, b);
+  return Number(!!a) - Number(!!b) || (left < right ? -1 : 1);
+}

@@ -1,0 +1,70 @@
+/**
+ * Datasources asked with an age (docs/decisions/017). A view is made when it is asked for and holds until a refresh, or
+ * until the next package is old enough.
+ */
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { coolInSteps, type Cooled } from '../catalog/cooldown.ts';
+import type { Snapshot } from '../repository/live-datasource.ts';
+
+/** Of one generation of a datasource. Anyone may ask for any age. */
+const MAX_VIEWS = 4;
+
+interface Made {
+  readonly snapshot: Snapshot;
+  /** It holds for time limits from `from` to before `until`. */
+  readonly from: number;
+  readonly until: number;
+}
+
+export class Views {
+  readonly #now: () => number;
+  /** By age. Weak, so that a past generation does not stay in memory. */
+  readonly #made = new WeakMap<Snapshot, LRUCache<number, Made>>();
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** The view of `base` (`age` in seconds) if it was made and still holds. */
+  known(base: Snapshot, age: number): Snapshot | undefined {
+    const made = this.#made.get(base)?.get(age);
+    const limit = this.#limit(age);
+    return made && made.from <= limit && limit < made.until ? made.snapshot : undefined;
+  }
+
+  *of(base: Snapshot, age: number): Generator<undefined, Snapshot> {
+    const limit = this.#limit(age);
+    const cooled = yield* coolInSteps(base.catalog, limit);
+    const { catalog, hidden, undated, from, until } = cooled;
+    const snapshot: Snapshot = {
+      catalog,
+      advisories: base.advisories,
+      generation: generationOf(base, cooled),
+      view: {
+        base,
+        age,
+        limit,
+        hidden: hidden.reduce((sum, { size }) => sum + size, 0),
+        undated,
+        until: until + age,
+      },
+    };
+    const views = this.#made.get(base) ?? new LRUCache<number, Made>({ max: MAX_VIEWS });
+    this.#made.set(base, views);
+    views.set(age, { snapshot, from, until });
+    return snapshot;
+  }
+
+  /** What was released later is hidden. By the clock of this machine: one that is behind hides more, never less. */
+  #limit(age: number): number {
+    return Math.floor(this.#now() / 1000) - age;
+  }
+}
+
+/** The same wherever the same packages are hidden, whatever the age. */
+function generationOf({ generation }: Snapshot, { hidden }: Cooled): string {
+  const hash = createHash('sha256').update(`${generation} without `);
+  for (const { bits } of hidden) hash.update(bits);
+  return hash.digest('hex').slice(0, 12);
+}
