@@ -1,4 +1,4 @@
-/** Who has a name, and which of several packages apk would take. */
+/** The packages that have a name, and which of them apk would take. */
 import { satisfies } from '../apk/constraint.ts';
 import { isExact, type Dependency, type Package, type Provide } from '../apk/packages.ts';
 import { canonicalText, compareVersions, parseVersion, type Version } from '../apk/version.ts';
@@ -188,8 +188,8 @@ export class Reading {
   }
 
   /**
-   * Of two packages of one name. Where apk sees no difference, it takes the first in the index; to offer nothing that it
-   * might refuse, this takes one that it refuses, then the later build, and then goes by what the packages say.
+   * Of two packages of one name. Where apk sees no difference, it takes the first in the index; to offer nothing that
+   * it might refuse, this takes one that it refuses, then the later build, and then goes by what the packages say.
    */
   #compareBuilds(a: Carrier, b: Carrier): number {
     return (
@@ -258,7 +258,7 @@ export class Reading {
 /** Packages of a name that are looked through one by one. */
 const FEW = 64;
 
-/** Of the packages that have a name and can be installed, what they have it at. */
+/** The versions at which installable packages have a name. */
 interface Installable {
   readonly isAny: boolean;
   readonly texts: ReadonlySet<string>;

@@ -1,12 +1,12 @@
 /**
- * Which packages can be installed as far as their dependencies tell.
+ * Decides from dependencies which packages can be installed.
  *
- * Repositories publish packages before what they need exactly (`D:` with `=`). apk takes one package for each exact
- * dependency and gives up if that one cannot be installed, so this does the same: it takes what a package needs, and
- * what that needs, and looks for one that is not there or does not go with the others (`#together`). Where that is more
- * than `MOST_TOGETHER` packages, it is only found out what is not there (`#settle`), in time linear in what is needed.
+ * Repositories publish packages before their exact dependencies (`D:` with `=`). apk takes one package for each exact
+ * dependency and gives up if that one cannot be installed. This does the same: it follows the dependencies of a package
+ * and looks for one that is missing or conflicts with the others (`#together`). Above `MOST_TOGETHER` packages it only
+ * looks for missing ones (`#settle`), in linear time.
  *
- * In a datasource that is `complete`, dependencies that leave a choice count, too: one that nothing installable meets.
+ * In a `complete` datasource, other dependencies count too, if no installable package meets them.
  */
 import { isExact, type Dependency, type Intruder, type Package } from '../apk/packages.ts';
 import type { CatalogSource } from './catalog.ts';
@@ -17,7 +17,7 @@ import { eachInSteps, isStep, ITEMS_A_STEP } from './steps.ts';
 export interface Unmet {
   /** As written in the package's `D:`. */
   readonly dependency: string;
-  /** The package that it, or what it needs, does not go with; `undefined` where something is not there. */
+  /** The package with which it or one of its dependencies conflicts; `undefined` if something is missing. */
   readonly conflictsWith: string | undefined;
   /** A package that apk refuses and would install by itself beside what the dependency asks for. */
   readonly intruder?: string;
@@ -50,10 +50,10 @@ export class Coherence {
   readonly #complete: boolean;
   /** By arch and the first name that they are installed with. */
   readonly #intruders: ReadonlyMap<string, readonly Intruder[]>;
-  /** What was found out about packages with dependencies that count: a byte each, because they are a hundred thousand. */
+  /** Results for packages with dependencies that count; a byte each, because there are a hundred thousand. */
   readonly #states: Uint8Array;
   readonly #unmet = new Map<PackageId, Unmet>();
-  /** The same as far as it is about what is not there. */
+  /** The results about missing dependencies only. */
   readonly #settled = new Map<PackageId, Dependency | undefined>();
 
   /** Packages and names looked at since the last step. */
@@ -71,12 +71,12 @@ export class Coherence {
     );
   }
 
-  /** Is it still to be found out whether the carrier's package can be installed? */
+  /** Whether the carrier's package is not decided yet. */
   isOpen(carrier: Carrier): boolean {
     return this.#counts(carrier) && this.#states[carrier.id] === State.open;
   }
 
-  /** Finds it out. */
+  /** Decides whether the carrier's package can be installed. */
   *settle(carrier: Carrier, reading: Reading): Generator<undefined, void> {
     const unmet = yield* this.#find(carrier, reading);
     this.#states[carrier.id] = unmet ? State.unmet : State.met;
@@ -300,7 +300,10 @@ class Together {
     return undefined;
   }
 
-  /** At which version it has the name. apko gives a provide without one its package's, and a package one of its own name. */
+  /**
+   * At which version it has the name. apko gives a provide without one its package's, and a package one of its own
+   * name.
+   */
   #versionOf(name: string, { carrier, version }: Holder): string | undefined {
     if (this.#reading.rule === 'apk') return version;
     const own = carrier.package;

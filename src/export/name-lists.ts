@@ -19,8 +19,11 @@ const kinds = [
   { title: 'Other', file: 'provided', prefix: '' },
 ] as const;
 
+/** Names that start with another character come last. */
 export function listsByLetter(names: readonly string[]): readonly NameList[] {
   const lists = Map.groupBy(alphabetical(names), letterOf);
+  const others = lists.get(undefined);
+  if (others && lists.delete(undefined)) lists.set(undefined, others);
   return [...lists].map(([letter, listed]) => ({
     title: letter ?? 'Other characters',
     file: letter ?? 'other',
