@@ -127,7 +127,8 @@ function storable(value: Value): Value {
 
 function parserOf(type: number, format?: 'text' | 'binary'): (value: string) => unknown {
   if (numbers.has(type)) return Number;
-  return types.getTypeParser(type, format as 'text');
+  const own: unknown = types.getTypeParser(type, format);
+  return own as (value: string) => unknown;
 }
 
 function ignore(): void {}
