@@ -55,6 +55,8 @@ export async function bundle(outdir: string): Promise<Metafile> {
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'linked',
+    // Loaded by pg only on request.
+    external: ['pg-native'],
     plugins: [nodeByRequire, versionOnly],
     metafile: true,
     // Some dependencies are CommonJS and load parts of Node with require().

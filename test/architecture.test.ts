@@ -12,7 +12,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   catalog: ['apk'],
   advisories: ['apk', 'catalog', 'node:zlib'],
   ledger: ['apk', 'catalog'],
-  'ledger-store': ['apk', 'catalog', 'ledger', 'repository', 'node:', 'zod'],
+  'ledger-store': ['apk', 'catalog', 'ledger', 'repository', 'node:', 'pg', 'zod'],
   routing: ['lru-cache'],
   pins: ['routing', 'yaml'],
   repository: ['advisories', 'apk', 'catalog', 'node:', 'undici', 'zod'],

@@ -41,6 +41,8 @@ export interface ReleaseDates {
   readonly releasedAt: Uint32Array;
   /** Packages whose name and version another package had before them. */
   readonly republished: ReadonlyMap<number, Republished>;
+  /** The ledger could not be asked: another try may find earlier dates. */
+  readonly isProvisional?: boolean;
 }
 
 export interface Republished {

@@ -12,6 +12,7 @@ export function configCommand(config: Config, { json }: { readonly json: boolean
     listen: `${rest.listen.host.includes(':') ? `[${rest.listen.host}]` : rest.listen.host}:${rest.listen.port}`,
     refresh: duration(rest.refresh),
     cacheDir: rest.cacheDir ?? 'none',
+    ledger: typeof rest.ledger === 'string' ? maskAddress(rest.ledger) : rest.ledger,
     netrc: rest.netrc ?? 'none',
     hold: duration(rest.hold),
     drain: duration(rest.drain),

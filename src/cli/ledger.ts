@@ -27,7 +27,10 @@ export async function ledgerCommand(
   const logger = await createLogger(logLevel, { format, terminal: process.stderr.isTTY, destination: 2 });
   const ledger = openLedger(config, { logger, now: Date.now, pause: () => undefined });
   const database = await ledger.database();
-  if (!database) throw new UsageError('ledger needs a cache directory: without one it is in memory');
+  if (!database)
+    throw new UsageError(
+      'ledger needs a cache directory or a database (cacheDir, ledger): without one it is in memory',
+    );
   try {
     switch (action as (typeof ledgerActions)[number]) {
       case 'export':
@@ -35,7 +38,7 @@ export async function ledgerCommand(
           if (!output.write(`${line}\n`)) await once(output, 'drain');
         return 0;
       case 'import': {
-        const { added, dated } = await importLines(database, createInterface({ input }));
+        const { added, dated } = await importLines(database, linesOf(input));
         output.write(`${added} indexes added, ${dated} packages with an earlier date\n`);
         return 0;
       }
@@ -49,4 +52,9 @@ export async function ledgerCommand(
   } finally {
     await ledger.close();
   }
+}
+
+/** Reads only once asked: what the interface reads before is lost. */
+async function* linesOf(input: Readable): AsyncGenerator<string> {
+  yield* createInterface({ input });
 }

@@ -75,6 +75,13 @@ const options = {
     key: 'cacheDir',
     aliases: ['cache', 'no-cache', 'data-dir'],
   },
+  ledger: {
+    type: 'string',
+    placeholder: 'URL',
+    help: 'PostgreSQL for the record of what was first seen when; by default SQLite in the cache directory',
+    key: 'ledger',
+    aliases: ['database', 'db', 'postgres'],
+  },
   'log-level': {
     type: 'string',
     placeholder: 'LEVEL',

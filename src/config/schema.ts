@@ -83,6 +83,16 @@ const path = text('a path')
 /** `none` means `null`. */
 const pathOrNone = path.nullable().transform((value) => (value === 'none' ? null : value));
 
+/** Errors do not show it, because it may contain a password. */
+const postgresUrl = text('a postgres:// URL').refine(
+  isPostgresUrl,
+  'expected a URL such as postgres://beacon@db.example.com/beacon',
+);
+
+export function isPostgresUrl(value: string): boolean {
+  return /^postgres(ql)?:$/.test(URL.parse(value)?.protocol ?? '');
+}
+
 /** Where a secret is, never the secret itself. */
 const secret = z
   .union(
@@ -444,6 +454,14 @@ export const configSchema = z
       description: 'folder for the last good indexes; `none` keeps nothing',
       examples: ['/var/cache/apk-beacon', 'none'],
     }),
+    ledger: z
+      .union([postgresUrl, secret], 'expected a postgres:// URL, { env: NAME } or { file: PATH }')
+      .optional()
+      .meta({
+        description:
+          'PostgreSQL for the record of what was first seen when, which replicas share; a URL, or where it is to be found: `{ env: NAME }`, `{ file: PATH }`. By default SQLite in `cacheDir`',
+        examples: ['postgres://beacon@db.example.com/beacon'],
+      }),
     publicUrl: z
       .url({ protocol: /^https?$/, error: 'expected an http or https URL' })
       .transform(withoutTrailingSlashes)

@@ -13,7 +13,7 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** The tables. `{bytes}` and `{id}` are the words of the database for byte strings and for a key it counts up. */
+/** The tables. In braces is what each database has its own words for: byte strings, a key it counts up, an index. */
 export const schema: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS ledger_index (
      id {id}, location TEXT NOT NULL, arch TEXT NOT NULL, UNIQUE (location, arch))`,
@@ -24,7 +24,7 @@ export const schema: readonly string[] = [
      id {id}, index_id INTEGER NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, identity {bytes} NOT NULL,
      built_at BIGINT NOT NULL, released_at BIGINT NOT NULL, appeared INTEGER NOT NULL, vanished INTEGER,
      replaces {bytes})`,
-  'CREATE INDEX IF NOT EXISTS ledger_by_name ON ledger_package (index_id, name)',
+  'CREATE INDEX IF NOT EXISTS ledger_by_name ON ledger_package {by name}',
   'CREATE INDEX IF NOT EXISTS ledger_by_appeared ON ledger_package (index_id, appeared)',
   `CREATE INDEX IF NOT EXISTS ledger_by_vanished ON ledger_package (index_id, vanished)
      WHERE vanished IS NOT NULL`,
@@ -33,8 +33,28 @@ export const schema: readonly string[] = [
      WHERE vanished IS NULL AND replaces IS NOT NULL`,
 ];
 
+/** The number of an index, which gets one. Nobody else writes what is of it until the transaction ends. */
+export async function lockIndex(
+  query: Query,
+  location: string,
+  arch: string,
+): Promise<{ readonly id: number; readonly isNew: boolean }> {
+  const added = await query(
+    'INSERT INTO ledger_index (location, arch) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING id',
+    [location, arch],
+  );
+  const sql = 'UPDATE ledger_index SET arch = arch WHERE location = ? AND arch = ? RETURNING id';
+  const [row] = await query(sql, [location, arch]);
+  return { id: Number(row?.[0]), isNew: added.length > 0 };
+}
+
+/** `?, ?, ?`. */
+export function placeholders(count: number): string {
+  return Array<string>(count).fill('?').join(', ');
+}
+
 /** `INSERT INTO … VALUES` for many rows. */
 export function insertSql(table: string, columns: readonly string[], rows: number): string {
-  const one = `(${columns.map(() => '?').join(', ')})`;
+  const one = `(${placeholders(columns.length)})`;
   return `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${Array<string>(rows).fill(one).join(', ')}`;
 }

@@ -19,6 +19,8 @@ export interface Known extends Dated {
   readonly generation: number;
   /** Of the index. */
   readonly digest: string;
+  /** Unix seconds; where no database was reached yet, what was there at first has this date. Not in the file. */
+  readonly begunAt?: number | undefined;
 }
 
 const headerSchema = z.object({

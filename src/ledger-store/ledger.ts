@@ -17,7 +17,15 @@ import { compare, firstDate, mergeDates, returnDate, type Dated, type Gone } fro
 import { IdentityTable, identityAt, wordsOf } from '../ledger/identities.ts';
 import type { LedgerKind, LedgerStatus } from '../ledger/status.ts';
 import { createQueue } from '../repository/pace.ts';
-import { insertSql, type Database, type Query, type Row, type Value } from './database.ts';
+import {
+  insertSql,
+  lockIndex,
+  placeholders,
+  type Database,
+  type Query,
+  type Row,
+  type Value,
+} from './database.ts';
 import { readDates, writeDates, type Known } from './dates-file.ts';
 
 /** Which index; see `ledgerKey`. */
@@ -44,6 +52,8 @@ export interface LedgerOptions {
   readonly folder: string | undefined;
   /** Absent: nothing is kept but in memory. */
   readonly open: (() => Promise<Database>) | undefined;
+  /** Milliseconds after a failure in which the database is not asked: many indexes must not wait for it in turn. */
+  readonly rest?: number;
   readonly now: () => number;
   readonly pause: Pause;
   readonly log: Pick<Console, 'info' | 'warn'>;
@@ -78,13 +88,15 @@ interface Sight {
   readonly index: LedgerIndex;
   readonly taken: Taken;
   readonly known: Known | undefined;
-  /** It was read from the file of dates: the database may have earlier ones since. */
-  readonly isFromFile: boolean;
+  /** The database may have earlier dates since: what is known is from a file, or replicas write there as well. */
+  readonly mayDiffer: boolean;
 }
 
 interface Outcome {
   readonly known: Known;
   readonly republished: ReadonlyMap<number, Republished>;
+  /** Rows that took the name and version of another package. */
+  readonly replacing?: readonly number[];
 }
 
 const none: ReadonlyMap<number, Republished> = new Map();
@@ -97,6 +109,7 @@ export class Ledger {
   #database: Promise<Database> | undefined;
   readonly #kind: LedgerKind;
   #error: string | undefined;
+  #restsUntil = -Infinity;
   #clockBehind = 0;
   #republished = 0;
   #lost = 0;
@@ -135,8 +148,8 @@ export class Ledger {
         this.#options.log.warn(`${index.label}: the clock was never set, so no package is dated by it`);
         return undefined;
       }
-      const { known, republished } = await this.#date(index, taken);
-      return { releasedAt: known.releasedAt, republished };
+      const { known, republished, isProvisional } = await this.#date(index, taken);
+      return { releasedAt: known.releasedAt, republished, isProvisional };
     });
   }
 
@@ -169,31 +182,33 @@ export class Ledger {
     await database?.close();
   }
 
-  async #date(index: LedgerIndex, taken: Taken): Promise<Outcome> {
+  async #date(index: LedgerIndex, taken: Taken): Promise<Outcome & { readonly isProvisional: boolean }> {
     const key = `${index.location} ${index.arch}`;
     const remembered = this.#known.get(key);
     const known = remembered ?? (await this.#readDates(key, index));
     // What the first index brought is written while it is already served.
     await this.#writing.get(key);
     try {
-      const database = await this.database();
+      const database = performance.now() < this.#restsUntil ? undefined : await this.database();
       if (database) {
         const outcome = await this.#record(database, key, {
           index,
           taken,
           known,
-          isFromFile: !remembered,
+          mayDiffer: !remembered || database.kind === 'postgres',
         });
         this.#error = undefined;
+        this.#tellRepublished(index, taken.packages, outcome.replacing ?? []);
         await this.#keep(key, outcome.known, known);
-        return outcome;
+        return { ...outcome, isProvisional: false };
       }
     } catch (error) {
+      this.#restsUntil = performance.now() + (this.#options.rest ?? 0);
       this.#tellFailed(index, error);
     }
     const dated = await this.#withoutDatabase(taken, known);
     this.#known.set(key, dated);
-    return { known: dated, republished: none };
+    return { known: dated, republished: none, isProvisional: this.#options.open !== undefined };
   }
 
   /** New packages are dated now, except by a ledger in memory on its first index. */
@@ -203,13 +218,17 @@ export class Ledger {
     const isFirst = !known && this.#options.open === undefined;
     for (const row of appeared)
       releasedAt[row] = isFirst ? firstDate(packages.columns.builtAt[row] as number, now) : now;
-    return { identities, releasedAt, generation: known?.generation ?? 0, digest };
+    const begunAt = known ? known.begunAt : now;
+    return { identities, releasedAt, generation: known?.generation ?? 0, digest, begunAt };
   }
 
   async #record(database: Database, key: string, sight: Sight): Promise<Outcome> {
     const { query } = database;
     const found = await findIndex(query, sight.index);
-    if (!found || !(await headOf(query, found.id))) return await this.#begin(database, key, sight);
+    if (!found || !(await headOf(query, found.id))) {
+      const begun = await this.#begin(database, key, sight);
+      if (begun) return begun;
+    }
     return await database.transaction(async (inside) => {
       const id = await this.#indexId(inside, sight.index);
       // Another process may have been faster.
@@ -218,24 +237,25 @@ export class Ledger {
     });
   }
 
-  /** The first generation of an index, or the first again after a loss. */
-  async #begin(database: Database, key: string, { index, taken, known }: Sight): Promise<Outcome> {
+  /** The first generation of an index, or the first again after a loss. `undefined` if another replica was faster. */
+  async #begin(
+    database: Database,
+    key: string,
+    { index, taken, known }: Sight,
+  ): Promise<Outcome | undefined> {
     const { packages, digest } = taken;
     const seenAt = this.#options.now();
     const now = Math.floor(seenAt / 1000);
     const { identities, releasedAt, appeared } = await this.#compare(known ?? nothing, packages);
-    const isLost = known !== undefined && known.generation > 0;
     for (const row of appeared)
       releasedAt[row] = known ? now : firstDate(packages.columns.builtAt[row] as number, now);
-    if (isLost) {
-      this.#lost += 1;
-      this.#options.log.warn(
-        `${index.label}: the ledger was lost; dates are those of the last index, what is not in it is dated now`,
-      );
-    }
-    const write = async (query: Query): Promise<void> => {
+    const begunAt = known?.begunAt;
+    if (begunAt !== undefined)
+      for (const [row, date] of releasedAt.entries())
+        if (date === begunAt) releasedAt[row] = firstDate(packages.columns.builtAt[row] as number, begunAt);
+    const write = async (query: Query): Promise<boolean> => {
       const id = await this.#indexId(query, index);
-      if (await headOf(query, id)) return;
+      if (await headOf(query, id)) return false;
       const rows = packages.columns.name.length;
       await addGeneration(query, id, { number: 1, seenAt, taken, packages: rows });
       await this.#insert(query, rows, (row) => [
@@ -243,20 +263,32 @@ export class Ledger {
         releasedAt[row] as number,
         ...[1, null, null],
       ]);
+      return true;
     };
     const writing = database.transaction(write);
-    // With a file there is one process, and its lookups need not wait; replicas must not begin twice.
-    if (database.kind === 'postgres') await writing;
-    this.#writing.set(
-      key,
-      writing.catch((error: unknown) => this.#tellFailed(index, error)),
-    );
+    // Replicas must not begin twice. A file is of one process, whose lookups need not wait.
+    if (database.kind === 'postgres') {
+      if (!(await writing)) return undefined;
+    } else
+      this.#writing.set(
+        key,
+        writing.then(
+          () => undefined,
+          (error: unknown) => this.#tellFailed(index, error),
+        ),
+      );
+    if (known !== undefined && known.generation > 0) {
+      this.#lost += 1;
+      this.#options.log.warn(
+        `${index.label}: the ledger was lost; dates are those of the last index, what is not in it is dated now`,
+      );
+    }
     return { known: { identities, releasedAt, generation: 1, digest }, republished: none };
   }
 
   async #append(
     query: Query,
-    { id, head, index, taken, known, isFromFile }: Sight & { readonly id: number; readonly head: Head },
+    { id, head, index, taken, known, mayDiffer }: Sight & { readonly id: number; readonly head: Head },
   ): Promise<Outcome> {
     const { packages, digest } = taken;
     const now = this.#options.now();
@@ -265,7 +297,7 @@ export class Ledger {
     const isCurrent =
       known?.generation === head.number &&
       known.digest === head.digest &&
-      (!isFromFile || (await hasDates(query, id, known)));
+      (!mayDiffer || (await hasDates(query, id, known)));
     const behind = isCurrent ? undefined : await numberBehind(query, id, head, taken);
     const base =
       behind !== undefined
@@ -286,9 +318,9 @@ export class Ledger {
       if (other) replaces.set(row, other);
     }
     lastKnown?.release();
-    let number = behind ?? head.number;
-    if (behind === undefined && head.digest !== digest) {
-      number += 1;
+    const isNew = behind === undefined && head.digest !== digest;
+    const number = (behind ?? head.number) + Number(isNew);
+    if (isNew) {
       await addGeneration(query, id, {
         number,
         seenAt,
@@ -304,11 +336,11 @@ export class Ledger {
           ...[number, null, replaces.get(row) ?? null],
         ];
       });
-      this.#tellRepublished(index, packages, [...replaces.keys()]);
     }
     return {
       known: { identities, releasedAt, generation: number, digest },
       republished: await this.#republishedOf(query, id, identities),
+      replacing: isNew ? [...replaces.keys()] : [],
     };
   }
 
@@ -349,10 +381,12 @@ export class Ledger {
     base: Dated,
     vanished: readonly number[],
   ): Promise<void> {
-    for (const row of vanished) {
+    for (let start = 0; start < vanished.length; start += ROWS_A_SLICE) {
+      const some = vanished.slice(start, start + ROWS_A_SLICE);
       await query(
-        'UPDATE ledger_package SET vanished = ? WHERE index_id = ? AND identity = ? AND vanished IS NULL',
-        [number, id, identityAt(base.identities, row)],
+        `UPDATE ledger_package SET vanished = ? WHERE index_id = ? AND vanished IS NULL
+         AND identity IN (${placeholders(some.length)})`,
+        [number, id, ...some.map((row) => identityAt(base.identities, row))],
       );
       await this.#options.pause();
     }
@@ -389,20 +423,18 @@ export class Ledger {
     return new Map(republished.filter(([row]) => row >= 0));
   }
 
-  /** The number of the index, which gets one; a repository that has moved takes its ledger along. */
+  /**
+   * The number of the index, which gets one; a repository that has moved takes its ledger along. Locks the index until the
+   * end of the transaction: replicas write one after another.
+   */
   async #indexId(query: Query, index: LedgerIndex): Promise<number> {
     const { location, arch, label } = index;
     const found = await findIndex(query, index);
-    if (!found)
-      await query('INSERT INTO ledger_index (location, arch) VALUES (?, ?) ON CONFLICT DO NOTHING', [
-        location,
-        arch,
-      ]);
-    else if (found.location !== location) {
+    if (found && found.location !== location) {
       await query('UPDATE ledger_index SET location = ? WHERE id = ?', [location, found.id]);
       this.#options.log.info(`${label}: goes on with the ledger of ${found.location}`);
     }
-    return found?.id ?? ((await findIndex(query, index)) as { id: number }).id;
+    return (await lockIndex(query, location, arch)).id;
   }
 
   async #compare(
@@ -555,7 +587,7 @@ async function pastOf(
     // In the order in which they were there, so that the last one counts.
     const sql = `SELECT p.name, p.version, p.identity, p.released_at, g.seen_at
       FROM ledger_package p LEFT JOIN ledger_generation g ON g.index_id = p.index_id AND g.number = p.vanished
-      WHERE p.index_id = ? AND p.name IN (${some.map(() => '?').join(', ')}) ORDER BY p.appeared`;
+      WHERE p.index_id = ? AND p.name IN (${placeholders(some.length)}) ORDER BY p.appeared`;
     rows.push(...(await query(sql, [id, ...some])));
   }
   const byVersion = Map.groupBy(rows, ([name, version]) => `${String(name)} ${String(version)}`);

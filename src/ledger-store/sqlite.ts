@@ -12,6 +12,12 @@ const PATIENCE = 30_000;
 /** Result codes of SQLite: busy, corrupt, not a database. */
 const [BUSY, CORRUPT, NOT_A_DATABASE] = [5, 11, 26] as const;
 
+const words: Readonly<Record<string, string>> = {
+  id: 'INTEGER PRIMARY KEY',
+  bytes: 'BLOB',
+  'by name': '(index_id, name)',
+};
+
 /** Statements that are kept prepared. */
 const MAX_STATEMENTS = 50;
 
@@ -57,7 +63,7 @@ async function open(file: string): Promise<Database> {
       await patiently(() => database.exec(`PRAGMA ${pragma}`));
     for (const sql of schema)
       await patiently(() =>
-        database.exec(sql.replace('{id}', 'INTEGER PRIMARY KEY').replaceAll('{bytes}', 'BLOB')),
+        database.exec(sql.replace(/\{([\w ]+)\}/g, (_, word: string) => words[word] ?? '')),
       );
   } catch (error) {
     database.close();

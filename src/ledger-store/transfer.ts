@@ -1,6 +1,6 @@
 /** `ledger export`, `import` and `verify`: the whole ledger as lines of JSON, and whether it is consistent. */
 import { identityText } from '../apk/identity.ts';
-import { insertSql, type Database, type Query, type Row, type Value } from './database.ts';
+import { insertSql, lockIndex, type Database, type Query, type Row, type Value } from './database.ts';
 
 const FORMAT = 1;
 const ROWS_A_PAGE = 2000;
@@ -38,7 +38,7 @@ async function* packagesOf(query: Query, id: number): AsyncGenerator<Row> {
   }
 }
 
-/** Byte strings as base64 in an object of their own; counts of PostgreSQL come as text. */
+/** Byte strings as base64 in an object of their own. */
 function plain(value: Value): unknown {
   return value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : value;
 }
@@ -90,7 +90,7 @@ export async function importLines(database: Database, lines: AsyncIterable<strin
           if (line.ledger !== FORMAT) throw new Error(`not an export of format ${FORMAT}`);
         } else if (line.index !== undefined) {
           await flush();
-          current = await indexOf(query, String(line.index), String(line.arch));
+          current = await lockIndex(query, String(line.index), String(line.arch));
           if (current.isNew) added += 1;
         } else if (!current) throw new Error('expected an index first');
         else if (line.generation) {
@@ -113,24 +113,6 @@ export async function importLines(database: Database, lines: AsyncIterable<strin
     await flush();
     return { added, dated };
   });
-}
-
-async function indexOf(
-  query: Query,
-  location: string,
-  arch: string,
-): Promise<{ readonly id: number; readonly isNew: boolean }> {
-  const find = async (): Promise<number | undefined> => {
-    const [row] = await query('SELECT id FROM ledger_index WHERE location = ? AND arch = ?', [
-      location,
-      arch,
-    ]);
-    return row && Number(row[0]);
-  };
-  const known = await find();
-  if (known !== undefined) return { id: known, isNew: false };
-  await query('INSERT INTO ledger_index (location, arch) VALUES (?, ?)', [location, arch]);
-  return { id: (await find()) as number, isNew: true };
 }
 
 async function dateEarlier(query: Query, id: number, values: readonly Value[]): Promise<number> {

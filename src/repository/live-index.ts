@@ -102,7 +102,8 @@ export function failureOf(error: unknown, at: number): IndexFailure {
 
 export type RefreshOutcome =
   | { readonly status: 'changed'; readonly before: LoadedIndex | undefined; readonly after: LoadedIndex }
-  | { readonly status: 'unchanged' }
+  /** `redated`: the same packages, but the dates that the ledger could not tell before. */
+  | { readonly status: 'unchanged'; readonly redated: boolean }
   | { readonly status: 'failed'; readonly failure: IndexFailure };
 
 export class LiveIndex {
@@ -186,10 +187,11 @@ export class LiveIndex {
       signal,
     });
     if (fetched.status === 'not-modified') {
-      if (before) this.#loaded = { ...before, confirmedAt: now() };
+      const dates = before && (await this.#datesAgain(before));
+      if (before) this.#loaded = { ...before, dates, confirmedAt: now() };
       await store.clearHeldBack(this.spec);
       if (this.spec.cached) await store.confirm(this.spec, now());
-      return { status: 'unchanged' };
+      return { status: 'unchanged', redated: dates !== before?.dates };
     }
     const index = await this.#read(fetched.bytes, keys, signal);
     const summary = summarize(index, now());
@@ -201,7 +203,7 @@ export class LiveIndex {
     const after = {
       index,
       summary,
-      dates: isSame ? before.dates : await this.#services.dates?.(this.spec, index),
+      dates: isSame ? await this.#datesAgain(before) : await this.#services.dates?.(this.spec, index),
       validators,
       trusted,
       source: 'upstream',
@@ -211,7 +213,14 @@ export class LiveIndex {
     this.#loaded = isSame ? { ...after, index: { ...before.index, keyName: index.keyName } } : after;
     if (this.spec.cached) await store.save(this.spec, fetched.bytes, { validators, firstSeenAt });
     release(fetched.bytes);
-    return isSame ? { status: 'unchanged' } : { status: 'changed', before, after };
+    return isSame
+      ? { status: 'unchanged', redated: after.dates !== before.dates }
+      : { status: 'changed', before, after };
+  }
+
+  /** Of the same index: where the ledger could not be asked, or the clock was not set, it is tried again. */
+  async #datesAgain({ dates, index }: LoadedIndex): Promise<ReleaseDates | undefined> {
+    return dates && dates.isProvisional !== true ? dates : await this.#services.dates?.(this.spec, index);
   }
 
   async #read(bytes: Uint8Array, keys: Trust, signal: AbortSignal): Promise<VerifiedIndex> {

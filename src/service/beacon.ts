@@ -214,7 +214,8 @@ export class Beacon {
     const { logger } = this.#options;
     const began = performance.now();
     const outcome = await index.refresh(signal);
-    if (outcome.status === 'changed') datasource.publish();
+    if (outcome.status === 'changed' || (outcome.status === 'unchanged' && outcome.redated))
+      datasource.publish();
     const seconds = (performance.now() - began) / 1000;
     for (const listener of this.#listeners) listener(datasource.name, index, outcome, seconds);
     const facts = { datasource: datasource.name, index: index.spec.label };
@@ -224,11 +225,12 @@ export class Beacon {
         return { failed: true, retryAfter: outcome.failure.retryAfter };
       case 'unchanged':
         logger.debug(facts, 'unchanged');
-        return { failed: false };
+        break;
       case 'changed':
         await this.#tellChange(facts, datasource, outcome);
-        return { failed: false };
     }
+    // Soon again, for the ledger.
+    return { failed: index.loaded?.dates?.isProvisional === true };
   }
 
   async #tellChange(

@@ -5,9 +5,11 @@ import type { FastifyBaseLogger } from 'fastify';
 import { redactAddress } from '../addresses.ts';
 import type { Pause } from '../apk/pieces.ts';
 import type { Config } from '../config/config.ts';
-import { errorLine } from '../errors.ts';
+import { isPostgresUrl } from '../config/schema.ts';
+import { errorLine, IndexError } from '../errors.ts';
 import type { Database } from '../ledger-store/database.ts';
 import { Ledger, type LedgerIndex } from '../ledger-store/ledger.ts';
+import { readSecret } from '../repository/credentials.ts';
 import type { IndexSpec } from '../repository/live-index.ts';
 
 export interface LedgerServices {
@@ -16,11 +18,31 @@ export interface LedgerServices {
   readonly pause: Pause;
 }
 
-/** SQLite in the cache directory; without one the ledger is in memory. */
-export function openLedger({ cacheDir }: Config, { logger, now, pause }: LedgerServices): Ledger {
+/** Milliseconds after a failure in which PostgreSQL is not asked. */
+const REST = 5000;
+
+/** PostgreSQL if configured, otherwise SQLite in the cache directory; without one the ledger is in memory. */
+export function openLedger(
+  { cacheDir, ledger, environment }: Pick<Config, 'cacheDir' | 'ledger' | 'environment'>,
+  { logger, now, pause }: LedgerServices,
+): Ledger {
   const folder = cacheDir === undefined ? undefined : join(cacheDir, 'ledger');
-  const open = folder === undefined ? undefined : () => openFile(folder, logger);
-  return new Ledger({ folder, open, now, pause, log: logger }, open ? 'sqlite' : 'memory');
+  const options = { folder, now, pause, log: logger };
+  if (ledger !== undefined)
+    return new Ledger({ ...options, rest: REST, open: () => openServer(ledger, environment) }, 'postgres');
+  if (folder !== undefined) return new Ledger({ ...options, open: () => openFile(folder, logger) }, 'sqlite');
+  return new Ledger({ ...options, open: undefined }, 'memory');
+}
+
+/** A secret is read again for each try: it may be rotated. */
+async function openServer(
+  ledger: NonNullable<Config['ledger']>,
+  environment: Config['environment'],
+): Promise<Database> {
+  const address = typeof ledger === 'string' ? ledger : await readSecret(ledger, environment);
+  if (!isPostgresUrl(address)) throw new IndexError('config-invalid', 'ledger: expected a postgres:// URL');
+  const { openPostgres } = await import('../ledger-store/postgres.ts');
+  return await openPostgres(address);
 }
 
 async function openFile(folder: string, logger: LedgerServices['logger']): Promise<Database> {

@@ -407,6 +407,24 @@ datasources:
   expect(() => load(['--allow-untrusted'], {}, yaml('signed'))).toThrow(/^signingKey: datasource wolfi/);
 });
 
+test('the ledger is in PostgreSQL by a URL or a secret, which no error shows', () => {
+  const url = 'postgres://beacon:pass-word@db.example.com/beacon';
+  expect(load().ledger).toBeUndefined();
+  expect(load(['--ledger', url]).ledger).toBe(url);
+  expect(load([], { APK_BEACON_LEDGER: url }).ledger).toBe(url);
+  expect(load([], {}, `ledger: ${url}`).ledger).toBe(url);
+  expect(load([], {}, 'ledger: { env: LEDGER_URL }').ledger).toEqual({ env: 'LEDGER_URL' });
+  expect(load([], {}, 'ledger: { file: /run/secrets/ledger }').ledger).toEqual({
+    file: '/run/secrets/ledger',
+  });
+  const refused = (): unknown => load(['--ledger', 'mysql://beacon:pass-word@db/beacon']);
+  expect(refused).toThrow('--ledger: expected a URL such as postgres://');
+  expect(refused).not.toThrow('pass-word');
+  expect(() => load([], {}, 'ledger: { url: x }')).toThrow(
+    'ledger: expected a postgres:// URL, { env: NAME }',
+  );
+});
+
 test('the format of the logs is a flag, a variable and a key', () => {
   expect(load().logFormat).toBeUndefined();
   expect(load(['--log-format', 'text']).logFormat).toBe('text');

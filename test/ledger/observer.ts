@@ -34,9 +34,21 @@ export function built(name: string, version: string, builtAt: number | undefined
   });
 }
 
+/** Where a ledger is. */
+export interface Store {
+  readonly open: () => Promise<Database>;
+  /** Takes everything away that is in it. */
+  readonly lose: () => Promise<void>;
+  /** Returns what puts it back as it is now. */
+  readonly backUp: () => Promise<() => Promise<void>>;
+  /** Keys of a configuration with this ledger. */
+  readonly config: Readonly<Record<string, string>>;
+}
+
 export interface ObserverOptions {
   readonly folder: string | undefined;
-  readonly open: ((folder: string) => Promise<Database>) | undefined;
+  /** Absent: in memory. */
+  readonly store: Store | undefined;
 }
 
 export class Observer {
@@ -44,12 +56,12 @@ export class Observer {
   now = START;
   readonly logs: string[] = [];
   readonly folder: string | undefined;
-  readonly #open: (() => Promise<Database>) | undefined;
+  readonly store: Store | undefined;
   #ledger: Ledger;
 
-  constructor({ folder, open }: ObserverOptions) {
+  constructor({ folder, store }: ObserverOptions) {
     this.folder = folder;
-    this.#open = open && folder !== undefined ? () => open(folder) : undefined;
+    this.store = store;
     this.#ledger = this.#make();
   }
 
@@ -96,12 +108,12 @@ export class Observer {
     return new Ledger(
       {
         folder: this.folder && join(this.folder, 'ledger'),
-        open: this.#open,
+        open: this.store?.open,
         now: () => this.now * 1000,
         pause: () => undefined,
         log: { info: log, warn: log },
       },
-      this.#open ? 'sqlite' : 'memory',
+      this.store ? ('ledger' in this.store.config ? 'postgres' : 'sqlite') : 'memory',
     );
   }
 }

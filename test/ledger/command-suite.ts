@@ -1,0 +1,95 @@
+/** `apk-beacon ledger`, whatever database the ledger is in. */
+import { PassThrough, Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { describe, expect, test } from 'vitest';
+import { ledgerCommand } from '../../src/cli/ledger.ts';
+import { writeConfig } from '../support/service.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { built, DAY, Observer, START, type Store } from './observer.ts';
+
+const old = built('curl', '8.0-r0', START - 30 * DAY);
+const later = built('curl', '8.1-r0', START - 9 * DAY);
+
+export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
+  const observer = async (): Promise<Observer & { readonly store: Store }> => {
+    const store = await makeStore();
+    return Object.assign(new Observer({ folder: await temporaryDirectory(), store }), { store });
+  };
+
+  describe('apk-beacon ledger', () => {
+    test('what is exported and imported elsewhere is exported as it was', async () => {
+      const one = await observer();
+      await one.see([old]);
+      one.now += DAY;
+      await one.see([old, later]);
+      one.now += DAY;
+      await one.see([later]);
+      await one.ledger.close();
+      const exported = (await run(one.store, 'export')).output;
+      expect(exported.split('\n')).toHaveLength(1 + 1 + 3 + 2 + 1);
+      const other = await makeStore();
+      expect((await run(other, 'import', exported)).output).toBe(
+        '1 indexes added, 0 packages with an earlier date\n',
+      );
+      expect((await run(other, 'export')).output).toBe(exported);
+      expect(await run(other, 'verify')).toEqual({ code: 0, output: 'the ledger is sound\n' });
+    });
+
+    test('an import into a ledger takes the earlier dates', async () => {
+      const one = await observer();
+      const two = await observer();
+      await one.see([old]);
+      one.now += DAY;
+      await one.see([old, later]);
+      await two.see([old]);
+      two.now += 3 * DAY;
+      await two.see([old, later]);
+      await Promise.all([one.ledger.close(), two.ledger.close()]);
+      const { output } = await run(one.store, 'export');
+      expect((await run(two.store, 'import', output)).output).toBe(
+        '0 indexes added, 1 packages with an earlier date\n',
+      );
+      await two.restart();
+      two.now += DAY;
+      expect(await two.see([old, later, built('x', '1', 0)])).toMatchObject({ 'curl-8.1-r0': 1, 'x-1': 4 });
+    });
+
+    test('a broken import changes nothing and names the line', async () => {
+      const one = await observer();
+      await one.see([old]);
+      await one.ledger.close();
+      const exported = (await run(one.store, 'export')).output;
+      const other = await makeStore();
+      const broken = `${exported}{"package":[1]}\n`;
+      await expect(run(other, 'import', broken)).rejects.toThrow('line 5: a package of another shape');
+      expect((await run(other, 'export')).output).toBe('{"ledger":1}\n');
+    });
+
+    test('verify tells of what does not fit', async () => {
+      const one = await observer();
+      await one.see([old, later]);
+      const database = await one.ledger.database();
+      await database?.transaction((query) =>
+        query('DELETE FROM ledger_package WHERE version = ?', ['8.1-r0']),
+      );
+      await one.ledger.close();
+      const { code, output } = await run(one.store, 'verify');
+      expect(code).toBe(1);
+      expect(output).toContain('generation 1 had 2 packages, the ledger knows of 1');
+    });
+  });
+}
+
+async function run(store: Store, action: string, input = ''): Promise<{ code: number; output: string }> {
+  const datasources = { wolfi: { repositories: ['https://packages.wolfi.dev/os'] } };
+  const { cacheDir, ...keys } = store.config;
+  const config = await writeConfig(await temporaryDirectory(), {
+    config: { datasources, ...keys },
+    ...(cacheDir !== undefined && { cacheDir }),
+  });
+  const output = new PassThrough();
+  const told = text(output);
+  const code = await ledgerCommand([action], config, { input: Readable.from([input]), output });
+  output.end();
+  return { code, output: await told };
+}
