@@ -6,7 +6,7 @@ import type { SearchHits } from '../answers/search.ts';
 import { explainAdvisoriesInSteps } from '../answers/security.ts';
 import type { AskedDatasource } from '../answers/target.ts';
 import { nameWithAge } from '../catalog/age.ts';
-import type { Asked } from '../metrics/lookup-log.ts';
+import type { LookupLog } from '../metrics/lookup-log.ts';
 import type { RecentChanges } from '../metrics/recent-changes.ts';
 import type { Surveyor } from '../metrics/survey.ts';
 import { badge } from '../pages/badge.ts';
@@ -24,7 +24,7 @@ import { heldBackStatus, indexStatus } from './status.ts';
 export interface PageSources {
   readonly datasources: readonly LiveDatasource[];
   readonly defaultDatasource: string;
-  readonly asked: Asked;
+  readonly asked: LookupLog;
   readonly surveyor: Surveyor;
   readonly changes: RecentChanges;
   readonly now: () => number;

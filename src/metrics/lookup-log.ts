@@ -33,7 +33,7 @@ interface Lookup {
   readonly pinned: boolean;
 }
 
-export class Asked {
+export class LookupLog {
   readonly #names = new Map<string, LRUCache<string, Entry>>();
   readonly #now: () => number;
   readonly #bodies = new Map<string, { body: Buffer; revision: number; generation: string | undefined }>();

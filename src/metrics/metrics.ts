@@ -3,7 +3,7 @@
  * fixed words, never package names.
  */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Asked } from './lookup-log.ts';
+import type { LookupLog } from './lookup-log.ts';
 import { indexErrorCodes, type IndexErrorCode } from '../errors.ts';
 import { unchangedFor } from '../repository/guards.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
@@ -28,7 +28,7 @@ export interface MetricsOptions {
   readonly ledger: () => LedgerStatus;
   readonly lookupCounts: LookupCounts;
   readonly surveyor: Surveyor;
-  readonly asked: Asked;
+  readonly asked: LookupLog;
   readonly pins: PinsWithFixes;
   readonly now: () => number;
 }

@@ -3,7 +3,7 @@ import { redactAddress } from '../addresses.ts';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
-import { Asked } from '../metrics/lookup-log.ts';
+import { LookupLog } from '../metrics/lookup-log.ts';
 import type { Config } from '../config/config.ts';
 import { errorLine } from '../errors.ts';
 import { Lookups } from '../answers/lookup.ts';
@@ -37,7 +37,7 @@ interface Core {
   readonly beacon: Beacon;
   readonly served: ServedVersions;
   readonly surveyor: Surveyor;
-  readonly asked: Asked;
+  readonly asked: LookupLog;
   readonly lookupCounts: LookupCounts;
   readonly metrics: Metrics;
   readonly changes: RecentChanges;
@@ -68,7 +68,7 @@ function assembleCore({ config, logger, signal, now = Date.now }: ServeOptions):
     lookupCount: () => lookupCounts.answered,
     onChange: (datasource, index, change) => changes.note(datasource, { ...change, index, at: now() }),
   });
-  const asked = new Asked(names, now);
+  const asked = new LookupLog(names, now);
   const pins = new PinsWithFixes(names, now);
   const { datasources } = beacon;
   const ledger = () => beacon.ledger.status;

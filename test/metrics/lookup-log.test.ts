@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Asked } from '../../src/metrics/lookup-log.ts';
+import { LookupLog } from '../../src/metrics/lookup-log.ts';
 import type { LiveDatasource, Snapshot } from '../../src/repository/live-datasource.ts';
 import { catalog } from '../support/catalogs.ts';
 import { pkg } from '../support/signed-index.ts';
@@ -11,7 +11,7 @@ const snapshotOf = (...names: readonly string[]): Snapshot => ({
 const live = (snapshot: Snapshot): LiveDatasource => ({ name: 'wolfi', snapshot }) as LiveDatasource;
 
 test('names are counted, and unknown as soon as a refresh takes them away', () => {
-  const asked = new Asked(['wolfi'], () => Date.UTC(2026, 0, 1));
+  const asked = new LookupLog(['wolfi'], () => Date.UTC(2026, 0, 1));
   const first = snapshotOf('curl', 'gone');
   asked.note('wolfi', 'curl', { known: true, pinned: false }, first);
   asked.note('wolfi', 'curl', { known: true, pinned: false }, first);
@@ -34,7 +34,7 @@ test('names are counted, and unknown as soon as a refresh takes them away', () =
 });
 
 test('the least recently asked name is forgotten first', () => {
-  const asked = new Asked(['wolfi'], Date.now, { max: 2 });
+  const asked = new LookupLog(['wolfi'], Date.now, { max: 2 });
   const snapshot = snapshotOf('a', 'b', 'c');
   for (const name of ['a', 'b', 'a', 'c'])
     asked.note('wolfi', name, { known: true, pinned: false }, snapshot);
@@ -45,7 +45,7 @@ test('the least recently asked name is forgotten first', () => {
 });
 
 test('a name that no index knows and nothing speaks for is not listed', () => {
-  const asked = new Asked(['wolfi'], Date.now);
+  const asked = new LookupLog(['wolfi'], Date.now);
   const first = snapshotOf('curl');
   for (const name of ['favicon.ico', 'health', '.env'])
     asked.note('wolfi', name, { known: false, pinned: false }, first);
