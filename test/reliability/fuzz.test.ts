@@ -8,4 +8,5 @@ test('mutants of an index are refused with a code, or read as an independent rea
   expect(tally.outcomes.get('archive-malformed')).toBeGreaterThan(0);
   expect(tally.outcomes.get('accepted')).toBeGreaterThan(0);
   expect(tally.published).toBeGreaterThan(0);
-});
+  // Beside other work it may take as long.
+}, 120_000);
