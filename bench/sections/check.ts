@@ -72,7 +72,7 @@ async function checkOnce(setting: Setting, cwd: string, more: readonly string[])
   const output = await new Promise<string>((resolve, reject) => {
     const args = [setting.service, 'check', '--format', 'json', ...more];
     execFile(process.execPath, args, { cwd, maxBuffer: 2 ** 28 }, (error, stdout, stderr) => {
-      if (error && error.code !== 1) reject(new Error(stderr, { cause: error }));
+      if (error && (error.code !== 1 || stdout === '')) reject(new Error(stderr, { cause: error }));
       else resolve(stdout);
     });
   });

@@ -20,11 +20,12 @@ export async function askService(
   body?: string,
 ): Promise<string> {
   const token = clientToken && (await readSecret(clientToken, environment));
-  const { Agent, request } = await import('undici');
-  const dispatcher = new Agent();
+  // By its default export: in the bundle a part of CommonJS has no other.
+  const { default: undici } = await import('undici');
+  const dispatcher = new undici.Agent();
   let answer: { status: number; text: string };
   try {
-    const { statusCode, body: answered } = await request(url, {
+    const { statusCode, body: answered } = await undici.request(url, {
       dispatcher,
       headers: {
         ...headers,

@@ -35,6 +35,21 @@ test('it serves, logs, is alive and stops', async () => {
     releases: [{ version: '8.21.0-r1' }],
   });
   expect(await (await fetch(`${address}/metrics`)).text()).toContain('apk_index_packages');
+  const file = join(folder, 'image.yaml');
+  await writeFile(
+    file,
+    `contents:\n  repositories: [${upstream.url}]\n  packages: [curl=8.20.0-r0]\narchs: [x86_64]\n`,
+  );
+  for (const [words, told] of [
+    [['explain', 'curl=8.21.0-r1'], 'offered'],
+    [['check', file, '--fail-on', 'never'], 'withdrawn'],
+  ] satisfies [string[], string][]) {
+    await using asking = start([...words, '--url', address], {}, bundle);
+    expect(await asking.ended, asking.lines.join('\n')).toBe(0);
+    expect(asking.lines.join('\n')).toContain(told);
+  }
+  await using ledger = start(['ledger', 'verify', ...options], {}, bundle);
+  expect(await ledger.ended, ledger.lines.join()).toBe(0);
   await using health = start(['health', '--listen', new URL(address).host], {}, bundle);
   expect(await health.ended, health.lines.join()).toBe(0);
   service.child.kill('SIGTERM');
