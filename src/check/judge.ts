@@ -237,18 +237,23 @@ class View {
       .filter((each) => each.arch === arch && isInstallable(each, meets) && this.#isOnAll(each));
   }
 
-  /** Whether every arch of the pin has such a candidate. */
-  isThere(meets: Meets): boolean {
-    return this.archs.length > 0 && this.archs.every((arch) => this.fitting(meets, arch).length > 0);
-  }
-
   /** Versions on every arch, oldest first. */
   get offered(): readonly VersionReport[] {
     this.#offered ??= this.report.versions.filter(
-      ({ offered, parsed, version }) =>
-        parsed && offered && (this.#tool === 'apk' || this.isThere((each) => each === version)),
+      ({ offered, parsed, candidates }) =>
+        parsed && offered && (this.#tool === 'apk' || this.#areOnAll(candidates)),
     );
     return this.#offered;
+  }
+
+  /** Whether every arch of the pin has an installable one of these. */
+  #areOnAll(candidates: readonly Candidate[]): boolean {
+    return (
+      this.archs.length > 0 &&
+      this.archs.every((arch) =>
+        candidates.some((each) => each.arch === arch && !each.obstacle && this.#isOnAll(each)),
+      )
+    );
   }
 
   /**
@@ -316,6 +321,17 @@ export function meetsOf({ tool, operator, version }: AskedPin): Meets | undefine
   };
 }
 
+/** The same, and no version is read twice. */
+function remembering(meets: Meets): Meets {
+  if (meets === ANY) return ANY;
+  const known = new Map<string, boolean>();
+  return (version) => {
+    let met = known.get(version);
+    if (met === undefined) known.set(version, (met = meets(version)));
+    return met;
+  };
+}
+
 export interface JudgeOptions {
   /** Unix milliseconds. */
   readonly now: number;
@@ -343,8 +359,9 @@ export function judge(
       problems: [{ rule: 'unknown-name', message: `${source.name} has no package ${pin.name}${hint}` }],
     };
   }
-  const meets = meetsOf(pin);
-  if (!meets) return { datasource, problems: [] };
+  const constraint = meetsOf(pin);
+  if (!constraint) return { datasource, problems: [] };
+  const meets = remembering(constraint);
   const isExact = /^=+$/.test(pin.operator);
   const apko = pin.isLocked ? undefined : view.obstacleByApko(pin, options.isTagged);
   const found = apko === 'none' ? undefined : problemOf(pin, view, meets, isExact, options);
