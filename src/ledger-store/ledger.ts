@@ -8,7 +8,7 @@
 import { randomInt } from 'node:crypto';
 import { identityText } from '../apk/identity.ts';
 import type { PackageTable } from '../apk/package-table.ts';
-import type { Pause } from '../apk/pieces.ts';
+import { inSteps, type Pause } from '../apk/pieces.ts';
 import type { ReleaseDates, Republished } from '../catalog/catalog.ts';
 import { errorLine } from '../errors.ts';
 import { MOST_CHANGES, type Change, type Changes } from '../ledger/changes.ts';
@@ -307,7 +307,7 @@ export class Ledger {
           : await this.#merged(query, id, head, known);
     const { identities, releasedAt, appeared, vanished } = await this.#compare(base, packages);
     const past = await pastOf(query, id, packages, appeared);
-    const lastKnown = isCurrent || !known ? undefined : await this.#lookUp(known);
+    const lastKnown = isCurrent || !known ? undefined : await this.#lookUp(known.identities);
     const words = wordsOf(identities);
     const replaces = new Map<number, Uint8Array>();
     for (const row of appeared) {
@@ -348,7 +348,7 @@ export class Ledger {
   async #merged(query: Query, id: number, head: Head, known: Known | undefined): Promise<Dated> {
     const base = await this.#present(query, id, head.number);
     if (!known) return base;
-    const earlier = await this.#inSteps(mergeDates(base, known, this.#seed));
+    const earlier = await inSteps(mergeDates(base, known, this.#seed), this.#options.pause);
     for (const row of earlier) {
       const values = [base.releasedAt[row] as number, id, identityAt(base.identities, row)];
       await query(
@@ -411,7 +411,7 @@ export class Ledger {
       [id],
     );
     if (rows.length === 0) return none;
-    const table = await this.#inSteps(IdentityTable.make(identities, this.#seed));
+    const table = await this.#lookUp(identities);
     const republished = rows.map(
       ([identity, replaces]) =>
         [
@@ -441,18 +441,12 @@ export class Ledger {
     before: Dated,
     { columns }: PackageTable,
   ): Promise<Dated & { appeared: readonly number[]; vanished: readonly number[] }> {
-    const compared = await this.#inSteps(compare(before, columns.identity, this.#seed));
+    const compared = await inSteps(compare(before, columns.identity, this.#seed), this.#options.pause);
     return { identities: columns.identity, ...compared };
   }
 
-  async #lookUp({ identities }: Dated): Promise<IdentityTable> {
-    return await this.#inSteps(IdentityTable.make(identities, this.#seed));
-  }
-
-  async #inSteps<T>(work: Generator<undefined, T>): Promise<T> {
-    let step = work.next();
-    for (; !step.done; step = work.next()) await this.#options.pause();
-    return step.value;
+  async #lookUp(identities: Uint8Array): Promise<IdentityTable> {
+    return await inSteps(IdentityTable.make(identities, this.#seed), this.#options.pause);
   }
 
   #tellFailed({ label }: LedgerIndex, error: unknown): void {
