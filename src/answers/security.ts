@@ -141,11 +141,12 @@ export function urgentFixes(from: Version, fixes: readonly Fix[]): readonly Fix[
 }
 
 function lowestBest(fixes: readonly Fix[]): Fix | undefined {
-  const most = Math.max(...fixes.map(countOf));
-  return fixes.find((fix) => countOf(fix) === most);
+  const most = Math.max(...fixes.map(({ groups }) => countOf(groups)));
+  return fixes.find((fix) => countOf(fix.groups) === most);
 }
 
-function countOf({ groups }: Fix): number {
+/** The number of identifiers in groups. */
+export function countOf(groups: readonly Group[]): number {
   return groups.reduce((sum, { count }) => sum + count, 0);
 }
 
@@ -343,14 +344,13 @@ export function* explainAdvisoriesInSteps(
   const security = new Security(advisories, report);
   const open = (yield* security.at(at)).filter(isOpenAt(at));
   const fixes = yield* security.fixes(at, yield* newerVersions(report, at));
-  const count = (groups: readonly Group[]): number => groups.reduce((sum, group) => sum + group.count, 0);
   return {
     at: at.text,
-    open: count(open.filter((group) => !isUnreviewed(group))),
-    unreviewed: count(open.filter(isUnreviewed)),
+    open: countOf(open.filter((group) => !isUnreviewed(group))),
+    unreviewed: countOf(open.filter(isUnreviewed)),
     fixes: urgentFixes(at, fixes).map(({ version, groups }) => ({
       version: version.text,
-      count: count(groups),
+      count: countOf(groups),
       ids: listIds(groups, () => true, MOST_NAMED).listed.map(({ id }) => id),
     })),
   };

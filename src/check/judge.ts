@@ -13,7 +13,7 @@ import {
 import type { Advisories } from '../advisories/advisories.ts';
 import { CloseNames } from '../answers/close-names.ts';
 import { newestBuild } from '../answers/explain.ts';
-import { identifiers, Security, urgentFixes, type Fix } from '../answers/security.ts';
+import { countOf, identifiers, Security, urgentFixes, type Fix } from '../answers/security.ts';
 import { withdrawalText } from '../answers/withdrawal-text.ts';
 import { Catalog, type Candidate, type NameReport, type VersionReport } from '../catalog/catalog.ts';
 import type { Needs } from '../catalog/needs.ts';
@@ -503,32 +503,24 @@ function raised(
   const newest = all.at(-1);
   if (!newest) return undefined;
   const newer = all.filter(isEligible);
-  const isWithin = ({ parsed }: VersionReport): boolean =>
-    !current || steps.indexOf(stepOf(current, parsed as Version)) <= steps.indexOf(policy.within);
+  const isWithin = (version: Version): boolean =>
+    !current || steps.indexOf(stepOf(current, version)) <= steps.indexOf(policy.within);
   const isOld = ({ builtAt = 0 }: VersionReport): boolean =>
     policy.minAge === 0 || (builtAt > 0 && now - builtAt * 1000 >= policy.minAge);
   const at = current && (all.findLast(({ version }) => meets(version))?.parsed ?? current);
-  const fixesAmong = (some: readonly VersionReport[]): readonly Fix[] =>
-    at
-      ? urgentFixes(
-          at,
-          source.fixes(
-            view,
-            at,
-            some.map(({ parsed }) => parsed as Version),
-          ),
-        )
-      : [];
-  const safe = policy.security ? fixesAmong(newer.filter(isWithin)).at(-1)?.version : undefined;
+  const versions = newer.map(({ parsed }) => parsed as Version);
+  const fixes = at ? source.fixes(view, at, versions) : [];
+  const urgent = (some: readonly Fix[]): readonly Fix[] => (at ? urgentFixes(at, some) : []);
+  const safe = urgent(fixes.filter(({ version }) => isWithin(version))).at(-1)?.version;
   const target = policy.security
     ? newer.find(({ parsed }) => parsed === safe)
-    : newer.findLast((each) => isWithin(each) && isOld(each));
+    : newer.findLast((each) => isWithin(each.parsed as Version) && isOld(each));
   return {
     newer,
     newest,
     target: target && (isTilde && current ? asPrecise(target.parsed as Version, current) : target.version),
     step: current && newer.length > 0 ? stepOf(current, newest.parsed as Version) : undefined,
-    fixes: fixesAmong(newer),
+    fixes: urgent(fixes),
   };
 }
 
@@ -551,10 +543,10 @@ function numbersOf({ text }: Version): readonly string[] {
 }
 
 function vulnerable(fixes: readonly Fix[]): Problem {
-  const texts = fixes.map(({ version, groups }) => {
-    const count = groups.reduce((sum, each) => sum + each.count, 0);
-    const ids = identifiers(groups).replaceAll(',', ', ');
-    return `${version.text} fixes ${count === 1 ? 'one' : count} (${ids})`;
+  const texts = fixes.map((fix) => {
+    const count = countOf(fix.groups);
+    const ids = identifiers(fix.groups).replaceAll(',', ', ');
+    return `${fix.version.text} fixes ${count === 1 ? 'one' : count} (${ids})`;
   });
   return { rule: 'known-vulnerabilities', message: `known vulnerabilities: ${texts.join('; ')}` };
 }
