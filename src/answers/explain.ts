@@ -226,7 +226,7 @@ interface NextSeries {
 }
 
 function* nextSeries(name: string, catalog: Catalog): Generator<undefined, NextSeries | undefined> {
-  const [first, ...others] = (yield* seriesIn(catalog)).newerThan(name);
+  const [first, ...others] = (yield* seriesIndexes.of(catalog)).newerThan(name);
   if (!first) return undefined;
   return {
     series: [first, ...others],
@@ -243,7 +243,7 @@ function* notesOn(
 ): Generator<undefined, readonly string[]> {
   const { name, versions } = report;
   if (versions.length === 0) {
-    const series = (yield* seriesIn(catalog)).of(name).slice(0, 3);
+    const series = (yield* seriesIndexes.of(catalog)).of(name).slice(0, 3);
     return [
       ...(served[0] === undefined
         ? []
@@ -286,13 +286,7 @@ function* notesOn(
   return notes;
 }
 
-const seriesIndexes = new WeakMap<Catalog, Shared<SeriesIndex>>();
-
-function seriesIn(catalog: Catalog): Generator<undefined, SeriesIndex> {
-  const index = seriesIndexes.get(catalog) ?? new Shared(() => SeriesIndex.of(catalog.names()));
-  seriesIndexes.set(catalog, index);
-  return index.result();
-}
+const seriesIndexes = new Shared((catalog: Catalog) => SeriesIndex.of(catalog.names()));
 
 /** A name that is no longer built while its origin is: the recipe goes on without it. */
 function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<undefined, string | undefined> {
@@ -318,12 +312,10 @@ function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<und
   return `last built on ${day(builtAt)}, ${days} days before ${latest.name}-${latest.version} of the same origin`;
 }
 
-const sortedNames = new WeakMap<Packages, Shared<readonly string[]>>();
+const sortedNames = new Shared(sortNames);
 
 function* namesStartingWith(prefix: string, packages: Packages): Generator<undefined, readonly string[]> {
-  const shared = sortedNames.get(packages) ?? new Shared(() => sortNames(packages));
-  sortedNames.set(packages, shared);
-  const names = yield* shared.result();
+  const names = yield* sortedNames.of(packages);
   let [start, end] = [0, names.length];
   while (start < end) {
     const middle = (start + end) >>> 1;

@@ -35,7 +35,7 @@ export interface Found {
 
 export class Lookups {
   readonly #served: ServedVersions;
-  readonly #closeNames = new WeakMap<Snapshot, Shared<CloseNames>>();
+  readonly #closeNames = new Shared(({ catalog }: Snapshot) => CloseNames.of(catalog.names()));
 
   constructor(served: ServedVersions) {
     this.#served = served;
@@ -116,9 +116,7 @@ export class Lookups {
 
   /** Similar package names. */
   *closeNames(snapshot: Snapshot, name: string): Generator<undefined, readonly string[]> {
-    const { catalog } = snapshot;
-    const names = this.#closeNames.get(snapshot) ?? new Shared(() => CloseNames.of(catalog.names()));
-    this.#closeNames.set(snapshot, names);
-    return yield* (yield* names.result()).to(name);
+    const names = yield* this.#closeNames.of(snapshot);
+    return yield* names.to(name);
   }
 }

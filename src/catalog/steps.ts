@@ -15,25 +15,29 @@ export function finish<T>(work: Generator<undefined, T>): T {
   }
 }
 
-/** Work that many need the result of. Whoever asks goes on where the last one stopped. */
-export class Shared<T> {
-  readonly #begin: () => Generator<undefined, T>;
-  #work: Generator<undefined, T> | undefined;
-  #result: { readonly value: T } | undefined;
+/** What many need of an object, as long as that is in memory. Whoever asks goes on where the last one stopped. */
+export class Shared<K extends WeakKey, T> {
+  readonly #begin: (key: K) => Generator<undefined, T>;
+  readonly #work = new WeakMap<K, Generator<undefined, T>>();
+  readonly #results = new WeakMap<K, { readonly value: T }>();
 
-  constructor(begin: () => Generator<undefined, T>) {
+  constructor(begin: (key: K) => Generator<undefined, T>) {
     this.#begin = begin;
   }
 
-  *result(): Generator<undefined, T> {
-    while (!this.#result) {
-      this.#work ??= this.#begin();
-      const step = this.#work.next();
-      if (step.done) this.#result = { value: step.value };
-      else yield;
+  *of(key: K): Generator<undefined, T> {
+    for (;;) {
+      const result = this.#results.get(key);
+      if (result) return result.value;
+      const work = this.#work.get(key) ?? this.#begin(key);
+      this.#work.set(key, work);
+      const step = work.next();
+      if (!step.done) yield;
+      else {
+        this.#results.set(key, { value: step.value });
+        this.#work.delete(key);
+      }
     }
-    this.#work = undefined;
-    return this.#result.value;
   }
 }
 
