@@ -9,7 +9,14 @@ import type { Catalog, NameReport, ReleaseDates } from '../../src/catalog/catalo
 import { coolInSteps, type Cooled } from '../../src/catalog/cooldown.ts';
 import { finish } from '../../src/catalog/steps.ts';
 import { catalog, catalogOf, offered, scanned } from '../support/catalogs.ts';
-import { arch, packageNames, provided, SEED, type Repositories } from '../support/random-indexes.ts';
+import {
+  arch,
+  packageNames,
+  provided,
+  SEED,
+  type Repositories,
+  optionPairs,
+} from '../support/random-indexes.ts';
 import { indexText, pkg } from '../support/signed-index.ts';
 
 const cool = (from: Catalog, limit: number): Cooled => finish(coolInSteps(from, limit));
@@ -48,12 +55,7 @@ function answers(from: Catalog): object {
   };
 }
 
-describe.each([
-  { unversionedProvides: false, complete: false },
-  { unversionedProvides: false, complete: true },
-  { unversionedProvides: true, complete: false },
-  { unversionedProvides: true, complete: true },
-])('with %j', (options) => {
+describe.each(optionPairs)('with %j', (options) => {
   test('what is answered is what a catalog of the other packages answers', () => {
     const seen = { differences: 0, offered: 0 };
     fc.assert(

@@ -7,7 +7,14 @@ import { describe, expect, test } from 'vitest';
 import type { NameReport } from '../../src/catalog/catalog.ts';
 import { compareVersions, parseVersion } from '../../src/apk/version.ts';
 import { catalogOf } from '../support/catalogs.ts';
-import { arch, packageNames, provided, SEED, type Repositories } from '../support/random-indexes.ts';
+import {
+  arch,
+  packageNames,
+  provided,
+  SEED,
+  type Repositories,
+  optionPairs,
+} from '../support/random-indexes.ts';
 
 interface Options {
   readonly unversionedProvides: boolean;
@@ -272,12 +279,7 @@ function found({ versions }: NameReport): readonly string[] {
     });
 }
 
-describe.each([
-  { unversionedProvides: false, complete: false },
-  { unversionedProvides: false, complete: true },
-  { unversionedProvides: true, complete: false },
-  { unversionedProvides: true, complete: true },
-])('with %j', (options) => {
+describe.each(optionPairs)('with %j', (options) => {
   test('offers versions and chooses packages by the rules', () => {
     const seen = { offered: 0, withheld: 0 };
     fc.assert(

@@ -63,3 +63,11 @@ const repository = fc
   .array(stanza, { maxLength: 8 })
   .map((stanzas) => stanzas.map((each, i) => ({ ...each, t: `${[3, 7, 1, 8, 2, 6, 4, 5][i]}00` })));
 export const arch: fc.Arbitrary<Repositories> = fc.array(repository, { minLength: 1, maxLength: 3 });
+
+/** Every pair of the options that change what a catalog offers. */
+export const optionPairs = [
+  { unversionedProvides: false, complete: false },
+  { unversionedProvides: false, complete: true },
+  { unversionedProvides: true, complete: false },
+  { unversionedProvides: true, complete: true },
+] as const;
