@@ -161,7 +161,8 @@ async function keepCurrent(beacon: Beacon, signal: AbortSignal): Promise<void> {
 
 async function listening(core: Core, options: ServeOptions): Promise<FastifyInstance> {
   const server = await serverOf(core, options);
-  await server.listen(options.config.listen);
+  const address = await server.listen(options.config.listen);
+  options.logger.info(`Server listening at ${address}`);
   return server;
 }
 
