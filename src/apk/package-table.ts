@@ -189,6 +189,15 @@ export class PackageTable implements Packages {
     return used;
   }
 
+  countOf(name: string): number {
+    const id = this.strings.names.find(name);
+    if (id === undefined) return 0;
+    return [this.byName, this.byProvide].reduce(
+      (sum, { starts }) => sum + (starts[id + 1] as number) - (starts[id] as number),
+      0,
+    );
+  }
+
   /** Does the number of a name lead to a package that is not hidden? */
   #isUsed({ starts, rows }: Postings, id: number): boolean {
     const end = starts[id + 1] as number;

@@ -109,6 +109,8 @@ export interface Packages {
   providedNames(): Iterable<string>;
   /** Whether a package has the name or provides it. */
   has(name: string): boolean;
+  /** How many packages are called so, and how many provide it, together; hidden ones are among them. */
+  countOf(name: string): number;
   /** Packages with that name, in the order of the index. */
   named(name: string): readonly Package[];
   /** Packages that provide `name`, with or without a version, in the order of the index. */

@@ -12,6 +12,7 @@
  *   also installs another that it refuses.
  * - A release exists on every arch that carries the name; apko refuses any other.
  */
+import { cut } from '../errors.ts';
 import { compareVersions, orderKey, type Version } from '../apk/version.ts';
 import type { Package, Packages, Unusable } from '../apk/packages.ts';
 import { Reading, type Carrier, type Rule } from './carriers.ts';
@@ -118,6 +119,9 @@ export interface NameReport {
   readonly versions: readonly VersionReport[];
 }
 
+/** Packages with one name, over all archs. */
+const MOST_CARRIERS = 40_000;
+
 export class Catalog {
   readonly archs: readonly string[];
   readonly sources: readonly CatalogSource[];
@@ -169,13 +173,28 @@ export class Catalog {
     return this.sources.some(({ packages }) => packages.has(name));
   }
 
-  /** Everything known about `name`, on all archs of the datasource or on some of them. */
+  /**
+   * How many packages have the name or provide it on these archs, if they are too many to compare in a second or two.
+   * The most in Wolfi are 514 on each arch.
+   */
+  crowdOf(name: string, archs: readonly string[] = this.archs): number | undefined {
+    const sources = this.sources.filter(({ arch }) => archs.includes(arch));
+    const count = sources.reduce((sum, { packages }) => sum + packages.countOf(name), 0);
+    return count > MOST_CARRIERS ? count : undefined;
+  }
+
+  /**
+   * Everything known about `name`, on all archs of the datasource or on some of them. Throws `CrowdedNameError` if
+   * there is a `crowdOf` it.
+   */
   report(name: string, archs: readonly string[] = this.archs): NameReport {
     return finish(this.reportInSteps(name, archs));
   }
 
   /** The same in steps of about a millisecond: a name may have as many versions as an index has packages. */
   *reportInSteps(name: string, archs: readonly string[] = this.archs): Generator<undefined, NameReport> {
+    const crowd = this.crowdOf(name, archs);
+    if (crowd !== undefined) throw new CrowdedNameError(name, crowd);
     const reading = new Reading(this.sources, this.#rule);
     /** By version key. */
     const groups = new Map<string, Group>();
@@ -242,6 +261,17 @@ export class Catalog {
   #unmet(carrier: Carrier): Obstacle | undefined {
     const unmet = this.#coherence.unmet(carrier);
     return unmet && { reason: 'dependency-unmet', ...unmet };
+  }
+}
+
+/** A name that too many packages have. */
+export class CrowdedNameError extends Error {
+  override readonly name = 'CrowdedNameError';
+  /** An error of the lookup, not of the service: Renovate goes on with other names. */
+  readonly statusCode = 422;
+
+  constructor(name: string, count: number) {
+    super(`${cut(name)}: ${count} packages have this name, more than the ${MOST_CARRIERS} that are compared`);
   }
 }
 
