@@ -13,7 +13,7 @@
  * - A release exists on every arch that carries the name; apko refuses any other.
  */
 import { compareVersions, orderKey, type Version } from '../apk/version.ts';
-import type { Package, Packages, Unusable } from '../apk/packages.ts';
+import { isExact, type Package, type Packages, type Unusable } from '../apk/packages.ts';
 import { Reading, type Carrier, type Rule } from './carriers.ts';
 import { Coherence, type Unmet } from './coherence.ts';
 import { Needs } from './needs.ts';
@@ -118,6 +118,12 @@ export interface NameReport {
   readonly versions: readonly VersionReport[];
 }
 
+/** A package and the number of its source. */
+export interface Taken {
+  readonly source: number;
+  readonly package: Package;
+}
+
 export class Catalog {
   readonly archs: readonly string[];
   readonly sources: readonly CatalogSource[];
@@ -209,6 +215,18 @@ export class Catalog {
   /** What packages need and the catalog does not have. For many names, pass the last one: it is kept until it is full. */
   needs(last?: Needs): Needs {
     return last && !last.isFull ? last : new Needs(new Reading(this.sources, this.#rule));
+  }
+
+  /** The packages that apk takes for the exact dependencies of a package, each with the number of its source. */
+  *takenFor(each: Package, arch: string): Generator<undefined, readonly Taken[]> {
+    const reading = new Reading(this.sources, this.#rule);
+    const taken: Taken[] = [];
+    for (const dependency of each.bindingDependencies) {
+      if (!isExact(dependency)) continue;
+      const carriers = yield* reading.meeting(dependency, arch);
+      for (const { rank, package: needed } of carriers) taken.push({ source: rank, package: needed });
+    }
+    return taken;
   }
 
   #addCandidate(

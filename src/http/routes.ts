@@ -30,7 +30,7 @@ import {
   type Target,
 } from '../answers/target.ts';
 import { Views } from '../answers/views.ts';
-import { ageInWords, nameWithAge } from '../catalog/age.ts';
+import { ageInWords, nameWithAge, type Age } from '../catalog/age.ts';
 import { advisoriesAtom } from './atom.ts';
 import { prefersAtom, prefersHtml, prefersText } from './negotiate.ts';
 import type { PackageQuestion, Pages, PageSources } from './pages.ts';
@@ -62,7 +62,7 @@ export interface RouteOptions extends PageSources {
   /** The Renovate preset of these datasources; `url` is the address that the client used, `age` that of views. */
   readonly preset: (
     datasources: readonly string[],
-    asked: { readonly url: string; readonly age: number | undefined },
+    asked: { readonly url: string; readonly age: Age | undefined },
   ) => object;
   /** The address of the service for clients, if configured. */
   readonly publicUrl: string | undefined;
@@ -592,7 +592,7 @@ export class Routes {
   }
 
   /** The result of `work`; `undefined` if it is for a view and too many are in line. */
-  async #inLine<T>(age: number | undefined, work: () => Promise<T>): Promise<T | undefined> {
+  async #inLine<T>(age: Age | undefined, work: () => Promise<T>): Promise<T | undefined> {
     if (age === undefined) return await work();
     if (this.#viewsWaiting >= MAX_VIEWS_WAITING) return undefined;
     this.#viewsWaiting += 1;
@@ -612,7 +612,7 @@ export class Routes {
     const viewOf = (base: Snapshot | undefined): Snapshot | undefined | Promise<Snapshot> =>
       age === undefined || !base
         ? base
-        : this.#turns.run(`view ${base.generation} ${age}`, () => this.#views.of(base, age));
+        : this.#turns.run(`view ${nameWithAge(base.generation, age)}`, () => this.#views.of(base, age));
     return (
       this.#loaded(asked) ?? (live.snapshot ? viewOf(live.snapshot) : this.#firstSnapshot(live).then(viewOf))
     );
@@ -656,7 +656,7 @@ function splitUrl(url: string): readonly [path: string, query?: string] {
 }
 
 /** With a homepage and no releases, Renovate sees no update and logs no warning, as without an opinion. */
-function nothingYet(age: number, page: string): object {
+function nothingYet(age: Age, page: string): object {
   return { releases: [], homepage: page, heldBack: `no such release is known to be ${ageInWords(age)} old` };
 }
 

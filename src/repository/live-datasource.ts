@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Advisories } from '../advisories/advisories.ts';
+import type { Age } from '../catalog/age.ts';
 import { Catalog } from '../catalog/catalog.ts';
 import type { LiveFeed } from './live-feed.ts';
 import type { LiveIndex } from './live-index.ts';
@@ -19,15 +20,17 @@ export interface Snapshot {
   readonly view?: View;
 }
 
-/** What an age leaves out. The age is in seconds, times in unix seconds. */
+/** What an age leaves out. Times are in unix seconds. */
 export interface View {
   /** With everything. */
   readonly base: Snapshot;
-  readonly age: number;
+  readonly age: Age;
   /** What was released later is hidden. */
   readonly limit: number;
   /** The number of hidden packages, counted for each arch and repository. */
   readonly hidden: number;
+  /** The number of younger packages that are shown because of what they fix, counted the same way. */
+  readonly early: number;
   /** Those of them that nothing tells the age of. */
   readonly undated: number;
   /** When the next package is old enough; `Infinity` for none. */

@@ -1,0 +1,114 @@
+/**
+ * What `@7d+security` shows although it is too young (docs/decisions/019): the lowest version of a package that fixes
+ * all that is open in what the view offers otherwise, and what belongs to it.
+ */
+import { RowSet } from '../apk/packages.ts';
+import type { Version } from '../apk/version.ts';
+import type { Advisories } from '../advisories/advisories.ts';
+import type { Catalog, NameReport, Taken, VersionReport } from '../catalog/catalog.ts';
+import type { Cooled } from '../catalog/cooldown.ts';
+import { eachInSteps, isStep } from '../catalog/steps.ts';
+import type { Snapshot } from '../repository/live-datasource.ts';
+import { newerVersions, Security, urgentFixes } from './security.ts';
+
+/** Of the rows that `cooled` hides those that are shown all the same, one set for each source. */
+export function* earlyFixes(
+  { catalog, advisories }: Snapshot,
+  cooled: Cooled,
+): Generator<undefined, readonly RowSet[]> {
+  if (!advisories) return [];
+  const young = yield* youngPackages(catalog, cooled);
+  const shown = catalog.sources.map(({ packages }) => new RowSet(packages.rowCount));
+  const waiting: Taken[] = [];
+  for (const name of yield* namesWithAdvisories(young, advisories)) {
+    const all = withoutProvides(yield* catalog.reportInSteps(name));
+    const old = withoutProvides(yield* cooled.catalog.reportInSteps(name));
+    for (const fix of yield* fixesOf(all, old, advisories)) waiting.push(...packagesOf(fix, catalog));
+  }
+  const builds = Map.groupBy(young, buildOf);
+  for (let next = waiting.pop(), i = 0; next; next = waiting.pop()) {
+    if (isStep((i += 1))) yield;
+    const { source, package: each } = next;
+    if (!cooled.hidden[source]?.has(each.row) || shown[source]?.has(each.row)) continue;
+    shown[source]?.add(each.row);
+    waiting.push(...(builds.get(buildOf(next)) ?? []));
+    waiting.push(...(yield* catalog.takenFor(each, catalog.sources[source]?.arch ?? '')));
+  }
+  return shown;
+}
+
+function* youngPackages({ sources }: Catalog, { hidden }: Cooled): Generator<undefined, readonly Taken[]> {
+  const young: Taken[] = [];
+  for (const [source, { packages }] of sources.entries())
+    yield* eachInSteps(hidden[source]?.rows() ?? [], (row) => {
+      young.push({ source, package: packages.at(row) });
+    });
+  return young;
+}
+
+/** Names of packages that the feeds know themselves or by their origin. */
+function* namesWithAdvisories(
+  young: readonly Taken[],
+  advisories: Advisories,
+): Generator<undefined, ReadonlySet<string>> {
+  const isKnown = new Map<string, boolean>();
+  const knows = (name: string): boolean => {
+    let known = isKnown.get(name);
+    if (known === undefined) isKnown.set(name, (known = name !== '' && advisories.knows(name)));
+    return known;
+  };
+  const names = new Set<string>();
+  yield* eachInSteps(young, ({ package: { name, origin } }) => {
+    if (!names.has(name) && (knows(name) || knows(origin))) names.add(name);
+  });
+  return names;
+}
+
+/** Feeds know packages by their own names; the version of a provide may be anything. */
+function withoutProvides(report: NameReport): NameReport {
+  return { ...report, versions: report.versions.filter(({ chosen }) => !chosen.provided) };
+}
+
+/**
+ * The versions of a name that need not wait and are not shown anyway. Of every major version, what is open in the
+ * newest one on offer counts.
+ */
+function* fixesOf(
+  all: NameReport,
+  old: NameReport,
+  advisories: Advisories,
+): Generator<undefined, readonly VersionReport[]> {
+  const shown = new Set<string>();
+  const newest = new Map<number | bigint | undefined, Version>();
+  for (const { offered, parsed, version } of old.versions) {
+    if (!offered || !parsed) continue;
+    shown.add(version);
+    newest.set(parsed.parts[0]?.value, parsed);
+  }
+  const security = new Security(advisories, all);
+  const early = new Set<string>();
+  for (const from of newest.values()) {
+    const fixes = yield* security.fixes(from, yield* newerVersions(all, from));
+    for (const { version } of urgentFixes(from, fixes)) if (!shown.has(version.text)) early.add(version.text);
+  }
+  return all.versions.filter(({ version, offered }) => offered && early.has(version));
+}
+
+/** What apk installs for a version, on every arch. */
+function packagesOf({ chosenOn }: VersionReport, { sources }: Catalog): readonly Taken[] {
+  return chosenOn.map(({ arch, repository, package: each }) => ({
+    source: sources.findIndex(
+      (source) =>
+        source.arch === arch &&
+        source.repository === repository &&
+        each.row < source.packages.rowCount &&
+        source.packages.at(each.row).identity === each.identity,
+    ),
+    package: each,
+  }));
+}
+
+/** The packages of one build share it: of one origin at one version, in one index. */
+function buildOf({ source, package: { name, origin, version } }: Taken): string {
+  return JSON.stringify([source, origin === '' ? { name } : origin, version]);
+}
