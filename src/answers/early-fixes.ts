@@ -2,7 +2,7 @@
  * What `@7d+security` shows although it is too young (docs/decisions/019): the lowest version of a package that fixes
  * all that is open in what the view offers otherwise, and what belongs to it.
  */
-import { RowSet } from '../apk/packages.ts';
+import { isExact, RowSet } from '../apk/packages.ts';
 import type { Version } from '../apk/version.ts';
 import type { Advisories } from '../advisories/advisories.ts';
 import type { Catalog, NameReport, Taken, VersionReport } from '../catalog/catalog.ts';
@@ -18,9 +18,13 @@ export function* earlyFixes(
 ): Generator<undefined, readonly RowSet[]> {
   if (!advisories) return [];
   const young = yield* youngPackages(catalog, cooled);
-  const shown = catalog.sources.map(({ packages }) => new RowSet(packages.rowCount));
+  const noRows = (): readonly RowSet[] =>
+    catalog.sources.map(({ packages }) => new RowSet(packages.rowCount));
+  const [shown, seen] = [noRows(), noRows()];
   const waiting: Taken[] = [];
-  for (const name of yield* namesWithAdvisories(young, advisories)) {
+  const waitingForThem = yield* packagesThatNeed(young, catalog);
+  for (const name of yield* namesWithAdvisories([...young, ...waitingForThem], advisories)) {
+    yield;
     const all = withoutProvides(yield* catalog.reportInSteps(name));
     const old = withoutProvides(yield* cooled.catalog.reportInSteps(name));
     for (const fix of yield* fixesOf(all, old, advisories)) waiting.push(...packagesOf(fix, catalog));
@@ -29,9 +33,13 @@ export function* earlyFixes(
   for (let next = waiting.pop(), i = 0; next; next = waiting.pop()) {
     if (isStep((i += 1))) yield;
     const { source, package: each } = next;
-    if (!cooled.hidden[source]?.has(each.row) || shown[source]?.has(each.row)) continue;
-    shown[source]?.add(each.row);
-    waiting.push(...(builds.get(buildOf(next)) ?? []));
+    if (seen[source]?.has(each.row)) continue;
+    seen[source]?.add(each.row);
+    // One that is old enough may wait for what it needs.
+    if (cooled.hidden[source]?.has(each.row)) {
+      shown[source]?.add(each.row);
+      waiting.push(...(builds.get(buildOf(next)) ?? []));
+    }
     waiting.push(...(yield* catalog.takenFor(each, catalog.sources[source]?.arch ?? '')));
   }
   return shown;
@@ -44,6 +52,28 @@ function* youngPackages({ sources }: Catalog, { hidden }: Cooled): Generator<und
       young.push({ source, package: packages.at(row) });
     });
   return young;
+}
+
+/** Those that may be old enough themselves, and are withheld because they need one of the young ones exactly. */
+function* packagesThatNeed(
+  young: readonly Taken[],
+  { sources }: Catalog,
+): Generator<undefined, readonly Taken[]> {
+  const names = new Set<string>();
+  yield* eachInSteps(young, ({ package: { name, provides } }) => {
+    names.add(name);
+    for (const provide of provides) names.add(provide.name);
+  });
+  const needing: Taken[] = [];
+  for (const [source, { packages }] of sources.entries())
+    for (let row = 0; row < packages.rowCount; row += 1) {
+      if (isStep(row)) yield;
+      const each = packages.at(row);
+      if (!each.needsExactly) continue;
+      for (const dependency of each.bindingDependencies)
+        if (isExact(dependency) && names.has(dependency.name)) needing.push({ source, package: each });
+    }
+  return needing;
 }
 
 /** Names of packages that the feeds know themselves or by their origin. */
