@@ -27,7 +27,7 @@ export function* earlyFixes(
     yield;
     const all = withoutProvides(yield* catalog.reportInSteps(name));
     const old = withoutProvides(yield* cooled.catalog.reportInSteps(name));
-    for (const fix of yield* fixesOf(all, old, advisories)) waiting.push(...packagesOf(fix, catalog));
+    for (const fix of yield* fixesOf(all, old, advisories)) waiting.push(...fix.chosenOn);
   }
   const builds = Map.groupBy(young, buildOf);
   for (let next = waiting.pop(), i = 0; next; next = waiting.pop()) {
@@ -122,20 +122,6 @@ function* fixesOf(
     for (const { version } of urgentFixes(from, fixes)) if (!shown.has(version.text)) early.add(version.text);
   }
   return all.versions.filter(({ version, offered }) => offered && early.has(version));
-}
-
-/** What apk installs for a version, on every arch. */
-function packagesOf({ chosenOn }: VersionReport, { sources }: Catalog): readonly Taken[] {
-  return chosenOn.map(({ arch, repository, package: each }) => ({
-    source: sources.findIndex(
-      (source) =>
-        source.arch === arch &&
-        source.repository === repository &&
-        each.row < source.packages.rowCount &&
-        source.packages.at(each.row).identity === each.identity,
-    ),
-    package: each,
-  }));
 }
 
 /** The packages of one build share it: of one origin at one version, in one index. */

@@ -45,6 +45,7 @@ export class Views {
     const snapshot: Snapshot = {
       catalog,
       advisories: base.advisories,
+      origins: base.origins,
       generation: generationOf(base, cooled),
       view: {
         base,

@@ -75,6 +75,8 @@ export type WithheldReason = Obstacle['reason'] | 'missing-on-arch';
 /** A package that gives a name one version on one arch. */
 export interface Candidate {
   readonly version: string;
+  /** The number of its source in the catalog. */
+  readonly source: number;
   readonly arch: string;
   readonly repository: string;
   /** The repository's own template for changelog links. */
@@ -274,13 +276,14 @@ function obstacleOf({ package: each }: Carrier, version: Version | undefined): O
 }
 
 function toCandidate(
-  { package: each, source, provided }: Carrier,
+  { package: each, source, rank, provided }: Carrier,
   version: string,
   obstacle: Obstacle | undefined,
 ): Candidate {
   const { arch, repository, changelog, dates } = source;
   return {
     version,
+    source: rank,
     arch,
     repository,
     changelog,

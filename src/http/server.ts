@@ -13,6 +13,7 @@ import Fastify, {
 } from 'fastify';
 import { QueryError } from '../answers/query.ts';
 import { BodiesInFlight } from './bodies-in-flight.ts';
+import { PackageFiles } from './package-files.ts';
 import { matches, notModified, problem } from './reply.ts';
 import { Routes, type Answered, type RouteOptions } from './routes.ts';
 
@@ -53,6 +54,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   const { metrics, lookupCounts, stopping, clientToken } = options;
   const routes = new Routes(options);
   const bodies = new BodiesInFlight();
+  const files = new PackageFiles(options.logger);
   const app = Fastify({
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -74,6 +76,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   });
 
   app.addHook('onRequest', refuseFloods());
+  app.addHook('preClose', async () => files.close());
   if (clientToken) {
     app.addHook('onRequest', async (request, reply) => {
       if (request.routeOptions.config.open || (await hasToken(request, clientToken))) return;
@@ -115,9 +118,13 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   function send(
     { method, headers: { 'if-none-match': condition } }: FastifyRequest,
     reply: FastifyReply,
-    { reply: made, route, times, lookup }: Answered,
+    { reply: made, file, route, times, lookup }: Answered,
   ): void {
     reply.hijack();
+    if (file) {
+      void files.send(reply.raw, file, { isHead: method === 'HEAD', closing: stopping.aborted });
+      return;
+    }
     const isSame = made.status === 200 && matches(condition, made.etag);
     const { status, headers, body } = isSame ? notModified(made) : made;
     if (lookup) lookupCounts.count(lookup.datasource, isSame ? 'not-modified' : lookup.result);
@@ -132,7 +139,9 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   }
 }
 
-const unauthorized = problem(401, 'a bearer token is needed', { 'www-authenticate': 'Bearer' });
+const unauthorized = problem(401, 'a token is needed, as a bearer or as the password of any user', {
+  'www-authenticate': 'Bearer, Basic realm="apk-beacon"',
+});
 
 /** Counts the pipelined requests of a connection and ends it if there are too many. */
 function refuseFloods() {
@@ -155,7 +164,12 @@ function refuseFloods() {
 }
 
 async function hasToken({ headers }: FastifyRequest, token: () => Promise<string>): Promise<boolean> {
-  return isSameText(headers.authorization ?? '', `Bearer ${await token()}`);
+  const given = headers.authorization ?? '';
+  const [, encoded] = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(given) ?? [];
+  if (encoded === undefined) return isSameText(given, `Bearer ${await token()}`);
+  // apk knows users and passwords only.
+  const text = Buffer.from(encoded, 'base64').toString();
+  return isSameText(text.slice(text.indexOf(':') + 1), await token());
 }
 
 /** Constant-time comparison. */

@@ -247,7 +247,8 @@ function reached(
             ),
         ),
     );
-  const found = new Map(everything.filter(isFix).map(({ key }) => [key, 'a fix']));
+  const found = new Map<string, 'a fix' | 'with it'>();
+  for (const one of everything) if (isFix(one)) found.set(one.key, 'a fix');
   const isOfBuild = (one: Entry, other: Entry): boolean =>
     other.isHidden &&
     other.source === one.source &&
