@@ -33,7 +33,7 @@ export async function* stanzasOf(
   const unpacked = unpack(body, options, (chunk) => {
     text += decoder.decode(chunk, { stream: true });
   });
-  for await (const _ of unpacked) {
+  while (!(await unpacked.next()).done) {
     const stanzas = text.split('\n\n');
     text = stanzas.pop() ?? '';
     yield* stanzas.flatMap((each) => parseStanza(each) ?? []);

@@ -76,7 +76,10 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   });
 
   app.addHook('onRequest', refuseFloods());
-  app.addHook('preClose', async () => files.close());
+  app.addHook('preClose', (done) => {
+    files.close();
+    done();
+  });
   if (clientToken) {
     app.addHook('onRequest', async (request, reply) => {
       if (request.routeOptions.config.open || (await hasToken(request, clientToken))) return;
