@@ -12,6 +12,7 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify';
 import { QueryError } from '../answers/query.ts';
+import { IndexError } from '../errors.ts';
 import { BodiesInFlight } from './bodies-in-flight.ts';
 import { PackageFiles } from './package-files.ts';
 import { matches, notModified, problem } from './reply.ts';
@@ -110,9 +111,9 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     }),
   );
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
-    const status = error instanceof QueryError ? 400 : (error.statusCode ?? 500);
+    const status = statusOf(error);
     if (status >= 500) options.logger.error({ err: error }, 'a request failed');
-    const failed = problem(status, status < 500 ? error.message : 'internal error');
+    const failed = problem(status, status === 500 ? 'internal error' : error.message);
     send(request, reply, { route: 'failed', reply: failed });
   });
   return app;
@@ -140,6 +141,12 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     const timesOf = times && !isSame ? times : metrics.requestTimes.of(route, status);
     timesOf.observe(reply.elapsedTime / 1000);
   }
+}
+
+/** An index that is read again for a mirror may be gone. */
+function statusOf(error: Error & { statusCode?: number }): number {
+  if (error instanceof QueryError) return 400;
+  return error instanceof IndexError ? 502 : (error.statusCode ?? 500);
 }
 
 const unauthorized = problem(401, 'a token is needed, as a bearer or as the password of any user', {
