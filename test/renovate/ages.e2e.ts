@@ -12,6 +12,7 @@ import { allowInternal } from './support/preset.ts';
 import { lookUp } from './support/run.ts';
 
 const NAMES = 1000;
+const PINS_A_FILE = 40;
 const DAY = 86_400_000;
 const NOW = Date.now();
 
@@ -120,16 +121,24 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const pins = [...tooEarly, ...oldEnough].map(({ name }) => `    - ${name}=1.0-r0\n`).join('');
-const files = {
-  'image.yaml': `contents:\n  repositories: [https://packages.wolfi.dev/os]\n  packages:\n${pins}`,
-};
+/** In files of some pins each: every address carries what its file says. */
+const files = Object.fromEntries(
+  [...Map.groupBy([...tooEarly, ...oldEnough].entries(), ([i]) => Math.floor(i / PINS_A_FILE))].map(
+    ([number, some]) => {
+      const pins = some.map(([, { name }]) => `    - ${name}=1.0-r0\n`).join('');
+      return [
+        `image-${number}.yaml`,
+        `contents:\n  repositories: [https://packages.wolfi.dev/os]\n  packages:\n${pins}`,
+      ];
+    },
+  ),
+);
 
 describe.each([
   ['minimumReleaseAge', { extends: ['/renovate.json'], minimumReleaseAge: '7 days' }],
   ['the preset of a view', { extends: ['/@7d/renovate.json'] }],
 ])('with %s', (_, configuration) => {
-  test(`of ${NAMES} releases that look old none gets through, of ${NAMES} honest ones none is stuck`, async () => {
+  test(`of ${NAMES} releases that look old none gets through, of ${NAMES} honest ones none is stuck`, { timeout: 300_000 }, async () => {
     const report = await lookUp({
       files: {
         ...files,
@@ -142,9 +151,9 @@ describe.each([
       environment: { ...allowInternal(url), LOG_LEVEL: 'warn' },
     });
     const proposed = new Map(
-      report.dependencies
-        .get('image.yaml')
-        ?.map(({ depName, updates }) => [
+      Object.keys(files)
+        .flatMap((file) => report.dependencies.get(file) ?? [])
+        .map(({ depName, updates }) => [
           depName,
           updates.filter(({ pendingChecks }) => pendingChecks !== true).map(({ newValue }) => newValue),
         ]),
