@@ -131,6 +131,10 @@ export class PackageTable implements Packages {
     return id !== undefined && (this.#isUsed(this.byName, id) || this.#isUsed(this.byProvide, id));
   }
 
+  at(row: number): Package {
+    return new TablePackage(this, row);
+  }
+
   named(name: string): readonly Package[] {
     return this.#lookUp(this.byName, name);
   }

@@ -108,11 +108,23 @@ function checkSchema({ schema, values }: AdbFile): void {
   if (values[0] !== 0) throw new IndexError('index-unsupported', `an ADB of version ${values[0]}, not 0`);
 }
 
-type Contents = ScannedIndex & Pick<VerifiedIndex, 'description' | 'madeAt'>;
+type Facts = Pick<VerifiedIndex, 'description' | 'madeAt'>;
 
-async function readBody(body: Uint8Array, options: ReadOptions): Promise<Contents> {
-  const { limits, arch, archs, pause, signal } = options;
+async function readBody(body: Uint8Array, options: ReadOptions): Promise<ScannedIndex & Facts> {
+  const { limits, arch, archs, pause } = options;
   const scanner = new IndexScanner({ ...limits, arch, archs, compressedBytes: body.length });
+  const work = unpack(body, options, (chunk) => scanner.push(chunk));
+  let step = await work.next();
+  while (!step.done) step = await work.next();
+  return { ...(await inSteps(scanner.finish(), pause)), ...step.value };
+}
+
+/** Hands the text of an archive's index to `push`, piece by piece, and yields after each. */
+export async function* unpack(
+  body: Uint8Array,
+  { limits, pause, signal }: Pick<ReadOptions, 'limits' | 'pause' | 'signal'>,
+  push: (chunk: Uint8Array) => void,
+): AsyncGenerator<undefined, Facts> {
   let hasIndex = false;
   let current = '';
   let description = '';
@@ -129,7 +141,7 @@ async function readBody(body: Uint8Array, options: ReadOptions): Promise<Content
       return name === 'APKINDEX' || (name === 'DESCRIPTION' && size <= DESCRIPTION_BYTES);
     },
     data: (chunk) => {
-      if (current === 'APKINDEX') scanner.push(chunk);
+      if (current === 'APKINDEX') push(chunk);
       else description += Buffer.from(chunk).toString('utf8');
     },
     done: () => undefined,
@@ -145,6 +157,7 @@ async function readBody(body: Uint8Array, options: ReadOptions): Promise<Content
       await pause?.();
     }
     release(chunk);
+    yield;
   }
   // zlib ignores zero bytes after the last member; apk refuses any byte there.
   if (gunzip.bytesWritten !== body.length) {
@@ -153,5 +166,5 @@ async function readBody(body: Uint8Array, options: ReadOptions): Promise<Content
   }
   tar.end();
   if (!hasIndex) throw new IndexError('archive-malformed', 'tar: no APKINDEX in it');
-  return { ...(await inSteps(scanner.finish(), pause)), description: description.trim(), madeAt };
+  return { description: description.trim(), madeAt };
 }

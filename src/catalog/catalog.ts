@@ -14,7 +14,7 @@
  */
 import { cut } from '../errors.ts';
 import { compareVersions, orderKey, type Version } from '../apk/version.ts';
-import type { Package, Packages, Unusable } from '../apk/packages.ts';
+import { isExact, type Package, type Packages, type Unusable } from '../apk/packages.ts';
 import { Reading, type Carrier, type Rule } from './carriers.ts';
 import { Coherence, type Unmet } from './coherence.ts';
 import { Needs } from './needs.ts';
@@ -76,6 +76,8 @@ export type WithheldReason = Obstacle['reason'] | 'missing-on-arch';
 /** A package that gives a name one version on one arch. */
 export interface Candidate {
   readonly version: string;
+  /** The number of its source in the catalog. */
+  readonly source: number;
   readonly arch: string;
   readonly repository: string;
   /** The repository's own template for changelog links. */
@@ -117,6 +119,12 @@ export interface NameReport {
   /** Those that carry the name at some valid version. */
   readonly carriedBy: readonly string[];
   readonly versions: readonly VersionReport[];
+}
+
+/** A package and the number of its source. */
+export interface Taken {
+  readonly source: number;
+  readonly package: Package;
 }
 
 /** Packages with one name, over all archs. */
@@ -230,6 +238,18 @@ export class Catalog {
     return last && !last.isFull ? last : new Needs(new Reading(this.sources, this.#rule));
   }
 
+  /** The packages that apk takes for the exact dependencies of a package, each with the number of its source. */
+  *takenFor(each: Package, arch: string): Generator<undefined, readonly Taken[]> {
+    const reading = new Reading(this.sources, this.#rule);
+    const taken: Taken[] = [];
+    for (const dependency of each.bindingDependencies) {
+      if (!isExact(dependency)) continue;
+      const carriers = yield* reading.meeting(dependency, arch);
+      for (const { rank, package: needed } of carriers) taken.push({ source: rank, package: needed });
+    }
+    return taken;
+  }
+
   #addCandidate(
     groups: Map<string, Group>,
     carrier: Carrier,
@@ -286,13 +306,14 @@ function obstacleOf({ package: each }: Carrier, version: Version | undefined): O
 }
 
 function toCandidate(
-  { package: each, source, provided }: Carrier,
+  { package: each, source, rank, provided }: Carrier,
   version: string,
   obstacle: Obstacle | undefined,
 ): Candidate {
   const { arch, repository, changelog, dates } = source;
   return {
     version,
+    source: rank,
     arch,
     repository,
     changelog,

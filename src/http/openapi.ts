@@ -118,6 +118,12 @@ const routes: Readonly<Record<Route, Described>> = {
     types: ['application/octet-stream'],
     others: [304, 404, 429],
   },
+  file: {
+    path: '/{datasource}@{age}/{arch}/{file}',
+    summary: 'A package that the index of a view lists: a redirect to it, or the package',
+    types: ['application/octet-stream'],
+    others: [302, 403, 404, 429, 502],
+  },
   preset: {
     path: '/{datasource}/renovate.json',
     summary: 'The Renovate preset',
@@ -138,12 +144,15 @@ const routes: Readonly<Record<Route, Described>> = {
 };
 
 const meanings: Readonly<Record<number, string>> = {
+  302: 'Where it is',
   304: 'Not changed since the ETag that was given',
   400: 'A question that cannot be answered as put',
+  403: 'Of a private repository, and clients need no token',
   404: 'Not in any index',
   413: 'More than one request may ask',
   422: 'More packages have the name than are compared',
   429: 'Not loaded yet; Retry-After says when to ask again',
+  502: 'The repository does not give it',
   503: 'Not ready',
 };
 
@@ -171,7 +180,7 @@ export function openApi(): object {
     info: {
       title: 'apk-beacon',
       description:
-        'A datasource may be given an age (`/wolfi@7d/…`): it then answers as if younger packages did not exist. `asked`, `changes` and `advisories.atom` are without one.',
+        'A datasource may be given an age (`/wolfi@7d/…`): it then answers as if younger packages did not exist; `/wolfi@7d+security/…` shows fixes at once. `asked`, `changes` and `advisories.atom` are without one.',
       version,
       license: { name: 'MIT', identifier: 'MIT' },
     },

@@ -11,7 +11,9 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify';
 import { QueryError } from '../answers/query.ts';
+import { IndexError } from '../errors.ts';
 import { BodiesInFlight } from './bodies-in-flight.ts';
+import { PackageFiles } from './package-files.ts';
 import { matches, notModified, problem } from './reply.ts';
 import { Routes, type Answered, type RouteOptions } from './routes.ts';
 
@@ -56,6 +58,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   const { metrics, lookupCounts, stopping, clientToken } = options;
   const routes = new Routes(options);
   const bodies = new BodiesInFlight();
+  const files = new PackageFiles(options.logger);
   const app = Fastify({
     // With a logger, Fastify adds two listeners to each response. What is to be logged is logged here.
     logger: false,
@@ -76,6 +79,10 @@ export function buildServer(options: ServerOptions): FastifyInstance {
 
   app.decorateRequest('began', 0);
   app.addHook('onRequest', refuseFloods());
+  app.addHook('preClose', (done) => {
+    files.close();
+    done();
+  });
   if (clientToken) {
     app.addHook('onRequest', async (request, reply) => {
       if (request.routeOptions.config.open || (await hasToken(request, clientToken))) return;
@@ -106,9 +113,9 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     }),
   );
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
-    const status = error instanceof QueryError ? 400 : (error.statusCode ?? 500);
+    const status = statusOf(error);
     if (status >= 500) options.logger.error({ err: error }, 'a request failed');
-    const failed = problem(status, status < 500 ? error.message : 'internal error');
+    const failed = problem(status, status === 500 ? 'internal error' : error.message);
     send(request, reply, { route: 'failed', reply: failed });
   });
   return app;
@@ -117,9 +124,13 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   function send(
     { method, began, headers: { 'if-none-match': condition } }: FastifyRequest,
     reply: FastifyReply,
-    { reply: made, route, times, lookup }: Answered,
+    { reply: made, file, route, times, lookup }: Answered,
   ): void {
     reply.hijack();
+    if (file) {
+      void files.send(reply.raw, file, { isHead: method === 'HEAD', closing: stopping.aborted });
+      return;
+    }
     const isSame = made.status === 200 && matches(condition, made.etag);
     const { status, headers, body } = isSame ? notModified(made) : made;
     if (lookup) lookupCounts.count(lookup.datasource, isSame ? 'not-modified' : lookup.result);
@@ -134,7 +145,15 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   }
 }
 
-const unauthorized = problem(401, 'a bearer token is needed', { 'www-authenticate': 'Bearer' });
+/** An index that is read again for a mirror may be gone. */
+function statusOf(error: Error & { statusCode?: number }): number {
+  if (error instanceof QueryError) return 400;
+  return error instanceof IndexError ? 502 : (error.statusCode ?? 500);
+}
+
+const unauthorized = problem(401, 'a token is needed, as a bearer or as the password of any user', {
+  'www-authenticate': 'Bearer, Basic realm="apk-beacon"',
+});
 
 /** Counts the pipelined requests of a connection and ends it if there are too many. */
 function refuseFloods() {
@@ -159,7 +178,12 @@ function refuseFloods() {
 }
 
 async function hasToken({ headers }: FastifyRequest, token: () => Promise<string>): Promise<boolean> {
-  return isSameText(headers.authorization ?? '', `Bearer ${await token()}`);
+  const given = headers.authorization ?? '';
+  const [, encoded] = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(given) ?? [];
+  if (encoded === undefined) return isSameText(given, `Bearer ${await token()}`);
+  // apk knows users and passwords only.
+  const text = Buffer.from(encoded, 'base64').toString();
+  return isSameText(text.slice(text.indexOf(':') + 1), await token());
 }
 
 /** Constant-time comparison. */
