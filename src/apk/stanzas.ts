@@ -14,7 +14,6 @@ export interface Stanza {
 }
 
 /** Control characters, and what is no UTF-8. */
-// eslint-disable-next-line no-control-regex
 const ODD = /[\0-\x1f\x7f-\x9f\uFFFD]/;
 
 /**
