@@ -13,6 +13,16 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** Which index; see `ledgerIndexOf`. */
+export interface LedgerIndex {
+  readonly location: string;
+  readonly arch: string;
+  /** Where it was before, newest first. */
+  readonly formerly: readonly string[];
+  /** For logs. */
+  readonly label: string;
+}
+
 /** The tables. In braces is what each database has its own words for: byte strings, a key it counts up, an index. */
 export const schema: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS ledger_index (
@@ -46,6 +56,18 @@ export async function lockIndex(
   const sql = 'UPDATE ledger_index SET arch = arch WHERE location = ? AND arch = ? RETURNING id';
   const [row] = await query(sql, [location, arch]);
   return { id: Number(row?.[0]), isNew: added.length > 0 };
+}
+
+/** The index under its address, or under a former one. */
+export async function findIndex(
+  query: Query,
+  { location, arch, formerly }: Pick<LedgerIndex, 'location' | 'arch' | 'formerly'>,
+): Promise<{ readonly id: number; readonly location: string } | undefined> {
+  for (const at of [location, ...formerly]) {
+    const [row] = await query('SELECT id FROM ledger_index WHERE location = ? AND arch = ?', [at, arch]);
+    if (row) return { id: Number(row[0]), location: at };
+  }
+  return undefined;
 }
 
 /** `?, ?, ?`. */

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { forEachPresent } from '../../src/ledger-store/ledger.ts';
+import { forEachPresent } from '../../src/ledger-store/history.ts';
 import type { Stanza } from '../support/signed-index.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { built, DAY, Observer, START, wolfi, type Store } from './observer.ts';
@@ -262,7 +262,7 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
           if (!database) throw new Error('no database');
           for (const [i, stanzas] of seen.entries()) {
             const identities: string[] = [];
-            await forEachPresent(database.query, 1, i + 1, ['identity'], (rows) => {
+            await forEachPresent(database.query, 1, i + 1, { columns: ['identity'] }, (rows) => {
               for (const [identity] of rows)
                 identities.push(`Q1${Buffer.from(identity as Uint8Array).toString('base64')}`);
               return Promise.resolve();
