@@ -11,7 +11,7 @@ import { Views } from '../src/answers/views.ts';
 import { Lookups } from '../src/answers/lookup.ts';
 import { parseLookupQuery } from '../src/answers/query.ts';
 import { ServedVersions } from '../src/answers/served-versions.ts';
-import { nameWithAge } from '../src/catalog/age.ts';
+import { nameWith } from '../src/catalog/age.ts';
 import { Catalog } from '../src/catalog/catalog.ts';
 import type { Snapshot } from '../src/repository/live-datasource.ts';
 import { realText } from './indexes.ts';
@@ -83,7 +83,7 @@ for (const days of [7, 30, 124, 200, 365]) {
   const bytes = (memory() - before) / KEPT;
   const looked = median(Array.from({ length: 5 }, () => lookUp(make(age).snapshot, names)));
   process.stdout.write(
-    `${nameWithAge('wolfi', age)}: hides ${kept[0]?.view?.hidden}, made in ${median(rounds.map(({ ms }) => ms)).toFixed(1)} ms ` +
+    `${nameWith('wolfi', { age })}: hides ${kept[0]?.view?.hidden}, made in ${median(rounds.map(({ ms }) => ms)).toFixed(1)} ms ` +
       `(steps of at most ${median(rounds.map(({ longest }) => longest)).toFixed(2)} ms, median of ${ROUNDS}), ` +
       `keeps ${(bytes / 1e6).toFixed(2)} MB; a lookup takes ${looked.toFixed(0)} us\n`,
   );

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { Advisories } from '../advisories/advisories.ts';
 import { Catalog } from '../catalog/catalog.ts';
 import type { LiveFeed } from './live-feed.ts';
-import type { LiveIndex } from './live-index.ts';
+import type { IndexSpec, LiveIndex, LoadedIndex } from './live-index.ts';
 
 /** One generation of answers. */
 export interface Snapshot {
@@ -17,7 +17,33 @@ export interface Snapshot {
   readonly generation: string;
   /** Of a datasource that was asked with an age. */
   readonly view?: View;
+  /** Of a datasource that was asked for a time. */
+  readonly past?: Past;
 }
+
+/** What a datasource was. Times are in unix milliseconds. */
+export interface Past {
+  /** It was like this from the last change on. */
+  readonly from: number;
+  readonly indexes: readonly PastIndex[];
+}
+
+/** One of its indexes. */
+export interface PastIndex {
+  readonly spec: IndexSpec;
+  readonly arch: string | undefined;
+  readonly digest: string;
+  /** The key that signed it when it was taken. */
+  readonly signer: string | undefined;
+  readonly takenAt: number;
+  readonly packages: number;
+  readonly names: number;
+}
+
+/** An index for a catalog. */
+export type Part = Pick<LoadedIndex, 'index' | 'dates' | 'summary' | 'confirmedAt'> & {
+  readonly spec: IndexSpec;
+};
 
 /** What an age leaves out. The age is in seconds, times in unix seconds. */
 export interface View {
@@ -83,15 +109,28 @@ export class LiveDatasource {
   /** Makes a catalog of the current indexes and feeds. Call it after each change of one of them. */
   publish(): void {
     if (this.missing.length > 0 || this.missingFeeds.length > 0) return;
+    const parts = this.indexes.flatMap(({ spec, loaded }) => (loaded ? [{ spec, ...loaded }] : []));
+    const { catalog, identity } = this.compose(parts);
+    const feeds = this.feeds.flatMap(({ loaded: known }) => known?.feed ?? []);
+    for (const { digest } of feeds) identity.push(['advisories', '', digest]);
+    const generation = generationOf(identity);
+    this.#snapshot = {
+      catalog,
+      generation,
+      advisories: feeds.length > 0 ? new Advisories(feeds) : undefined,
+    };
+    this.#ready.resolve();
+  }
+
+  /** A catalog of these indexes, and what identifies it. */
+  compose(parts: readonly Part[]): { readonly catalog: Catalog; readonly identity: string[][] } {
     const { archs } = this;
-    const loaded = this.indexes.flatMap(({ spec, loaded }) => {
-      const arch = loaded && (spec.arch ?? loaded.index.arch);
+    const all = parts.flatMap((part) => {
+      const arch = part.spec.arch ?? part.index.arch;
       // A file in which all packages are of no arch is for each of the others: a feed of a device, for example.
-      return loaded
-        ? (arch === undefined ? archs : [arch]).map((each) => ({ spec, arch: each, ...loaded }))
-        : [];
+      return (arch === undefined ? archs : [arch]).map((each) => ({ ...part, arch: each }));
     });
-    const sources = loaded.map(({ spec, arch, index, dates, summary, confirmedAt }) => ({
+    const sources = all.map(({ spec, arch, index, dates, summary, confirmedAt }) => ({
       repository: spec.repository,
       arch,
       packages: index.packages,
@@ -110,16 +149,7 @@ export class LiveDatasource {
       unversionedProvides: this.#unversionedProvides,
       complete: this.#complete,
     });
-    const identity = loaded.map(({ spec, arch, index }) => [spec.repository, arch, index.digest]);
-    const feeds = this.feeds.flatMap(({ loaded: known }) => known?.feed ?? []);
-    for (const { digest } of feeds) identity.push(['advisories', '', digest]);
-    const generation = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 12);
-    this.#snapshot = {
-      catalog,
-      generation,
-      advisories: feeds.length > 0 ? new Advisories(feeds) : undefined,
-    };
-    this.#ready.resolve();
+    return { catalog, identity: all.map(({ spec, arch, index }) => [spec.repository, arch, index.digest]) };
   }
 
   /** Resolves with the first generation, or `undefined` if `signal` aborts earlier. */
@@ -132,6 +162,11 @@ export class LiveDatasource {
     signal.removeEventListener('abort', giveUp);
     return this.#snapshot;
   }
+}
+
+/** Of what identifies a catalog. */
+export function generationOf(identity: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 12);
 }
 
 /** `undefined` for a single index file that was not read yet, or does not name any. */

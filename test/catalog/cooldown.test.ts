@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { simplePackages } from '../support/simple-packages.ts';
 import { virtualIndex } from '../../src/answers/virtual-index.ts';
 import { RowSet, type Packages } from '../../src/apk/packages.ts';
-import { ageInWords, nameWithAge, parseAge } from '../../src/catalog/age.ts';
+import { ageInWords, nameWith, parseWhen } from '../../src/catalog/age.ts';
 import type { Catalog, NameReport, ReleaseDates } from '../../src/catalog/catalog.ts';
 import { coolInSteps, type Cooled } from '../../src/catalog/cooldown.ts';
 import { finish } from '../../src/catalog/steps.ts';
@@ -171,21 +171,15 @@ describe('an age', () => {
     ['365d', 31_536_000, 'wolfi@365d', '365 days'],
     ['8760h', 31_536_000, 'wolfi@365d', '365 days'],
   ])('%s', (text, age, name, words) => {
-    expect(parseAge(text)).toBe(age);
-    expect(nameWithAge('wolfi', age)).toBe(name);
+    expect(parseWhen(text)).toEqual({ age });
+    expect(nameWith('wolfi', { age })).toBe(name);
     expect(ageInWords(age)).toBe(words);
   });
 
   test.each(['', '0d', '07d', '366d', '8761h', '7x', '7', 'd', '-1d', '1.5d', '7d@3d', '99999999999d'])(
     '%j is none',
     (text) => {
-      expect(parseAge(text)).toEqual({ fact: expect.stringContaining('expected an age') as string });
+      expect(parseWhen(text)).toEqual({ fact: expect.stringContaining('expected an age') as string });
     },
   );
-
-  test('a time is none yet', () => {
-    expect(parseAge('2026-07-24T06:00Z')).toEqual({
-      fact: expect.stringContaining('only ages are supported, not times') as string,
-    });
-  });
 });
