@@ -100,6 +100,39 @@ export async function forEachPresent(
   }
 }
 
+/** A package of a generation. Dates are in unix seconds. */
+export interface RecordedPackage {
+  readonly name: string;
+  readonly version: string;
+  /** `Q1…` */
+  readonly identity: string;
+  /** What its publisher says; 0 if nothing. */
+  readonly builtAt: number;
+  /** When it counted as released. */
+  readonly releasedAt: number;
+}
+
+/** Every package of a generation, in the order in which they appeared. */
+export async function packagesOf(
+  query: Query,
+  id: number,
+  number: number,
+  use: (packages: readonly RecordedPackage[]) => Promise<void> | void,
+): Promise<void> {
+  const columns = ['name', 'version', 'identity', 'built_at', 'released_at'] as const;
+  await forEachPresent(query, id, number, { columns }, async (rows) => {
+    await use(
+      rows.map(([name, version, identity, builtAt, releasedAt]) => ({
+        name: String(name),
+        version: String(version),
+        identity: identityText(identity as Uint8Array),
+        builtAt: Number(builtAt),
+        releasedAt: Number(releasedAt),
+      })),
+    );
+  });
+}
+
 /** Rows between two pauses. */
 const ROWS_A_TURN = 500;
 

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { redactAddress } from '../addresses.ts';
 import type { Pause } from '../apk/pieces.ts';
-import type { Config } from '../config/config.ts';
+import type { Config, DatasourceConfig } from '../config/config.ts';
 import { isPostgresUrl } from '../config/schema.ts';
 import { errorLine, IndexError } from '../errors.ts';
 import type { Database, LedgerIndex } from '../ledger-store/database.ts';
 import { History } from '../ledger-store/history.ts';
 import { Ledger } from '../ledger-store/ledger.ts';
+import { indexSpecs } from './index-specs.ts';
 import { readSecret } from '../repository/credentials.ts';
 import type { IndexSpec, LiveIndex } from '../repository/live-index.ts';
 import type { PastLedger } from '../repository/past-datasources.ts';
@@ -65,6 +66,14 @@ export function pastLedger(ledger: Ledger, pause: Pause): PastLedger | undefined
     dates: (index, generation, packages) => history.dates(indexOf(index), generation, packages),
     generations: (index) => history.generations(indexOf(index)),
   };
+}
+
+/** Where the indexes of a datasource are in the ledger, or were. */
+export function ledgerLocations(config: Config, datasource: DatasourceConfig): ReadonlySet<string> {
+  const specs = datasource.repositories.flatMap((repository) => indexSpecs(datasource, repository, config));
+  return new Set(
+    specs.map((spec) => ledgerIndexOf(spec)).flatMap(({ location, formerly }) => [location, ...formerly]),
+  );
 }
 
 /** The index in the ledger: its address, with what would tell a secret as a hash. */
