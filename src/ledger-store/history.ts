@@ -5,8 +5,8 @@ import type { PackageTable } from '../apk/package-table.ts';
 import { inSteps, type Pause } from '../apk/pieces.ts';
 import type { ReleaseDates, Republished } from '../catalog/catalog.ts';
 import { compare, type Dated } from '../ledger/dates.ts';
-import { IdentityTable, wordsOf } from '../ledger/identities.ts';
-import { findIndex, type Database, type LedgerIndex, type Query, type Row } from './database.ts';
+import { identityAt, IdentityTable, wordsOf } from '../ledger/identities.ts';
+import { findIndex, type Database, type LedgerIndex, type Query, type Row, type Value } from './database.ts';
 
 /** The packages of an index from when it was taken on. */
 export interface Generation {
@@ -18,18 +18,6 @@ export interface Generation {
   readonly signer: string | undefined;
   readonly packages: number;
 }
-
-export const packageColumns = [
-  'index_id',
-  'name',
-  'version',
-  'identity',
-  'built_at',
-  'released_at',
-  'appeared',
-  'vanished',
-  'replaces',
-] as const;
 
 const GENERATION =
   'SELECT number, seen_at, digest, signer, packages FROM ledger_generation WHERE index_id = ?';
@@ -73,30 +61,26 @@ function generationOf([number, seenAt, digest, signer, packages]: Row): Generati
   };
 }
 
-export interface PresentOptions {
-  readonly columns: readonly (typeof packageColumns)[number][];
-  /** Rows of a query: the database may block the thread for as long as they take. */
-  readonly rows?: number;
-}
+/** Rows of the table that a query reads: a database in this process blocks the thread for as long as that takes. */
+const ROWS_A_QUERY = 1000;
 
-/** Calls `use` with the packages of a generation, a page at a time. */
-export async function forEachPresent(
+/** Calls `use` with the packages of a generation, some at a time, in the order in which they appeared. */
+async function forEachPresent(
   query: Query,
   id: number,
   number: number,
-  { columns, rows = 2000 }: PresentOptions,
-  use: (rows: readonly Row[]) => Promise<void>,
+  columns: string,
+  use: (rows: readonly Row[]) => Promise<void> | void,
 ): Promise<void> {
-  for (let after = 0, more = true; more;) {
-    const page = await query(
-      `SELECT ${columns.join(', ')}, id FROM ledger_package
-       WHERE index_id = ? AND appeared <= ? AND (vanished IS NULL OR vanished > ?) AND id > ?
-       ORDER BY id LIMIT ${rows}`,
-      [id, number, number, after],
+  const [[last] = []] = await query('SELECT MAX(id) FROM ledger_package');
+  // By ranges of the key, because a limit of rows would leave open how many others are read.
+  for (let after = 0; after < Number(last); after += ROWS_A_QUERY) {
+    const rows = await query(
+      `SELECT ${columns} FROM ledger_package WHERE id > ? AND id <= ? AND +index_id = ? AND +appeared <= ?
+       AND (vanished IS NULL OR vanished > ?) ORDER BY id`,
+      [after, after + ROWS_A_QUERY, id, number, number],
     );
-    more = page.length === rows;
-    after = Number(page.at(-1)?.at(-1) ?? 0);
-    await use(page);
+    await use(rows);
   }
 }
 
@@ -119,13 +103,14 @@ export async function packagesOf(
   number: number,
   use: (packages: readonly RecordedPackage[]) => Promise<void> | void,
 ): Promise<void> {
-  const columns = ['name', 'version', 'identity', 'built_at', 'released_at'] as const;
-  await forEachPresent(query, id, number, { columns }, async (rows) => {
-    await use(
-      rows.map(([name, version, identity, builtAt, releasedAt]) => ({
+  const columns = 'name, version, {identity in hex}, built_at, released_at';
+  await forEachPresent(query, id, number, columns, (rows) => {
+    const identities = identitiesOf(rows.map((row) => row[2]));
+    return use(
+      rows.map(([name, version, , builtAt, releasedAt], i) => ({
         name: String(name),
         version: String(version),
-        identity: identityText(identity as Uint8Array),
+        identity: identityText(identityAt(identities, i)),
         builtAt: Number(builtAt),
         releasedAt: Number(releasedAt),
       })),
@@ -133,8 +118,10 @@ export async function packagesOf(
   });
 }
 
-/** Rows between two pauses. */
-const ROWS_A_TURN = 500;
+/** From texts, because a byte string of its own for each takes longer. */
+function identitiesOf(texts: readonly (Value | undefined)[]): Uint8Array {
+  return Buffer.from(texts.join(''), 'hex');
+}
 
 /** The packages of a generation with their dates, and what those replaced that took the name and version of another. */
 export async function presentIn(
@@ -146,12 +133,13 @@ export async function presentIn(
   const identities: Uint8Array[] = [];
   const dates: Uint32Array[] = [];
   const replaces: [Uint8Array, Uint8Array][] = [];
-  const columns = ['identity', 'released_at', 'replaces'] as const;
-  await forEachPresent(query, id, number, { columns, rows: ROWS_A_TURN }, async (rows) => {
-    identities.push(Buffer.concat(rows.map(([identity]) => identity as Uint8Array)));
+  const columns = '{identity in hex}, released_at, replaces';
+  await forEachPresent(query, id, number, columns, async (rows) => {
+    const all = identitiesOf(rows.map(([identity]) => identity));
+    identities.push(all);
     dates.push(Uint32Array.from(rows, ([, releasedAt]) => Number(releasedAt)));
-    for (const [identity, , before] of rows)
-      if (before instanceof Uint8Array) replaces.push([identity as Uint8Array, before]);
+    for (const [i, [, , before]] of rows.entries())
+      if (before instanceof Uint8Array) replaces.push([identityAt(all, i), before]);
     await pause();
   });
   return { identities: Buffer.concat(identities), releasedAt: joined(dates), replaces };

@@ -29,7 +29,7 @@ import {
   type Value,
 } from './database.ts';
 import { readDates, writeDates, type Known } from './dates-file.ts';
-import { packageColumns, presentIn, republishedIn } from './history.ts';
+import { presentIn, republishedIn } from './history.ts';
 
 /** An index that was taken. */
 export interface Taken {
@@ -55,6 +55,18 @@ export interface LedgerOptions {
 /** Rows that are read or written between two pauses. */
 const ROWS_A_SLICE = 200;
 const NAMES_A_QUERY = 100;
+
+const packageColumns = [
+  'index_id',
+  'name',
+  'version',
+  'identity',
+  'built_at',
+  'released_at',
+  'appeared',
+  'vanished',
+  'replaces',
+] as const;
 
 interface Head {
   readonly number: number;

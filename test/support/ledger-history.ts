@@ -89,11 +89,14 @@ export async function wolfiHistory(
   });
   for (const [i, time] of seenAt.entries()) seenAt[i] = Math.max(time, (seenAt[i - 1] ?? 0) + 1000);
   seenAt.push(Math.max((withdrawals[3][1] + QUARTER) * 1000, (seenAt.at(-1) ?? 0) + 1000));
+  /** The first generation that is seen after a day of withdrawals. */
+  const withdrawnIn = new Map<number, number>(
+    withdrawals.map(([, day]) => [day, 1 + seenAt.findIndex((time) => time >= day * 1000)]),
+  );
   const stays = all.map((each, i): Stay => {
     const appeared = i < first ? 1 : 2 + Math.min(generations - 3, Math.floor((i - first) / share));
-    const goesOn = gone.get(`${each.name}-${each.version}`);
-    const next = goesOn === undefined ? -1 : seenAt.findIndex((time) => time >= goesOn * 1000);
-    const vanished = next < 0 ? undefined : Math.max(next + 1, appeared + 1);
+    const day = gone.get(`${each.name}-${each.version}`);
+    const vanished = day === undefined ? undefined : Math.max(withdrawnIn.get(day) ?? 0, appeared + 1);
     const seen = Math.floor((seenAt[appeared - 1] as number) / 1000);
     return {
       ...each,
