@@ -540,10 +540,10 @@ async function pastOf(
   const rows: Row[] = [];
   for (let start = 0; start < names.length; start += NAMES_A_QUERY) {
     const some = names.slice(start, start + NAMES_A_QUERY);
-    // In the order in which they were there, so that the last one counts.
+    // In the order in which they were there, so that the last one counts. With the plus, SQLite finds them by name.
     const sql = `SELECT p.name, p.version, p.identity, p.released_at, g.seen_at
       FROM ledger_package p LEFT JOIN ledger_generation g ON g.index_id = p.index_id AND g.number = p.vanished
-      WHERE p.index_id = ? AND p.name IN (${placeholders(some.length)}) ORDER BY p.appeared`;
+      WHERE p.index_id = ? AND p.name IN (${placeholders(some.length)}) ORDER BY +p.appeared`;
     rows.push(...(await query(sql, [id, ...some])));
   }
   const byVersion = Map.groupBy(rows, ([name, version]) => `${String(name)} ${String(version)}`);
