@@ -41,7 +41,8 @@ say(
   `${GENERATIONS} generations with ${history.stays.length} packages; ${presentAt(history, 1).length} in the first, ${presentAt(history, GENERATIONS).length} in the last`,
 );
 await rebuild('SQLite', await openSqlite(join(folder, 'ledger.sqlite'), () => undefined));
-if (process.env['LEDGER'] !== undefined) await rebuild('PostgreSQL', await openPostgres(process.env['LEDGER']));
+if (process.env['LEDGER'] !== undefined)
+  await rebuild('PostgreSQL', await openPostgres(process.env['LEDGER']));
 await loadPast();
 rmSync(folder, { recursive: true });
 
@@ -69,7 +70,9 @@ async function rebuild(name: string, database: Database): Promise<void> {
 }
 
 /** The longest time for which nothing else ran. */
-async function longestBlock<T>(work: () => Promise<T>): Promise<{ longest: number; took: number; result: T }> {
+async function longestBlock<T>(
+  work: () => Promise<T>,
+): Promise<{ longest: number; took: number; result: T }> {
   let [longest, isOver] = [0, false];
   const began = performance.now();
   let last = began;
@@ -89,7 +92,10 @@ async function longestBlock<T>(work: () => Promise<T>): Promise<{ longest: numbe
 async function loadPast(): Promise<void> {
   const { signal } = new AbortController();
   const cacheDir = join(folder, 'cache');
-  const keys = [join(data, 'wolfi-2026-07-24', 'keys', 'wolfi-replica.rsa.pub'), join(cacheDir, testKey().name)];
+  const keys = [
+    join(data, 'wolfi-2026-07-24', 'keys', 'wolfi-replica.rsa.pub'),
+    join(cacheDir, testKey().name),
+  ];
   await using upstream = await startUpstream();
   const start = Date.UTC(2026, 6, 24, 6);
   let now = start;
@@ -137,7 +143,10 @@ async function loadPast(): Promise<void> {
   async function forget(): Promise<void> {
     for (let i = 0; i < 2; i += 1) {
       for (const arch of ARCHS)
-        upstream.serve(arch, await signedIndex([pkg('curl', `99-r${now}`, { A: arch, t: String(now / 1000) })]));
+        upstream.serve(
+          arch,
+          await signedIndex([pkg('curl', `99-r${now}`, { A: arch, t: String(now / 1000) })]),
+        );
       await refresh();
       now += DAY;
       await service.get(`/wolfi@${new Date(now - 1000).toISOString()}/curl`);

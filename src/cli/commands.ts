@@ -200,7 +200,11 @@ const ledger: Command = {
     { name: 'generation', placeholder: 'N', help: 'show the generation with this number' },
   ],
   isConfigured: true,
-  examples: ['apk-beacon ledger export > ledger.jsonl', 'apk-beacon ledger import < ledger.jsonl', 'apk-beacon ledger show wolfi x86_64 --at 2026-07-24T06:00Z'],
+  examples: [
+    'apk-beacon ledger export > ledger.jsonl',
+    'apk-beacon ledger import < ledger.jsonl',
+    'apk-beacon ledger show wolfi x86_64 --at 2026-07-24T06:00Z',
+  ],
   async run({ words, line, environment }) {
     const { ledgerCommand } = await import('./ledger.ts');
     return await ledgerCommand(words, loadConfig(line, environment), {

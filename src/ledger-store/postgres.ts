@@ -109,7 +109,11 @@ async function connect(pool: Pool): Promise<PoolClient> {
 
 function queryOf(client: PoolClient): Query {
   return async (sql, values = []) => {
-    const asked = { text: numbered(worded(sql, words)), values: values.map(storable), rowMode: 'array' as const };
+    const asked = {
+      text: numbered(worded(sql, words)),
+      values: values.map(storable),
+      rowMode: 'array' as const,
+    };
     const { rows } = await client.query<Row[]>(asked);
     return rows as unknown as Row[];
   };

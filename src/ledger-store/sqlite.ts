@@ -51,8 +51,7 @@ async function open(file: string): Promise<Database> {
     // A killed process loses nothing that was committed; only a machine that loses power may lose the last commits.
     for (const pragma of ['journal_mode = WAL', 'synchronous = NORMAL', 'journal_size_limit = 8388608'])
       await patiently(() => database.exec(`PRAGMA ${pragma}`));
-    for (const sql of schema)
-      await patiently(() => database.exec(worded(sql, words)));
+    for (const sql of schema) await patiently(() => database.exec(worded(sql, words)));
   } catch (error) {
     database.close();
     throw error;

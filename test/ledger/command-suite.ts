@@ -141,7 +141,11 @@ async function run(
   });
   const output = new PassThrough();
   const told = text(output);
-  const code = await ledgerCommand(words.split(' '), config, { input: Readable.from([input]), output, ...more });
+  const code = await ledgerCommand(words.split(' '), config, {
+    input: Readable.from([input]),
+    output,
+    ...more,
+  });
   output.end();
   return { code, output: await told };
 }

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { compare } from '../../src/ledger/dates.ts';
 import { finish } from '../../src/catalog/steps.ts';
 
-const identities = (...bytes: number[]): Uint8Array => Buffer.concat(bytes.map((byte) => Buffer.alloc(20, byte)));
+const identities = (...bytes: number[]): Uint8Array =>
+  Buffer.concat(bytes.map((byte) => Buffer.alloc(20, byte)));
 
 test('an identity that an index has twice appears once', () => {
   const before = { identities: identities(1, 2), releasedAt: Uint32Array.of(10, 20) };

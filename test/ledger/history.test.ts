@@ -25,7 +25,9 @@ describe.runIf(sharedData)('5,000 generations of Wolfi', () => {
       const expected = presentAt(history, number);
       expect(found.length).toBe(expected.length);
       expect((await generationNumbered(database.query, 1, number))?.packages).toBe(expected.length);
-      expect(Buffer.from(textOf(found)).equals(Buffer.from(textOf(expected))), `generation ${number}`).toBe(true);
+      expect(Buffer.from(textOf(found)).equals(Buffer.from(textOf(expected))), `generation ${number}`).toBe(
+        true,
+      );
       sizes.add(found.length);
     }
     // What differs is not nothing: packages came with each, and thousands went at once.

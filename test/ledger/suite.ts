@@ -402,7 +402,13 @@ class Truth {
       const builtAt = Number(stanza['t']);
       const age = this.#ages.get(identity)?.age ?? (isFirst ? Math.max(0, now - builtAt) : 0);
       this.#ages.set(identity, { age, at: now });
-      return { name: String(stanza['P']), version: String(stanza['V']), identity, builtAt, releasedAt: now - age };
+      return {
+        name: String(stanza['P']),
+        version: String(stanza['V']),
+        identity,
+        builtAt,
+        releasedAt: now - age,
+      };
     });
     this.generations.push(packages);
   }

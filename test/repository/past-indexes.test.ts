@@ -116,7 +116,12 @@ describe('where nothing can be written', () => {
   });
 
   test('without a folder nothing is kept', async () => {
-    const files = new PastIndexes({ folder: undefined, keepFor: 0, now: Date.now, warn: expect.fail });
+    const files = new PastIndexes({
+      folder: undefined,
+      keepFor: 0,
+      now: Date.now,
+      warn: (message) => expect.fail(message),
+    });
     expect(files.isOn).toBe(false);
     await files.keep(one, Buffer.from('1'));
     await files.sweep();

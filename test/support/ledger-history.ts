@@ -76,7 +76,8 @@ export async function wolfiHistory(
       gone.set(key, day);
       const digest = createHash('sha1').update(`${arch} ${key}`).digest();
       const builtAt = day - OLD - (digest.readUInt32LE() % (60 * DAY));
-      if (!there.has(key)) before.push({ name, version, identity: `Q1${digest.toString('base64')}`, builtAt });
+      if (!there.has(key))
+        before.push({ name, version, identity: `Q1${digest.toString('base64')}`, builtAt });
     }
   }
   const all = [...known, ...before].toSorted((a, b) => a.builtAt - b.builtAt);
