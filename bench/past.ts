@@ -36,6 +36,8 @@ if (!sharedData) process.exit(0);
 const data = sharedData;
 const folder = mkdtempSync(join(tmpdir(), 'apk-beacon-past-'));
 
+// First, while the process is small.
+await loadPast();
 const history = await wolfiHistory(data, 'x86_64', GENERATIONS);
 say(
   `${GENERATIONS} generations with ${history.stays.length} packages; ${presentAt(history, 1).length} in the first, ${presentAt(history, GENERATIONS).length} in the last`,
@@ -43,7 +45,6 @@ say(
 await rebuild('SQLite', await openSqlite(join(folder, 'ledger.sqlite'), () => undefined));
 if (process.env['LEDGER'] !== undefined)
   await rebuild('PostgreSQL', await openPostgres(process.env['LEDGER']));
-await loadPast();
 rmSync(folder, { recursive: true });
 
 async function rebuild(name: string, database: Database): Promise<void> {
