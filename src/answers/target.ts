@@ -5,7 +5,7 @@
 import { indexNames } from '../addresses.ts';
 import { parseWhen, type When } from '../catalog/age.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
-import type { IndexFormat } from './virtual-index.ts';
+import type { IndexFormat } from './index-writer.ts';
 
 export const MAX_NAME_LENGTH = 256;
 
@@ -28,6 +28,8 @@ export type Target =
   | { readonly kind: 'routed'; readonly name: string; readonly when: When | undefined }
   /** The virtual index of one arch, or of what all have. */
   | ({ readonly kind: 'index'; readonly arch: string; readonly format: IndexFormat } & AskedDatasource)
+  /** A package itself, as the index of the view names it. */
+  | ({ readonly kind: 'file'; readonly arch: string; readonly file: string } & AskedDatasource)
   /** The Renovate preset of one datasource, or of all. */
   | { readonly kind: 'preset'; readonly live: LiveDatasource | undefined; readonly when: When | undefined }
   | { readonly kind: 'invalid'; readonly fact: string };
@@ -102,6 +104,9 @@ function parseRest(
   const [arch = ''] = rest;
   const format = indexes.get(rest[1] ?? '');
   if (rest.length === 2 && format) return { kind: 'index', ...asked, arch, format };
+  const file = rest[1] ?? '';
+  if (rest.length === 2 && asked.when && 'age' in asked.when && file.endsWith('.apk'))
+    return { kind: 'file', ...asked, arch, file };
   return parsePackage(asked, rest);
 }
 

@@ -516,7 +516,7 @@ export const configSchema = z
       })
       .meta({ title: 'signingKey' })
       .optional()
-      .describe('signs the virtual indexes'),
+      .describe('signs the virtual indexes and those of cooldown mirrors'),
     frozen: z
       .enum(['warn', 'fail'])
       .default('warn')

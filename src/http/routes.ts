@@ -10,6 +10,7 @@ import { advisoriesInSteps, explainAdvisoriesInSteps, Security } from '../answer
 import { parseLookupQuery, QueryError, type QueryParameters } from '../answers/query.ts';
 import { parseVersion } from '../apk/version.ts';
 import { newestInRange } from '../answers/range.ts';
+import type { Mirrors } from '../answers/mirror.ts';
 import { ANY_ARCH } from '../answers/virtual-index.ts';
 import type { Lookups } from '../answers/lookup.ts';
 import type { RenderOptions } from '../answers/render.ts';
@@ -31,7 +32,7 @@ import {
   type Target,
 } from '../answers/target.ts';
 import { Views } from '../answers/views.ts';
-import { ageInWords, nameWith, type When } from '../catalog/age.ts';
+import { ageInWords, nameWith, type Age, type When } from '../catalog/age.ts';
 import { timeText } from '../catalog/time.ts';
 import { advisoriesAtom } from './atom.ts';
 import { prefersAtom, prefersHtml, prefersText } from './negotiate.ts';
@@ -39,6 +40,7 @@ import type { PackageQuestion, Pages, PageSources } from './pages.ts';
 import { createReply, json, JSON_TYPE, problem, type Headers, type Reply } from './reply.ts';
 import { markedLink, needsMark, noOpinionBody, type RoutedLookups } from './routed-lookup.ts';
 import { createQueue } from '../repository/pace.ts';
+import type { PassedOn } from './package-files.ts';
 import { Turns } from './turns.ts';
 import { datasourceStatus, readiness } from './status.ts';
 import { notAskedBody } from '../routing/not-asked.ts';
@@ -50,6 +52,7 @@ export interface RouteOptions extends PageSources {
   /** The datasources as far as they tell which pins are theirs. */
   readonly routing: readonly RoutingSource[];
   readonly virtualIndexes: VirtualIndexes;
+  readonly mirrors: Mirrors;
   readonly ledger: () => LedgerStatus;
   /** What appeared and vanished since then (unix milliseconds). */
   readonly changesSince: (live: LiveDatasource, since: number, name: string | undefined) => Promise<Changes>;
@@ -68,6 +71,8 @@ export interface RouteOptions extends PageSources {
     datasources: readonly string[],
     asked: { readonly url: string; readonly when: When | undefined },
   ) => object;
+  /** Clients need a token. */
+  readonly hasToken: boolean;
   /** The address of the service for clients, if configured. */
   readonly publicUrl: string | undefined;
   /** Aborts when the service begins to stop. */
@@ -76,6 +81,8 @@ export interface RouteOptions extends PageSources {
 
 export interface Answered {
   readonly reply: Reply;
+  /** In place of the body of a 200: a package that is passed on. */
+  readonly file?: PassedOn;
   /** For request time metrics; absent if not measured. */
   readonly route?: string;
   /** Where its time is counted unless it becomes a 304; set in advance for cached replies. */
@@ -229,13 +236,14 @@ export class Routes {
     const target = parsePath(path, this.#datasources, this.#default);
     if (target.kind === 'package') return this.#package(target, request);
     if (target.kind === 'routed') return this.#routed(target, request);
+    if (target.kind === 'file') return this.#file(target);
     const reply = this.#other(target, request);
     const route = target.kind;
     return reply instanceof Promise ? reply.then((each) => ({ reply: each, route })) : { reply, route };
   }
 
   #other(
-    target: Exclude<Target, { kind: 'package' | 'routed' }>,
+    target: Exclude<Target, { kind: 'package' | 'routed' | 'file' }>,
     request: IncomingMessage,
   ): Reply | Promise<Reply> {
     const { preset } = this.#options;
@@ -530,6 +538,7 @@ export class Routes {
       case 'routed':
       case 'preset':
       case 'index':
+      case 'file':
         return undefined;
     }
   }
@@ -561,7 +570,7 @@ export class Routes {
 
   async #index(target: Extract<Target, { kind: 'index' }>): Promise<Reply> {
     const { live, arch, format } = target;
-    const { virtualIndexes, maxAge } = this.#options;
+    const { virtualIndexes, mirrors, maxAge } = this.#options;
     if (arch !== ANY_ARCH && !live.archs.includes(arch)) {
       const known = [...live.archs, ANY_ARCH].join(', ');
       return problem(404, `no arch ${arch} in ${live.name}, expected one of ${known}`);
@@ -572,7 +581,15 @@ export class Routes {
       this.#options.lookupCounts.count(live.name, lookup.result);
       return reply;
     }
-    const made = await this.#inLine(target.when, () => virtualIndexes.archive(snapshot, arch, format));
+    const isMirror = target.when !== undefined && 'age' in target.when && arch !== ANY_ARCH;
+    if (isMirror && !mirrors.canMirror(snapshot, arch))
+      return problem(
+        404,
+        `the packages of ${live.name} for ${arch} are not those of apk 2: no mirror of them`,
+      );
+    const made = await this.#inLine(target.when, () =>
+      (isMirror ? mirrors : virtualIndexes).archive(snapshot, arch, format),
+    );
     if (!made) return json({ error: BUSY }, retryLater, 429);
     const { bytes, etag } = made;
     const headers: Headers = {
@@ -582,6 +599,30 @@ export class Routes {
       'content-type': format === 'v2' ? 'application/gzip' : 'application/octet-stream',
     };
     return createReply(200, headers, bytes);
+  }
+
+  /** A package of a view: where it is, or the package itself where clients cannot get it. */
+  async #file(target: Extract<Target, { kind: 'file' }>): Promise<Answered> {
+    const { live, when, arch, file } = target;
+    const route = 'file';
+    const snapshot = await this.#snapshot(target);
+    if (!snapshot) return { ...this.#notLoaded(live), route };
+    const origin = await this.#options.mirrors.find(snapshot, arch, file);
+    const shown = nameWith(live.name, when);
+    if (!origin) return { reply: problem(404, `no ${file} in the index of ${shown} for ${arch}`), route };
+    const found = await origin.index.packageFile(file);
+    const headers = { 'x-apk-beacon-generation': snapshot.generation };
+    if (found.kind === 'public')
+      return {
+        reply: createReply(302, { ...headers, location: found.url.href, 'cache-control': 'no-store' }, ''),
+        route,
+      };
+    if (found.kind === 'private' && !this.#options.hasToken)
+      return {
+        reply: problem(403, `${file} is of a private repository: it is passed on only if clientToken is set`),
+        route,
+      };
+    return { reply: createReply(200, headers, ''), file: found, route };
   }
 
   async #changes(
@@ -641,7 +682,7 @@ export class Routes {
   #viewOf(base: Snapshot, { live, when }: AskedDatasource): Snapshot | Promise<Snapshot> {
     if (!when) return base;
     if ('age' in when)
-      return this.#turns.run(`view ${base.generation} ${when.age}`, () => this.#views.of(base, when.age));
+      return this.#turns.run(`view ${nameWith(base.generation, when)}`, () => this.#views.of(base, when.age));
     const { pasts, now } = this.#options;
     if (when.at <= now()) return pasts.at(live, when.at);
     throw new QueryError(`${timeText(when.at)} is in the future: here it is ${timeText(now())}`);
@@ -685,7 +726,7 @@ function splitUrl(url: string): readonly [path: string, query?: string] {
 }
 
 /** With a homepage and no releases, Renovate sees no update and logs no warning, as without an opinion. */
-function nothingYet(age: number, page: string): object {
+function nothingYet(age: Age, page: string): object {
   return { releases: [], homepage: page, heldBack: `no such release is known to be ${ageInWords(age)} old` };
 }
 

@@ -157,14 +157,17 @@ export interface HeldBackStatus {
   readonly packages: number;
   /** Those of them that nothing tells the age of. */
   readonly withoutDate: number;
+  /** Younger package entries that are shown because of what they fix. */
+  readonly early: number;
   readonly nextAt: string | undefined;
 }
 
-export function heldBackStatus({ limit, hidden, undated, until }: View): HeldBackStatus {
+export function heldBackStatus({ limit, hidden, undated, early, until }: View): HeldBackStatus {
   return {
     releasedAfter: new Date(limit * 1000).toISOString(),
     packages: hidden,
     withoutDate: undated,
+    early,
     nextAt: Number.isFinite(until) ? new Date(until * 1000).toISOString() : undefined,
   };
 }

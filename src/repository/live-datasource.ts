@@ -4,6 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { Advisories } from '../advisories/advisories.ts';
+import type { VerifiedIndex } from '../apk/read-index.ts';
+import type { Age } from '../catalog/age.ts';
 import { Catalog } from '../catalog/catalog.ts';
 import type { LiveFeed } from './live-feed.ts';
 import type { IndexSpec, LiveIndex, LoadedIndex } from './live-index.ts';
@@ -19,6 +21,15 @@ export interface Snapshot {
   readonly view?: View;
   /** Of a datasource that was asked for a time. */
   readonly past?: Past;
+  /** Where the sources of the catalog come from, in their order. */
+  readonly origins?: readonly Origin[] | undefined;
+}
+
+export interface Origin {
+  readonly index: LiveIndex;
+  readonly format: VerifiedIndex['format'];
+  /** Of the index that the snapshot was made of. */
+  readonly digest: string;
 }
 
 /** What a datasource was. Times are in unix milliseconds. */
@@ -42,18 +53,20 @@ export interface PastIndex {
 
 /** An index for a catalog. */
 export type Part = Pick<LoadedIndex, 'index' | 'dates' | 'summary' | 'confirmedAt'> & {
-  readonly spec: IndexSpec;
+  readonly live: LiveIndex;
 };
 
-/** What an age leaves out. The age is in seconds, times in unix seconds. */
+/** What an age leaves out. Times are in unix seconds. */
 export interface View {
   /** With everything. */
   readonly base: Snapshot;
-  readonly age: number;
+  readonly age: Age;
   /** What was released later is hidden. */
   readonly limit: number;
   /** The number of hidden packages, counted for each arch and repository. */
   readonly hidden: number;
+  /** The number of younger packages that are shown because of what they fix, counted the same way. */
+  readonly early: number;
   /** Those of them that nothing tells the age of. */
   readonly undated: number;
   /** When the next package is old enough; `Infinity` for none. */
@@ -109,8 +122,8 @@ export class LiveDatasource {
   /** Makes a catalog of the current indexes and feeds. Call it after each change of one of them. */
   publish(): void {
     if (this.missing.length > 0 || this.missingFeeds.length > 0) return;
-    const parts = this.indexes.flatMap(({ spec, loaded }) => (loaded ? [{ spec, ...loaded }] : []));
-    const { catalog, identity } = this.compose(parts);
+    const parts = this.indexes.flatMap((live) => (live.loaded ? [{ live, ...live.loaded }] : []));
+    const { catalog, identity, origins } = this.compose(parts);
     const feeds = this.feeds.flatMap(({ loaded: known }) => known?.feed ?? []);
     for (const { digest } of feeds) identity.push(['advisories', '', digest]);
     const generation = generationOf(identity);
@@ -118,17 +131,23 @@ export class LiveDatasource {
       catalog,
       generation,
       advisories: feeds.length > 0 ? new Advisories(feeds) : undefined,
+      origins,
     };
     this.#ready.resolve();
   }
 
-  /** A catalog of these indexes, and what identifies it. */
-  compose(parts: readonly Part[]): { readonly catalog: Catalog; readonly identity: string[][] } {
+  /** A catalog of these indexes, what identifies it, and where its sources come from. */
+  compose(parts: readonly Part[]): {
+    readonly catalog: Catalog;
+    readonly identity: string[][];
+    readonly origins: readonly Origin[];
+  } {
     const { archs } = this;
     const all = parts.flatMap((part) => {
-      const arch = part.spec.arch ?? part.index.arch;
+      const { spec } = part.live;
+      const arch = spec.arch ?? part.index.arch;
       // A file in which all packages are of no arch is for each of the others: a feed of a device, for example.
-      return (arch === undefined ? archs : [arch]).map((each) => ({ ...part, arch: each }));
+      return (arch === undefined ? archs : [arch]).map((each) => ({ ...part, spec, arch: each }));
     });
     const sources = all.map(({ spec, arch, index, dates, summary, confirmedAt }) => ({
       repository: spec.repository,
@@ -149,7 +168,9 @@ export class LiveDatasource {
       unversionedProvides: this.#unversionedProvides,
       complete: this.#complete,
     });
-    return { catalog, identity: all.map(({ spec, arch, index }) => [spec.repository, arch, index.digest]) };
+    const identity = all.map(({ spec, arch, index }) => [spec.repository, arch, index.digest]);
+    const origins = all.map(({ live, index: { format, digest } }) => ({ index: live, format, digest }));
+    return { catalog, identity, origins };
   }
 
   /** Resolves with the first generation, or `undefined` if `signal` aborts earlier. */

@@ -160,7 +160,7 @@ export class PastDatasources {
       const index = there[i] ?? (await this.#read(each));
       const dates = await this.#options.ledger?.dates(each.index, each.generation, index.packages);
       const summary = summarize(index, seenAt);
-      parts.set(each.index, { spec: each.index.spec, index, dates, summary, confirmedAt: seenAt });
+      parts.set(each.index, { live: each.index, index, dates, summary, confirmedAt: seenAt });
     }
     const { catalog, identity } = live.compose([...parts.values()]);
     const generation = generationOf([...identity, ...found.map((each) => idOf(each.generation))]);

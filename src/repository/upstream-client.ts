@@ -55,6 +55,8 @@ export interface GetOptions {
   readonly pause?: Pause | undefined;
   /** Takes the body of a 200 piece by piece, which is then not held: `bytes` is empty. */
   readonly take?: ((piece: Buffer) => Promise<void>) | undefined;
+  /** Called before the body of a 200 is read. */
+  readonly onHead?: ((header: UpstreamAnswer['header']) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -140,6 +142,7 @@ async function exchangeOnce(url: URL, hop: Hop, exchange: Exchange): Promise<Ups
     });
     const header = (name: string): string | undefined => firstValue(headers, name);
     if (statusCode === 200) {
+      exchange.onHead?.(header);
       return { status: 200, header, bytes: await readBody(url, body, header('content-length'), exchange) };
     }
     body.on('error', () => undefined).destroy();

@@ -85,6 +85,7 @@ function lookUps(
     providedNames: () => byProvide.keys(),
     has: (name) => byName.has(name) || byProvide.has(name),
     named: (name) => byName.get(name) ?? [],
+    at: (row) => packages.find((each) => each.row === row) as Package,
     providing: (name) => byProvide.get(name) ?? [],
     *neededNames() {
       const needed = packages.flatMap(({ dependencies }) =>
