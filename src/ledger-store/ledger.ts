@@ -18,25 +18,18 @@ import { IdentityTable, identityAt, wordsOf } from '../ledger/identities.ts';
 import type { LedgerKind, LedgerStatus } from '../ledger/status.ts';
 import { createQueue } from '../repository/pace.ts';
 import {
+  findIndex,
   insertSql,
   lockIndex,
   placeholders,
   type Database,
+  type LedgerIndex,
   type Query,
   type Row,
   type Value,
 } from './database.ts';
 import { readDates, writeDates, type Known } from './dates-file.ts';
-
-/** Which index; see `ledgerKey`. */
-export interface LedgerIndex {
-  readonly location: string;
-  readonly arch: string;
-  /** Where it was before, newest first. */
-  readonly formerly: readonly string[];
-  /** For logs. */
-  readonly label: string;
-}
+import { presentIn, republishedIn } from './history.ts';
 
 /** An index that was taken. */
 export interface Taken {
@@ -61,7 +54,6 @@ export interface LedgerOptions {
 
 /** Rows that are read or written between two pauses. */
 const ROWS_A_SLICE = 200;
-const ROWS_A_PAGE = 2000;
 const NAMES_A_QUERY = 100;
 
 const packageColumns = [
@@ -360,18 +352,8 @@ export class Ledger {
     return base;
   }
 
-  /** The packages of a generation with their dates. */
   async #present(query: Query, id: number, number: number): Promise<Dated> {
-    const identities: Uint8Array[] = [];
-    const dates: number[] = [];
-    await forEachPresent(query, id, number, ['identity', 'released_at'], async (rows) => {
-      for (const [identity, releasedAt] of rows) {
-        identities.push(identity as Uint8Array);
-        dates.push(Number(releasedAt));
-      }
-      await this.#options.pause();
-    });
-    return { identities: Buffer.concat(identities), releasedAt: Uint32Array.from(dates) };
+    return await presentIn(query, id, number, this.#options.pause);
   }
 
   async #vanish(
@@ -411,16 +393,7 @@ export class Ledger {
       [id],
     );
     if (rows.length === 0) return none;
-    const table = await this.#lookUp(identities);
-    const republished = rows.map(
-      ([identity, replaces]) =>
-        [
-          table.find(wordsOf(identity as Uint8Array), 0),
-          { before: identityText(replaces as Uint8Array) },
-        ] as const,
-    );
-    table.release();
-    return new Map(republished.filter(([row]) => row >= 0));
+    return republishedIn(await this.#lookUp(identities), rows as unknown as [Uint8Array, Uint8Array][]);
   }
 
   /**
@@ -556,17 +529,6 @@ async function numberBehind(
   return number === undefined ? undefined : Number(number);
 }
 
-async function findIndex(
-  query: Query,
-  { location, arch, formerly }: LedgerIndex,
-): Promise<{ readonly id: number; readonly location: string } | undefined> {
-  for (const at of [location, ...formerly]) {
-    const [row] = await query('SELECT id FROM ledger_index WHERE location = ? AND arch = ?', [at, arch]);
-    if (row) return { id: Number(row[0]), location: at };
-  }
-  return undefined;
-}
-
 /** What the ledger knows of earlier packages with the names of those that appeared. */
 async function pastOf(
   query: Query,
@@ -578,10 +540,10 @@ async function pastOf(
   const rows: Row[] = [];
   for (let start = 0; start < names.length; start += NAMES_A_QUERY) {
     const some = names.slice(start, start + NAMES_A_QUERY);
-    // In the order in which they were there, so that the last one counts.
+    // In the order in which they were there, so that the last one counts. With the plus, SQLite finds them by name.
     const sql = `SELECT p.name, p.version, p.identity, p.released_at, g.seen_at
       FROM ledger_package p LEFT JOIN ledger_generation g ON g.index_id = p.index_id AND g.number = p.vanished
-      WHERE p.index_id = ? AND p.name IN (${placeholders(some.length)}) ORDER BY p.appeared`;
+      WHERE p.index_id = ? AND p.name IN (${placeholders(some.length)}) ORDER BY +p.appeared`;
     rows.push(...(await query(sql, [id, ...some])));
   }
   const byVersion = Map.groupBy(rows, ([name, version]) => `${String(name)} ${String(version)}`);
@@ -642,25 +604,4 @@ async function changesOf(
 
 function compareTexts(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
-}
-
-/** Calls `use` with the packages of a generation, a page at a time. */
-export async function forEachPresent(
-  query: Query,
-  id: number,
-  number: number,
-  columns: readonly (typeof packageColumns)[number][],
-  use: (rows: readonly Row[]) => Promise<void>,
-): Promise<void> {
-  for (let after = 0, more = true; more;) {
-    const rows = await query(
-      `SELECT ${columns.join(', ')}, id FROM ledger_package
-       WHERE index_id = ? AND appeared <= ? AND (vanished IS NULL OR vanished > ?) AND id > ?
-       ORDER BY id LIMIT ${ROWS_A_PAGE}`,
-      [id, number, number, after],
-    );
-    more = rows.length === ROWS_A_PAGE;
-    after = Number(rows.at(-1)?.at(-1) ?? 0);
-    await use(rows);
-  }
 }

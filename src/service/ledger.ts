@@ -4,13 +4,16 @@ import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { redactAddress } from '../addresses.ts';
 import type { Pause } from '../apk/pieces.ts';
-import type { Config } from '../config/config.ts';
+import type { Config, DatasourceConfig } from '../config/config.ts';
 import { isPostgresUrl } from '../config/schema.ts';
 import { errorLine, IndexError } from '../errors.ts';
-import type { Database } from '../ledger-store/database.ts';
-import { Ledger, type LedgerIndex } from '../ledger-store/ledger.ts';
+import type { Database, LedgerIndex } from '../ledger-store/database.ts';
+import { History } from '../ledger-store/history.ts';
+import { Ledger } from '../ledger-store/ledger.ts';
+import { indexSpecs } from './index-specs.ts';
 import { readSecret } from '../repository/credentials.ts';
-import type { IndexSpec } from '../repository/live-index.ts';
+import type { IndexSpec, LiveIndex } from '../repository/live-index.ts';
+import type { PastLedger } from '../repository/past-datasources.ts';
 
 export interface LedgerServices {
   readonly logger: Pick<FastifyBaseLogger, 'info' | 'warn'>;
@@ -49,6 +52,27 @@ async function openFile(folder: string, logger: LedgerServices['logger']): Promi
   const { openSqlite } = await import('../ledger-store/sqlite.ts');
   return await openSqlite(join(folder, 'ledger.sqlite'), (aside, error) =>
     logger.warn(`the ledger is damaged and was moved to ${aside}: ${errorLine(error)}`),
+  );
+}
+
+/** What the ledger knows of earlier times; `undefined` for one in memory. */
+export function pastLedger(ledger: Ledger, pause: Pause): PastLedger | undefined {
+  if (ledger.status.kind === 'memory') return undefined;
+  const history = new History(() => ledger.database(), pause);
+  const indexOf = ({ spec, loaded }: LiveIndex): LedgerIndex => ledgerIndexOf(spec, loaded?.index.arch);
+  return {
+    at: (index, at) => history.at(indexOf(index), at),
+    begunAt: (index) => history.begunAt(indexOf(index)),
+    dates: (index, generation, packages) => history.dates(indexOf(index), generation, packages),
+    generations: (index) => history.generations(indexOf(index)),
+  };
+}
+
+/** Where the indexes of a datasource are in the ledger, or were. */
+export function ledgerLocations(config: Config, datasource: DatasourceConfig): ReadonlySet<string> {
+  const specs = datasource.repositories.flatMap((repository) => indexSpecs(datasource, repository, config));
+  return new Set(
+    specs.map((spec) => ledgerIndexOf(spec)).flatMap(({ location, formerly }) => [location, ...formerly]),
   );
 }
 

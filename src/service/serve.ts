@@ -9,6 +9,7 @@ import { errorLine } from '../errors.ts';
 import { Lookups } from '../answers/lookup.ts';
 import { LookupCounts } from '../metrics/lookup-counts.ts';
 import { Metrics } from '../metrics/metrics.ts';
+import { PastDatasources } from '../repository/past-datasources.ts';
 import { PinsWithFixes } from '../metrics/pins-with-fixes.ts';
 import { RecentChanges } from '../metrics/recent-changes.ts';
 import { readSecret } from '../repository/credentials.ts';
@@ -74,7 +75,8 @@ function assembleCore({ config, logger, signal, now = Date.now }: ServeOptions):
   const pins = new PinsWithFixes(names, now);
   const { datasources } = beacon;
   const ledger = () => beacon.ledger.status;
-  const metrics = new Metrics({ datasources, ledger, lookupCounts, surveyor, asked, pins, now });
+  const kept = () => beacon.pasts.kept;
+  const metrics = new Metrics({ datasources, ledger, kept, lookupCounts, surveyor, asked, pins, now });
   beacon.onRefresh(metrics.countRefresh);
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
     warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
@@ -101,6 +103,7 @@ async function serverOf(
     mirrors: new Mirrors(writer),
     ledger: () => beacon.ledger.status,
     changesSince: (live, since, name) => beacon.changes(live, since, name),
+    pasts: new PastDatasources({ ledger: beacon.pastLedger(), files: beacon.pasts, now }),
     metrics,
     lookupCounts,
     asked,
@@ -113,7 +116,7 @@ async function serverOf(
     failFrozen: config.frozen === 'fail',
     clientToken: clientToken && (() => readSecret(clientToken, config.environment)),
     hasToken: clientToken !== undefined,
-    preset: (names, { url, age }) => presetFor(config, names, config.publicUrl ?? url, { age }),
+    preset: (names, { url, when }) => presetFor(config, names, config.publicUrl ?? url, { when }),
     publicUrl: config.publicUrl,
     now,
     stopping: signal,
