@@ -84,6 +84,7 @@ const judgments = z.object({
       problems: z.array(
         z.object({
           ...{ rule: z.string(), message: z.string(), archs: z.array(z.string()).optional() },
+          since: z.string().optional(),
           level: z.enum(['error', 'warning', 'note']).optional(),
         }),
       ),

@@ -27,6 +27,8 @@ export interface Finding {
   readonly datasource?: string;
   readonly message: string;
   readonly archs?: readonly string[];
+  /** The day on which the version went that the pin needs, where a ledger knows it. */
+  readonly since?: string;
   /** The version to which `--fix` would raise it. */
   readonly target?: string;
   readonly newest?: string;
@@ -35,14 +37,30 @@ export interface Finding {
   readonly fingerprint: string;
 }
 
-/** The pins of a file, ready for judgment. `index` distinguishes the worlds of different files. */
+/**
+ * The pins of a file, ready for judgment, behind those of included files. `index` distinguishes the worlds of different
+ * files.
+ */
 export function askedPins({ found }: CheckedFile, index: number): readonly AskedPin[] {
-  return found.pins.map(
+  return [...(found.included ?? []), ...found.pins].map(
     ({ text, name, operator, version, tag, tagIsBehind, tool, isRuntime, isLocked, context, world }) => ({
       ...{ text, name, operator, version, tag, tagIsBehind, tool, isRuntime, isLocked, context },
       world: `${index}:${world}`,
     }),
   );
+}
+
+/** The judgments of each file's own pins, of those of `askedPins` of all files. */
+export function judgmentsOf(
+  files: readonly CheckedFile[],
+  judgments: readonly Judgment[],
+): readonly (readonly Judgment[])[] {
+  let at = 0;
+  return files.map(({ found: { included = [], pins } }) => {
+    const start = at + included.length;
+    at = start + pins.length;
+    return judgments.slice(start, at);
+  });
 }
 
 /** The number of files with pins, and of pins. */
@@ -82,11 +100,12 @@ export function findingsOf(file: CheckedFile, judgments: readonly Judgment[]): r
     const { datasource, notAsked, problems, target, newest, step } = judgment;
     const common = { pin: pin.text, name: pin.name, ...(datasource !== undefined && { datasource }) };
     if (notAsked !== undefined) add('not-asked', pin.range, notAsked, common);
-    for (const { rule, message, archs, level } of problems)
+    for (const { rule, message, archs, level, since } of problems)
       add(rule, pin.range, message, {
         ...common,
         ...(archs && { archs }),
         ...(level && { level }),
+        ...(since !== undefined && { since }),
         ...(newest !== undefined && rule === 'behind' && { newest }),
         ...(step !== undefined && rule === 'behind' && { step }),
         ...(target !== undefined && { target }),

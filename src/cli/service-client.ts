@@ -1,11 +1,6 @@
 /** Asks a running service. */
-import { withoutTrailingSlashes } from '../addresses.ts';
-import { checkBodies, parseJudgments } from '../check/asked.ts';
-import { askedPins, type CheckedFile } from '../check/findings.ts';
-import type { Judgment, Policy } from '../check/judge.ts';
 import type { Config } from '../config/config.ts';
-import { IndexError, printable, UsageError } from '../errors.ts';
-import { builtNames } from '../service/check.ts';
+import { IndexError, printable } from '../errors.ts';
 import { readSecret } from '../repository/credentials.ts';
 
 /**
@@ -47,24 +42,4 @@ export async function askService(
     token === undefined ? 'a token: set clientToken in the configuration' : 'another clientToken';
   const said = status === 401 ? `wants ${wanted}` : `answered ${status}: ${printable(text.slice(0, 200))}`;
   throw new IndexError('fetch-failed', `${url.host} ${said}`);
-}
-
-/** Judgments of each file's pins. The service's configuration decides which datasource is asked. */
-export async function judgeThere(
-  files: readonly CheckedFile[],
-  base: string,
-  {
-    config,
-    policy,
-    signal,
-  }: { readonly config: Config; readonly policy: Policy; readonly signal: AbortSignal },
-): Promise<readonly (readonly Judgment[])[]> {
-  const url = URL.parse(`${withoutTrailingSlashes(base)}/-/check`);
-  if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError('--url: expected an http or https URL');
-  const asked = files.map(askedPins);
-  const judgments: Judgment[] = [];
-  for (const body of checkBodies(asked, { policy, built: builtNames(files) }))
-    judgments.push(...parseJudgments(await askService(url, {}, config, signal, body)));
-  let at = 0;
-  return asked.map(({ length }) => judgments.slice(at, (at += length)));
 }

@@ -76,7 +76,7 @@ export function shellCommands(script: Text, options: ShellOptions = {}): readonl
 }
 
 /** Variables that get one value; `undefined` for those that get several. */
-function singleAssignments(commands: readonly Command[]): ReadonlyMap<string, Text | undefined> {
+export function singleAssignments(commands: readonly Command[]): ReadonlyMap<string, Text | undefined> {
   const values = new Map<string, Text | undefined>();
   for (const { words, assignments } of commands) {
     for (const { name, value } of [...assignments, ...declared(words)])

@@ -97,6 +97,7 @@ async function serverOf(
     virtualIndexes: new VirtualIndexes(signer(config)),
     ledger: () => beacon.ledger.status,
     changesSince: (live, since, name) => beacon.changes(live, since, name),
+    vanished: (live, names) => beacon.vanished(live, names),
     metrics,
     lookupCounts,
     asked,

@@ -7,7 +7,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { Checker } from '../../src/check/checker.ts';
-import { askedPins, findingsOf } from '../../src/check/findings.ts';
+import { askedPins, findingsOf, judgmentsOf } from '../../src/check/findings.ts';
 import { Source } from '../../src/check/judge.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { readPins } from '../../src/pins/read.ts';
@@ -32,7 +32,7 @@ describeWith(['apko'], 'check and apko', () => {
   const folder = makeFolder();
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test(`agree on ${CASES} generated pins`, { timeout: 3_600_000 }, async () => {
+  test(`agree on ${CASES} generated images`, { timeout: 3_600_000 }, async () => {
     const random = new Random(1219);
     const tried: Tried[] = [];
     for (let i = 0; tried.length < CASES; i += 1) {
@@ -59,11 +59,11 @@ describeWith(['apko'], 'check and apko', () => {
     const disagreed = tried.filter(({ resolves, broken }) => resolves !== (broken.length === 0));
     const shown = disagreed.slice(0, 20).map(({ own, resolves, said, broken }) => {
       const check = broken.length === 0 ? 'satisfiable' : broken.join('; ');
-      return `${own.pin} on ${own.archs.join()} with ${own.added.join()}\n  check: ${check}\n  apko: ${resolves ? 'resolves' : said}`;
+      return `${own.pins.join(' ')} and ${own.base.join(' ')} on ${own.archs.join()} with ${own.added.join()}\n  check: ${check}\n  apko: ${resolves ? 'resolves' : said}`;
     });
     const resolved = tried.filter(({ resolves }) => resolves).length;
     process.stdout.write(
-      `${tried.length} pins, ${resolved} resolve, ${disagreed.length} disagreements\n${shown.join('\n')}\n`,
+      `${tried.length} images, ${resolved} resolve, ${disagreed.length} disagreements\n${shown.join('\n')}\n`,
     );
     expect(resolved).toBeGreaterThan(tried.length / 4);
     expect(tried.length - resolved).toBeGreaterThan(tried.length / 4);
@@ -109,7 +109,8 @@ function problemsOf(own: ApkoCase, { repositories }: World, base: string): reado
   const found = readPins('image.yaml', image, () => included);
   if (!found) throw new Error(`no pins in ${image}`);
   const file = { path: 'image.yaml', text: image, encoding: 'utf8', found } as const;
-  return findingsOf(file, checker.judge(askedPins(file, 0)))
+  const [judgments = []] = judgmentsOf([file], checker.judge(askedPins(file, 0)));
+  return findingsOf(file, judgments)
     .filter(({ level, rule }) => level === 'error' || rule === 'not-asked')
     .map(({ rule, message }) => `${rule}: ${message}`);
 }

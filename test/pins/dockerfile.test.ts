@@ -121,14 +121,14 @@ describe('ARG and ENV', () => {
   });
 });
 
-test('the pins of a stage have that stage for their world and their route', () => {
+test('the pins of a command have that for their world and their stage for their route', () => {
   const pins = pinsIn(
     'Dockerfile',
     'FROM alpine:3.22 AS a\nRUN apk add x=1\nRUN apk add y=1\nFROM alpine:3.24\nRUN apk add x=2',
   );
   expect(pins.map(({ world, context }) => [world, context['from']])).toEqual([
-    [0, 'FROM alpine:3.22 AS a'],
-    [0, 'FROM alpine:3.22 AS a'],
-    [1, 'FROM alpine:3.24'],
+    [26, 'FROM alpine:3.22 AS a'],
+    [42, 'FROM alpine:3.22 AS a'],
+    [75, 'FROM alpine:3.24'],
   ]);
 });

@@ -1,7 +1,13 @@
 /** Checks of files against catalogs made on the spot. */
 import type { Advisories } from '../../src/advisories/advisories.ts';
 import { Checker } from '../../src/check/checker.ts';
-import { askedPins, findingsOf, type CheckedFile, type Finding } from '../../src/check/findings.ts';
+import {
+  askedPins,
+  findingsOf,
+  judgmentsOf,
+  type CheckedFile,
+  type Finding,
+} from '../../src/check/findings.ts';
 import { Source, type Judgment, type Policy } from '../../src/check/judge.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { readPins } from '../../src/pins/read.ts';
@@ -98,7 +104,7 @@ export function checked(
     now,
     built: new Set(files.flatMap(({ found }) => found.builds ?? [])),
   });
-  const judgments = files.map((file, i) => checker.judge(askedPins(file, i)));
+  const judgments = judgmentsOf(files, checker.judge(files.flatMap(askedPins)));
   return { files, judgments, findings: files.flatMap((file, i) => findingsOf(file, judgments[i] ?? [])) };
 }
 
