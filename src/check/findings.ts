@@ -1,5 +1,5 @@
 /** Findings of files: problems with their places, in the order of files and lines. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { FilePins, Note, Pin } from '../pins/pin.ts';
 import { Lines, type Position, type Range } from '../pins/text.ts';
 import type { AskedPin, Judgment, Step } from './judge.ts';
@@ -87,7 +87,7 @@ export function findingsOf(file: CheckedFile, judgments: readonly Judgment[]): r
       end: lines.position(range.end),
       message,
       ...more,
-      fingerprint: createHash('sha256').update(`${key}\n${count}`).digest('hex').slice(0, 32),
+      fingerprint: hash('sha256', `${key}\n${count}`).slice(0, 32),
     });
   };
   for (const note of file.found.notes) {

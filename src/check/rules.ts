@@ -50,6 +50,10 @@ export function isRule(word: string): word is RuleId {
   return Object.hasOwn(table, word);
 }
 
+export function isLevel(word: unknown): word is Level {
+  return typeof word === 'string' && Object.hasOwn(order, word);
+}
+
 export const project = 'https://git.example.com/acme/apk-beacon';
 
 /** The page of a rule. */
