@@ -251,7 +251,7 @@ function conflictByApko({ pins, source, obstacle, ...where }: Image): Conflict |
   return left.length < 2 ? undefined : contradiction(left, last);
 }
 
-/** At the last one: those of included files come first and have no place in the file. */
+/** At the last one: those of included files come first. */
 function contradiction(
   pins: readonly AskedPin[],
   { arch, fact }: { readonly arch: string; readonly fact: string },

@@ -50,17 +50,15 @@ export function askedPins({ found }: CheckedFile, index: number): readonly Asked
   );
 }
 
-/** The judgments of each file's own pins, of those of `askedPins` of all files. */
+/** Of the judgments of `askedPins` of all files, those of each file. */
 export function judgmentsOf(
   files: readonly CheckedFile[],
   judgments: readonly Judgment[],
 ): readonly (readonly Judgment[])[] {
   let at = 0;
-  return files.map(({ found: { included = [], pins } }) => {
-    const start = at + included.length;
-    at = start + pins.length;
-    return judgments.slice(start, at);
-  });
+  return files.map(({ found: { included = [], pins } }) =>
+    judgments.slice(at, (at += included.length + pins.length)),
+  );
 }
 
 /** The number of files with pins, and of pins. */
@@ -94,10 +92,17 @@ export function findingsOf(file: CheckedFile, judgments: readonly Judgment[]): r
     const rule = ruleOf(note);
     if (rule) add(rule, note.range, note.message);
   }
-  for (const [i, pin] of file.found.pins.entries()) {
+  const { pins, included = [] } = file.found;
+  for (const [i, pin] of [...included, ...pins].entries()) {
     const judgment = judgments[i];
     if (!judgment) continue;
-    const { datasource, notAsked, problems, target, newest, step } = judgment;
+    const { datasource, target, newest, step } = judgment;
+    // Of included packages only what breaks this image; the rest is told of their own file.
+    const isOwn = i >= included.length;
+    const notAsked = isOwn ? judgment.notAsked : undefined;
+    const problems = isOwn
+      ? judgment.problems
+      : judgment.problems.filter(({ rule, level = levelOf(rule) }) => level === 'error');
     const common = { pin: pin.text, name: pin.name, ...(datasource !== undefined && { datasource }) };
     if (notAsked !== undefined) add('not-asked', pin.range, notAsked, common);
     for (const { rule, message, archs, level, since } of problems)
@@ -108,7 +113,7 @@ export function findingsOf(file: CheckedFile, judgments: readonly Judgment[]): r
         ...(since !== undefined && { since }),
         ...(newest !== undefined && rule === 'behind' && { newest }),
         ...(step !== undefined && rule === 'behind' && { step }),
-        ...(target !== undefined && { target }),
+        ...(target !== undefined && isOwn && { target }),
       });
   }
   return findings.sort((a, b) => a.start.line - b.start.line || a.start.column - b.start.column);

@@ -18,7 +18,7 @@ const table = {
   'missing-on-arch': ['error', 'the version is not there on every arch of the image'],
   'unsatisfiable': ['error', 'no version that is there fits the constraint'],
   'dependency-missing': ['error', 'something that the package needs is not there'],
-  'contradicting-pins': ['error', 'one image pins one package to two versions'],
+  'contradicting-pins': ['error', 'pins of one image cannot be installed together'],
   'other-distribution': ['error', 'the version is one of another distribution than that of the image'],
   'invalid-version': ['error', 'what is pinned is no version of apk'],
   'tag-form': ['error', 'the @tag stands where the tool does not read it'],

@@ -36,10 +36,10 @@ interface Invocation {
   readonly options: string;
 }
 
-/** `apk add …` as the command, or behind `sudo`, `xargs`, `chroot DIR` and the like. */
+/** `apk add …` as the command, or behind `sudo`, `xargs`, `chroot DIR` and the like; `xx-apk` is that of tonistiigi/xx. */
 function invocations(words: readonly Word[]): readonly Invocation[] {
   if (isProse(words[0]?.value ?? '')) return [];
-  const start = words.findIndex(({ value }) => /^(?:\S*\/)?apk(?:\.static)?$/.test(value));
+  const start = words.findIndex(({ value }) => /^(?:\S*\/)?(?:xx-)?apk(?:\.static)?$/.test(value));
   if (start < 0) return [];
   const packages: Word[] = [];
   const options: string[] = [];

@@ -91,7 +91,8 @@ function documentPins(document: Document, file: Text, readInclude: ReadInclude):
       ? /^# syntax=dhi\.io\/build:\S*debian/m.test(file.value.slice(0, 2000))
       : own.repositories.some((line) => /^deb(?:-src)?\s/.test(line));
   if (isDebian) return { kind, pins: [], notes: [] };
-  const listed = included(own, readInclude, notes, include(root, file));
+  const place = include(root, file);
+  const listed = included(own, readInclude, notes, place);
   const context = contextOf(listed);
   const variables = isRecipe ? recipeVariables(root) : new Map<string, string>();
   const pins: Pin[] = [];
@@ -108,7 +109,8 @@ function documentPins(document: Document, file: Text, readInclude: ReadInclude):
   const main = lists.find(({ isMain }) => isMain);
   const base = (main ? listed.packages : []).flatMap((each): readonly Pin[] => {
     const world = { variables, tool, world: main?.at ?? 0, isRuntime: false, context } as const;
-    return definitionPin(plainText(each), world)?.pins ?? [];
+    const pins = definitionPin(plainText(each), world)?.pins ?? [];
+    return pins.map((pin) => ({ ...pin, range: place, versionRange: undefined }));
   });
   const builds = isRecipe ? builtNames(root, variables) : [];
   const repeats = kind === 'hardened-image' ? repeatsOf(root, pins, file) : [];
@@ -335,6 +337,13 @@ function recipeVariables(root: YAMLMap): ReadonlyMap<string, string> {
     for (const { key, value } of vars.items)
       if (isScalar(key) && isScalar(value))
         variables.set(`vars.${String(key.value)}`, value.source ?? String(value.value));
+  const inputs = root.get('inputs');
+  if (isMap(inputs))
+    for (const { key, value } of inputs.items) {
+      const preset = isMap(value) ? value.get('default', true) : undefined;
+      if (isScalar(key) && isScalar(preset) && preset.value !== null)
+        variables.set(`inputs.${String(key.value)}`, preset.source ?? String(preset));
+    }
   return variables;
 }
 

@@ -169,6 +169,12 @@ function settings(
   variable: (name: string) => Text | undefined,
 ): readonly (readonly [string, Text | undefined])[] {
   const commands = shellCommands(body, { dockerEscape: escape, variable, isDeclaration: true });
+  const [name, ...more] = keyword === 'ENV' && !commands[0]?.assignments[0] ? (commands[0]?.words ?? []) : [];
+  if (name && more.length > 0 && /^[A-Za-z_]\w*$/.test(name.value)) {
+    // The old form takes the rest of the line, of which quotes are removed.
+    const rest = /^\s*\w+\s+([^\s"'$\\`][^"'$\\`\n]*?)\s*$/d.exec(body.value)?.indices?.[1];
+    return [[name.value, more.length === 1 ? known(more[0] as Text) : rest && slice(body, ...rest)]];
+  }
   const words = commands.flatMap((each) => [
     ...each.assignments.map(({ name, value }) => ({ name, value })),
     ...each.words.map((word) => {
@@ -178,12 +184,6 @@ function settings(
         : { name, value: slice(word, name.length + 1, word.value.length) };
     }),
   ]);
-  const [first, second] = words;
-  if (keyword === 'ENV' && first && !first.value && /^[A-Za-z_]\w*$/.test(first.name)) {
-    // The old form takes the rest of the line as it stands.
-    const only = words.length === 2 && second && !second.value ? commands[0]?.words[1] : undefined;
-    return [[first.name, only && known(only)]];
-  }
   return words.map(({ name, value }) => [name, value && known(value)] as const);
 }
 

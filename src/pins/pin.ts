@@ -48,7 +48,7 @@ export interface FilePins {
   readonly notes: readonly Note[];
   /** Repeats the version of a pin elsewhere in the file, so that it is raised with it. */
   readonly repeats?: readonly Repeat[];
-  /** Packages of included files, which are installed with the file's own; they have no place in it. */
+  /** Packages of included files, which are installed with the file's own. Their place is where the file is included. */
   readonly included?: readonly Pin[];
   /** Names of the packages that the recipe builds. */
   readonly builds?: readonly string[];

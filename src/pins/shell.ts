@@ -59,6 +59,7 @@ const KEYWORDS = new Set([
   'done',
   'esac',
 ]);
+const ELSEWHERE = /^(?:\S*\/)?(?:docker|podman|nerdctl|buildah|kubectl|ssh|lxc-attach)$/;
 const SHELLS = /^(?:\S*\/)?(?:sh|ash|bash|dash|zsh|busybox)$/;
 
 /**
@@ -295,12 +296,22 @@ class Reader {
         this.#at += 1;
       } else if (character === '$') this.#expansion(out, isSplit);
       else if (character === '`') this.#backquoted(out);
+      else if (character === '{' && this.#template(out)) continue;
       else {
         out.add(character, this.#text.at(this.#at));
         this.#at += 1;
       }
     }
     return out.end();
+  }
+
+  /** `{{ name }}` of a template engine. */
+  #template(out: WordBuilder): boolean {
+    const length = /^\{\{[^{}\n]*\}\}/.exec(this.#source.slice(this.#at, this.#at + 256))?.[0].length;
+    if (length === undefined) return false;
+    out.add(UNKNOWN, this.#text.at(this.#at));
+    this.#at += length;
+    return true;
   }
 
   #singleQuoted(out: WordBuilder): void {
@@ -371,13 +382,15 @@ class Reader {
     }
     this.#at = Math.min(end + 1, this.#source.length);
     const [all, name = '', operator = ''] =
-      /^([A-Za-z_]\w*)(:?[-=+?])?/.exec(this.#source.slice(start + 2, end)) ?? [];
+      /^([A-Za-z_]\w*|\d+)(:?[-=+?])?/.exec(this.#source.slice(start + 2, end)) ?? [];
     const isPlain = all !== undefined && (operator !== '' || start + 2 + all.length === end);
     const value = isPlain ? this.#options.variable?.(name) : undefined;
     const hasDefault = /[-=]$/.test(operator);
     if (hasDefault && (value === undefined || value.value === '')) {
       const word = slice(this.#text, start + 2 + (all as string).length, end);
-      this.#expand(out, this.#evaluated(word), isSplit, start);
+      const evaluated = this.#evaluated(word);
+      if (operator.endsWith('=') && evaluated) this.#assignments.push({ name, value: evaluated });
+      this.#expand(out, evaluated, isSplit, start);
     } else this.#expand(out, operator.endsWith('+') ? undefined : value, isSplit, start);
   }
 
@@ -446,7 +459,10 @@ function innerScripts(words: readonly Word[]): readonly Text[] {
       ({ value }, i) => i > 0 && /^(?:-[a-z]*c|--command)$/.test(value) && isShell(words.slice(0, i)),
     );
   const script = option < 0 ? undefined : words[option + 1];
-  return script ? [script] : [];
+  if (script) return [script];
+  // The entrypoint of an image, and the shell at the other end, get it as a script.
+  const isElsewhere = words.slice(0, MAX_PREFIX).some(({ value }) => ELSEWHERE.test(value));
+  return isElsewhere ? words.filter(({ value }) => /^\s*(?:sudo\s+)?apk\s/.test(value)) : [];
 }
 
 function isShell(words: readonly Word[]): boolean {

@@ -132,3 +132,16 @@ test('the pins of a command have that for their world and their stage for their 
     [75, 'FROM alpine:3.24'],
   ]);
 });
+
+test('the old form of ENV has the rest of the line', () => {
+  const text =
+    'FROM alpine:3.22\nENV ALL a=1 b=2\nENV QUOTED "c=3 d"\nENV V  1.0-r0  \nENV W x$V\nRUN apk add $ALL $QUOTED e=$V f=$W\n';
+  expect(placed('Dockerfile', text)).toEqual([
+    '2:9 a=1',
+    '2:13 b=2',
+    '3:13 c=3',
+    '3:17 d',
+    '6:26 e=1.0-r0',
+    '6:31 f=x1.0-r0',
+  ]);
+});

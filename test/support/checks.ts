@@ -41,7 +41,10 @@ export const known: Readonly<Record<string, Catalog>> = {
   wolfi: collected({
     x86_64: [
       [
-        ...['8.18.0-r0', '8.19.0-r0', '8.20.0-r0'].map((version) => built('curl', version)),
+        ...['8.18.0-r0', '8.19.0-r0', '8.20.0-r0'].flatMap((version) => [
+          built('curl', version),
+          built('curl-dev', version, { D: `curl=${version}` }),
+        ]),
         ...[built('skewed', '1.0-r0'), built('skewed', '1.1-r0'), built('etcd-3.6', '3.6.1-r0'), ...aged],
         ...[built('broken', '1.0-r0'), built('broken', '1.1-r0', { D: 'nowhere=1.0-r0' })],
         ...[
@@ -52,7 +55,10 @@ export const known: Readonly<Record<string, Catalog>> = {
     ],
     aarch64: [
       [
-        ...['8.18.0-r0', '8.19.0-r0', '8.20.0-r0'].map((version) => built('curl', version)),
+        ...['8.18.0-r0', '8.19.0-r0', '8.20.0-r0'].flatMap((version) => [
+          built('curl', version),
+          built('curl-dev', version, { D: `curl=${version}` }),
+        ]),
         ...[built('skewed', '1.0-r0'), built('etcd-3.6', '3.6.1-r0'), ...aged],
         ...[built('broken', '1.0-r0'), built('broken', '1.1-r0', { D: 'nowhere=1.0-r0' })],
         ...[
