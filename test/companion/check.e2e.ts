@@ -67,8 +67,7 @@ describeWith(['apko'], 'check and apko', () => {
     );
     expect(resolved).toBeGreaterThan(tried.length / 4);
     expect(tried.length - resolved).toBeGreaterThan(tried.length / 4);
-    // apko takes the newest of a name before it learns that an exact version is needed (docs/decisions/013-check.md);
-    // `check` does not.
+    // The reasons of those that are left are in docs/decisions/013-check.md.
     expect(disagreed.length, shown.join('\n')).toBeLessThanOrEqual(CASES / 1000);
   });
 });
