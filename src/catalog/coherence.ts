@@ -180,6 +180,7 @@ export class Coherence {
     if (withRanges)
       for (const { carrier, root } of waiting)
         for (const dependency of carrier.package.dependencies) {
+          if (isStep((this.#work += 1))) yield;
           if (dependency.conflict || dependency.operator === '') continue;
           const other = taken.misfit(dependency);
           if (other) return problem(root, dependency, other);

@@ -5,6 +5,7 @@
  */
 import type { CatalogSource } from '../catalog/catalog.ts';
 import type { Package } from '../apk/packages.ts';
+import { ITEMS_A_STEP } from '../catalog/steps.ts';
 import { apkoMeets, apkoOperators, compareApkoVersions, parseApkoVersion } from './apko.ts';
 
 /** The sources of a build for several archs, by arch. */
@@ -43,6 +44,7 @@ export class Build {
   readonly #own: readonly CatalogSource[];
   readonly #others: readonly (readonly CatalogSource[])[];
   readonly #options = new Map<string, readonly Option[]>();
+  readonly #meeting = new Map<string, readonly Option[]>();
   readonly #isShared = new Map<string, boolean>();
   readonly #tagOf: BuildOptions['tagOf'];
 
@@ -54,9 +56,9 @@ export class Build {
   }
 
   /** Why apko cannot install all of these together; `undefined` if it can. */
-  obstacle(constraints: readonly string[]): string | undefined {
+  *obstacle(constraints: readonly string[]): Generator<undefined, string | undefined> {
     try {
-      new Resolver(this).resolve(constraints);
+      yield* new Resolver(this).resolve(constraints);
       return undefined;
     } catch (error) {
       if (error instanceof Unresolvable) return error.message;
@@ -64,9 +66,30 @@ export class Build {
     }
   }
 
-  /** Of which it remembers the packages. */
-  get nameCount(): number {
-    return this.#options.size;
+  /** Names and constraints of which it remembers the packages. */
+  get size(): number {
+    return this.#options.size + this.#meeting.size;
+  }
+
+  /** What meets a constraint, on every arch. */
+  meeting({ name, operator, version, text }: Constraint): readonly Option[] {
+    let known = this.#meeting.get(text);
+    if (!known) {
+      const meets = operator === '' ? () => true : apkoMeets(operator, version);
+      known = this.optionsOf(name).filter(({ package: own }) => {
+        if (!meets || !this.#isOnAllArchs(own)) return false;
+        if (operator === '' || meets(own.version)) return true;
+        // If a package has a readable version of its own, any of its provides will do, whatever the name.
+        return (
+          parseApkoVersion(own.version) !== undefined &&
+          own.provides.some(
+            (each) => each.version !== undefined && meets(versionOfProvide(each.name, each.version)),
+          )
+        );
+      });
+      this.#meeting.set(text, known);
+    }
+    return known;
   }
 
   optionsOf(name: string): readonly Option[] {
@@ -86,7 +109,7 @@ export class Build {
     return known;
   }
 
-  isOnAllArchs({ name, version }: Package): boolean {
+  #isOnAllArchs({ name, version }: Package): boolean {
     const text = `${name} ${version}`;
     let known = this.#isShared.get(text);
     if (known === undefined) {
@@ -124,16 +147,19 @@ class Resolver {
   readonly #build: Build;
   readonly #disqualified = new Set<string>();
   readonly #selected = new Map<string, Option>();
+  /** Constraints looked at since the last step. */
+  #work = 0;
 
   constructor(build: Build) {
     this.#build = build;
   }
 
-  resolve(texts: readonly string[]): void {
+  *resolve(texts: readonly string[]): Generator<undefined, void> {
     const constraints = [...new Set(texts)].sort().map(parseConstraint);
     const installed = new Map<string, Option>();
     this.#constrain(constraints);
     for (let open = [...constraints]; open.length > 0;) {
+      if (this.#isStep(open.length)) yield;
       const next = fewest(open.map((each) => ({ constraint: each, options: this.#fitting(each, each.tag) })));
       const best = this.#best(next.options, next.constraint.name, next.constraint.tag, nothing);
       installed.set(best.package.name, best);
@@ -146,18 +172,25 @@ class Resolver {
       for (const { package: own } of installed.values())
         if (own.origin !== '') existing.origins.set(own.origin, own.version);
       const taken = this.#best(this.#fitting(constraint, tag), name, tag, nothing);
-      for (const each of [...this.#need(taken, tag, new Set(), existing), taken])
+      for (const each of [...(yield* this.#need(taken, tag, new Set(), existing)), taken])
         if (!installed.has(each.package.name)) installed.set(each.package.name, each);
     }
   }
 
+  #isStep(count: number): boolean {
+    this.#work += count;
+    if (this.#work < ITEMS_A_STEP) return false;
+    this.#work = 0;
+    return true;
+  }
+
   /** What the package needs, deepest first. */
-  #need(
+  *#need(
     owner: Option,
     tag: string | undefined,
     parents: ReadonlySet<string>,
     existing: Existing,
-  ): readonly Option[] {
+  ): Generator<undefined, readonly Option[]> {
     const { package: own } = owner;
     if (parents.has(own.name) || this.#selected.size > MAX_PICKED) return [];
     const provided = new Set(own.provides.map(({ name }) => name));
@@ -173,6 +206,7 @@ class Resolver {
     this.#constrain(open);
     const needed: Option[] = [];
     while (open.length > 0) {
+      if (this.#isStep(open.length)) yield;
       const left = open
         .filter((constraint) => !provided.has(constraint.name) && !meetsItself(own, constraint))
         .filter((constraint) => !this.#isSelected(constraint))
@@ -185,7 +219,7 @@ class Resolver {
       const best = this.#best(next.options, next.constraint.name, undefined, existing);
       this.#disqualifyConflicts(best);
       this.#pick(owner);
-      const below = this.#need(best, tag, new Set([...parents, own.name]), existing);
+      const below = yield* this.#need(best, tag, new Set([...parents, own.name]), existing);
       needed.push(...below, best);
       for (const each of below) {
         existing.packages.set(each.package.name, each);
@@ -248,29 +282,23 @@ class Resolver {
 
   /** Of a repository with a tag only for who names the tag, or what is installed already. */
   #fitting(
-    { name, operator, version, text }: Constraint,
+    constraint: Constraint,
     tag: string | undefined,
     {
       installed,
       mayBeNone = false,
     }: { readonly installed?: Option | undefined; readonly mayBeNone?: boolean } = {},
   ): readonly Option[] {
-    const options = this.#build.optionsOf(name);
-    if (options.length === 0 && !mayBeNone) throw new Unresolvable(`nothing provides ${name}`);
-    const meets = operator === '' ? () => true : apkoMeets(operator, version);
-    const fitting = options.filter((option) => {
-      const { package: own, key } = option;
-      if (this.#disqualified.has(key) || !this.#build.isOnAllArchs(own) || !meets) return false;
-      if (option.tag !== undefined && option.tag !== tag && option.key !== installed?.key) return false;
-      if (operator === '' || meets(own.version)) return true;
-      // If a package has a readable version of its own, any of its provides will do, whatever the name.
-      return (
-        parseApkoVersion(own.version) !== undefined &&
-        own.provides.some(
-          (each) => each.version !== undefined && meets(versionOfProvide(each.name, each.version)),
-        )
+    const { name, text } = constraint;
+    if (!mayBeNone && this.#build.optionsOf(name).length === 0)
+      throw new Unresolvable(`nothing provides ${name}`);
+    const fitting = this.#build
+      .meeting(constraint)
+      .filter(
+        (option) =>
+          !this.#disqualified.has(option.key) &&
+          (option.tag === undefined || option.tag === tag || option.key === installed?.key),
       );
-    });
     if (fitting.length === 0 && !mayBeNone) throw new Unresolvable(`nothing that is left meets ${text}`);
     return fitting;
   }

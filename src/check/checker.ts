@@ -6,6 +6,7 @@ import { heldRepositories, repositoryId } from '../routing/repositories.ts';
 import { createRouter, type Route, type Router, type RoutingSource } from '../routing/route.ts';
 import {
   spellingProblems,
+  type ApkoObstacle,
   type AskedPin,
   type Judged,
   type Judgment,
@@ -39,7 +40,7 @@ interface Image {
   readonly source: Source;
   readonly archs: readonly string[];
   readonly tags: Tags;
-  readonly obstacle: ReturnType<Source['obstacleByApko']>;
+  readonly obstacle: ApkoObstacle;
 }
 
 /** Milliseconds. Ages and dates are told by the hour, so that what was judged within one need not be judged again. */
@@ -74,14 +75,14 @@ export class Checker {
     const judgments = Array<Judgment>(pins.length);
     for (const places of Map.groupBy(pins.keys(), (i) => pins[i]?.world).values()) {
       const world = places.map((i) => pins[i] as AskedPin);
-      const image = this.#image(world);
+      const image = yield* this.#image(world);
       yield;
       const judged: Judged[] = [];
       for (const pin of world) {
         judged.push(this.#judgeAlone(pin, image?.obstacle === 'none' && image.pins.includes(pin)));
         yield;
       }
-      const together = this.#judgeTogether(world, judged, image);
+      const together = yield* this.#judgeTogether(world, judged, image);
       for (const [k, i] of places.entries()) {
         const { judgment } = judged[k] as Judged;
         const more = together.get(k) ?? [];
@@ -159,7 +160,7 @@ export class Checker {
   }
 
   /** `undefined` where not all of them are asked of one datasource, or of one that has what the others have. */
-  #image(world: readonly AskedPin[]): Image | undefined {
+  *#image(world: readonly AskedPin[]): Generator<undefined, Image | undefined> {
     const pins: AskedPin[] = [];
     let widest: { readonly source: Source; readonly routed: Routed } | undefined;
     for (const pin of world) {
@@ -177,15 +178,15 @@ export class Checker {
     if (!widest) return undefined;
     const { source, routed } = widest;
     const where = { archs: this.#archsOf(source, routed.archs), tags: routed.tags };
-    return { pins, source, ...where, obstacle: source.obstacleByApko(pins, where) };
+    return { pins, source, ...where, obstacle: yield* source.obstacleByApko(pins, where) };
   }
 
   /** Problems of pins that only others cause, by their places. */
-  #judgeTogether(
+  *#judgeTogether(
     world: readonly AskedPin[],
     judged: readonly Judged[],
     image: Image | undefined,
-  ): ReadonlyMap<number, readonly Problem[]> {
+  ): Generator<undefined, ReadonlyMap<number, readonly Problem[]>> {
     const found = new Map<number, readonly Problem[]>();
     const exact = new Map<string, AskedPin>();
     for (const [i, pin] of world.entries()) {
@@ -207,8 +208,8 @@ export class Checker {
       isBroken || found.size > 0
         ? undefined
         : image && image.obstacle !== 'unknown'
-          ? conflictByApko(image)
-          : this.#conflict(world, judged);
+          ? yield* conflictByApko(image)
+          : yield* this.#conflict(world, judged);
     if (conflict) found.set(world.indexOf(conflict.pin), [conflict.problem]);
     for (const [i, { floating, judgment }] of judged.entries()) {
       const { problems } = judgment;
@@ -221,14 +222,17 @@ export class Checker {
   }
 
   /** Of exact pins, by what their packages need exactly. */
-  #conflict(world: readonly AskedPin[], judged: readonly Judged[]): Conflict | undefined {
+  *#conflict(
+    world: readonly AskedPin[],
+    judged: readonly Judged[],
+  ): Generator<undefined, Conflict | undefined> {
     const pins = world.filter((pin) => !pin.isLocked && !pin.isRuntime && /^=+$/.test(pin.operator));
     const datasources = new Set(judged.map(({ judgment }) => judgment.datasource));
     const [first] = pins;
     const source = this.#sources.get([...datasources][0] ?? '');
     if (!first || pins.length < 2 || !source || datasources.size > 1) return undefined;
     const [arch = ''] = this.#archsOf(source, this.#routed(first).archs);
-    const found = source.conflict(pins, first.tool, arch);
+    const found = yield* source.conflict(pins, first.tool, arch);
     return found && contradiction(found.pins, { arch, fact: found.fact });
   }
 }
@@ -239,13 +243,18 @@ interface Conflict {
 }
 
 /** Leaves out pins as long as the others still fail: what is left does not go together. */
-function conflictByApko({ pins, source, obstacle, ...where }: Image): Conflict | undefined {
+function* conflictByApko({
+  pins,
+  source,
+  obstacle,
+  ...where
+}: Image): Generator<undefined, Conflict | undefined> {
   if (typeof obstacle !== 'object' || pins.length > MAX_LEFT_OUT) return undefined;
   let left = pins;
   let last = obstacle;
   for (const pin of pins) {
     const others = left.filter((each) => each !== pin);
-    const still = source.obstacleByApko(others, where);
+    const still = yield* source.obstacleByApko(others, where);
     if (typeof still === 'object') [left, last] = [others, still];
   }
   return left.length < 2 ? undefined : contradiction(left, last);

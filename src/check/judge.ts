@@ -125,8 +125,10 @@ const MAX_JUDGED = 10_000;
 const MAX_VIEWS = 256;
 /** Builds of apko's that are kept: one for each arch of images with the same archs and tags. */
 const MAX_BUILDS = 8;
-/** Names of which a build remembers the packages. */
-const MAX_BUILD_NAMES = 20_000;
+/** Names and constraints of which a build remembers the packages. */
+const MAX_BUILD_SIZE = 20_000;
+
+export type ApkoObstacle = { readonly arch: string; readonly fact: string } | 'none' | 'unknown';
 
 /** A datasource to judge by. Keeps its judgments, within bounds, as long as it is kept itself. */
 export class Source {
@@ -162,12 +164,13 @@ export class Source {
 
   /** Judges a pin whose spelling is valid. */
   judge(pin: AskedPin, options: JudgeOptions): Judged {
-    const { tool, name, operator, version, tag, isRuntime, isLocked } = pin;
+    const { tool, text, name, operator, version, tag, isRuntime, isLocked } = pin;
     const { now, policy, archs, tags, isResolved } = options;
-    const key = [
-      ...[tool, name, operator, version, tag, isRuntime, isLocked, now, archs.join()],
+    // Anybody may ask a service: no pin must look like another one.
+    const key = JSON.stringify([
+      ...[tool, text, name, operator, version, tag, isRuntime, isLocked, now, archs],
       ...[policy.within, policy.minAge, policy.security, tags.key, isResolved],
-    ].join(' ');
+    ]);
     let judged = this.#judged.get(key);
     if (!judged) this.#judged.set(key, (judged = judge(pin, this, options)));
     return judged;
@@ -192,17 +195,17 @@ export class Source {
    * Where and why apko's own algorithm fails with these pins in one image. `'unknown'` unless the datasource is complete:
    * otherwise a dependency may be in a repository that is not configured.
    */
-  obstacleByApko(
+  *obstacleByApko(
     pins: readonly AskedPin[],
     { archs, tags }: Pick<JudgeOptions, 'archs' | 'tags'>,
-  ): { readonly arch: string; readonly fact: string } | 'none' | 'unknown' {
+  ): Generator<undefined, ApkoObstacle> {
     if (!this.#catalogs.apko.isComplete) return 'unknown';
     const texts = pins.map(
       ({ name, operator, version, tag }) =>
         `${name}${operator}${version}${tag === undefined ? '' : `@${tag}`}`,
     );
     for (const arch of archs) {
-      const fact = this.#buildFor(arch, archs, tags).obstacle(texts);
+      const fact = yield* this.#buildFor(arch, archs, tags).obstacle(texts);
       if (fact !== undefined) return { arch, fact };
     }
     return 'none';
@@ -211,7 +214,7 @@ export class Source {
   #buildFor(arch: string, archs: readonly string[], tags: Tags): Build {
     const key = `${arch} ${archs.join()} ${tags.key}`;
     let build = this.#builds.get(key);
-    if (!build || build.nameCount > MAX_BUILD_NAMES) {
+    if (!build || build.size > MAX_BUILD_SIZE) {
       const { sources } = this.#catalogs.apko;
       const byArch = new Map(archs.map((each) => [each, sources.filter((source) => source.arch === each)]));
       build = new Build({ arch, sources: byArch, tagOf: tags.of });
@@ -221,12 +224,12 @@ export class Source {
   }
 
   /** Which of exact pins do not go together by what they need exactly, and why; on one arch. */
-  conflict(
+  *conflict(
     pins: readonly AskedPin[],
     tool: Pin['tool'],
     arch: string,
-  ): { readonly pins: readonly AskedPin[]; readonly fact: string } | undefined {
-    const found = finish(this.#catalogs[tool].conflict(pins, arch));
+  ): Generator<undefined, { readonly pins: readonly AskedPin[]; readonly fact: string } | undefined> {
+    const found = yield* this.#catalogs[tool].conflict(pins, arch);
     return found && { pins: pins.filter((_, i) => found.asked.includes(i)), fact: unmetText(found.unmet) };
   }
 
@@ -431,7 +434,7 @@ function judge(pin: AskedPin, source: Source, options: JudgeOptions): Judged {
       ? 'unknown'
       : options.isResolved
         ? 'none'
-        : source.obstacleByApko([pin], options);
+        : finish(source.obstacleByApko([pin], options));
   const broken =
     (apko === 'none' ? undefined : problemOf(pin, view, meets, isExact)) ??
     (typeof apko === 'object' ? unresolved(apko) : undefined);

@@ -161,7 +161,7 @@ class Reader {
         this.#at += 1;
         // `>&2`, `&>file`, `2>&1` are redirections.
         if (character !== '&' || !/[<>]/.test(this.#source[this.#at] ?? '')) this.#end();
-      } else if (/[<>]/.test(character)) this.#redirect();
+      } else if (/[<>]/.test(character) && this.#templateLength() === 0) this.#redirect();
       else this.#word();
     }
     this.#end();
@@ -284,6 +284,12 @@ class Reader {
     const out = new WordBuilder();
     for (;;) {
       const character = this.#source[this.#at];
+      const template = this.#templateLength();
+      if (template > 0) {
+        out.add(UNKNOWN, this.#text.at(this.#at));
+        this.#at += template;
+        continue;
+      }
       if (character === undefined || /[\s;&|()<>]/.test(character)) break;
       if (this.#skipContinuation()) continue;
       if (character === "'") this.#singleQuoted(out);
@@ -296,7 +302,6 @@ class Reader {
         this.#at += 1;
       } else if (character === '$') this.#expansion(out, isSplit);
       else if (character === '`') this.#backquoted(out);
-      else if (character === '{' && this.#template(out)) continue;
       else {
         out.add(character, this.#text.at(this.#at));
         this.#at += 1;
@@ -305,13 +310,11 @@ class Reader {
     return out.end();
   }
 
-  /** `{{ name }}` of a template engine. */
-  #template(out: WordBuilder): boolean {
-    const length = /^\{\{[^{}\n]*\}\}/.exec(this.#source.slice(this.#at, this.#at + 256))?.[0].length;
-    if (length === undefined) return false;
-    out.add(UNKNOWN, this.#text.at(this.#at));
-    this.#at += length;
-    return true;
+  /** Of `{{ name }}`, `<%= name %>` and `$[[ inputs.name ]]`, which something fills in before the shell; 0 for none. */
+  #templateLength(): number {
+    if (!'{<$'.includes(this.#source[this.#at] ?? ' ')) return 0;
+    const rest = this.#source.slice(this.#at, this.#at + 256);
+    return /^(?:\{\{[^{}\n]*\}\}|<%[^\n]*?%>|\$\[\[[^\]\n]*\]\])/.exec(rest)?.[0].length ?? 0;
   }
 
   #singleQuoted(out: WordBuilder): void {

@@ -41,6 +41,8 @@ describe('words of apk add', () => {
     ['xx-apk add a=1', ['1:12 a=1']],
     ['docker run --rm "$image" "apk add a=1 && x"; ssh host "sudo apk add b=2"', ['1:35 a=1', '1:69 b=2']],
     ['apk add {{ all }} a=1 b={{ version }} c', ['1:19 a=1', '1:39 c']],
+    ['apk add <%= all %> a=1 b=<%= v %> $[[ inputs.all ]] c', ['1:20 a=1', '1:53 c']],
+    ['apk add a=1 <% b', ['1:9 a=1', '1:16 b']],
   ])('%s', (script, expected) => expect(found(script)).toEqual(expected));
 
   test.each([
