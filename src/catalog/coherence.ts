@@ -181,9 +181,10 @@ export class Coherence {
       for (const { carrier, root } of waiting)
         for (const dependency of carrier.package.dependencies) {
           if (isStep((this.#work += 1))) yield;
-          if (dependency.conflict || dependency.operator === '') continue;
+          if (dependency.conflict || dependency.operator === '' || isExact(dependency)) continue;
           const other = taken.misfit(dependency);
-          if (other) return problem(root, dependency, other);
+          if (other && !meetsItself(carrier.package, dependency, reading))
+            return problem(root, dependency, other);
         }
     const intrusion = reading.rule === 'apk' ? taken.intrusion(this.#intruders, arch) : undefined;
     return intrusion && { root: asked[0] as Carrier, other: undefined, unmet: intrusion };
