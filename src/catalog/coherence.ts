@@ -132,10 +132,10 @@ export class Coherence {
     const arch = asked[0]?.source.arch ?? '';
     const taken = new Together(reading, most);
     const waiting: { carrier: Carrier; because: Dependency | undefined; root: Carrier }[] = [];
-    const roots = new Map<PackageId, Carrier>();
+    const roots = asked.length > 1 ? new Map<PackageId, Carrier>() : undefined;
     const problem = (root: Carrier, because: Dependency, conflictsWith?: Carrier): Misfit => ({
       root,
-      other: conflictsWith && roots.get(conflictsWith.id),
+      other: conflictsWith && roots?.get(conflictsWith.id),
       unmet: {
         dependency: dependencyText(because),
         conflictsWith: conflictsWith && `${conflictsWith.package.name}-${conflictsWith.package.version}`,
@@ -143,7 +143,7 @@ export class Coherence {
     });
     for (const root of asked) {
       const unfit = taken.add(root);
-      roots.set(root.id, root);
+      roots?.set(root.id, root);
       const { name, version } = root.package;
       if (unfit) return problem(root, { name, operator: '=', version, conflict: false }, unfit);
       waiting.push({ carrier: root, because: undefined, root });
@@ -166,7 +166,7 @@ export class Coherence {
         const unfit = taken.add(carrier);
         if (unfit) return problem(root, because, unfit);
         if (taken.isTooLarge) return 'too-many';
-        roots.set(carrier.id, root);
+        roots?.set(carrier.id, root);
         waiting.push({ carrier, because, root });
       }
     }
