@@ -17,7 +17,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   pins: ['routing', 'yaml'],
   repository: ['advisories', 'apk', 'catalog', 'node:', 'undici', 'zod'],
   answers: ['advisories', 'apk', 'catalog', 'repository', 'node:', 'lru-cache', 'semver', 'tar-stream', 'zod'],
-  check: ['advisories', 'answers', 'apk', 'catalog', 'pins', 'routing', 'node:', 'zod'],
+  check: ['advisories', 'answers', 'apk', 'catalog', 'ledger', 'pins', 'routing', 'node:', 'lru-cache', 'zod'],
   metrics: ['answers', 'catalog', 'ledger', 'repository', 'lru-cache', 'prom-client'],
   renovate: ['routing'],
   pages: ['answers', 'catalog', 'http', 'metrics', 'node:crypto', 'preact', 'htm', 'preact-render-to-string'],

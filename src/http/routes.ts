@@ -13,9 +13,10 @@ import { newestInRange } from '../answers/range.ts';
 import type { Mirrors } from '../answers/mirror.ts';
 import { ANY_ARCH } from '../answers/virtual-index.ts';
 import type { Lookups } from '../answers/lookup.ts';
+import type { ReadHistory } from '../check/history.ts';
 import type { RenderOptions } from '../answers/render.ts';
 import type { LookupCounts, LookupResult } from '../metrics/lookup-counts.ts';
-import { atomFeed, changeJson, parseSince, type Changes } from '../ledger/changes.ts';
+import { atomFeed, changeJson, parseSince, type Changes, type Vanished } from '../ledger/changes.ts';
 import type { LedgerStatus } from '../ledger/status.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
@@ -58,6 +59,7 @@ export interface RouteOptions extends PageSources {
   readonly changesSince: (live: LiveDatasource, since: number, name: string | undefined) => Promise<Changes>;
   /** What datasources were. */
   readonly pasts: PastDatasources;
+  readonly vanished: (live: LiveDatasource, names: readonly string[]) => Promise<readonly Vanished[]>;
   readonly metrics: Metrics;
   readonly lookupCounts: LookupCounts;
   readonly pins: PinsWithFixes;
@@ -195,14 +197,18 @@ export class Routes {
   /** Pins of files, judged. Rejects with `QueryError` for a body that is no question. */
   async check(body: unknown): Promise<Answered> {
     const { answerCheck } = await import('./checks.ts');
-    const { routing, now } = this.#options;
+    const { routing, now, vanished } = this.#options;
     const snapshots = new Map<string, Snapshot>();
     for (const live of this.#datasources.values()) {
       const snapshot = live.snapshot ?? (await this.#firstSnapshot(live));
       if (!snapshot) return { reply: this.#notLoaded(live).reply, route: 'check' };
       snapshots.set(live.name, snapshot);
     }
-    const answer = await answerCheck(body, snapshots, { routing, now: now() });
+    const history: ReadHistory = async (name, names) => {
+      const live = this.#datasources.get(name);
+      return live ? await vanished(live, names) : [];
+    };
+    const answer = await answerCheck(body, snapshots, { routing, now: now(), history });
     return { reply: json(answer, { 'cache-control': 'no-store' }), route: 'check' };
   }
 

@@ -11,7 +11,7 @@ import type { PackageTable } from '../apk/package-table.ts';
 import { inSteps, type Pause } from '../apk/pieces.ts';
 import type { ReleaseDates, Republished } from '../catalog/catalog.ts';
 import { errorLine } from '../errors.ts';
-import { MOST_CHANGES, type Change, type Changes } from '../ledger/changes.ts';
+import { MOST_CHANGES, type Change, type Changes, type Vanished } from '../ledger/changes.ts';
 import { isSet, ledgerTime, TOLD_BEHIND } from '../ledger/clock.ts';
 import { compare, firstDate, mergeDates, returnDate, type Dated, type Gone } from '../ledger/dates.ts';
 import { IdentityTable, identityAt, wordsOf } from '../ledger/identities.ts';
@@ -47,6 +47,8 @@ export interface LedgerOptions {
   readonly open: (() => Promise<Database>) | undefined;
   /** Milliseconds after a failure in which the database is not asked: many indexes must not wait for it in turn. */
   readonly rest?: number;
+  /** Nothing is answered with dates: those in the folder need not be compared with the database's, which takes long. */
+  readonly trustsFolder?: boolean | undefined;
   readonly now: () => number;
   readonly pause: Pause;
   readonly log: Pick<Console, 'info' | 'warn'>;
@@ -55,6 +57,8 @@ export interface LedgerOptions {
 /** Rows that are read or written between two pauses. */
 const ROWS_A_SLICE = 200;
 const NAMES_A_QUERY = 100;
+/** Versions of so many names that are looked at, the last ones to vanish. */
+const MOST_VANISHED = 5000;
 
 const packageColumns = [
   'index_id',
@@ -162,6 +166,22 @@ export class Ledger {
     return { changes: all.slice(0, MOST_CHANGES), more: all.length > MOST_CHANGES };
   }
 
+  /** The versions of these names that vanished from these indexes. Nothing while the database fails. */
+  async vanished(indexes: readonly LedgerIndex[], names: readonly string[]): Promise<readonly Vanished[]> {
+    if (names.length === 0 || performance.now() < this.#restsUntil) return [];
+    try {
+      const database = await this.database();
+      if (!database) return [];
+      const found = await Promise.all(indexes.map((index) => findIndex(database.query, index)));
+      const archs = new Map(found.flatMap((each, i) => (each ? [[each.id, indexes[i]?.arch ?? '']] : [])));
+      return await vanishedOf(database.query, archs, names);
+    } catch (error) {
+      this.#restsUntil = performance.now() + (this.#options.rest ?? 0);
+      this.#options.log.warn(`the ledger cannot be read: ${errorLine(error)}`);
+      return [];
+    }
+  }
+
   /** Waits for what is still being written. */
   async settled(): Promise<void> {
     await this.#oneAtATime(() => Promise.all(this.#writing.values()));
@@ -187,7 +207,7 @@ export class Ledger {
           index,
           taken,
           known,
-          mayDiffer: !remembered || database.kind === 'postgres',
+          mayDiffer: database.kind === 'postgres' || (!remembered && !this.#options.trustsFolder),
         });
         this.#error = undefined;
         this.#tellRepublished(index, taken.packages, outcome.replacing ?? []);
@@ -600,6 +620,33 @@ async function changesOf(
     ...(await rowsOf('appeared')).map((row) => changeOf(row, row[4] === null ? 'appeared' : 'republished')),
     ...(await rowsOf('vanished')).map((row) => changeOf(row, 'vanished')),
   ];
+}
+
+/** `archs` by index. */
+async function vanishedOf(
+  query: Query,
+  archs: ReadonlyMap<number, string>,
+  names: readonly string[],
+): Promise<readonly Vanished[]> {
+  const vanished: Vanished[] = [];
+  for (let start = 0; archs.size > 0 && start < names.length; start += NAMES_A_QUERY) {
+    const some = names.slice(start, start + NAMES_A_QUERY);
+    const rows = await query(
+      `SELECT p.index_id, p.name, p.version, MAX(g.seen_at) FROM ledger_package p
+       JOIN ledger_generation g ON g.index_id = p.index_id AND g.number = p.vanished
+       WHERE p.index_id IN (${placeholders(archs.size)}) AND p.name IN (${placeholders(some.length)})
+       GROUP BY p.index_id, p.name, p.version ORDER BY 4 DESC LIMIT ${MOST_VANISHED}`,
+      [...archs.keys(), ...some],
+    );
+    for (const [id, name, version, at] of rows)
+      vanished.push({
+        name: String(name),
+        version: String(version),
+        arch: archs.get(Number(id)) ?? '',
+        at: Number(at),
+      });
+  }
+  return vanished;
 }
 
 function compareTexts(a: string, b: string): number {

@@ -22,6 +22,15 @@ export interface Changes {
   readonly more: boolean;
 }
 
+/** A version that an index no longer has. */
+export interface Vanished {
+  readonly name: string;
+  readonly version: string;
+  readonly arch: string;
+  /** When the ledger saw that it was gone, for the last time; unix milliseconds. */
+  readonly at: number;
+}
+
 /** The limit of changes in one answer. */
 export const MOST_CHANGES = 1000;
 

@@ -14,7 +14,7 @@ import type { Config, DatasourceConfig, RepositoryConfig } from '../config/confi
 import { errorLine, type IndexError } from '../errors.ts';
 import { builtinKeys } from '../repository/builtin-keys.ts';
 import { credentialLookup, type CredentialLookup } from '../repository/credentials.ts';
-import type { Changes } from '../ledger/changes.ts';
+import type { Changes, Vanished } from '../ledger/changes.ts';
 import type { Ledger } from '../ledger-store/ledger.ts';
 import { ledgerIndexOf, openLedger, pastLedger } from './ledger.ts';
 import { IndexStore } from '../repository/index-store.ts';
@@ -52,6 +52,8 @@ export interface BeaconOptions {
   readonly lookupCount?: () => number;
   /** Without the feeds of advisories: what is made is then without what they say. */
   readonly withoutFeeds?: boolean;
+  /** Nothing is answered with the ledger's dates. */
+  readonly withoutDates?: boolean;
   /** Called after a refresh that changed an existing index. */
   readonly onChange?: (datasource: string, index: string, change: IndexChange) => void;
 }
@@ -93,7 +95,10 @@ export class Beacon {
       now: options.now,
       warn: (message) => logger.warn(message),
     });
-    this.ledger = openLedger(config, { logger, now: options.now, pause: this.#pause });
+    this.ledger = openLedger(config, {
+      ...{ logger, now: options.now, pause: this.#pause },
+      trustsFolder: options.withoutDates,
+    });
     this.datasources = Object.entries(config.datasources).map(([name, datasource]) =>
       this.#datasource(name, datasource),
     );
@@ -186,6 +191,12 @@ export class Beacon {
   /** What the ledger knows of earlier times. */
   pastLedger(): PastLedger | undefined {
     return pastLedger(this.ledger, this.#pause);
+  }
+
+  /** The versions of these names that vanished from a datasource, as far as a ledger is kept. */
+  async vanished({ indexes }: LiveDatasource, names: readonly string[]): Promise<readonly Vanished[]> {
+    const asked = indexes.map(({ spec, loaded }) => ledgerIndexOf(spec, loaded?.index.arch));
+    return await this.ledger.vanished(asked, names);
   }
 
   /** Messages of indexes that are held back, by location. */

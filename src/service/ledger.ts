@@ -19,6 +19,7 @@ export interface LedgerServices {
   readonly logger: Pick<FastifyBaseLogger, 'info' | 'warn'>;
   readonly now: () => number;
   readonly pause: Pause;
+  readonly trustsFolder?: boolean | undefined;
 }
 
 /** Milliseconds after a failure in which PostgreSQL is not asked. */
@@ -27,10 +28,10 @@ const REST = 5000;
 /** PostgreSQL if configured, otherwise SQLite in the cache directory; without one the ledger is in memory. */
 export function openLedger(
   { cacheDir, ledger, environment }: Pick<Config, 'cacheDir' | 'ledger' | 'environment'>,
-  { logger, now, pause }: LedgerServices,
+  { logger, now, pause, trustsFolder }: LedgerServices,
 ): Ledger {
   const folder = cacheDir === undefined ? undefined : join(cacheDir, 'ledger');
-  const options = { folder, now, pause, log: logger };
+  const options = { folder, trustsFolder, now, pause, log: logger };
   if (ledger !== undefined)
     return new Ledger({ ...options, rest: REST, open: () => openServer(ledger, environment) }, 'postgres');
   if (folder !== undefined) return new Ledger({ ...options, open: () => openFile(folder, logger) }, 'sqlite');

@@ -104,6 +104,7 @@ async function serverOf(
     ledger: () => beacon.ledger.status,
     changesSince: (live, since, name) => beacon.changes(live, since, name),
     pasts: new PastDatasources({ ledger: beacon.pastLedger(), files: beacon.pasts, now }),
+    vanished: (live, names) => beacon.vanished(live, names),
     metrics,
     lookupCounts,
     asked,

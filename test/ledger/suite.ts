@@ -59,6 +59,22 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       expect(await one.see([old, poisoned])).toMatchObject({ 'curl-8.1-r0': 8 });
     });
 
+    test('what vanished is told for the names asked for, with the last day on which it did', async () => {
+      const one = await observer();
+      const [new_, other] = [built('curl', '8.1-r0', START), built('jq', '1-r0', START)];
+      for (const stanzas of [[old, other], [new_, other], [old, new_], [new_]]) {
+        await one.see(stanzas);
+        await one.ledger.settled();
+        one.now += DAY;
+      }
+      const elsewhere = { ...wolfi, arch: 'aarch64' };
+      expect(await one.ledger.vanished([wolfi, elsewhere], ['curl', 'nothing'])).toEqual([
+        { name: 'curl', version: '8.0-r0', arch: 'x86_64', at: (START + 3 * DAY) * 1000 },
+      ]);
+      expect(await one.ledger.vanished([wolfi], [])).toEqual([]);
+      expect(await one.ledger.vanished([elsewhere], ['curl'])).toEqual([]);
+    });
+
     test('another package of the same name and version counts anew, and is told of', async () => {
       const one = await observer();
       await one.see([old]);
