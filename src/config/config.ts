@@ -25,7 +25,7 @@ import { UsageError } from '../errors.ts';
 import { nearest } from './hints.ts';
 import type { Environment } from '../repository/proxy.ts';
 
-export type { DatasourceConfig, FeedConfig, RepositoryConfig, Listen } from './schema.ts';
+export type { DatasourceConfig, FeedConfig, ReceiverConfig, RepositoryConfig, Listen } from './schema.ts';
 export type { Environment } from '../repository/proxy.ts';
 
 export interface Config extends Omit<ConfigFile, 'datasources' | 'cacheDir' | 'netrc'> {

@@ -17,6 +17,7 @@ import type { LookupCounts, LookupResult } from '../metrics/lookup-counts.ts';
 import { atomFeed, changeJson, parseSince, type Changes } from '../ledger/changes.ts';
 import type { LedgerStatus } from '../ledger/status.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { NotifyStatus } from '../notify/status.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import type { AskedPin, PinsWithFixes } from '../metrics/pins-with-fixes.ts';
 import type { Times } from '../metrics/request-times.ts';
@@ -49,6 +50,8 @@ export interface RouteOptions extends PageSources {
   readonly routing: readonly RoutingSource[];
   readonly virtualIndexes: VirtualIndexes;
   readonly ledger: () => LedgerStatus;
+  /** Of the receivers that are told of the datasource. */
+  readonly notifications: (live: LiveDatasource) => readonly NotifyStatus[];
   /** What appeared and vanished since then (unix milliseconds). */
   readonly changesSince: (live: LiveDatasource, since: number, name: string | undefined) => Promise<Changes>;
   readonly metrics: Metrics;
@@ -257,10 +260,11 @@ export class Routes {
   }
 
   async #status(target: AskedDatasource): Promise<Reply> {
-    const { now, ledger } = this.#options;
+    const { now, ledger, notifications } = this.#options;
     const { live, age } = target;
     const snapshot = age === undefined ? live.snapshot : live.snapshot && (await this.#snapshot(target));
-    return json(datasourceStatus(live, snapshot, { age, now: now(), ledger: ledger() }), negotiated);
+    const facts = { age, now: now(), ledger: ledger(), notifications: notifications(live) };
+    return json(datasourceStatus(live, snapshot, facts), negotiated);
   }
 
   #atom({ name }: LiveDatasource, url: string): Reply {

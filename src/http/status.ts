@@ -1,6 +1,7 @@
 /** The status of the service: `/readyz`, `/` and `/{datasource}`. */
 import { nameWithAge } from '../catalog/age.ts';
 import type { LedgerStatus } from '../ledger/status.ts';
+import type { NotifyStatus } from '../notify/status.ts';
 import { unchangedFor } from '../repository/guards.ts';
 import type { LiveDatasource, Snapshot, View } from '../repository/live-datasource.ts';
 import type { LiveFeed } from '../repository/live-feed.ts';
@@ -109,13 +110,14 @@ interface StatusOptions {
   readonly age: number | undefined;
   readonly now: number;
   readonly ledger: LedgerStatus;
+  readonly notifications: readonly NotifyStatus[];
 }
 
 /** The summary of one datasource; `snapshot` is its own or that of a view. */
 export function datasourceStatus(
   { name, archs, indexes, feeds }: LiveDatasource,
   snapshot: Snapshot | undefined,
-  { age, now, ledger }: StatusOptions,
+  { age, now, ledger, notifications }: StatusOptions,
 ): object {
   return {
     datasource: nameWithAge(name, age),
@@ -128,6 +130,7 @@ export function datasourceStatus(
     ledger: ledgerSummary(ledger),
     indexes: indexes.map((index) => indexStatus(index, now)),
     ...(feeds.length > 0 && { advisories: feeds.map((feed) => feedStatus(feed, now)) }),
+    ...(notifications.length > 0 && { notifications: notifications.map(notificationSummary) }),
   };
 }
 
@@ -158,6 +161,15 @@ function ledgerSummary({ kind, error, clockBehind, lost }: LedgerStatus): object
     ...(error !== undefined && { error }),
     ...(clockBehind > 0 && { clockBehind }),
     ...(lost > 0 && { lost }),
+  };
+}
+
+function notificationSummary({ oldestAt, deliveredAt, givenUp, ...rest }: NotifyStatus): object {
+  return {
+    ...rest,
+    givenUp,
+    oldestPending: oldestAt && new Date(oldestAt).toISOString(),
+    lastDelivered: deliveredAt && new Date(deliveredAt).toISOString(),
   };
 }
 

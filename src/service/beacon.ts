@@ -356,6 +356,11 @@ export class Beacon {
     };
   }
 
+  /** A client for other servers than repositories; it is closed with the rest. */
+  client(timeouts: Partial<Timeouts>): UpstreamClient {
+    return this.#client(undefined, timeouts);
+  }
+
   #client(repository: RepositoryConfig | undefined, more: Partial<Timeouts> = {}): UpstreamClient {
     const { environment, extraCa, timeouts } = this.#options.config;
     const certificate = repository?.clientCertificate;

@@ -9,6 +9,7 @@ import { errorLine } from '../errors.ts';
 import { Lookups } from '../answers/lookup.ts';
 import { LookupCounts } from '../metrics/lookup-counts.ts';
 import { Metrics } from '../metrics/metrics.ts';
+import type { Notifier } from '../notify-delivery/notifier.ts';
 import { PinsWithFixes } from '../metrics/pins-with-fixes.ts';
 import { RecentChanges } from '../metrics/recent-changes.ts';
 import { readSecret } from '../repository/credentials.ts';
@@ -16,6 +17,7 @@ import { ServedVersions } from '../answers/served-versions.ts';
 import { Surveyor } from '../metrics/survey.ts';
 import { VirtualIndexes, type Signer } from '../answers/virtual-index.ts';
 import { Beacon } from './beacon.ts';
+import { createNotifiers } from './notify.ts';
 import { localUrl, presetFor, routingSources } from './preset.ts';
 import { onRefreshRequest } from './refresh-request.ts';
 
@@ -42,6 +44,7 @@ interface Core {
   readonly metrics: Metrics;
   readonly changes: RecentChanges;
   readonly pins: PinsWithFixes;
+  readonly notifiers: readonly Notifier[];
 }
 
 /** Creates everything of a service without starting it. */
@@ -72,17 +75,21 @@ function assembleCore({ config, logger, signal, now = Date.now }: ServeOptions):
   const pins = new PinsWithFixes(names, now);
   const { datasources } = beacon;
   const ledger = () => beacon.ledger.status;
-  const metrics = new Metrics({ datasources, ledger, lookupCounts, surveyor, asked, pins, now });
+  const notifiers = createNotifiers({ config, logger, now, beacon, asked });
+  const metrics = new Metrics({
+    ...{ datasources, ledger, lookupCounts, surveyor, asked, pins, now },
+    notifications: () => notifiers.map(({ status }) => status),
+  });
   beacon.onRefresh(metrics.countRefresh);
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
     warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
   });
-  return { beacon, served, surveyor, asked, lookupCounts, metrics, changes, pins };
+  return { beacon, served, surveyor, asked, lookupCounts, metrics, changes, pins, notifiers };
 }
 
 /** Loads the server late, because the first refresh starts before it. */
 async function serverOf(
-  { beacon, served, surveyor, asked, lookupCounts, metrics, changes, pins }: Core,
+  { beacon, served, surveyor, asked, lookupCounts, metrics, changes, pins, notifiers }: Core,
   { config, logger, signal, now = Date.now }: ServeOptions,
 ): Promise<FastifyInstance> {
   const { buildServer } = await import('../http/server.ts');
@@ -96,6 +103,8 @@ async function serverOf(
     routing: routingSources(config),
     virtualIndexes: new VirtualIndexes(signer(config)),
     ledger: () => beacon.ledger.status,
+    notifications: (live) =>
+      notifiers.filter((notifier) => notifier.live === live).map(({ status }) => status),
     changesSince: (live, since, name) => beacon.changes(live, since, name),
     metrics,
     lookupCounts,
@@ -124,15 +133,17 @@ function signer({ signingKey, environment }: Config): Signer | undefined {
 export async function serve(options: ServeOptions): Promise<void> {
   const { config, logger, signal, onRefreshNow } = options;
   const core = assembleCore(options);
-  const { beacon, served } = core;
+  const { beacon, served, notifiers } = core;
   await Promise.all([beacon.checkKeys(signal), served.load()]);
   const over = new AbortController();
   const ending = AbortSignal.any([signal, over.signal]);
   // Starts before the server is loaded: the first refresh waits for the network and inflates on another thread.
   const fresh = keepCurrent(beacon, ending);
   fresh.catch(() => undefined);
+  const telling = Promise.all(notifiers.map((notifier) => notifier.keepTelling(ending)));
   const server = await listening(core, options).catch(async (error: unknown) => {
     over.abort();
+    await telling;
     await beacon.close();
     throw error;
   });
@@ -148,7 +159,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     await sleep(config.drain);
   } finally {
     over.abort();
-    await server.close();
+    await Promise.all([server.close(), telling]);
     await Promise.all([served.save(), beacon.close()]);
   }
 }

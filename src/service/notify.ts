@@ -1,0 +1,74 @@
+/** The receivers of a configuration, each with what tells it of changes. */
+import type { FastifyBaseLogger } from 'fastify';
+import { parseAge } from '../catalog/age.ts';
+import type { Config, ReceiverConfig } from '../config/config.ts';
+import { UsageError } from '../errors.ts';
+import type { LookupLog } from '../metrics/lookup-log.ts';
+import { Notifier, type NotifierServices, type Receiver } from '../notify-delivery/notifier.ts';
+import { createPause, leisurely } from '../repository/pace.ts';
+import { readSecret, resolveCredentials } from '../repository/credentials.ts';
+import type { Beacon } from './beacon.ts';
+
+/** Milliseconds for a call. */
+const CALL_TOTAL = 60_000;
+
+export interface NotifyServices {
+  readonly config: Config;
+  readonly logger: FastifyBaseLogger;
+  readonly now: () => number;
+  readonly beacon: Beacon;
+  readonly asked: LookupLog;
+}
+
+/** Throws `config-invalid` for an unknown datasource, and if there is nowhere to keep what is to be told. */
+export function createNotifiers({ config, logger, now, beacon, asked }: NotifyServices): readonly Notifier[] {
+  const receivers = Object.entries(config.notify ?? {});
+  if (receivers.length === 0) return [];
+  if (config.cacheDir === undefined && config.ledger === undefined)
+    throw new UsageError('notify: needs a cacheDir or a ledger, where what is not told yet is kept');
+  const services: NotifierServices = {
+    database: () => beacon.ledger.database() as NonNullable<ReturnType<typeof beacon.ledger.database>>,
+    client: beacon.client({ total: CALL_TOTAL }),
+    asked: (live) => asked.list(live),
+    now,
+    pause: createPause(leisurely),
+    log: logger,
+  };
+  const notifiers = receivers.map(
+    ([name, receiver]) => new Notifier(receiverOf(name, receiver, config, beacon), services),
+  );
+  beacon.onRefresh((datasource, _index, { status }) => {
+    if (status === 'failed') return;
+    for (const notifier of notifiers) if (notifier.live.name === datasource) notifier.wake();
+  });
+  return notifiers;
+}
+
+function receiverOf(
+  name: string,
+  { url, datasource, names, gitlab, secret, credentials }: ReceiverConfig,
+  { defaultDatasource, environment }: Config,
+  { datasources }: Beacon,
+): Receiver {
+  const [source = '', ageText] = (datasource ?? defaultDatasource).split('@', 2);
+  const refuse = (fact: string): UsageError => new UsageError(`notify.${name}.datasource: ${fact}`);
+  const live = datasources.find((each) => each.name === source);
+  if (!live) {
+    const known = datasources.map((each) => each.name).join(', ');
+    throw refuse(`no datasource ${source}, expected one of ${known}`);
+  }
+  const age = ageText === undefined ? undefined : parseAge(ageText);
+  if (typeof age === 'object') throw refuse(age.fact);
+  return {
+    name,
+    live,
+    age,
+    names: names && [...new Set(names)],
+    url: new URL(url),
+    form: async () => ({
+      secret: secret && (await readSecret(secret, environment)),
+      gitlab: gitlab && { ref: gitlab.ref, token: await readSecret(gitlab.token, environment) },
+      credential: credentials && (await resolveCredentials(credentials, environment)),
+    }),
+  };
+}
