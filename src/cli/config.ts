@@ -19,7 +19,7 @@ export function configCommand(config: Config, { json }: { readonly json: boolean
       Object.fromEntries(
         Object.entries(rest.notify).map(([name, receiver]) => [
           name,
-          { ...receiver, url: maskAddress(receiver.url) },
+          { ...receiver, url: typeof receiver.url === 'string' ? maskAddress(receiver.url) : receiver.url },
         ]),
       ),
     hold: duration(rest.hold),

@@ -418,15 +418,21 @@ const datasource = z
   })
   .meta({ title: 'a datasource' });
 
+const receiverUrl = text('an http or https URL')
+  .refine((value) => /^https?:$/.test(URL.parse(value)?.protocol ?? ''), 'expected an http or https URL')
+  .refine((value) => (URL.parse(value)?.username ?? '') === '', 'expected no user name: use credentials');
+
+export function isReceiverUrl(value: string): boolean {
+  return receiverUrl.safeParse(value).success;
+}
+
 const receiver = z
   .strictObject({
-    url: z
-      .url({ protocol: /^https?$/, error: 'expected an http or https URL' })
-      .refine((value) => new URL(value).username === '', 'expected no user name: use credentials')
-      .meta({
-        description: 'where to POST; for GitLab the address of a pipeline trigger',
-        examples: ['https://gitlab.example.com/api/v4/projects/42/trigger/pipeline'],
-      }),
+    url: z.union([receiverUrl, secret], 'expected an http or https URL, { env: NAME } or { file: PATH }').meta({
+      description:
+        'where to POST; for GitLab the address of a pipeline trigger. One that is a secret itself: `{ env: NAME }`, `{ file: PATH }`',
+      examples: ['https://gitlab.example.com/api/v4/projects/42/trigger/pipeline'],
+    }),
     datasource: text('a datasource such as wolfi or wolfi@7d')
       .optional()
       .meta({

@@ -14,7 +14,7 @@ import { offersInSteps, type Change } from '../notify/offers.ts';
 import type { Position } from '../notify/position.ts';
 import type { NotifyStatus } from '../notify/status.ts';
 import type { CredentialHeader } from '../repository/credentials.ts';
-import { FetchError, parseRetryAfter, shortUrl } from '../repository/fetch-error.ts';
+import { parseRetryAfter } from '../repository/fetch-error.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import { Alarm, nextDelay } from '../repository/refresh.ts';
 import type { PostAnswer, UpstreamClient } from '../repository/upstream-client.ts';
@@ -28,9 +28,14 @@ export interface Receiver {
   readonly age: number | undefined;
   /** Absent: all names that were asked for. */
   readonly names: readonly string[] | undefined;
-  readonly url: URL;
   /** Reads the secrets, for each call: they may be rotated. */
-  readonly form: () => Promise<Form & { readonly credential?: CredentialHeader | undefined }>;
+  readonly address: () => Promise<Address>;
+}
+
+export interface Address {
+  readonly url: URL;
+  readonly form: Form;
+  readonly credential: CredentialHeader | undefined;
 }
 
 export interface NotifierServices {
@@ -231,7 +236,7 @@ export class Notifier {
       return true;
     }
     const asked = Math.min(outcome.retryAfter ?? 0, MAX_RETRY_AFTER);
-    const delay = Math.max(nextDelay(attempt, retries, random), asked);
+    const delay = Math.round(Math.max(nextDelay(attempt, retries, random), asked));
     await this.#outbox.postpone(event.id, now() + delay);
     this.#counts.failed += 1;
     log.warn(facts, `call ${attempt} failed, again in ${Math.round(delay / 1000)} s: ${outcome.fact}`);
@@ -240,15 +245,17 @@ export class Notifier {
 
   async #send(event: Event, signal: AbortSignal): Promise<Outcome> {
     const { client, now } = this.#services;
-    const { url, form } = this.#receiver;
+    let address: Address | undefined;
     try {
-      const { credential, ...rest } = await form();
-      const { headers, body } = callOf(event, rest, now());
-      return outcomeOf(url, await client.post(url, { headers, credential, body, signal }), now());
+      address = await this.#receiver.address();
+      const { url, form, credential } = address;
+      const { headers, body } = callOf(event, form, now());
+      const answer = await client.post(url, { headers, credential, body, signal });
+      return outcomeOf(address, answer, now());
     } catch (error) {
       if (signal.aborted) throw error;
-      const retryAfter = error instanceof FetchError ? error.retryAfter : undefined;
-      return { status: 'failed', fact: errorLine(error), retryAfter };
+      const fact = errorLine(error);
+      return { status: 'failed', fact: address ? withoutSecrets(fact, address) : fact, retryAfter: undefined };
     }
   }
 
@@ -257,14 +264,23 @@ export class Notifier {
   }
 }
 
-function outcomeOf(url: URL, { status, header, text }: PostAnswer, now: number): Outcome {
+function outcomeOf(address: Address, { status, header, text }: PostAnswer, now: number): Outcome {
   if (status >= 200 && status < 300) return { status: 'delivered' };
   const said = text === '' ? '' : `: ${cut(text.replace(/\s+/g, ' '), 200)}`;
-  const fact = `${shortUrl(url)} answered ${status}${said}`;
+  const fact = `${address.url.host} answered ${status}${withoutSecrets(said, address)}`;
   // A redirect could lead the secret and the token anywhere.
-  if (status >= 300 && status < 400) return { status: 'refused', fact: `${fact}, a redirect, which is not followed` };
+  if (status >= 300 && status < 400)
+    return { status: 'refused', fact: `${fact}, a redirect, which is not followed` };
   if (status < 500 && !worthRetrying.includes(status)) return { status: 'refused', fact };
   return { status: 'failed', fact, retryAfter: parseRetryAfter(header('retry-after'), now) };
+}
+
+/** Paths of webhooks are often secret, and a receiver may return what it was sent. */
+function withoutSecrets(text: string, { url, form, credential }: Address): string {
+  const secrets = [url.pathname, url.search, form.gitlab?.token ?? '', credential?.value ?? ''];
+  return secrets
+    .filter((secret) => secret.length > 1)
+    .reduce((shown, secret) => shown.replaceAll(secret, '…'), text);
 }
 
 function positionOf({ indexes }: LiveDatasource, { view }: Snapshot): Position {

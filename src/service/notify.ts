@@ -2,7 +2,8 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { parseAge } from '../catalog/age.ts';
 import type { Config, ReceiverConfig } from '../config/config.ts';
-import { UsageError } from '../errors.ts';
+import { isReceiverUrl } from '../config/schema.ts';
+import { IndexError, UsageError } from '../errors.ts';
 import type { LookupLog } from '../metrics/lookup-log.ts';
 import { Notifier, type NotifierServices, type Receiver } from '../notify-delivery/notifier.ts';
 import { createPause, leisurely } from '../repository/pace.ts';
@@ -64,11 +65,18 @@ function receiverOf(
     live,
     age,
     names: names && [...new Set(names)],
-    url: new URL(url),
-    form: async () => ({
-      secret: secret && (await readSecret(secret, environment)),
-      gitlab: gitlab && { ref: gitlab.ref, token: await readSecret(gitlab.token, environment) },
+    address: async () => ({
+      url: parseUrl(typeof url === 'string' ? url : await readSecret(url, environment)),
+      form: {
+        secret: secret && (await readSecret(secret, environment)),
+        gitlab: gitlab && { ref: gitlab.ref, token: await readSecret(gitlab.token, environment) },
+      },
       credential: credentials && (await resolveCredentials(credentials, environment)),
     }),
   };
+}
+
+function parseUrl(text: string): URL {
+  if (isReceiverUrl(text)) return new URL(text);
+  throw new IndexError('config-invalid', 'the url of the receiver is not an http or https URL');
 }

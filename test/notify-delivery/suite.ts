@@ -9,24 +9,25 @@ import { startService, type TestService } from '../support/service.ts';
 import { pkg, signedIndex, type Stanza } from '../support/signed-index.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
-const { signal } = new AbortController();
+export const { signal } = new AbortController();
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const START = Date.UTC(2026, 6, 24, 6);
 /** Later than any next try. */
-const SOON = 6 * MINUTE;
+export const SOON = 6 * MINUTE;
 
-/** All of one time, so that none looks like an older index. */
-const built = (name: string, version: string): Stanza =>
-  pkg(name, version, { t: String(START / 1000 - 1_000_000) });
+/** All of one time, unless `later` (in seconds): an index without the newest package looks older. */
+export const built = (name: string, version: string, later = 0): Stanza =>
+  pkg(name, version, { t: String(START / 1000 - 1_000_000 + later) });
 const old = built('curl', '8.0-r0');
 const next = built('curl', '8.1-r0');
 const third = built('curl', '8.2-r0');
 
 export interface Call {
   readonly headers: IncomingHttpHeaders;
+  readonly body: string;
   readonly id: string;
   readonly datasource: string;
   /** `name newest` each. */
@@ -37,7 +38,7 @@ interface Receiver {
   readonly url: string;
   readonly calls: readonly Call[];
   /** How it answers. */
-  answer: (response: ServerResponse) => void;
+  answer: (response: ServerResponse, body: string) => void;
 }
 
 async function startReceiver(): Promise<Receiver> {
@@ -51,11 +52,12 @@ async function startReceiver(): Promise<Receiver> {
         };
         calls.push({
           headers: request.headers,
+          body,
           id,
           datasource: data.datasource,
           changes: data.changes.map(({ name, newest = '(none)' }) => `${name} ${newest}`),
         });
-        receiver.answer(response);
+        receiver.answer(response, body);
       }),
   );
   const receiver: Receiver = {
@@ -66,12 +68,12 @@ async function startReceiver(): Promise<Receiver> {
   return receiver;
 }
 
-const answering =
+export const answering =
   (status: number, headers: Record<string, string> = {}) =>
   (response: ServerResponse): void =>
     void response.writeHead(status, headers).end('{"message":"no such token"}');
 
-class Stage {
+export class Stage {
   readonly clock = { now: START };
   readonly upstream: Upstream;
   readonly receiver: Receiver;
@@ -124,10 +126,18 @@ class Stage {
     this.#services = [];
   }
 
-  async publish(stanzas: readonly Stanza[], archs: readonly string[] = ['x86_64', 'aarch64']): Promise<void> {
+  get services(): readonly TestService[] {
+    return this.#services;
+  }
+
+  async publish(
+    stanzas: readonly Stanza[],
+    archs: readonly string[] = ['x86_64', 'aarch64'],
+    services: readonly TestService[] = this.#services,
+  ): Promise<void> {
     for (const arch of archs)
       this.upstream.serve(arch, await signedIndex(stanzas.map((each) => ({ ...each, A: arch }))));
-    for (const service of this.#services) await service.beacon.refreshOnce(signal);
+    for (const service of services) await service.beacon.refreshOnce(signal);
   }
 
   /** What the loop of a service does once. */
@@ -287,7 +297,7 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       expect(stage.told).toHaveLength(1);
       expect(await stage.status()).toMatchObject({
         ...{ pending: 1, failed: 1, delivered: 0, oldestPending: new Date(START).toISOString() },
-        error: expect.stringContaining(`/hook?… answered ${status}: {"message":"no such token"}`) as string,
+        error: expect.stringMatching(`^127.0.0.1:\\d+ answered ${status}: {"message":"no such token"}$`) as string,
       });
       stage.receiver.answer = answering(200);
       stage.clock.now += SOON;
@@ -400,6 +410,28 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
         'webhook-signature': expect.stringMatching(/^v1,.{44}$/) as string,
       });
     });
+  });
+
+  test('no secret is told, not even by a receiver that returns what it was sent', async () => {
+    const environment = { HOOK_TOKEN: 'tok-hidden', BEARER: 'bearer-hidden' };
+    const stage = await set({
+      gitlab: { ref: 'main', token: { env: 'HOOK_TOKEN' } },
+      credentials: { bearer: { env: 'BEARER' } },
+    });
+    Object.assign(stage.service.config.environment, environment);
+    stage.receiver.answer = (response, body) => {
+      const [{ headers } = { headers: {} }] = stage.receiver.calls;
+      response.writeHead(500).end(`/hook?key=hidden ${headers.authorization} ${body}`);
+    };
+    await stage.ask();
+    await stage.publish([old, next]);
+    await stage.tell();
+    expect(stage.receiver.calls[0]?.body).toContain('tok-hidden');
+    expect(stage.receiver.calls[0]?.headers.authorization).toContain('bearer-hidden');
+    expect((await stage.status())['error']).toContain('answered 500');
+    const said = [JSON.stringify(await stage.status()), ...stage.service.logs];
+    said.push((await stage.service.get('/metrics')).body);
+    expect(said.join('\n')).not.toContain('hidden');
   });
 
   describe('a service that is stopped', () => {
