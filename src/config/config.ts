@@ -342,7 +342,10 @@ function unknownKey(key: string, at: readonly PropertyKey[]): string {
   const other = elsewhere.find(
     ({ name }) => name === nearest(key, new Set(elsewhere.map((each) => each.name))),
   );
-  if (other) return `unknown key ${key}, did you mean ${other.name}? That belongs to ${other.level}`;
+  if (other) {
+    const owners = new Set(elsewhere.filter(({ name }) => name === other.name).map(({ level }) => level));
+    return `unknown key ${key}, did you mean ${other.name}? That belongs to ${[...owners].join(' or ')}`;
+  }
   return `unknown key ${key}, expected some of ${here.map(({ name }) => name).join(', ')}`;
 }
 

@@ -428,11 +428,13 @@ export function isReceiverUrl(value: string): boolean {
 
 const receiver = z
   .strictObject({
-    url: z.union([receiverUrl, secret], 'expected an http or https URL, { env: NAME } or { file: PATH }').meta({
-      description:
-        'where to POST; for GitLab the address of a pipeline trigger. One that is a secret itself: `{ env: NAME }`, `{ file: PATH }`',
-      examples: ['https://gitlab.example.com/api/v4/projects/42/trigger/pipeline'],
-    }),
+    url: z
+      .union([receiverUrl, secret], 'expected an http or https URL, { env: NAME } or { file: PATH }')
+      .meta({
+        description:
+          'where to POST; for GitLab the address of a pipeline trigger. One that is a secret itself: `{ env: NAME }`, `{ file: PATH }`',
+        examples: ['https://gitlab.example.com/api/v4/projects/42/trigger/pipeline'],
+      }),
     datasource: text('a datasource such as wolfi or wolfi@7d')
       .optional()
       .meta({
@@ -558,7 +560,9 @@ export const configSchema = z
       .describe('signs the virtual indexes'),
     notify: z
       .record(
-        z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'expected lower case letters, digits, ".", "_" and "-"'),
+        z
+          .string()
+          .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'expected lower case letters, digits, ".", "_" and "-"'),
         receiver,
       )
       .optional()

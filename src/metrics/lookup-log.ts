@@ -59,8 +59,7 @@ export class LookupLog {
       entry.lastAskedAt = this.#now();
       entry.known = known;
       entry.generation = generation;
-    } else
-      names?.set(name, { count: 1, lastAskedAt: this.#now(), known, generation, firstIn: generation });
+    } else names?.set(name, { count: 1, lastAskedAt: this.#now(), known, generation, firstIn: generation });
   }
 
   /** `GET /{datasource}/-/asked`: cached until another name is looked up. */

@@ -79,7 +79,7 @@ export class Notifier {
   #seen = '';
   #watched: ReadonlyMap<string, Watched> | undefined;
   #pending: Pending = { count: 0, oldestAt: undefined, dueAt: undefined };
-  #counts = { delivered: 0, failed: 0, givenUp: 0 };
+  readonly #counts = { delivered: 0, failed: 0, givenUp: 0 };
   #deliveredAt: number | undefined;
   /** Why the last call failed. */
   #callError: string | undefined;
@@ -161,7 +161,11 @@ export class Notifier {
     const watched = new Set(names);
     const seen = JSON.stringify([snapshot.generation, names.length, lookedUp.length && [...askedAt]]);
     if (seen === this.#seen) return changesAt;
-    const generations = new Set([snapshot.generation, snapshot.view?.base.generation, live.snapshot?.generation]);
+    const generations = new Set([
+      snapshot.generation,
+      snapshot.view?.base.generation,
+      live.snapshot?.generation,
+    ]);
     const changes = await this.#outbox.see({
       position: positionOf(live, snapshot),
       datasource: this.#datasource,
@@ -232,7 +236,10 @@ export class Notifier {
     if (outcome.status === 'refused' || now() - event.at > GIVE_UP) {
       await this.#outbox.settle(event.id);
       this.#counts.givenUp += 1;
-      log.error(facts, `given up after ${attempt} calls: ${outcome.fact}; not told: ${describe(event.changes)}`);
+      log.error(
+        facts,
+        `given up after ${attempt} calls: ${outcome.fact}; not told: ${describe(event.changes)}`,
+      );
       return true;
     }
     const asked = Math.min(outcome.retryAfter ?? 0, MAX_RETRY_AFTER);
@@ -255,7 +262,11 @@ export class Notifier {
     } catch (error) {
       if (signal.aborted) throw error;
       const fact = errorLine(error);
-      return { status: 'failed', fact: address ? withoutSecrets(fact, address) : fact, retryAfter: undefined };
+      return {
+        status: 'failed',
+        fact: address ? withoutSecrets(fact, address) : fact,
+        retryAfter: undefined,
+      };
     }
   }
 

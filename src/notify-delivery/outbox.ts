@@ -67,7 +67,10 @@ export class Outbox {
       if (isBehind(position, await this.#lock(query), database.kind === 'postgres')) return undefined;
       const before = await readWatched(query, this.#watch);
       const unknown = [...offers].filter(([name]) => !before.has(name) && askedBefore.has(name));
-      const changes = [...changesOf(before, offers), ...unknown.map(([name, offer]) => changeTo(name, offer))];
+      const changes = [
+        ...changesOf(before, offers),
+        ...unknown.map(([name, offer]) => changeTo(name, offer)),
+      ];
       const rows = [...offers].flatMap(([name, { newest, versions }]) => {
         const known = before.get(name);
         const asked = Math.max(askedAt.get(name) ?? 0, known?.askedAt ?? 0);
@@ -148,19 +151,13 @@ export class Outbox {
   }
 
   /** An event that was not sent yet takes up the next one: an outage of any length ends with two calls. */
-  async #add(
-    query: Query,
-    { at, datasource, generation }: Sight,
-    changes: readonly Change[],
-  ): Promise<void> {
+  async #add(query: Query, { at, datasource, generation }: Sight, changes: readonly Change[]): Promise<void> {
     const event = createEvent(this.#watch, { at, datasource, generation, changes });
     const [waiting] = await query(
       'DELETE FROM notify_event WHERE watch = ? AND attempts = 0 RETURNING event, due_at',
       [this.#watch],
     );
-    const whole = waiting
-      ? joinEvents(this.#watch, JSON.parse(String(waiting[0])) as Event, event)
-      : event;
+    const whole = waiting ? joinEvents(this.#watch, JSON.parse(String(waiting[0])) as Event, event) : event;
     const dueAt = waiting ? Number(waiting[1]) : at;
     const columns = ['id', 'watch', 'event', 'made_at', 'due_at', 'attempts'];
     await query(`${insertSql('notify_event', columns, 1)} ON CONFLICT DO NOTHING`, [

@@ -297,7 +297,9 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       expect(stage.told).toHaveLength(1);
       expect(await stage.status()).toMatchObject({
         ...{ pending: 1, failed: 1, delivered: 0, oldestPending: new Date(START).toISOString() },
-        error: expect.stringMatching(`^127.0.0.1:\\d+ answered ${status}: {"message":"no such token"}$`) as string,
+        error: expect.stringMatching(
+          `^127.0.0.1:\\d+ answered ${status}: {"message":"no such token"}$`,
+        ) as string,
       });
       stage.receiver.answer = answering(200);
       stage.clock.now += SOON;
@@ -334,7 +336,10 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       expect(tries).toBeGreaterThan(12);
       expect(tries).toBeLessThan(30);
       expect(new Set(ids(stage)).size).toBe(1);
-      expect(await stage.status()).toMatchObject({ pending: 2, oldestPending: new Date(START).toISOString() });
+      expect(await stage.status()).toMatchObject({
+        pending: 2,
+        oldestPending: new Date(START).toISOString(),
+      });
       stage.receiver.answer = answering(200);
       stage.clock.now += SOON;
       await stage.tell();
@@ -420,8 +425,8 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
     });
     Object.assign(stage.service.config.environment, environment);
     stage.receiver.answer = (response, body) => {
-      const [{ headers } = { headers: {} }] = stage.receiver.calls;
-      response.writeHead(500).end(`/hook?key=hidden ${headers.authorization} ${body}`);
+      const { authorization = '' } = stage.receiver.calls[0]?.headers ?? {};
+      response.writeHead(500).end(`/hook?key=hidden ${authorization} ${body}`);
     };
     await stage.ask();
     await stage.publish([old, next]);

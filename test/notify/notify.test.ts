@@ -32,7 +32,11 @@ const [old, next] = [pkg('curl', '8.0-r0'), pkg('curl', '8.1-r0')];
 describe('what has changed', () => {
   const before = everywhere(old);
   test.each<[string, Versions, readonly Change[]]>([
-    ['a version on every arch', everywhere(old, next), [{ name: 'curl', newest: '8.1-r0', before: '8.0-r0' }]],
+    [
+      'a version on every arch',
+      everywhere(old, next),
+      [{ name: 'curl', newest: '8.1-r0', before: '8.0-r0' }],
+    ],
     ['nothing while an arch lacks it', { x86_64: [old, next], aarch64: [old] }, []],
     ['nothing for other names', everywhere(old, pkg('zlib', '1-r0')), []],
     ['nothing for a version that cannot be installed', everywhere(old, { ...next, D: 'libcurl=8.1-r0' }), []],
@@ -90,12 +94,18 @@ describe('an event', () => {
     const both = joinEvents(
       'renovate',
       event,
-      later(AT + 5000, [{ name: 'jq', newest: '1-r0' }, { name: 'curl', before: '8.1-r0' }]),
+      later(AT + 5000, [
+        { name: 'jq', newest: '1-r0' },
+        { name: 'curl', before: '8.1-r0' },
+      ]),
     );
     expect(both).toMatchObject({
       at: AT,
       generation: 'ba9876543210',
-      changes: [{ name: 'curl', before: '8.0-r0' }, { name: 'jq', newest: '1-r0' }],
+      changes: [
+        { name: 'curl', before: '8.0-r0' },
+        { name: 'jq', newest: '1-r0' },
+      ],
     });
     expect(both.id).not.toBe(event.id);
   });
@@ -137,7 +147,10 @@ describe('a call', () => {
       'webhook-timestamp': String(AT / 1000),
       'webhook-signature': signature(secret, event.id, String(AT / 1000), first.body),
     });
-    expect(second.headers).toMatchObject({ 'webhook-id': event.id, 'webhook-timestamp': String(AT / 1000 + 60) });
+    expect(second.headers).toMatchObject({
+      'webhook-id': event.id,
+      'webhook-timestamp': String(AT / 1000 + 60),
+    });
   });
 
   test('of a pipeline trigger has the token and the ref in its body', () => {

@@ -77,9 +77,12 @@ test.runIf(hasPostgres)('a change while the database is away is told once it is 
     await server.start();
   }
   await expect
-    .poll(async () => {
-      await stage.tell();
-      return stage.told;
-    }, { timeout: 30_000, interval: 500 })
+    .poll(
+      async () => {
+        await stage.tell();
+        return stage.told;
+      },
+      { timeout: 30_000, interval: 500 },
+    )
     .toEqual(['curl 8.1-r0']);
 });
