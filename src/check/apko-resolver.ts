@@ -27,7 +27,7 @@ interface Option {
 /** More packages than an image has. A build that needs more counts as resolvable. */
 const MAX_PICKED = 4000;
 
-class Unresolvable extends Error {}
+export class Unresolvable extends Error {}
 
 /** Why apko cannot resolve the constraints on `arch`; `undefined` if it can. */
 export interface Build {
@@ -62,6 +62,13 @@ function parseConstraint(text: string): Constraint {
   return { text, name, operator: apkoOperators.includes(operator) ? operator : '', version };
 }
 
+/** What apko installs, by name. Throws `Unresolvable` with the reason if that is nothing. */
+export function apkoPackages(constraints: readonly string[], build: Build): readonly Package[] {
+  const resolver = new Resolver(build);
+  resolver.resolve(constraints.map(parseConstraint));
+  return [...resolver.installed.values()].map((option) => option.package);
+}
+
 class Resolver {
   readonly #own: readonly CatalogSource[];
   readonly #others: readonly (readonly CatalogSource[])[];
@@ -72,6 +79,8 @@ class Resolver {
   /** The packages taken so far, by package name and by origin. */
   readonly #existing = new Map<string, Option>();
   readonly #origins = new Map<string, string>();
+  /** By the name of the package. */
+  readonly installed = new Map<string, Option>();
 
   readonly #isTagged: Build['isTagged'];
 
@@ -101,6 +110,7 @@ class Resolver {
     const { package: own } = owner;
     if (parents.has(own.name)) return;
     if (this.#selected.size > MAX_PICKED) return;
+    this.installed.set(own.name, owner);
     const provided = new Set(own.provides.map(({ name }) => name));
     const wanted = [...own.dependencies].map(({ name, operator, version, conflict }) => ({
       conflict,

@@ -46,6 +46,8 @@ export interface BeaconOptions {
   readonly lookupCount?: () => number;
   /** Without the feeds of advisories: what is made is then without what they say. */
   readonly withoutFeeds?: boolean;
+  /** With the sizes of packages, which answers do not need. */
+  readonly withSizes?: boolean;
   /** Called after a refresh that changed an existing index. */
   readonly onChange?: (datasource: string, index: string, change: IndexChange) => void;
 }
@@ -275,7 +277,7 @@ export class Beacon {
     const indexes = config.repositories.flatMap((repository) => {
       const services = this.#services(config, repository);
       return indexSpecs(config, repository, this.#options.config).map(
-        (spec) => new LiveIndex(spec, services),
+        (spec) => new LiveIndex({ ...spec, limits: { ...spec.limits, withSizes: this.#options.withSizes } }, services),
       );
     });
     const { unversionedProvides, complete } = config;
