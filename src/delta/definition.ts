@@ -38,7 +38,9 @@ const lockSchema = z.object({
   version: z.string(),
   config: z.object({ name: z.string() }).nullish(),
   contents: z.object({
-    packages: z.array(z.object({ name: z.string(), version: z.string(), architecture: z.string(), data: range })),
+    packages: z.array(
+      z.object({ name: z.string(), version: z.string(), architecture: z.string(), data: range }),
+    ),
   }),
 });
 
@@ -52,13 +54,16 @@ const archNames: Readonly<Record<string, string>> = {
 };
 
 const MAX_INCLUDES = 20;
+const NEITHER = 'neither a definition of apko nor its lock file';
 
 /** `read` gets an included file by the name that is written. Throws `UsageError` for a file that is none of both. */
 export function readImage(text: string, file: string, read: (name: string) => string): Definition | Lock {
   const value = parsed(text, file);
   const lock = lockSchema.safeParse(value);
   if (lock.success) return lockOf(lock.data);
-  return definitionOf(value, file, read, []);
+  const definition = definitionOf(value, file, read, []);
+  if (definition.packages.length === 0) throw new UsageError(`${file}: ${NEITHER}`);
+  return definition;
 }
 
 export function isLock(image: Definition | Lock): image is Lock {
@@ -73,7 +78,7 @@ function definitionOf(
   includedBy: readonly string[],
 ): Definition {
   const result = definitionSchema.safeParse(value);
-  if (!result.success) throw new UsageError(`${file}: neither a definition of apko nor its lock file`);
+  if (!result.success) throw new UsageError(`${file}: ${NEITHER}`);
   const { include, contents, archs, layering } = result.data;
   const files = [...includedBy, file];
   if (files.length > MAX_INCLUDES) throw new UsageError(`${file}: more than ${MAX_INCLUDES} includes`);
@@ -88,7 +93,7 @@ function definitionOf(
 
 function parsed(text: string, file: string): unknown {
   try {
-    return parse(text, { logLevel: 'silent' });
+    return parse(text, { logLevel: 'error' });
   } catch (cause) {
     throw new UsageError(`${file}: not YAML`, { cause });
   }
