@@ -68,8 +68,10 @@ export async function signedRepository(options: {
   readonly arch: string;
   readonly packages: readonly ApkPackage[];
   readonly key: SigningKey;
+  /** When the index says that it was made, in unix seconds. */
+  readonly madeAt?: number;
 }): Promise<void> {
-  const { dir, arch, packages, key } = options;
+  const { dir, arch, packages, key, madeAt = buildDate } = options;
   const folder = join(dir, arch);
   mkdirSync(folder, { recursive: true });
   const stanzas: string[] = [];
@@ -82,7 +84,7 @@ export async function signedRepository(options: {
   const body = gzip(
     await tar([
       { header: { name: 'DESCRIPTION' }, content: 'packages for tests' },
-      { header: { name: 'APKINDEX' }, content: stanzas.join('') },
+      { header: { name: 'APKINDEX', mtime: new Date(madeAt * 1000) }, content: stanzas.join('') },
     ]),
   );
   writeFileSync(join(folder, 'APKINDEX.tar.gz'), Buffer.concat([await signatureOf(body, key), body]));
