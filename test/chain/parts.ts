@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { originOf, standIns } from '../companion/stand-ins.ts';
+import { standIns } from '../companion/stand-ins.ts';
 import { environment } from '../companion/tools.ts';
 import { copyDefinitions } from '../companion/workshop.ts';
 import { signedRepository, type ApkPackage, type SigningKey } from '../support/apk-repository.ts';
@@ -43,8 +43,16 @@ export function weighed(own: ApkPackage, buildDate: number): ApkPackage {
   return { ...own, files, buildDate, installedSize: size };
 }
 
+const made = new Map<string, readonly ApkPackage[]>();
+
 /** All that the images need, and a few hundred that they do not. */
 export function packagesOf(arch: string, buildDate: number): readonly ApkPackage[] {
+  const all = made.get(arch) ?? makePackages(arch, buildDate);
+  made.set(arch, all);
+  return all;
+}
+
+function makePackages(arch: string, buildDate: number): readonly ApkPackage[] {
   const fillers = Array.from({ length: FILLERS }, (_, i): ApkPackage => ({
     ...{ name: `filler-${i}`, version: '1.0-r0', arch, origin: `filler-${i % 50}`, buildDate },
     files: [{ path: `usr/share/filler/${i}`, type: 'file', content: `filler ${i}\n` }],
@@ -52,7 +60,8 @@ export function packagesOf(arch: string, buildDate: number): readonly ApkPackage
   return [...standIns(arch).map((own) => weighed(own, buildDate)), ...fillers];
 }
 
-export { originOf };
+/** What was published before, which is not built again. */
+const published = new Map<string, string>();
 
 /** Writes what a publisher publishes, signed. */
 export async function publish(
@@ -60,8 +69,9 @@ export async function publish(
   packagesFor: (arch: string) => readonly ApkPackage[],
   options: { readonly key: SigningKey; readonly madeAt: number; readonly only?: readonly string[] },
 ): Promise<void> {
-  const { key, madeAt, only = archs } = options;
-  for (const arch of only) await signedRepository({ dir, arch, packages: packagesFor(arch), key, madeAt });
+  const { only = archs, ...rest } = options;
+  for (const arch of only)
+    await signedRepository({ dir, arch, packages: packagesFor(arch), known: published, ...rest });
 }
 
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
