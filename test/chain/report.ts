@@ -1,6 +1,6 @@
 /** docs/chain.md and its picture, written by a run in which every link held. */
 import { writeFile } from 'node:fs/promises';
-import { cpus, release } from 'node:os';
+import { cpus } from 'node:os';
 import { format, resolveConfig } from 'prettier';
 
 export interface Measured {
@@ -50,7 +50,7 @@ flowchart LR
 
 ## Measured
 
-One run of ${new Date().toISOString().slice(0, 10)}, Linux ${release()}, Node ${process.versions.node}, ${cpus().length} cores, which other work shared.
+One run of ${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${cpus().length} cores, which other work shared.
 
 | link | measured | time of the link |
 | ---- | -------- | ---------------- |
@@ -80,9 +80,9 @@ function stationsOf(measured: readonly Measured[]): readonly (readonly [string, 
     measured.find((each) => each.link.startsWith(start) && each.what === what)?.value ?? '';
   const nano = valueOf('9.', 'downloaded');
   return [
-    ['package published', `answer ${valueOf('5.', 'from publication to answer')}`],
-    ['apk-beacon', `call ${valueOf('5.', 'from publication to call')}`],
-    ['Renovate', `request ${valueOf('6.', 'from publication to merge request')}`],
+    ['publisher', `answer after ${valueOf('5.', 'from publication to answer')}`],
+    ['apk-beacon', `call after ${valueOf('5.', 'from publication to call')}`],
+    ['Renovate', `open after ${valueOf('6.', 'from publication to merge request')}`],
     ['merge request', 'merged'],
     ['apko, registry', nano.replace(/^(\d+) of .*: (.*)$/, '$1 layers, $2')],
     ['host', ''],
