@@ -66,7 +66,9 @@ test('every folder but the commands has a rule', () => {
 
 describe('pure folders', () => {
   test.each(
-    sources.filter(({ file }) => /^src\/(advisories|apk|catalog|delta|ledger|notify|pins|routing)\//.test(file)),
+    sources.filter(({ file }) =>
+      /^src\/(advisories|apk|catalog|delta|ledger|notify|pins|routing)\//.test(file),
+    ),
   )('$file does no I/O, reads no clock and logs nothing', ({ text }) => {
     expect(text).not.toMatch(
       /\bDate\.now\b|new Date\(\)|performance\.|Math\.random|process\.|console\.|setTimeout|setImmediate/,

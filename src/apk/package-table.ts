@@ -129,7 +129,12 @@ export class PackageTable implements Packages {
   without(hidden: RowSet): PackageTable {
     const { strings, columns, byName, byProvide } = this;
     const intruders = this.intruders.filter(({ row }) => !hidden.has(row));
-    return new PackageTable(strings, columns, { byName, byProvide }, { intruders, hidden, sizes: this.#sizes });
+    return new PackageTable(
+      strings,
+      columns,
+      { byName, byProvide },
+      { intruders, hidden, sizes: this.#sizes },
+    );
   }
 
   sizes(row: number): Sizes | undefined {

@@ -83,7 +83,9 @@ function changeText({ name, from, to }: PackageChange): string {
 
 function layerText({ origins, packages }: DeltaLayer): string {
   if (origins.length === 1) return printable(`${origins[0]}: ${packages.join(', ')}`);
-  return printable(`${origins.length} origins in one layer: ${origins.slice(0, MOST).join(', ')}${origins.length > MOST ? ', …' : ''}`);
+  return printable(
+    `${origins.length} origins in one layer: ${origins.slice(0, MOST).join(', ')}${origins.length > MOST ? ', …' : ''}`,
+  );
 }
 
 function size(bytes: number): string {

@@ -36,7 +36,10 @@ export function resolveImage(
     };
   } catch (cause) {
     if (!(cause instanceof Unresolvable)) throw cause;
-    throw new IndexError('index-unsupported', `${file}: apko cannot build it for ${place.arch}: ${cause.message}`);
+    throw new IndexError(
+      'index-unsupported',
+      `${file}: apko cannot build it for ${place.arch}: ${cause.message}`,
+    );
   }
 }
 
@@ -47,7 +50,9 @@ function resolveLock({ packages }: Lock, budget: number | undefined, place: Plac
     const found = known.find((each) => each.version === version);
     if (!found) withdrawn.push(`${name}=${version}`);
     const like = found ?? known.at(-1);
-    const own = like ? installed(like, version) : { name, version, identity: '', origin: name, packed: 0, installed: 0 };
+    const own = like
+      ? installed(like, version)
+      : { name, version, identity: '', origin: name, packed: 0, installed: 0 };
     return packed === undefined ? own : { ...own, packed };
   });
   return { packages: all, budget, withdrawn };

@@ -277,7 +277,11 @@ export class Beacon {
     const indexes = config.repositories.flatMap((repository) => {
       const services = this.#services(config, repository);
       return indexSpecs(config, repository, this.#options.config).map(
-        (spec) => new LiveIndex({ ...spec, limits: { ...spec.limits, withSizes: this.#options.withSizes } }, services),
+        (spec) =>
+          new LiveIndex(
+            { ...spec, limits: { ...spec.limits, withSizes: this.#options.withSizes } },
+            services,
+          ),
       );
     });
     const { unversionedProvides, complete } = config;

@@ -25,17 +25,25 @@ export interface ArchDelta extends Delta {
 export async function deltasHere(
   before: ImageFile,
   after: ImageFile,
-  { config, datasource, signal }: { readonly config: Config; readonly datasource: string; readonly signal: AbortSignal },
+  {
+    config,
+    datasource,
+    signal,
+  }: { readonly config: Config; readonly datasource: string; readonly signal: AbortSignal },
 ): Promise<readonly ArchDelta[]> {
   const own = config.datasources[datasource];
-  if (!own) throw new UsageError(`--in: no datasource ${datasource}, expected one of ${Object.keys(config.datasources).join(', ')}`);
+  if (!own)
+    throw new UsageError(
+      `--in: no datasource ${datasource}, expected one of ${Object.keys(config.datasources).join(', ')}`,
+    );
   const logger = await createLogger('warn', { terminal: process.stderr.isTTY, destination: 2 });
   const only = { ...config, datasources: { [datasource]: own }, defaultDatasource: datasource };
   const beacon = new Beacon({ config: only, logger, now: Date.now, withoutFeeds: true, withSizes: true });
   await beacon.loadOnce(signal);
   const [live] = beacon.datasources;
   if (!live?.snapshot) {
-    const { code = 'fetch-failed', message = `${datasource} could not be loaded` } = live?.missing[0]?.failure ?? {};
+    const { code = 'fetch-failed', message = `${datasource} could not be loaded` } =
+      live?.missing[0]?.failure ?? {};
     throw new IndexError(code, message);
   }
   const { catalog } = live.snapshot;
