@@ -1,9 +1,10 @@
 /**
  * What a view of a datasource costs (docs/decisions/017): the indexes of FOLDER for both archs, with ages that hide few
  * and many packages. Time is until the view can answer, and the longest that others wait meanwhile; memory is what is
- * kept besides the indexes. Then the same lookups of the datasource and of its views, each for the first time.
+ * kept besides the indexes. Then the same lookups of the datasource and of its views, each for the first time. With a feed
+ * of advisories, the views are those in which fixes do not wait.
  *
- *     node --expose-gc bench/views.ts FOLDER
+ *     node --expose-gc bench/views.ts FOLDER [SECDB]
  */
 import { IndexScanner } from '../src/apk/index-scanner.ts';
 import { defaultReadLimits } from '../src/apk/read-index.ts';
@@ -11,9 +12,12 @@ import { Views } from '../src/answers/views.ts';
 import { Lookups } from '../src/answers/lookup.ts';
 import { parseLookupQuery } from '../src/answers/query.ts';
 import { ServedVersions } from '../src/answers/served-versions.ts';
-import { nameWithAge } from '../src/catalog/age.ts';
+import { Advisories } from '../src/advisories/advisories.ts';
+import { nameWithAge, type Age } from '../src/catalog/age.ts';
 import { Catalog } from '../src/catalog/catalog.ts';
 import type { Snapshot } from '../src/repository/live-datasource.ts';
+import { readFileSync } from 'node:fs';
+import { read } from '../test/advisories/support.ts';
 import { realText } from './indexes.ts';
 
 const ROUNDS = 15;
@@ -21,8 +25,9 @@ const ROUNDS = 15;
 const KEPT = 20;
 const DAY = 86_400;
 const archs = ['x86_64', 'aarch64'] as const;
-const [folder] = process.argv.slice(2);
-if (folder === undefined || !globalThis.gc) throw new Error('usage: node --expose-gc bench/views.ts FOLDER');
+const [folder, feed] = process.argv.slice(2);
+if (folder === undefined || !globalThis.gc)
+  throw new Error('usage: node --expose-gc bench/views.ts FOLDER [SECDB]');
 
 const sources = archs.map((arch) => {
   const scanner = new IndexScanner({ ...defaultReadLimits, arch });
@@ -32,11 +37,15 @@ const sources = archs.map((arch) => {
 const newest = Math.max(
   ...sources.map(({ packages }) => packages.buildTimes.reduce((a, b) => Math.max(a, b), 0)),
 );
-const base: Snapshot = { catalog: new Catalog({ sources, archs }), generation: 'base' };
+const base: Snapshot = {
+  catalog: new Catalog({ sources, archs }),
+  generation: 'base',
+  ...(feed !== undefined && { advisories: new Advisories([await read(readFileSync(feed))]) }),
+};
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 
-function make(age: number): { readonly snapshot: Snapshot; readonly ms: number; readonly longest: number } {
+function make(age: Age): { readonly snapshot: Snapshot; readonly ms: number; readonly longest: number } {
   const steps = new Views(() => newest * 1000).of(base, age);
   let [ms, longest] = [0, 0];
   for (;;) {
@@ -74,7 +83,7 @@ process.stdout.write(
 /** Kept to the end: what is given back late would be counted for the next. */
 const all: Snapshot[] = [];
 for (const days of [7, 30, 124, 200, 365]) {
-  const age = days * DAY;
+  const age = { seconds: days * DAY, security: feed !== undefined };
   const rounds = Array.from({ length: ROUNDS }, () => make(age));
   memory();
   const before = memory();

@@ -11,9 +11,6 @@ import { addressIn } from './refresh.ts';
 
 export async function exportSection(setting: Setting): Promise<SectionResult> {
   const run = promisify(execFile);
-  const { stdout: help } = await run(process.execPath, [setting.service, '--help']);
-  if (!/apk-beacon export/.test(help))
-    return { rows: [], notes: ['export: this version has no such command'] };
   await using upstream = startChild('upstream', ['wolfi', setting.indexes.folder]);
   const config = writeConfig(setting, addressIn(await upstream.line(/listening/)), archs);
   const seconds: number[] = [];

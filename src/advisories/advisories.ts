@@ -35,6 +35,11 @@ export class Advisories {
     this.feeds = feeds;
   }
 
+  /** Whether anything is said of the name. */
+  knows(name: string): boolean {
+    return this.feeds.some((feed) => feed.groups(name).length > 0);
+  }
+
   /**
    * What is said of a package that is known by `names`, its own and its origin's, on all of `archs` together: the worst
    * of them counts.

@@ -135,6 +135,7 @@ export function* explainInSteps(
   const younger = heldBack ? yield* youngerIn(heldBack) : [];
   const notes = [
     ...(heldBack && younger.length > 0 ? [noteOnYounger(younger, heldBack)] : []),
+    ...(heldBack?.view.age.security ? yield* noteOnEarly(report, heldBack) : []),
     ...(catalog && (!heldBack || report.versions.length > 0)
       ? yield* notesOn(report, catalog, series, served)
       : []),
@@ -175,7 +176,7 @@ function* youngerIn({ view, versions }: HeldBack): Generator<undefined, readonly
     version,
     ...(releasedAt !== undefined && {
       releasedAt: timestamp(releasedAt),
-      visibleFrom: timestamp(releasedAt + view.age),
+      visibleFrom: timestamp(releasedAt + view.age.seconds),
     }),
   }));
 }
@@ -188,6 +189,20 @@ function noteOnYounger(younger: readonly YoungerVersion[], { view }: HeldBack): 
       ? 'no date is known of any'
       : `the first to come is ${next.version}, from ${next.visibleFrom.slice(0, 16)}Z`;
   return `${count} not known to be ${ageInWords(view.age)} old; ${from}`;
+}
+
+/** Younger ones that are shown all the same; decision 19. */
+function* noteOnEarly({ versions }: NameReport, { view }: HeldBack): Generator<undefined, readonly string[]> {
+  const early = yield* filterInSteps(
+    versions,
+    ({ offered, releasedAt = Infinity }) => offered && releasedAt > view.limit,
+  );
+  const [first] = early;
+  if (!first) return [];
+  const others = early.length === 1 ? '' : ` and ${early.length - 1} more`;
+  return [
+    `${first.version}${others} did not wait ${ageInWords(view.age)}: as a fix, or because a fix needs it`,
+  ];
 }
 
 /** The same as `JSON.stringify`, in steps. */

@@ -117,7 +117,10 @@ export function* versionAt(
 }
 
 /** On offer and newer than `from`, ascending: the newest of them. */
-function* newerVersions({ versions }: NameReport, from: Version): Generator<undefined, readonly Version[]> {
+export function* newerVersions(
+  { versions }: NameReport,
+  from: Version,
+): Generator<undefined, readonly Version[]> {
   const newer: Version[] = [];
   const start = firstAbove(versions, from);
   for (let i = versions.length - 1; i >= start && newer.length < MOST_VERSIONS; i -= 1) {

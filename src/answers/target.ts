@@ -3,17 +3,17 @@
  * segments and decoded once.
  */
 import { indexNames } from '../addresses.ts';
-import { parseAge } from '../catalog/age.ts';
+import { parseAge, type Age } from '../catalog/age.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
-import type { IndexFormat } from './virtual-index.ts';
+import type { IndexFormat } from './index-writer.ts';
 
 export const MAX_NAME_LENGTH = 256;
 
 /** A datasource, or a view of it. */
 export interface AskedDatasource {
   readonly live: LiveDatasource;
-  /** In seconds: only what is that old. */
-  readonly age: number | undefined;
+  /** Only what is that old. */
+  readonly age: Age | undefined;
 }
 
 export type Target =
@@ -26,11 +26,19 @@ export type Target =
   | { readonly kind: 'atom'; readonly live: LiveDatasource }
   | ({ readonly kind: 'package'; readonly name: string; readonly view: View } & AskedDatasource)
   /** A package of the datasource that the pin's file builds on. */
-  | { readonly kind: 'routed'; readonly name: string; readonly age: number | undefined }
+  | { readonly kind: 'routed'; readonly name: string; readonly age: Age | undefined }
   /** The virtual index of one arch, or of what all have. */
   | ({ readonly kind: 'index'; readonly arch: string; readonly format: IndexFormat } & AskedDatasource)
+  /** A package itself, as the index of the view names it. */
+  | {
+      readonly kind: 'file';
+      readonly live: LiveDatasource;
+      readonly age: Age;
+      readonly arch: string;
+      readonly file: string;
+    }
   /** The Renovate preset of one datasource, or of all. */
-  | { readonly kind: 'preset'; readonly live: LiveDatasource | undefined; readonly age: number | undefined }
+  | { readonly kind: 'preset'; readonly live: LiveDatasource | undefined; readonly age: Age | undefined }
   | { readonly kind: 'invalid'; readonly fact: string };
 
 const TOO_LONG: Target = {
@@ -79,7 +87,7 @@ export function parsePath(
   if (after === undefined || !(named || (/^\d/.test(after) && before === '')))
     return parseRest(segments, named, { live: named ?? defaultDatasource, age: undefined });
   const age = parseAge(after);
-  if (typeof age !== 'number') return { kind: 'invalid', fact: age.fact };
+  if ('fact' in age) return { kind: 'invalid', fact: age.fact };
   if (named) return parseRest(segments, named, { live: named, age });
   const [next = '', what] = segments.slice(1);
   const inner = datasources.get(next);
@@ -102,6 +110,9 @@ function parseRest(
   const [arch = ''] = rest;
   const format = indexes.get(rest[1] ?? '');
   if (rest.length === 2 && format) return { kind: 'index', ...asked, arch, format };
+  const { live, age } = asked;
+  const file = rest[1] ?? '';
+  if (rest.length === 2 && age && file.endsWith('.apk')) return { kind: 'file', live, age, arch, file };
   return parsePackage(asked, rest);
 }
 
@@ -129,7 +140,7 @@ function parseExtra(asked: AskedDatasource, [what, ...segments]: readonly string
   };
 }
 
-function parseRouted(name: string, age: number | undefined): Target {
+function parseRouted(name: string, age: Age | undefined): Target {
   return name.length > MAX_NAME_LENGTH ? TOO_LONG : { kind: 'routed', name, age };
 }
 

@@ -4,7 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { coolInSteps, type Cooled } from '../catalog/cooldown.ts';
+import type { RowSet } from '../apk/packages.ts';
+import { nameWithAge, type Age } from '../catalog/age.ts';
+import { coolInSteps, showing, type Cooled } from '../catalog/cooldown.ts';
+import { earlyFixes } from './early-fixes.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
 
 /** Of one generation of a datasource. Anyone may ask for any age. */
@@ -20,46 +23,54 @@ interface Made {
 export class Views {
   readonly #now: () => number;
   /** By age. Weak, so that a past generation does not stay in memory. */
-  readonly #made = new WeakMap<Snapshot, LRUCache<number, Made>>();
+  readonly #made = new WeakMap<Snapshot, LRUCache<string, Made>>();
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** The view of `base` (`age` in seconds) if it was made and still holds. */
-  known(base: Snapshot, age: number): Snapshot | undefined {
-    const made = this.#made.get(base)?.get(age);
+  /** The view of `base` if it was made and still holds. */
+  known(base: Snapshot, age: Age): Snapshot | undefined {
+    const made = this.#made.get(base)?.get(nameWithAge('', age));
     const limit = this.#limit(age);
     return made && made.from <= limit && limit < made.until ? made.snapshot : undefined;
   }
 
-  *of(base: Snapshot, age: number): Generator<undefined, Snapshot> {
+  *of(base: Snapshot, age: Age): Generator<undefined, Snapshot> {
     const limit = this.#limit(age);
-    const cooled = yield* coolInSteps(base.catalog, limit);
+    const plain = yield* coolInSteps(base.catalog, limit);
+    const fixes = age.security ? yield* earlyFixes(base, plain) : [];
+    const cooled = fixes.length > 0 ? showing(base.catalog, plain, fixes) : plain;
     const { catalog, hidden, undated, from, until } = cooled;
     const snapshot: Snapshot = {
       catalog,
       advisories: base.advisories,
+      origins: base.origins,
       generation: generationOf(base, cooled),
       view: {
         base,
         age,
         limit,
-        hidden: hidden.reduce((sum, { size }) => sum + size, 0),
+        hidden: countOf(hidden),
+        early: countOf(fixes),
         undated,
-        until: until + age,
+        until: until + age.seconds,
       },
     };
-    const views = this.#made.get(base) ?? new LRUCache<number, Made>({ max: MAX_VIEWS });
+    const views = this.#made.get(base) ?? new LRUCache<string, Made>({ max: MAX_VIEWS });
     this.#made.set(base, views);
-    views.set(age, { snapshot, from, until });
+    views.set(nameWithAge('', age), { snapshot, from, until });
     return snapshot;
   }
 
   /** What was released later is hidden. By the clock of this machine: one that is behind hides more, never less. */
-  #limit(age: number): number {
-    return Math.floor(this.#now() / 1000) - age;
+  #limit({ seconds }: Age): number {
+    return Math.floor(this.#now() / 1000) - seconds;
   }
+}
+
+function countOf(sets: readonly RowSet[]): number {
+  return sets.reduce((sum, { size }) => sum + size, 0);
 }
 
 /** The same wherever the same packages are hidden, whatever the age. */

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { deflateRaw as deflateRawCallback } from 'node:zlib';
 import { keyIds } from '../apk/adb-signature.ts';
 import { ByteBuffer } from '../apk/byte-buffer.ts';
+import { parseDependency, tokens } from '../apk/package-table.ts';
 
 const deflateRaw = promisify(deflateRawCallback);
 
@@ -20,6 +21,7 @@ const SHA512 = 4;
 class AdbValues {
   readonly #bytes = new ByteBuffer();
   readonly #strings = new Map<string, number>();
+  readonly #lists = new Map<string, number>();
 
   constructor() {
     this.#bytes.addBytes(Buffer.alloc(8));
@@ -49,15 +51,25 @@ class AdbValues {
     return value;
   }
 
-  /** Of 32 bits. */
+  /** Of 32 bits; nothing for others. */
   number(number: number): number {
+    if (!(number > 0 && number < 2 ** 32)) return 0;
     return number < KIND ? Kind.number * KIND + number : Kind.number32 * KIND + this.#words([number]);
   }
 
-  /** A list, or an object whose fields are counted from 1. */
+  /** The same values give the same list. */
+  list(values: readonly number[]): number {
+    const key = values.join();
+    const list = this.#lists.get(key) ?? this.object(values);
+    this.#lists.set(key, list);
+    return list;
+  }
+
+  /** A list, or an object whose fields are counted from 1, without those at its end that are nothing. */
   object(values: readonly number[]): number {
-    if (values.length === 0) return 0;
-    return Kind.object * KIND + this.#words([values.length + 1, ...values]);
+    const count = values.findLastIndex((value) => value !== 0) + 1;
+    if (count === 0) return 0;
+    return Kind.object * KIND + this.#words([count + 1, ...values.slice(0, count)]);
   }
 
   /** All values, with that root. */
@@ -77,10 +89,25 @@ class AdbValues {
   }
 }
 
+/** How a dependency's version is compared: `~` is also `=`. */
+const EQUAL = 1;
+const CONFLICT = 16;
+const signs: readonly (readonly [sign: string, match: number])[] = [
+  ['=', EQUAL],
+  ['<', 2],
+  ['>', 4],
+  ['~', 8 + EQUAL],
+];
+
+function matchOf(operator: string): number {
+  return signs.reduce((match, [sign, bits]) => (operator.includes(sign) ? match | bits : match), 0);
+}
+
 /** Takes the stanzas of a virtual index, one after the other. */
 export class AdbWriter {
   readonly #values = new AdbValues();
   readonly #packages: number[] = [];
+  readonly #dependencies = new Map<string, number>();
 
   add(stanza: string): void {
     const fields = new Map(stanza.split('\n').map((line) => [line.slice(0, 1), line.slice(2)]));
@@ -88,6 +115,8 @@ export class AdbWriter {
     const string = (letter: string): number => values.string(fields.get(letter) ?? '');
     const number = (letter: string): number => values.number(Number(fields.get(letter)));
     const commit = fields.get('c') ?? '';
+    const list = (letter: string): number =>
+      values.list(tokens(fields.get(letter) ?? '').map((token) => this.#dependency(token)));
     this.#packages.push(
       values.object([
         string('P'),
@@ -97,14 +126,33 @@ export class AdbWriter {
         string('A'),
         string('L'),
         string('o'),
-        0,
+        string('m'),
         string('U'),
         /^[0-9a-f]{40}$/.test(commit) ? values.bytes(Buffer.from(commit, 'hex')) : 0,
         fields.has('t') ? number('t') : 0,
         number('I'),
         number('S'),
+        fields.has('k') ? number('k') : 0,
+        list('D'),
+        list('p'),
+        0,
+        list('i'),
       ]),
     );
+  }
+
+  #dependency(token: string): number {
+    const known = this.#dependencies.get(token);
+    if (known !== undefined) return known;
+    const { name, operator, version, conflict } = parseDependency(token);
+    const [values, match] = [this.#values, matchOf(operator) + (conflict ? CONFLICT : 0)];
+    const value = values.object([
+      values.string(name),
+      values.string(version),
+      match === EQUAL ? 0 : values.number(match),
+    ]);
+    this.#dependencies.set(token, value);
+    return value;
   }
 
   /** The file, signed where there is a private key (PEM). */

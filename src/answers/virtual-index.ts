@@ -4,58 +4,30 @@
  * does not tell their real identities and sizes. Names that packages provide with a version are records of their own,
  * since that datasource knows nothing of provides.
  */
-import { createHash, createSign } from 'node:crypto';
-import { once } from 'node:events';
-import { Readable, type Writable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
-import { createGunzip, createGzip, gzip as gzipCallback } from 'node:zlib';
-import { promisify } from 'node:util';
-import { pack } from 'tar-stream';
+import { createHash } from 'node:crypto';
 import type { Catalog, VersionReport } from '../catalog/catalog.ts';
 import { eachInSteps, isStep, sortInSteps } from '../catalog/steps.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
-import { createPause, createQueue } from '../repository/pace.ts';
-import { AdbWriter } from './virtual-adb.ts';
+import { createQueue } from '../repository/pace.ts';
+import type { IndexArchive, IndexFormat, IndexWriter } from './index-writer.ts';
 
 /** In place of an arch: what every arch of the datasource has. */
 export const ANY_ARCH = 'any';
 
 /** apk-package(5): what a package may be called. Other provided names (`so:`, `/bin/sh`) cannot be records. */
-const PACKAGE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._+-]*$/;
+export const PACKAGE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._+-]*$/;
 
 /** Would end a line or change a terminal; no value with one is taken over. */
 const CONTROL = /\p{Cc}/u;
 
-const gzip = promisify(gzipCallback);
-
-/** An end-of-archive marker is two blocks of zeros; a signature member goes without. */
-const TAR_END = 1024;
-/** Characters of stanzas that are written at once. */
-const PIECE = 64 * 1024;
-
-export interface Signer {
-  readonly keyName: string;
-  /** The private key, PEM. */
-  readonly privateKey: () => Promise<string>;
-}
-
-/** Of apk 2 or of apk 3. */
-export type IndexFormat = 'v2' | 'adb';
-
-export interface IndexArchive {
-  readonly bytes: Buffer;
-  readonly etag: string;
-}
-
 /** The archives: made when first asked for, one at a time, and kept as long as their generation is served. */
 export class VirtualIndexes {
-  readonly #signer: Signer | undefined;
+  readonly #writer: IndexWriter;
   readonly #archives = new WeakMap<Snapshot, Map<string, Promise<IndexArchive>>>();
   readonly #oneAtATime = createQueue();
 
-  /** Without a signer the archives have no signature. */
-  constructor(signer: Signer | undefined) {
-    this.#signer = signer;
+  constructor(writer: IndexWriter) {
+    this.#writer = writer;
   }
 
   /** The APKINDEX.tar.gz of an arch, or of `any`, or the same as Packages.adb. */
@@ -65,75 +37,14 @@ export class VirtualIndexes {
     const key = `${format} ${arch}`;
     const known = ofSnapshot.get(key);
     if (known) return known;
-    const make = format === 'adb' ? this.#makeAdb : this.#makeArchive;
-    const made = this.#oneAtATime(() => make.call(this, snapshot, arch)).then((bytes) => ({
-      bytes,
-      etag: `"${createHash('sha1').update(bytes).digest('base64url')}"`,
-    }));
+    const { catalog, generation } = snapshot;
+    const made = this.#oneAtATime(() =>
+      this.#writer.write(virtualIndex(catalog, arch), `apk-beacon ${generation}`, format),
+    );
     ofSnapshot.set(key, made);
     made.catch(() => ofSnapshot.delete(key));
     return made;
   }
-
-  async #makeAdb({ catalog, generation }: Snapshot, arch: string): Promise<Buffer> {
-    const writer = new AdbWriter();
-    const pause = createPause();
-    for (const each of virtualIndex(catalog, arch)) {
-      if (each !== undefined) writer.add(each);
-      await pause();
-    }
-    return writer.file(`apk-beacon ${generation}`, await this.#signer?.privateKey());
-  }
-
-  /** The text is never whole in memory: it is kept compressed until its length is known, with which a tar entry begins. */
-  async #makeArchive({ catalog, generation }: Snapshot, arch: string): Promise<Buffer> {
-    const zip = createGzip({ level: 1 });
-    const zippedText = zip.toArray() as Promise<Buffer[]>;
-    const size = await write(virtualIndex(catalog, arch), zip);
-    zip.end();
-    const archive = pack();
-    const zipped = buffer(archive.pipe(createGzip()));
-    archive.entry({ name: 'DESCRIPTION', mtime: new Date(0) }, `apk-beacon ${generation}`);
-    const entry = archive.entry({ name: 'APKINDEX', size, mtime: new Date(0) });
-    const text = Readable.from(takenOut(await zippedText)).pipe(createGunzip());
-    for await (const piece of text as AsyncIterable<Buffer>)
-      if (!entry.write(piece)) await once(entry, 'drain');
-    entry.end(undefined);
-    archive.finalize();
-    const body = await zipped;
-    return this.#signer ? Buffer.concat([await signatureMember(body, this.#signer), body]) : body;
-  }
-}
-
-/** Takes the pieces out as they are read, so that their memory can be given back. */
-function* takenOut(pieces: Buffer[]): Generator<Buffer> {
-  for (let piece = pieces.shift(); piece; piece = pieces.shift()) yield piece;
-}
-
-/** Writes the stanzas, with pauses for other requests, and returns how many bytes they have. */
-async function write(stanzas: Iterable<string | undefined>, to: Writable): Promise<number> {
-  const pause = createPause();
-  let size = 0;
-  let piece = '';
-  // One buffer is used again: the memory of many would be given back too late.
-  const reused = Buffer.allocUnsafeSlow(4 * PIECE);
-  const flush = async (): Promise<void> => {
-    const bytes = piece.length > PIECE ? Buffer.from(piece) : reused.subarray(0, reused.write(piece));
-    size += bytes.length;
-    piece = '';
-    await new Promise<void>((resolve, reject) => {
-      to.write(bytes, (error) => (error ? reject(error) : resolve()));
-    });
-  };
-  for (const stanza of stanzas) {
-    if (stanza !== undefined) {
-      if (piece !== '' && piece.length + stanza.length > PIECE) await flush();
-      piece += stanza;
-    }
-    await pause();
-  }
-  await flush();
-  return size;
 }
 
 /**
@@ -145,6 +56,7 @@ export function* virtualIndex(catalog: Catalog, arch: string): Generator<string 
   if (CONTROL.test(arch)) return;
   for (const name of yield* recordNames(catalog)) {
     yield;
+    if (catalog.crowdOf(name, archs) !== undefined) continue;
     const { versions } = yield* catalog.reportInSteps(name, archs);
     for (const [i, version] of versions.entries()) {
       if (isStep(i)) yield;
@@ -184,16 +96,4 @@ function stanza(name: string, { version, releasedAt, chosen }: VersionReport, ar
   ];
   const lines = fields.filter(([, value]) => value !== undefined).map(([key, value]) => `${key}:${value}\n`);
   return `${lines.join('')}\n`;
-}
-
-/** RSA with SHA-256 over the compressed bytes behind it, as apk-tools 3 and apko verify it. */
-async function signatureMember(body: Uint8Array, { keyName, privateKey }: Signer): Promise<Buffer> {
-  const content = createSign('RSA-SHA256')
-    .update(body)
-    .sign(await privateKey());
-  const archive = pack();
-  archive.entry({ name: `.SIGN.RSA256.${keyName}`, mtime: new Date(0) }, content);
-  archive.finalize();
-  const bytes = await buffer(archive);
-  return gzip(bytes.subarray(0, bytes.length - TAR_END));
 }

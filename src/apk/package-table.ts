@@ -155,6 +155,10 @@ export class PackageTable implements Packages {
     return id !== undefined && (this.#isUsed(this.byName, id) || this.#isUsed(this.byProvide, id));
   }
 
+  at(row: number): Package {
+    return new TablePackage(this, row);
+  }
+
   named(name: string): readonly Package[] {
     return this.#lookUp(this.byName, name);
   }
@@ -211,6 +215,15 @@ export class PackageTable implements Packages {
     let used = 0;
     for (let id = 0; id + 1 < postings.starts.length; id += 1) if (this.#isUsed(postings, id)) used += 1;
     return used;
+  }
+
+  countOf(name: string): number {
+    const id = this.strings.names.find(name);
+    if (id === undefined) return 0;
+    return [this.byName, this.byProvide].reduce(
+      (sum, { starts }) => sum + (starts[id + 1] as number) - (starts[id] as number),
+      0,
+    );
   }
 
   /** Does the number of a name lead to a package that is not hidden? */

@@ -103,6 +103,12 @@ export class RowSet {
   has(row: number): boolean {
     return ((this.bits[row >>> 3] as number) & (1 << (row & 7))) !== 0;
   }
+
+  /** Ascending. */
+  *rows(): Iterable<number> {
+    for (const [i, byte] of this.bits.entries())
+      if (byte !== 0) for (let row = 8 * i; row < 8 * i + 8; row += 1) if (this.has(row)) yield row;
+  }
 }
 
 /** All packages of one APKINDEX, or some of them. */
@@ -119,6 +125,10 @@ export interface Packages {
   providedNames(): Iterable<string>;
   /** Whether a package has the name or provides it. */
   has(name: string): boolean;
+  /** How many packages are called so, and how many provide it, together; hidden ones are among them. */
+  countOf(name: string): number;
+  /** The package in that row, hidden or not. */
+  at(row: number): Package;
   /** Packages with that name, in the order of the index. */
   named(name: string): readonly Package[];
   /** Packages that provide `name`, with or without a version, in the order of the index. */

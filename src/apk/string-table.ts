@@ -125,11 +125,10 @@ export class StringTable {
     const hash = sought.hash(0, sought.length);
     const slots = this.#slots;
     const mask = slots.length - 1;
-    // Bounded, because the table may come from disk.
-    for (let slot = (hash << 1) & mask, probes = 0; probes <= mask; slot = (slot + 2) & mask, probes += 1) {
-      const id = slots[slot + 1];
-      if (!id) return undefined;
+    let slot = (hash << 1) & mask;
+    for (let id = slots[slot + 1] as number; id !== 0; id = slots[slot + 1] as number) {
       if (slots[slot] === hash && this.list.equals(id, sought, 0, sought.length)) return id;
+      slot = (slot + 2) & mask;
     }
     return undefined;
   }

@@ -12,8 +12,9 @@
  *   also installs another that it refuses.
  * - A release exists on every arch that carries the name; apko refuses any other.
  */
+import { cut } from '../errors.ts';
 import { compareVersions, orderKey, type Version } from '../apk/version.ts';
-import type { Package, Packages, Unusable } from '../apk/packages.ts';
+import { isExact, type Package, type Packages, type Unusable } from '../apk/packages.ts';
 import { Reading, type Carrier, type Rule } from './carriers.ts';
 import { Coherence, type Unmet } from './coherence.ts';
 import { Needs } from './needs.ts';
@@ -75,6 +76,8 @@ export type WithheldReason = Obstacle['reason'] | 'missing-on-arch';
 /** A package that gives a name one version on one arch. */
 export interface Candidate {
   readonly version: string;
+  /** The number of its source in the catalog. */
+  readonly source: number;
   readonly arch: string;
   readonly repository: string;
   /** The repository's own template for changelog links. */
@@ -117,6 +120,15 @@ export interface NameReport {
   readonly carriedBy: readonly string[];
   readonly versions: readonly VersionReport[];
 }
+
+/** A package and the number of its source. */
+export interface Taken {
+  readonly source: number;
+  readonly package: Package;
+}
+
+/** Packages with one name, over all archs. */
+const MOST_CARRIERS = 40_000;
 
 export class Catalog {
   readonly archs: readonly string[];
@@ -169,13 +181,28 @@ export class Catalog {
     return this.sources.some(({ packages }) => packages.has(name));
   }
 
-  /** Everything known about `name`, on all archs of the datasource or on some of them. */
+  /**
+   * How many packages have the name or provide it on these archs, if they are too many to compare in a second or two.
+   * The most in Wolfi are 514 on each arch.
+   */
+  crowdOf(name: string, archs: readonly string[] = this.archs): number | undefined {
+    const sources = this.sources.filter(({ arch }) => archs.includes(arch));
+    const count = sources.reduce((sum, { packages }) => sum + packages.countOf(name), 0);
+    return count > MOST_CARRIERS ? count : undefined;
+  }
+
+  /**
+   * Everything known about `name`, on all archs of the datasource or on some of them. Throws `CrowdedNameError` if
+   * there is a `crowdOf` it.
+   */
   report(name: string, archs: readonly string[] = this.archs): NameReport {
     return finish(this.reportInSteps(name, archs));
   }
 
   /** The same in steps of about a millisecond: a name may have as many versions as an index has packages. */
   *reportInSteps(name: string, archs: readonly string[] = this.archs): Generator<undefined, NameReport> {
+    const crowd = this.crowdOf(name, archs);
+    if (crowd !== undefined) throw new CrowdedNameError(name, crowd);
     const reading = new Reading(this.sources, this.#rule);
     /** By version key. */
     const groups = new Map<string, Group>();
@@ -209,6 +236,18 @@ export class Catalog {
   /** What packages need and the catalog does not have. For many names, pass the last one: it is kept until it is full. */
   needs(last?: Needs): Needs {
     return last && !last.isFull ? last : new Needs(new Reading(this.sources, this.#rule));
+  }
+
+  /** The packages that apk takes for the exact dependencies of a package, each with the number of its source. */
+  *takenFor(each: Package, arch: string): Generator<undefined, readonly Taken[]> {
+    const reading = new Reading(this.sources, this.#rule);
+    const taken: Taken[] = [];
+    for (const dependency of each.bindingDependencies) {
+      if (!isExact(dependency)) continue;
+      const carriers = yield* reading.meeting(dependency, arch);
+      for (const { rank, package: needed } of carriers) taken.push({ source: rank, package: needed });
+    }
+    return taken;
   }
 
   #addCandidate(
@@ -245,6 +284,17 @@ export class Catalog {
   }
 }
 
+/** A name that too many packages have. */
+export class CrowdedNameError extends Error {
+  override readonly name = 'CrowdedNameError';
+  /** An error of the lookup, not of the service: Renovate goes on with other names. */
+  readonly statusCode = 422;
+
+  constructor(name: string, count: number) {
+    super(`${cut(name)}: ${count} packages have this name, more than the ${MOST_CARRIERS} that are compared`);
+  }
+}
+
 function isTold(version: string | undefined): version is string {
   return version !== undefined;
 }
@@ -256,13 +306,14 @@ function obstacleOf({ package: each }: Carrier, version: Version | undefined): O
 }
 
 function toCandidate(
-  { package: each, source, provided }: Carrier,
+  { package: each, source, rank, provided }: Carrier,
   version: string,
   obstacle: Obstacle | undefined,
 ): Candidate {
   const { arch, repository, changelog, dates } = source;
   return {
     version,
+    source: rank,
     arch,
     repository,
     changelog,

@@ -36,6 +36,21 @@ export function* coolInSteps(catalog: Catalog, limit: number): Generator<undefin
   return { catalog: catalog.withSources(sources), hidden, ...found };
 }
 
+/** The same with some of the hidden packages: `shown` has a set of rows for each source. */
+export function showing(catalog: Catalog, cooled: Cooled, shown: readonly RowSet[]): Cooled {
+  let { undated } = cooled;
+  const hidden = catalog.sources.map(({ packages, dates }, i) => {
+    const rows = new RowSet(packages.rowCount);
+    const releasedAt = dates?.releasedAt ?? packages.buildTimes;
+    for (const row of (cooled.hidden[i] as RowSet).rows())
+      if (!shown[i]?.has(row)) rows.add(row);
+      else if (releasedAt[row] === 0) undated -= 1;
+    return rows;
+  });
+  const sources = catalog.sources.map((source, i) => without(source, hidden[i] as RowSet));
+  return { ...cooled, catalog: catalog.withSources(sources), hidden, undated };
+}
+
 interface Found {
   undated: number;
   from: number;

@@ -440,7 +440,7 @@ const receiver = z
       .meta({
         description:
           'whose offer; with an age it is told when a release is that old; by default the default datasource',
-        examples: ['wolfi', 'wolfi@7d'],
+        examples: ['wolfi', 'wolfi@7d', 'wolfi@7d+security'],
       }),
     names: z
       .array(text('the name of a package').min(1, 'expected the name of a package'))
@@ -557,7 +557,7 @@ export const configSchema = z
       })
       .meta({ title: 'signingKey' })
       .optional()
-      .describe('signs the virtual indexes'),
+      .describe('signs the virtual indexes and those of cooldown mirrors'),
     notify: z
       .record(
         z

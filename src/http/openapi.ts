@@ -43,42 +43,42 @@ const routes: Readonly<Record<Route, Described>> = {
     summary: 'Releases as Renovate’s custom datasource reads them',
     query: ofPackage,
     types: [JSON_TYPE, HTML],
-    others: [304, 400, 404, 429],
+    others: [304, 400, 404, 422, 429],
   },
   latest: {
     path: '/{datasource}/{package}/latest',
     summary: 'The newest version as text',
     query: ['arch', 'line', 'range', 'strip'],
     types: [TEXT],
-    others: [400, 404, 429],
+    others: [400, 404, 422, 429],
   },
   explain: {
     path: '/{datasource}/{package}/explain',
     summary: 'Every version, why one is not offered, and what becomes of a pin',
     query: ['arch', 'current', 'all'],
     types: [JSON_TYPE, TEXT],
-    others: [400, 429],
+    others: [400, 422, 429],
   },
   advisories: {
     path: '/{datasource}/{package}/advisories',
     summary: 'What is open at a pin, and what going to another version fixes',
     query: ['current', 'target', 'arch'],
     types: [JSON_TYPE],
-    others: [400, 404, 429],
+    others: [400, 404, 422, 429],
   },
   'badge.svg': {
     path: '/{datasource}/{package}/badge.svg',
     summary: 'The newest version as a picture',
     query: ['arch', 'line'],
     types: ['image/svg+xml'],
-    others: [400, 429],
+    others: [400, 422, 429],
   },
   routed: {
     path: '/-/for/{package}',
     summary: 'Releases from the datasource that the file of a pin builds on, or no opinion',
     query: ['kind', 'at', 'only', 'current', 'line', 'strip'],
     types: [JSON_TYPE],
-    others: [304, 400, 404, 429],
+    others: [304, 400, 404, 422, 429],
   },
   search: {
     path: '/{datasource}/-/search',
@@ -118,6 +118,12 @@ const routes: Readonly<Record<Route, Described>> = {
     types: ['application/octet-stream'],
     others: [304, 404, 429],
   },
+  file: {
+    path: '/{datasource}@{age}/{arch}/{file}',
+    summary: 'A package that the index of a view lists: a redirect to it, or the package',
+    types: ['application/octet-stream'],
+    others: [302, 403, 404, 429, 502],
+  },
   preset: {
     path: '/{datasource}/renovate.json',
     summary: 'The Renovate preset',
@@ -129,7 +135,7 @@ const routes: Readonly<Record<Route, Described>> = {
     method: 'post',
     summary: 'What the indexes say of the pins of some files; apk-beacon check --url asks here',
     types: [JSON_TYPE],
-    others: [400, 413, 429],
+    others: [400, 413, 422, 429],
   },
   live: { path: '/livez', summary: 'Whether the process answers', types: [TEXT], others: [] },
   ready: { path: '/readyz', summary: 'Whether lookups are answered', types: [JSON_TYPE], others: [503] },
@@ -138,11 +144,15 @@ const routes: Readonly<Record<Route, Described>> = {
 };
 
 const meanings: Readonly<Record<number, string>> = {
+  302: 'Where it is',
   304: 'Not changed since the ETag that was given',
   400: 'A question that cannot be answered as put',
+  403: 'Of a private repository, and clients need no token',
   404: 'Not in any index',
   413: 'More than one request may ask',
+  422: 'More packages have the name than are compared',
   429: 'Not loaded yet; Retry-After says when to ask again',
+  502: 'The repository does not give it',
   503: 'Not ready',
 };
 
@@ -170,7 +180,7 @@ export function openApi(): object {
     info: {
       title: 'apk-beacon',
       description:
-        'A datasource may be given an age (`/wolfi@7d/…`): it then answers as if younger packages did not exist. `asked`, `changes` and `advisories.atom` are without one.',
+        'A datasource may be given an age (`/wolfi@7d/…`): it then answers as if younger packages did not exist; `/wolfi@7d+security/…` shows fixes at once. `asked`, `changes` and `advisories.atom` are without one.',
       version,
       license: { name: 'MIT', identifier: 'MIT' },
     },

@@ -10,6 +10,7 @@ import { advisoriesInSteps, explainAdvisoriesInSteps, Security } from '../answer
 import { parseLookupQuery, QueryError, type QueryParameters } from '../answers/query.ts';
 import { parseVersion } from '../apk/version.ts';
 import { newestInRange } from '../answers/range.ts';
+import type { Mirrors } from '../answers/mirror.ts';
 import { ANY_ARCH } from '../answers/virtual-index.ts';
 import type { Lookups } from '../answers/lookup.ts';
 import type { RenderOptions } from '../answers/render.ts';
@@ -31,13 +32,14 @@ import {
   type Target,
 } from '../answers/target.ts';
 import { Views } from '../answers/views.ts';
-import { ageInWords, nameWithAge } from '../catalog/age.ts';
+import { ageInWords, nameWithAge, type Age } from '../catalog/age.ts';
 import { advisoriesAtom } from './atom.ts';
 import { prefersAtom, prefersHtml, prefersText } from './negotiate.ts';
 import type { PackageQuestion, Pages, PageSources } from './pages.ts';
 import { createReply, json, JSON_TYPE, problem, type Headers, type Reply } from './reply.ts';
 import { markedLink, needsMark, noOpinionBody, type RoutedLookups } from './routed-lookup.ts';
 import { createQueue } from '../repository/pace.ts';
+import type { PassedOn } from './package-files.ts';
 import { Turns } from './turns.ts';
 import { datasourceStatus, readiness } from './status.ts';
 import { notAskedBody } from '../routing/not-asked.ts';
@@ -49,6 +51,7 @@ export interface RouteOptions extends PageSources {
   /** The datasources as far as they tell which pins are theirs. */
   readonly routing: readonly RoutingSource[];
   readonly virtualIndexes: VirtualIndexes;
+  readonly mirrors: Mirrors;
   readonly ledger: () => LedgerStatus;
   /** Of the receivers that are told of the datasource. */
   readonly notifications: (live: LiveDatasource) => readonly NotifyStatus[];
@@ -65,8 +68,10 @@ export interface RouteOptions extends PageSources {
   /** The Renovate preset of these datasources; `url` is the address that the client used, `age` that of views. */
   readonly preset: (
     datasources: readonly string[],
-    asked: { readonly url: string; readonly age: number | undefined },
+    asked: { readonly url: string; readonly age: Age | undefined },
   ) => object;
+  /** Clients need a token. */
+  readonly hasToken: boolean;
   /** The address of the service for clients, if configured. */
   readonly publicUrl: string | undefined;
   /** Aborts when the service begins to stop. */
@@ -75,6 +80,8 @@ export interface RouteOptions extends PageSources {
 
 export interface Answered {
   readonly reply: Reply;
+  /** In place of the body of a 200: a package that is passed on. */
+  readonly file?: PassedOn;
   /** For request time metrics; absent if not measured. */
   readonly route?: string;
   /** Where its time is counted unless it becomes a 304; set in advance for cached replies. */
@@ -220,13 +227,14 @@ export class Routes {
     const target = parsePath(path, this.#datasources, this.#default);
     if (target.kind === 'package') return this.#package(target, request);
     if (target.kind === 'routed') return this.#routed(target, request);
+    if (target.kind === 'file') return this.#file(target);
     const reply = this.#other(target, request);
     const route = target.kind;
     return reply instanceof Promise ? reply.then((each) => ({ reply: each, route })) : { reply, route };
   }
 
   #other(
-    target: Exclude<Target, { kind: 'package' | 'routed' }>,
+    target: Exclude<Target, { kind: 'package' | 'routed' | 'file' }>,
     request: IncomingMessage,
   ): Reply | Promise<Reply> {
     const { preset } = this.#options;
@@ -513,6 +521,7 @@ export class Routes {
       case 'routed':
       case 'preset':
       case 'index':
+      case 'file':
         return undefined;
     }
   }
@@ -544,7 +553,7 @@ export class Routes {
 
   async #index(target: Extract<Target, { kind: 'index' }>): Promise<Reply> {
     const { live, arch, format } = target;
-    const { virtualIndexes, maxAge } = this.#options;
+    const { virtualIndexes, mirrors, maxAge } = this.#options;
     if (arch !== ANY_ARCH && !live.archs.includes(arch)) {
       const known = [...live.archs, ANY_ARCH].join(', ');
       return problem(404, `no arch ${arch} in ${live.name}, expected one of ${known}`);
@@ -555,7 +564,15 @@ export class Routes {
       this.#options.lookupCounts.count(live.name, lookup.result);
       return reply;
     }
-    const made = await this.#inLine(target.age, () => virtualIndexes.archive(snapshot, arch, format));
+    const isMirror = target.age !== undefined && arch !== ANY_ARCH;
+    if (isMirror && !mirrors.canMirror(snapshot, arch))
+      return problem(
+        404,
+        `the packages of ${live.name} for ${arch} are not those of apk 2: no mirror of them`,
+      );
+    const made = await this.#inLine(target.age, () =>
+      (isMirror ? mirrors : virtualIndexes).archive(snapshot, arch, format),
+    );
     if (!made) return json({ error: BUSY }, retryLater, 429);
     const { bytes, etag } = made;
     const headers: Headers = {
@@ -565,6 +582,30 @@ export class Routes {
       'content-type': format === 'v2' ? 'application/gzip' : 'application/octet-stream',
     };
     return createReply(200, headers, bytes);
+  }
+
+  /** A package of a view: where it is, or the package itself where clients cannot get it. */
+  async #file(target: Extract<Target, { kind: 'file' }>): Promise<Answered> {
+    const { live, age, arch, file } = target;
+    const route = 'file';
+    const snapshot = await this.#snapshot(target);
+    if (!snapshot) return { ...this.#notLoaded(live), route };
+    const origin = await this.#options.mirrors.find(snapshot, arch, file);
+    const shown = nameWithAge(live.name, age);
+    if (!origin) return { reply: problem(404, `no ${file} in the index of ${shown} for ${arch}`), route };
+    const found = await origin.index.packageFile(file);
+    const headers = { 'x-apk-beacon-generation': snapshot.generation };
+    if (found.kind === 'public')
+      return {
+        reply: createReply(302, { ...headers, location: found.url.href, 'cache-control': 'no-store' }, ''),
+        route,
+      };
+    if (found.kind === 'private' && !this.#options.hasToken)
+      return {
+        reply: problem(403, `${file} is of a private repository: it is passed on only if clientToken is set`),
+        route,
+      };
+    return { reply: createReply(200, headers, ''), file: found, route };
   }
 
   async #changes(
@@ -596,7 +637,7 @@ export class Routes {
   }
 
   /** The result of `work`; `undefined` if it is for a view and too many are in line. */
-  async #inLine<T>(age: number | undefined, work: () => Promise<T>): Promise<T | undefined> {
+  async #inLine<T>(age: Age | undefined, work: () => Promise<T>): Promise<T | undefined> {
     if (age === undefined) return await work();
     if (this.#viewsWaiting >= MAX_VIEWS_WAITING) return undefined;
     this.#viewsWaiting += 1;
@@ -616,7 +657,7 @@ export class Routes {
     const viewOf = (base: Snapshot | undefined): Snapshot | undefined | Promise<Snapshot> =>
       age === undefined || !base
         ? base
-        : this.#turns.run(`view ${base.generation} ${age}`, () => this.#views.of(base, age));
+        : this.#turns.run(`view ${nameWithAge(base.generation, age)}`, () => this.#views.of(base, age));
     return (
       this.#loaded(asked) ?? (live.snapshot ? viewOf(live.snapshot) : this.#firstSnapshot(live).then(viewOf))
     );
@@ -660,7 +701,7 @@ function splitUrl(url: string): readonly [path: string, query?: string] {
 }
 
 /** With a homepage and no releases, Renovate sees no update and logs no warning, as without an opinion. */
-function nothingYet(age: number, page: string): object {
+function nothingYet(age: Age, page: string): object {
   return { releases: [], homepage: page, heldBack: `no such release is known to be ${ageInWords(age)} old` };
 }
 

@@ -5,14 +5,15 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
 import Fastify, {
-  LogController,
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
 import { QueryError } from '../answers/query.ts';
+import { IndexError } from '../errors.ts';
 import { BodiesInFlight } from './bodies-in-flight.ts';
+import { PackageFiles } from './package-files.ts';
 import { matches, notModified, problem } from './reply.ts';
 import { Routes, type Answered, type RouteOptions } from './routes.ts';
 
@@ -47,17 +48,20 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     readonly open?: boolean;
   }
+  interface FastifyRequest {
+    /** When it came, by `performance.now()`. */
+    began: number;
+  }
 }
 
 export function buildServer(options: ServerOptions): FastifyInstance {
   const { metrics, lookupCounts, stopping, clientToken } = options;
   const routes = new Routes(options);
   const bodies = new BodiesInFlight();
+  const files = new PackageFiles(options.logger);
   const app = Fastify({
-    loggerInstance: options.logger,
-    logController: new LogController({ disableRequestLogging: true }),
-    // A logger of its own for each request takes longer than to find the answer, and nothing is logged by request.
-    childLoggerFactory: (logger) => logger,
+    // With a logger, Fastify adds two listeners to each response. What is to be logged is logged here.
+    logger: false,
     bodyLimit: 1024,
     requestTimeout: REQUEST_TIMEOUT,
     keepAliveTimeout: KEEP_ALIVE,
@@ -73,7 +77,12 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     },
   });
 
+  app.decorateRequest('began', 0);
   app.addHook('onRequest', refuseFloods());
+  app.addHook('preClose', (done) => {
+    files.close();
+    done();
+  });
   if (clientToken) {
     app.addHook('onRequest', async (request, reply) => {
       if (request.routeOptions.config.open || (await hasToken(request, clientToken))) return;
@@ -104,40 +113,54 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     }),
   );
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
-    const status = error instanceof QueryError ? 400 : (error.statusCode ?? 500);
+    const status = statusOf(error);
     if (status >= 500) options.logger.error({ err: error }, 'a request failed');
-    const failed = problem(status, status < 500 ? error.message : 'internal error');
+    const failed = problem(status, status === 500 ? 'internal error' : error.message);
     send(request, reply, { route: 'failed', reply: failed });
   });
   return app;
 
   /** Sends a reply without Fastify's own sending, which encodes bodies as UTF-8 and does not limit them. */
   function send(
-    { method, headers: { 'if-none-match': condition } }: FastifyRequest,
+    { method, began, headers: { 'if-none-match': condition } }: FastifyRequest,
     reply: FastifyReply,
-    { reply: made, route, times, lookup }: Answered,
+    { reply: made, file, route, times, lookup }: Answered,
   ): void {
     reply.hijack();
+    if (file) {
+      void files.send(reply.raw, file, { isHead: method === 'HEAD', closing: stopping.aborted });
+      return;
+    }
     const isSame = made.status === 200 && matches(condition, made.etag);
     const { status, headers, body } = isSame ? notModified(made) : made;
     if (lookup) lookupCounts.count(lookup.datasource, isSame ? 'not-modified' : lookup.result);
-    const sent = [...headers, ...(clientToken ? [] : anyOrigin), ...(stopping.aborted ? closing : [])];
-    reply.raw.writeHead(status, sent);
+    const own = clientToken ? [] : anyOrigin;
+    reply.raw.writeHead(status, headers.concat(own, stopping.aborted ? closing : []));
     if (method === 'HEAD') reply.raw.end();
     else if (typeof body === 'string') reply.raw.end(body, 'latin1');
     else bodies.send(reply.raw, body);
     if (route === undefined) return;
     const timesOf = times && !isSame ? times : metrics.requestTimes.of(route, status);
-    timesOf.observe(reply.elapsedTime / 1000);
+    timesOf.observe((performance.now() - began) / 1000);
   }
 }
 
-const unauthorized = problem(401, 'a bearer token is needed', { 'www-authenticate': 'Bearer' });
+/** An index that is read again for a mirror may be gone. */
+function statusOf(error: Error & { statusCode?: number }): number {
+  if (error instanceof QueryError) return 400;
+  return error instanceof IndexError ? 502 : (error.statusCode ?? 500);
+}
+
+const unauthorized = problem(401, 'a token is needed, as a bearer or as the password of any user', {
+  'www-authenticate': 'Bearer, Basic realm="apk-beacon"',
+});
 
 /** Counts the pipelined requests of a connection and ends it if there are too many. */
 function refuseFloods() {
   const pipelined = new WeakMap<Socket, number>();
-  return ({ raw: { socket } }: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+  return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+    request.began = performance.now();
+    const { socket } = request.raw;
     if (reply.raw.socket !== null) {
       done();
       return;
@@ -155,7 +178,12 @@ function refuseFloods() {
 }
 
 async function hasToken({ headers }: FastifyRequest, token: () => Promise<string>): Promise<boolean> {
-  return isSameText(headers.authorization ?? '', `Bearer ${await token()}`);
+  const given = headers.authorization ?? '';
+  const [, encoded] = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(given) ?? [];
+  if (encoded === undefined) return isSameText(given, `Bearer ${await token()}`);
+  // apk knows users and passwords only.
+  const text = Buffer.from(encoded, 'base64').toString();
+  return isSameText(text.slice(text.indexOf(':') + 1), await token());
 }
 
 /** Constant-time comparison. */

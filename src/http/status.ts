@@ -1,5 +1,5 @@
 /** The status of the service: `/readyz`, `/` and `/{datasource}`. */
-import { nameWithAge } from '../catalog/age.ts';
+import { nameWithAge, type Age } from '../catalog/age.ts';
 import type { LedgerStatus } from '../ledger/status.ts';
 import type { NotifyStatus } from '../notify/status.ts';
 import { unchangedFor } from '../repository/guards.ts';
@@ -106,8 +106,8 @@ export function feedStatus({ spec, loaded, failure, mismatch }: LiveFeed, now: n
 }
 
 interface StatusOptions {
-  /** In seconds, of a view. */
-  readonly age: number | undefined;
+  /** Of a view. */
+  readonly age: Age | undefined;
   readonly now: number;
   readonly ledger: LedgerStatus;
   readonly notifications: readonly NotifyStatus[];
@@ -140,14 +140,17 @@ export interface HeldBackStatus {
   readonly packages: number;
   /** Those of them that nothing tells the age of. */
   readonly withoutDate: number;
+  /** Younger package entries that are shown because of what they fix. */
+  readonly early: number;
   readonly nextAt: string | undefined;
 }
 
-export function heldBackStatus({ limit, hidden, undated, until }: View): HeldBackStatus {
+export function heldBackStatus({ limit, hidden, undated, early, until }: View): HeldBackStatus {
   return {
     releasedAfter: new Date(limit * 1000).toISOString(),
     packages: hidden,
     withoutDate: undated,
+    early,
     nextAt: Number.isFinite(until) ? new Date(until * 1000).toISOString() : undefined,
   };
 }

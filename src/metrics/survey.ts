@@ -34,6 +34,7 @@ export function* surveyCatalog(catalog: Catalog): Generator<undefined, Survey> {
   let needingMore = 0;
   let needs = catalog.needs();
   for (const name of catalog.names()) {
+    if (catalog.crowdOf(name) !== undefined) continue;
     const report = yield* catalog.reportInSteps(name);
     needs = catalog.needs(needs);
     let released = 0;

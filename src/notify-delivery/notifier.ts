@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Views } from '../answers/views.ts';
 import { inSteps, type Pause } from '../apk/pieces.ts';
-import { nameWithAge } from '../catalog/age.ts';
+import { nameWithAge, type Age } from '../catalog/age.ts';
 import { cut, errorLine } from '../errors.ts';
 import type { Database } from '../ledger-store/database.ts';
 import type { AskedName } from '../metrics/lookup-log.ts';
@@ -24,8 +24,8 @@ export interface Receiver {
   /** Its name in the configuration. */
   readonly name: string;
   readonly live: LiveDatasource;
-  /** In seconds: it is told of the datasource as it is asked with this age. */
-  readonly age: number | undefined;
+  /** It is told of the datasource as it is asked with this age. */
+  readonly age: Age | undefined;
   /** Absent: all names that were asked for. */
   readonly names: readonly string[] | undefined;
   /** Reads the secrets, for each call: they may be rotated. */

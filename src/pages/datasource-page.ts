@@ -71,11 +71,12 @@ function summary({ ready, generation, names, versions }: DatasourcePage): VNode 
 
 function heldBack({ heldBack: held }: DatasourcePage): Html {
   if (!held) return [];
-  const { packages, withoutDate, releasedAfter, nextAt } = held;
+  const { packages, withoutDate, early, releasedAfter, nextAt } = held;
   const undated = withoutDate > 0 ? `, ${withoutDate} of them without a date` : '';
   const next = nextAt === undefined ? '' : ` The next is old enough at ${minute(nextAt)}.`;
+  const fixes = early > 0 ? ` Shown all the same, as fixes or with them: ${early}.` : '';
   return html`<p>
-    ${`Held back: ${packages} package entries released after ${minute(releasedAfter)}${undated}.${next}`}
+    ${`Held back: ${packages} package entries released after ${minute(releasedAfter)}${undated}.${next}${fixes}`}
   </p>`;
 }
 

@@ -4,6 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { Advisories } from '../advisories/advisories.ts';
+import type { VerifiedIndex } from '../apk/read-index.ts';
+import type { Age } from '../catalog/age.ts';
 import { Catalog } from '../catalog/catalog.ts';
 import type { LiveFeed } from './live-feed.ts';
 import type { LiveIndex } from './live-index.ts';
@@ -17,17 +19,28 @@ export interface Snapshot {
   readonly generation: string;
   /** Of a datasource that was asked with an age. */
   readonly view?: View;
+  /** Where the sources of the catalog come from, in their order. */
+  readonly origins?: readonly Origin[] | undefined;
 }
 
-/** What an age leaves out. The age is in seconds, times in unix seconds. */
+export interface Origin {
+  readonly index: LiveIndex;
+  readonly format: VerifiedIndex['format'];
+  /** Of the index that the snapshot was made of. */
+  readonly digest: string;
+}
+
+/** What an age leaves out. Times are in unix seconds. */
 export interface View {
   /** With everything. */
   readonly base: Snapshot;
-  readonly age: number;
+  readonly age: Age;
   /** What was released later is hidden. */
   readonly limit: number;
   /** The number of hidden packages, counted for each arch and repository. */
   readonly hidden: number;
+  /** The number of younger packages that are shown because of what they fix, counted the same way. */
+  readonly early: number;
   /** Those of them that nothing tells the age of. */
   readonly undated: number;
   /** When the next package is old enough; `Infinity` for none. */
@@ -84,11 +97,12 @@ export class LiveDatasource {
   publish(): void {
     if (this.missing.length > 0 || this.missingFeeds.length > 0) return;
     const { archs } = this;
-    const loaded = this.indexes.flatMap(({ spec, loaded }) => {
+    const loaded = this.indexes.flatMap((live) => {
+      const { spec, loaded } = live;
       const arch = loaded && (spec.arch ?? loaded.index.arch);
       // A file in which all packages are of no arch is for each of the others: a feed of a device, for example.
       return loaded
-        ? (arch === undefined ? archs : [arch]).map((each) => ({ spec, arch: each, ...loaded }))
+        ? (arch === undefined ? archs : [arch]).map((each) => ({ live, spec, arch: each, ...loaded }))
         : [];
     });
     const sources = loaded.map(({ spec, arch, index, dates, summary, confirmedAt }) => ({
@@ -118,6 +132,7 @@ export class LiveDatasource {
       catalog,
       generation,
       advisories: feeds.length > 0 ? new Advisories(feeds) : undefined,
+      origins: loaded.map(({ live, index }) => ({ index: live, format: index.format, digest: index.digest })),
     };
     this.#ready.resolve();
   }

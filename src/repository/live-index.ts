@@ -1,5 +1,7 @@
 /** Keeps one index current: fetch, read, guard, swap. The last good index stays whatever happens to the next. */
 import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { ReadLimits, VerifiedIndex } from '../apk/read-index.ts';
 import type { Pause } from '../apk/pieces.ts';
 import { readIndex } from '../apk/read-index.ts';
@@ -8,7 +10,7 @@ import type { TrustedKey } from '../apk/signature.ts';
 import type { ReleaseDates } from '../catalog/catalog.ts';
 import type { WithdrawalPolicy } from '../catalog/withdrawal.ts';
 import { cut, errorLine, IndexError, type IndexErrorCode } from '../errors.ts';
-import type { CredentialLookup } from './credentials.ts';
+import type { CredentialHeader, CredentialLookup } from './credentials.ts';
 import { FetchError } from './fetch-error.ts';
 import { fetchIndex, type Validators } from './fetch-index.ts';
 import { checkPlausible, summarize, type GuardPolicy, type IndexSummary } from './guards.ts';
@@ -42,6 +44,8 @@ export interface IndexSpec {
   readonly guards: GuardPolicy;
   readonly maxCompressedBytes: number;
   readonly limits: ReadLimits;
+  /** Only with what is configured for the repository can its files be read. */
+  readonly isPrivate: boolean;
   /** Whether it is kept on disk; local files are not. */
   readonly cached: boolean;
 }
@@ -54,6 +58,8 @@ type Trust = readonly TrustedKey[] | 'unverified';
 /** Everything an index uses from outside. */
 export interface IndexServices {
   readonly client: UpstreamClient;
+  /** For packages, which may take long. */
+  readonly packages: UpstreamClient;
   readonly credentials: CredentialLookup | undefined;
   /** Trusted keys, or `unverified`. May fail if a key server is down or a key file cannot be read. */
   readonly keys: (signal: AbortSignal, from: KeyOrigin) => Promise<Trust>;
@@ -106,6 +112,17 @@ export type RefreshOutcome =
   | { readonly status: 'unchanged'; readonly redated: boolean }
   | { readonly status: 'failed'; readonly failure: IndexFailure };
 
+/** Where a package is: a file here, or an address that anyone may read or only we. */
+export type PackageFile =
+  | { readonly kind: 'local'; readonly path: string }
+  | { readonly kind: 'public'; readonly url: URL }
+  | {
+      readonly kind: 'private';
+      readonly url: URL;
+      readonly credential: CredentialHeader | undefined;
+      readonly client: UpstreamClient;
+    };
+
 export class LiveIndex {
   readonly spec: IndexSpec;
   readonly #services: IndexServices;
@@ -155,6 +172,30 @@ export class LiveIndex {
       warn('ignoring the cached index', error);
       return false;
     }
+  }
+
+  /** The bytes of the last good index: those on disk, or fetched again where none are kept. */
+  async original(signal?: AbortSignal): Promise<Uint8Array> {
+    const { store, client, credentials, pause } = this.#services;
+    const { cached, location, alternative, maxCompressedBytes: maxBytes } = this.spec;
+    const kept = cached ? await store.load(this.spec, maxBytes) : undefined;
+    if (kept) return kept.bytes;
+    const fetched = await fetchIndex(location, { client, credentials, alternative, maxBytes, pause, signal });
+    if (fetched.status !== 'modified') throw new FetchError(`${this.spec.label}: nothing was sent`);
+    return fetched.bytes;
+  }
+
+  /** Where a package is that lies beside the index, and what is needed to get it. */
+  async packageFile(file: string): Promise<PackageFile> {
+    const { packages, credentials } = this.#services;
+    const { location } = this.spec;
+    const url = URL.parse(location);
+    if (!url || url.protocol === 'file:')
+      return { kind: 'local', path: join(dirname(url ? fileURLToPath(url) : location), file) };
+    url.pathname = url.pathname.replace(/[^/]*$/, file);
+    const credential = await credentials?.(url);
+    const isPrivate = credential !== undefined || this.spec.isPrivate || url.search !== '';
+    return isPrivate ? { kind: 'private', url, credential, client: packages } : { kind: 'public', url };
   }
 
   /** Asks upstream for a newer index. Returns failures as outcomes; throws only on abort. */

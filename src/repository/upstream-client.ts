@@ -55,6 +55,8 @@ export interface GetOptions {
   readonly pause?: Pause | undefined;
   /** Takes the body of a 200 piece by piece, which is then not held: `bytes` is empty. */
   readonly take?: ((piece: Buffer) => Promise<void>) | undefined;
+  /** Called before the body of a 200 is read. */
+  readonly onHead?: ((header: UpstreamAnswer['header']) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -144,6 +146,7 @@ async function exchangeOnce(url: URL, hop: Hop, exchange: Exchange): Promise<Ups
   const headers = { accept: '*/*', 'accept-encoding': 'identity', ...exchange.headers };
   return await asked(url, hop, { ...exchange, method: 'GET', headers }, async (status, header, body) => {
     if (status === 200) {
+      exchange.onHead?.(header);
       return { status, header, bytes: await readBody(url, body, header('content-length'), exchange) };
     }
     body.on('error', () => undefined).destroy();

@@ -38,6 +38,9 @@ const PROGRESS_EVERY = 2000;
 /** Milliseconds for a whole feed of advisories, which may have 200 MB. */
 const FEED_TOTAL = 3_600_000;
 
+/** Milliseconds for a package that is passed on; some have gigabytes. */
+const PACKAGE_TOTAL = 3_600_000;
+
 export interface BeaconOptions {
   readonly config: Config;
   readonly logger: FastifyBaseLogger;
@@ -323,6 +326,7 @@ export class Beacon {
     let progressAt = performance.now();
     return {
       client,
+      packages: this.#client(repository, { total: Math.max(PACKAGE_TOTAL, config.timeouts.total) }),
       credentials,
       keys: this.#keys(datasource, repository, client, credentials),
       store: this.#store,

@@ -38,6 +38,7 @@ export function indexSpecs(
       maxLineBytes: config.limits.line,
       maxPackages: config.limits.packages,
     },
+    isPrivate: repository.credentials !== undefined || repository.clientCertificate !== undefined,
     cached: remote,
   };
   if (isIndexFile(base)) return specsOfFile(common, base, datasource, repository);

@@ -59,7 +59,7 @@ function receiverOf(
     throw refuse(`no datasource ${source}, expected one of ${known}`);
   }
   const age = ageText === undefined ? undefined : parseAge(ageText);
-  if (typeof age === 'object') throw refuse(age.fact);
+  if (age && 'fact' in age) throw refuse(age.fact);
   return {
     name,
     live,

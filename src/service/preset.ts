@@ -1,5 +1,5 @@
 /** The preset and the routing of a configuration, for `serve`, `preset` and `export`. */
-import { nameWithAge } from '../catalog/age.ts';
+import { nameWithAge, type Age } from '../catalog/age.ts';
 import type { Config } from '../config/config.ts';
 import { renovatePreset, type Preset, type PresetOptions } from '../renovate/preset.ts';
 import type { RoutingSource } from '../routing/route.ts';
@@ -7,7 +7,7 @@ import type { RoutingSource } from '../routing/route.ts';
 export interface PresetForOptions {
   readonly isStatic?: boolean;
   /** In seconds: pins are asked of views. */
-  readonly age?: number | undefined;
+  readonly age?: Age | undefined;
 }
 
 /** For these datasources, or for all if `names` is empty; the default datasource comes first. */

@@ -15,7 +15,9 @@ import { RecentChanges } from '../metrics/recent-changes.ts';
 import { readSecret } from '../repository/credentials.ts';
 import { ServedVersions } from '../answers/served-versions.ts';
 import { Surveyor } from '../metrics/survey.ts';
-import { VirtualIndexes, type Signer } from '../answers/virtual-index.ts';
+import { IndexWriter, type Signer } from '../answers/index-writer.ts';
+import { Mirrors } from '../answers/mirror.ts';
+import { VirtualIndexes } from '../answers/virtual-index.ts';
 import { Beacon } from './beacon.ts';
 import { createNotifiers } from './notify.ts';
 import { localUrl, presetFor, routingSources } from './preset.ts';
@@ -95,13 +97,15 @@ async function serverOf(
   const { buildServer } = await import('../http/server.ts');
   const { RoutedLookups } = await import('../http/routed-lookup.ts');
   const { clientToken } = config;
+  const writer = new IndexWriter(signer(config));
   return buildServer({
     datasources: beacon.datasources,
     defaultDatasource: config.defaultDatasource,
     lookups: new Lookups(served),
     routed: new RoutedLookups(routingSources(config), now),
     routing: routingSources(config),
-    virtualIndexes: new VirtualIndexes(signer(config)),
+    virtualIndexes: new VirtualIndexes(writer),
+    mirrors: new Mirrors(writer),
     ledger: () => beacon.ledger.status,
     notifications: (live) =>
       notifiers.filter((notifier) => notifier.live === live).map(({ status }) => status),
@@ -117,6 +121,7 @@ async function serverOf(
     maxAge: Math.floor(Math.min(60, config.refresh / 10_000)),
     failFrozen: config.frozen === 'fail',
     clientToken: clientToken && (() => readSecret(clientToken, config.environment)),
+    hasToken: clientToken !== undefined,
     preset: (names, { url, age }) => presetFor(config, names, config.publicUrl ?? url, { age }),
     publicUrl: config.publicUrl,
     now,
@@ -172,7 +177,8 @@ async function keepCurrent(beacon: Beacon, signal: AbortSignal): Promise<void> {
 
 async function listening(core: Core, options: ServeOptions): Promise<FastifyInstance> {
   const server = await serverOf(core, options);
-  await server.listen(options.config.listen);
+  const address = await server.listen(options.config.listen);
+  options.logger.info(`Server listening at ${address}`);
   return server;
 }
 

@@ -170,18 +170,41 @@ describe('an age', () => {
     ['7d', 604_800, 'wolfi@7d', '7 days'],
     ['365d', 31_536_000, 'wolfi@365d', '365 days'],
     ['8760h', 31_536_000, 'wolfi@365d', '365 days'],
-  ])('%s', (text, age, name, words) => {
-    expect(parseAge(text)).toBe(age);
-    expect(nameWithAge('wolfi', age)).toBe(name);
-    expect(ageInWords(age)).toBe(words);
+  ])('%s', (text, seconds, name, words) => {
+    for (const security of [false, true]) {
+      const parsed = { seconds, security };
+      expect(parseAge(security ? `${text}+security` : text)).toEqual(parsed);
+      expect(nameWithAge('wolfi', parsed)).toBe(security ? `${name}+security` : name);
+      expect(ageInWords(parsed)).toBe(words);
+    }
   });
 
-  test.each(['', '0d', '07d', '366d', '8761h', '7x', '7', 'd', '-1d', '1.5d', '7d@3d', '99999999999d'])(
-    '%j is none',
-    (text) => {
-      expect(parseAge(text)).toEqual({ fact: expect.stringContaining('expected an age') as string });
-    },
-  );
+  test('with a plus sign that a client took for a blank is the same', () => {
+    expect(parseAge('7d security')).toEqual(parseAge('7d+security'));
+  });
+
+  test.each([
+    '7d+',
+    '7d-security',
+    '7d++security',
+    '7d+Security',
+    '7d+security+',
+    '+security',
+    '',
+    '0d',
+    '07d',
+    '366d',
+    '8761h',
+    '7x',
+    '7',
+    'd',
+    '-1d',
+    '1.5d',
+    '7d@3d',
+    '99999999999d',
+  ])('%j is none', (text) => {
+    expect(parseAge(text)).toEqual({ fact: expect.stringContaining('expected an age') as string });
+  });
 
   test('a time is none yet', () => {
     expect(parseAge('2026-07-24T06:00Z')).toEqual({

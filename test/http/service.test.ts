@@ -61,6 +61,28 @@ describe('a lookup', () => {
     }
   });
 
+  test(
+    'of a name that too many packages have is an error of its own: Renovate goes on with others',
+    { timeout: 60_000 },
+    async () => {
+      const crowd = Array.from({ length: 20_001 }, (_, i) => pkg('crowd', `${i}-r0`));
+      await using upstream = await startUpstream();
+      await using service = await loaded(upstream, [...curl, ...crowd]);
+      for (const path of [
+        '/crowd',
+        '/crowd/explain',
+        '/crowd/latest',
+        '/crowd?current=1',
+        '/-/search?q=curl',
+      ]) {
+        const { statusCode, body } = await service.get(path);
+        expect(statusCode, path).toBe(path.includes('crowd') ? 422 : 200);
+        if (statusCode === 422) expect(body).toContain('crowd: 40002 packages have this name');
+      }
+      expect((await service.get('/curl')).statusCode).toBe(200);
+    },
+  );
+
   test('has an ETag, a 304, and HEAD', async () => {
     await using upstream = await startUpstream();
     await using service = await loaded(upstream);

@@ -1,9 +1,12 @@
 /** `/wolfi@7d/…`: a datasource as if what is younger did not exist (docs/decisions/017). */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { startUpstream, type Upstream } from '../support/repository-server.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { pkg, signedIndex, type Stanza } from '../support/signed-index.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const { signal } = new AbortController();
 const DAY = 86_400_000;
@@ -391,6 +394,78 @@ test('searches and virtual indexes of many ages at once are refused, and later a
   const refused = answers.find(({ statusCode }) => statusCode === 429);
   expect(refused?.headers['retry-after']).toBe('15');
   for (const path of paths) expect((await service.get(path)).statusCode).toBe(200);
+});
+
+describe('with +security', () => {
+  const secdb = (secfixes: object): string =>
+    JSON.stringify({ packages: [{ pkg: { name: 'curl', secfixes } }] });
+
+  test('fixes do not wait, wherever it is asked', async () => {
+    await using upstream = await startUpstream();
+    await offer(upstream, stanzas);
+    const feed = join(await temporaryDirectory(), 'security.json');
+    await writeFile(feed, secdb({ '8.1-r0': ['CVE-2090-1'] }));
+    const datasources = {
+      wolfi: { repositories: [upstream.url], advisories: [{ secdb: feed }] },
+      plain: { repositories: [upstream.url] },
+    };
+    await using service = await serving(upstream, { now: START }, { datasources });
+    expect(await versions(service, '/wolfi@7d/curl')).toEqual(['8.0-r0']);
+    for (const age of ['7d+security', '7d%2Bsecurity', '7d%20security', '168h+security'])
+      expect(await versions(service, `/wolfi@${age}/curl`), age).toEqual(['8.0-r0', '8.1-r0']);
+    expect((await service.get('/wolfi@7d+security/curl/latest')).body).toBe('8.1-r0\n');
+    expect(await versions(service, '/@7d+security/wolfi/curl')).toEqual(['8.0-r0', '8.1-r0']);
+    // Without advisories nothing is known to be a fix.
+    expect(await versions(service, '/plain@7d+security/curl')).toEqual(['8.0-r0']);
+
+    const lookup = (
+      await service.get('/wolfi@7d+security/curl?current=8.0-r0', { host: 'beacon:3000' })
+    ).json<{
+      changelogUrl: string;
+    }>();
+    expect(lookup.changelogUrl).toContain("{{! urgent '8.1-r0' }}");
+    const explained = (await service.get('/wolfi@7d+security/curl/explain')).json<{ notes: string[] }>();
+    expect(explained.notes).toContain('8.1-r0 did not wait 7 days: as a fix, or because a fix needs it');
+    expect(explained).toMatchObject({ younger: [{ version: '8.2-r0' }] });
+    expect((await service.get('/wolfi@7d+security')).json()).toMatchObject({
+      datasource: 'wolfi@7d+security',
+      heldBack: { packages: 8, early: 2 },
+    });
+    const status = await service.get('/wolfi@7d+security', { accept: BROWSER });
+    expect(status.body).toContain('Shown all the same, as fixes or with them: 2.');
+    const page = await service.get('/wolfi@7d+security/curl', { accept: BROWSER });
+    expect(page.body).toContain('href="/wolfi@7d+security/curl/explain"');
+    const search = (await service.get('/wolfi@7d+security/-/search?q=curl')).json<{ hits: object[] }>();
+    expect(search).toMatchObject({ datasource: 'wolfi@7d+security', hits: [{ name: 'curl' }] });
+    const index = gunzipSync(
+      (await service.get('/wolfi@7d+security/any/APKINDEX.tar.gz')).rawPayload,
+    ).toString();
+    expect(index.match(/^V:8.*$/gm)).toEqual(['V:8.0-r0', 'V:8.1-r0']);
+
+    const preset = (await service.get('/@7d+security/renovate.json')).body;
+    expect(preset.replaceAll('/@7d+security', '/@7d')).toBe((await service.get('/@7d/renovate.json')).body);
+    expect(preset).toContain('/@7d+security/-/for/');
+
+    // What the feed says next counts at once.
+    const before = (await service.get('/wolfi@7d+security')).json<{ generation: string }>().generation;
+    await writeFile(feed, secdb({ '8.1-r0': ['CVE-2090-1'], '8.2-r0': ['CVE-2090-2'] }));
+    await service.beacon.refreshOnce(signal);
+    expect(await versions(service, '/wolfi@7d+security/curl')).toEqual(['8.0-r0', '8.2-r0']);
+    expect((await service.get('/wolfi@7d+security')).json<{ generation: string }>().generation).not.toBe(
+      before,
+    );
+  });
+
+  test('nothing is answered before the feed is there', async () => {
+    await using upstream = await startUpstream();
+    await offer(upstream, stanzas);
+    const datasources = {
+      wolfi: { repositories: [upstream.url], advisories: [{ secdb: '/nowhere/security.json' }] },
+    };
+    await using service = await serving(upstream, { now: START }, { datasources });
+    for (const path of ['curl', 'any/APKINDEX.tar.gz', '-/search?q=curl'])
+      expect((await service.get(`/wolfi@7d+security/${path}`)).statusCode, path).toBe(429);
+  });
 });
 
 describe('an address', () => {

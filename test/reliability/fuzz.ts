@@ -165,10 +165,12 @@ class ServedIndex {
           guards: { rollback: 'accept', maxShrink: 1, maxAge: undefined },
           maxCompressedBytes: 1024 * 1024,
           limits: defaultReadLimits,
+          isPrivate: false,
           cached: false,
         },
         {
           client,
+          packages: client,
           credentials: undefined,
           keys: () => Promise.resolve(keys),
           store: new IndexStore(undefined, () => undefined),

@@ -108,7 +108,7 @@ const { startUpstream } = await import('../support/repository-server.ts');
 
 await using upstream = await startUpstream();
 for (const arch of ['x86_64', 'aarch64']) {
-  const stanzas = hostileNames.flatMap((each) => each.stanzas(arch, each.name === 'versions' ? 0.02 : 0.2));
+  const stanzas = hostileNames.flatMap((each) => each.stanzas(arch, 0.2));
   upstream.serve(arch, await indexBody(indexText(stanzas.map((stanza) => ({ ...stanza, A: arch })))));
 }
 const repository = { url: upstream.url, trust: 'none' };

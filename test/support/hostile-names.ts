@@ -24,10 +24,16 @@ const built = (i: number): string => String(1_700_000_000 + i);
 
 export const hostileNames: readonly HostileName[] = [
   {
-    name: 'versions',
-    what: '200,000 versions',
+    name: 'crowd-of-versions',
+    what: '200,000 versions, more than are compared',
     stanzas: (_, size) =>
-      shuffled(200_000 * size).map((i) => ({ P: 'versions', V: versionOf(i), t: built(i) })),
+      shuffled(200_000 * size).map((i) => ({ P: 'crowd-of-versions', V: versionOf(i), t: built(i) })),
+  },
+  {
+    name: 'versions',
+    what: '20,000 versions, as many as are compared',
+    stanzas: (_, size) =>
+      shuffled(20_000 * size).map((i) => ({ P: 'versions', V: versionOf(i), t: built(i) })),
   },
   {
     name: 'candidates-only',

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { endWithUs } from '../../scripts/end-with-us.ts';
+import { compileCache } from './compile-cache.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
@@ -34,7 +35,7 @@ export function startProgram(
 ): RunningProcess {
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...environment },
+    env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...compileCache, ...environment },
   });
   endWithUs(child);
   const lines: string[] = [];

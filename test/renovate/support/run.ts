@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { compileCache } from '../../support/compile-cache.ts';
 import { renovateSources } from './install.ts';
 
 /** One dependency of the report, as far as the scenarios look at it. */
@@ -81,6 +82,7 @@ export async function runRenovate(
       RENOVATE_REPORT_PATH: reportPath,
       LOG_LEVEL: 'debug',
       LOG_FORMAT: 'json',
+      ...compileCache,
       ...environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,0 +1,126 @@
+/**
+ * The index of a view for installing (docs/decisions/019): the packages' own stanzas, so that apk and apko verify what
+ * they download. Its files are those of the repositories.
+ */
+import { LRUCache } from 'lru-cache';
+import { RowSet, type Package } from '../apk/packages.ts';
+import { inSteps } from '../apk/pieces.ts';
+import { stanzasOf } from '../apk/stanzas.ts';
+import { parseVersion } from '../apk/version.ts';
+import { mirroredRows } from '../catalog/mirrored.ts';
+import type { Origin, Snapshot } from '../repository/live-datasource.ts';
+import { createPause, createQueue } from '../repository/pace.ts';
+import type { IndexArchive, IndexFormat, IndexWriter } from './index-writer.ts';
+import { PACKAGE_NAME } from './virtual-index.ts';
+
+/** Archives that are kept. One of Wolfi has some 10 MB. */
+const MAX_ARCHIVES = 6;
+
+export class Mirrors {
+  readonly #writer: IndexWriter;
+  /** By arch, what the index lists: rows of each source. */
+  readonly #listed = new WeakMap<Snapshot, Map<string, Promise<readonly RowSet[]>>>();
+  readonly #archives = new LRUCache<string, Promise<IndexArchive>>({ max: MAX_ARCHIVES });
+  readonly #oneAtATime = createQueue();
+
+  constructor(writer: IndexWriter) {
+    this.#writer = writer;
+  }
+
+  /** Whether the packages of an arch have stanzas that can be taken over. */
+  canMirror({ catalog, origins }: Snapshot, arch: string): boolean {
+    return catalog.sources.every((source, i) => source.arch !== arch || origins?.[i]?.format === 'v2');
+  }
+
+  archive(view: Snapshot, arch: string, format: IndexFormat): Promise<IndexArchive> {
+    const key = `${view.generation} ${arch} ${format}`;
+    const known = this.#archives.get(key);
+    if (known) return known;
+    const made = this.#oneAtATime(async () => {
+      const rows = await this.#rows(view, arch);
+      return await this.#writer.write(stanzas(view, rows), `apk-beacon ${view.generation}`, format);
+    });
+    this.#archives.set(key, made);
+    made.catch(() => this.#archives.delete(key));
+    return made;
+  }
+
+  /** Where the package of a file name comes from, if the index of the arch lists it. */
+  async find(view: Snapshot, arch: string, file: string): Promise<Origin | undefined> {
+    const candidates = splits(file).flatMap(({ name, version }) =>
+      view.catalog.sources.flatMap(({ packages }, i) =>
+        packages.named(name).flatMap((each) => (each.version === version ? { i, row: each.row } : [])),
+      ),
+    );
+    if (candidates.length === 0) return undefined;
+    const rows = await this.#oneAtATime(() => this.#rows(view, arch));
+    const listed = candidates.find(({ i, row }) => rows[i]?.has(row));
+    return listed && view.origins?.[listed.i];
+  }
+
+  #rows(view: Snapshot, arch: string): Promise<readonly RowSet[]> {
+    const ofView = this.#listed.get(view) ?? new Map<string, Promise<readonly RowSet[]>>();
+    this.#listed.set(view, ofView);
+    const known = ofView.get(arch);
+    if (known) return known;
+    const made = listedRows(view, arch);
+    ofView.set(arch, made);
+    made.catch(() => ofView.delete(arch));
+    return made;
+  }
+}
+
+/** What can be installed from the view, as far as it is written in a way that can be taken over. */
+async function listedRows(view: Snapshot, arch: string): Promise<readonly RowSet[]> {
+  const base = view.view?.base ?? view;
+  const rows = await inSteps(mirroredRows(view.catalog, base.catalog, arch), createPause());
+  const listed = rows.map((set) => new RowSet(8 * set.bits.length));
+  for await (const { source, row } of written(view, rows)) listed[source]?.add(row);
+  return listed;
+}
+
+async function* stanzas(view: Snapshot, rows: readonly RowSet[]): AsyncGenerator<string> {
+  for await (const { text } of written(view, rows)) yield text;
+}
+
+interface Written {
+  readonly source: number;
+  readonly row: number;
+  readonly text: string;
+}
+
+/** The stanzas of those rows, from the indexes as they were fetched. */
+async function* written({ catalog, origins }: Snapshot, rows: readonly RowSet[]): AsyncGenerator<Written> {
+  for (const [source, { packages }] of catalog.sources.entries()) {
+    const wanted = rows[source];
+    const origin = origins?.[source];
+    if (!origin || !wanted || wanted.size === 0) continue;
+    const { index, digest } = origin;
+    let of = { name: '', packages: new Map<string, Package>() };
+    const taken = new RowSet(packages.rowCount);
+    const options = { limits: index.spec.limits, pause: createPause() };
+    for await (const { name, version, identity, text } of stanzasOf(
+      await index.original(),
+      digest,
+      options,
+    )) {
+      if (name !== of.name)
+        of = { name, packages: new Map(packages.named(name).map((each) => [each.identity, each])) };
+      const each = of.packages.get(identity);
+      if (!each || each.version !== version || !wanted.has(each.row) || taken.has(each.row)) continue;
+      if (!PACKAGE_NAME.test(name) || !parseVersion(version)) continue;
+      taken.add(each.row);
+      yield { source, row: each.row, text };
+    }
+  }
+}
+
+const EXTENSION = '.apk';
+
+/** The names and versions of which a file name may be made. */
+function splits(file: string): readonly { readonly name: string; readonly version: string }[] {
+  if (!file.endsWith(EXTENSION)) return [];
+  const text = file.slice(0, -EXTENSION.length);
+  const hyphens = [...text.matchAll(/-(?=\d)/g)].map(({ index }) => index);
+  return hyphens.map((at) => ({ name: text.slice(0, at), version: text.slice(at + 1) }));
+}

@@ -1,0 +1,55 @@
+/** The stanzas of an APKINDEX as they are written, for an index of some of its packages. */
+import { IndexError } from '../errors.ts';
+import { hashOf } from './pieces.ts';
+import { unpack, type ReadOptions } from './read-index.ts';
+import { splitSignatures } from './signature.ts';
+
+export interface Stanza {
+  readonly name: string;
+  readonly version: string;
+  /** `C:` */
+  readonly identity: string;
+  /** Its lines and an empty one. */
+  readonly text: string;
+}
+
+/** Control characters, and what is no UTF-8. */
+const ODD = /[\p{Cc}\uFFFD]/u;
+
+/**
+ * The stanzas of an index that was verified before, which has that digest. Those are left out that readers may take for
+ * different things: with lines that are no fields, control characters, or a name, version or identity twice.
+ */
+export async function* stanzasOf(
+  bytes: Uint8Array,
+  digest: string,
+  options: Pick<ReadOptions, 'limits' | 'pause' | 'signal'>,
+): AsyncGenerator<Stanza> {
+  const { body } = splitSignatures(bytes);
+  if ((await hashOf(body, 'sha256', options.pause)).toString('hex') !== digest)
+    throw new IndexError('fetch-failed', 'the index has changed since it was read');
+  const decoder = new TextDecoder();
+  let text = '';
+  const unpacked = unpack(body, options, (chunk) => {
+    text += decoder.decode(chunk, { stream: true });
+  });
+  while (!(await unpacked.next()).done) {
+    const stanzas = text.split('\n\n');
+    text = stanzas.pop() ?? '';
+    yield* stanzas.flatMap((each) => parseStanza(each) ?? []);
+  }
+  const last = parseStanza(text.replace(/\n+$/, ''));
+  if (last) yield last;
+}
+
+function parseStanza(text: string): Stanza | undefined {
+  const lines = text.replace(/^\n+/, '').split('\n');
+  if (!lines.every((line) => line[1] === ':' && !ODD.test(line))) return undefined;
+  const [name, version, identity] = ['P', 'V', 'C'].map((letter) => {
+    const values = lines.filter((line) => line.startsWith(letter));
+    return values.length === 1 ? values[0]?.slice(2) : undefined;
+  });
+  return name && version && identity
+    ? { name, version, identity, text: `${lines.join('\n')}\n\n` }
+    : undefined;
+}

@@ -1,0 +1,137 @@
+/**
+ * Packages that are passed on, from a private repository or a folder here. Nothing is kept: the next piece is read when
+ * the client has taken the last one. A client that takes none for too long is disconnected, and when it goes, upstream is
+ * left as well.
+ */
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import { errorLine } from '../errors.ts';
+import { FetchError } from '../repository/fetch-error.ts';
+import type { PackageFile } from '../repository/live-index.ts';
+import { problem, type Reply } from './reply.ts';
+
+export type PassedOn = Exclude<PackageFile, { kind: 'public' }>;
+
+export interface FileLimits {
+  /** Packages at once. */
+  readonly most: number;
+  readonly maxBytes: number;
+  /** Milliseconds within which a client must take a piece. */
+  readonly maxStall: number;
+}
+
+const defaultLimits: FileLimits = { most: 64, maxBytes: 16 * 1024 ** 3, maxStall: 30_000 };
+
+interface SendOptions {
+  readonly isHead: boolean;
+  /** The connection ends with the answer. */
+  readonly closing: boolean;
+}
+
+const busy = problem(429, 'too many packages are passed on at once', { 'retry-after': '15' });
+
+export class PackageFiles {
+  readonly #logger: { readonly warn: (message: string) => void };
+  readonly #limits: FileLimits;
+  readonly #underWay = new Set<AbortController>();
+
+  constructor(logger: { readonly warn: (message: string) => void }, limits: Partial<FileLimits> = {}) {
+    this.#logger = logger;
+    this.#limits = { ...defaultLimits, ...limits };
+  }
+
+  /** Answers with the package. Never rejects. */
+  async send(response: ServerResponse, file: PassedOn, { isHead, closing }: SendOptions): Promise<void> {
+    if (this.#underWay.size >= this.#limits.most) {
+      answer(response, busy);
+      return;
+    }
+    const going = new AbortController();
+    this.#underWay.add(going);
+    response.once('close', () => going.abort());
+    const begin = (length: string | undefined): void => {
+      response.writeHead(200, {
+        'content-type': 'application/octet-stream',
+        'x-content-type-options': 'nosniff',
+        ...(length !== undefined && { 'content-length': length }),
+        ...(closing && { connection: 'close' }),
+      });
+      if (isHead) going.abort();
+    };
+    try {
+      const take = (piece: Buffer): Promise<void> => this.#take(response, piece, going.signal);
+      await (file.kind === 'local'
+        ? passLocal(file.path, begin, take, going.signal)
+        : passRemote(file, this.#limits.maxBytes, begin, take, going.signal));
+      response.end();
+    } catch (error) {
+      if (isHead && response.headersSent) response.end();
+      else if (response.headersSent) response.destroy();
+      else if (!going.signal.aborted) this.#fail(response, error);
+    } finally {
+      this.#underWay.delete(going);
+    }
+  }
+
+  /** Ends what is under way. */
+  close(): void {
+    for (const going of this.#underWay) going.abort();
+  }
+
+  async #take(response: ServerResponse, piece: Buffer, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (response.write(piece)) return;
+    const { maxStall } = this.#limits;
+    await new Promise<void>((resolve, reject) => {
+      const stalled = setTimeout(() => response.destroy(), maxStall);
+      const settle = (): void => {
+        clearTimeout(stalled);
+        response.off('drain', settle).off('close', settle);
+        if (response.destroyed) reject(new Error('the client is gone'));
+        else resolve();
+      };
+      response.on('drain', settle).on('close', settle);
+    });
+  }
+
+  #fail(response: ServerResponse, error: unknown): void {
+    const isGone =
+      isMissing(error) || (error instanceof FetchError && [404, 410].includes(error.status ?? 0));
+    if (!isGone) this.#logger.warn(`cannot pass a package on: ${errorLine(error)}`);
+    const fact = isGone ? 'the repository does not have the package' : 'the package cannot be fetched';
+    answer(response, problem(isGone ? 404 : 502, fact));
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
+
+type Begin = (length: string | undefined) => void;
+type Take = (piece: Buffer) => Promise<void>;
+
+async function passLocal(path: string, begin: Begin, take: Take, signal: AbortSignal): Promise<void> {
+  const stats = await stat(path);
+  if (!stats.isFile()) throw new Error(`${path} is not a file`);
+  begin(String(stats.size));
+  signal.throwIfAborted();
+  for await (const piece of createReadStream(path, { end: stats.size, signal })) await take(piece as Buffer);
+}
+
+async function passRemote(
+  { url, credential, client }: Extract<PassedOn, { kind: 'private' }>,
+  maxBytes: number,
+  begin: Begin,
+  take: Take,
+  signal: AbortSignal,
+): Promise<void> {
+  const onHead = (header: (name: string) => string | undefined): void => begin(header('content-length'));
+  const found = await client.get(url, { credential, maxBytes, onHead, take, signal });
+  if (found.status !== 200)
+    throw new FetchError(`a package of ${url.host}: answered ${found.status}`, { status: found.status });
+}
+
+function answer(response: ServerResponse, { status, headers, body }: Reply): void {
+  response.writeHead(status, [...headers]).end(body);
+}
