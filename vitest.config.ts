@@ -15,6 +15,8 @@ export default defineConfig({
       suite('operate', 'test/operate/**/*.e2e.ts', { test: 120, hook: 240 }),
       suite('browser', 'test/browser/**/*.e2e.ts', { test: 120, hook: 60 }),
       suite('companion', 'test/companion/**/*.e2e.ts', { test: 120, hook: 300 }),
+      // Ten minutes with everything that it does.
+      suite('chain', 'test/chain/**/*.e2e.ts', { test: 300, hook: 300 }),
       // An emulator without hardware to help it: ten minutes, of which nothing is timed.
       suite('boot', 'test/boot/**/*.e2e.ts', { test: 3600, hook: 1800 }),
     ],

@@ -32,6 +32,7 @@ const headings: Readonly<Record<string, string>> = {
   'the top level': 'Top level',
   'a datasource': 'A datasource',
   'a repository': 'A repository',
+  'a receiver': 'A receiver of notifications',
   'a secret': 'A secret',
 };
 

@@ -13,23 +13,27 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   advisories: ['apk', 'catalog', 'node:zlib'],
   ledger: ['apk', 'catalog'],
   'ledger-store': ['apk', 'catalog', 'ledger', 'repository', 'node:', 'pg', 'zod'],
+  notify: ['apk', 'catalog', 'node:crypto'],
+  'notify-delivery': ['answers', 'apk', 'catalog', 'ledger-store', 'metrics', 'notify', 'repository', 'node:'],
   routing: ['lru-cache'],
   pins: ['routing', 'yaml'],
   repository: ['advisories', 'apk', 'catalog', 'node:', 'undici', 'zod'],
   answers: ['advisories', 'apk', 'catalog', 'repository', 'node:', 'lru-cache', 'semver', 'tar-stream', 'zod'],
   check: ['advisories', 'answers', 'apk', 'catalog', 'ledger', 'pins', 'routing', 'node:', 'lru-cache', 'zod'],
-  metrics: ['answers', 'catalog', 'ledger', 'repository', 'lru-cache', 'prom-client'],
+  delta: ['apk', 'check', 'catalog', 'yaml', 'zod'],
+  metrics: ['answers', 'catalog', 'ledger', 'notify', 'repository', 'lru-cache', 'prom-client'],
   renovate: ['routing'],
   pages: ['answers', 'catalog', 'http', 'metrics', 'node:crypto', 'preact', 'htm', 'preact-render-to-string'],
   config: ['node:', 'repository', 'yaml', 'zod'],
   http: [
-    'answers', 'apk', 'catalog', 'check', 'ledger', 'metrics', 'pages', 'renovate', 'repository', 'routing', 'node:',
+    'answers', 'apk', 'catalog', 'check', 'ledger', 'metrics', 'notify', 'pages', 'renovate', 'repository', 'routing',
+    'node:',
     'fastify', 'lru-cache', 'badge-maker',
   ],
   export: ['advisories', 'answers', 'catalog', 'config', 'pages', 'renovate', 'repository', 'routing', 'node:'],
   service: [
-    'answers', 'apk', 'catalog', 'check', 'config', 'http', 'ledger', 'ledger-store', 'metrics', 'renovate', 'repository',
-    'routing', 'node:', 'fastify', 'pino', 'pino-pretty',
+    'answers', 'apk', 'catalog', 'check', 'config', 'delta', 'http', 'ledger', 'ledger-store', 'metrics', 'notify-delivery',
+    'renovate', 'repository', 'routing', 'node:', 'fastify', 'pino', 'pino-pretty',
   ],
 }; // prettier-ignore
 
@@ -61,14 +65,15 @@ test('every folder but the commands has a rule', () => {
 });
 
 describe('pure folders', () => {
-  test.each(sources.filter(({ file }) => /^src\/(advisories|apk|catalog|ledger|pins|routing)\//.test(file)))(
-    '$file does no I/O, reads no clock and logs nothing',
-    ({ text }) => {
-      expect(text).not.toMatch(
-        /\bDate\.now\b|new Date\(\)|performance\.|Math\.random|process\.|console\.|setTimeout|setImmediate/,
-      );
-    },
-  );
+  test.each(
+    sources.filter(({ file }) =>
+      /^src\/(advisories|apk|catalog|delta|ledger|notify|pins|routing)\//.test(file),
+    ),
+  )('$file does no I/O, reads no clock and logs nothing', ({ text }) => {
+    expect(text).not.toMatch(
+      /\bDate\.now\b|new Date\(\)|performance\.|Math\.random|process\.|console\.|setTimeout|setImmediate/,
+    );
+  });
 });
 
 test('only the entry point reads the environment', () => {

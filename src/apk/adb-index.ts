@@ -52,6 +52,8 @@ const Field = {
   url: 9,
   commit: 10,
   builtAt: 11,
+  installed: 12,
+  packed: 13,
   priority: 14,
   depends: 15,
   provides: 16,
@@ -192,6 +194,10 @@ class AdbReader {
     added.commit = this.#commit(fields[Field.commit] as number);
     added.builtAt = this.#number32(fields[Field.builtAt] as number);
     added.priority = this.#number32(fields[Field.priority] as number);
+    if (this.#table.hasSizes) {
+      added.packed = this.#number32(fields[Field.packed] as number);
+      added.installed = this.#number32(fields[Field.installed] as number);
+    }
     const depends = this.#dependencies(fields[Field.depends] as number, this.#knownDepends);
     const provides = this.#dependencies(fields[Field.provides] as number, this.#knownProvides);
     const installIf = this.#dependencies(fields[Field.installIf] as number, this.#knownDepends);

@@ -2,7 +2,7 @@
  * Reads APKINDEX text from bytes as they are inflated.
  *
  * The text is lines `K:value`, K one letter. Each package is a stanza; an empty line separates stanzas. `Field` lists
- * the letters that are read; S I T L m r q F M R Z a s f g are known and skipped. As in apk-tools 3, other lower-case
+ * the letters that are read, S and I only if asked for; T L m r q F M R Z a s f g are known and skipped. As in apk-tools 3, other lower-case
  * letters are ignored, and any other upper-case letter makes a package uninstallable. `p:`, `D:` and `i:` may be
  * repeated and add up; for other fields the last line counts. Other tools refuse the whole index for one bad line; this
  * skips the stanza, counts it and reports the first. If most stanzas are bad, the index is refused.
@@ -42,6 +42,8 @@ const Field = {
   installIf: 0x69, // i
   identity: 0x43, // C
   priority: 0x6b, // k
+  packed: 0x53, // S
+  installed: 0x49, // I
 } as const;
 /** Letters that apk knows; a package with any other upper-case letter cannot be installed. */
 const knownUpperCase = new Set([...'CPVASITULDFMRZ'].map((letter) => letter.charCodeAt(0)));
@@ -186,6 +188,12 @@ export class IndexScanner {
         break;
       case Field.priority:
         this.#package.priority = parsePrefix(text.bytes, start, end);
+        break;
+      case Field.packed:
+        if (this.#table.hasSizes) this.#package.packed = parseSeconds(text.bytes, start, end);
+        break;
+      case Field.installed:
+        if (this.#table.hasSizes) this.#package.installed = parseSeconds(text.bytes, start, end);
         break;
       case Field.identity:
         this.#table.identities.read(text, start, end);

@@ -12,6 +12,7 @@ import {
   type Packages,
   type Provide,
   type RowSet,
+  type Sizes,
   type Unusable,
 } from './packages.ts';
 import { commitText } from './commit.ts';
@@ -66,6 +67,18 @@ export interface Columns {
   readonly identity: Uint8Array;
 }
 
+/** Sizes by row. */
+export interface SizeColumns {
+  readonly packed: Uint32Array;
+  readonly installed: Uint32Array;
+}
+
+interface TableExtras {
+  readonly intruders?: readonly Intruder[];
+  readonly hidden?: RowSet;
+  readonly sizes?: SizeColumns | undefined;
+}
+
 /** For each name id, its rows: `rows[starts[id]..starts[id + 1])`. */
 export interface Postings {
   readonly starts: Uint32Array;
@@ -81,6 +94,7 @@ export class PackageTable implements Packages {
   readonly packageCount: number;
   readonly intruders: readonly Intruder[];
   readonly #hidden: RowSet | undefined;
+  readonly #sizes: SizeColumns | undefined;
   #nameCount: number | undefined;
   #neededNames: ReadonlySet<string> | undefined;
   /** The last long `p:` value that was read: lookups often ask for its names one after another. */
@@ -90,8 +104,7 @@ export class PackageTable implements Packages {
     strings: TableStrings,
     columns: Columns,
     { byName, byProvide }: { readonly byName: Postings; readonly byProvide: Postings },
-    intruders: readonly Intruder[] = [],
-    hidden?: RowSet,
+    { intruders = [], hidden, sizes }: TableExtras = {},
   ) {
     this.strings = strings;
     this.columns = columns;
@@ -99,6 +112,7 @@ export class PackageTable implements Packages {
     this.byProvide = byProvide;
     this.intruders = intruders;
     this.#hidden = hidden;
+    this.#sizes = sizes;
     this.rowCount = columns.name.length;
     this.packageCount = this.rowCount - (hidden?.size ?? 0);
   }
@@ -115,7 +129,17 @@ export class PackageTable implements Packages {
   without(hidden: RowSet): PackageTable {
     const { strings, columns, byName, byProvide } = this;
     const intruders = this.intruders.filter(({ row }) => !hidden.has(row));
-    return new PackageTable(strings, columns, { byName, byProvide }, intruders, hidden);
+    return new PackageTable(
+      strings,
+      columns,
+      { byName, byProvide },
+      { intruders, hidden, sizes: this.#sizes },
+    );
+  }
+
+  sizes(row: number): Sizes | undefined {
+    const { packed, installed } = this.#sizes ?? {};
+    return packed && installed && { packed: packed[row] ?? 0, installed: installed[row] ?? 0 };
   }
 
   names(): Iterable<string> {
@@ -284,6 +308,9 @@ class TablePackage implements Package {
   }
   get conflictsWithItself(): boolean {
     return ((this.#table.columns.flags[this.row] as number) & Flag.conflictsWithItself) !== 0;
+  }
+  get sizes(): Sizes | undefined {
+    return this.#table.sizes(this.row);
   }
   get unusable(): Unusable | undefined {
     return unusableReasons[(this.#table.columns.flags[this.row] as number) & Flag.unusable];

@@ -35,6 +35,16 @@ export interface Package {
   /** It has a name twice, at least once with a version. apk then does not install it for any name. */
   readonly conflictsWithItself: boolean;
   readonly unusable: Unusable | undefined;
+  /** Only of indexes that were read with sizes. */
+  readonly sizes?: Sizes | undefined;
+}
+
+/** In bytes; 0 where not told. */
+export interface Sizes {
+  /** `S:`, the package as it is downloaded. */
+  readonly packed: number;
+  /** `I:`, its files. */
+  readonly installed: number;
 }
 
 /** A virtual name. apk reads the text after any operator as its version. */

@@ -24,6 +24,8 @@ import { TarReader } from './tar.ts';
 export interface ReadLimits extends InflateLimits {
   readonly maxLineBytes: number;
   readonly maxPackages: number;
+  /** Whether the sizes of packages are read as well. */
+  readonly withSizes?: boolean | undefined;
 }
 
 export const defaultReadLimits: ReadLimits = {

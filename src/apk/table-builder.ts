@@ -24,6 +24,8 @@ export interface TableOptions {
   readonly arch?: string | undefined;
   /** Without `arch`: the archs to read from a file that may have several. */
   readonly archs?: readonly string[] | undefined;
+  /** Whether the sizes of packages are read as well; the service does without. */
+  readonly withSizes?: boolean | undefined;
   /** Compressed size of the index: a hint for preallocation, affects speed only. */
   readonly compressedBytes?: number | undefined;
 }
@@ -37,7 +39,7 @@ export interface ScannedIndex {
   readonly report: ParseReport;
 }
 
-/** The fields of a package; string ids except for the last five. See `Columns`. */
+/** The fields of a package; string ids except for the last seven. See `Columns`. */
 export interface NewPackage {
   name: number;
   version: number;
@@ -49,6 +51,8 @@ export interface NewPackage {
   dependencies: number;
   builtAt: number;
   priority: number;
+  packed: number;
+  installed: number;
   /** See `Flag`. */
   flags: number;
   /** `IDENTITY_BYTES`, written in place; valid only with `hasIdentity`. */
@@ -66,7 +70,7 @@ export function emptyPackage(): NewPackage {
 export function clearPackage(old: NewPackage): void {
   old.name = old.version = old.arch = old.origin = old.commit = old.url = EMPTY;
   old.provides = old.dependencies = EMPTY;
-  old.builtAt = old.priority = old.flags = 0;
+  old.builtAt = old.priority = old.packed = old.installed = old.flags = 0;
   old.hasIdentity = false;
 }
 
@@ -89,6 +93,7 @@ export class TableBuilder {
   readonly #arena: Arena;
   readonly #rows: GrowingColumns;
   readonly #rowArchs = new GrowingNumbers();
+  readonly #sizes: readonly [GrowingNumbers, GrowingNumbers] | undefined;
   /** Pairs of a name and the row that provides it. */
   readonly #providedNames = new GrowingNumbers();
   readonly #providingRows = new GrowingNumbers();
@@ -112,6 +117,11 @@ export class TableBuilder {
     this.values = StringTable.reserve(this.#arena, { strings: typical, bytes: compressedBytes });
     this.commits = StringTable.reserve(this.#arena, { strings: typical, bytes: compressedBytes / 2 });
     this.identities = new IdentitySet(typical);
+    this.#sizes = options.withSizes ? [new GrowingNumbers(), new GrowingNumbers()] : undefined;
+  }
+
+  get hasSizes(): boolean {
+    return this.#sizes !== undefined;
   }
 
   /** Counts a package that cannot be used; `fact` is the reason. */
@@ -149,6 +159,8 @@ export class TableBuilder {
     to.builtAt[row] = added.builtAt;
     to.priority[row] = added.priority;
     to.flags[row] = added.flags;
+    this.#sizes?.[0].add(added.packed);
+    this.#sizes?.[1].add(added.installed);
     to.identity.set(added.hasIdentity ? added.identity : this.#substitute(added), row * IDENTITY_BYTES);
     if (added.builtAt > this.#newestBuiltAt) this.#newestBuiltAt = added.builtAt;
     this.#rowArchs.add(added.arch);
@@ -274,7 +286,8 @@ export class TableBuilder {
       done.release();
     const isUsable = (row: number): boolean => ((columns.flags[row] as number) & Flag.unusable) === 0;
     const intruders = this.#intruders.filter(({ row }) => isUsable(row));
-    return new PackageTable(strings, columns, { byName, byProvide }, intruders);
+    const sizes = this.#sizes && { packed: this.#sizes[0].all(), installed: this.#sizes[1].all() };
+    return new PackageTable(strings, columns, { byName, byProvide }, { intruders, sizes });
   }
 }
 

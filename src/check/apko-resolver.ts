@@ -30,7 +30,7 @@ interface Option {
 /** More packages than an image has. A build that needs more counts as resolvable. */
 const MAX_PICKED = 4000;
 
-class Unresolvable extends Error {}
+export class Unresolvable extends Error {}
 
 export interface BuildOptions {
   readonly arch: string;
@@ -55,10 +55,16 @@ export class Build {
     this.#others = [...sources].filter(([name]) => name !== arch).map(([, each]) => each);
   }
 
+  /** What apko installs for these. Throws `Unresolvable` with the reason if that is nothing. */
+  *packages(constraints: readonly string[]): Generator<undefined, readonly Package[]> {
+    const installed = yield* new Resolver(this).resolve(constraints);
+    return [...installed.values()].map((option) => option.package);
+  }
+
   /** Why apko cannot install all of these together; `undefined` if it can. */
   *obstacle(constraints: readonly string[]): Generator<undefined, string | undefined> {
     try {
-      yield* new Resolver(this).resolve(constraints);
+      yield* this.packages(constraints);
       return undefined;
     } catch (error) {
       if (error instanceof Unresolvable) return error.message;
@@ -154,7 +160,8 @@ class Resolver {
     this.#build = build;
   }
 
-  *resolve(texts: readonly string[]): Generator<undefined, void> {
+  /** By the name of the package. */
+  *resolve(texts: readonly string[]): Generator<undefined, ReadonlyMap<string, Option>> {
     const constraints = [...new Set(texts)].sort().map(parseConstraint);
     const installed = new Map<string, Option>();
     this.#constrain(constraints);
@@ -175,6 +182,7 @@ class Resolver {
       for (const each of [...(yield* this.#need(taken, tag, new Set(), existing)), taken])
         if (!installed.has(each.package.name)) installed.set(each.package.name, each);
     }
+    return installed;
   }
 
   #isStep(count: number): boolean {

@@ -65,6 +65,31 @@ const explain: Command = {
   },
 };
 
+const delta: Command = {
+  name: 'delta',
+  summary: 'tell what hosts download when an image changes, before it is built',
+  details:
+    'OLD and NEW are definitions of apko or its lock files. The index tells which layers change and about how many bytes they have; docs/delta.md has the error. Definitions are resolved with the index of today; lock files have exact packages.',
+  operands: 'OLD NEW',
+  flags: [
+    { name: 'in', placeholder: 'DATASOURCE', help: 'resolve the images in this one; the default datasource' },
+    json,
+  ],
+  isConfigured: true,
+  examples: [
+    'apk-beacon delta before.yaml images/containerd.yaml',
+    'apk-beacon delta <(git show HEAD~1:images/containerd.yaml) images/containerd.yaml',
+  ],
+  async run({ words, line, environment, signal }) {
+    const { deltaCommand } = await import('./delta.ts');
+    return await deltaCommand(words, loadConfig(line, environment), {
+      json: line.own['json'] === true,
+      datasource: textOf(line.own['in']),
+      signal,
+    });
+  },
+};
+
 const raising: Command['flags'] = [
   fromService,
   { name: 'diff', help: 'print the changes, and make none' },
@@ -297,6 +322,7 @@ const versionCommand: Command = {
 export const commands: readonly Command[] = [
   serve,
   explain,
+  delta,
   check,
   pin,
   exportFiles,

@@ -14,6 +14,14 @@ export function configCommand(config: Config, { json }: { readonly json: boolean
     cacheDir: rest.cacheDir ?? 'none',
     ledger: typeof rest.ledger === 'string' ? maskAddress(rest.ledger) : rest.ledger,
     netrc: rest.netrc ?? 'none',
+    notify:
+      rest.notify &&
+      Object.fromEntries(
+        Object.entries(rest.notify).map(([name, receiver]) => [
+          name,
+          { ...receiver, url: typeof receiver.url === 'string' ? maskAddress(receiver.url) : receiver.url },
+        ]),
+      ),
     hold: duration(rest.hold),
     drain: duration(rest.drain),
     timeouts: Object.fromEntries(

@@ -25,7 +25,7 @@ import { UsageError } from '../errors.ts';
 import { nearest } from './hints.ts';
 import type { Environment } from '../repository/proxy.ts';
 
-export type { DatasourceConfig, FeedConfig, RepositoryConfig, Listen } from './schema.ts';
+export type { DatasourceConfig, FeedConfig, ReceiverConfig, RepositoryConfig, Listen } from './schema.ts';
 export type { Environment } from '../repository/proxy.ts';
 
 export interface Config extends Omit<ConfigFile, 'datasources' | 'cacheDir' | 'netrc'> {
@@ -345,7 +345,10 @@ function unknownKey(key: string, at: readonly PropertyKey[]): string {
   const other = elsewhere.find(
     ({ name }) => name === nearest(key, new Set(elsewhere.map((each) => each.name))),
   );
-  if (other) return `unknown key ${key}, did you mean ${other.name}? That belongs to ${other.level}`;
+  if (other) {
+    const owners = new Set(elsewhere.filter(({ name }) => name === other.name).map(({ level }) => level));
+    return `unknown key ${key}, did you mean ${other.name}? That belongs to ${[...owners].join(' or ')}`;
+  }
   return `unknown key ${key}, expected some of ${here.map(({ name }) => name).join(', ')}`;
 }
 

@@ -418,6 +418,55 @@ const datasource = z
   })
   .meta({ title: 'a datasource' });
 
+const receiverUrl = text('an http or https URL')
+  .refine((value) => /^https?:$/.test(URL.parse(value)?.protocol ?? ''), 'expected an http or https URL')
+  .refine((value) => (URL.parse(value)?.username ?? '') === '', 'expected no user name: use credentials');
+
+export function isReceiverUrl(value: string): boolean {
+  return receiverUrl.safeParse(value).success;
+}
+
+const receiver = z
+  .strictObject({
+    url: z
+      .union([receiverUrl, secret], 'expected an http or https URL, { env: NAME } or { file: PATH }')
+      .meta({
+        description:
+          'where to POST; for GitLab the address of a pipeline trigger. One that is a secret itself: `{ env: NAME }`, `{ file: PATH }`',
+        examples: ['https://gitlab.example.com/api/v4/projects/42/trigger/pipeline'],
+      }),
+    datasource: text('a datasource such as wolfi or wolfi@7d')
+      .optional()
+      .meta({
+        description:
+          'whose offer; with an age it is told when a release is that old; by default the default datasource',
+        examples: ['wolfi', 'wolfi@7d', 'wolfi@7d+security'],
+      }),
+    names: z
+      .array(text('the name of a package').min(1, 'expected the name of a package'))
+      .min(1, 'expected at least one name')
+      .optional()
+      .meta({
+        description: 'names to watch; by default all that were asked for in the last 90 days',
+        examples: [['containerd', 'cmd:kubectl']],
+      }),
+    gitlab: z
+      .strictObject({
+        ref: text('a branch or tag')
+          .min(1, 'expected a branch or tag')
+          .meta({ description: 'branch or tag to run the pipeline of', examples: ['main'] }),
+        token: secret.describe('the pipeline trigger token'),
+      })
+      .meta({ title: 'gitlab' })
+      .optional()
+      .describe('calls a pipeline trigger of GitLab'),
+    secret: secret
+      .optional()
+      .describe('signs as [Standard Webhooks](https://www.standardwebhooks.com) do: `whsec_` and base64'),
+    credentials: credentials.optional().describe('as of a repository'),
+  })
+  .meta({ title: 'a receiver' });
+
 /** First path segments with another meaning, now or possibly later. */
 export const reservedNames = [
   'livez',
@@ -517,6 +566,26 @@ export const configSchema = z
       .meta({ title: 'signingKey' })
       .optional()
       .describe('signs the virtual indexes and those of cooldown mirrors'),
+    notify: z
+      .record(
+        z
+          .string()
+          .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'expected lower case letters, digits, ".", "_" and "-"'),
+        receiver,
+      )
+      .optional()
+      .meta({
+        description:
+          'receivers, by a name of your own, that are called when the offer of a watched name changes; see docs/operate.md',
+        examples: [
+          {
+            renovate: {
+              url: 'https://gitlab.example.com/api/v4/projects/42/trigger/pipeline',
+              gitlab: { ref: 'main', token: { env: 'TRIGGER_TOKEN' } },
+            },
+          },
+        ],
+      }),
     frozen: z
       .enum(['warn', 'fail'])
       .default('warn')
@@ -593,6 +662,7 @@ export type ConfigFile = z.output<typeof configSchema>;
 export type DatasourceConfig = z.output<typeof datasource>;
 export type RepositoryConfig = z.output<typeof repository>;
 export type FeedConfig = z.output<typeof feed>;
+export type ReceiverConfig = z.output<typeof receiver>;
 
 export { datasource as datasourceSchema, datasourceName, repositoryUrl };
 

@@ -19,6 +19,7 @@ import type { LookupCounts, LookupResult } from '../metrics/lookup-counts.ts';
 import { atomFeed, changeJson, parseSince, type Changes, type Vanished } from '../ledger/changes.ts';
 import type { LedgerStatus } from '../ledger/status.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { NotifyStatus } from '../notify/status.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import { PastError, type PastDatasources } from '../repository/past-datasources.ts';
 import type { AskedPin, PinsWithFixes } from '../metrics/pins-with-fixes.ts';
@@ -55,6 +56,8 @@ export interface RouteOptions extends PageSources {
   readonly virtualIndexes: VirtualIndexes;
   readonly mirrors: Mirrors;
   readonly ledger: () => LedgerStatus;
+  /** Of the receivers that are told of the datasource. */
+  readonly notifications: (live: LiveDatasource) => readonly NotifyStatus[];
   /** What appeared and vanished since then (unix milliseconds). */
   readonly changesSince: (live: LiveDatasource, since: number, name: string | undefined) => Promise<Changes>;
   /** What datasources were. */
@@ -283,10 +286,11 @@ export class Routes {
   }
 
   async #status(target: AskedDatasource): Promise<Reply> {
-    const { now, ledger } = this.#options;
+    const { now, ledger, notifications } = this.#options;
     const { live, when } = target;
     const snapshot = when ? live.snapshot && (await this.#snapshot(target)) : live.snapshot;
-    return json(datasourceStatus(live, snapshot, { when, now: now(), ledger: ledger() }), negotiated);
+    const facts = { when, now: now(), ledger: ledger(), notifications: notifications(live) };
+    return json(datasourceStatus(live, snapshot, facts), negotiated);
   }
 
   #atom({ name }: LiveDatasource, url: string): Reply {

@@ -1,6 +1,7 @@
 /** The status of the service: `/readyz`, `/` and `/{datasource}`. */
 import { nameWith, type When } from '../catalog/age.ts';
 import type { LedgerStatus } from '../ledger/status.ts';
+import type { NotifyStatus } from '../notify/status.ts';
 import { unchangedFor } from '../repository/guards.ts';
 import type { LiveDatasource, PastIndex, Snapshot, View } from '../repository/live-datasource.ts';
 import type { LiveFeed } from '../repository/live-feed.ts';
@@ -128,13 +129,14 @@ interface StatusOptions {
   readonly when: When | undefined;
   readonly now: number;
   readonly ledger: LedgerStatus;
+  readonly notifications: readonly NotifyStatus[];
 }
 
 /** The summary of one datasource; `snapshot` is its own, that of a view, or what it was. */
 export function datasourceStatus(
   { name, archs, indexes, feeds }: LiveDatasource,
   snapshot: Snapshot | undefined,
-  { when, now, ledger }: StatusOptions,
+  { when, now, ledger, notifications }: StatusOptions,
 ): object {
   return {
     datasource: nameWith(name, when),
@@ -148,6 +150,7 @@ export function datasourceStatus(
     ledger: ledgerSummary(ledger),
     indexes: snapshot?.past?.indexes.map(pastIndexStatus) ?? indexes.map((index) => indexStatus(index, now)),
     ...(feeds.length > 0 && { advisories: feeds.map((feed) => feedStatus(feed, now)) }),
+    ...(notifications.length > 0 && { notifications: notifications.map(notificationSummary) }),
   };
 }
 
@@ -181,6 +184,15 @@ function ledgerSummary({ kind, error, clockBehind, lost }: LedgerStatus): object
     ...(error !== undefined && { error }),
     ...(clockBehind > 0 && { clockBehind }),
     ...(lost > 0 && { lost }),
+  };
+}
+
+function notificationSummary({ oldestAt, deliveredAt, givenUp, ...rest }: NotifyStatus): object {
+  return {
+    ...rest,
+    givenUp,
+    oldestPending: oldestAt && new Date(oldestAt).toISOString(),
+    lastDelivered: deliveredAt && new Date(deliveredAt).toISOString(),
   };
 }
 

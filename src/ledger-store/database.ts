@@ -44,6 +44,13 @@ export const schema: readonly string[] = [
   'CREATE INDEX IF NOT EXISTS ledger_present ON ledger_package (index_id, identity) WHERE vanished IS NULL',
   `CREATE INDEX IF NOT EXISTS ledger_republished ON ledger_package (index_id)
      WHERE vanished IS NULL AND replaces IS NOT NULL`,
+  'CREATE TABLE IF NOT EXISTS notify_watch (watch TEXT PRIMARY KEY, position TEXT NOT NULL)',
+  `CREATE TABLE IF NOT EXISTS notify_name (
+     watch TEXT NOT NULL, name TEXT NOT NULL, newest TEXT NOT NULL, versions TEXT NOT NULL,
+     asked_at BIGINT NOT NULL, PRIMARY KEY (watch, name))`,
+  `CREATE TABLE IF NOT EXISTS notify_event (
+     id TEXT PRIMARY KEY, watch TEXT NOT NULL, event TEXT NOT NULL, made_at BIGINT NOT NULL,
+     due_at BIGINT NOT NULL, attempts INTEGER NOT NULL)`,
 ];
 
 /** The number of an index, which gets one. Nobody else writes what is of it until the transaction ends. */

@@ -91,10 +91,12 @@ export async function openPostgres(address: string): Promise<Database> {
 
 async function makeTables(query: Query): Promise<void> {
   await query(SCHEMA_LOCK);
-  // Who may not create tables can use those that are there.
-  const [row] = await query("SELECT to_regclass('ledger_republished')::text");
-  if (row?.[0] !== null) return;
-  for (const sql of schema) await query(sql);
+  for (const sql of schema) {
+    // Who may not create tables can use those that are there.
+    const [, name = ''] = /IF NOT EXISTS (\w+)/.exec(sql) ?? [];
+    const [row] = await query('SELECT to_regclass(?)::text', [name]);
+    if (row?.[0] === null) await query(sql);
+  }
 }
 
 async function connect(pool: Pool): Promise<PoolClient> {

@@ -18,6 +18,8 @@ export interface AskedName {
   readonly lastAskedAt: number;
   /** Whether an index has the name now. */
   readonly known: boolean;
+  /** The generation in which this process first saw the name. */
+  readonly firstIn: string;
 }
 
 interface Entry {
@@ -26,6 +28,7 @@ interface Entry {
   known: boolean;
   /** The generation for which `known` was computed. Not a snapshot, which would stay in memory. */
   generation: string;
+  readonly firstIn: string;
 }
 
 interface Lookup {
@@ -56,7 +59,7 @@ export class LookupLog {
       entry.lastAskedAt = this.#now();
       entry.known = known;
       entry.generation = generation;
-    } else names?.set(name, { count: 1, lastAskedAt: this.#now(), known, generation });
+    } else names?.set(name, { count: 1, lastAskedAt: this.#now(), known, generation, firstIn: generation });
   }
 
   /** `GET /{datasource}/-/asked`: cached until another name is looked up. */
@@ -78,8 +81,8 @@ export class LookupLog {
           entry.known = snapshot.catalog.has(name);
           entry.generation = snapshot.generation;
         }
-        const { count, lastAskedAt, known } = entry;
-        return { name, count, lastAskedAt, known };
+        const { count, lastAskedAt, known, firstIn } = entry;
+        return { name, count, lastAskedAt, known, firstIn };
       })
       .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }

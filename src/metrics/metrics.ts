@@ -11,6 +11,7 @@ import type { LiveFeed } from '../repository/live-feed.ts';
 import type { LiveIndex, RefreshOutcome } from '../repository/live-index.ts';
 import type { LedgerStatus } from '../ledger/status.ts';
 import type { KeptFiles } from '../repository/past-indexes.ts';
+import type { NotifyStatus } from '../notify/status.ts';
 import type { LookupCounts } from './lookup-counts.ts';
 import type { PinsWithFixes } from './pins-with-fixes.ts';
 import { RequestTimes } from './request-times.ts';
@@ -29,6 +30,7 @@ export interface MetricsOptions {
   readonly ledger: () => LedgerStatus;
   /** Files of past indexes. */
   readonly kept: () => KeptFiles;
+  readonly notifications: () => readonly NotifyStatus[];
   readonly lookupCounts: LookupCounts;
   readonly surveyor: Surveyor;
   readonly asked: LookupLog;
@@ -61,7 +63,8 @@ export class Metrics {
   ]);
   readonly requestTimes = new RequestTimes(this.registry);
 
-  constructor({ datasources, ledger, kept, lookupCounts, surveyor, asked, pins, now }: MetricsOptions) {
+  constructor(options: MetricsOptions) {
+    const { datasources, ledger, kept, lookupCounts, surveyor, asked, pins, now, notifications } = options;
     this.#datasources = datasources;
     this.#lookupCounts = lookupCounts;
     collectDefaultMetrics({ register: this.registry });
@@ -82,6 +85,7 @@ export class Metrics {
     );
     this.#gauge('apk_kept_indexes', 'Files of past indexes that are kept', () => kept().files);
     this.#gauge('apk_kept_indexes_bytes', 'Their size', () => kept().bytes);
+    this.#exportNotifications(notifications, now);
     this.#indexGauge(
       'apk_index_last_success_timestamp_seconds',
       'When upstream last confirmed the index',
@@ -185,6 +189,41 @@ export class Metrics {
           [{ state: 'unknown' }, names.length - known],
         ];
       },
+    );
+  }
+
+  #exportNotifications(notifications: MetricsOptions['notifications'], now: () => number): void {
+    const registers = [this.registry];
+    const name = 'apk_notify_total';
+    const help = 'Calls of receivers: delivered, failed and to be repeated, given up';
+    new Counter({
+      ...{ name, help, registers },
+      labelNames: ['receiver', 'result'],
+      collect() {
+        this.reset();
+        for (const { receiver, delivered, failed, givenUp } of notifications()) {
+          this.inc({ receiver, result: 'delivered' }, delivered);
+          this.inc({ receiver, result: 'failed' }, failed);
+          this.inc({ receiver, result: 'given-up' }, givenUp);
+        }
+      },
+    });
+    const gauge = (name: string, help: string, value: (status: NotifyStatus) => number): void => {
+      new Gauge({
+        ...{ name, help, registers },
+        labelNames: ['receiver'],
+        collect() {
+          this.reset();
+          for (const status of notifications()) this.set({ receiver: status.receiver }, value(status));
+        },
+      });
+    };
+    gauge('apk_notify_pending', 'Events that are not delivered yet', ({ pending }) => pending);
+    gauge('apk_notify_oldest_seconds', 'Age of the oldest event that is not delivered', ({ oldestAt }) =>
+      oldestAt === undefined ? 0 : Math.max(0, now() - oldestAt) / 1000,
+    );
+    gauge('apk_notify_failing', '1 while the last call failed or nothing can be compared', ({ error }) =>
+      error === undefined ? 0 : 1,
     );
   }
 

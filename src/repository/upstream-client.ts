@@ -1,4 +1,4 @@
-/** GET requests to upstream servers, which may not answer, answer slowly, or send without end. */
+/** Requests to other servers, which may not answer, answer slowly, or send without end. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { borrowBytes } from '../apk/memory.ts';
@@ -69,12 +69,23 @@ export interface UpstreamAnswer {
   readonly bytes: Uint8Array;
 }
 
+export interface PostOptions extends Pick<GetOptions, 'headers' | 'credential' | 'signal'> {
+  readonly body: string;
+}
+
+export interface PostAnswer extends Pick<UpstreamAnswer, 'status' | 'header'> {
+  /** The beginning of the body, unless the status is 2xx. */
+  readonly text: string;
+}
+
 export interface UpstreamClient {
   /**
    * The response of `url`, after at most five redirects. Throws a `FetchError` for an incomplete response,
    * `config-invalid` for unusable TLS files or proxy variables, and the signal's reason on abort.
    */
   readonly get: (url: URL, options: GetOptions) => Promise<UpstreamAnswer>;
+  /** The response to a POST, whatever its status; no redirect is followed. Throws as `get` does. */
+  readonly post: (url: URL, options: PostOptions) => Promise<PostAnswer>;
   /** Closes all connections; running requests fail. */
   readonly close: () => Promise<void>;
 }
@@ -82,25 +93,35 @@ export interface UpstreamClient {
 export function createUpstreamClient(options: UpstreamClientOptions): UpstreamClient {
   const timeouts = { ...defaultTimeouts, ...options.timeouts };
   const dispatchers = new Dispatchers({ ...options, timeouts });
+  const inTime = <T>(
+    url: URL,
+    signal: AbortSignal | undefined,
+    work: (connection: Connection) => Promise<T>,
+  ): Promise<T> => {
+    const tooLate = (): Error =>
+      new FetchError(`${shortUrl(url)}: no complete response ${within(timeouts.total)}`);
+    return withDeadline(timeouts.total, tooLate, signal, (ending) =>
+      work({ dispatchers, timeouts, signal: ending }),
+    );
+  };
   return {
-    get: (url, getOptions) => {
-      const tooLate = (): Error =>
-        new FetchError(`${shortUrl(url)}: no complete response ${within(timeouts.total)}`);
-      return withDeadline(timeouts.total, tooLate, getOptions.signal, (signal) =>
-        follow(url, { ...getOptions, dispatchers, timeouts, signal }),
-      );
-    },
+    get: (url, options) =>
+      inTime(url, options.signal, (connection) => follow(url, { ...options, ...connection })),
+    post: (url, options) =>
+      inTime(url, options.signal, (connection) => postOnce(url, { ...options, ...connection })),
     close: () => dispatchers.destroy(),
   };
 }
 
 const maxRedirects = 5;
 
-interface Exchange extends GetOptions {
+interface Connection {
   readonly dispatchers: Dispatchers;
   readonly timeouts: Timeouts;
   readonly signal: AbortSignal;
 }
+
+type Exchange = GetOptions & Connection;
 
 /** After a redirect to another origin, no later hop gets the credentials, not even the first origin. */
 async function follow(url: URL, exchange: Exchange): Promise<UpstreamAnswer> {
@@ -122,31 +143,68 @@ async function follow(url: URL, exchange: Exchange): Promise<UpstreamAnswer> {
 }
 
 async function exchangeOnce(url: URL, hop: Hop, exchange: Exchange): Promise<UpstreamAnswer> {
-  const { dispatchers, timeouts, signal, credential } = exchange;
+  const headers = { accept: '*/*', 'accept-encoding': 'identity', ...exchange.headers };
+  return await asked(url, hop, { ...exchange, method: 'GET', headers }, async (status, header, body) => {
+    if (status === 200) {
+      exchange.onHead?.(header);
+      return { status, header, bytes: await readBody(url, body, header('content-length'), exchange) };
+    }
+    body.on('error', () => undefined).destroy();
+    return { status, header, bytes: new Uint8Array() };
+  });
+}
+
+/** Bytes of an answer to a POST that are read, for the message. */
+const MAX_ANSWER = 1000;
+
+async function postOnce(url: URL, exchange: PostOptions & Connection): Promise<PostAnswer> {
+  const hop: Hop = { identify: true, reach: 'anywhere' };
+  return await asked(url, hop, { ...exchange, method: 'POST' }, async (status, header, body) => {
+    const chunks: Buffer[] = [];
+    if (status >= 300)
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        chunks.push(chunk);
+        if (Buffer.concat(chunks).length >= MAX_ANSWER) break;
+      }
+    body.on('error', () => undefined).destroy();
+    return { status, header, text: Buffer.concat(chunks).subarray(0, MAX_ANSWER).toString() };
+  });
+}
+
+interface Request extends Connection, Pick<GetOptions, 'headers' | 'credential'> {
+  readonly method: 'GET' | 'POST';
+  readonly body?: string;
+}
+
+type Take<T> = (
+  status: number,
+  header: UpstreamAnswer['header'],
+  body: Dispatcher.ResponseData['body'],
+) => Promise<T>;
+
+async function asked<T>(
+  url: URL,
+  hop: Hop,
+  { dispatchers, timeouts, signal, credential, method, headers: given, body: sent }: Request,
+  take: Take<T>,
+): Promise<T> {
   try {
     const dispatcher = await dispatchers.dispatcherFor(url, hop);
     const { statusCode, headers, body } = await dispatcher.request({
-      method: 'GET',
+      method,
       origin: url.origin,
       path: url.pathname + url.search,
       headers: {
         'user-agent': 'apk-beacon',
-        accept: '*/*',
-        'accept-encoding': 'identity',
-        ...exchange.headers,
+        ...given,
         ...(hop.identify && credential ? { [credential.name]: credential.value } : {}),
       },
+      ...(sent !== undefined && { body: sent }),
       headersTimeout: timeouts.headers,
       bodyTimeout: timeouts.bodyIdle,
       signal,
     });
-    const header = (name: string): string | undefined => firstValue(headers, name);
-    if (statusCode === 200) {
-      exchange.onHead?.(header);
-      return { status: 200, header, bytes: await readBody(url, body, header('content-length'), exchange) };
-    }
-    body.on('error', () => undefined).destroy();
-    return { status: statusCode, header, bytes: new Uint8Array() };
+    return await take(statusCode, (name) => firstValue(headers, name), body);
   } catch (cause) {
     if (cause instanceof IndexError || signal.aborted) throw cause;
     throw fetchError(url, cause, timeouts);

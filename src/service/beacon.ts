@@ -54,6 +54,8 @@ export interface BeaconOptions {
   readonly withoutFeeds?: boolean;
   /** Nothing is answered with the ledger's dates. */
   readonly withoutDates?: boolean;
+  /** With the sizes of packages, which answers do not need. */
+  readonly withSizes?: boolean;
   /** Called after a refresh that changed an existing index. */
   readonly onChange?: (datasource: string, index: string, change: IndexChange) => void;
 }
@@ -306,7 +308,11 @@ export class Beacon {
     const indexes = config.repositories.flatMap((repository) => {
       const services = this.#services(config, repository);
       return indexSpecs(config, repository, this.#options.config).map(
-        (spec) => new LiveIndex(spec, services),
+        (spec) =>
+          new LiveIndex(
+            { ...spec, limits: { ...spec.limits, withSizes: this.#options.withSizes } },
+            services,
+          ),
       );
     });
     const { unversionedProvides, complete } = config;
@@ -387,6 +393,11 @@ export class Beacon {
       const own = await loadKeys(sources, { client, cacheDir, credentials, memory, offline, warn, signal });
       return [...own, ...builtin].map(({ name, pem }) => parseKey(name, pem));
     };
+  }
+
+  /** A client for other servers than repositories; it is closed with the rest. */
+  client(timeouts: Partial<Timeouts>): UpstreamClient {
+    return this.#client(undefined, timeouts);
   }
 
   #client(repository: RepositoryConfig | undefined, more: Partial<Timeouts> = {}): UpstreamClient {

@@ -10,6 +10,7 @@ import { Lookups } from '../answers/lookup.ts';
 import { LookupCounts } from '../metrics/lookup-counts.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { PastDatasources } from '../repository/past-datasources.ts';
+import type { Notifier } from '../notify-delivery/notifier.ts';
 import { PinsWithFixes } from '../metrics/pins-with-fixes.ts';
 import { RecentChanges } from '../metrics/recent-changes.ts';
 import { readSecret } from '../repository/credentials.ts';
@@ -19,6 +20,7 @@ import { IndexWriter, type Signer } from '../answers/index-writer.ts';
 import { Mirrors } from '../answers/mirror.ts';
 import { VirtualIndexes } from '../answers/virtual-index.ts';
 import { Beacon } from './beacon.ts';
+import { createNotifiers } from './notify.ts';
 import { localUrl, presetFor, routingSources } from './preset.ts';
 import { onRefreshRequest } from './refresh-request.ts';
 
@@ -45,6 +47,7 @@ interface Core {
   readonly metrics: Metrics;
   readonly changes: RecentChanges;
   readonly pins: PinsWithFixes;
+  readonly notifiers: readonly Notifier[];
 }
 
 /** Creates everything of a service without starting it. */
@@ -75,18 +78,22 @@ function assembleCore({ config, logger, signal, now = Date.now }: ServeOptions):
   const pins = new PinsWithFixes(names, now);
   const { datasources } = beacon;
   const ledger = () => beacon.ledger.status;
+  const notifiers = createNotifiers({ config, logger, now, beacon, asked });
   const kept = () => beacon.pasts.kept;
-  const metrics = new Metrics({ datasources, ledger, kept, lookupCounts, surveyor, asked, pins, now });
+  const metrics = new Metrics({
+    ...{ datasources, ledger, kept, lookupCounts, surveyor, asked, pins, now },
+    notifications: () => notifiers.map(({ status }) => status),
+  });
   beacon.onRefresh(metrics.countRefresh);
   const served = new ServedVersions(config.cacheDir && join(config.cacheDir, 'served.json'), {
     warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
   });
-  return { beacon, served, surveyor, asked, lookupCounts, metrics, changes, pins };
+  return { beacon, served, surveyor, asked, lookupCounts, metrics, changes, pins, notifiers };
 }
 
 /** Loads the server late, because the first refresh starts before it. */
 async function serverOf(
-  { beacon, served, surveyor, asked, lookupCounts, metrics, changes, pins }: Core,
+  { beacon, served, surveyor, asked, lookupCounts, metrics, changes, pins, notifiers }: Core,
   { config, logger, signal, now = Date.now }: ServeOptions,
 ): Promise<FastifyInstance> {
   const { buildServer } = await import('../http/server.ts');
@@ -102,6 +109,8 @@ async function serverOf(
     virtualIndexes: new VirtualIndexes(writer),
     mirrors: new Mirrors(writer),
     ledger: () => beacon.ledger.status,
+    notifications: (live) =>
+      notifiers.filter((notifier) => notifier.live === live).map(({ status }) => status),
     changesSince: (live, since, name) => beacon.changes(live, since, name),
     pasts: new PastDatasources({ ledger: beacon.pastLedger(), files: beacon.pasts, now }),
     vanished: (live, names) => beacon.vanished(live, names),
@@ -133,15 +142,17 @@ function signer({ signingKey, environment }: Config): Signer | undefined {
 export async function serve(options: ServeOptions): Promise<void> {
   const { config, logger, signal, onRefreshNow } = options;
   const core = assembleCore(options);
-  const { beacon, served } = core;
+  const { beacon, served, notifiers } = core;
   await Promise.all([beacon.checkKeys(signal), served.load()]);
   const over = new AbortController();
   const ending = AbortSignal.any([signal, over.signal]);
   // Starts before the server is loaded: the first refresh waits for the network and inflates on another thread.
   const fresh = keepCurrent(beacon, ending);
   fresh.catch(() => undefined);
+  const telling = Promise.all(notifiers.map((notifier) => notifier.keepTelling(ending)));
   const server = await listening(core, options).catch(async (error: unknown) => {
     over.abort();
+    await telling;
     await beacon.close();
     throw error;
   });
@@ -157,7 +168,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     await sleep(config.drain);
   } finally {
     over.abort();
-    await server.close();
+    await Promise.all([server.close(), telling]);
     await Promise.all([served.save(), beacon.close()]);
   }
 }

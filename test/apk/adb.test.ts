@@ -154,6 +154,19 @@ describe('treats files as apk 3.0.6 does', () => {
     expect(description).toBe(dumped.description);
   });
 
+  test('has the sizes of packages if asked for them', async () => {
+    const limits = { ...defaultReadLimits, withSizes: true };
+    const sizes = async (options: Partial<ReadOptions>): Promise<readonly unknown[]> => {
+      const { packages } = await read(fixture('n.adb'), options);
+      return [...packages.names()].flatMap((name) => packages.named(name).map((each) => each.sizes));
+    };
+    expect(await sizes({ limits })).toEqual([
+      { packed: 320, installed: 3 },
+      { packed: 424, installed: 3 },
+    ]);
+    expect(await sizes({})).toEqual([undefined, undefined]);
+  });
+
   test('is refused if cut at any byte, except after a signature', async () => {
     const whole = fixture('h-sig2.adb');
     const taken: number[] = [];

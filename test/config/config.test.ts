@@ -160,7 +160,7 @@ describe('errors name the place, the value and the expectation', () => {
     ['trust: none', `${at}: unknown key trust here: it belongs to a repository`],
     [
       'credentails: {}',
-      `${at}: unknown key credentails, did you mean credentials? That belongs to a repository`,
+      `${at}: unknown key credentails, did you mean credentials? That belongs to a receiver or a repository or a secdb feed or an OSV feed`,
     ],
     ['port: 3000', `${at}: unknown key port, did you mean listen?`],
     ['xyzzy: 1', `${at}: unknown key xyzzy, expected some of listen, refresh, cacheDir,`],
@@ -320,7 +320,7 @@ describe('each key of the schema', () => {
   function fileWith({ path, name }: ConfigKey, value: unknown): object {
     const built = [...path, name].reduceRight<unknown>((inner, part) => {
       if (part === '[]') return [{ ...itemOf(path, name), ...(inner as object) }];
-      if (part === '*') return { one: { repositories: ['x'], ...(inner as object) } };
+      if (part === '*') return { one: { ...itemsNeed[path[0] ?? ''], ...(inner as object) } };
       return { [part]: inner };
     }, value);
     return built as object;
@@ -329,6 +329,10 @@ describe('each key of the schema', () => {
     if (!path.includes('advisories')) return { url: 'x' };
     return name === 'osv' || name === 'ecosystem' ? { osv: 'x' } : { secdb: 'x' };
   }
+  const itemsNeed: Readonly<Record<string, object>> = {
+    datasources: { repositories: ['x'] },
+    notify: { url: 'https://hooks.example.com' },
+  };
   /** The required keys of a level besides the tested one. */
   const needed: Readonly<Record<string, object>> = {
     basic: { username: 'u', password: { env: 'A' } },
@@ -336,6 +340,7 @@ describe('each key of the schema', () => {
     signingKey: { name: 'a.rsa.pub', key: { env: 'A' } },
     clientCertificate: { certificate: 'a', key: 'b' },
     withdrawal: { age: '1d', days: [1, 31] },
+    gitlab: { ref: 'main', token: { env: 'A' } },
   };
   const withNeeds = (file: unknown): unknown => {
     if (Array.isArray(file)) return file.map(withNeeds);
@@ -357,7 +362,7 @@ describe('each key of the schema', () => {
       new Set([
         'the top level', 'a datasource', 'a repository', 'timeouts', 'limits', 'signingKey', 'credentials',
         'basic', 'header', 'clientCertificate', 'a secret', 'withdrawal',
-        'a secdb feed', 'an OSV feed',
+        'a secdb feed', 'an OSV feed', 'a receiver', 'gitlab',
       ]),
     ); // prettier-ignore
   });

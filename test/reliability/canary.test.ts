@@ -25,9 +25,10 @@ const secrets = [
   'token',
   'argument',
   'key',
+  'hook',
 ].map((place) => `c4n4ry-s1ngs-${place}`);
-const [inUrl, inQuery, inEnv, inFile, inHeader, inNetrc, inHttpAuth, inToken, inArgument, inKey] =
-  secrets as [string, string, string, string, string, string, string, string, string, string];
+const [inUrl, inQuery, inEnv, inFile, inHeader, inNetrc, inHttpAuth, inToken, inArgument, inKey, inHook] =
+  secrets as [string, string, string, string, string, string, string, string, string, string, string];
 /** As they are and as base64 has them, at each of three offsets. */
 const song = 'c4n4ry-s1ngs';
 const songs = [song, ...['', 'x', 'xx'].map((before) => base64(`${before}${song}`).slice(4, -4))];
@@ -80,6 +81,7 @@ async function writeConfig(): Promise<{ file: string; environment: Record<string
     cacheDir: at('cache'),
     netrc: at('netrc'),
     clientToken: { env: 'TOKEN' },
+    notify: { hook: { url: `${upstream.url}/hook?token=${inHook}`, datasource: 'url', gitlab: { ref: 'main', token: { env: 'HOOK' } } } },
     datasources: {
       url: datasource({ url: `${own}/os?token=${inQuery}`, keys: fetched }),
       env: datasource({ url: `${upstream.url}/env`, keys, credentials: { bearer: { env: 'BEARER' } } }),
@@ -96,6 +98,7 @@ async function writeConfig(): Promise<{ file: string; environment: Record<string
     TOKEN: inToken,
     BEARER: inEnv,
     HEADER: inHeader,
+    HOOK: inHook,
     HTTP_AUTH: `basic:127.0.0.1:me:${inHttpAuth}`,
   };
   return { file: at('config.yaml'), environment };

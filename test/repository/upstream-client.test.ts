@@ -2,6 +2,7 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { join } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { errorLine } from '../../src/errors.ts';
@@ -333,4 +334,28 @@ test('a hung upstream does not disturb another one on the same client', async ()
   const reason = new Error('enough');
   controller.abort(reason);
   expect(await failing).toBe(reason);
+});
+
+describe('a POST', () => {
+  test('sends its body and credential, and returns any status with the beginning of what was said', async () => {
+    const bodies: string[] = [];
+    const { url, requests } = await startUpstream((request, response) => {
+      void textOf(request).then((body) => {
+        bodies.push(body);
+        response.writeHead(422, { 'retry-after': '7' }).end('x'.repeat(50_000));
+      });
+    });
+    const answer = await startClient().post(new URL('hook?a=b', url), { credential, body: '{"a":"ü"}' });
+    expect([answer.status, answer.header('retry-after'), answer.text]).toEqual([422, '7', 'x'.repeat(1000)]);
+    expect(bodies).toEqual(['{"a":"ü"}']);
+    expect(requests.map(({ method, url: path, headers }) => [method, path, headers.authorization])).toEqual([
+      ['POST', '/hook?a=b', 'Bearer secret'],
+    ]);
+  });
+
+  test('follows no redirect', async () => {
+    const { url, requests } = await startUpstream(redirecting(() => ({ '/a': '/b' }), 307));
+    const { status } = await startClient().post(new URL('a', url), { body: '{}' });
+    expect([status, requests.map((request) => request.url)]).toEqual([307, ['/a']]);
+  });
 });

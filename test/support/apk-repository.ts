@@ -68,21 +68,31 @@ export async function signedRepository(options: {
   readonly arch: string;
   readonly packages: readonly ApkPackage[];
   readonly key: SigningKey;
+  /** When the index says that it was made, in unix seconds. */
+  readonly madeAt?: number;
+  /** Stanzas of packages that are there already, by name, version and arch: those are not built again. */
+  readonly known?: Map<string, string>;
 }): Promise<void> {
-  const { dir, arch, packages, key } = options;
+  const { dir, arch, packages, key, madeAt = buildDate, known = new Map<string, string>() } = options;
   const folder = join(dir, arch);
   mkdirSync(folder, { recursive: true });
   const stanzas: string[] = [];
   for (const own of packages) {
     const apkPackage = { arch, ...own };
-    const apk = await buildApk(apkPackage, key);
-    writeFileSync(join(folder, `${apkPackage.name}-${apkPackage.version}.apk`), apk.bytes);
-    stanzas.push(stanza(apkPackage, apk));
+    const id = `${apkPackage.name} ${apkPackage.version} ${arch}`;
+    let text = known.get(id);
+    if (text === undefined) {
+      const apk = await buildApk(apkPackage, key);
+      writeFileSync(join(folder, `${apkPackage.name}-${apkPackage.version}.apk`), apk.bytes);
+      text = stanza(apkPackage, apk);
+      known.set(id, text);
+    }
+    stanzas.push(text);
   }
   const body = gzip(
     await tar([
       { header: { name: 'DESCRIPTION' }, content: 'packages for tests' },
-      { header: { name: 'APKINDEX' }, content: stanzas.join('') },
+      { header: { name: 'APKINDEX', mtime: new Date(madeAt * 1000) }, content: stanzas.join('') },
     ]),
   );
   writeFileSync(join(folder, 'APKINDEX.tar.gz'), Buffer.concat([await signatureOf(body, key), body]));

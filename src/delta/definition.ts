@@ -1,0 +1,115 @@
+/** Reads what a definition or lock file of apko says of an image's packages and layers. */
+import * as z from 'zod';
+import { parse } from 'yaml';
+import { UsageError } from '../errors.ts';
+
+/** A definition with everything that it includes. */
+export interface Definition {
+  /** As written: `curl`, `curl=8.1-r0`. */
+  readonly packages: readonly string[];
+  /** By apk's names; empty for all. */
+  readonly archs: readonly string[];
+  readonly budget: number | undefined;
+}
+
+/** What a lock file has, by arch: exact packages with the sizes of their downloads. */
+export interface Lock {
+  /** The definition that it was made of. */
+  readonly definition: string | undefined;
+  readonly packages: ReadonlyMap<string, readonly LockedPackage[]>;
+}
+
+export interface LockedPackage {
+  readonly name: string;
+  readonly version: string;
+  /** `undefined` if it does not tell. */
+  readonly packed: number | undefined;
+}
+
+const definitionSchema = z.object({
+  include: z.string().optional(),
+  contents: z.object({ packages: z.array(z.string()).nullish() }).nullish(),
+  archs: z.array(z.string()).nullish(),
+  layering: z.object({ budget: z.int().nonnegative() }).nullish(),
+});
+
+const range = z.object({ range: z.string().optional() }).nullish();
+const lockSchema = z.object({
+  version: z.string(),
+  config: z.object({ name: z.string() }).nullish(),
+  contents: z.object({
+    packages: z.array(
+      z.object({ name: z.string(), version: z.string(), architecture: z.string(), data: range }),
+    ),
+  }),
+});
+
+/** apko's names, which are Docker's, by apk's. */
+const archNames: Readonly<Record<string, string>> = {
+  amd64: 'x86_64',
+  arm64: 'aarch64',
+  '386': 'x86',
+  'arm/v6': 'armhf',
+  'arm/v7': 'armv7',
+};
+
+const MAX_INCLUDES = 20;
+const NEITHER = 'neither a definition of apko nor its lock file';
+
+/** `read` gets an included file by the name that is written. Throws `UsageError` for a file that is none of both. */
+export function readImage(text: string, file: string, read: (name: string) => string): Definition | Lock {
+  const value = parsed(text, file);
+  const lock = lockSchema.safeParse(value);
+  if (lock.success) return lockOf(lock.data);
+  const definition = definitionOf(value, file, read, []);
+  if (definition.packages.length === 0) throw new UsageError(`${file}: ${NEITHER}`);
+  return definition;
+}
+
+export function isLock(image: Definition | Lock): image is Lock {
+  return 'definition' in image;
+}
+
+/** As apko merges: packages of the base come first; archs and layering of the child win. */
+function definitionOf(
+  value: unknown,
+  file: string,
+  read: (name: string) => string,
+  includedBy: readonly string[],
+): Definition {
+  const result = definitionSchema.safeParse(value);
+  if (!result.success) throw new UsageError(`${file}: ${NEITHER}`);
+  const { include, contents, archs, layering } = result.data;
+  const files = [...includedBy, file];
+  if (files.length > MAX_INCLUDES) throw new UsageError(`${file}: more than ${MAX_INCLUDES} includes`);
+  const base =
+    include === undefined ? undefined : definitionOf(parsed(read(include), include), include, read, files);
+  return {
+    packages: [...(base?.packages ?? []), ...(contents?.packages ?? [])],
+    archs: archs?.length ? archs.map((arch) => archNames[arch] ?? arch) : (base?.archs ?? []),
+    budget: layering?.budget ?? base?.budget,
+  };
+}
+
+function parsed(text: string, file: string): unknown {
+  try {
+    return parse(text, { logLevel: 'error' });
+  } catch (cause) {
+    throw new UsageError(`${file}: not YAML`, { cause });
+  }
+}
+
+function lockOf({ config, contents }: z.output<typeof lockSchema>): Lock {
+  const byArch = Map.groupBy(contents.packages, ({ architecture }) => architecture);
+  const packages = [...byArch].map(([arch, all]) => {
+    const own = all.map(({ name, version, data }) => ({ name, version, packed: endOf(data?.range) }));
+    return [archNames[arch] ?? arch, own] as const;
+  });
+  return { definition: config?.name, packages: new Map(packages) };
+}
+
+/** `bytes=1234-56789`: the data comes last in a package. */
+function endOf(range: string | undefined): number | undefined {
+  const [, end] = /^bytes=\d+-(\d+)$/.exec(range ?? '') ?? [];
+  return end === undefined ? undefined : Number(end) + 1;
+}

@@ -1,0 +1,83 @@
+/** From a definition or lock file to the packages of an image on one arch, by the index of today. */
+import { Build, Unresolvable, type SourcesByArch } from '../check/apko-resolver.ts';
+import { finish } from '../catalog/steps.ts';
+import { operatorSpan } from '../apk/constraint.ts';
+import type { Package } from '../apk/packages.ts';
+import { IndexError } from '../errors.ts';
+import type { Contents } from './delta.ts';
+import { isLock, type Definition, type Lock } from './definition.ts';
+import type { Installed } from './layers.ts';
+
+export interface Resolution extends Contents {
+  /** Pins that the index does not have any more: of their packages, today's sizes and dependencies are taken. */
+  readonly withdrawn: readonly string[];
+}
+
+export interface Place {
+  readonly arch: string;
+  readonly sources: SourcesByArch;
+}
+
+/** `budget` is for a lock file, which does not have it. Throws `IndexError` if apko could not build the image. */
+export function resolveImage(
+  image: Definition | Lock,
+  { file, budget }: { readonly file: string; readonly budget: number | undefined },
+  place: Place,
+): Resolution {
+  if (isLock(image)) return resolveLock(image, budget, place);
+  const withdrawn = image.packages.filter((text) => isWithdrawn(text, place));
+  const constraints = image.packages.map((text) => (withdrawn.includes(text) ? nameOf(text) : text));
+  try {
+    const packages = finish(new Build({ ...place, tagOf: () => undefined }).packages(constraints));
+    const versions = new Map(withdrawn.map((text) => [nameOf(text), text.slice(operatorSpan(text).end)]));
+    return {
+      packages: packages.map((each) => installed(each, versions.get(each.name))),
+      budget: image.budget,
+      withdrawn,
+    };
+  } catch (cause) {
+    if (!(cause instanceof Unresolvable)) throw cause;
+    throw new IndexError(
+      'index-unsupported',
+      `${file}: apko cannot build it for ${place.arch}: ${cause.message}`,
+    );
+  }
+}
+
+function resolveLock({ packages }: Lock, budget: number | undefined, place: Place): Resolution {
+  const withdrawn: string[] = [];
+  const all = (packages.get(place.arch) ?? []).map(({ name, version, packed }): Installed => {
+    const known = named(name, place);
+    const found = known.find((each) => each.version === version);
+    if (!found) withdrawn.push(`${name}=${version}`);
+    const like = found ?? known.at(-1);
+    const own = like
+      ? installed(like, version)
+      : { name, version, identity: '', origin: name, packed: 0, installed: 0 };
+    return packed === undefined ? own : { ...own, packed };
+  });
+  return { packages: all, budget, withdrawn };
+}
+
+/** With another version than the index has, if that is given. */
+function installed(from: Package, version = from.version): Installed {
+  const { packed, installed: size } = from.sizes ?? { packed: 0, installed: 0 };
+  const identity = version === from.version ? from.identity : '';
+  return { name: from.name, version, identity, origin: from.origin, packed, installed: size };
+}
+
+/** An exact pin of a name that is there, at a version that is not. */
+function isWithdrawn(text: string, place: Place): boolean {
+  const { start, end } = operatorSpan(text);
+  if (text.slice(start, end) !== '=') return false;
+  const known = named(nameOf(text), place);
+  return known.length > 0 && known.every(({ version }) => version !== text.slice(end));
+}
+
+function nameOf(text: string): string {
+  return text.slice(0, operatorSpan(text).start);
+}
+
+function named(name: string, { arch, sources }: Place): readonly Package[] {
+  return (sources.get(arch) ?? []).flatMap(({ packages }) => packages.named(name));
+}

@@ -1,0 +1,314 @@
+/**
+ * Tells one receiver when the offer of watched names changes: sees what is offered now, and sends what is to be told
+ * (docs/decisions/020).
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Views } from '../answers/views.ts';
+import { inSteps, type Pause } from '../apk/pieces.ts';
+import { nameWith, type Age } from '../catalog/age.ts';
+import { cut, errorLine } from '../errors.ts';
+import type { Database } from '../ledger-store/database.ts';
+import type { AskedName } from '../metrics/lookup-log.ts';
+import { callOf, type Event, type Form } from '../notify/event.ts';
+import { offersInSteps, type Change } from '../notify/offers.ts';
+import type { Position } from '../notify/position.ts';
+import type { NotifyStatus } from '../notify/status.ts';
+import type { CredentialHeader } from '../repository/credentials.ts';
+import { parseRetryAfter } from '../repository/fetch-error.ts';
+import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
+import { Alarm, nextDelay } from '../repository/refresh.ts';
+import type { PostAnswer, UpstreamClient } from '../repository/upstream-client.ts';
+import { Outbox, type Pending, type Watched } from './outbox.ts';
+
+export interface Receiver {
+  /** Its name in the configuration. */
+  readonly name: string;
+  readonly live: LiveDatasource;
+  /** It is told of the datasource as it is asked with this age. */
+  readonly age: Age | undefined;
+  /** Absent: all names that were asked for. */
+  readonly names: readonly string[] | undefined;
+  /** Reads the secrets, for each call: they may be rotated. */
+  readonly address: () => Promise<Address>;
+}
+
+export interface Address {
+  readonly url: URL;
+  readonly form: Form;
+  readonly credential: CredentialHeader | undefined;
+}
+
+export interface NotifierServices {
+  readonly database: () => Promise<Database>;
+  readonly client: UpstreamClient;
+  readonly asked: (live: LiveDatasource) => readonly AskedName[];
+  readonly now: () => number;
+  readonly pause: Pause;
+  readonly log: Pick<Console, 'info' | 'warn' | 'error'>;
+  readonly random?: () => number;
+}
+
+/** Milliseconds between two looks at what others have asked for or left to be told. */
+const LOOK_EVERY = 30_000;
+const LOOK_NEVER_SOONER = 50;
+const retries = { interval: 300_000, firstRetry: 5000 };
+/** Milliseconds that a receiver may ask for at most. */
+const MAX_RETRY_AFTER = 3_600_000;
+/** Milliseconds after which an event that cannot be delivered is given up. */
+const GIVE_UP = 7 * 86_400_000;
+/** Milliseconds after which a name that nobody asks for is not watched any more. */
+const FORGET = 90 * 86_400_000;
+const MAX_NAMES = 20_000;
+/** A name that is asked for all day is written once a day. */
+const ASKED_EVERY = 86_400_000;
+/** Statuses below 500 of which another try may be better. */
+const worthRetrying: readonly number[] = [408, 425, 429];
+
+type Outcome =
+  | { readonly status: 'delivered' }
+  | { readonly status: 'failed'; readonly fact: string; readonly retryAfter: number | undefined }
+  | { readonly status: 'refused'; readonly fact: string };
+
+export class Notifier {
+  readonly #receiver: Receiver;
+  readonly #services: NotifierServices;
+  readonly #outbox: Outbox;
+  readonly #views: Views;
+  readonly #alarm = new Alarm();
+  /** Generation and names of the last look. */
+  #seen = '';
+  #watched: ReadonlyMap<string, Watched> | undefined;
+  #pending: Pending = { count: 0, oldestAt: undefined, dueAt: undefined };
+  readonly #counts = { delivered: 0, failed: 0, givenUp: 0 };
+  #deliveredAt: number | undefined;
+  /** Why the last call failed. */
+  #callError: string | undefined;
+  /** Why nothing can be compared. */
+  #storeError: string | undefined;
+
+  constructor(receiver: Receiver, services: NotifierServices) {
+    this.#receiver = receiver;
+    this.#services = services;
+    const watch = `${receiver.name} ${nameWith(receiver.live.name, receiver.age && { age: receiver.age })}`;
+    this.#outbox = new Outbox(services.database, watch);
+    this.#views = new Views(services.now);
+  }
+
+  get live(): LiveDatasource {
+    return this.#receiver.live;
+  }
+
+  get status(): NotifyStatus {
+    return {
+      receiver: this.#receiver.name,
+      datasource: this.#datasource,
+      names: this.#receiver.names?.length ?? this.#watched?.size ?? 0,
+      pending: this.#pending.count,
+      oldestAt: this.#pending.oldestAt,
+      deliveredAt: this.#deliveredAt,
+      ...this.#counts,
+      error: this.#storeError ?? this.#callError,
+    };
+  }
+
+  /** Looks at once. */
+  wake(): void {
+    this.#alarm.ring();
+  }
+
+  async keepTelling(signal: AbortSignal): Promise<void> {
+    await this.live.whenReady(signal);
+    while (!signal.aborted) {
+      // Before the work, so that a wake-up during it is not lost.
+      const wake = this.#alarm.signal;
+      const next = await this.tellOnce(signal);
+      const delay = Math.min(LOOK_EVERY, Math.max(LOOK_NEVER_SOONER, next - this.#services.now()));
+      await sleep(delay, undefined, { signal: AbortSignal.any([signal, wake]) }).catch(() => undefined);
+    }
+  }
+
+  /** Sees what changed and sends what is due. Returns when there is more to do (unix milliseconds). */
+  async tellOnce(signal: AbortSignal): Promise<number> {
+    const { log, now } = this.#services;
+    try {
+      const changesAt = await this.#look();
+      while (await this.#sendNext(signal));
+      this.#pending = await this.#outbox.pending();
+      this.#storeError = undefined;
+      return Math.min(changesAt, this.#pending.dueAt ?? Infinity);
+    } catch (error) {
+      if (signal.aborted) return Infinity;
+      const fact = errorLine(error);
+      if (fact !== this.#storeError)
+        log.warn({ receiver: this.#receiver.name }, `cannot see what has changed, trying again: ${fact}`);
+      this.#storeError = fact;
+      return now() + LOOK_EVERY;
+    }
+  }
+
+  /** Records what is offered now. Returns when the next package is old enough for the view. */
+  async #look(): Promise<number> {
+    const { pause, now, asked, log } = this.#services;
+    const { live, name: receiver } = this.#receiver;
+    const snapshot = await this.#snapshot();
+    if (!snapshot) return Infinity;
+    const changesAt = (snapshot.view?.until ?? Infinity) * 1000;
+    const at = now();
+    const lookedUp = this.#receiver.names ? [] : asked(live);
+    const stored = await this.#stored();
+    const askedAt = new Map(lookedUp.map(({ name, lastAskedAt }) => [name, sinceDay(lastAskedAt)]));
+    const names = this.#names(stored, askedAt, at);
+    const watched = new Set(names);
+    const seen = JSON.stringify([snapshot.generation, names.length, lookedUp.length && [...askedAt]]);
+    if (seen === this.#seen) return changesAt;
+    const generations = new Set([
+      snapshot.generation,
+      snapshot.view?.base.generation,
+      live.snapshot?.generation,
+    ]);
+    const changes = await this.#outbox.see({
+      position: positionOf(live, snapshot),
+      datasource: this.#datasource,
+      generation: snapshot.generation,
+      offers: await inSteps(offersInSteps(snapshot.catalog, names), pause),
+      askedAt,
+      askedBefore: new Set(lookedUp.flatMap((each) => (generations.has(each.firstIn) ? [] : [each.name]))),
+      forgotten: [...stored.keys()].filter((name) => !watched.has(name)),
+      at,
+    });
+    // Not the latest: once it is, or another replica tells.
+    if (!changes) return at + LOOK_EVERY;
+    this.#seen = seen;
+    this.#watched = undefined;
+    await this.#stored();
+    if (changes.length > 0) log.info({ receiver }, `to tell: ${describe(changes)}`);
+    return changesAt;
+  }
+
+  async #snapshot(): Promise<Snapshot | undefined> {
+    const { live, age } = this.#receiver;
+    const base = live.snapshot;
+    if (!base || age === undefined) return base;
+    return this.#views.known(base, age) ?? (await inSteps(this.#views.of(base, age), this.#services.pause));
+  }
+
+  /** What is known of the watched names. Where replicas write there as well, it is read each time. */
+  async #stored(): Promise<ReadonlyMap<string, Watched>> {
+    if (!this.#watched || (await this.#outbox.isShared())) this.#watched = await this.#outbox.watched();
+    return this.#watched;
+  }
+
+  /** The configured names, or those that were asked for lately. */
+  #names(
+    stored: ReadonlyMap<string, Watched>,
+    askedAt: ReadonlyMap<string, number>,
+    now: number,
+  ): readonly string[] {
+    if (this.#receiver.names) return this.#receiver.names;
+    const all = new Map([...stored].map(([name, known]) => [name, known.askedAt]));
+    for (const [name, at] of askedAt) all.set(name, at);
+    const recent = [...all].filter(([, at]) => at > now - FORGET);
+    if (recent.length > MAX_NAMES) recent.sort(([, a], [, b]) => b - a).length = MAX_NAMES;
+    return recent.map(([name]) => name);
+  }
+
+  /** Sends the oldest event, if it is due. Returns whether another may be. */
+  async #sendNext(signal: AbortSignal): Promise<boolean> {
+    const { now, random, log } = this.#services;
+    const claimed = await this.#outbox.claim(now());
+    if (!claimed) return false;
+    const { event, attempt } = claimed;
+    const facts = { receiver: this.#receiver.name, event: event.id };
+    const outcome = await this.#send(event, signal).catch(async (error: unknown) => {
+      // Stopped in the middle: the next start sends it at once.
+      await this.#outbox.postpone(event.id, now());
+      throw error;
+    });
+    if (outcome.status === 'delivered') {
+      await this.#outbox.settle(event.id);
+      this.#counts.delivered += 1;
+      this.#deliveredAt = now();
+      this.#callError = undefined;
+      log.info(facts, `told: ${describe(event.changes)}`);
+      return true;
+    }
+    this.#callError = outcome.fact;
+    if (outcome.status === 'refused' || now() - event.at > GIVE_UP) {
+      await this.#outbox.settle(event.id);
+      this.#counts.givenUp += 1;
+      log.error(
+        facts,
+        `given up after ${attempt} calls: ${outcome.fact}; not told: ${describe(event.changes)}`,
+      );
+      return true;
+    }
+    const asked = Math.min(outcome.retryAfter ?? 0, MAX_RETRY_AFTER);
+    const delay = Math.round(Math.max(nextDelay(attempt, retries, random), asked));
+    await this.#outbox.postpone(event.id, now() + delay);
+    this.#counts.failed += 1;
+    log.warn(facts, `call ${attempt} failed, again in ${Math.round(delay / 1000)} s: ${outcome.fact}`);
+    return false;
+  }
+
+  async #send(event: Event, signal: AbortSignal): Promise<Outcome> {
+    const { client, now } = this.#services;
+    let address: Address | undefined;
+    try {
+      address = await this.#receiver.address();
+      const { url, form, credential } = address;
+      const { headers, body } = callOf(event, form, now());
+      const answer = await client.post(url, { headers, credential, body, signal });
+      return outcomeOf(address, answer, now());
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const fact = errorLine(error);
+      return {
+        status: 'failed',
+        fact: address ? withoutSecrets(fact, address) : fact,
+        retryAfter: undefined,
+      };
+    }
+  }
+
+  get #datasource(): string {
+    return nameWith(this.live.name, this.#receiver.age && { age: this.#receiver.age });
+  }
+}
+
+function outcomeOf(address: Address, { status, header, text }: PostAnswer, now: number): Outcome {
+  if (status >= 200 && status < 300) return { status: 'delivered' };
+  const said = text === '' ? '' : `: ${cut(text.replace(/\s+/g, ' '), 200)}`;
+  const fact = `${address.url.host} answered ${status}${withoutSecrets(said, address)}`;
+  // A redirect could lead the secret and the token anywhere.
+  if (status >= 300 && status < 400)
+    return { status: 'refused', fact: `${fact}, a redirect, which is not followed` };
+  if (status < 500 && !worthRetrying.includes(status)) return { status: 'refused', fact };
+  return { status: 'failed', fact, retryAfter: parseRetryAfter(header('retry-after'), now) };
+}
+
+/** Paths of webhooks are often secret, and a receiver may return what it was sent. */
+function withoutSecrets(text: string, { url, form, credential }: Address): string {
+  const secrets = [url.pathname, url.search, form.gitlab?.token ?? '', credential?.value ?? ''];
+  return secrets
+    .filter((secret) => secret.length > 1)
+    .reduce((shown, secret) => shown.replaceAll(secret, '…'), text);
+}
+
+function positionOf({ indexes }: LiveDatasource, { view }: Snapshot): Position {
+  const made = indexes.map(({ spec, loaded }) => [
+    spec.label,
+    loaded ? Math.max(loaded.summary.madeAt, loaded.summary.newestBuiltAt) : null,
+  ]);
+  return { ...Object.fromEntries(made), ...(view && { 'limit of the view': view.limit }) } as Position;
+}
+
+function sinceDay(time: number): number {
+  return Math.floor(time / ASKED_EVERY) * ASKED_EVERY;
+}
+
+/** `curl 8.1-r0, jq (none)`; of many, the first. */
+function describe(changes: readonly Change[]): string {
+  const some = changes.slice(0, 10).map(({ name, newest = '(none)' }) => `${cut(name)} ${newest}`);
+  const more = changes.length > some.length ? ` and ${changes.length - some.length} more` : '';
+  return some.join(', ') + more;
+}

@@ -1,0 +1,183 @@
+/**
+ * What was last seen of each watched name, and what is still to be told of it, in the ledger's database. Both change in
+ * one transaction: a process that is killed has either not seen a change, and sees it at its next start, or has it to tell.
+ */
+import { createEvent, joinEvents, type Event } from '../notify/event.ts';
+import { changesOf, changeTo, type Change, type Offer } from '../notify/offers.ts';
+import { isBehind, type Position } from '../notify/position.ts';
+import { insertSql, placeholders, type Database, type Query } from '../ledger-store/database.ts';
+
+/** What is known of a name. */
+export interface Watched extends Offer {
+  /** When it was last asked for; unix milliseconds, like all times here. */
+  readonly askedAt: number;
+}
+
+/** What an observer sees of one generation. */
+export interface Sight {
+  readonly position: Position;
+  /** `wolfi@7d` */
+  readonly datasource: string;
+  readonly generation: string;
+  readonly offers: ReadonlyMap<string, Offer>;
+  /** When names were last asked for. */
+  readonly askedAt: ReadonlyMap<string, number>;
+  /** Names that are new here but were asked for before this generation: what was offered then is not known. */
+  readonly askedBefore: ReadonlySet<string>;
+  /** Names that need not be watched any more. */
+  readonly forgotten: readonly string[];
+  readonly at: number;
+}
+
+export interface Pending {
+  readonly count: number;
+  readonly oldestAt: number | undefined;
+  /** When the oldest is to be tried. */
+  readonly dueAt: number | undefined;
+}
+
+/** Milliseconds after which another process may repeat a call of which nothing more is heard. */
+const CLAIM = 120_000;
+const ROWS_A_QUERY = 200;
+const nameColumns = ['watch', 'name', 'newest', 'versions', 'asked_at'] as const;
+
+/** Of one receiver and one datasource. */
+export class Outbox {
+  readonly #database: () => Promise<Database>;
+  readonly #watch: string;
+
+  constructor(database: () => Promise<Database>, watch: string) {
+    this.#database = database;
+    this.#watch = watch;
+  }
+
+  async isShared(): Promise<boolean> {
+    return (await this.#database()).kind === 'postgres';
+  }
+
+  async watched(): Promise<ReadonlyMap<string, Watched>> {
+    return await readWatched((await this.#database()).query, this.#watch);
+  }
+
+  /** Writes what is seen and what is to be told of it. Returns the changes; `undefined` if others have seen more. */
+  async see(sight: Sight): Promise<readonly Change[] | undefined> {
+    const database = await this.#database();
+    return await database.transaction(async (query) => {
+      const { position, offers, askedAt, askedBefore, forgotten } = sight;
+      if (isBehind(position, await this.#lock(query), database.kind === 'postgres')) return undefined;
+      const before = await readWatched(query, this.#watch);
+      const unknown = [...offers].filter(([name]) => !before.has(name) && askedBefore.has(name));
+      const changes = [
+        ...changesOf(before, offers),
+        ...unknown.map(([name, offer]) => changeTo(name, offer)),
+      ];
+      const rows = [...offers].flatMap(([name, { newest, versions }]) => {
+        const known = before.get(name);
+        const asked = Math.max(askedAt.get(name) ?? 0, known?.askedAt ?? 0);
+        const isSame = known?.versions === versions && known.newest === newest && known.askedAt === asked;
+        return isSame ? [] : [[this.#watch, name, newest, versions, asked]];
+      });
+      for (const some of slices(rows)) {
+        const sql = `${insertSql('notify_name', nameColumns, some.length)} ON CONFLICT (watch, name) DO UPDATE
+          SET newest = excluded.newest, versions = excluded.versions, asked_at = excluded.asked_at`;
+        await query(sql, some.flat());
+      }
+      for (const some of slices(forgotten))
+        await query(`DELETE FROM notify_name WHERE watch = ? AND name IN (${placeholders(some.length)})`, [
+          this.#watch,
+          ...some,
+        ]);
+      await query('UPDATE notify_watch SET position = ? WHERE watch = ?', [
+        JSON.stringify(position),
+        this.#watch,
+      ]);
+      if (changes.length > 0) await this.#add(query, sight, changes);
+      return changes;
+    });
+  }
+
+  /** Takes the oldest event, if it is due, for one call; nobody else gets it until that is settled or given up on. */
+  async claim(now: number): Promise<{ readonly event: Event; readonly attempt: number } | undefined> {
+    const database = await this.#database();
+    const rows = await database.transaction((query) =>
+      query(
+        `UPDATE notify_event SET attempts = attempts + 1, due_at = ? WHERE due_at <= ? AND id =
+           (SELECT id FROM notify_event WHERE watch = ? ORDER BY made_at, attempts DESC LIMIT 1)
+         RETURNING event, attempts`,
+        [now + CLAIM, now, this.#watch],
+      ),
+    );
+    const [row] = rows;
+    return row && { event: JSON.parse(String(row[0])) as Event, attempt: Number(row[1]) };
+  }
+
+  /** It is delivered or given up. */
+  async settle(id: string): Promise<void> {
+    const database = await this.#database();
+    await database.transaction((query) => query('DELETE FROM notify_event WHERE id = ?', [id]));
+  }
+
+  /** It is to be sent again. */
+  async postpone(id: string, dueAt: number): Promise<void> {
+    const database = await this.#database();
+    await database.transaction((query) =>
+      query('UPDATE notify_event SET due_at = ? WHERE id = ?', [dueAt, id]),
+    );
+  }
+
+  async pending(): Promise<Pending> {
+    const { query } = await this.#database();
+    const rows = await query(
+      'SELECT made_at, due_at FROM notify_event WHERE watch = ? ORDER BY made_at, attempts DESC',
+      [this.#watch],
+    );
+    const [oldest] = rows;
+    return {
+      count: rows.length,
+      oldestAt: oldest && Number(oldest[0]),
+      dueAt: oldest && Number(oldest[1]),
+    };
+  }
+
+  /** Nobody else writes what is of this watch until the transaction ends. Returns how far it was seen. */
+  async #lock(query: Query): Promise<Position> {
+    await query('INSERT INTO notify_watch (watch, position) VALUES (?, ?) ON CONFLICT DO NOTHING', [
+      this.#watch,
+      '{}',
+    ]);
+    const sql = 'UPDATE notify_watch SET watch = watch WHERE watch = ? RETURNING position';
+    const [row] = await query(sql, [this.#watch]);
+    return JSON.parse(String(row?.[0])) as Position;
+  }
+
+  /** An event that was not sent yet takes up the next one: an outage of any length ends with two calls. */
+  async #add(query: Query, { at, datasource, generation }: Sight, changes: readonly Change[]): Promise<void> {
+    const event = createEvent(this.#watch, { at, datasource, generation, changes });
+    const [waiting] = await query(
+      'DELETE FROM notify_event WHERE watch = ? AND attempts = 0 RETURNING event, due_at',
+      [this.#watch],
+    );
+    const whole = waiting ? joinEvents(this.#watch, JSON.parse(String(waiting[0])) as Event, event) : event;
+    const dueAt = waiting ? Number(waiting[1]) : at;
+    const columns = ['id', 'watch', 'event', 'made_at', 'due_at', 'attempts'];
+    await query(`${insertSql('notify_event', columns, 1)} ON CONFLICT DO NOTHING`, [
+      ...[whole.id, this.#watch, JSON.stringify(whole), whole.at, dueAt, 0],
+    ]);
+  }
+}
+
+async function readWatched(query: Query, watch: string): Promise<ReadonlyMap<string, Watched>> {
+  const sql = 'SELECT name, newest, versions, asked_at FROM notify_name WHERE watch = ?';
+  const rows = await query(sql, [watch]);
+  return new Map(
+    rows.map(([name, newest, versions, askedAt]) => [
+      String(name),
+      { newest: String(newest), versions: String(versions), askedAt: Number(askedAt) },
+    ]),
+  );
+}
+
+function* slices<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let start = 0; start < items.length; start += ROWS_A_QUERY)
+    yield items.slice(start, start + ROWS_A_QUERY);
+}

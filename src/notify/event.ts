@@ -1,0 +1,81 @@
+/** What is told, and the request that tells it. */
+import { createHash, createHmac } from 'node:crypto';
+import { IndexError } from '../errors.ts';
+import { joined, type Change } from './offers.ts';
+
+/** It stays the same, its id as well, however often it is sent. */
+export interface Event {
+  readonly id: string;
+  /** Unix milliseconds. */
+  readonly at: number;
+  /** As it is asked: `wolfi@7d`. */
+  readonly datasource: string;
+  readonly generation: string;
+  readonly changes: readonly Change[];
+}
+
+/** The id tells what happened, so two observers of the same change call it the same. */
+export function createEvent(watch: string, event: Omit<Event, 'id'>): Event {
+  const { datasource, generation, changes } = event;
+  const hash = createHash('sha256').update(JSON.stringify([watch, datasource, generation, changes]));
+  return { ...event, id: `evt_${hash.digest('hex').slice(0, 32)}` };
+}
+
+/** The event that replaces two of which neither was sent. It is as old as the first. */
+export function joinEvents(watch: string, earlier: Event, later: Event): Event {
+  const changes = joined(earlier.changes, later.changes);
+  return createEvent(watch, { ...later, at: earlier.at, changes });
+}
+
+/** What is written out; of more, only the number. */
+const MAX_CHANGES = 500;
+
+export function eventBody({ id, at, datasource, generation, changes }: Event): object {
+  const more = changes.length - MAX_CHANGES;
+  return {
+    type: 'offer.changed',
+    id,
+    timestamp: new Date(at).toISOString(),
+    data: { datasource, generation, changes: changes.slice(0, MAX_CHANGES), ...(more > 0 && { more }) },
+  };
+}
+
+/** How a receiver wants to be called, with the secrets read. */
+export interface Form {
+  /** A key in the form of Standard Webhooks: `whsec_` and base64. */
+  readonly secret?: string | undefined;
+  /** The fields of a pipeline trigger of GitLab. */
+  readonly gitlab?: { readonly ref: string; readonly token: string } | undefined;
+}
+
+export interface Call {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** The call of an event at a time (unix milliseconds). Throws `config-invalid` for a secret of another form. */
+export function callOf(event: Event, { secret, gitlab }: Form, now: number): Call {
+  // GitLab hands all but the token to the pipeline, as the file TRIGGER_PAYLOAD.
+  const body = JSON.stringify({ ...gitlab, ...eventBody(event) });
+  const timestamp = String(Math.floor(now / 1000));
+  return {
+    headers: {
+      'content-type': 'application/json',
+      'webhook-id': event.id,
+      'webhook-timestamp': timestamp,
+      ...(secret !== undefined && { 'webhook-signature': signature(secret, event.id, timestamp, body) }),
+    },
+    body,
+  };
+}
+
+/** https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
+export function signature(secret: string, id: string, timestamp: string, body: string): string {
+  const [, key] = /^whsec_([A-Za-z0-9+/]{32,}={0,2})$/.exec(secret) ?? [];
+  if (key === undefined) {
+    const fact = 'the secret is not whsec_ and at least 24 bytes in base64';
+    throw new IndexError('config-invalid', fact);
+  }
+  const hmac = createHmac('sha256', Buffer.from(key, 'base64')).update(`${id}.${timestamp}.${body}`);
+  return `v1,${hmac.digest('base64')}`;
+}

@@ -1,0 +1,66 @@
+/** What a catalog offers of names, and what changed since another one. */
+import { createHash } from 'node:crypto';
+import { isPreRelease } from '../apk/version.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+
+/** Of one name. */
+export interface Offer {
+  /** The newest version that every arch has; empty if there is none. */
+  readonly newest: string;
+  /** A hash of all versions on offer: a line such as 1.35 may move while the newest stays. */
+  readonly versions: string;
+}
+
+export interface Change {
+  readonly name: string;
+  /** Absent if none is offered any more. */
+  readonly newest?: string | undefined;
+  /** The newest before; absent if there was none, or if it is not known. */
+  readonly before?: string | undefined;
+}
+
+export function* offersInSteps(
+  catalog: Catalog,
+  names: Iterable<string>,
+): Generator<undefined, ReadonlyMap<string, Offer>> {
+  const offers = new Map<string, Offer>();
+  for (const name of names) {
+    if (catalog.crowdOf(name) !== undefined) continue;
+    const { versions } = yield* catalog.reportInSteps(name);
+    const offered = versions.flatMap(({ offered, parsed }) => (offered && parsed ? [parsed] : []));
+    const newest = offered.findLast((version) => !isPreRelease(version)) ?? offered.at(-1);
+    const hash = createHash('sha256').update(offered.map(({ text }) => text).join('\n'));
+    offers.set(name, { newest: newest?.text ?? '', versions: hash.digest('hex').slice(0, 12) });
+    yield;
+  }
+  return offers;
+}
+
+/** The changed offers of names of which both are known, in the order of `after`. */
+export function changesOf(
+  before: ReadonlyMap<string, Offer>,
+  after: ReadonlyMap<string, Offer>,
+): readonly Change[] {
+  return [...after].flatMap(([name, offer]) => {
+    const known = before.get(name);
+    return known && known.versions !== offer.versions ? [changeTo(name, offer, known)] : [];
+  });
+}
+
+export function changeTo(name: string, { newest }: Offer, before?: Offer): Change {
+  return { name, ...(newest && { newest }), ...(before?.newest && { before: before.newest }) };
+}
+
+/** Both, one after the other. */
+export function joined(earlier: readonly Change[], later: readonly Change[]): readonly Change[] {
+  const changes = new Map(earlier.map((change) => [change.name, change]));
+  for (const { name, newest, before } of later) {
+    const first = changes.get(name);
+    changes.set(name, {
+      name,
+      ...(newest !== undefined && { newest }),
+      ...((first ? first.before : before) !== undefined && { before: first ? first.before : before }),
+    });
+  }
+  return [...changes.values()];
+}

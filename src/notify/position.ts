@@ -1,0 +1,16 @@
+/** How far an observer is: one that is behind must not tell as news what was before. */
+
+/** When each index was made, by its label, and the time limit of a view. In unix seconds; null if it is not loaded. */
+export type Position = Readonly<Record<string, number | null>>;
+
+/**
+ * Whether `mine` is behind what was seen already: an index is not loaded yet, or, where others observe as well, is older.
+ * For a single observer an older index is what upstream has now.
+ */
+export function isBehind(mine: Position, seen: Position, isShared: boolean): boolean {
+  return Object.entries(mine).some(([label, own]) => {
+    const other = seen[label];
+    if (other === undefined || other === null) return false;
+    return own === null || (isShared && own < other);
+  });
+}

@@ -1,0 +1,64 @@
+/** Loads the indexes of a datasource and tells what hosts download from one image to another. */
+import type { CatalogSource } from '../catalog/catalog.ts';
+import type { Config } from '../config/config.ts';
+import { deltaOf, type Delta } from '../delta/delta.ts';
+import { isLock, type Definition, type Lock } from '../delta/definition.ts';
+import { resolveImage } from '../delta/resolve.ts';
+import { IndexError, UsageError } from '../errors.ts';
+import { Beacon } from './beacon.ts';
+import { createLogger } from './logger.ts';
+
+/** An image as a file has it. */
+export interface ImageFile {
+  readonly file: string;
+  readonly image: Definition | Lock;
+  /** Of a lock file: that of its definition. */
+  readonly budget: number | undefined;
+}
+
+export interface ArchDelta extends Delta {
+  readonly arch: string;
+  /** Pins of either image that the index does not have any more. */
+  readonly withdrawn: readonly string[];
+}
+
+export async function deltasHere(
+  before: ImageFile,
+  after: ImageFile,
+  {
+    config,
+    datasource,
+    signal,
+  }: { readonly config: Config; readonly datasource: string; readonly signal: AbortSignal },
+): Promise<readonly ArchDelta[]> {
+  const own = config.datasources[datasource];
+  if (!own)
+    throw new UsageError(
+      `--in: no datasource ${datasource}, expected one of ${Object.keys(config.datasources).join(', ')}`,
+    );
+  const logger = await createLogger('warn', { terminal: process.stderr.isTTY, destination: 2 });
+  const only = { ...config, datasources: { [datasource]: own }, defaultDatasource: datasource };
+  const beacon = new Beacon({ config: only, logger, now: Date.now, withoutFeeds: true, withSizes: true });
+  await beacon.loadOnce(signal);
+  const [live] = beacon.datasources;
+  if (!live?.snapshot) {
+    const { code = 'fetch-failed', message = `${datasource} could not be loaded` } =
+      live?.missing[0]?.failure ?? {};
+    throw new IndexError(code, message);
+  }
+  const { catalog } = live.snapshot;
+  const archs = catalog.archs.filter((arch) => [before, after].every(({ image }) => isFor(image, arch)));
+  if (archs.length === 0) throw new UsageError(`no arch of ${datasource} is one of both images`);
+  const sources = new Map<string, readonly CatalogSource[]>(
+    archs.map((arch) => [arch, catalog.sources.filter((source) => source.arch === arch)]),
+  );
+  return archs.map((arch) => {
+    const [from, to] = [before, after].map((each) => resolveImage(each.image, each, { arch, sources }));
+    if (!from || !to) throw new Error('two images');
+    return { arch, withdrawn: [...new Set([...from.withdrawn, ...to.withdrawn])], ...deltaOf(from, to) };
+  });
+}
+
+function isFor(image: Definition | Lock, arch: string): boolean {
+  return isLock(image) ? image.packages.has(arch) : image.archs.length === 0 || image.archs.includes(arch);
+}

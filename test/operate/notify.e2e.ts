@@ -1,0 +1,88 @@
+/** What receivers are told where replicas share a database. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { postgresStore } from '../ledger/stores.ts';
+import { built, notifySuite, signal, SOON, Stage } from '../notify-delivery/suite.ts';
+import { hasPostgres, startPostgres, type PostgresServer } from '../support/postgres.ts';
+
+let server: PostgresServer;
+
+beforeAll(async () => {
+  if (hasPostgres) server = await startPostgres();
+});
+afterAll(async () => {
+  if (hasPostgres) await server[Symbol.asyncDispose]();
+});
+
+const old = built('curl', '8.0-r0');
+const next = built('curl', '8.1-r0', 10);
+
+describe.runIf(hasPostgres)('with PostgreSQL', () => {
+  notifySuite(async () => (await postgresStore(server)).config);
+});
+
+describe.runIf(hasPostgres)('replicas with one database', () => {
+  const replicas = async (count: number): Promise<Stage> => {
+    const stage = await Stage.set((await postgresStore(server)).config);
+    for (let i = 1; i < count; i += 1) await stage.start();
+    await stage.ask();
+    return stage;
+  };
+
+  test('that see a change at the same moment call once', async () => {
+    const stage = await replicas(3);
+    const versions = [old];
+    for (let round = 1; round <= 10; round += 1) {
+      versions.push(built('curl', `8.${round}-r0`, round));
+      await stage.publish(versions);
+      await Promise.all(
+        stage.services.flatMap(({ notifiers }) => notifiers.map((notifier) => notifier.tellOnce(signal))),
+      );
+    }
+    expect(stage.told).toEqual(versions.slice(1).map(({ P, V }) => `${P} ${V}`));
+  });
+
+  test('one that is behind does not tell the old offer as news', async () => {
+    const stage = await replicas(2);
+    const [first, second] = stage.services;
+    await stage.publish([old, next], undefined, [first!]);
+    for (const notifier of first?.notifiers ?? []) await notifier.tellOnce(signal);
+    for (let i = 0; i < 3; i += 1) {
+      stage.clock.now += SOON;
+      for (const notifier of second?.notifiers ?? []) await notifier.tellOnce(signal);
+    }
+    await stage.tell(second);
+    expect(stage.told).toEqual(['curl 8.1-r0']);
+  });
+
+  test('one of which is gone: the other tells of names that only the first was asked for', async () => {
+    const stage = await replicas(2);
+    const [first, second] = stage.services;
+    await first?.[Symbol.asyncDispose]();
+    await stage.publish([old, next], undefined, [second!]);
+    await stage.tell(second);
+    expect(stage.told).toEqual(['curl 8.1-r0']);
+  });
+});
+
+test.runIf(hasPostgres)('a change while the database is away is told once it is there', async () => {
+  const stage = await Stage.set((await postgresStore(server)).config);
+  await stage.ask();
+  await server.stop();
+  try {
+    await stage.publish([old, next]);
+    await stage.tell();
+    expect(stage.told).toEqual([]);
+    expect(await stage.status()).toMatchObject({ error: expect.stringContaining('PostgreSQL') as string });
+  } finally {
+    await server.start();
+  }
+  await expect
+    .poll(
+      async () => {
+        await stage.tell();
+        return stage.told;
+      },
+      { timeout: 30_000, interval: 500 },
+    )
+    .toEqual(['curl 8.1-r0']);
+});
