@@ -134,7 +134,7 @@ const files = Object.fromEntries(
   ),
 );
 
-describe.concurrent.each([
+describe.each([
   ['minimumReleaseAge', { extends: ['/renovate.json'], minimumReleaseAge: '7 days' }],
   ['the preset of a view', { extends: ['/@7d/renovate.json'] }],
 ])('with %s', (_, configuration) => {
