@@ -84,6 +84,7 @@ function lookUps(
     names: () => byName.keys(),
     providedNames: () => byProvide.keys(),
     has: (name) => byName.has(name) || byProvide.has(name),
+    countOf: (name) => (byName.get(name)?.length ?? 0) + (byProvide.get(name)?.length ?? 0),
     named: (name) => byName.get(name) ?? [],
     at: (row) => packages.find((each) => each.row === row) as Package,
     providing: (name) => byProvide.get(name) ?? [],
