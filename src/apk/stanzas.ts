@@ -38,7 +38,7 @@ export async function* stanzasOf(
     text = stanzas.pop() ?? '';
     yield* stanzas.flatMap((each) => parseStanza(each) ?? []);
   }
-  const last = parseStanza(text.replace(/\n+$/, ''));
+  const last = parseStanza(text.endsWith('\n') ? text.slice(0, -1) : text);
   if (last) yield last;
 }
 
