@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { grown } from '../src/apk/memory.ts';
 import { IDENTITY_BYTES, type PackageTable } from '../src/apk/package-table.ts';
 import { defaultReadLimits, readIndex } from '../src/apk/read-index.ts';
 import type { Ledger } from '../src/ledger-store/ledger.ts';
@@ -32,7 +33,7 @@ class Packages {
   #names: string[] = [];
   #versions: string[] = [];
   #builtAt: number[] = [];
-  #identities: Uint8Array[] = [];
+  #identities: Uint8Array = new Uint8Array(0);
   #made = 0;
 
   constructor({ columns, strings }: PackageTable) {
@@ -67,18 +68,20 @@ class Packages {
     const kept = <T>(all: T[]): T[] => all.filter((_, row) => rows[row]);
     this.#names = kept(this.#names);
     this.#versions = kept(this.#versions);
-    this.#identities = kept(this.#identities);
+    for (const [to, row] of [...rows.keys()].filter((each) => rows[each]).entries())
+      this.#identities.copyWithin(to * IDENTITY_BYTES, row * IDENTITY_BYTES, (row + 1) * IDENTITY_BYTES);
     this.#builtAt = kept(this.#builtAt);
   }
 
+  /** As it is now; until packages are added or go. */
   table(): PackageTable {
-    const [names, versions] = [[...this.#names], [...this.#versions]];
+    const [names, versions] = [this.#names, this.#versions];
     const rows = Uint32Array.from(names.keys());
     return {
       columns: {
         name: rows,
         version: rows,
-        identity: Buffer.concat(this.#identities),
+        identity: this.#identities.slice(0, names.length * IDENTITY_BYTES),
         builtAt: Uint32Array.from(this.#builtAt),
       },
       strings: {
@@ -89,10 +92,12 @@ class Packages {
   }
 
   #add(name: string, version: string, builtAt: number, identity: Uint8Array): void {
+    const end = this.#names.length * IDENTITY_BYTES;
+    if (end === this.#identities.length) this.#identities = grown(this.#identities, IDENTITY_BYTES * 2 ** 16);
+    this.#identities.set(identity, end);
     this.#names.push(name);
     this.#versions.push(version);
     this.#builtAt.push(builtAt);
-    this.#identities.push(identity);
   }
 }
 

@@ -13,7 +13,7 @@ import { Lookups } from '../src/answers/lookup.ts';
 import { parseLookupQuery } from '../src/answers/query.ts';
 import { ServedVersions } from '../src/answers/served-versions.ts';
 import { Advisories } from '../src/advisories/advisories.ts';
-import { nameWithAge, type Age } from '../src/catalog/age.ts';
+import { nameWith, type Age } from '../src/catalog/age.ts';
 import { Catalog } from '../src/catalog/catalog.ts';
 import type { Snapshot } from '../src/repository/live-datasource.ts';
 import { readFileSync } from 'node:fs';
@@ -92,7 +92,7 @@ for (const days of [7, 30, 124, 200, 365]) {
   const bytes = (memory() - before) / KEPT;
   const looked = median(Array.from({ length: 5 }, () => lookUp(make(age).snapshot, names)));
   process.stdout.write(
-    `${nameWithAge('wolfi', age)}: hides ${kept[0]?.view?.hidden}, made in ${median(rounds.map(({ ms }) => ms)).toFixed(1)} ms ` +
+    `${nameWith('wolfi', { age })}: hides ${kept[0]?.view?.hidden}, made in ${median(rounds.map(({ ms }) => ms)).toFixed(1)} ms ` +
       `(steps of at most ${median(rounds.map(({ longest }) => longest)).toFixed(2)} ms, median of ${ROUNDS}), ` +
       `keeps ${(bytes / 1e6).toFixed(2)} MB; a lookup takes ${looked.toFixed(0)} us\n`,
   );

@@ -1,9 +1,8 @@
 /** `import { check } from 'apk-beacon/check'`: what the command `check` does, as a function. */
 import { readFiles } from './check/files.ts';
 import { countPins, findingsOf } from './check/findings.ts';
-import { judgeThere } from './cli/service-client.ts';
+import { judgeFiles } from './cli/judge-files.ts';
 import { loadConfig } from './config/config.ts';
-import { judgeHere } from './service/check.ts';
 import type { CheckOptions, CheckReport } from './library-types.ts';
 
 export type * from './library-types.ts';
@@ -29,16 +28,14 @@ export async function check(options: CheckOptions = {}): Promise<CheckReport> {
   const config = loadConfig({ words: [], settings, own: {} }, environment);
   const files = readFiles(paths, root);
   const policy = { within, minAge, security };
-  const judgments =
-    url === undefined
-      ? await judgeHere(files, {
-          config,
-          asksAll: repositories !== undefined,
-          policy,
-          now: Date.now(),
-          signal,
-        })
-      : await judgeThere(files, url, { config, policy, signal });
+  const judgments = await judgeFiles(files, {
+    url,
+    config,
+    asksAll: repositories !== undefined,
+    policy,
+    now: Date.now(),
+    signal,
+  });
   return {
     ...countPins(files),
     findings: files.flatMap((file, i) => findingsOf(file, judgments[i] ?? [])),

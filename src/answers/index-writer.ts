@@ -1,9 +1,8 @@
 /** Writes indexes of stanzas, in the format of apk 2 or of apk 3, signed with the key of the operator. */
 import { createHash, createSign } from 'node:crypto';
-import { once } from 'node:events';
-import { Readable, type Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { createGunzip, createGzip, gzip as gzipCallback } from 'node:zlib';
+import { constants, crc32, createDeflateRaw, deflateRawSync, gzip as gzipCallback } from 'node:zlib';
 import { promisify } from 'node:util';
 import { pack } from 'tar-stream';
 import { createPause } from '../repository/pace.ts';
@@ -13,6 +12,8 @@ const gzip = promisify(gzipCallback);
 
 /** An end-of-archive marker is two blocks of zeros; a signature member goes without. */
 const TAR_END = 1024;
+const TAR_BLOCK = 512;
+const ZEROS = Buffer.alloc(64 * 1024);
 /** Characters of stanzas that are written at once. */
 const PIECE = 64 * 1024;
 
@@ -58,45 +59,93 @@ export class IndexWriter {
     return writer.file(description, await this.#signer?.privateKey());
   }
 
-  /** The text is never whole in memory: it is kept compressed until its length is known, with which a tar entry begins. */
+  /**
+   * The text is never whole in memory: it is compressed as it comes. Its length, with which a tar entry begins, is known
+   * afterwards; so what comes before it is compressed last, as deflate blocks of their own.
+   */
   async #archive(stanzas: Stanzas, description: string): Promise<Buffer> {
-    const zip = createGzip({ level: 1 });
-    const zippedText = zip.toArray() as Promise<Buffer[]>;
-    const size = await write(stanzas, zip);
-    zip.end();
-    const archive = pack();
-    const zipped = buffer(archive.pipe(createGzip()));
-    archive.entry({ name: 'DESCRIPTION', mtime: new Date(0) }, description);
-    const entry = archive.entry({ name: 'APKINDEX', size, mtime: new Date(0) });
-    const text = Readable.from(takenOut(await zippedText)).pipe(createGunzip());
-    for await (const piece of text as AsyncIterable<Buffer>)
-      if (!entry.write(piece)) await once(entry, 'drain');
-    entry.end(undefined);
-    archive.finalize();
-    const body = await zipped;
-    return this.#signer ? Buffer.concat([await signatureMember(body, this.#signer), body]) : body;
+    const deflate = createDeflateRaw();
+    const deflated = deflate.toArray() as Promise<Buffer[]>;
+    const { size, crc } = await write(stanzas, deflate);
+    deflate.end();
+    const head = await tarHead(description, size);
+    const body = [
+      GZIP_HEADER,
+      deflateRawSync(head, { finishFlush: constants.Z_SYNC_FLUSH }),
+      ...(await deflated),
+      gzipTrailer(joinCrcs(crc32(head), crc, paddedSize(size)), head.length + paddedSize(size)),
+    ];
+    const signature = this.#signer ? [await signatureMember(body, this.#signer)] : [];
+    return Buffer.concat([...signature, ...body]);
   }
 }
 
-/** Takes the pieces out as they are read, so that their memory can be given back. */
-function* takenOut(pieces: Buffer[]): Generator<Buffer> {
-  for (let piece = pieces.shift(); piece; piece = pieces.shift()) yield piece;
+/** Everything of the archive before the text. */
+async function tarHead(description: string, size: number): Promise<Buffer> {
+  const archive = pack();
+  archive.entry({ name: 'DESCRIPTION', mtime: new Date(0) }, description);
+  const text = archive.entry({ name: 'APKINDEX', size, mtime: new Date(0) });
+  // It ends without its content.
+  text.on('error', () => undefined);
+  const blocks = 2 + Math.ceil(Buffer.byteLength(description) / TAR_BLOCK);
+  const pieces: Buffer[] = [];
+  for await (const piece of archive as AsyncIterable<Buffer>) {
+    pieces.push(piece);
+    if (lengthOf(pieces) === blocks * TAR_BLOCK) break;
+  }
+  return Buffer.concat(pieces);
 }
 
-/** Writes the stanzas, with pauses for other requests, and returns how many bytes they have. */
-async function write(stanzas: Stanzas, to: Writable): Promise<number> {
+function lengthOf(pieces: readonly Buffer[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
+}
+
+/** Of an entry with the end of the archive: filled up to whole blocks. */
+function paddedSize(size: number): number {
+  return Math.ceil(size / TAR_BLOCK) * TAR_BLOCK + TAR_END;
+}
+
+/** RFC 1952: deflate, nothing else told. */
+const GZIP_HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
+
+function gzipTrailer(crc: number, size: number): Buffer {
+  const trailer = Buffer.alloc(8);
+  trailer.writeUInt32LE(crc, 0);
+  trailer.writeUInt32LE(size % 2 ** 32, 4);
+  return trailer;
+}
+
+/** The CRC-32 of two texts one after the other: it is linear, so zeros can take the place of the second. */
+function joinCrcs(first: number, second: number, secondSize: number): number {
+  let [shifted, zeros] = [first, 0];
+  for (let left = secondSize; left > 0; left -= ZEROS.length) {
+    const piece = ZEROS.subarray(0, left);
+    [shifted, zeros] = [crc32(piece, shifted), crc32(piece, zeros)];
+  }
+  return (shifted ^ zeros ^ second) >>> 0;
+}
+
+/**
+ * Writes the stanzas and the end of the archive, with pauses for other requests. Returns the bytes of the stanzas, and
+ * the CRC-32 of all that was written.
+ */
+async function write(stanzas: Stanzas, to: Writable): Promise<{ size: number; crc: number }> {
   const pause = createPause();
-  let size = 0;
+  let [size, crc] = [0, 0];
   let piece = '';
   // One buffer is used again: the memory of many would be given back too late.
   const reused = Buffer.allocUnsafeSlow(4 * PIECE);
+  const send = async (bytes: Buffer): Promise<void> => {
+    crc = crc32(bytes, crc);
+    await new Promise<void>((resolve, reject) => {
+      to.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
+  };
   const flush = async (): Promise<void> => {
     const bytes = piece.length > PIECE ? Buffer.from(piece) : reused.subarray(0, reused.write(piece));
     size += bytes.length;
     piece = '';
-    await new Promise<void>((resolve, reject) => {
-      to.write(bytes, (error) => (error ? reject(error) : resolve()));
-    });
+    await send(bytes);
   };
   for await (const stanza of stanzas) {
     if (stanza !== undefined) {
@@ -106,14 +155,18 @@ async function write(stanzas: Stanzas, to: Writable): Promise<number> {
     await pause();
   }
   await flush();
-  return size;
+  await send(Buffer.alloc(paddedSize(size) - size));
+  return { size, crc };
 }
 
 /** RSA with SHA-256 over the compressed bytes behind it, as apk-tools 3 and apko verify it. */
-async function signatureMember(body: Uint8Array, { keyName, privateKey }: Signer): Promise<Buffer> {
-  const content = createSign('RSA-SHA256')
-    .update(body)
-    .sign(await privateKey());
+async function signatureMember(
+  body: readonly Uint8Array[],
+  { keyName, privateKey }: Signer,
+): Promise<Buffer> {
+  const sign = createSign('RSA-SHA256');
+  for (const piece of body) sign.update(piece);
+  const content = sign.sign(await privateKey());
   const archive = pack();
   archive.entry({ name: `.SIGN.RSA256.${keyName}`, mtime: new Date(0) }, content);
   archive.finalize();

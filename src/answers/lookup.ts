@@ -2,7 +2,7 @@
 import { parseVersions, releasesInSteps, type Release } from './releases.ts';
 import { CloseNames } from './close-names.ts';
 import type { LookupQuery } from './query.ts';
-import { nameWithAge } from '../catalog/age.ts';
+import { nameWith } from '../catalog/age.ts';
 import { heldBackIn, withPinned, type HeldBack } from './held-back.ts';
 import { filterInSteps, finish, Shared } from '../catalog/steps.ts';
 import { etagInSteps, etagOf, type Body } from './body.ts';
@@ -64,11 +64,14 @@ export class Lookups {
     const heldBack = yield* heldBackIn(snapshot, shown);
     if (shown.versions.length === 0 && !heldBack) return undefined;
     const report = yield* withPinned(shown, heldBack, query);
-    const remembered = query.current ? [] : parseVersions(this.#withdrawn(datasource, name, heldBack));
+    // What was served at other times was not there then.
+    const isPast = snapshot.past !== undefined;
+    const remembered =
+      query.current || isPast ? [] : parseVersions(this.#withdrawn(datasource, name, heldBack));
     const releases = yield* releasesInSteps(report, query, remembered);
     const offered = yield* filterInSteps(shown.versions, (version) => version.offered);
     const newest = offered.slice(-MAX_VERSIONS).map(({ version }) => version);
-    if (newest.length > 0) this.#served.note(datasource, name, newest);
+    if (newest.length > 0 && !isPast) this.#served.note(datasource, name, newest);
     if (!snapshot.advisories || !query.current) return { releases };
     const security = new Security(snapshot.advisories, report);
     return { releases, marks: yield* securityMarks(security, report, query, releases) };
@@ -105,7 +108,8 @@ export class Lookups {
   /** The answer for a name that is in no index. */
   *unknownName({ datasource, snapshot, name, query }: Lookup): Generator<undefined, object> {
     const archs = query.archs ?? snapshot.catalog.archs;
-    const shown = nameWithAge(datasource, snapshot.view?.age);
+    const { view, past } = snapshot;
+    const shown = nameWith(datasource, view ?? (past && { at: past.from }));
     return {
       error: `no package ${name} in ${shown} (${archs.join(', ')})`,
       datasource: shown,

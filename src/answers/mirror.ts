@@ -19,7 +19,7 @@ const MAX_ARCHIVES = 6;
 export class Mirrors {
   readonly #writer: IndexWriter;
   /** By arch, what the index lists: rows of each source. */
-  readonly #listed = new WeakMap<Snapshot, Map<string, Promise<readonly RowSet[]>>>();
+  readonly #listed = new WeakMap<Snapshot, Map<string, readonly RowSet[]>>();
   readonly #archives = new LRUCache<string, Promise<IndexArchive>>({ max: MAX_ARCHIVES });
   readonly #oneAtATime = createQueue();
 
@@ -36,10 +36,9 @@ export class Mirrors {
     const key = `${view.generation} ${arch} ${format}`;
     const known = this.#archives.get(key);
     if (known) return known;
-    const made = this.#oneAtATime(async () => {
-      const rows = await this.#rows(view, arch);
-      return await this.#writer.write(stanzas(view, rows), `apk-beacon ${view.generation}`, format);
-    });
+    const made = this.#oneAtATime(() =>
+      this.#writer.write(this.#stanzas(view, arch), `apk-beacon ${view.generation}`, format),
+    );
     this.#archives.set(key, made);
     made.catch(() => this.#archives.delete(key));
     return made;
@@ -53,34 +52,34 @@ export class Mirrors {
       ),
     );
     if (candidates.length === 0) return undefined;
-    const rows = await this.#oneAtATime(() => this.#rows(view, arch));
+    const rows = this.#listed.get(view)?.get(arch) ?? (await this.#oneAtATime(() => this.#list(view, arch)));
     const listed = candidates.find(({ i, row }) => rows[i]?.has(row));
     return listed && view.origins?.[listed.i];
   }
 
-  #rows(view: Snapshot, arch: string): Promise<readonly RowSet[]> {
-    const ofView = this.#listed.get(view) ?? new Map<string, Promise<readonly RowSet[]>>();
-    this.#listed.set(view, ofView);
-    const known = ofView.get(arch);
+  /** For a package that is asked for before the index. */
+  async #list(view: Snapshot, arch: string): Promise<readonly RowSet[]> {
+    const known = this.#listed.get(view)?.get(arch);
     if (known) return known;
-    const made = listedRows(view, arch);
-    ofView.set(arch, made);
-    made.catch(() => ofView.delete(arch));
-    return made;
+    const stanzas = this.#stanzas(view, arch);
+    while (!(await stanzas.next()).done);
+    return this.#listed.get(view)?.get(arch) ?? [];
   }
-}
 
-/** What can be installed from the view, as far as it is written in a way that can be taken over. */
-async function listedRows(view: Snapshot, arch: string): Promise<readonly RowSet[]> {
-  const base = view.view?.base ?? view;
-  const rows = await inSteps(mirroredRows(view.catalog, base.catalog, arch), createPause());
-  const listed = rows.map((set) => new RowSet(8 * set.bits.length));
-  for await (const { source, row } of written(view, rows)) listed[source]?.add(row);
-  return listed;
-}
-
-async function* stanzas(view: Snapshot, rows: readonly RowSet[]): AsyncGenerator<string> {
-  for await (const { text } of written(view, rows)) yield text;
+  /** What can be installed from the view, as far as it is written in a way that can be taken over. */
+  async *#stanzas(view: Snapshot, arch: string): AsyncGenerator<string> {
+    const ofView = this.#listed.get(view) ?? new Map<string, readonly RowSet[]>();
+    this.#listed.set(view, ofView);
+    const base = view.view?.base ?? view;
+    const rows =
+      ofView.get(arch) ?? (await inSteps(mirroredRows(view.catalog, base.catalog, arch), createPause()));
+    const listed = rows.map((set) => new RowSet(8 * set.bits.length));
+    for await (const { source, row, text } of written(view, rows)) {
+      listed[source]?.add(row);
+      yield text;
+    }
+    ofView.set(arch, listed);
+  }
 }
 
 interface Written {

@@ -3,17 +3,16 @@
  * segments and decoded once.
  */
 import { indexNames } from '../addresses.ts';
-import { parseAge, type Age } from '../catalog/age.ts';
+import { parseWhen, type When } from '../catalog/age.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
 import type { IndexFormat } from './index-writer.ts';
 
 export const MAX_NAME_LENGTH = 256;
 
-/** A datasource, or a view of it. */
+/** A datasource, a view of it, or what it was. */
 export interface AskedDatasource {
   readonly live: LiveDatasource;
-  /** Only what is that old. */
-  readonly age: Age | undefined;
+  readonly when: When | undefined;
 }
 
 export type Target =
@@ -26,19 +25,13 @@ export type Target =
   | { readonly kind: 'atom'; readonly live: LiveDatasource }
   | ({ readonly kind: 'package'; readonly name: string; readonly view: View } & AskedDatasource)
   /** A package of the datasource that the pin's file builds on. */
-  | { readonly kind: 'routed'; readonly name: string; readonly age: Age | undefined }
+  | { readonly kind: 'routed'; readonly name: string; readonly when: When | undefined }
   /** The virtual index of one arch, or of what all have. */
   | ({ readonly kind: 'index'; readonly arch: string; readonly format: IndexFormat } & AskedDatasource)
   /** A package itself, as the index of the view names it. */
-  | {
-      readonly kind: 'file';
-      readonly live: LiveDatasource;
-      readonly age: Age;
-      readonly arch: string;
-      readonly file: string;
-    }
+  | ({ readonly kind: 'file'; readonly arch: string; readonly file: string } & AskedDatasource)
   /** The Renovate preset of one datasource, or of all. */
-  | { readonly kind: 'preset'; readonly live: LiveDatasource | undefined; readonly age: Age | undefined }
+  | { readonly kind: 'preset'; readonly live: LiveDatasource | undefined; readonly when: When | undefined }
   | { readonly kind: 'invalid'; readonly fact: string };
 
 const TOO_LONG: Target = {
@@ -64,8 +57,9 @@ export function isView(segment: string): boolean {
 
 /**
  * `path` is the raw path without the query. If the first segment is a datasource, the rest is looked up there;
- * otherwise the path is a package of the default datasource. `/wolfi@7d/…` is a view of a datasource; `/@7d/…` is the
- * same for what the preset asks: `/@7d/wolfi/…`, `/@7d/-/for/…` and `/@7d/renovate.json`.
+ * otherwise the path is a package of the default datasource. `/wolfi@7d/…` is a view of a datasource and
+ * `/wolfi@2026-07-24T06:00Z/…` what it was; `/@7d/…` is the same for what the preset asks: `/@7d/wolfi/…`, `/@7d/-/for/…`
+ * and `/@7d/renovate.json`.
  */
 export function parsePath(
   path: string,
@@ -85,15 +79,15 @@ export function parsePath(
   const [before, after] = at < 0 ? [first, undefined] : [first.slice(0, at), first.slice(at + 1)];
   const named = datasources.get(before);
   if (after === undefined || !(named || (/^\d/.test(after) && before === '')))
-    return parseRest(segments, named, { live: named ?? defaultDatasource, age: undefined });
-  const age = parseAge(after);
-  if ('fact' in age) return { kind: 'invalid', fact: age.fact };
-  if (named) return parseRest(segments, named, { live: named, age });
+    return parseRest(segments, named, { live: named ?? defaultDatasource, when: undefined });
+  const when = parseWhen(after);
+  if ('fact' in when) return { kind: 'invalid', fact: when.fact };
+  if (named) return parseRest(segments, named, { live: named, when });
   const [next = '', what] = segments.slice(1);
   const inner = datasources.get(next);
   const isForAll = (next === '-' && what === 'for') || (next === PRESET && what === undefined);
   if (inner ?? isForAll)
-    return parseRest(segments.slice(1), inner, { live: inner ?? defaultDatasource, age });
+    return parseRest(segments.slice(1), inner, { live: inner ?? defaultDatasource, when });
   return { kind: 'invalid', fact: `after /${first}/, expected a datasource, -/for/{name} or ${PRESET}` };
 }
 
@@ -106,27 +100,27 @@ function parseRest(
   const rest = named ? segments.slice(1) : segments;
   if (rest.length === 0) return { kind: 'datasource', ...asked };
   if (rest[0] === '-') return parseExtra(asked, rest.slice(1));
-  if (rest.length === 1 && rest[0] === PRESET) return { kind: 'preset', live: named, age: asked.age };
+  if (rest.length === 1 && rest[0] === PRESET) return { kind: 'preset', live: named, when: asked.when };
   const [arch = ''] = rest;
   const format = indexes.get(rest[1] ?? '');
   if (rest.length === 2 && format) return { kind: 'index', ...asked, arch, format };
-  const { live, age } = asked;
   const file = rest[1] ?? '';
-  if (rest.length === 2 && age && file.endsWith('.apk')) return { kind: 'file', live, age, arch, file };
+  if (rest.length === 2 && asked.when && 'age' in asked.when && file.endsWith('.apk'))
+    return { kind: 'file', ...asked, arch, file };
   return parsePackage(asked, rest);
 }
 
 /** Paths after `/-/`, which is not a package name: everything but lookups, and views as static files have them. */
 function parseExtra(asked: AskedDatasource, [what, ...segments]: readonly string[]): Target {
-  const { live, age } = asked;
+  const { live, when } = asked;
   if (what === 'search' && segments.length === 0) return { kind: 'search', ...asked };
   if ((what === 'latest' || what === 'advisories') && segments.length > 0)
     return parsePackage(asked, [...segments, what]);
-  if (what === 'for' && segments.length > 0) return parseRouted(segments.join('/'), age);
-  if (age !== undefined && ['asked', 'changes', ATOM].includes(what ?? ''))
+  if (what === 'for' && segments.length > 0) return parseRouted(segments.join('/'), when);
+  if (when && ['asked', 'changes', ATOM].includes(what ?? ''))
     return {
       kind: 'invalid',
-      fact: `${what} is told of the datasource, without an age: /${live.name}/-/${what}`,
+      fact: `${what} is told of the datasource, without an age or time: /${live.name}/-/${what}`,
     };
   if (what === 'asked' && segments.length === 0) return { kind: 'asked', live };
   if (what === 'changes') {
@@ -140,8 +134,8 @@ function parseExtra(asked: AskedDatasource, [what, ...segments]: readonly string
   };
 }
 
-function parseRouted(name: string, age: Age | undefined): Target {
-  return name.length > MAX_NAME_LENGTH ? TOO_LONG : { kind: 'routed', name, age };
+function parseRouted(name: string, when: When | undefined): Target {
+  return name.length > MAX_NAME_LENGTH ? TOO_LONG : { kind: 'routed', name, when };
 }
 
 function parsePackage(asked: AskedDatasource, segments: readonly string[]): Target {

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { RowSet } from '../apk/packages.ts';
-import { nameWithAge, type Age } from '../catalog/age.ts';
+import { nameWith, type Age } from '../catalog/age.ts';
 import { coolInSteps, showing, type Cooled } from '../catalog/cooldown.ts';
 import { earlyFixes } from './early-fixes.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
@@ -31,7 +31,7 @@ export class Views {
 
   /** The view of `base` if it was made and still holds. */
   known(base: Snapshot, age: Age): Snapshot | undefined {
-    const made = this.#made.get(base)?.get(nameWithAge('', age));
+    const made = this.#made.get(base)?.get(nameWith('', { age }));
     const limit = this.#limit(age);
     return made && made.from <= limit && limit < made.until ? made.snapshot : undefined;
   }
@@ -59,7 +59,7 @@ export class Views {
     };
     const views = this.#made.get(base) ?? new LRUCache<string, Made>({ max: MAX_VIEWS });
     this.#made.set(base, views);
-    views.set(nameWithAge('', age), { snapshot, from, until });
+    views.set(nameWith('', { age }), { snapshot, from, until });
     return snapshot;
   }
 

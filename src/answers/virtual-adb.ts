@@ -2,12 +2,14 @@
  * The virtual index in the format of apk 3, made of the stanzas of the other. Their fields become values, each string
  * once; `apk/adb-file.ts` and `adb-index.ts` describe the format.
  */
-import { createHash, createPublicKey, sign } from 'node:crypto';
+import { createPublicKey, sign } from 'node:crypto';
 import { promisify } from 'node:util';
 import { deflateRaw as deflateRawCallback } from 'node:zlib';
 import { keyIds } from '../apk/adb-signature.ts';
+import { hashOf } from '../apk/pieces.ts';
 import { ByteBuffer } from '../apk/byte-buffer.ts';
 import { parseDependency, tokens } from '../apk/package-table.ts';
+import { createPause } from '../repository/pace.ts';
 
 const deflateRaw = promisify(deflateRawCallback);
 
@@ -160,7 +162,7 @@ export class AdbWriter {
     const root = this.#values.object([this.#values.string(description), this.#values.object(this.#packages)]);
     const values = this.#values.finish(root);
     const blocks = [block(VALUES, values)];
-    if (privateKey !== undefined) blocks.push(block(SIGNATURE, signatureOf(values, privateKey)));
+    if (privateKey !== undefined) blocks.push(block(SIGNATURE, await signatureOf(values, privateKey)));
     return Buffer.concat([
       Buffer.from('ADBd'),
       await deflateRaw(Buffer.concat([Buffer.from('ADB.indx'), ...blocks])),
@@ -175,10 +177,10 @@ function block(type: number, content: Uint8Array): Buffer {
   return Buffer.concat([head, content, Buffer.alloc((8 - ((4 + content.length) % 8)) % 8)]);
 }
 
-function signatureOf(values: Uint8Array, privateKey: string): Buffer {
+async function signatureOf(values: Uint8Array, privateKey: string): Promise<Buffer> {
   const [keyId = ''] = keyIds(createPublicKey(privateKey));
   const head = Buffer.concat([Buffer.of(0, SHA512), Buffer.from(keyId, 'hex')]);
-  const digest = createHash('sha512').update(values).digest();
+  const digest = await hashOf(values, 'sha512', createPause());
   const signed = Buffer.concat([Buffer.from('indx'), head, digest]);
   return Buffer.concat([head, sign('sha512', signed, privateKey)]);
 }

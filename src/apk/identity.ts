@@ -48,5 +48,5 @@ export function hashIdentity(text: Uint8Array | string): Uint8Array {
 
 /** The identity as written in an index. */
 export function identityText(identity: Uint8Array): string {
-  return `Q1${Buffer.from(identity).toString('base64')}`;
+  return `Q1${Buffer.from(identity.buffer, identity.byteOffset, identity.byteLength).toString('base64')}`;
 }

@@ -14,7 +14,7 @@ export interface Stanza {
 }
 
 /** Control characters, and what is no UTF-8. */
-const ODD = /[\p{Cc}\uFFFD]/u;
+const ODD = /[\0-\x1f\x7f-\x9f\uFFFD]/;
 
 /**
  * The stanzas of an index that was verified before, which has that digest. Those are left out that readers may take for
@@ -44,11 +44,15 @@ export async function* stanzasOf(
 
 function parseStanza(text: string): Stanza | undefined {
   const lines = text.replace(/^\n+/, '').split('\n');
-  if (!lines.every((line) => line[1] === ':' && !ODD.test(line))) return undefined;
-  const [name, version, identity] = ['P', 'V', 'C'].map((letter) => {
-    const values = lines.filter((line) => line.startsWith(letter));
-    return values.length === 1 ? values[0]?.slice(2) : undefined;
-  });
+  const found: Record<'P' | 'V' | 'C', string> = { P: '', V: '', C: '' };
+  for (const line of lines) {
+    if (line[1] !== ':' || ODD.test(line)) return undefined;
+    const letter = line[0];
+    if (letter !== 'P' && letter !== 'V' && letter !== 'C') continue;
+    if (found[letter] !== '') return undefined;
+    found[letter] = line.slice(2);
+  }
+  const { P: name, V: version, C: identity } = found;
   return name && version && identity
     ? { name, version, identity, text: `${lines.join('\n')}\n\n` }
     : undefined;

@@ -1,4 +1,11 @@
-/** The age of a view: `7d` in `/wolfi@7d/curl`, or `7d+security`. */
+/**
+ * What may be behind the `@` of a datasource: an age (`7d` in `/wolfi@7d/curl`, or `7d+security`) or a time
+ * (`/wolfi@2026-07-24T06:00Z/curl`).
+ */
+import { parseTime, timeText } from './time.ts';
+
+/** Only what is so old, or what was there at a time (unix milliseconds). */
+export type When = { readonly age: Age } | { readonly at: number };
 
 export interface Age {
   readonly seconds: number;
@@ -9,22 +16,28 @@ export interface Age {
 const HOUR = 3600;
 const DAY = 24 * HOUR;
 const MOST = 365 * DAY;
-const EXPECTED =
-  'expected an age from 1h to 365d behind the @, such as wolfi@7d or wolfi@36h, or with fixes at once wolfi@7d+security';
+const EXPECTED_AGE =
+  'expected an age from 1h to 365d behind the @, such as wolfi@7d or wolfi@36h, or with fixes at once wolfi@7d+security, or a time such as wolfi@2026-07-24T06:00Z';
+const EXPECTED_TIME =
+  'expected a time with its zone behind the @, such as wolfi@2026-07-24T06:00Z or wolfi@2026-07-24T08:00+02:00, or a date, which is midnight UTC';
 
-/** The age, or what is wrong with the text. Some clients take a plus sign in a path for a blank. */
-export function parseAge(text: string): Age | { readonly fact: string } {
-  if (/^\d{4}-/.test(text)) return { fact: `only ages are supported, not times: ${EXPECTED}` };
+/** The age or time, or what is wrong with the text. Some clients take a plus sign in a path for a blank. */
+export function parseWhen(text: string): When | { readonly fact: string } {
+  if (/^\d{4}-/.test(text)) {
+    const at = parseTime(text.replace(' ', '+'));
+    return at === undefined ? { fact: EXPECTED_TIME } : { at };
+  }
   const [, amount, unit, security] = /^([1-9]\d{0,4})([hd])([+ ]security)?$/.exec(text) ?? [];
   const seconds = Number(amount) * (unit === 'd' ? DAY : HOUR);
-  return seconds <= MOST ? { seconds, security: security !== undefined } : { fact: EXPECTED };
+  return seconds <= MOST ? { age: { seconds, security: security !== undefined } } : { fact: EXPECTED_AGE };
 }
 
-/** `wolfi@7d`; the name itself without an age. */
-export function nameWithAge(datasource: string, age: Age | undefined): string {
-  if (age === undefined) return datasource;
-  const { amount, unit } = rounded(age);
-  return `${datasource}@${amount}${unit.charAt(0)}${age.security ? '+security' : ''}`;
+/** `wolfi@7d`, `wolfi@2026-07-24T06:00Z`; the name itself without an age or time. */
+export function nameWith(datasource: string, when: When | undefined): string {
+  if (!when) return datasource;
+  if ('at' in when) return `${datasource}@${timeText(when.at)}`;
+  const { amount, unit } = rounded(when.age);
+  return `${datasource}@${amount}${unit.charAt(0)}${when.age.security ? '+security' : ''}`;
 }
 
 /** `7 days` */

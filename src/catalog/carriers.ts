@@ -109,6 +109,15 @@ export class Reading {
     return meeting;
   }
 
+  #isThere(name: string, arch: string): boolean {
+    const isUsable = ({ unusable }: Package): boolean => !unusable;
+    return this.#sources.some(
+      (source) =>
+        source.arch === arch &&
+        (source.packages.named(name).some(isUsable) || source.packages.providing(name).some(isUsable)),
+    );
+  }
+
   /** The same of an exact one where it was read before, as mostly. */
   knownMeeting({ name, version }: Dependency, arch: string): Carrier | undefined {
     const taken = this.#holders.get(arch)?.get(name)?.knownTaken(this.versionKey(version));
@@ -117,6 +126,7 @@ export class Reading {
 
   /** Whether any is met with; the versions of a name with many are sorted for the first one that asks. */
   *isMet(dependency: Dependency, arch: string): Generator<undefined, boolean> {
+    if (this.rule === 'apko' && dependency.operator === '') return this.#isThere(dependency.name, arch);
     const holders = yield* this.holders(dependency.name, arch);
     if (isExact(dependency) || holders.carriers.length <= FEW)
       return (yield* this.meeting(dependency, arch)).length > 0;

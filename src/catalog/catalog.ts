@@ -233,6 +233,26 @@ export class Catalog {
     return { name, archs, carriedBy: carryingArchs, versions };
   }
 
+  /**
+   * Which of these versions, by their places, cannot be installed together on an arch, and why. Each alone can be; one
+   * that is not there is left out.
+   */
+  *conflict(
+    asked: readonly { readonly name: string; readonly version: string }[],
+    arch: string,
+  ): Generator<undefined, { readonly asked: readonly number[]; readonly unmet: Unmet } | undefined> {
+    const reading = new Reading(this.sources, this.#rule);
+    const roots = new Map<Carrier, number>();
+    for (const [i, { name, version }] of asked.entries()) {
+      const carrier = yield* reading.taken(name, version, arch);
+      if (carrier) roots.set(carrier, i);
+    }
+    const found = yield* this.#coherence.conflict([...roots.keys()], reading);
+    if (!found) return undefined;
+    const places = [found.root, found.other].flatMap((root) => (root && roots.get(root)) ?? []);
+    return { asked: places, unmet: found.unmet };
+  }
+
   /** What packages need and the catalog does not have. For many names, pass the last one: it is kept until it is full. */
   needs(last?: Needs): Needs {
     return last && !last.isFull ? last : new Needs(new Reading(this.sources, this.#rule));

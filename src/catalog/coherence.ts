@@ -25,7 +25,17 @@ export interface Unmet {
 
 /** The most packages and names of packages that are looked at together. */
 const MOST_TOGETHER = 64;
+/** The same of an image. */
+const MOST_IN_IMAGE = 1024;
 const MOST_NAMES = 4096;
+
+/** A package that does not go with others. */
+export interface Misfit {
+  /** The one of those asked for that brings it, and the one that brings what it does not go with. */
+  readonly root: Carrier;
+  readonly other: Carrier | undefined;
+  readonly unmet: Unmet;
+}
 
 const State = { open: 0, met: 1, unmet: 2 } as const;
 
@@ -99,37 +109,65 @@ export class Coherence {
     return together === 'too-many' ? undefined : together;
   }
 
-  /** Takes packages one after another as apk does, until all exact dependencies are met or one cannot be. */
+  /**
+   * Which of some packages cannot be installed with the others, each of which alone can be, and why. What they need in
+   * no exact version counts where one of them has the name at a version that does not fit.
+   */
+  *conflict(roots: readonly Carrier[], reading: Reading): Generator<undefined, Misfit | undefined> {
+    const misfit = yield* this.#take(roots, reading, { most: MOST_IN_IMAGE, withRanges: true });
+    return misfit === 'too-many' ? undefined : misfit;
+  }
+
   *#together(root: Carrier, reading: Reading): Generator<undefined, Unmet | 'too-many' | undefined> {
-    const taken = new Together(reading);
-    const waiting: { carrier: Carrier; because: Dependency | undefined }[] = [
-      { carrier: root, because: undefined },
-    ];
-    const problem = (because: Dependency, conflictsWith?: Carrier): Unmet => ({
-      dependency: dependencyText(because),
-      conflictsWith: conflictsWith && `${conflictsWith.package.name}-${conflictsWith.package.version}`,
+    const misfit = yield* this.#take([root], reading, { most: MOST_TOGETHER, withRanges: false });
+    return typeof misfit === 'object' ? misfit.unmet : misfit;
+  }
+
+  /** Takes packages one after another as apk does, until all exact dependencies are met or one cannot be. */
+  *#take(
+    asked: readonly Carrier[],
+    reading: Reading,
+    { most, withRanges }: { readonly most: number; readonly withRanges: boolean },
+  ): Generator<undefined, Misfit | 'too-many' | undefined> {
+    const arch = asked[0]?.source.arch ?? '';
+    const taken = new Together(reading, most);
+    const waiting: { carrier: Carrier; because: Dependency | undefined; root: Carrier }[] = [];
+    const roots = asked.length > 1 ? new Map<PackageId, Carrier>() : undefined;
+    const problem = (root: Carrier, because: Dependency, conflictsWith?: Carrier): Misfit => ({
+      root,
+      other: conflictsWith && roots?.get(conflictsWith.id),
+      unmet: {
+        dependency: dependencyText(because),
+        conflictsWith: conflictsWith && `${conflictsWith.package.name}-${conflictsWith.package.version}`,
+      },
     });
-    taken.add(root);
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
-      for (const dependency of next.carrier.package.bindingDependencies) {
+    for (const root of asked) {
+      const unfit = taken.add(root);
+      roots?.set(root.id, root);
+      const { name, version } = root.package;
+      if (unfit) return problem(root, { name, operator: '=', version, conflict: false }, unfit);
+      waiting.push({ carrier: root, because: undefined, root });
+    }
+    for (const { carrier: owner, because: reason, root } of waiting) {
+      for (const dependency of owner.package.bindingDependencies) {
         if ((this.#work += 1) >= ITEMS_A_STEP) {
           this.#work = 0;
           yield;
         }
-        if (dependency.conflict) taken.ruleOut(dependency, next.carrier);
+        if (dependency.conflict) taken.ruleOut(dependency, { owner, root });
         if (!isExact(dependency)) continue;
-        const because = next.because ?? dependency;
-        if (taken.meets(dependency, next.carrier)) continue;
+        const because = reason ?? dependency;
+        if (taken.meets(dependency, owner)) continue;
         const other = taken.carrierOf(dependency.name);
-        if (other) return problem(because, other);
+        if (other) return problem(root, because, other);
         const carrier =
-          reading.knownMeeting(dependency, root.source.arch) ??
-          (yield* reading.meeting(dependency, root.source.arch))[0];
-        if (!carrier) return problem(because);
+          reading.knownMeeting(dependency, arch) ?? (yield* reading.meeting(dependency, arch))[0];
+        if (!carrier) return problem(root, because);
         const unfit = taken.add(carrier);
-        if (unfit) return problem(because, unfit);
+        if (unfit) return problem(root, because, unfit);
         if (taken.isTooLarge) return 'too-many';
-        waiting.push({ carrier, because });
+        roots?.set(carrier.id, root);
+        waiting.push({ carrier, because, root });
       }
     }
     this.#work += taken.size;
@@ -138,8 +176,18 @@ export class Coherence {
       yield;
     }
     const conflict = taken.conflict();
-    if (conflict) return problem(conflict.dependency, conflict.other);
-    return reading.rule === 'apk' ? taken.intrusion(this.#intruders, root.source.arch) : undefined;
+    if (conflict) return problem(conflict.root, conflict.dependency, conflict.other);
+    if (withRanges)
+      for (const { carrier, root } of waiting)
+        for (const dependency of carrier.package.dependencies) {
+          if (isStep((this.#work += 1))) yield;
+          if (dependency.conflict || dependency.operator === '' || isExact(dependency)) continue;
+          const other = taken.misfit(dependency);
+          if (other && !meetsItself(carrier.package, dependency, reading))
+            return problem(root, dependency, other);
+        }
+    const intrusion = reading.rule === 'apk' ? taken.intrusion(this.#intruders, arch) : undefined;
+    return intrusion && { root: asked[0] as Carrier, other: undefined, unmet: intrusion };
   }
 
   /** Settles what is not there for the package and all it needs. */
@@ -217,11 +265,13 @@ class Together {
   readonly #reading: Reading;
   /** By name, the first that has it. */
   readonly #holders = new Map<string, Holder>();
-  readonly #ruledOut: { readonly dependency: Dependency; readonly owner: Carrier }[] = [];
+  readonly #ruledOut: (Ruling & { readonly dependency: Dependency })[] = [];
+  readonly #most: number;
   #carrierCount = 0;
 
-  constructor(reading: Reading) {
+  constructor(reading: Reading, most: number) {
     this.#reading = reading;
+    this.#most = most;
   }
 
   /** How many packages and names were looked at. */
@@ -230,7 +280,7 @@ class Together {
   }
 
   get isTooLarge(): boolean {
-    return this.#carrierCount > MOST_TOGETHER || this.#holders.size > MOST_NAMES;
+    return this.#carrierCount > this.#most || this.#holders.size > MOST_NAMES;
   }
 
   /** Adds a package and returns the one that it does not go with. */
@@ -271,18 +321,26 @@ class Together {
   }
 
   /** Notes a dependency (`!name`) that rules others out. */
-  ruleOut(dependency: Dependency, owner: Carrier): void {
-    this.#ruledOut.push({ dependency, owner });
+  ruleOut(dependency: Dependency, ruling: Ruling): void {
+    this.#ruledOut.push({ dependency, ...ruling });
+  }
+
+  /** The one that has the name of the dependency, if none has it at a version that fits. */
+  misfit(dependency: Dependency): Carrier | undefined {
+    const { name } = dependency;
+    const isFit = (holder: Holder): boolean => this.#reading.fits(this.#versionOf(name, holder), dependency);
+    return this.#find(name, isFit) ? undefined : this.carrierOf(name);
   }
 
   /** The first dependency that rules out one that is among them. */
-  conflict(): { readonly dependency: Dependency; readonly other: Carrier } | undefined {
-    for (const { dependency, owner } of this.#ruledOut) {
+  conflict():
+    { readonly dependency: Dependency; readonly other: Carrier; readonly root: Carrier } | undefined {
+    for (const { dependency, owner, root } of this.#ruledOut) {
       const other = this.#find(
         dependency.name,
         ({ carrier, version }) => carrier.id !== owner.id && this.#reading.fits(version, dependency),
       );
-      if (other) return { dependency, other };
+      if (other) return { dependency, other, root };
     }
     return undefined;
   }
@@ -318,6 +376,12 @@ class Together {
     for (let each = this.#holders.get(name); each; each = each.next) if (isWanted(each)) return each.carrier;
     return undefined;
   }
+}
+
+/** Who says that another must not be there, and the one of those asked for that brings it. */
+interface Ruling {
+  readonly owner: Carrier;
+  readonly root: Carrier;
 }
 
 /** A package that has a name, and the next one that has it. */

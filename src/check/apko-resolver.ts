@@ -5,6 +5,7 @@
  */
 import type { CatalogSource } from '../catalog/catalog.ts';
 import type { Package } from '../apk/packages.ts';
+import { ITEMS_A_STEP } from '../catalog/steps.ts';
 import { apkoMeets, apkoOperators, compareApkoVersions, parseApkoVersion } from './apko.ts';
 
 /** The sources of a build for several archs, by arch. */
@@ -15,13 +16,15 @@ interface Constraint {
   readonly name: string;
   readonly operator: string;
   readonly version: string;
+  readonly tag: string | undefined;
 }
 
 interface Option {
   readonly package: Package;
   /** The same for the same row of the same index. */
   readonly key: string;
-  readonly isTagged: boolean;
+  /** The tag that the image gives its repository. */
+  readonly tag: string | undefined;
 }
 
 /** More packages than an image has. A build that needs more counts as resolvable. */
@@ -29,24 +32,99 @@ const MAX_PICKED = 4000;
 
 export class Unresolvable extends Error {}
 
-/** Why apko cannot resolve the constraints on `arch`; `undefined` if it can. */
-export interface Build {
+export interface BuildOptions {
   readonly arch: string;
   readonly sources: SourcesByArch;
-  /**
-   * Whether a repository has the constraint's tag. The constraint prefers such repositories, its dependencies the
-   * others.
-   */
-  readonly isTagged: (repository: string) => boolean;
+  /** The tag that the image gives a repository. */
+  readonly tagOf: (repository: string) => string | undefined;
 }
 
-export function apkoObstacle(constraints: readonly string[], build: Build): string | undefined {
-  try {
-    new Resolver(build).resolve(constraints.map(parseConstraint));
-    return undefined;
-  } catch (error) {
-    if (error instanceof Unresolvable) return error.message;
-    throw error;
+/** What a build for one arch may take from the indexes. Remembers the packages of a name. */
+export class Build {
+  readonly #own: readonly CatalogSource[];
+  readonly #others: readonly (readonly CatalogSource[])[];
+  readonly #options = new Map<string, readonly Option[]>();
+  readonly #meeting = new Map<string, readonly Option[]>();
+  readonly #isShared = new Map<string, boolean>();
+  readonly #tagOf: BuildOptions['tagOf'];
+
+  constructor({ arch, sources, tagOf }: BuildOptions) {
+    this.#tagOf = tagOf;
+    // apko sorts its repositories; if two have the same package, the first one counts.
+    this.#own = (sources.get(arch) ?? []).toSorted((a, b) => (a.repository < b.repository ? -1 : 1));
+    this.#others = [...sources].filter(([name]) => name !== arch).map(([, each]) => each);
+  }
+
+  /** Why apko cannot install all of these together; `undefined` if it can. */
+  *obstacle(constraints: readonly string[]): Generator<undefined, string | undefined> {
+    try {
+      yield* new Resolver(this).resolve(constraints);
+      return undefined;
+    } catch (error) {
+      if (error instanceof Unresolvable) return error.message;
+      throw error;
+    }
+  }
+
+  /** What apko installs. Throws `Unresolvable` with the reason if that is nothing. */
+  *packages(constraints: readonly string[]): Generator<undefined, readonly Package[]> {
+    const installed = yield* new Resolver(this).resolve(constraints);
+    return [...installed.values()].map((option) => option.package);
+  }
+
+  /** Names and constraints of which it remembers the packages. */
+  get size(): number {
+    return this.#options.size + this.#meeting.size;
+  }
+
+  /** What meets a constraint, on every arch. */
+  meeting({ name, operator, version, text }: Constraint): readonly Option[] {
+    let known = this.#meeting.get(text);
+    if (!known) {
+      const meets = operator === '' ? () => true : apkoMeets(operator, version);
+      known = this.optionsOf(name).filter(({ package: own }) => {
+        if (!meets || !this.#isOnAllArchs(own)) return false;
+        if (operator === '' || meets(own.version)) return true;
+        // If a package has a readable version of its own, any of its provides will do, whatever the name.
+        return (
+          parseApkoVersion(own.version) !== undefined &&
+          own.provides.some(
+            (each) => each.version !== undefined && meets(versionOfProvide(each.name, each.version)),
+          )
+        );
+      });
+      this.#meeting.set(text, known);
+    }
+    return known;
+  }
+
+  optionsOf(name: string): readonly Option[] {
+    let known = this.#options.get(name);
+    if (!known) {
+      known = this.#own.flatMap(({ packages, repository }, i) => {
+        const tag = this.#tagOf(repository);
+        const rows = new Map(
+          [...packages.named(name), ...packages.providing(name)].map((each) => [each.row, each]),
+        );
+        return [...rows.values()]
+          .filter(({ unusable }) => !unusable)
+          .map((each) => ({ package: each, key: `${i} ${each.row}`, tag }));
+      });
+      this.#options.set(name, known);
+    }
+    return known;
+  }
+
+  #isOnAllArchs({ name, version }: Package): boolean {
+    const text = `${name} ${version}`;
+    let known = this.#isShared.get(text);
+    if (known === undefined) {
+      known = this.#others.every((sources) =>
+        sources.some(({ packages }) => packages.named(name).some((each) => each.version === version)),
+      );
+      this.#isShared.set(text, known);
+    }
+    return known;
   }
 }
 
@@ -58,83 +136,106 @@ function parseConstraint(text: string): Constraint {
   const [, before = '', after] = /^(so:[^=]*)=(.*)$/.exec(text) ?? [];
   const isOlder = after !== undefined && !/-r\d+$/.test(after);
   const read = isOlder ? `${before}=0.${after}` : text;
-  const [, name = read, operator = '', version = ''] = /^([^@=><~]+)(?:([=><~]+)([^@]+))?/.exec(read) ?? [];
-  return { text, name, operator: apkoOperators.includes(operator) ? operator : '', version };
+  const [, name = read, operator = '', version = '', tag] =
+    /^([^@=><~]+)(?:([=><~]+)([^@]+))?(?:@([A-Za-z0-9]+))?/.exec(read) ?? [];
+  return { text, name, operator: apkoOperators.includes(operator) ? operator : '', version, tag };
 }
 
-/** What apko installs, by name. Throws `Unresolvable` with the reason if that is nothing. */
-export function apkoPackages(constraints: readonly string[], build: Build): readonly Package[] {
-  const resolver = new Resolver(build);
-  resolver.resolve(constraints.map(parseConstraint));
-  return [...resolver.installed.values()].map((option) => option.package);
+/** The packages that the ones asked for have brought so far: by package name, and versions by origin. */
+interface Existing {
+  readonly packages: Map<string, Option>;
+  readonly origins: Map<string, string>;
 }
+
+const nothing: Existing = { packages: new Map(), origins: new Map() };
 
 class Resolver {
-  readonly #own: readonly CatalogSource[];
-  readonly #others: readonly (readonly CatalogSource[])[];
-  readonly #options = new Map<string, readonly Option[]>();
+  readonly #build: Build;
   readonly #disqualified = new Set<string>();
-  readonly #isShared = new Map<string, boolean>();
   readonly #selected = new Map<string, Option>();
-  /** The packages taken so far, by package name and by origin. */
-  readonly #existing = new Map<string, Option>();
-  readonly #origins = new Map<string, string>();
-  /** By the name of the package. */
-  readonly installed = new Map<string, Option>();
+  /** Constraints looked at since the last step. */
+  #work = 0;
 
-  readonly #isTagged: Build['isTagged'];
-
-  constructor({ arch, sources, isTagged }: Build) {
-    this.#isTagged = isTagged;
-    // apko sorts its repositories; if two have the same package, the first one counts.
-    this.#own = (sources.get(arch) ?? []).toSorted((a, b) => (a.repository < b.repository ? -1 : 1));
-    this.#others = [...sources].filter(([name]) => name !== arch).map(([, each]) => each);
+  constructor(build: Build) {
+    this.#build = build;
   }
 
-  resolve(constraints: readonly Constraint[]): void {
+  /** What is installed, by name. */
+  *resolve(texts: readonly string[]): Generator<undefined, ReadonlyMap<string, Option>> {
+    const constraints = [...new Set(texts)].sort().map(parseConstraint);
+    const installed = new Map<string, Option>();
     this.#constrain(constraints);
     for (let open = [...constraints]; open.length > 0;) {
-      const next = fewest(open.map((each) => ({ constraint: each, options: this.#fitting(each) })));
-      const best = this.#best(next.options, next.constraint.name, { isAsked: true });
-      this.#existing.set(best.package.name, best);
+      if (this.#isStep(open.length)) yield;
+      const next = fewest(open.map((each) => ({ constraint: each, options: this.#fitting(each, each.tag) })));
+      const best = this.#best(next.options, next.constraint.name, next.constraint.tag, nothing);
+      installed.set(best.package.name, best);
       open = open.filter(({ text }) => text !== next.constraint.text);
       this.#disqualifyConflicts(best);
     }
     for (const constraint of constraints) {
-      const taken = this.#best(this.#fitting(constraint), constraint.name, { isAsked: true });
-      this.#need(taken, new Set());
+      const { name, tag } = constraint;
+      const existing: Existing = { packages: new Map(installed), origins: new Map() };
+      for (const { package: own } of installed.values())
+        if (own.origin !== '') existing.origins.set(own.origin, own.version);
+      const taken = this.#best(this.#fitting(constraint, tag), name, tag, nothing);
+      for (const each of [...(yield* this.#need(taken, tag, new Set(), existing)), taken])
+        if (!installed.has(each.package.name)) installed.set(each.package.name, each);
     }
+    return installed;
   }
 
-  #need(owner: Option, parents: ReadonlySet<string>): void {
+  #isStep(count: number): boolean {
+    this.#work += count;
+    if (this.#work < ITEMS_A_STEP) return false;
+    this.#work = 0;
+    return true;
+  }
+
+  /** What the package needs, deepest first. */
+  *#need(
+    owner: Option,
+    tag: string | undefined,
+    parents: ReadonlySet<string>,
+    existing: Existing,
+  ): Generator<undefined, readonly Option[]> {
     const { package: own } = owner;
-    if (parents.has(own.name)) return;
-    if (this.#selected.size > MAX_PICKED) return;
-    this.installed.set(own.name, owner);
+    if (parents.has(own.name) || this.#selected.size > MAX_PICKED) return [];
     const provided = new Set(own.provides.map(({ name }) => name));
     const wanted = [...own.dependencies].map(({ name, operator, version, conflict }) => ({
       conflict,
       constraint: parseConstraint(`${name}${operator}${version}`),
     }));
     for (const { conflict, constraint } of wanted)
-      if (conflict) for (const each of this.#fitting(constraint, true)) this.#disqualified.add(each.key);
-    this.#constrain(wanted.flatMap(({ conflict, constraint }) => (conflict ? [] : [constraint])));
+      if (conflict)
+        for (const each of this.#fitting(constraint, undefined, { mayBeNone: true }))
+          this.#disqualified.add(each.key);
     let open = wanted.flatMap(({ conflict, constraint }) => (conflict ? [] : [constraint]));
+    this.#constrain(open);
+    const needed: Option[] = [];
     while (open.length > 0) {
+      if (this.#isStep(open.length)) yield;
       const left = open
         .filter((constraint) => !provided.has(constraint.name) && !meetsItself(own, constraint))
         .filter((constraint) => !this.#isSelected(constraint))
-        .map((constraint) => ({ constraint, options: this.#fitting(constraint) }));
-      if (left.length === 0) return;
+        .map((constraint) => ({
+          constraint,
+          options: this.#fitting(constraint, tag, { installed: existing.packages.get(constraint.name) }),
+        }));
+      if (left.length === 0) break;
       const next = fewest(left, true);
-      const best = this.#best(next.options, next.constraint.name);
+      const best = this.#best(next.options, next.constraint.name, undefined, existing);
       this.#disqualifyConflicts(best);
       this.#pick(owner);
-      this.#need(best, new Set([...parents, own.name]));
-      this.#existing.set(best.package.name, best);
-      if (best.package.origin !== '') this.#origins.set(best.package.origin, best.package.version);
+      const below = yield* this.#need(best, tag, new Set([...parents, own.name]), existing);
+      needed.push(...below, best);
+      for (const each of below) {
+        existing.packages.set(each.package.name, each);
+        if (each.package.origin !== '') existing.origins.set(each.package.origin, each.package.version);
+      }
       open = left.map(({ constraint }) => constraint).filter(({ text }) => text !== next.constraint.text);
     }
+    return needed;
   }
 
   #isSelected({ name, operator, version, text }: Constraint): boolean {
@@ -173,7 +274,7 @@ class Resolver {
   #constrain(constraints: readonly Constraint[]): void {
     for (const { name, operator, version, text } of constraints) {
       if (operator === '') continue;
-      const options = this.#optionsOf(name);
+      const options = this.#build.optionsOf(name);
       if (options.length === 0) continue;
       const meets = apkoMeets(operator, version);
       if (!meets) throw new Unresolvable(`${text} has no version`);
@@ -187,59 +288,33 @@ class Resolver {
     }
   }
 
-  #fitting(constraint: Constraint, mayBeNone = false): readonly Option[] {
-    const { name, operator, version, text } = constraint;
-    const options = this.#optionsOf(name);
-    if (options.length === 0 && !mayBeNone) throw new Unresolvable(`nothing provides ${name}`);
-    const meets = operator === '' ? () => true : apkoMeets(operator, version);
-    const fitting = options.filter(({ package: own, key }) => {
-      if (this.#disqualified.has(key) || !this.#isOnAllArchs(own) || !meets) return false;
-      if (operator === '' || meets(own.version)) return true;
-      // If a package has a readable version of its own, any of its provides will do, whatever the name.
-      return (
-        parseApkoVersion(own.version) !== undefined &&
-        own.provides.some(
-          (each) => each.version !== undefined && meets(versionOfProvide(each.name, each.version)),
-        )
+  /** Of a repository with a tag only for who names the tag, or what is installed already. */
+  #fitting(
+    constraint: Constraint,
+    tag: string | undefined,
+    {
+      installed,
+      mayBeNone = false,
+    }: { readonly installed?: Option | undefined; readonly mayBeNone?: boolean } = {},
+  ): readonly Option[] {
+    const { name, text } = constraint;
+    if (!mayBeNone && this.#build.optionsOf(name).length === 0)
+      throw new Unresolvable(`nothing provides ${name}`);
+    const fitting = this.#build
+      .meeting(constraint)
+      .filter(
+        (option) =>
+          !this.#disqualified.has(option.key) &&
+          (option.tag === undefined || option.tag === tag || option.key === installed?.key),
       );
-    });
     if (fitting.length === 0 && !mayBeNone) throw new Unresolvable(`nothing that is left meets ${text}`);
     return fitting;
-  }
-
-  #optionsOf(name: string): readonly Option[] {
-    let known = this.#options.get(name);
-    if (!known) {
-      known = this.#own.flatMap(({ packages, repository }, i) => {
-        const isTagged = this.#isTagged(repository);
-        const rows = new Map(
-          [...packages.named(name), ...packages.providing(name)].map((each) => [each.row, each]),
-        );
-        return [...rows.values()]
-          .filter(({ unusable }) => !unusable)
-          .map((each) => ({ package: each, key: `${i} ${each.row}`, isTagged }));
-      });
-      this.#options.set(name, known);
-    }
-    return known;
-  }
-
-  #isOnAllArchs({ name, version }: Package): boolean {
-    const text = `${name} ${version}`;
-    let known = this.#isShared.get(text);
-    if (known === undefined) {
-      known = this.#others.every((sources) =>
-        sources.some(({ packages }) => packages.named(name).some((each) => each.version === version)),
-      );
-      this.#isShared.set(text, known);
-    }
-    return known;
   }
 
   /** Disqualifies candidates that provide one of its provided names, unless both provide it without a version. */
   #disqualifyConflicts(option: Option): void {
     for (const { name, version } of option.package.provides) {
-      for (const each of this.#optionsOf(name)) {
+      for (const each of this.#build.optionsOf(name)) {
         if (each.key === option.key) continue;
         const isConflict =
           version !== undefined || each.package.name === name || each.package.provided(name)[0] !== undefined;
@@ -248,28 +323,30 @@ class Resolver {
     }
   }
 
-  #best(options: readonly Option[], name: string, { isAsked = false } = {}): Option {
+  #best(options: readonly Option[], name: string, tag: string | undefined, existing: Existing): Option {
     const [first, ...others] = options;
     let best = first as Option;
-    for (const each of others) if (this.#compare(each, best, name, isAsked) < 0) best = each;
+    for (const each of others) if (this.#compare(each, best, name, tag, existing) < 0) best = each;
     return best;
   }
 
   /** Negative if `a` is better. */
-  #compare(a: Option, b: Option, name: string, isAsked: boolean): number {
+  #compare(
+    a: Option,
+    b: Option,
+    name: string,
+    tag: string | undefined,
+    { packages, origins }: Existing,
+  ): number {
     const [left, right] = [a.package, b.package];
-    if (!isAsked) {
-      const isTaken = ({ name: own, version }: Package): boolean =>
-        this.#existing.get(own)?.package.version === version;
-      const isOfOrigin = ({ origin, version }: Package): boolean =>
-        origin !== '' && this.#origins.get(origin) === version;
-      const order =
-        Number(isTaken(right)) - Number(isTaken(left)) ||
-        Number(isOfOrigin(right)) - Number(isOfOrigin(left));
-      if (order !== 0) return order;
-    }
+    const isTaken = ({ name: own, version }: Package): boolean =>
+      packages.get(own)?.package.version === version;
+    const isOfOrigin = ({ origin, version }: Package): boolean =>
+      origin !== '' && origins.get(origin) === version;
     return (
-      (isAsked ? 1 : -1) * (Number(b.isTagged) - Number(a.isTagged)) ||
+      Number(isTaken(right)) - Number(isTaken(left)) ||
+      Number(isOfOrigin(right)) - Number(isOfOrigin(left)) ||
+      Number(b.tag === tag) - Number(a.tag === tag) ||
       compareTexts(versionFor(right, name), versionFor(left, name)) ||
       (left.name === right.name ? compareTexts(right.version, left.version) : 0) ||
       right.priority - left.priority ||

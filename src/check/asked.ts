@@ -1,7 +1,8 @@
 /** The body of `POST /-/check` and its answer: pins without their places, and a judgment of each. */
 import * as z from 'zod';
-import { UsageError } from '../errors.ts';
-import { steps, type AskedPin, type Judgment, type Policy } from './judge.ts';
+import { IndexError, UsageError } from '../errors.ts';
+import { steps, type AskedPin, type Judgment, type Policy, type Problem } from './judge.ts';
+import { isLevel, isRule } from './rules.ts';
 
 /** The limit per request; clients with more pins send several requests. */
 export const MAX_PINS = 2000;
@@ -59,10 +60,9 @@ export function checkBodies(
   let batch: AskedPin[] = [];
   const send = (): void => {
     if (batch.length === 0) return;
-    const contexts = [...new Set(batch.map(({ context }) => context))];
-    const places = new Map(contexts.map((context, i) => [context, i]));
-    const pins = batch.map((pin) => ({ ...pin, context: places.get(pin.context) }));
-    bodies.push(JSON.stringify({ policy, built: [...built], contexts, pins }));
+    const contexts = new Places();
+    const pins = batch.map((pin) => ({ ...pin, context: contexts.placeOf(pin.context) }));
+    bodies.push(JSON.stringify({ policy, built: [...built], contexts: contexts.all, pins }));
     batch = [];
   };
   for (const pins of files) {
@@ -76,25 +76,54 @@ export function checkBodies(
   return bodies;
 }
 
-const judgments = z.object({
-  judgments: z.array(
-    z.object({
-      datasource: z.string().optional(),
-      notAsked: z.string().optional(),
-      problems: z.array(
-        z.object({
-          ...{ rule: z.string(), message: z.string(), archs: z.array(z.string()).optional() },
-          level: z.enum(['error', 'warning', 'note']).optional(),
-        }),
-      ),
-      target: z.string().optional(),
-      newest: z.string().optional(),
-      step: z.enum(steps).optional(),
-    }),
-  ),
-});
+/** Contexts, each once: files of a repository often say the same. */
+class Places {
+  readonly all: AskedPin['context'][] = [];
+  readonly #byContext = new Map<AskedPin['context'], number>();
+  readonly #byText = new Map<string, number>();
 
-/** Throws for an invalid answer. */
+  placeOf(context: AskedPin['context']): number {
+    let place = this.#byContext.get(context);
+    if (place === undefined) {
+      const text = JSON.stringify(context);
+      place = this.#byText.get(text) ?? this.all.push(context) - 1;
+      this.#byText.set(text, place);
+      this.#byContext.set(context, place);
+    }
+    return place;
+  }
+}
+
+/** Throws for an invalid answer. Looked at by hand: for thousands of judgments a schema takes longer than all else. */
 export function parseJudgments(text: string): readonly Judgment[] {
-  return judgments.parse(JSON.parse(text)).judgments as readonly Judgment[];
+  const { judgments } = JSON.parse(text) as { readonly judgments?: unknown };
+  if (!Array.isArray(judgments) || !judgments.every(isJudgment))
+    throw new IndexError('fetch-failed', 'the service answered something else than judgments');
+  return judgments;
+}
+
+function isJudgment(value: unknown): value is Judgment {
+  const { problems, ...texts } = Object(value) as Record<string, unknown>;
+  return (
+    Array.isArray(problems) &&
+    problems.every(isProblem) &&
+    ['datasource', 'notAsked', 'target', 'newest', 'step'].every((key) => isTextOrNone(texts[key]))
+  );
+}
+
+function isProblem(value: unknown): value is Problem {
+  const { rule, message, archs = [], level = 'error', since } = Object(value) as Record<string, unknown>;
+  return (
+    typeof rule === 'string' &&
+    isRule(rule) &&
+    typeof message === 'string' &&
+    Array.isArray(archs) &&
+    archs.every((arch) => typeof arch === 'string') &&
+    isLevel(level) &&
+    isTextOrNone(since)
+  );
+}
+
+function isTextOrNone(value: unknown): boolean {
+  return value === undefined || typeof value === 'string';
 }

@@ -1,21 +1,21 @@
-/** Judges each pin by the datasource that its file builds on, and adds findings that need all pins of an image. */
+/** Judges each pin by the datasource that its file builds on, and the pins of an image together. */
 import { parseVersion } from '../apk/version.ts';
-import type { ContextParameters } from '../routing/pin-context.ts';
 import { finish } from '../catalog/steps.ts';
-import { parsePinContext } from '../routing/pin-context.ts';
+import { parsePinContext, type ContextParameters } from '../routing/pin-context.ts';
 import { heldRepositories, repositoryId } from '../routing/repositories.ts';
 import { createRouter, type Route, type Router, type RoutingSource } from '../routing/route.ts';
 import {
-  judge,
-  meetsOf,
   spellingProblems,
+  type ApkoObstacle,
   type AskedPin,
-  type JudgeOptions,
+  type Judged,
   type Judgment,
   type Policy,
   type Problem,
   type Source,
+  type Tags,
 } from './judge.ts';
+import { levelOf } from './rules.ts';
 
 export interface CheckerOptions {
   readonly sources: readonly Source[];
@@ -31,18 +31,36 @@ export interface CheckerOptions {
 interface Routed {
   readonly route: Route;
   readonly archs: readonly string[];
-  /** Ids of the repositories that have the pin's tag. */
-  readonly tagged: ReadonlySet<string>;
+  readonly tags: Tags;
 }
+
+/** Pins that apko installs together, and the datasource that has all of them. */
+interface Image {
+  readonly pins: readonly AskedPin[];
+  readonly source: Source;
+  readonly archs: readonly string[];
+  readonly tags: Tags;
+  readonly obstacle: ApkoObstacle;
+}
+
+/** Milliseconds. Ages and dates are told by the hour, so that what was judged within one need not be judged again. */
+const HOUR = 3_600_000;
+/** Pins of an image that are left out one by one to find those that do not go together. */
+const MAX_LEFT_OUT = 100;
+const noTags: Tags = { key: '', of: () => undefined };
 
 export class Checker {
   readonly #options: CheckerOptions;
+  readonly #now: number;
   readonly #route: Router;
   readonly #sources: ReadonlyMap<string, Source>;
   readonly #contexts = new Map<ContextParameters, Routed>();
+  /** By what the parameters say: the files of a repository often say the same. */
+  readonly #texts = new Map<string, Routed>();
 
   constructor(options: CheckerOptions) {
     this.#options = options;
+    this.#now = Math.floor(options.now / HOUR) * HOUR;
     this.#route = createRouter(options.routing);
     this.#sources = new Map(options.sources.map((source) => [source.name, source]));
   }
@@ -54,57 +72,85 @@ export class Checker {
 
   /** The same with a pause after each pin. */
   *judgeInSteps(pins: readonly AskedPin[]): Generator<undefined, readonly Judgment[]> {
-    const judgments: Judgment[] = [];
-    for (const pin of pins) {
-      judgments.push(this.#judgeAlone(pin));
+    const judgments = Array<Judgment>(pins.length);
+    for (const places of Map.groupBy(pins.keys(), (i) => pins[i]?.world).values()) {
+      const world = places.map((i) => pins[i] as AskedPin);
+      const image = yield* this.#image(world);
       yield;
+      const judged: Judged[] = [];
+      for (const pin of world) {
+        judged.push(this.#judgeAlone(pin, image?.obstacle === 'none' && image.pins.includes(pin)));
+        yield;
+      }
+      const together = yield* this.#judgeTogether(world, judged, image);
+      for (const [k, i] of places.entries()) {
+        const { judgment } = judged[k] as Judged;
+        const more = together.get(k) ?? [];
+        judgments[i] =
+          more.length === 0 ? judgment : { ...judgment, problems: [...judgment.problems, ...more] };
+      }
     }
-    const together = Map.groupBy(pins.keys(), (i) => pins[i]?.world ?? '');
-    for (const members of together.values()) this.#judgeTogether(members, pins, judgments);
     return judgments;
   }
 
-  #judgeAlone(pin: AskedPin): Judgment {
+  #judgeAlone(pin: AskedPin, isResolved: boolean): Judged {
     const spelling = spellingProblems(pin);
-    const { route, archs, tagged } = this.#routed(pin);
-    if ('noOpinion' in route) return { notAsked: route.noOpinion, problems: spelling };
+    const { route, archs, tags } = this.#routed(pin);
+    if ('noOpinion' in route) return alone({ notAsked: route.noOpinion, problems: spelling });
     const { datasource } = route;
     const source = this.#sources.get(datasource);
-    const isBuiltHere = this.#options.built?.has(pin.name) === true;
-    if (!source) return { notAsked: `${datasource} could not be loaded`, problems: spelling };
-    if (isBuiltHere && source.view(pin.name, pin.tool, source.archs).report.versions.length === 0)
-      return { datasource, problems: spelling };
-    const isReadable = !spelling.some(({ rule }) => rule === 'invalid-version' || rule === 'tag-form');
-    if (!isReadable) {
-      const floating = { ...pin, operator: '', version: '' };
-      const { problems } = judge(
-        floating,
-        source,
-        this.#archsOf(source, archs),
-        this.#judgeOptions(datasource, tagged),
-      );
-      const unknown = problems.filter(({ rule }) => rule === 'unknown-name');
-      return { datasource, problems: [...spelling, ...unknown] };
+    if (!source) return alone({ notAsked: `${datasource} could not be loaded`, problems: spelling });
+    if (this.#isBuiltHere(pin, source)) return alone({ datasource, problems: spelling });
+    const options = {
+      now: this.#now,
+      policy: this.#options.policy,
+      archs: this.#archsOf(source, archs),
+      tags,
+      isResolved,
+    };
+    if (!isReadable(spelling)) {
+      const { judgment } = source.judge({ ...pin, operator: '', version: '' }, options);
+      const unknown = judgment.problems.filter(({ rule }) => rule === 'unknown-name');
+      return alone({ datasource, problems: [...spelling, ...unknown] });
     }
-    const judged = judge(pin, source, this.#archsOf(source, archs), this.#judgeOptions(datasource, tagged));
-    return { ...judged, problems: [...spelling, ...judged.problems] };
+    const { judgment, floating } = source.judge(pin, options);
+    const problems = judgment.problems.map((each) => this.#ofOther(each, pin, datasource));
+    return { judgment: { ...judgment, problems: [...spelling, ...problems] }, floating };
+  }
+
+  /** A version that is not there may be one of another distribution. */
+  #ofOther(problem: Problem, pin: AskedPin, own: string): Problem {
+    if (problem.rule !== 'withdrawn') return problem;
+    const other = this.#options.sources.find((each) => each.name !== own && isIn(each, pin))?.name;
+    if (other === undefined) return problem;
+    const message = `${pin.name} ${pin.version} is a version of ${other}, and the image is of another distribution`;
+    return { ...problem, rule: 'other-distribution', message };
+  }
+
+  #isBuiltHere({ name }: AskedPin, source: Source): boolean {
+    return this.#options.built?.has(name) === true && !source.has(name);
   }
 
   /** Pins of a stage or list share one object of parameters, except pins with tags or options. */
   #routed({ context }: AskedPin): Routed {
     let known = this.#contexts.get(context);
     if (!known) {
-      const parsed = parsePinContext(context);
-      const lines = parsed.kind === 'definition' && parsed.tag !== undefined ? parsed.repositories : [];
-      const tagged = lines.filter((line) => line.tag !== undefined && line.tag === context['tag']);
-      known = {
-        route: this.#route(parsed),
-        archs: parsed.kind === 'definition' ? parsed.archs : [],
-        tagged: new Set(tagged.map(({ address }) => repositoryId(address).id)),
-      };
+      const text = JSON.stringify(context);
+      known = this.#texts.get(text) ?? this.#read(context);
+      this.#texts.set(text, known);
       this.#contexts.set(context, known);
     }
     return known;
+  }
+
+  #read(context: ContextParameters): Routed {
+    const parsed = parsePinContext(context);
+    const isDefinition = parsed.kind === 'definition';
+    return {
+      route: this.#route(parsed),
+      archs: isDefinition ? parsed.archs : [],
+      tags: isDefinition ? tagsOf(parsed.repositories) : noTags,
+    };
   }
 
   /** The file's archs that the datasource has; all of the datasource's archs if the file lists none. */
@@ -113,79 +159,159 @@ export class Checker {
     return known.length > 0 ? known : source.archs;
   }
 
-  #judgeOptions(own: string, tagged: Routed['tagged']): JudgeOptions {
-    const { now, policy, sources } = this.#options;
-    return {
-      now,
-      policy,
-      elsewhere: (pin) => sources.find((each) => each.name !== own && isIn(each, pin))?.name,
-      isTagged: (repository) => heldRepositories(repository).some(({ id }) => tagged.has(id)),
-    };
+  /** `undefined` where not all of them are asked of one datasource, or of one that has what the others have. */
+  *#image(world: readonly AskedPin[]): Generator<undefined, Image | undefined> {
+    const pins: AskedPin[] = [];
+    let widest: { readonly source: Source; readonly routed: Routed } | undefined;
+    for (const pin of world) {
+      if (pin.tool !== 'apko' || pin.isRuntime || pin.isLocked) continue;
+      const routed = this.#routed(pin);
+      const source = 'noOpinion' in routed.route ? undefined : this.#sources.get(routed.route.datasource);
+      if (!source || !isReadable(spellingProblems(pin))) return undefined;
+      if (this.#isBuiltHere(pin, source)) continue;
+      pins.push(pin);
+      if (source === widest?.source) continue;
+      if (!widest || source.repositories.isSupersetOf(widest.source.repositories))
+        widest = { source, routed };
+      else if (!source.repositories.isSubsetOf(widest.source.repositories)) return undefined;
+    }
+    if (!widest) return undefined;
+    const { source, routed } = widest;
+    const where = { archs: this.#archsOf(source, routed.archs), tags: routed.tags };
+    return { pins, source, ...where, obstacle: yield* source.obstacleByApko(pins, where) };
   }
 
-  #judgeTogether(
-    members: readonly number[],
-    pins: readonly AskedPin[],
-    judgments: readonly Judgment[],
-  ): void {
+  /** Problems of pins that only others cause, by their places. */
+  *#judgeTogether(
+    world: readonly AskedPin[],
+    judged: readonly Judged[],
+    image: Image | undefined,
+  ): Generator<undefined, ReadonlyMap<number, readonly Problem[]>> {
+    const found = new Map<number, readonly Problem[]>();
     const exact = new Map<string, AskedPin>();
-    for (const i of members) {
-      const pin = pins[i] as AskedPin;
-      if (pin.isLocked || pin.tool !== 'apko' || !/^=$/.test(pin.operator)) continue;
+    for (const [i, pin] of world.entries()) {
+      if (pin.isLocked || !/^=$/.test(pin.operator)) continue;
       const other = exact.get(pin.name);
       if (!other) exact.set(pin.name, pin);
-      else if (other.version !== pin.version)
-        add(judgments[i], {
-          rule: 'contradicting-pins',
-          message: `${other.text} is pinned as well, and one image holds one version`,
-        });
+      else if (other.version !== pin.version && pin.tool === 'apko')
+        found.set(i, [
+          {
+            rule: 'contradicting-pins',
+            message: `${other.text} is pinned as well, and one image holds one version`,
+          },
+        ]);
     }
-    for (const i of members) {
-      const pin = pins[i] as AskedPin;
-      const own = judgments[i];
-      if (!own || pin.isLocked || pin.isRuntime || !/^=+$/.test(pin.operator)) continue;
-      const floating = this.#floating(pin, own, exact);
-      if (floating) add(own, floating);
+    const isBroken = judged.some(({ judgment: { problems } }) =>
+      problems.some(({ rule }) => levelOf(rule) === 'error'),
+    );
+    const conflict =
+      isBroken || found.size > 0
+        ? undefined
+        : image && image.obstacle !== 'unknown'
+          ? yield* conflictByApko(image)
+          : yield* this.#conflict(world, judged);
+    if (conflict) found.set(world.indexOf(conflict.pin), [conflict.problem]);
+    for (const [i, { floating, judgment }] of judged.entries()) {
+      const { problems } = judgment;
+      if (found.has(i) || problems.some(({ rule }) => rule !== 'behind' && rule !== 'double-equals'))
+        continue;
+      const problem = floatingProblem(world[i] as AskedPin, floating, exact);
+      if (problem) found.set(i, [problem]);
     }
+    return found;
   }
 
-  /** The problem of an exact pin whose dependencies are not pinned. */
-  #floating(
-    pin: AskedPin,
-    { datasource, problems }: Judgment,
-    exact: ReadonlyMap<string, AskedPin>,
-  ): Problem | undefined {
-    const source = datasource === undefined ? undefined : this.#sources.get(datasource);
-    const meets = meetsOf(pin);
-    const isBroken = problems.some(({ rule }) => rule !== 'behind' && rule !== 'double-equals');
-    if (!source || !meets || isBroken) return undefined;
-    const [chosen] =
-      source
-        .view(pin.name, pin.tool, source.archs)
-        .report.versions.findLast(({ version, chosenOn }) => meets(version) && chosenOn.length > 0)
-        ?.chosenOn ?? [];
-    const needs = [...(chosen?.package.dependencies ?? [])].filter(({ conflict }) => !conflict);
-    const loose = needs.filter(({ name, operator }) => !/^=+$/.test(operator) && !exact.has(name));
-    if (loose.length === 0) return undefined;
-    const some = loose
-      .slice(0, 3)
-      .map(({ name }) => name)
-      .join(', ');
-    const more = loose.length > 3 ? ` and ${loose.length - 3} more` : '';
-    return {
-      rule: 'floating-dependencies',
-      message: `${pin.name} is pinned, ${some}${more} that it needs are not`,
-    };
+  /** Of exact pins, by what their packages need exactly. */
+  *#conflict(
+    world: readonly AskedPin[],
+    judged: readonly Judged[],
+  ): Generator<undefined, Conflict | undefined> {
+    const pins = world.filter((pin) => !pin.isLocked && !pin.isRuntime && /^=+$/.test(pin.operator));
+    const datasources = new Set(judged.map(({ judgment }) => judgment.datasource));
+    const [first] = pins;
+    const source = this.#sources.get([...datasources][0] ?? '');
+    if (!first || pins.length < 2 || !source || datasources.size > 1) return undefined;
+    const [arch = ''] = this.#archsOf(source, this.#routed(first).archs);
+    const found = yield* source.conflict(pins, first.tool, arch);
+    return found && contradiction(found.pins, { arch, fact: found.fact });
   }
+}
+
+interface Conflict {
+  readonly pin: AskedPin;
+  readonly problem: Problem;
+}
+
+/** Leaves out pins as long as the others still fail: what is left does not go together. */
+function* conflictByApko({
+  pins,
+  source,
+  obstacle,
+  ...where
+}: Image): Generator<undefined, Conflict | undefined> {
+  if (typeof obstacle !== 'object' || pins.length > MAX_LEFT_OUT) return undefined;
+  let left = pins;
+  let last = obstacle;
+  for (const pin of pins) {
+    const others = left.filter((each) => each !== pin);
+    const still = yield* source.obstacleByApko(others, where);
+    if (typeof still === 'object') [left, last] = [others, still];
+  }
+  return left.length < 2 ? undefined : contradiction(left, last);
+}
+
+/** At the last one: those of included files come first. */
+function contradiction(
+  pins: readonly AskedPin[],
+  { arch, fact }: { readonly arch: string; readonly fact: string },
+): Conflict | undefined {
+  const pin = pins.at(-1);
+  const others = pins.slice(0, -1).map(({ text }) => text);
+  const what = others.length === 0 ? 'the other pins' : others.join(', ');
+  const message = `it cannot be installed with ${what} on ${arch}: ${fact}`;
+  return pin && { pin, problem: { rule: 'contradicting-pins', message, archs: [arch] } };
+}
+
+/** The problem of an exact pin whose dependencies are not pinned. */
+function floatingProblem(
+  { name }: AskedPin,
+  floating: readonly string[],
+  exact: ReadonlyMap<string, AskedPin>,
+): Problem | undefined {
+  const loose = floating.filter((each) => !exact.has(each));
+  if (loose.length === 0) return undefined;
+  const more = loose.length > 3 ? ` and ${loose.length - 3} more` : '';
+  const some = loose.slice(0, 3).join(', ');
+  return {
+    rule: 'floating-dependencies',
+    message: `${name} is pinned, ${some}${more} that it needs are not`,
+  };
+}
+
+function alone(judgment: Judgment): Judged {
+  return { judgment, floating: [] };
+}
+
+function isReadable(spelling: readonly Problem[]): boolean {
+  return !spelling.some(({ rule }) => rule === 'invalid-version' || rule === 'tag-form');
+}
+
+function tagsOf(lines: readonly { readonly address: string; readonly tag?: string | undefined }[]): Tags {
+  const tags = new Map(
+    lines.flatMap(({ address, tag }) =>
+      tag === undefined ? [] : [[repositoryId(address).id, tag] as const],
+    ),
+  );
+  if (tags.size === 0) return noTags;
+  const of = (repository: string): string | undefined =>
+    heldRepositories(repository)
+      .map(({ id }) => tags.get(id))
+      .find((tag) => tag !== undefined);
+  return { key: JSON.stringify([...tags]), of };
 }
 
 function isIn(source: Source, pin: AskedPin): boolean {
-  const parsed = parseVersion(pin.version);
-  if (!parsed) return false;
+  if (!parseVersion(pin.version)) return false;
   const { report } = source.view(pin.name, pin.tool, source.archs);
   return report.versions.some(({ version }) => version === pin.version);
-}
-
-function add(judgment: Judgment | undefined, problem: Problem): void {
-  if (judgment) (judgment.problems as Problem[]).push(problem);
 }

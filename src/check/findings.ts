@@ -1,5 +1,5 @@
 /** Findings of files: problems with their places, in the order of files and lines. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { FilePins, Note, Pin } from '../pins/pin.ts';
 import { Lines, type Position, type Range } from '../pins/text.ts';
 import type { AskedPin, Judgment, Step } from './judge.ts';
@@ -27,6 +27,8 @@ export interface Finding {
   readonly datasource?: string;
   readonly message: string;
   readonly archs?: readonly string[];
+  /** The day on which the version went that the pin needs, where a ledger knows it. */
+  readonly since?: string;
   /** The version to which `--fix` would raise it. */
   readonly target?: string;
   readonly newest?: string;
@@ -35,13 +37,27 @@ export interface Finding {
   readonly fingerprint: string;
 }
 
-/** The pins of a file, ready for judgment. `index` distinguishes the worlds of different files. */
+/**
+ * The pins of a file, ready for judgment, behind those of included files. `index` distinguishes the worlds of different
+ * files.
+ */
 export function askedPins({ found }: CheckedFile, index: number): readonly AskedPin[] {
-  return found.pins.map(
+  return [...(found.included ?? []), ...found.pins].map(
     ({ text, name, operator, version, tag, tagIsBehind, tool, isRuntime, isLocked, context, world }) => ({
       ...{ text, name, operator, version, tag, tagIsBehind, tool, isRuntime, isLocked, context },
       world: `${index}:${world}`,
     }),
+  );
+}
+
+/** Of the judgments of `askedPins` of all files, those of each file. */
+export function judgmentsOf(
+  files: readonly CheckedFile[],
+  judgments: readonly Judgment[],
+): readonly (readonly Judgment[])[] {
+  let at = 0;
+  return files.map(({ found: { included = [], pins } }) =>
+    judgments.slice(at, (at += included.length + pins.length)),
   );
 }
 
@@ -69,27 +85,35 @@ export function findingsOf(file: CheckedFile, judgments: readonly Judgment[]): r
       end: lines.position(range.end),
       message,
       ...more,
-      fingerprint: createHash('sha256').update(`${key}\n${count}`).digest('hex').slice(0, 32),
+      fingerprint: hash('sha256', `${key}\n${count}`).slice(0, 32),
     });
   };
   for (const note of file.found.notes) {
     const rule = ruleOf(note);
     if (rule) add(rule, note.range, note.message);
   }
-  for (const [i, pin] of file.found.pins.entries()) {
+  const { pins, included = [] } = file.found;
+  for (const [i, pin] of [...included, ...pins].entries()) {
     const judgment = judgments[i];
     if (!judgment) continue;
-    const { datasource, notAsked, problems, target, newest, step } = judgment;
+    const { datasource, target, newest, step } = judgment;
+    // Of included packages only what breaks this image; the rest is told of their own file.
+    const isOwn = i >= included.length;
+    const notAsked = isOwn ? judgment.notAsked : undefined;
+    const problems = isOwn
+      ? judgment.problems
+      : judgment.problems.filter(({ rule, level = levelOf(rule) }) => level === 'error');
     const common = { pin: pin.text, name: pin.name, ...(datasource !== undefined && { datasource }) };
     if (notAsked !== undefined) add('not-asked', pin.range, notAsked, common);
-    for (const { rule, message, archs, level } of problems)
+    for (const { rule, message, archs, level, since } of problems)
       add(rule, pin.range, message, {
         ...common,
         ...(archs && { archs }),
         ...(level && { level }),
+        ...(since !== undefined && { since }),
         ...(newest !== undefined && rule === 'behind' && { newest }),
         ...(step !== undefined && rule === 'behind' && { step }),
-        ...(target !== undefined && { target }),
+        ...(target !== undefined && isOwn && { target }),
       });
   }
   return findings.sort((a, b) => a.start.line - b.start.line || a.start.column - b.start.column);

@@ -25,12 +25,9 @@ interface Edit {
 }
 
 /** Raises pins with a version to the target of their judgment. */
-export function raisePins(
-  file: CheckedFile,
-  judgments: readonly Judgment[],
-  readInclude?: ReadInclude,
-): Fixed {
-  const { pins, repeats = [] } = file.found;
+export function raisePins(file: CheckedFile, all: readonly Judgment[], readInclude?: ReadInclude): Fixed {
+  const { pins, repeats = [], included = [] } = file.found;
+  const judgments = all.slice(included.length);
   const edits = new Map<string, Edit | 'disagreed'>();
   const changes: Change[] = [];
   const put = (range: Range, text: string): void => {
@@ -72,11 +69,8 @@ export function raisePins(
 }
 
 /** Turns names without a version into exact pins. */
-export function pinNames(
-  file: CheckedFile,
-  judgments: readonly Judgment[],
-  readInclude?: ReadInclude,
-): Fixed {
+export function pinNames(file: CheckedFile, all: readonly Judgment[], readInclude?: ReadInclude): Fixed {
+  const judgments = all.slice(file.found.included?.length ?? 0);
   const changes: Change[] = [];
   const edits = new Map<number, Edit>();
   const texts = file.found.pins.map((pin, i) => {

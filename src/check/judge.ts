@@ -2,6 +2,7 @@
  * Judges a pin by an index: whether it can be installed, and which version is newer. Pure, except for the caches of the
  * catalogs; the same for the command line, the library and the service.
  */
+import { LRUCache } from 'lru-cache';
 import { parseConstraint, satisfies } from '../apk/constraint.ts';
 import {
   compareVersions,
@@ -15,6 +16,7 @@ import { CloseNames } from '../answers/close-names.ts';
 import { newestBuild } from '../answers/explain.ts';
 import { countOf, identifiers, Security, urgentFixes, type Fix } from '../answers/security.ts';
 import { withdrawalText } from '../answers/withdrawal-text.ts';
+import type { Unmet } from '../catalog/coherence.ts';
 import { Catalog, type Candidate, type NameReport, type VersionReport } from '../catalog/catalog.ts';
 import type { Needs } from '../catalog/needs.ts';
 import { SeriesIndex } from '../catalog/series.ts';
@@ -22,7 +24,7 @@ import { finish } from '../catalog/steps.ts';
 import { withdrawalsIn } from '../catalog/withdrawal.ts';
 import type { Pin } from '../pins/pin.ts';
 import { apkoMeets, apkoOperators, parseApkoVersion } from './apko.ts';
-import { apkoObstacle } from './apko-resolver.ts';
+import { Build } from './apko-resolver.ts';
 import type { Level, RuleId } from './rules.ts';
 
 /** A pin without its place, as sent to a service. */
@@ -67,6 +69,8 @@ export interface Problem {
   readonly archs?: readonly string[];
   /** If it differs from the rule's level. */
   readonly level?: Level;
+  /** The day on which the version went that the pin needs, `2026-11-20`, where a ledger knows it. */
+  readonly since?: string;
 }
 
 export interface Judgment {
@@ -115,12 +119,25 @@ function isVersion({ tool, version }: AskedPin): boolean {
   return (tool === 'apko' ? parseApkoVersion(version) : parseVersion(version)) !== undefined;
 }
 
-/** A datasource to judge by. Caches its results. */
+/** Judgments that are kept; most repositories pin fewer packages. */
+const MAX_JUDGED = 10_000;
+/** Names whose versions are kept: pins of one name often follow each other. */
+const MAX_VIEWS = 256;
+/** Builds of apko's that are kept: one for each arch of images with the same archs and tags. */
+const MAX_BUILDS = 8;
+/** Names and constraints of which a build remembers the packages. */
+const MAX_BUILD_SIZE = 20_000;
+
+export type ApkoObstacle = { readonly arch: string; readonly fact: string } | 'none' | 'unknown';
+
+/** A datasource to judge by. Keeps its judgments, within bounds, as long as it is kept itself. */
 export class Source {
   readonly name: string;
   readonly #catalogs: Readonly<Record<Pin['tool'], Catalog>>;
   readonly #advisories: Advisories | undefined;
-  readonly #views = new Map<string, View>();
+  readonly #judged = new LRUCache<string, Judged>({ max: MAX_JUDGED });
+  readonly #views = new LRUCache<string, View>({ max: MAX_VIEWS });
+  readonly #builds = new LRUCache<string, Build>({ max: MAX_BUILDS });
   readonly #needs: Partial<Record<Pin['tool'], Needs>> = {};
   #names: readonly string[] | undefined;
   #close: CloseNames | undefined;
@@ -140,15 +157,80 @@ export class Source {
     return this.#catalogs.apk.archs;
   }
 
+  /** Of its indexes, each repository once. */
+  get repositories(): ReadonlySet<string> {
+    return new Set(this.#catalogs.apk.sources.map(({ repository }) => repository));
+  }
+
+  /** Judges a pin whose spelling is valid. */
+  judge(pin: AskedPin, options: JudgeOptions): Judged {
+    const { tool, text, name, operator, version, tag, isRuntime, isLocked } = pin;
+    const { now, policy, archs, tags, isResolved } = options;
+    // Anybody may ask a service: no pin must look like another one.
+    const key = JSON.stringify([
+      ...[tool, text, name, operator, version, tag, isRuntime, isLocked, now, archs],
+      ...[policy.within, policy.minAge, policy.security, tags.key, isResolved],
+    ]);
+    let judged = this.#judged.get(key);
+    if (!judged) this.#judged.set(key, (judged = judge(pin, this, options)));
+    return judged;
+  }
+
+  has(name: string): boolean {
+    return this.#catalogs.apk.has(name);
+  }
+
   view(name: string, tool: Pin['tool'], archs: readonly string[]): View {
     const key = `${tool} ${archs.join()} ${name}`;
     let view = this.#views.get(key);
     if (!view) {
-      const catalog = this.#catalogs[tool];
-      view = new View(catalog.report(name, archs), tool, archs, catalog, () => this.#needsOf(tool));
+      const report = this.#catalogs[tool].report(name, archs);
+      view = new View(report, tool, archs, () => this.#needsOf(tool));
       this.#views.set(key, view);
     }
     return view;
+  }
+
+  /**
+   * Where and why apko's own algorithm fails with these pins in one image. `'unknown'` unless the datasource is complete:
+   * otherwise a dependency may be in a repository that is not configured.
+   */
+  *obstacleByApko(
+    pins: readonly AskedPin[],
+    { archs, tags }: Pick<JudgeOptions, 'archs' | 'tags'>,
+  ): Generator<undefined, ApkoObstacle> {
+    if (!this.#catalogs.apko.isComplete) return 'unknown';
+    const texts = pins.map(
+      ({ name, operator, version, tag }) =>
+        `${name}${operator}${version}${tag === undefined ? '' : `@${tag}`}`,
+    );
+    for (const arch of archs) {
+      const fact = yield* this.#buildFor(arch, archs, tags).obstacle(texts);
+      if (fact !== undefined) return { arch, fact };
+    }
+    return 'none';
+  }
+
+  #buildFor(arch: string, archs: readonly string[], tags: Tags): Build {
+    const key = `${arch} ${archs.join()} ${tags.key}`;
+    let build = this.#builds.get(key);
+    if (!build || build.size > MAX_BUILD_SIZE) {
+      const { sources } = this.#catalogs.apko;
+      const byArch = new Map(archs.map((each) => [each, sources.filter((source) => source.arch === each)]));
+      build = new Build({ arch, sources: byArch, tagOf: tags.of });
+      this.#builds.set(key, build);
+    }
+    return build;
+  }
+
+  /** Which of exact pins do not go together by what they need exactly, and why; on one arch. */
+  *conflict(
+    pins: readonly AskedPin[],
+    tool: Pin['tool'],
+    arch: string,
+  ): Generator<undefined, { readonly pins: readonly AskedPin[]; readonly fact: string } | undefined> {
+    const found = yield* this.#catalogs[tool].conflict(pins, arch);
+    return found && { pins: pins.filter((_, i) => found.asked.includes(i)), fact: unmetText(found.unmet) };
   }
 
   /** The expected withdrawal of an exactly pinned version. */
@@ -207,77 +289,49 @@ const ANY: Meets = () => true;
 class View {
   readonly report: NameReport;
   readonly #tool: Pin['tool'];
-  readonly #catalog: Catalog;
   readonly #needs: () => Needs;
   /** The archs on which the pin must exist. */
   readonly archs: readonly string[];
   #offered: readonly VersionReport[] | undefined;
   #packages: ReadonlyMap<string, ReadonlySet<string>> | undefined;
 
-  constructor(
-    report: NameReport,
-    tool: Pin['tool'],
-    archs: readonly string[],
-    catalog: Catalog,
-    needs: () => Needs,
-  ) {
+  constructor(report: NameReport, tool: Pin['tool'], archs: readonly string[], needs: () => Needs) {
     this.report = report;
     this.#needs = needs;
     this.#tool = tool;
-    this.#catalog = catalog;
     // apk builds only for archs that have the name; apko builds for all archs that the image lists.
     this.archs = tool === 'apko' ? archs : report.carriedBy;
   }
 
   /** Installable candidates on an arch, at any version that `meets`. */
   fitting(meets: Meets, arch: string): readonly Candidate[] {
-    return this.report.versions
-      .filter(({ version }) => meets(version))
-      .flatMap(({ candidates }) => candidates)
-      .filter((each) => each.arch === arch && isInstallable(each, meets) && this.#isOnAll(each));
+    return this.report.versions.flatMap((version) =>
+      meets(version.version)
+        ? version.candidates.filter(
+            (each) => each.arch === arch && isInstallable(each, meets) && this.#isOnAll(each, version),
+          )
+        : [],
+    );
   }
 
   /** Versions on every arch, oldest first. */
   get offered(): readonly VersionReport[] {
     this.#offered ??= this.report.versions.filter(
-      ({ offered, parsed, candidates }) =>
-        parsed && offered && (this.#tool === 'apk' || this.#areOnAll(candidates)),
+      (version) => version.parsed && version.offered && (this.#tool === 'apk' || this.#isWhole(version)),
     );
     return this.#offered;
   }
 
-  /** Whether every arch of the pin has an installable one of these. */
-  #areOnAll(candidates: readonly Candidate[]): boolean {
+  /** Whether every arch of the pin has an installable candidate of it. */
+  #isWhole(version: VersionReport): boolean {
     return (
       this.archs.length > 0 &&
       this.archs.every((arch) =>
-        candidates.some((each) => each.arch === arch && !each.obstacle && this.#isOnAll(each)),
+        version.candidates.some(
+          (each) => each.arch === arch && !each.obstacle && this.#isOnAll(each, version),
+        ),
       )
     );
-  }
-
-  /**
-   * Why apko's own algorithm fails. Reported only for a complete datasource: otherwise a dependency may be in a
-   * repository that is not configured.
-   */
-  obstacleByApko(
-    { name, operator, version, tag }: AskedPin,
-    isTagged: JudgeOptions['isTagged'],
-  ): Problem | 'none' | undefined {
-    if (this.#tool !== 'apko' || !this.#catalog.isComplete) return undefined;
-    const { sources } = this.#catalog;
-    const text = `${name}${operator}${version}${tag === undefined ? '' : `@${tag}`}`;
-    const byArch = new Map(this.archs.map((arch) => [arch, sources.filter((each) => each.arch === arch)]));
-    for (const arch of this.archs) {
-      const obstacle = apkoObstacle([text], { arch, sources: byArch, isTagged });
-      if (obstacle === undefined) continue;
-      return {
-        rule: 'dependency-missing',
-        message: `apko cannot resolve it on ${arch}: ${obstacle}`,
-        archs: [arch],
-      };
-    }
-    return 'none';
   }
 
   missingNeeds(candidates: readonly Candidate[]): readonly string[] {
@@ -286,9 +340,15 @@ class View {
   }
 
   /** apko takes a package only if every arch has it at the same version. */
-  #isOnAll({ package: each }: Candidate): boolean {
+  #isOnAll({ package: own, provided }: Candidate, { candidates }: VersionReport): boolean {
     if (this.#tool === 'apk' || this.archs.length < 2) return true;
-    return this.archs.every((arch) => this.#packagesOn(arch).has(`${each.name} ${each.version}`));
+    // A package with the name itself has no other version.
+    if (
+      !provided &&
+      this.archs.every((arch) => candidates.some((each) => each.arch === arch && !each.provided))
+    )
+      return true;
+    return this.archs.every((arch) => this.#packagesOn(arch).has(`${own.name} ${own.version}`));
   }
 
   #packagesOn(arch: string): ReadonlySet<string> {
@@ -332,64 +392,96 @@ function remembering(meets: Meets): Meets {
   };
 }
 
+/** The tags that an image gives repositories. */
+export interface Tags {
+  /** The same for the same tags. */
+  readonly key: string;
+  readonly of: (repository: string) => string | undefined;
+}
+
 export interface JudgeOptions {
   /** Unix milliseconds. */
   readonly now: number;
   readonly policy: Policy;
-  /** The name of another datasource that has exactly this pin. */
-  readonly elsewhere: (pin: AskedPin) => string | undefined;
-  /** Whether the pin's file gives this repository the pin's tag. */
-  readonly isTagged: (repository: string) => boolean;
+  /** Of the image. */
+  readonly archs: readonly string[];
+  readonly tags: Tags;
+  /** The pin's whole image is known to resolve. */
+  readonly isResolved: boolean;
 }
 
-/** Judges a pin whose spelling is valid. */
-export function judge(
-  pin: AskedPin,
-  source: Source,
-  archs: readonly string[],
-  options: JudgeOptions,
-): Judgment {
-  const view = source.view(pin.name, pin.tool, archs);
+export interface Judged {
+  readonly judgment: Judgment;
+  /** Of an exact pin that is fine, the packages that it needs in no exact version. */
+  readonly floating: readonly string[];
+}
+
+function judge(pin: AskedPin, source: Source, options: JudgeOptions): Judged {
+  const view = source.view(pin.name, pin.tool, options.archs);
   const datasource = source.name;
   if (view.report.versions.length === 0) {
     const close = source.closeNames(pin.name);
     const hint = close.length === 0 ? '' : `; there are ${close.join(', ')}`;
-    return {
-      datasource,
-      problems: [{ rule: 'unknown-name', message: `${source.name} has no package ${pin.name}${hint}` }],
-    };
+    const message = `${source.name} has no package ${pin.name}${hint}`;
+    return { judgment: { datasource, problems: [{ rule: 'unknown-name', message }] }, floating: [] };
   }
   const constraint = meetsOf(pin);
-  if (!constraint) return { datasource, problems: [] };
+  if (!constraint) return { judgment: { datasource, problems: [] }, floating: [] };
   const meets = remembering(constraint);
   const isExact = /^=+$/.test(pin.operator);
-  const apko = pin.isLocked ? undefined : view.obstacleByApko(pin, options.isTagged);
-  const found = apko === 'none' ? undefined : problemOf(pin, view, meets, isExact, options);
-  const broken = found ?? (typeof apko === 'object' ? apko : undefined);
+  const apko =
+    pin.isLocked || pin.tool === 'apk'
+      ? 'unknown'
+      : options.isResolved
+        ? 'none'
+        : finish(source.obstacleByApko([pin], options));
+  const broken =
+    (apko === 'none' ? undefined : problemOf(pin, view, meets, isExact)) ??
+    (typeof apko === 'object' ? unresolved(apko) : undefined);
   const problems = broken ? [broken] : [];
-  if (!broken && apko === undefined) problems.push(...needsProblems(pin, view, meets));
+  if (!broken && apko === 'unknown') problems.push(...needsProblems(pin, view, meets));
   if (!broken && isExact && !pin.isRuntime)
     problems.push(...source.withdrawal(pin, view, meets, options.now));
   const raise = raised(pin, view, meets, { source, ...options });
   if (raise && !broken && pin.operator !== '' && !pin.isLocked && !pin.isRuntime && raise.newer.length > 0)
     problems.push(behind(raise, options.now));
   if (raise && !broken && raise.fixes.length > 0) problems.push(vulnerable(raise.fixes));
-  return {
+  const isFine = problems.every(({ rule }) => rule === 'behind');
+  const judgment = {
     datasource,
     problems,
     ...(raise?.target !== undefined && { target: raise.target }),
     ...(raise && { newest: raise.newest.version }),
     ...(raise?.step !== undefined && { step: raise.step }),
   };
+  const mayFloat = isExact && isFine && !pin.isRuntime && !pin.isLocked;
+  return { judgment, floating: mayFloat ? floatingNeeds(view, meets) : [] };
 }
 
-function problemOf(
-  pin: AskedPin,
-  view: View,
-  meets: Meets,
-  isExact: boolean,
-  { elsewhere }: JudgeOptions,
-): Problem | undefined {
+function unresolved({ arch, fact }: { readonly arch: string; readonly fact: string }): Problem {
+  return {
+    rule: 'dependency-missing',
+    message: `apko cannot resolve it on ${arch}: ${fact}`,
+    archs: [arch],
+  };
+}
+
+function unmetText({ dependency, conflictsWith }: Unmet): string {
+  return conflictsWith === undefined
+    ? `nothing has ${dependency}`
+    : `${dependency} does not go with ${conflictsWith}`;
+}
+
+function floatingNeeds({ report }: View, meets: Meets): readonly string[] {
+  const [chosen] =
+    report.versions.findLast(({ version, chosenOn }) => meets(version) && chosenOn.length > 0)?.chosenOn ??
+    [];
+  return [...(chosen?.package.dependencies ?? [])]
+    .filter(({ conflict, operator }) => !conflict && !/^=+$/.test(operator))
+    .map(({ name }) => name);
+}
+
+function problemOf(pin: AskedPin, view: View, meets: Meets, isExact: boolean): Problem | undefined {
   const { archs, report } = view;
   const wanted = archs.length > 0 ? archs : report.archs;
   const lacking = wanted.filter((arch) => view.fitting(meets, arch).length === 0);
@@ -426,13 +518,6 @@ function problemOf(
     return {
       rule: 'unsatisfiable',
       message: `no version of ${pin.name} fits ${pin.operator}${pin.version}${now}`,
-      archs: lacking,
-    };
-  const other = elsewhere(pin);
-  if (other !== undefined)
-    return {
-      rule: 'other-distribution',
-      message: `${pin.name} ${pin.version} is a version of ${other}, and the image is of another distribution`,
       archs: lacking,
     };
   return { rule: 'withdrawn', message: `${pin.name} ${pin.version} is in no index${now}`, archs: lacking };

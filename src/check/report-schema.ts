@@ -30,6 +30,10 @@ export const reportSchema = z
         name: z.string().optional(),
         datasource: z.string().optional(),
         archs: z.array(z.string()).optional().describe('archs that it is about'),
+        since: z
+          .string()
+          .optional()
+          .describe('day on which the version was withdrawn, where a ledger knows it: `2026-11-20`'),
         newest: z.string().optional(),
         step: z.enum(steps).optional(),
         target: z.string().optional().describe('what `--fix` would raise the pin to'),

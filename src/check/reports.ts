@@ -102,7 +102,8 @@ export function junitReport({ findings }: Report): string {
       .filter(({ level }) => level === 'error')
       .map((each) => `      <failure type="${each.rule}" message="${xml(line(each))}"/>`);
     const others = all.filter(({ level }) => level === 'warning').map(line);
-    const output = others.length === 0 ? [] : [`      <system-out>${xml(others.join('\n'))}</system-out>`];
+    const output =
+      others.length === 0 ? [] : [`      <system-out>${others.map(xml).join('\n')}</system-out>`];
     return [
       `    <testcase classname="apk-beacon" name="${xml(file)}" file="${xml(file)}">`,
       ...failures,

@@ -18,7 +18,7 @@ const table = {
   'missing-on-arch': ['error', 'the version is not there on every arch of the image'],
   'unsatisfiable': ['error', 'no version that is there fits the constraint'],
   'dependency-missing': ['error', 'something that the package needs is not there'],
-  'contradicting-pins': ['error', 'one image pins one package to two versions'],
+  'contradicting-pins': ['error', 'pins of one image cannot be installed together'],
   'other-distribution': ['error', 'the version is one of another distribution than that of the image'],
   'invalid-version': ['error', 'what is pinned is no version of apk'],
   'tag-form': ['error', 'the @tag stands where the tool does not read it'],
@@ -48,6 +48,10 @@ export function levelOf(rule: RuleId): Level {
 
 export function isRule(word: string): word is RuleId {
   return Object.hasOwn(table, word);
+}
+
+export function isLevel(word: unknown): word is Level {
+  return typeof word === 'string' && Object.hasOwn(order, word);
 }
 
 export const project = 'https://git.example.com/acme/apk-beacon';

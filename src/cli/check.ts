@@ -13,8 +13,7 @@ import { compareLevels, type Level } from '../check/rules.ts';
 import type { CommandLine, Config } from '../config/config.ts';
 import { parseDuration } from '../config/schema.ts';
 import { errorLines, IndexError, printable, UsageError } from '../errors.ts';
-import { judgeThere } from './service-client.ts';
-import { judgeHere } from '../service/check.ts';
+import { judgeFiles } from './judge-files.ts';
 
 export interface CheckOptions {
   readonly own: CommandLine['own'];
@@ -55,17 +54,14 @@ export async function checkCommand(words: readonly string[], options: CheckOptio
   let judgments: readonly (readonly Judgment[])[];
   const done = progress(`${files.length} files, loading the indexes`);
   try {
-    const url = text('url');
-    if (files.length === 0) judgments = [];
-    else if (url === undefined)
-      judgments = await judgeHere(files, {
-        config: config(),
-        asksAll: isPlain,
-        policy,
-        now: Date.now(),
-        signal,
-      });
-    else judgments = await judgeThere(files, url, { config: config(), policy, signal });
+    judgments = await judgeFiles(files, {
+      url: text('url'),
+      config: config(),
+      asksAll: isPlain,
+      policy,
+      now: Date.now(),
+      signal,
+    });
   } catch (error) {
     if (!(error instanceof IndexError) || error.code === 'config-invalid') throw error;
     process.stderr.write(`apk-beacon: nothing was checked: ${errorLines(error)}\n`);
@@ -104,14 +100,16 @@ function write(
   { format, output, all }: { format: string | undefined; output: string | undefined; all: boolean },
 ): void {
   const own = format !== undefined && isFormat(format) ? formats[format](report) : undefined;
-  const shown = textReport(report, {
-    all,
-    colour: (colour, text) => styleText(colour, text, { stream: process.stdout }),
-  });
   if (output !== undefined)
     writeFileSync(output, own ?? textReport(report, { all, colour: (_, text) => text }));
-  // A file for a machine, and people still see what it says.
-  process.stdout.write(output === undefined && own !== undefined ? own : shown);
+  else if (own !== undefined) {
+    process.stdout.write(own);
+    return;
+  }
+  // With a file for a machine, people still see what it says.
+  const colour: Parameters<typeof textReport>[1]['colour'] = (name, text) =>
+    styleText(name, text, { stream: process.stdout });
+  process.stdout.write(textReport(report, { all, colour }));
 }
 
 function changeFiles(

@@ -215,19 +215,28 @@ const accept: Command = {
 
 const ledger: Command = {
   name: 'ledger',
-  summary: 'export, import or check the record of what was first seen when',
+  summary: 'export, import, check or show the record of what was first seen when',
   details:
-    'export writes lines of JSON to standard output, import reads them from standard input. An index that is not there is taken over; of one that is there, packages take the earlier date. A running service reads the dates at its next start. verify exits with 1 for a ledger that is not sound.',
-  operands: 'ACTION',
-  choices: ['export', 'import', 'verify'],
-  flags: [],
+    'export writes lines of JSON to standard output, import reads them from standard input. An index that is not there is taken over; of one that is there, packages take the earlier date. A running service reads the dates at its next start. verify exits with 1 for a ledger that is not sound. show writes what generations there are, or, with --at or --generation, one of each index with every package, as lines of JSON; DATASOURCE and ARCH limit it.',
+  operands: 'ACTION [DATASOURCE [ARCH]]',
+  choices: ['export', 'import', 'show', 'verify'],
+  flags: [
+    { name: 'at', placeholder: 'TIME', help: 'show what was there then, such as 2026-07-24T06:00Z' },
+    { name: 'generation', placeholder: 'N', help: 'show the generation with this number' },
+  ],
   isConfigured: true,
-  examples: ['apk-beacon ledger export > ledger.jsonl', 'apk-beacon ledger import < ledger.jsonl'],
+  examples: [
+    'apk-beacon ledger export > ledger.jsonl',
+    'apk-beacon ledger import < ledger.jsonl',
+    'apk-beacon ledger show wolfi x86_64 --at 2026-07-24T06:00Z',
+  ],
   async run({ words, line, environment }) {
     const { ledgerCommand } = await import('./ledger.ts');
     return await ledgerCommand(words, loadConfig(line, environment), {
       input: process.stdin,
       output: process.stdout,
+      at: textOf(line.own['at']),
+      generation: textOf(line.own['generation']),
     });
   },
 };

@@ -1,28 +1,44 @@
-/** `ledger`: takes the ledger out of its database, merges one in, and checks it. */
+/** `ledger`: takes the ledger out of its database, merges one in, checks it, and shows what was there. */
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { parseTime, timeText } from '../catalog/time.ts';
 import type { Config } from '../config/config.ts';
-import { printable, UsageError } from '../errors.ts';
+import { printable, printableJson, UsageError } from '../errors.ts';
+import type { Database, Query } from '../ledger-store/database.ts';
+import {
+  generationAt,
+  generationNumbered,
+  generationsOf,
+  packagesOf,
+  type Generation,
+} from '../ledger-store/history.ts';
 import { exportLines, importLines, verify } from '../ledger-store/transfer.ts';
 import { createLogger } from '../service/logger.ts';
-import { openLedger } from '../service/ledger.ts';
+import { ledgerLocations, openLedger } from '../service/ledger.ts';
 
-export const ledgerActions = ['export', 'import', 'verify'] as const;
+export const ledgerActions = ['export', 'import', 'show', 'verify'] as const;
 
-export interface LedgerStreams {
+export interface LedgerOptions {
   readonly input: Readable;
   readonly output: Writable;
+  /** Which generation to show, as written. */
+  readonly at?: string | undefined;
+  readonly generation?: string | undefined;
 }
 
 export async function ledgerCommand(
   words: readonly string[],
   config: Config,
-  { input, output }: LedgerStreams,
+  options: LedgerOptions,
 ): Promise<number> {
+  const { input, output, at, generation } = options;
   const [action, ...more] = words;
-  if (action === undefined || !(ledgerActions as readonly string[]).includes(action) || more.length > 0)
+  const isShow = action === 'show';
+  if (action === undefined || !(ledgerActions as readonly string[]).includes(action))
     throw new UsageError(`usage: ledger ${ledgerActions.join('|')}`);
+  if (more.length > (isShow ? 2 : 0) || (!isShow && (at ?? generation) !== undefined))
+    throw new UsageError('usage: ledger show [DATASOURCE [ARCH]] [--at TIME | --generation N]');
   const { logLevel, logFormat: format } = config;
   const logger = await createLogger(logLevel, { format, terminal: process.stderr.isTTY, destination: 2 });
   const ledger = openLedger(config, { logger, now: Date.now, pause: () => undefined });
@@ -42,6 +58,8 @@ export async function ledgerCommand(
         output.write(`${added} indexes added, ${dated} packages with an earlier date\n`);
         return 0;
       }
+      case 'show':
+        return await show(database, more, config, options);
       case 'verify': {
         const faults = await verify(database, Date.now());
         for (const fault of faults) output.write(`${printable(fault)}\n`);
@@ -52,6 +70,82 @@ export async function ledgerCommand(
   } finally {
     await ledger.close();
   }
+}
+
+/** One generation of each index, with every package; without `--at` and `--generation` what generations there are. */
+async function show(
+  { query }: Database,
+  [name, onlyArch]: readonly string[],
+  config: Config,
+  { output, at, generation }: LedgerOptions,
+): Promise<number> {
+  const which = whichGeneration(at, generation);
+  const datasource = name === undefined ? undefined : config.datasources[name];
+  if (name !== undefined && !datasource)
+    throw new UsageError(
+      `unknown datasource ${name}, expected one of ${Object.keys(config.datasources).join(', ')}`,
+    );
+  const locations = datasource && ledgerLocations(config, datasource);
+  const write = async (lines: readonly object[]): Promise<void> => {
+    const text = lines.map((line) => `${printableJson(line)}\n`).join('');
+    if (!output.write(text)) await once(output, 'drain');
+  };
+  let isFound = false;
+  for (const [id, location, arch] of await query('SELECT id, location, arch FROM ledger_index ORDER BY id')) {
+    const [index, number] = [String(location), Number(id)];
+    if ((locations && !locations.has(index)) || (onlyArch !== undefined && onlyArch !== arch)) continue;
+    const line = (of: Generation): object => ({ index, arch, ...generationLine(of) });
+    if (!which) {
+      const all = (await Array.fromAsync(generationsOf(query, number))).toReversed();
+      isFound ||= all.length > 0;
+      await write(all.map(line));
+      continue;
+    }
+    const found = await which(query, number);
+    if (!found) {
+      const first = await generationNumbered(query, number, 1);
+      await write([{ index, arch, begins: first && timeText(first.seenAt) }]);
+      continue;
+    }
+    isFound = true;
+    await write([line(found)]);
+    await packagesOf(query, number, found.number, (packages) =>
+      write(
+        packages.map(({ name: package_, version, identity, builtAt, releasedAt }) => ({
+          ...{ name: package_, version, arch, identity },
+          ...(builtAt > 0 && { builtAt: secondsText(builtAt) }),
+          releasedAt: secondsText(releasedAt),
+        })),
+      ),
+    );
+  }
+  return isFound ? 0 : 1;
+}
+
+function whichGeneration(
+  at: string | undefined,
+  generation: string | undefined,
+): ((query: Query, id: number) => Promise<Generation | undefined>) | undefined {
+  if (at !== undefined && generation !== undefined)
+    throw new UsageError('--at and --generation: expected one of them');
+  if (at !== undefined) {
+    const time = parseTime(at);
+    if (time === undefined)
+      throw new UsageError('--at: expected a time with its zone, such as 2026-07-24T06:00Z, or a date');
+    if (time > Date.now()) throw new UsageError(`--at: ${timeText(time)} is in the future`);
+    return (query, id) => generationAt(query, id, time);
+  }
+  if (generation === undefined) return undefined;
+  if (!/^[1-9]\d{0,8}$/.test(generation)) throw new UsageError('--generation: expected a number from 1 on');
+  return (query, id) => generationNumbered(query, id, Number(generation));
+}
+
+function generationLine({ number, seenAt, digest, signer, packages }: Generation): object {
+  return { generation: number, seenAt: timeText(seenAt), digest, signer, packages };
+}
+
+function secondsText(seconds: number): string {
+  return timeText(seconds * 1000);
 }
 
 /** Reads only once asked: what the interface reads before is lost. */

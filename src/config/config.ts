@@ -240,11 +240,14 @@ export function loadConfig({ settings }: CommandLine, environment: Environment):
   checkAddresses(datasources);
   const names = Object.keys(datasources);
   refuseToSignUnverified(config, datasources);
+  const cacheDir = cacheDirOf(config.cacheDir, environment);
+  if (config.keepIndexes !== undefined && cacheDir === undefined)
+    throw new UsageError('keepIndexes: there is no cache directory to keep them in (cacheDir)');
   return {
     ...config,
     datasources,
     defaultDatasource: names.find((name) => datasources[name]?.default) ?? (names[0] as string),
-    cacheDir: cacheDirOf(config.cacheDir, environment),
+    cacheDir,
     netrc: netrcOf(config.netrc, environment),
     environment,
     file: file?.includes('\n') ? undefined : file,

@@ -503,6 +503,14 @@ export const configSchema = z
       description: 'folder for the last good indexes; `none` keeps nothing',
       examples: ['/var/cache/apk-beacon', 'none'],
     }),
+    keepIndexes: duration
+      .refine((time) => time > 0, 'expected more than 0')
+      .optional()
+      .meta({
+        description:
+          'how long the files of indexes stay in `cacheDir` after newer ones came, so that `/{datasource}@TIME/…` can be answered; without it they do not stay. An index of Wolfi has 8 MB per arch and may change with every refresh',
+        examples: ['7d', '30d'],
+      }),
     ledger: z
       .union([postgresUrl, secret], 'expected a postgres:// URL, { env: NAME } or { file: PATH }')
       .optional()

@@ -1,7 +1,8 @@
 /** From a definition or lock file to the packages of an image on one arch, by the index of today. */
-import { apkoPackages, Unresolvable, type SourcesByArch } from '../check/apko-resolver.ts';
+import { Build, Unresolvable, type SourcesByArch } from '../check/apko-resolver.ts';
 import { operatorSpan } from '../apk/constraint.ts';
 import type { Package } from '../apk/packages.ts';
+import { finish } from '../catalog/steps.ts';
 import { IndexError } from '../errors.ts';
 import type { Contents } from './delta.ts';
 import { isLock, type Definition, type Lock } from './definition.ts';
@@ -27,7 +28,7 @@ export function resolveImage(
   const withdrawn = image.packages.filter((text) => isWithdrawn(text, place));
   const constraints = image.packages.map((text) => (withdrawn.includes(text) ? nameOf(text) : text));
   try {
-    const packages = apkoPackages(constraints, { ...place, isTagged: () => false });
+    const packages = finish(new Build({ ...place, tagOf: () => undefined }).packages(constraints));
     const versions = new Map(withdrawn.map((text) => [nameOf(text), text.slice(operatorSpan(text).end)]));
     return {
       packages: packages.map((each) => installed(each, versions.get(each.name))),

@@ -2,28 +2,41 @@
 import { QueryError } from '../answers/query.ts';
 import { parseCheckRequest } from '../check/asked.ts';
 import { Checker } from '../check/checker.ts';
+import { withHistory, type ReadHistory } from '../check/history.ts';
 import { Source, type Judgment } from '../check/judge.ts';
 import { UsageError } from '../errors.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
+import { createQueue } from '../repository/pace.ts';
 import type { RoutingSource } from '../routing/route.ts';
 import { inTurns } from './turns.ts';
 
 /** Milliseconds after which other requests get their turn. */
 const TURN = 5;
+/** What was judged by a snapshot is kept as long as that. */
+const sources = new WeakMap<Snapshot, Source>();
+const oneAtATime = createQueue();
 
 /** Throws `QueryError` for a body that is none. */
 export async function answerCheck(
   body: unknown,
   snapshots: ReadonlyMap<string, Snapshot>,
-  { routing, now }: { readonly routing: readonly RoutingSource[]; readonly now: number },
+  {
+    routing,
+    now,
+    history,
+  }: { readonly routing: readonly RoutingSource[]; readonly now: number; readonly history: ReadHistory },
 ): Promise<{ readonly judgments: readonly Judgment[] }> {
   const { policy, built, pins } = parsed(body);
-  // Made for this request: what it remembers goes with it.
-  const sources = [...snapshots].map(
-    ([name, { catalog, advisories }]) => new Source(name, catalog, advisories),
-  );
-  const checker = new Checker({ sources, routing, policy, now, built });
-  return { judgments: await inTurns(checker.judgeInSteps(pins), TURN) };
+  const own = [...snapshots].map(([name, snapshot]) => sourceOf(name, snapshot));
+  const checker = new Checker({ sources: own, routing, policy, now, built });
+  const judgments = await oneAtATime(() => inTurns(checker.judgeInSteps(pins), TURN));
+  return { judgments: await withHistory(pins, judgments, history) };
+}
+
+function sourceOf(name: string, snapshot: Snapshot): Source {
+  const known = sources.get(snapshot) ?? new Source(name, snapshot.catalog, snapshot.advisories);
+  sources.set(snapshot, known);
+  return known;
 }
 
 function parsed(body: unknown): ReturnType<typeof parseCheckRequest> {

@@ -180,7 +180,7 @@ export function openApi(): object {
     info: {
       title: 'apk-beacon',
       description:
-        'A datasource may be given an age (`/wolfi@7d/…`): it then answers as if younger packages did not exist; `/wolfi@7d+security/…` shows fixes at once. `asked`, `changes` and `advisories.atom` are without one.',
+        'A datasource may be given an age (`/wolfi@7d/…`): it then answers as if younger packages did not exist; `/wolfi@7d+security/…` shows fixes at once. Or a time (`/wolfi@2026-07-24T06:00Z/…`): it then answers as it was, or with 410 if that is not known any more. `asked`, `changes` and `advisories.atom` are without either.',
       version,
       license: { name: 'MIT', identifier: 'MIT' },
     },

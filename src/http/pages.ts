@@ -5,7 +5,7 @@ import type { LookupQuery } from '../answers/query.ts';
 import type { SearchHits } from '../answers/search.ts';
 import { explainAdvisoriesInSteps } from '../answers/security.ts';
 import type { AskedDatasource } from '../answers/target.ts';
-import { nameWithAge } from '../catalog/age.ts';
+import { nameWith } from '../catalog/age.ts';
 import type { LookupLog } from '../metrics/lookup-log.ts';
 import type { RecentChanges } from '../metrics/recent-changes.ts';
 import type { Surveyor } from '../metrics/survey.ts';
@@ -19,7 +19,7 @@ import { packagePage } from '../pages/package-page.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import { version } from '../version.ts';
 import { createReply, type Headers, type Reply } from './reply.ts';
-import { heldBackStatus, indexStatus } from './status.ts';
+import { heldBackStatus, indexStatus, pastIndexStatus } from './status.ts';
 
 export interface PageSources {
   readonly datasources: readonly LiveDatasource[];
@@ -70,23 +70,25 @@ export class Pages {
     };
   }
 
-  datasource({ live, age }: AskedDatasource, snapshot: Snapshot | undefined): Reply {
+  datasource({ live, when }: AskedDatasource, snapshot: Snapshot | undefined): Reply {
     const { asked, surveyor, changes } = this.#sources;
     const now = this.#sources.now();
     const { name, indexes } = live;
     return page(
       datasourcePage({
-        datasource: nameWithAge(name, age),
+        datasource: nameWith(name, when),
         heldBack: snapshot?.view && heldBackStatus(snapshot.view),
+        from: snapshot?.past && new Date(snapshot.past.from).toISOString(),
         ready: snapshot !== undefined,
         generation: snapshot?.generation,
         names: snapshot?.catalog.nameCount,
         versions: snapshot?.catalog.packageCount,
-        indexes: indexes.map((index) => indexStatus(index, now)),
+        indexes:
+          snapshot?.past?.indexes.map(pastIndexStatus) ?? indexes.map((index) => indexStatus(index, now)),
         // What follows is told of the datasource itself.
-        changes: age === undefined ? changes.of(name) : [],
-        withheld: age === undefined ? surveyor.of(live)?.withheld : undefined,
-        missed: (age === undefined ? asked.list(live) : [])
+        changes: when ? [] : changes.of(name),
+        withheld: when ? undefined : surveyor.of(live)?.withheld,
+        missed: (when ? [] : asked.list(live))
           .filter(({ known }) => !known)
           .toSorted((a, b) => b.lastAskedAt - a.lastAskedAt),
         now,
@@ -100,7 +102,7 @@ export class Pages {
     question: PackageQuestion,
     { closeNames = [], served = [] }: { closeNames?: readonly string[]; served?: readonly string[] } = {},
   ): Generator<undefined, Reply> {
-    const { live, age, snapshot, name, query, pin } = question;
+    const { live, when, snapshot, name, query, pin } = question;
     const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
     const advisories = yield* explainAdvisoriesInSteps(snapshot.advisories, report, query);
     const explanation: Explanation = {
@@ -112,7 +114,7 @@ export class Pages {
     };
     const { newest, about } = yield* packageFacts(report, query, snapshot.catalog);
     const text = packagePage({
-      datasource: nameWithAge(live.name, age),
+      datasource: nameWith(live.name, when),
       explanation,
       newest,
       about,
@@ -146,6 +148,7 @@ export class Pages {
 const titles: Readonly<Record<number, string>> = {
   400: 'This cannot be answered as asked',
   404: 'Not found',
+  410: 'No longer kept',
   429: 'Not loaded yet',
 };
 

@@ -13,13 +13,15 @@ import { newestInRange } from '../answers/range.ts';
 import type { Mirrors } from '../answers/mirror.ts';
 import { ANY_ARCH } from '../answers/virtual-index.ts';
 import type { Lookups } from '../answers/lookup.ts';
+import type { ReadHistory } from '../check/history.ts';
 import type { RenderOptions } from '../answers/render.ts';
 import type { LookupCounts, LookupResult } from '../metrics/lookup-counts.ts';
-import { atomFeed, changeJson, parseSince, type Changes } from '../ledger/changes.ts';
+import { atomFeed, changeJson, parseSince, type Changes, type Vanished } from '../ledger/changes.ts';
 import type { LedgerStatus } from '../ledger/status.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { NotifyStatus } from '../notify/status.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
+import { PastError, type PastDatasources } from '../repository/past-datasources.ts';
 import type { AskedPin, PinsWithFixes } from '../metrics/pins-with-fixes.ts';
 import type { Times } from '../metrics/request-times.ts';
 import type { VirtualIndexes } from '../answers/virtual-index.ts';
@@ -32,7 +34,8 @@ import {
   type Target,
 } from '../answers/target.ts';
 import { Views } from '../answers/views.ts';
-import { ageInWords, nameWithAge, type Age } from '../catalog/age.ts';
+import { ageInWords, nameWith, type Age, type When } from '../catalog/age.ts';
+import { timeText } from '../catalog/time.ts';
 import { advisoriesAtom } from './atom.ts';
 import { prefersAtom, prefersHtml, prefersText } from './negotiate.ts';
 import type { PackageQuestion, Pages, PageSources } from './pages.ts';
@@ -57,6 +60,9 @@ export interface RouteOptions extends PageSources {
   readonly notifications: (live: LiveDatasource) => readonly NotifyStatus[];
   /** What appeared and vanished since then (unix milliseconds). */
   readonly changesSince: (live: LiveDatasource, since: number, name: string | undefined) => Promise<Changes>;
+  /** What datasources were. */
+  readonly pasts: PastDatasources;
+  readonly vanished: (live: LiveDatasource, names: readonly string[]) => Promise<readonly Vanished[]>;
   readonly metrics: Metrics;
   readonly lookupCounts: LookupCounts;
   readonly pins: PinsWithFixes;
@@ -65,10 +71,10 @@ export interface RouteOptions extends PageSources {
   /** Seconds that clients may cache an answer. */
   readonly maxAge: number;
   readonly failFrozen: boolean;
-  /** The Renovate preset of these datasources; `url` is the address that the client used, `age` that of views. */
+  /** The Renovate preset of these datasources; `url` is the address that the client used. */
   readonly preset: (
     datasources: readonly string[],
-    asked: { readonly url: string; readonly age: Age | undefined },
+    asked: { readonly url: string; readonly when: When | undefined },
   ) => object;
   /** Clients need a token. */
   readonly hasToken: boolean;
@@ -194,21 +200,32 @@ export class Routes {
   /** Pins of files, judged. Rejects with `QueryError` for a body that is no question. */
   async check(body: unknown): Promise<Answered> {
     const { answerCheck } = await import('./checks.ts');
-    const { routing, now } = this.#options;
+    const { routing, now, vanished } = this.#options;
     const snapshots = new Map<string, Snapshot>();
     for (const live of this.#datasources.values()) {
       const snapshot = live.snapshot ?? (await this.#firstSnapshot(live));
       if (!snapshot) return { reply: this.#notLoaded(live).reply, route: 'check' };
       snapshots.set(live.name, snapshot);
     }
-    const answer = await answerCheck(body, snapshots, { routing, now: now() });
+    const history: ReadHistory = async (name, names) => {
+      const live = this.#datasources.get(name);
+      return live ? await vanished(live, names) : [];
+    };
+    const answer = await answerCheck(body, snapshots, { routing, now: now(), history });
     return { reply: json(answer, { 'cache-control': 'no-store' }), route: 'check' };
   }
 
   /** Throws or rejects with `QueryError` for an invalid question. */
   answer(request: IncomingMessage): Answered | Promise<Answered> {
     if (prefersHtml(request.headers)) return this.#page(request);
-    return this.#readyAnswer(request.url ?? '') ?? this.#make(request);
+    const answered = this.#readyAnswer(request.url ?? '') ?? this.#make(request);
+    if (!(answered instanceof Promise)) return answered;
+    return answered.catch((error: unknown) => {
+      if (!(error instanceof PastError)) throw error;
+      const { status, message } = error;
+      const isBusy = status === 429;
+      return { reply: isBusy ? json({ error: message }, retryLater, status) : problem(status, message) };
+    });
   }
 
   #readyAnswer(target: string): Answered | undefined {
@@ -217,7 +234,8 @@ export class Routes {
     const { answered, asked, name, pin } = ready;
     const snapshot = ready.snapshot.deref();
     if (!snapshot || snapshot !== this.#loaded(asked)) return undefined;
-    this.#options.asked.note(asked.live.name, name, { known: true, pinned: false }, snapshot);
+    if (!snapshot.past)
+      this.#options.asked.note(asked.live.name, name, { known: true, pinned: false }, snapshot);
     if (pin) this.#options.pins.touch(pin);
     return answered;
   }
@@ -246,7 +264,7 @@ export class Routes {
         return problem(400, target.fact);
       case 'preset':
         return json(
-          preset(target.live ? [target.live.name] : names, { url: ownUrl(request), age: target.age }),
+          preset(target.live ? [target.live.name] : names, { url: ownUrl(request), when: target.when }),
         );
       case 'datasource':
         return this.#status(target);
@@ -269,9 +287,9 @@ export class Routes {
 
   async #status(target: AskedDatasource): Promise<Reply> {
     const { now, ledger, notifications } = this.#options;
-    const { live, age } = target;
-    const snapshot = age === undefined ? live.snapshot : live.snapshot && (await this.#snapshot(target));
-    const facts = { age, now: now(), ledger: ledger(), notifications: notifications(live) };
+    const { live, when } = target;
+    const snapshot = when ? live.snapshot && (await this.#snapshot(target)) : live.snapshot;
+    const facts = { when, now: now(), ledger: ledger(), notifications: notifications(live) };
     return json(datasourceStatus(live, snapshot, facts), negotiated);
   }
 
@@ -297,7 +315,7 @@ export class Routes {
 
   /** A pin of the datasource that its file builds on. */
   #routed(
-    { name, age }: Extract<Target, { kind: 'routed' }>,
+    { name, when }: Extract<Target, { kind: 'routed' }>,
     request: IncomingMessage,
   ): Answered | Promise<Answered> {
     const { routed, publicUrl } = this.#options;
@@ -306,11 +324,11 @@ export class Routes {
     const route = routed.route(name, parameters);
     if ('noOpinion' in route) return { reply: json(noOpinionBody(route.noOpinion, url)), route: 'routed' };
     const live = this.#datasources.get(route.datasource) as LiveDatasource;
-    const page = `${url}/${nameWithAge(live.name, age)}/${encodeURIComponent(name)}`;
+    const page = `${url}/${nameWith(live.name, when)}/${encodeURIComponent(name)}`;
     const mark = needsMark(parameters)
       ? (changelogUrl: string | undefined) => markedLink(changelogUrl, live.name, page)
       : undefined;
-    return this.#package({ kind: 'package', live, age, name, view: 'releases' }, request, {
+    return this.#package({ kind: 'package', live, when, name, view: 'releases' }, request, {
       headers: { 'x-apk-beacon-datasource': live.name },
       mark,
     });
@@ -347,7 +365,7 @@ export class Routes {
     const query = parseLookupQuery(parameters, live.archs);
     const generation = { 'x-apk-beacon-generation': snapshot.generation, ...routed?.headers };
     const datasource = live.name;
-    const shown = nameWithAge(datasource, target.age);
+    const shown = nameWith(datasource, target.when);
     if (route === 'advisories') {
       const reply = yield* this.#advisories(target, snapshot, parameters, generation);
       return { reply, route };
@@ -355,7 +373,7 @@ export class Routes {
     if (route === 'explain') {
       const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
       const plain = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog, {
-        served: lookups.served(datasource, name),
+        served: snapshot.past ? [] : lookups.served(datasource, name),
         heldBack: yield* heldBackIn(snapshot, report),
       });
       const advisories = yield* explainAdvisoriesInSteps(snapshot.advisories, report, query);
@@ -379,7 +397,8 @@ export class Routes {
     if (peer && snapshot.catalog.has(peer.name))
       return yield* this.#lookUpPeer(target, peer, snapshot, request);
     const pinned = speaksForPin(parameters, request) || lookups.wasServed(datasource, name);
-    asked.note(datasource, name, { known: releases !== undefined, pinned }, snapshot);
+    // What is asked of the past tells nothing of what is missing now.
+    if (!snapshot.past) asked.note(datasource, name, { known: releases !== undefined, pinned }, snapshot);
     if (!found || !releases) {
       const reply = json(yield* lookups.unknownName(lookup), { ...generation, ...negotiated }, 404);
       return { reply, route, lookup: { datasource, result: 'unknown' } };
@@ -395,8 +414,8 @@ export class Routes {
       return { reply, route, lookup: { datasource, result: 'found' } };
     }
     const page = `${this.#options.publicUrl ?? ownUrl(request)}/${shown}/${encodeURIComponent(name)}`;
-    if (target.age !== undefined && releases.length === 0) {
-      const reply = json(nothingYet(target.age, page), { ...generation, ...negotiated });
+    if (snapshot.view && releases.length === 0) {
+      const reply = json(nothingYet(snapshot.view.age, page), { ...generation, ...negotiated });
       return { reply, route, lookup: { datasource, result: 'found' } };
     }
     const { body, etag } = yield* lookups.renderInSteps(found, query, { page, mark: routed?.mark });
@@ -418,7 +437,7 @@ export class Routes {
     if (url.length <= MAX_TARGET_LENGTH && !isOfAddress)
       this.#ready.set(url, {
         answered,
-        asked: { live, age: target.age },
+        asked: { live, when: target.when },
         snapshot: new WeakRef(snapshot),
         name,
         pin: pin || undefined,
@@ -429,10 +448,14 @@ export class Routes {
   /** What is open at a pin, and what another version fixes. A name that only a feed knows is answered as well. */
   *#advisories(
     { live, name }: Extract<Target, { kind: 'package' }>,
-    { catalog, advisories }: Snapshot,
+    { catalog, advisories, past }: Snapshot,
     parameters: QueryParameters,
     generation: Headers,
   ): Generator<undefined, Reply> {
+    if (past)
+      throw new QueryError(
+        `advisories are those of today: /${live.name}/${encodeURIComponent(name)}/advisories`,
+      );
     if (!advisories)
       return problem(404, `no advisories are configured for ${live.name} (advisories: known)`, generation);
     const query = parseLookupQuery(parameters, live.archs);
@@ -477,6 +500,10 @@ export class Routes {
       const reply = await this.#pageOf(target, pages, request);
       return reply ? { reply, route: 'page' } : await this.#make(request);
     } catch (error) {
+      if (error instanceof PastError) {
+        const headers = error.status === 429 ? retryLater : undefined;
+        return { reply: pages.problem(error.status, error.message, headers), route: 'page' };
+      }
       if (!(error instanceof QueryError)) throw error;
       return { reply: pages.problem(400, error.message), route: 'page' };
     }
@@ -511,7 +538,7 @@ export class Routes {
           if (isKnown) return yield* pages.package(question);
           return yield* pages.package(question, {
             closeNames: yield* lookups.closeNames(snapshot, name),
-            served: lookups.served(live.name, name),
+            served: snapshot.past ? [] : lookups.served(live.name, name),
           });
         });
       }
@@ -535,7 +562,7 @@ export class Routes {
   }
 
   async #search(target: AskedDatasource, parameters: QueryParameters, pages?: Pages): Promise<Reply> {
-    const { live, age } = target;
+    const { live, when } = target;
     const query = parameters['q'] ?? '';
     if (typeof query !== 'string') throw new QueryError('q: expected once');
     if (query.length > MAX_NAME_LENGTH)
@@ -543,9 +570,9 @@ export class Routes {
     const snapshot = await this.#snapshot(target);
     if (!snapshot && pages) return pages.problem(429, `${live.name} is not loaded yet`, retryLater);
     if (!snapshot) return this.#notLoaded(live).reply;
-    const found = await this.#inLine(age, () => this.#searches.find(snapshot, query));
+    const found = await this.#inLine(when, () => this.#searches.find(snapshot, query));
     if (!found) return pages ? pages.problem(429, BUSY, retryLater) : json({ error: BUSY }, retryLater, 429);
-    const datasource = nameWithAge(live.name, age);
+    const datasource = nameWith(live.name, when);
     if (pages) return pages.search(datasource, query, found);
     const headers = { 'x-apk-beacon-generation': snapshot.generation, ...negotiated };
     return json({ datasource, query, ...found }, headers);
@@ -564,13 +591,13 @@ export class Routes {
       this.#options.lookupCounts.count(live.name, lookup.result);
       return reply;
     }
-    const isMirror = target.age !== undefined && arch !== ANY_ARCH;
+    const isMirror = target.when !== undefined && 'age' in target.when && arch !== ANY_ARCH;
     if (isMirror && !mirrors.canMirror(snapshot, arch))
       return problem(
         404,
         `the packages of ${live.name} for ${arch} are not those of apk 2: no mirror of them`,
       );
-    const made = await this.#inLine(target.age, () =>
+    const made = await this.#inLine(target.when, () =>
       (isMirror ? mirrors : virtualIndexes).archive(snapshot, arch, format),
     );
     if (!made) return json({ error: BUSY }, retryLater, 429);
@@ -586,12 +613,12 @@ export class Routes {
 
   /** A package of a view: where it is, or the package itself where clients cannot get it. */
   async #file(target: Extract<Target, { kind: 'file' }>): Promise<Answered> {
-    const { live, age, arch, file } = target;
+    const { live, when, arch, file } = target;
     const route = 'file';
     const snapshot = await this.#snapshot(target);
     if (!snapshot) return { ...this.#notLoaded(live), route };
     const origin = await this.#options.mirrors.find(snapshot, arch, file);
-    const shown = nameWithAge(live.name, age);
+    const shown = nameWith(live.name, when);
     if (!origin) return { reply: problem(404, `no ${file} in the index of ${shown} for ${arch}`), route };
     const found = await origin.index.packageFile(file);
     const headers = { 'x-apk-beacon-generation': snapshot.generation };
@@ -636,9 +663,9 @@ export class Routes {
     return json(body, negotiated);
   }
 
-  /** The result of `work`; `undefined` if it is for a view and too many are in line. */
-  async #inLine<T>(age: Age | undefined, work: () => Promise<T>): Promise<T | undefined> {
-    if (age === undefined) return await work();
+  /** The result of `work`; `undefined` if it is for a view or a past and too many are in line. */
+  async #inLine<T>(when: When | undefined, work: () => Promise<T>): Promise<T | undefined> {
+    if (!when) return await work();
     if (this.#viewsWaiting >= MAX_VIEWS_WAITING) return undefined;
     this.#viewsWaiting += 1;
     return await this.#oneViewAtATime(work).finally(() => {
@@ -646,21 +673,29 @@ export class Routes {
     });
   }
 
-  /** What is loaded: of the datasource, or of its view if that was made and still holds. */
-  #loaded({ live: { snapshot }, age }: AskedDatasource): Snapshot | undefined {
-    return age === undefined || !snapshot ? snapshot : this.#views.known(snapshot, age);
+  /** What is loaded: of the datasource, or of its view or past if that was made and still holds. */
+  #loaded({ live, when }: AskedDatasource): Snapshot | undefined {
+    const { snapshot } = live;
+    if (!when || !snapshot) return snapshot;
+    return 'at' in when ? this.#options.pasts.known(live, when.at) : this.#views.known(snapshot, when.age);
   }
 
   /** The same, made if necessary. Waits for the first snapshot. */
   #snapshot(asked: AskedDatasource): Snapshot | undefined | Promise<Snapshot | undefined> {
-    const { live, age } = asked;
-    const viewOf = (base: Snapshot | undefined): Snapshot | undefined | Promise<Snapshot> =>
-      age === undefined || !base
-        ? base
-        : this.#turns.run(`view ${nameWithAge(base.generation, age)}`, () => this.#views.of(base, age));
+    const { live } = asked;
+    const made = (base: Snapshot | undefined) => base && this.#viewOf(base, asked);
     return (
-      this.#loaded(asked) ?? (live.snapshot ? viewOf(live.snapshot) : this.#firstSnapshot(live).then(viewOf))
+      this.#loaded(asked) ?? (live.snapshot ? made(live.snapshot) : this.#firstSnapshot(live).then(made))
     );
+  }
+
+  #viewOf(base: Snapshot, { live, when }: AskedDatasource): Snapshot | Promise<Snapshot> {
+    if (!when) return base;
+    if ('age' in when)
+      return this.#turns.run(`view ${nameWith(base.generation, when)}`, () => this.#views.of(base, when.age));
+    const { pasts, now } = this.#options;
+    if (when.at <= now()) return pasts.at(live, when.at);
+    throw new QueryError(`${timeText(when.at)} is in the future: here it is ${timeText(now())}`);
   }
 
   /** Waits for the first snapshot, at most `hold`. */
@@ -711,14 +746,14 @@ function pinOf({ current }: QueryParameters): string | undefined {
 }
 
 function questionOf(
-  { live, age, name }: Extract<Target, { kind: 'package' }>,
+  { live, when, name }: Extract<Target, { kind: 'package' }>,
   snapshot: Snapshot,
   { url = '' }: IncomingMessage,
 ): PackageQuestion {
   const parameters = parametersOf(url);
   return {
     live,
-    age,
+    when,
     snapshot,
     name,
     query: parseLookupQuery(parameters, live.archs),

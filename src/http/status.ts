@@ -1,38 +1,40 @@
 /** The status of the service: `/readyz`, `/` and `/{datasource}`. */
-import { nameWithAge, type Age } from '../catalog/age.ts';
+import { nameWith, type When } from '../catalog/age.ts';
 import type { LedgerStatus } from '../ledger/status.ts';
 import type { NotifyStatus } from '../notify/status.ts';
 import { unchangedFor } from '../repository/guards.ts';
-import type { LiveDatasource, Snapshot, View } from '../repository/live-datasource.ts';
+import type { LiveDatasource, PastIndex, Snapshot, View } from '../repository/live-datasource.ts';
 import type { LiveFeed } from '../repository/live-feed.ts';
 import type { LiveIndex } from '../repository/live-index.ts';
 
 export interface IndexStatus {
   readonly repository: string;
-  readonly arch: string | undefined;
+  readonly arch?: string | undefined;
   readonly index: string;
-  readonly state: 'current' | 'failing' | 'missing';
+  readonly state: 'current' | 'failing' | 'missing' | 'past';
   readonly required: boolean;
-  readonly packages: number | undefined;
-  readonly names: number | undefined;
-  readonly verifiedBy: string | undefined;
-  readonly format: 'v2' | 'adb' | undefined;
-  readonly description: string | undefined;
+  readonly packages?: number | undefined;
+  readonly names?: number | undefined;
+  readonly verifiedBy?: string | undefined;
+  readonly format?: 'v2' | 'adb' | undefined;
+  readonly description?: string | undefined;
   /** Fetched by this process, or restored from the cache and not confirmed since. */
-  readonly source: 'upstream' | 'cache' | undefined;
-  readonly confirmedAt: string | undefined;
+  readonly source?: 'upstream' | 'cache' | undefined;
+  readonly confirmedAt?: string | undefined;
+  /** Of a past: of the signed bytes. */
+  readonly digest?: string;
   /** Seconds since it last changed. */
-  readonly age: number | undefined;
+  readonly age?: number | undefined;
   readonly frozen: boolean;
-  readonly skippedStanzas: number | undefined;
-  readonly firstSkipped: string | undefined;
+  readonly skippedStanzas?: number | undefined;
+  readonly firstSkipped?: string | undefined;
   /** Packages that are used without a field or dependency that could not be read. */
-  readonly incompletePackages: number | undefined;
+  readonly incompletePackages?: number | undefined;
   /** No package of it tells when it was built, as in OpenWrt. */
-  readonly buildTimes: false | undefined;
-  readonly error: string | undefined;
-  readonly errorCode: string | undefined;
-  readonly errorAt: string | undefined;
+  readonly buildTimes?: false | undefined;
+  readonly error?: string | undefined;
+  readonly errorCode?: string | undefined;
+  readonly errorAt?: string | undefined;
 }
 
 export function indexStatus(index: LiveIndex, now: number): IndexStatus {
@@ -60,6 +62,24 @@ export function indexStatus(index: LiveIndex, now: number): IndexStatus {
     error: failure?.message,
     errorCode: failure?.code,
     errorAt: failure && new Date(failure.at).toISOString(),
+  };
+}
+
+/** Of an index as it was: what is known of it. */
+export function pastIndexStatus({ spec, arch, signer, takenAt, ...index }: PastIndex): IndexStatus {
+  const { packages, names, digest } = index;
+  return {
+    repository: spec.repository,
+    arch,
+    index: spec.label,
+    state: 'past',
+    required: spec.required,
+    packages,
+    names,
+    verifiedBy: signer,
+    digest,
+    confirmedAt: new Date(takenAt).toISOString(),
+    frozen: false,
   };
 }
 
@@ -106,29 +126,29 @@ export function feedStatus({ spec, loaded, failure, mismatch }: LiveFeed, now: n
 }
 
 interface StatusOptions {
-  /** Of a view. */
-  readonly age: Age | undefined;
+  readonly when: When | undefined;
   readonly now: number;
   readonly ledger: LedgerStatus;
   readonly notifications: readonly NotifyStatus[];
 }
 
-/** The summary of one datasource; `snapshot` is its own or that of a view. */
+/** The summary of one datasource; `snapshot` is its own, that of a view, or what it was. */
 export function datasourceStatus(
   { name, archs, indexes, feeds }: LiveDatasource,
   snapshot: Snapshot | undefined,
-  { age, now, ledger, notifications }: StatusOptions,
+  { when, now, ledger, notifications }: StatusOptions,
 ): object {
   return {
-    datasource: nameWithAge(name, age),
+    datasource: nameWith(name, when),
     ready: snapshot !== undefined,
     generation: snapshot?.generation,
     archs,
     names: snapshot?.catalog.nameCount,
     versions: snapshot?.catalog.packageCount,
     ...(snapshot?.view && { heldBack: heldBackStatus(snapshot.view) }),
+    ...(snapshot?.past && { since: new Date(snapshot.past.from).toISOString() }),
     ledger: ledgerSummary(ledger),
-    indexes: indexes.map((index) => indexStatus(index, now)),
+    indexes: snapshot?.past?.indexes.map(pastIndexStatus) ?? indexes.map((index) => indexStatus(index, now)),
     ...(feeds.length > 0 && { advisories: feeds.map((feed) => feedStatus(feed, now)) }),
     ...(notifications.length > 0 && { notifications: notifications.map(notificationSummary) }),
   };

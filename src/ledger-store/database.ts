@@ -1,4 +1,7 @@
-/** What the ledger needs of a database. One text of SQL for all of them: `?` stands for a value. */
+/**
+ * What the ledger needs of a database. One text of SQL for all of them: `?` stands for a value, and in braces is what each
+ * has its own words for.
+ */
 
 export type Value = string | number | Uint8Array | null;
 export type Row = readonly Value[];
@@ -13,7 +16,17 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** The tables. In braces is what each database has its own words for: byte strings, a key it counts up, an index. */
+/** Which index; see `ledgerIndexOf`. */
+export interface LedgerIndex {
+  readonly location: string;
+  readonly arch: string;
+  /** Where it was before, newest first. */
+  readonly formerly: readonly string[];
+  /** For logs. */
+  readonly label: string;
+}
+
+/** The tables. */
 export const schema: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS ledger_index (
      id {id}, location TEXT NOT NULL, arch TEXT NOT NULL, UNIQUE (location, arch))`,
@@ -53,6 +66,25 @@ export async function lockIndex(
   const sql = 'UPDATE ledger_index SET arch = arch WHERE location = ? AND arch = ? RETURNING id';
   const [row] = await query(sql, [location, arch]);
   return { id: Number(row?.[0]), isNew: added.length > 0 };
+}
+
+/** The words of a database: byte strings, a key that it counts up, an index, an identity as text. */
+export type Words = Readonly<Record<'id' | 'bytes' | 'by name' | 'identity in hex', string>>;
+
+export function worded(sql: string, words: Words): string {
+  return sql.replace(/\{([a-z ]+)\}/g, (_, word: keyof Words) => words[word]);
+}
+
+/** The index under its address, or under a former one. */
+export async function findIndex(
+  query: Query,
+  { location, arch, formerly }: Pick<LedgerIndex, 'location' | 'arch' | 'formerly'>,
+): Promise<{ readonly id: number; readonly location: string } | undefined> {
+  for (const at of [location, ...formerly]) {
+    const [row] = await query('SELECT id FROM ledger_index WHERE location = ? AND arch = ?', [at, arch]);
+    if (row) return { id: Number(row[0]), location: at };
+  }
+  return undefined;
 }
 
 /** `?, ?, ?`. */

@@ -11,32 +11,25 @@ import type { PackageTable } from '../apk/package-table.ts';
 import { inSteps, type Pause } from '../apk/pieces.ts';
 import type { ReleaseDates, Republished } from '../catalog/catalog.ts';
 import { errorLine } from '../errors.ts';
-import { MOST_CHANGES, type Change, type Changes } from '../ledger/changes.ts';
+import { MOST_CHANGES, type Change, type Changes, type Vanished } from '../ledger/changes.ts';
 import { isSet, ledgerTime, TOLD_BEHIND } from '../ledger/clock.ts';
 import { compare, firstDate, mergeDates, returnDate, type Dated, type Gone } from '../ledger/dates.ts';
 import { IdentityTable, identityAt, wordsOf } from '../ledger/identities.ts';
 import type { LedgerKind, LedgerStatus } from '../ledger/status.ts';
 import { createQueue } from '../repository/pace.ts';
 import {
+  findIndex,
   insertSql,
   lockIndex,
   placeholders,
   type Database,
+  type LedgerIndex,
   type Query,
   type Row,
   type Value,
 } from './database.ts';
 import { readDates, writeDates, type Known } from './dates-file.ts';
-
-/** Which index; see `ledgerKey`. */
-export interface LedgerIndex {
-  readonly location: string;
-  readonly arch: string;
-  /** Where it was before, newest first. */
-  readonly formerly: readonly string[];
-  /** For logs. */
-  readonly label: string;
-}
+import { presentIn, republishedIn } from './history.ts';
 
 /** An index that was taken. */
 export interface Taken {
@@ -54,6 +47,8 @@ export interface LedgerOptions {
   readonly open: (() => Promise<Database>) | undefined;
   /** Milliseconds after a failure in which the database is not asked: many indexes must not wait for it in turn. */
   readonly rest?: number;
+  /** Nothing is answered with dates: those in the folder need not be compared with the database's, which takes long. */
+  readonly trustsFolder?: boolean | undefined;
   readonly now: () => number;
   readonly pause: Pause;
   readonly log: Pick<Console, 'info' | 'warn'>;
@@ -61,8 +56,9 @@ export interface LedgerOptions {
 
 /** Rows that are read or written between two pauses. */
 const ROWS_A_SLICE = 200;
-const ROWS_A_PAGE = 2000;
 const NAMES_A_QUERY = 100;
+/** Versions of so many names that are looked at, the last ones to vanish. */
+const MOST_VANISHED = 5000;
 
 const packageColumns = [
   'index_id',
@@ -170,6 +166,22 @@ export class Ledger {
     return { changes: all.slice(0, MOST_CHANGES), more: all.length > MOST_CHANGES };
   }
 
+  /** The versions of these names that vanished from these indexes. Nothing while the database fails. */
+  async vanished(indexes: readonly LedgerIndex[], names: readonly string[]): Promise<readonly Vanished[]> {
+    if (names.length === 0 || performance.now() < this.#restsUntil) return [];
+    try {
+      const database = await this.database();
+      if (!database) return [];
+      const found = await Promise.all(indexes.map((index) => findIndex(database.query, index)));
+      const archs = new Map(found.flatMap((each, i) => (each ? [[each.id, indexes[i]?.arch ?? '']] : [])));
+      return await vanishedOf(database.query, archs, names);
+    } catch (error) {
+      this.#restsUntil = performance.now() + (this.#options.rest ?? 0);
+      this.#options.log.warn(`the ledger cannot be read: ${errorLine(error)}`);
+      return [];
+    }
+  }
+
   /** Waits for what is still being written. */
   async settled(): Promise<void> {
     await this.#oneAtATime(() => Promise.all(this.#writing.values()));
@@ -195,7 +207,7 @@ export class Ledger {
           index,
           taken,
           known,
-          mayDiffer: !remembered || database.kind === 'postgres',
+          mayDiffer: database.kind === 'postgres' || (!remembered && !this.#options.trustsFolder),
         });
         this.#error = undefined;
         this.#tellRepublished(index, taken.packages, outcome.replacing ?? []);
@@ -360,18 +372,8 @@ export class Ledger {
     return base;
   }
 
-  /** The packages of a generation with their dates. */
   async #present(query: Query, id: number, number: number): Promise<Dated> {
-    const identities: Uint8Array[] = [];
-    const dates: number[] = [];
-    await forEachPresent(query, id, number, ['identity', 'released_at'], async (rows) => {
-      for (const [identity, releasedAt] of rows) {
-        identities.push(identity as Uint8Array);
-        dates.push(Number(releasedAt));
-      }
-      await this.#options.pause();
-    });
-    return { identities: Buffer.concat(identities), releasedAt: Uint32Array.from(dates) };
+    return await presentIn(query, id, number, this.#options.pause);
   }
 
   async #vanish(
@@ -411,16 +413,7 @@ export class Ledger {
       [id],
     );
     if (rows.length === 0) return none;
-    const table = await this.#lookUp(identities);
-    const republished = rows.map(
-      ([identity, replaces]) =>
-        [
-          table.find(wordsOf(identity as Uint8Array), 0),
-          { before: identityText(replaces as Uint8Array) },
-        ] as const,
-    );
-    table.release();
-    return new Map(republished.filter(([row]) => row >= 0));
+    return republishedIn(await this.#lookUp(identities), rows as unknown as [Uint8Array, Uint8Array][]);
   }
 
   /**
@@ -556,17 +549,6 @@ async function numberBehind(
   return number === undefined ? undefined : Number(number);
 }
 
-async function findIndex(
-  query: Query,
-  { location, arch, formerly }: LedgerIndex,
-): Promise<{ readonly id: number; readonly location: string } | undefined> {
-  for (const at of [location, ...formerly]) {
-    const [row] = await query('SELECT id FROM ledger_index WHERE location = ? AND arch = ?', [at, arch]);
-    if (row) return { id: Number(row[0]), location: at };
-  }
-  return undefined;
-}
-
 /** What the ledger knows of earlier packages with the names of those that appeared. */
 async function pastOf(
   query: Query,
@@ -578,10 +560,10 @@ async function pastOf(
   const rows: Row[] = [];
   for (let start = 0; start < names.length; start += NAMES_A_QUERY) {
     const some = names.slice(start, start + NAMES_A_QUERY);
-    // In the order in which they were there, so that the last one counts.
+    // In the order in which they were there, so that the last one counts. With the plus, SQLite finds them by name.
     const sql = `SELECT p.name, p.version, p.identity, p.released_at, g.seen_at
       FROM ledger_package p LEFT JOIN ledger_generation g ON g.index_id = p.index_id AND g.number = p.vanished
-      WHERE p.index_id = ? AND p.name IN (${placeholders(some.length)}) ORDER BY p.appeared`;
+      WHERE p.index_id = ? AND p.name IN (${placeholders(some.length)}) ORDER BY +p.appeared`;
     rows.push(...(await query(sql, [id, ...some])));
   }
   const byVersion = Map.groupBy(rows, ([name, version]) => `${String(name)} ${String(version)}`);
@@ -640,27 +622,33 @@ async function changesOf(
   ];
 }
 
-function compareTexts(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
+/** `archs` by index. */
+async function vanishedOf(
+  query: Query,
+  archs: ReadonlyMap<number, string>,
+  names: readonly string[],
+): Promise<readonly Vanished[]> {
+  const vanished: Vanished[] = [];
+  for (let start = 0; archs.size > 0 && start < names.length; start += NAMES_A_QUERY) {
+    const some = names.slice(start, start + NAMES_A_QUERY);
+    const rows = await query(
+      `SELECT p.index_id, p.name, p.version, MAX(g.seen_at) FROM ledger_package p
+       JOIN ledger_generation g ON g.index_id = p.index_id AND g.number = p.vanished
+       WHERE p.index_id IN (${placeholders(archs.size)}) AND p.name IN (${placeholders(some.length)})
+       GROUP BY p.index_id, p.name, p.version ORDER BY 4 DESC LIMIT ${MOST_VANISHED}`,
+      [...archs.keys(), ...some],
+    );
+    for (const [id, name, version, at] of rows)
+      vanished.push({
+        name: String(name),
+        version: String(version),
+        arch: archs.get(Number(id)) ?? '',
+        at: Number(at),
+      });
+  }
+  return vanished;
 }
 
-/** Calls `use` with the packages of a generation, a page at a time. */
-export async function forEachPresent(
-  query: Query,
-  id: number,
-  number: number,
-  columns: readonly (typeof packageColumns)[number][],
-  use: (rows: readonly Row[]) => Promise<void>,
-): Promise<void> {
-  for (let after = 0, more = true; more;) {
-    const rows = await query(
-      `SELECT ${columns.join(', ')}, id FROM ledger_package
-       WHERE index_id = ? AND appeared <= ? AND (vanished IS NULL OR vanished > ?) AND id > ?
-       ORDER BY id LIMIT ${ROWS_A_PAGE}`,
-      [id, number, number, after],
-    );
-    more = rows.length === ROWS_A_PAGE;
-    after = Number(rows.at(-1)?.at(-1) ?? 0);
-    await use(rows);
-  }
+function compareTexts(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }

@@ -2,9 +2,10 @@
 import { mkdirSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createQueue } from '../repository/pace.ts';
-import { schema, type Database, type Query, type Row } from './database.ts';
+import { schema, worded, type Database, type Query, type Row, type Words } from './database.ts';
 
 /** Milliseconds between two tries while another process writes, and how long it is tried. */
 const RETRY_EVERY = 20;
@@ -12,10 +13,11 @@ const PATIENCE = 30_000;
 /** Result codes of SQLite: busy, corrupt, not a database. */
 const [BUSY, CORRUPT, NOT_A_DATABASE] = [5, 11, 26] as const;
 
-const words: Readonly<Record<string, string>> = {
+const words: Words = {
   id: 'INTEGER PRIMARY KEY',
   bytes: 'BLOB',
   'by name': '(index_id, name)',
+  'identity in hex': 'hex(identity)',
 };
 
 /** Statements that are kept prepared. */
@@ -43,28 +45,13 @@ export async function openSqlite(
 async function open(file: string): Promise<Database> {
   const { DatabaseSync } = await quietly(() => import('node:sqlite'));
   const database = new DatabaseSync(file);
-  const statements = new Map<string, ReturnType<typeof database.prepare>>();
-  const prepared = (sql: string): ReturnType<typeof database.prepare> => {
-    let statement = statements.get(sql);
-    if (!statement) {
-      if (statements.size >= MAX_STATEMENTS) statements.clear();
-      statement = database.prepare(sql);
-      statement.setReturnArrays(true);
-      statements.set(sql, statement);
-    }
-    return statement;
-  };
   // The promise keeps both databases alike; the work is done at once, so callers ask for no more than a slice.
-  const query: Query = (sql, values = []) =>
-    patiently(() => prepared(sql).all(...values) as unknown as Row[]);
+  const query = queriesOf(database);
   try {
     // A killed process loses nothing that was committed; only a machine that loses power may lose the last commits.
     for (const pragma of ['journal_mode = WAL', 'synchronous = NORMAL', 'journal_size_limit = 8388608'])
       await patiently(() => database.exec(`PRAGMA ${pragma}`));
-    for (const sql of schema)
-      await patiently(() =>
-        database.exec(sql.replace(/\{([\w ]+)\}/g, (_, word: string) => words[word] ?? '')),
-      );
+    for (const sql of schema) await patiently(() => database.exec(worded(sql, words)));
   } catch (error) {
     database.close();
     throw error;
@@ -74,12 +61,7 @@ async function open(file: string): Promise<Database> {
   const reader = new DatabaseSync(file, { readOnly: true });
   return {
     kind: 'sqlite',
-    query: (sql, values = []) =>
-      patiently(() => {
-        const statement = reader.prepare(sql);
-        statement.setReturnArrays(true);
-        return statement.all(...values) as unknown as Row[];
-      }),
+    query: queriesOf(reader),
     transaction: (work) =>
       oneAtATime(async () => {
         await patiently(() => database.exec('BEGIN IMMEDIATE'));
@@ -99,6 +81,22 @@ async function open(file: string): Promise<Database> {
         return Promise.resolve();
       }),
   };
+}
+
+/** Queries of a connection, whose statements stay prepared. */
+function queriesOf(connection: DatabaseSync): Query {
+  const statements = new Map<string, StatementSync>();
+  const prepared = (sql: string): StatementSync => {
+    let statement = statements.get(sql);
+    if (!statement) {
+      if (statements.size >= MAX_STATEMENTS) statements.clear();
+      statement = connection.prepare(worded(sql, words));
+      statement.setReturnArrays(true);
+      statements.set(sql, statement);
+    }
+    return statement;
+  };
+  return (sql, values = []) => patiently(() => prepared(sql).all(...values) as unknown as Row[]);
 }
 
 /** Waits without holding up anything else while another process writes. */

@@ -1,4 +1,5 @@
 /** What appeared and vanished, for `/{datasource}/-/changes`. */
+import { parseTime } from '../catalog/time.ts';
 
 export interface Change {
   /** Unix milliseconds. */
@@ -21,6 +22,15 @@ export interface Changes {
   readonly more: boolean;
 }
 
+/** A version that an index no longer has. */
+export interface Vanished {
+  readonly name: string;
+  readonly version: string;
+  readonly arch: string;
+  /** When the ledger saw that it was gone, for the last time; unix milliseconds. */
+  readonly at: number;
+}
+
 /** The limit of changes in one answer. */
 export const MOST_CHANGES = 1000;
 
@@ -32,12 +42,7 @@ const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86
  */
 export function parseSince(text: string, now: number): number | undefined {
   const [, amount, unit = ''] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
-  if (amount !== undefined) return now - Number(amount) * (units[unit] ?? NaN);
-  // JavaScript reads a time without a zone as local time.
-  const time = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/.test(text)
-    ? Date.parse(text)
-    : NaN;
-  return Number.isNaN(time) ? undefined : time;
+  return amount === undefined ? parseTime(text) : now - Number(amount) * (units[unit] ?? NaN);
 }
 
 export function changeJson({ at, ...change }: Change): object {

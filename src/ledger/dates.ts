@@ -3,7 +3,7 @@
  * counts only for packages that existed when the ledger began. All times are unix seconds.
  */
 import { IDENTITY_BYTES } from '../apk/package-table.ts';
-import { IdentityTable, wordsOf } from './identities.ts';
+import { identityAt, IdentityTable, wordsOf } from './identities.ts';
 
 /** The packages of one index and when they count as released. */
 export interface Dated {
@@ -66,9 +66,13 @@ export function* compare(
     releasedAt[row] = before.releasedAt[found] as number;
   }
   old.release();
-  const own = appeared.length === 0 ? undefined : yield* IdentityTable.make(identities, seed);
-  const once = own ? appeared.filter((row) => own.find(words, row) === row) : [];
-  own?.release();
+  // Another row with the identity of one that appeared is one that appeared.
+  const fresh = new Uint8Array(appeared.length * IDENTITY_BYTES);
+  for (const [i, row] of appeared.entries()) fresh.set(identityAt(identities, row), i * IDENTITY_BYTES);
+  const own = yield* IdentityTable.make(fresh, seed);
+  const freshWords = wordsOf(fresh);
+  const once = appeared.filter((_, i) => own.find(freshWords, i) === i);
+  own.release();
   return { releasedAt, appeared: once, vanished: [...stayed.keys()].filter((row) => stayed[row] === 0) };
 }
 

@@ -11,6 +11,7 @@ import type { LiveFeed } from '../repository/live-feed.ts';
 import type { LiveIndex, RefreshOutcome } from '../repository/live-index.ts';
 import type { LedgerStatus } from '../ledger/status.ts';
 import type { NotifyStatus } from '../notify/status.ts';
+import type { KeptFiles } from '../repository/past-indexes.ts';
 import type { LookupCounts } from './lookup-counts.ts';
 import type { PinsWithFixes } from './pins-with-fixes.ts';
 import { RequestTimes } from './request-times.ts';
@@ -28,6 +29,8 @@ export interface MetricsOptions {
   readonly datasources: readonly LiveDatasource[];
   readonly ledger: () => LedgerStatus;
   readonly notifications: () => readonly NotifyStatus[];
+  /** Files of past indexes. */
+  readonly kept: () => KeptFiles;
   readonly lookupCounts: LookupCounts;
   readonly surveyor: Surveyor;
   readonly asked: LookupLog;
@@ -61,33 +64,28 @@ export class Metrics {
   readonly requestTimes = new RequestTimes(this.registry);
 
   constructor(options: MetricsOptions) {
-    const { datasources, ledger, lookupCounts, surveyor, asked, pins, now, notifications } = options;
+    const { datasources, ledger, lookupCounts, surveyor, asked, pins, now, notifications, kept } = options;
     this.#datasources = datasources;
     this.#lookupCounts = lookupCounts;
     collectDefaultMetrics({ register: this.registry });
     this.#startCounters();
-    this.#ledgerGauge('apk_ledger_failing', '1 while the ledger cannot be written', ledger, ({ error }) =>
-      error === undefined ? 0 : 1,
+    this.#gauge('apk_ledger_failing', '1 while the ledger cannot be written', () =>
+      ledger().error === undefined ? 0 : 1,
     );
-    this.#ledgerGauge(
+    this.#gauge(
       'apk_ledger_clock_behind_seconds',
       'By how much the clock is behind the newest time in the ledger',
-      ledger,
-      ({ clockBehind }) => clockBehind,
+      () => ledger().clockBehind,
     );
-    this.#ledgerGauge(
-      'apk_ledger_lost',
-      'Indexes whose ledger was lost, since the start',
-      ledger,
-      ({ lost }) => lost,
-    );
-    this.#ledgerGauge(
+    this.#gauge('apk_ledger_lost', 'Indexes whose ledger was lost, since the start', () => ledger().lost);
+    this.#gauge(
       'apk_ledger_republished',
       'Packages that took the name and version of another one, since the start',
-      ledger,
-      ({ republished }) => republished,
+      () => ledger().republished,
     );
     this.#exportNotifications(notifications, now);
+    this.#gauge('apk_kept_indexes', 'Files of past indexes that are kept', () => kept().files);
+    this.#gauge('apk_kept_indexes_bytes', 'Their size', () => kept().bytes);
     this.#indexGauge(
       'apk_index_last_success_timestamp_seconds',
       'When upstream last confirmed the index',
@@ -273,18 +271,13 @@ export class Metrics {
     return new Counter({ name, help, labelNames: [...labelNames], registers: [this.registry] });
   }
 
-  #ledgerGauge(
-    name: string,
-    help: string,
-    ledger: () => LedgerStatus,
-    value: (status: LedgerStatus) => number,
-  ): void {
+  #gauge(name: string, help: string, value: () => number): void {
     new Gauge({
       name,
       help,
       registers: [this.registry],
       collect() {
-        this.set(value(ledger()));
+        this.set(value());
       },
     });
   }

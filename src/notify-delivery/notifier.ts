@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Views } from '../answers/views.ts';
 import { inSteps, type Pause } from '../apk/pieces.ts';
-import { nameWithAge, type Age } from '../catalog/age.ts';
+import { nameWith, type Age } from '../catalog/age.ts';
 import { cut, errorLine } from '../errors.ts';
 import type { Database } from '../ledger-store/database.ts';
 import type { AskedName } from '../metrics/lookup-log.ts';
@@ -89,7 +89,7 @@ export class Notifier {
   constructor(receiver: Receiver, services: NotifierServices) {
     this.#receiver = receiver;
     this.#services = services;
-    const watch = `${receiver.name} ${nameWithAge(receiver.live.name, receiver.age)}`;
+    const watch = `${receiver.name} ${nameWith(receiver.live.name, receiver.age && { age: receiver.age })}`;
     this.#outbox = new Outbox(services.database, watch);
     this.#views = new Views(services.now);
   }
@@ -271,7 +271,7 @@ export class Notifier {
   }
 
   get #datasource(): string {
-    return nameWithAge(this.live.name, this.#receiver.age);
+    return nameWith(this.live.name, this.#receiver.age && { age: this.#receiver.age });
   }
 }
 

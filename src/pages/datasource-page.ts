@@ -9,6 +9,8 @@ export interface DatasourcePage {
   readonly datasource: string;
   /** What an age leaves out. */
   readonly heldBack?: HeldBackStatus | undefined;
+  /** Of a past: since when it was like this. */
+  readonly from?: string | undefined;
   readonly ready: boolean;
   readonly generation: string | undefined;
   readonly names: number | undefined;
@@ -55,7 +57,7 @@ export function datasourcePage(page: DatasourcePage): string {
     ...(links.search && { search: { action: links.search(datasource) } }),
     main: html`
       <h1>${datasource}</h1>
-      ${summary(page)} ${heldBack(page)} ${indexTable(page)} ${changes(page)} ${withheld(page)}
+      ${summary(page)} ${past(page)} ${heldBack(page)} ${indexTable(page)} ${changes(page)} ${withheld(page)}
       ${missed(page)}
     `,
   });
@@ -67,6 +69,10 @@ function summary({ ready, generation, names, versions }: DatasourcePage): VNode 
     <span class="good">Ready</span>: ${names} names, ${versions} package entries,
     generation${' '}<code>${generation}</code>.
   </p>`;
+}
+
+function past({ from }: DatasourcePage): Html {
+  return from === undefined ? [] : html`<p>What was there then, since ${minute(from)}.</p>`;
 }
 
 function heldBack({ heldBack: held }: DatasourcePage): Html {
@@ -113,7 +119,7 @@ function indexRow(index: IndexStatus, now: number): VNode {
   return html`<tr>
     <th scope="row">${printable(index.index)}${index.required ? '' : ' (optional)'}</th>
     <td>
-      <span class=${state === 'current' && !frozen ? 'good' : 'bad'}
+      <span class=${['current', 'past'].includes(state) && !frozen ? 'good' : 'bad'}
         >${frozen ? `${state}, frozen` : state}</span
       >
       ${error && html`<br /><span class="quiet">${printable(error)}</span>`}

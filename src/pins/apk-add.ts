@@ -3,12 +3,8 @@ import { parsePin, type Note, type Pin } from './pin.ts';
 import { isProse, UNKNOWN, type Command, type Word } from './shell.ts';
 import { rangeOf, slice } from './text.ts';
 
-/** What the surroundings say of each pin. */
-export interface Surroundings {
-  readonly world: number;
-  /** The parameters of a lookup besides the command's own. */
-  readonly context: Pin['context'];
-}
+/** The parameters of a lookup besides the command's own. */
+type Context = Pin['context'];
 
 export interface Added {
   readonly pins: readonly Pin[];
@@ -19,12 +15,12 @@ export interface Added {
 const WITH_VALUE =
   /^(?:-[A-Za-z]*[pXt]|--(?:root|repository|arch|cache-dir|cache-max-age|cache-packages-dir|keys-dir|progress-fd|repositories-file|repository-config|wait|timeout|virtual))$/;
 
-export function packagesAdded(commands: readonly Command[], surroundings: Surroundings): Added {
+export function packagesAdded(commands: readonly Command[], context: Context): Added {
   const pins: Pin[] = [];
   const notes: Note[] = [];
   for (const { words } of commands) {
     for (const found of invocations(words)) {
-      const own = addedBy(found, surroundings);
+      const own = addedBy(found, context);
       pins.push(...own.pins);
       notes.push(...own.notes);
     }
@@ -34,14 +30,16 @@ export function packagesAdded(commands: readonly Command[], surroundings: Surrou
 
 interface Invocation {
   readonly packages: readonly Word[];
+  /** Where it stands. */
+  readonly at: number;
   /** `-X URL`, as the preset sends them. */
   readonly options: string;
 }
 
-/** `apk add …` as the command, or behind `sudo`, `xargs`, `chroot DIR` and the like. */
+/** `apk add …` as the command, or behind `sudo`, `xargs`, `chroot DIR` and the like; `xx-apk` is that of tonistiigi/xx. */
 function invocations(words: readonly Word[]): readonly Invocation[] {
   if (isProse(words[0]?.value ?? '')) return [];
-  const start = words.findIndex(({ value }) => /^(?:\S*\/)?apk(?:\.static)?$/.test(value));
+  const start = words.findIndex(({ value }) => /^(?:\S*\/)?(?:xx-)?apk(?:\.static)?$/.test(value));
   if (start < 0) return [];
   const packages: Word[] = [];
   const options: string[] = [];
@@ -59,11 +57,17 @@ function invocations(words: readonly Word[]): readonly Invocation[] {
     } else if (value !== '--') packages.push(words[i] as Word);
   }
   return isAdding
-    ? [{ packages, options: options.map((each) => ` ${each.replaceAll(UNKNOWN, '${…}')}`).join('') }]
+    ? [
+        {
+          packages,
+          at: words[start]?.at(0) ?? 0,
+          options: options.map((each) => ` ${each.replaceAll(UNKNOWN, '${…}')}`).join(''),
+        },
+      ]
     : [];
 }
 
-function addedBy({ packages, options }: Invocation, { world, context }: Surroundings): Added {
+function addedBy({ packages, options, at }: Invocation, context: Context): Added {
   const pins: Pin[] = [];
   const notes: Note[] = [];
   for (const word of packages) {
@@ -87,7 +91,7 @@ function addedBy({ packages, options }: Invocation, { world, context }: Surround
       range: rangeOf(word) ?? ordered({ start: word.at(0), end: word.at(parts.name.length - 1) + 1 }),
       versionRange:
         parts.version === '' ? undefined : rangeOf(slice(word, versionAt, versionAt + parts.version.length)),
-      world,
+      world: at,
       isRuntime: false,
       isLocked: false,
       context: { ...context, ...(parts.tag !== undefined && { tag: parts.tag }), x: options },

@@ -1,88 +1,110 @@
 /** `apk add` in the scripts of GitLab CI files, in the commands of compose files, and in shell scripts. */
-import { isMap, isScalar, isSeq, type YAMLMap } from 'yaml';
+import { isMap, isScalar, isSeq, type Document, type YAMLMap } from 'yaml';
 import { packagesAdded } from './apk-add.ts';
-import { parseYaml } from './definition.ts';
+import { parseYaml, resolved } from './definition.ts';
 import { commandOf, dockerfilePins } from './dockerfile.ts';
 import type { FilePins, Note, Pin } from './pin.ts';
 import { scalarText } from './scalar.ts';
-import { shellCommands } from './shell.ts';
+import { shellCommands, singleAssignments } from './shell.ts';
 import type { Text } from './text.ts';
 
 export function scriptPins(file: Text, path: string): FilePins {
   const context = { kind: 'script', path };
-  return { kind: 'script', ...packagesAdded(shellCommands(file), { world: 0, context }) };
+  return { kind: 'script', ...packagesAdded(shellCommands(file), context) };
 }
 
-const SCRIPTS = ['before_script', 'script', 'after_script', 'run'];
+/** Each is one script. */
+const SCRIPTS = [['before_script', 'script'], ['after_script'], ['run']];
 
 /** Of every job, in the image that it names or that `default` and the top level name. */
 export function gitlabPins(file: Text, path: string): FilePins | undefined {
   const parsed = read(file);
   if (!parsed) return undefined;
-  const pins: Pin[] = [];
+  const pins = new Map<string, Pin>();
   const notes: Note[] = [...parsed.notes];
-  const roots = parsed.roots;
+  const { roots } = parsed;
   const everyImage = roots.flatMap((root) => [
     imageOf(root),
-    ...root.items.map(({ value }) => imageOf(value)),
+    ...root.map.items.map(({ value }) => imageOf(inside(root, value))),
   ]);
   const all = [...new Set(everyImage.flatMap((image) => image ?? []))];
-  const shared = roots.flatMap((root) => imageOf(root.get('default')) ?? imageOf(root) ?? []).at(-1);
+  const shared = roots
+    .flatMap((root) => imageOf(inside(root, root.map.get('default', true))) ?? imageOf(root) ?? [])
+    .at(-1);
   const variables = new Map(roots.flatMap((root) => variablesOf(root, file)));
   const jobs = roots.flatMap((root) => [
     root,
-    ...root.items.flatMap(({ value }) => (isMap(value) ? [value] : [])),
+    ...root.map.items.flatMap(({ value }) => (isMap(value) ? [{ ...root, map: value }] : [])),
   ]);
   for (const job of jobs) {
-    const own = imageOf(job) ?? (job.has('extends') ? undefined : shared);
+    const own = imageOf(job) ?? (job.map.has('extends') ? undefined : shared);
     const images = own === undefined ? all : [own];
     const context = { kind: 'script', path, images: images.map((image) => `image: ${image}`).join('\n') };
     const known = new Map([...variables, ...variablesOf(job, file)]);
-    // A job's scripts are one script: what is set in one line is known in the next.
-    for (const name of SCRIPTS) {
-      for (const line of lines(job.get(name, true), file)) {
-        const commands = shellCommands(line, { variable: (each) => known.get(each) });
-        const added = packagesAdded(commands, { world: job.range?.[0] ?? 0, context });
-        pins.push(...added.pins);
+    for (const names of SCRIPTS) {
+      const script = names.flatMap((name) => lines(job.map.get(name, true), job, file));
+      const variable = (name: string): Text | undefined => known.get(name);
+      // What one line sets is known in the next.
+      const own = singleAssignments(script.flatMap((line) => shellCommands(line, { variable })));
+      for (const line of script) {
+        const commands = shellCommands(line, {
+          variable: (name) => (own.has(name) ? own.get(name) : variable(name)),
+        });
+        const added = packagesAdded(commands, context);
+        // Jobs that share lines by an anchor have them at one place.
+        for (const pin of added.pins) pins.set(`${pin.range.start} ${context.images}`, pin);
         notes.push(...added.notes);
       }
     }
   }
-  return { kind: 'gitlab-ci', pins, notes };
+  return { kind: 'gitlab-ci', pins: [...pins.values()], notes: unique(notes) };
 }
 
 /** `command` and `entrypoint` of services, and Dockerfiles that stand in `build.dockerfile_inline`. */
 export function composePins(file: Text, path: string): FilePins | undefined {
   const parsed = read(file);
   if (!parsed) return undefined;
-  const pins: Pin[] = [];
+  const pins = new Map<string, Pin>();
   const notes: Note[] = [...parsed.notes];
-  const services = parsed.roots.map((root) => root.get('services')).filter((each) => isMap(each));
-  for (const service of services.flatMap((each) => each.items.map(({ value }) => value))) {
-    if (!isMap(service)) continue;
-    const image = service.get('image');
-    const images = typeof image === 'string' ? `image: ${image}` : '';
-    const surroundings = { world: service.range?.[0] ?? 0, context: { kind: 'script', path, images } };
-    for (const name of ['entrypoint', 'command']) {
-      const value = service.get(name, true);
-      const words = lines(value, file);
-      const commands = isSeq(value) ? commandOf(words) : words.flatMap((text) => shellCommands(text));
-      const added = packagesAdded(commands, surroundings);
-      pins.push(...added.pins);
-      notes.push(...added.notes);
-    }
-    const build = service.get('build');
-    const inline = isMap(build) ? scalarText(build.get('dockerfile_inline', true), file) : undefined;
-    if (inline) {
-      const inner = dockerfilePins(inline);
-      pins.push(...inner.pins);
-      notes.push(...inner.notes);
+  const put = (added: { readonly pins: readonly Pin[]; readonly notes: readonly Note[] }): void => {
+    for (const pin of added.pins) pins.set(`${pin.range.start} ${String(pin.context['images'])}`, pin);
+    notes.push(...added.notes);
+  };
+  for (const root of parsed.roots) {
+    const services = resolved(root.map.get('services', true), root.document);
+    // Extensions hold what services take by anchors.
+    const extensions = root.map.items.filter(({ key }) => isScalar(key) && /^x-/.test(String(key.value)));
+    for (const { value } of [...(isMap(services) ? services.items : []), ...extensions]) {
+      const service = inside(root, value);
+      const image = imageOf(service);
+      const context = { kind: 'script', path, images: image === undefined ? '' : `image: ${image}` };
+      if (!service) continue;
+      for (const name of ['entrypoint', 'command']) {
+        const given = resolved(service.map.get(name, true), root.document);
+        const words = lines(given, service, file);
+        const commands = isSeq(given) ? commandOf(words) : words.flatMap((text) => shellCommands(text));
+        put(packagesAdded(commands, context));
+      }
+      const build = service.map.get('build');
+      const inline = isMap(build) ? scalarText(build.get('dockerfile_inline', true), file) : undefined;
+      if (inline) put(dockerfilePins(inline));
     }
   }
-  return { kind: 'compose', pins, notes };
+  return { kind: 'compose', pins: [...pins.values()], notes: unique(notes) };
 }
 
-function read(file: Text): { roots: readonly YAMLMap[]; notes: readonly Note[] } | undefined {
+/** A mapping, and the document whose anchors it may name. */
+interface Part {
+  readonly map: YAMLMap;
+  readonly document: Document;
+}
+
+function inside({ document }: Part, node: unknown): Part | undefined {
+  const map = resolved(node, document);
+  return isMap(map) ? { map, document } : undefined;
+}
+
+function read(file: Text): { roots: readonly Part[]; notes: readonly Note[] } | undefined {
   if (!/\bapk\b/.test(file.value)) return undefined;
   const documents = parseYaml(file.value);
   const notes = documents.flatMap(({ errors: [error] }): Note[] => {
@@ -91,18 +113,27 @@ function read(file: Text): { roots: readonly YAMLMap[]; notes: readonly Note[] }
     const message = error.message.split('\n', 1)[0] ?? '';
     return [{ reason: 'unreadable', message, range: { start, end: start + 1 } }];
   });
-  return { roots: documents.flatMap(({ contents }) => (isMap(contents) ? [contents] : [])), notes };
+  const roots = documents.flatMap((document) =>
+    isMap(document.contents) ? [{ map: document.contents, document }] : [],
+  );
+  return { roots, notes };
 }
 
-function imageOf(node: unknown): string | undefined {
-  if (!isMap(node)) return undefined;
-  const image = node.get('image');
-  const name = isMap(image) ? image.get('name') : image;
-  return typeof name === 'string' ? name : undefined;
+/** Its own, or that of a mapping that it merges in (`<<: *base`). */
+function imageOf(part: Part | undefined, seen = new Set<unknown>()): string | undefined {
+  if (!part || seen.has(part.map)) return undefined;
+  seen.add(part.map);
+  const { map, document } = part;
+  const image = resolved(map.get('image', true), document);
+  const name = resolved(isMap(image) ? image.get('name', true) : image, document);
+  if (isScalar(name) && typeof name.value === 'string') return name.value;
+  const merged = resolved(map.get('<<', true), document);
+  const bases = isSeq(merged) ? merged.items : [merged];
+  return bases.map((base) => imageOf(inside(part, base), seen)).find((each) => each !== undefined);
 }
 
-function variablesOf(node: YAMLMap, file: Text): readonly (readonly [string, Text])[] {
-  const variables = node.get('variables');
+function variablesOf({ map, document }: Part, file: Text): readonly (readonly [string, Text])[] {
+  const variables = resolved(map.get('variables', true), document);
   if (!isMap(variables)) return [];
   return variables.items.flatMap(({ key, value }) => {
     const text = scalarText(isMap(value) ? value.get('value', true) : value, file);
@@ -110,9 +141,19 @@ function variablesOf(node: YAMLMap, file: Text): readonly (readonly [string, Tex
   });
 }
 
+function unique(notes: readonly Note[]): readonly Note[] {
+  return [...new Map(notes.map((note) => [`${note.range.start} ${note.message}`, note])).values()];
+}
+
 /** Of a list of lines, also in lists within it. */
-function lines(node: unknown, file: Text): readonly Text[] {
-  if (isSeq(node)) return node.items.flatMap((item) => lines(item, file));
-  const text = scalarText(node, file);
+function lines(node: unknown, part: Part, file: Text, seen = new Set<unknown>()): readonly Text[] {
+  const value = resolved(node, part.document);
+  if (isSeq(value)) {
+    // By anchors, lists may hold each other.
+    if (seen.has(value)) return [];
+    seen.add(value);
+    return value.items.flatMap((item) => lines(item, part, file, seen));
+  }
+  const text = scalarText(value, file);
   return text ? [text] : [];
 }

@@ -14,7 +14,7 @@ import {
 } from 'yaml';
 import { parsePin, type FilePins, type Kind, type Note, type Pin, type Repeat } from './pin.ts';
 import { scalarText } from './scalar.ts';
-import { rangeOf, slice, type Text } from './text.ts';
+import { plainText, rangeOf, slice, type Text } from './text.ts';
 
 /** Reads a file as `include:` names it; `undefined` if there is none. */
 export type ReadInclude = (path: string) => string | undefined;
@@ -71,6 +71,8 @@ function merged([first, ...others]: readonly FilePins[]): FilePins | undefined {
 interface List {
   readonly items: readonly Node[];
   readonly isRuntime: boolean;
+  /** The file's own `contents.packages`. */
+  readonly isMain: boolean;
   readonly at: number;
 }
 
@@ -89,7 +91,9 @@ function documentPins(document: Document, file: Text, readInclude: ReadInclude):
       ? /^# syntax=dhi\.io\/build:\S*debian/m.test(file.value.slice(0, 2000))
       : own.repositories.some((line) => /^deb(?:-src)?\s/.test(line));
   if (isDebian) return { kind, pins: [], notes: [] };
-  const context = contextOf(included(own, readInclude, notes, include(root, file)));
+  const place = include(root, file);
+  const listed = included(own, readInclude, notes, place);
+  const context = contextOf(listed);
   const variables = isRecipe ? recipeVariables(root) : new Map<string, string>();
   const pins: Pin[] = [];
   const tool = kind === 'hardened-image' ? 'apk' : 'apko';
@@ -102,9 +106,20 @@ function documentPins(document: Document, file: Text, readInclude: ReadInclude):
       if (pin?.note) notes.push(pin.note);
     }
   }
+  const main = lists.find(({ isMain }) => isMain);
+  const base = (main ? listed.packages : []).flatMap((each): readonly Pin[] => {
+    const world = { variables, tool, world: main?.at ?? 0, isRuntime: false, context } as const;
+    const pins = definitionPin(plainText(each), world)?.pins ?? [];
+    return pins.map((pin) => ({ ...pin, range: place, versionRange: undefined }));
+  });
   const builds = isRecipe ? builtNames(root, variables) : [];
   const repeats = kind === 'hardened-image' ? repeatsOf(root, pins, file) : [];
-  return { kind, pins, notes, ...(repeats.length > 0 && { repeats }), ...(builds.length > 0 && { builds }) };
+  return {
+    ...{ kind, pins, notes },
+    ...(base.length > 0 && { included: base }),
+    ...(repeats.length > 0 && { repeats }),
+    ...(builds.length > 0 && { builds }),
+  };
 }
 
 function kindOf(root: YAMLMap, text: string): Kind {
@@ -145,13 +160,21 @@ function packageLists(document: Document, root: YAMLMap): readonly List[] {
   const add = (node: unknown, isRuntime: boolean): void => {
     const list = resolved(node, document);
     if (isSeq(list) && !lists.some(({ at }) => at === list.range?.[0]))
-      lists.push({ items: list.items as Node[], isRuntime, at: list.range?.[0] ?? 0 });
+      lists.push({
+        ...{ items: list.items as Node[], isRuntime, at: list.range?.[0] ?? 0 },
+        isMain: list === packagesOf(document, root),
+      });
   };
   visit(root);
   return lists;
 }
 
-function resolved(node: unknown, document: Document): unknown {
+function packagesOf(document: Document, root: YAMLMap): unknown {
+  const contents = resolved(root.get('contents', true), document);
+  return isMap(contents) ? resolved(contents.get('packages', true), document) : undefined;
+}
+
+export function resolved(node: unknown, document: Document): unknown {
   return isAlias(node) ? node.resolve(document) : node;
 }
 
@@ -163,6 +186,8 @@ function texts(node: unknown): readonly string[] {
 interface Listed {
   readonly repositories: readonly string[];
   readonly archs: readonly string[];
+  /** Of `contents.packages`; of included files only. */
+  readonly packages: readonly string[];
   readonly include: string | undefined;
 }
 
@@ -192,6 +217,7 @@ function listedIn(document: Document, root: YAMLMap): Listed {
   return {
     repositories: [...new Set(repositories)],
     archs: archs.flatMap(texts),
+    packages: [],
     include: typeof include === 'string' ? include : undefined,
   };
 }
@@ -222,6 +248,7 @@ function included(own: Listed, readInclude: ReadInclude, notes: Note[], range: N
     listed = {
       repositories: [...new Set([...base.repositories, ...listed.repositories])],
       archs: listed.archs.length > 0 ? listed.archs : base.archs,
+      packages: [...texts(packagesOf(document, document.contents)), ...listed.packages],
       // Known by its name where neither lists any repository.
       include: listed.include,
     };
@@ -310,6 +337,13 @@ function recipeVariables(root: YAMLMap): ReadonlyMap<string, string> {
     for (const { key, value } of vars.items)
       if (isScalar(key) && isScalar(value))
         variables.set(`vars.${String(key.value)}`, value.source ?? String(value.value));
+  const inputs = root.get('inputs');
+  if (isMap(inputs))
+    for (const { key, value } of inputs.items) {
+      const preset = isMap(value) ? value.get('default', true) : undefined;
+      if (isScalar(key) && isScalar(preset) && preset.value !== null)
+        variables.set(`inputs.${String(key.value)}`, preset.source ?? String(preset));
+    }
   return variables;
 }
 

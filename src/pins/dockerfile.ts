@@ -35,7 +35,7 @@ export function dockerfilePins(file: Text): FilePins {
   /** Of the stage: ENV wins over ARG. */
   let environment = new Map<string, Text>();
   let from = '';
-  let stage = -1;
+  let isInStage = false;
   let name: string | undefined;
   const lookup = (variable: string): Text | undefined => environment.get(variable) ?? variables.get(variable);
   for (const instruction of instructions(file, escape)) {
@@ -45,7 +45,7 @@ export function dockerfilePins(file: Text): FilePins {
     const body = nested ? slice(rest, nested[0].length, rest.value.length) : rest;
     if (keyword === 'FROM') {
       if (name !== undefined) environments.set(name, environment);
-      stage += 1;
+      isInStage = true;
       from = withoutTokens(instruction.line);
       const [, image = '', alias] = /^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?/i.exec(from) ?? [];
       name = alias?.toLowerCase();
@@ -54,15 +54,15 @@ export function dockerfilePins(file: Text): FilePins {
     } else if (keyword === 'ARG' || keyword === 'ENV') {
       for (const [variable, value] of settings(body, keyword, escape, lookup)) {
         const known = value ?? (keyword === 'ARG' ? global.get(variable) : undefined);
-        const scope = keyword === 'ENV' ? environment : stage < 0 ? global : variables;
+        const scope = keyword === 'ENV' ? environment : isInStage ? variables : global;
         if (known) scope.set(variable, known);
         else scope.delete(variable);
       }
-      if (stage < 0) variables = new Map(global);
+      if (!isInStage) variables = new Map(global);
     } else if (keyword === 'RUN') {
       const commands = runCommands(body, escape, lookup);
       const context = { kind: 'dockerfile', from, file: excerpt };
-      const added = packagesAdded(commands, { world: stage, context });
+      const added = packagesAdded(commands, context);
       pins.push(...added.pins);
       notes.push(...added.notes);
     }
@@ -169,6 +169,12 @@ function settings(
   variable: (name: string) => Text | undefined,
 ): readonly (readonly [string, Text | undefined])[] {
   const commands = shellCommands(body, { dockerEscape: escape, variable, isDeclaration: true });
+  const [name, ...more] = keyword === 'ENV' && !commands[0]?.assignments[0] ? (commands[0]?.words ?? []) : [];
+  if (name && more.length > 0 && /^[A-Za-z_]\w*$/.test(name.value)) {
+    // The old form takes the rest of the line, of which quotes are removed.
+    const rest = /^\s*\w+\s+([^\s"'$\\`][^"'$\\`\n]*?)\s*$/d.exec(body.value)?.indices?.[1];
+    return [[name.value, more.length === 1 ? known(more[0] as Text) : rest && slice(body, ...rest)]];
+  }
   const words = commands.flatMap((each) => [
     ...each.assignments.map(({ name, value }) => ({ name, value })),
     ...each.words.map((word) => {
@@ -178,12 +184,6 @@ function settings(
         : { name, value: slice(word, name.length + 1, word.value.length) };
     }),
   ]);
-  const [first, second] = words;
-  if (keyword === 'ENV' && first && !first.value && /^[A-Za-z_]\w*$/.test(first.name)) {
-    // The old form takes the rest of the line as it stands.
-    const only = words.length === 2 && second && !second.value ? commands[0]?.words[1] : undefined;
-    return [[first.name, only && known(only)]];
-  }
   return words.map(({ name, value }) => [name, value && known(value)] as const);
 }
 

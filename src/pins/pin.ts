@@ -22,7 +22,7 @@ export interface Pin {
   readonly range: Range;
   /** Where the version stands, which may be the default of a variable; absent where it is put together. */
   readonly versionRange: Range | undefined;
-  /** The packages that are installed with it have the same one; it is the place of a list or of a stage. */
+  /** The packages that are installed with it have the same one: the place of a list or of a command. */
   readonly world: number;
   /** The line of a package's recipe that lists what it needs at run time: no build fails over it. */
   readonly isRuntime: boolean;
@@ -48,6 +48,8 @@ export interface FilePins {
   readonly notes: readonly Note[];
   /** Repeats the version of a pin elsewhere in the file, so that it is raised with it. */
   readonly repeats?: readonly Repeat[];
+  /** Packages of included files, which are installed with the file's own. Their place is where the file is included. */
+  readonly included?: readonly Pin[];
   /** Names of the packages that the recipe builds. */
   readonly builds?: readonly string[];
 }

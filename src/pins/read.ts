@@ -10,6 +10,8 @@ const NO_DOCKERFILE = /\.(?:md|rst|txt|html?|py|js|ts|go|rs|json|ya?ml|toml|dock
 const SCRIPT = /\.(?:sh|bash|ash)$/;
 const GITLAB = /(?:^|\/)(?:\.gitlab-ci\.ya?ml|\.gitlab\/.*\.ya?ml|[^/]+\.gitlab-ci\.ya?ml)$/;
 const COMPOSE = /(?:^|\/)(?:docker-|podman-|container-)?compose(?:[.-][^/]*)?\.ya?ml$/;
+/** Jobs that a GitLab CI file includes are in files of any name. */
+const INCLUDED_JOBS = /^ +(?:before_|after_)?script:/m;
 const LOCK = /\.lock\.json$/;
 const SHEBANG = /^#!\s*\S*\/(?:env\s+)?(?:ba|da|a|z|k)?sh\b/;
 
@@ -46,6 +48,8 @@ function read(path: string, text: string, readInclude?: ReadInclude): FilePins |
     return text.includes('apk') ? scriptPins(file, path) : undefined;
   if (GITLAB.test(path)) return gitlabPins(file, path);
   if (COMPOSE.test(path)) return composePins(file, path);
-  if (/\.ya?ml$/.test(path) || LOCK.test(path)) return definitionPins(file, readInclude);
-  return undefined;
+  if (!/\.ya?ml$/.test(path) && !LOCK.test(path)) return undefined;
+  const definition = definitionPins(file, readInclude);
+  const jobs = definition || !INCLUDED_JOBS.test(text) ? undefined : gitlabPins(file, path);
+  return jobs && jobs.pins.length > 0 ? jobs : definition;
 }

@@ -1,11 +1,12 @@
 /** YAML scalars with the place of each of their characters: in plain, quoted and block style. */
 import { isScalar, type Scalar } from 'yaml';
-import { mappedText, type Text } from './text.ts';
+import { mappedText, slice, type Text } from './text.ts';
 
 /** The text of a string in YAML; `undefined` for anything else. */
 export function scalarText(node: unknown, file: Text): Text | undefined {
   if (!isScalar(node) || typeof node.value !== 'string' || !node.range) return undefined;
   const [start, end] = node.range;
+  if (file.value.slice(start, end) === node.value) return slice(file, start, end);
   const offsets = placesOf(node as Scalar<string>, file.value.slice(start, end));
   if (offsets)
     return mappedText(

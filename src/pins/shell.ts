@@ -59,6 +59,7 @@ const KEYWORDS = new Set([
   'done',
   'esac',
 ]);
+const ELSEWHERE = /^(?:\S*\/)?(?:docker|podman|nerdctl|buildah|kubectl|ssh|lxc-attach)$/;
 const SHELLS = /^(?:\S*\/)?(?:sh|ash|bash|dash|zsh|busybox)$/;
 
 /**
@@ -76,7 +77,7 @@ export function shellCommands(script: Text, options: ShellOptions = {}): readonl
 }
 
 /** Variables that get one value; `undefined` for those that get several. */
-function singleAssignments(commands: readonly Command[]): ReadonlyMap<string, Text | undefined> {
+export function singleAssignments(commands: readonly Command[]): ReadonlyMap<string, Text | undefined> {
   const values = new Map<string, Text | undefined>();
   for (const { words, assignments } of commands) {
     for (const { name, value } of [...assignments, ...declared(words)])
@@ -160,7 +161,7 @@ class Reader {
         this.#at += 1;
         // `>&2`, `&>file`, `2>&1` are redirections.
         if (character !== '&' || !/[<>]/.test(this.#source[this.#at] ?? '')) this.#end();
-      } else if (/[<>]/.test(character)) this.#redirect();
+      } else if (/[<>]/.test(character) && this.#templateLength() === 0) this.#redirect();
       else this.#word();
     }
     this.#end();
@@ -283,6 +284,12 @@ class Reader {
     const out = new WordBuilder();
     for (;;) {
       const character = this.#source[this.#at];
+      const template = this.#templateLength();
+      if (template > 0) {
+        out.add(UNKNOWN, this.#text.at(this.#at));
+        this.#at += template;
+        continue;
+      }
       if (character === undefined || /[\s;&|()<>]/.test(character)) break;
       if (this.#skipContinuation()) continue;
       if (character === "'") this.#singleQuoted(out);
@@ -301,6 +308,13 @@ class Reader {
       }
     }
     return out.end();
+  }
+
+  /** Of `{{ name }}`, `<%= name %>` and `$[[ inputs.name ]]`, which something fills in before the shell; 0 for none. */
+  #templateLength(): number {
+    if (!'{<$'.includes(this.#source[this.#at] ?? ' ')) return 0;
+    const rest = this.#source.slice(this.#at, this.#at + 256);
+    return /^(?:\{\{[^{}\n]*\}\}|<%[^\n]*?%>|\$\[\[[^\]\n]*\]\])/.exec(rest)?.[0].length ?? 0;
   }
 
   #singleQuoted(out: WordBuilder): void {
@@ -371,13 +385,15 @@ class Reader {
     }
     this.#at = Math.min(end + 1, this.#source.length);
     const [all, name = '', operator = ''] =
-      /^([A-Za-z_]\w*)(:?[-=+?])?/.exec(this.#source.slice(start + 2, end)) ?? [];
+      /^([A-Za-z_]\w*|\d+)(:?[-=+?])?/.exec(this.#source.slice(start + 2, end)) ?? [];
     const isPlain = all !== undefined && (operator !== '' || start + 2 + all.length === end);
     const value = isPlain ? this.#options.variable?.(name) : undefined;
     const hasDefault = /[-=]$/.test(operator);
     if (hasDefault && (value === undefined || value.value === '')) {
       const word = slice(this.#text, start + 2 + (all as string).length, end);
-      this.#expand(out, this.#evaluated(word), isSplit, start);
+      const evaluated = this.#evaluated(word);
+      if (operator.endsWith('=') && evaluated) this.#assignments.push({ name, value: evaluated });
+      this.#expand(out, evaluated, isSplit, start);
     } else this.#expand(out, operator.endsWith('+') ? undefined : value, isSplit, start);
   }
 
@@ -446,7 +462,10 @@ function innerScripts(words: readonly Word[]): readonly Text[] {
       ({ value }, i) => i > 0 && /^(?:-[a-z]*c|--command)$/.test(value) && isShell(words.slice(0, i)),
     );
   const script = option < 0 ? undefined : words[option + 1];
-  return script ? [script] : [];
+  if (script) return [script];
+  // The entrypoint of an image, and the shell at the other end, get it as a script.
+  const isElsewhere = words.slice(0, MAX_PREFIX).some(({ value }) => ELSEWHERE.test(value));
+  return isElsewhere ? words.filter(({ value }) => /^\s*(?:sudo\s+)?apk\s/.test(value)) : [];
 }
 
 function isShell(words: readonly Word[]): boolean {

@@ -8,7 +8,7 @@ import type { VerifiedIndex } from '../apk/read-index.ts';
 import type { Age } from '../catalog/age.ts';
 import { Catalog } from '../catalog/catalog.ts';
 import type { LiveFeed } from './live-feed.ts';
-import type { LiveIndex } from './live-index.ts';
+import type { IndexSpec, LiveIndex, LoadedIndex } from './live-index.ts';
 
 /** One generation of answers. */
 export interface Snapshot {
@@ -19,6 +19,8 @@ export interface Snapshot {
   readonly generation: string;
   /** Of a datasource that was asked with an age. */
   readonly view?: View;
+  /** Of a datasource that was asked for a time. */
+  readonly past?: Past;
   /** Where the sources of the catalog come from, in their order. */
   readonly origins?: readonly Origin[] | undefined;
 }
@@ -29,6 +31,30 @@ export interface Origin {
   /** Of the index that the snapshot was made of. */
   readonly digest: string;
 }
+
+/** What a datasource was. Times are in unix milliseconds. */
+export interface Past {
+  /** It was like this from the last change on. */
+  readonly from: number;
+  readonly indexes: readonly PastIndex[];
+}
+
+/** One of its indexes. */
+export interface PastIndex {
+  readonly spec: IndexSpec;
+  readonly arch: string | undefined;
+  readonly digest: string;
+  /** The key that signed it when it was taken. */
+  readonly signer: string | undefined;
+  readonly takenAt: number;
+  readonly packages: number;
+  readonly names: number;
+}
+
+/** An index for a catalog. */
+export type Part = Pick<LoadedIndex, 'index' | 'dates' | 'summary' | 'confirmedAt'> & {
+  readonly live: LiveIndex;
+};
 
 /** What an age leaves out. Times are in unix seconds. */
 export interface View {
@@ -96,16 +122,34 @@ export class LiveDatasource {
   /** Makes a catalog of the current indexes and feeds. Call it after each change of one of them. */
   publish(): void {
     if (this.missing.length > 0 || this.missingFeeds.length > 0) return;
+    const parts = this.indexes.flatMap((live) => (live.loaded ? [{ live, ...live.loaded }] : []));
+    const { catalog, identity, origins } = this.compose(parts);
+    const feeds = this.feeds.flatMap(({ loaded: known }) => known?.feed ?? []);
+    for (const { digest } of feeds) identity.push(['advisories', '', digest]);
+    const generation = generationOf(identity);
+    this.#snapshot = {
+      catalog,
+      generation,
+      advisories: feeds.length > 0 ? new Advisories(feeds) : undefined,
+      origins,
+    };
+    this.#ready.resolve();
+  }
+
+  /** A catalog of these indexes, what identifies it, and where its sources come from. */
+  compose(parts: readonly Part[]): {
+    readonly catalog: Catalog;
+    readonly identity: string[][];
+    readonly origins: readonly Origin[];
+  } {
     const { archs } = this;
-    const loaded = this.indexes.flatMap((live) => {
-      const { spec, loaded } = live;
-      const arch = loaded && (spec.arch ?? loaded.index.arch);
+    const all = parts.flatMap((part) => {
+      const { spec } = part.live;
+      const arch = spec.arch ?? part.index.arch;
       // A file in which all packages are of no arch is for each of the others: a feed of a device, for example.
-      return loaded
-        ? (arch === undefined ? archs : [arch]).map((each) => ({ live, spec, arch: each, ...loaded }))
-        : [];
+      return (arch === undefined ? archs : [arch]).map((each) => ({ ...part, spec, arch: each }));
     });
-    const sources = loaded.map(({ spec, arch, index, dates, summary, confirmedAt }) => ({
+    const sources = all.map(({ spec, arch, index, dates, summary, confirmedAt }) => ({
       repository: spec.repository,
       arch,
       packages: index.packages,
@@ -124,17 +168,9 @@ export class LiveDatasource {
       unversionedProvides: this.#unversionedProvides,
       complete: this.#complete,
     });
-    const identity = loaded.map(({ spec, arch, index }) => [spec.repository, arch, index.digest]);
-    const feeds = this.feeds.flatMap(({ loaded: known }) => known?.feed ?? []);
-    for (const { digest } of feeds) identity.push(['advisories', '', digest]);
-    const generation = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 12);
-    this.#snapshot = {
-      catalog,
-      generation,
-      advisories: feeds.length > 0 ? new Advisories(feeds) : undefined,
-      origins: loaded.map(({ live, index }) => ({ index: live, format: index.format, digest: index.digest })),
-    };
-    this.#ready.resolve();
+    const identity = all.map(({ spec, arch, index }) => [spec.repository, arch, index.digest]);
+    const origins = all.map(({ live, index: { format, digest } }) => ({ index: live, format, digest }));
+    return { catalog, identity, origins };
   }
 
   /** Resolves with the first generation, or `undefined` if `signal` aborts earlier. */
@@ -147,6 +183,11 @@ export class LiveDatasource {
     signal.removeEventListener('abort', giveUp);
     return this.#snapshot;
   }
+}
+
+/** Of what identifies a catalog. */
+export function generationOf(identity: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 12);
 }
 
 /** `undefined` for a single index file that was not read yet, or does not name any. */

@@ -15,6 +15,7 @@ import { FetchError } from './fetch-error.ts';
 import { fetchIndex, type Validators } from './fetch-index.ts';
 import { checkPlausible, summarize, type GuardPolicy, type IndexSummary } from './guards.ts';
 import { guarded, type IndexStore } from './index-store.ts';
+import type { PastIndexes } from './past-indexes.ts';
 import type { UpstreamClient } from './upstream-client.ts';
 
 /** Which index, and its policy. */
@@ -64,6 +65,8 @@ export interface IndexServices {
   /** Trusted keys, or `unverified`. May fail if a key server is down or a key file cannot be read. */
   readonly keys: (signal: AbortSignal, from: KeyOrigin) => Promise<Trust>;
   readonly store: IndexStore;
+  /** Where files stay after they were current. */
+  readonly pasts?: PastIndexes;
   /** When the packages of an index that is taken count as released; does not fail. */
   readonly dates?: (spec: IndexSpec, index: VerifiedIndex) => Promise<ReleaseDates | undefined>;
   readonly now: () => number;
@@ -154,6 +157,7 @@ export class LiveIndex {
     try {
       const keys = await this.#services.keys(signal, 'disk');
       const index = await this.#read(stored.bytes, keys, signal);
+      await this.#services.pasts?.keep(index.digest, stored.bytes);
       release(stored.bytes);
       const { validators, confirmedAt, firstSeenAt } = stored;
       this.#loaded = {
@@ -201,6 +205,7 @@ export class LiveIndex {
   /** Asks upstream for a newer index. Returns failures as outcomes; throws only on abort. */
   async refresh(signal: AbortSignal): Promise<RefreshOutcome> {
     try {
+      if (this.#loaded) await this.#services.pasts?.confirm(this.#loaded.index.digest);
       const outcome = await this.#fetchAndRead(signal);
       this.#failure = undefined;
       return outcome;
@@ -212,7 +217,7 @@ export class LiveIndex {
   }
 
   async #fetchAndRead(signal: AbortSignal): Promise<RefreshOutcome> {
-    const { client, credentials, store, now, onProgress, pause } = this.#services;
+    const { client, credentials, store, pasts, now, onProgress, pause } = this.#services;
     const before = this.#loaded;
     const keys = await this.#services.keys(signal, 'anywhere');
     // If the keys changed, the index is verified again, even if upstream has nothing newer.
@@ -253,10 +258,18 @@ export class LiveIndex {
     } as const;
     this.#loaded = isSame ? { ...after, index: { ...before.index, keyName: index.keyName } } : after;
     if (this.spec.cached) await store.save(this.spec, fetched.bytes, { validators, firstSeenAt });
+    // The same index again, as another key may have signed it.
+    await pasts?.keep(index.digest, fetched.bytes);
     release(fetched.bytes);
     return isSame
       ? { status: 'unchanged', redated: after.dates !== before.dates }
       : { status: 'changed', before, after };
+  }
+
+  /** Reads bytes of this index from another time, with the keys that are trusted now. */
+  async readOther(bytes: Uint8Array): Promise<VerifiedIndex> {
+    const { signal } = new AbortController();
+    return await this.#read(bytes, await this.#services.keys(signal, 'disk'), signal);
   }
 
   /** Of the same index: where the ledger could not be asked, or the clock was not set, it is tried again. */

@@ -2,6 +2,7 @@
  * The composition root: creates the datasources of a configuration and keeps them fresh. `serve`, `explain` and
  * `export` differ only in what they do with the datasources.
  */
+import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { isRemote } from '../addresses.ts';
 import { feedSpecs } from './feed-specs.ts';
@@ -13,9 +14,9 @@ import type { Config, DatasourceConfig, RepositoryConfig } from '../config/confi
 import { errorLine, type IndexError } from '../errors.ts';
 import { builtinKeys } from '../repository/builtin-keys.ts';
 import { credentialLookup, type CredentialLookup } from '../repository/credentials.ts';
-import type { Changes } from '../ledger/changes.ts';
+import type { Changes, Vanished } from '../ledger/changes.ts';
 import type { Ledger } from '../ledger-store/ledger.ts';
-import { ledgerIndexOf, openLedger } from './ledger.ts';
+import { ledgerIndexOf, openLedger, pastLedger } from './ledger.ts';
 import { IndexStore } from '../repository/index-store.ts';
 import { loadKeys, type KeyMemory, type KeySource } from '../repository/key-sources.ts';
 import { LiveDatasource } from '../repository/live-datasource.ts';
@@ -28,6 +29,8 @@ import {
   type RefreshOutcome,
 } from '../repository/live-index.ts';
 import { createPause, createQueue, leisurely } from '../repository/pace.ts';
+import type { PastLedger } from '../repository/past-datasources.ts';
+import { PastIndexes } from '../repository/past-indexes.ts';
 import { Alarm, keepFresh, type RefreshResult } from '../repository/refresh.ts';
 import { createUpstreamClient, type Timeouts, type UpstreamClient } from '../repository/upstream-client.ts';
 
@@ -51,6 +54,8 @@ export interface BeaconOptions {
   readonly withoutFeeds?: boolean;
   /** With the sizes of packages, which answers do not need. */
   readonly withSizes?: boolean;
+  /** Nothing is answered with the ledger's dates. */
+  readonly withoutDates?: boolean;
   /** Called after a refresh that changed an existing index. */
   readonly onChange?: (datasource: string, index: string, change: IndexChange) => void;
 }
@@ -73,6 +78,8 @@ export class Beacon {
   readonly #oneFeedAtATime = createQueue();
   readonly #feedReaders = new FeedReaders();
   readonly #store: IndexStore;
+  /** The files of past indexes. */
+  readonly pasts: PastIndexes;
   readonly ledger: Ledger;
   readonly #listeners: RefreshListener[] = [];
 
@@ -83,7 +90,17 @@ export class Beacon {
     this.#store = new IndexStore(config.cacheDir, (message, error) =>
       logger.warn(`${message}: ${errorLine(error)}`),
     );
-    this.ledger = openLedger(config, { logger, now: options.now, pause: this.#pause });
+    const { cacheDir, keepIndexes = 0 } = config;
+    this.pasts = new PastIndexes({
+      folder: cacheDir !== undefined && keepIndexes > 0 ? join(cacheDir, 'past') : undefined,
+      keepFor: keepIndexes,
+      now: options.now,
+      warn: (message) => logger.warn(message),
+    });
+    this.ledger = openLedger(config, {
+      ...{ logger, now: options.now, pause: this.#pause },
+      trustsFolder: options.withoutDates,
+    });
     this.datasources = Object.entries(config.datasources).map(([name, datasource]) =>
       this.#datasource(name, datasource),
     );
@@ -171,6 +188,17 @@ export class Beacon {
       repository: spec.repository,
     }));
     return await this.ledger.changes(asked, since, name);
+  }
+
+  /** What the ledger knows of earlier times. */
+  pastLedger(): PastLedger | undefined {
+    return pastLedger(this.ledger, this.#pause);
+  }
+
+  /** The versions of these names that vanished from a datasource, as far as a ledger is kept. */
+  async vanished({ indexes }: LiveDatasource, names: readonly string[]): Promise<readonly Vanished[]> {
+    const asked = indexes.map(({ spec, loaded }) => ledgerIndexOf(spec, loaded?.index.arch));
+    return await this.ledger.vanished(asked, names);
   }
 
   /** Messages of indexes that are held back, by location. */
@@ -330,6 +358,7 @@ export class Beacon {
       credentials,
       keys: this.#keys(datasource, repository, client, credentials),
       store: this.#store,
+      pasts: this.pasts,
       dates: (spec, index) => this.ledger.datesOf(ledgerIndexOf(spec, index.arch), index),
       now,
       oneAtATime: this.#oneAtATime,

@@ -1,6 +1,7 @@
 /** Judges the pins of files by the indexes of a configuration: for the command line, the library and the route. */
 import { Checker } from '../check/checker.ts';
-import { askedPins, type CheckedFile } from '../check/findings.ts';
+import { askedPins, judgmentsOf, type CheckedFile } from '../check/findings.ts';
+import { withHistory } from '../check/history.ts';
 import { Source, type Judgment, type Policy } from '../check/judge.ts';
 import type { Config } from '../config/config.ts';
 import { IndexError } from '../errors.ts';
@@ -24,7 +25,7 @@ export async function judgeHere(
   { config, asksAll, policy, now, signal }: CheckHere,
 ): Promise<readonly (readonly Judgment[])[]> {
   const logger = await createLogger('warn', { terminal: process.stderr.isTTY, destination: 2 });
-  const beacon = new Beacon({ config, logger, now: Date.now });
+  const beacon = new Beacon({ config, logger, now: Date.now, withoutDates: true });
   await beacon.loadOnce(signal);
   const sources = beacon.datasources.map(({ name, snapshot, missing: [index] }) => {
     if (snapshot) return new Source(name, snapshot.catalog, snapshot.advisories);
@@ -39,7 +40,13 @@ export async function judgeHere(
     asksUnknown: source.asksUnknown || asksAll,
   }));
   const checker = new Checker({ sources, routing, policy, now, built: builtNames(files) });
-  return files.map((file, i) => checker.judge(askedPins(file, i)));
+  const pins = files.flatMap(askedPins);
+  const judgments = await withHistory(pins, checker.judge(pins), async (name, names) => {
+    const live = beacon.datasources.find((each) => each.name === name);
+    return live ? await beacon.vanished(live, names) : [];
+  });
+  await beacon.ledger.close();
+  return judgmentsOf(files, judgments);
 }
 
 export function builtNames(files: readonly CheckedFile[]): ReadonlySet<string> {

@@ -4,18 +4,22 @@ import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { redactAddress } from '../addresses.ts';
 import type { Pause } from '../apk/pieces.ts';
-import type { Config } from '../config/config.ts';
+import type { Config, DatasourceConfig } from '../config/config.ts';
 import { isPostgresUrl } from '../config/schema.ts';
 import { errorLine, IndexError } from '../errors.ts';
-import type { Database } from '../ledger-store/database.ts';
-import { Ledger, type LedgerIndex } from '../ledger-store/ledger.ts';
+import type { Database, LedgerIndex } from '../ledger-store/database.ts';
+import { History } from '../ledger-store/history.ts';
+import { Ledger } from '../ledger-store/ledger.ts';
+import { indexSpecs } from './index-specs.ts';
 import { readSecret } from '../repository/credentials.ts';
-import type { IndexSpec } from '../repository/live-index.ts';
+import type { IndexSpec, LiveIndex } from '../repository/live-index.ts';
+import type { PastLedger } from '../repository/past-datasources.ts';
 
 export interface LedgerServices {
   readonly logger: Pick<FastifyBaseLogger, 'info' | 'warn'>;
   readonly now: () => number;
   readonly pause: Pause;
+  readonly trustsFolder?: boolean | undefined;
 }
 
 /** Milliseconds after a failure in which PostgreSQL is not asked. */
@@ -24,10 +28,10 @@ const REST = 5000;
 /** PostgreSQL if configured, otherwise SQLite in the cache directory; without one the ledger is in memory. */
 export function openLedger(
   { cacheDir, ledger, environment }: Pick<Config, 'cacheDir' | 'ledger' | 'environment'>,
-  { logger, now, pause }: LedgerServices,
+  { logger, now, pause, trustsFolder }: LedgerServices,
 ): Ledger {
   const folder = cacheDir === undefined ? undefined : join(cacheDir, 'ledger');
-  const options = { folder, now, pause, log: logger };
+  const options = { folder, trustsFolder, now, pause, log: logger };
   if (ledger !== undefined)
     return new Ledger({ ...options, rest: REST, open: () => openServer(ledger, environment) }, 'postgres');
   if (folder !== undefined) return new Ledger({ ...options, open: () => openFile(folder, logger) }, 'sqlite');
@@ -49,6 +53,27 @@ async function openFile(folder: string, logger: LedgerServices['logger']): Promi
   const { openSqlite } = await import('../ledger-store/sqlite.ts');
   return await openSqlite(join(folder, 'ledger.sqlite'), (aside, error) =>
     logger.warn(`the ledger is damaged and was moved to ${aside}: ${errorLine(error)}`),
+  );
+}
+
+/** What the ledger knows of earlier times; `undefined` for one in memory. */
+export function pastLedger(ledger: Ledger, pause: Pause): PastLedger | undefined {
+  if (ledger.status.kind === 'memory') return undefined;
+  const history = new History(() => ledger.database(), pause);
+  const indexOf = ({ spec, loaded }: LiveIndex): LedgerIndex => ledgerIndexOf(spec, loaded?.index.arch);
+  return {
+    at: (index, at) => history.at(indexOf(index), at),
+    begunAt: (index) => history.begunAt(indexOf(index)),
+    dates: (index, generation, packages) => history.dates(indexOf(index), generation, packages),
+    generations: (index) => history.generations(indexOf(index)),
+  };
+}
+
+/** Where the indexes of a datasource are in the ledger, or were. */
+export function ledgerLocations(config: Config, datasource: DatasourceConfig): ReadonlySet<string> {
+  const specs = datasource.repositories.flatMap((repository) => indexSpecs(datasource, repository, config));
+  return new Set(
+    specs.map((spec) => ledgerIndexOf(spec)).flatMap(({ location, formerly }) => [location, ...formerly]),
   );
 }
 

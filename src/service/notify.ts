@@ -1,6 +1,6 @@
 /** The receivers of a configuration, each with what tells it of changes. */
 import type { FastifyBaseLogger } from 'fastify';
-import { parseAge } from '../catalog/age.ts';
+import { parseWhen } from '../catalog/age.ts';
 import type { Config, ReceiverConfig } from '../config/config.ts';
 import { isReceiverUrl } from '../config/schema.ts';
 import { IndexError, UsageError } from '../errors.ts';
@@ -58,8 +58,10 @@ function receiverOf(
     const known = datasources.map((each) => each.name).join(', ');
     throw refuse(`no datasource ${source}, expected one of ${known}`);
   }
-  const age = ageText === undefined ? undefined : parseAge(ageText);
-  if (age && 'fact' in age) throw refuse(age.fact);
+  const when = ageText === undefined ? undefined : parseWhen(ageText);
+  if (when && 'fact' in when) throw refuse(when.fact);
+  if (when && 'at' in when) throw refuse('expected an age such as wolfi@7d: the past does not change');
+  const age = when?.age;
   return {
     name,
     live,

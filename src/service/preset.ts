@@ -1,13 +1,13 @@
 /** The preset and the routing of a configuration, for `serve`, `preset` and `export`. */
-import { nameWithAge, type Age } from '../catalog/age.ts';
+import { nameWith, type When } from '../catalog/age.ts';
 import type { Config } from '../config/config.ts';
 import { renovatePreset, type Preset, type PresetOptions } from '../renovate/preset.ts';
 import type { RoutingSource } from '../routing/route.ts';
 
 export interface PresetForOptions {
   readonly isStatic?: boolean;
-  /** In seconds: pins are asked of views. */
-  readonly age?: Age | undefined;
+  /** Pins are asked of views, or of what was. */
+  readonly when?: When | undefined;
 }
 
 /** For these datasources, or for all if `names` is empty; the default datasource comes first. */
@@ -15,10 +15,10 @@ export function presetFor(
   config: Config,
   names: readonly string[],
   address: string,
-  { isStatic = false, age }: PresetForOptions = {},
+  { isStatic = false, when }: PresetForOptions = {},
 ): Preset {
-  const withAge = (base: string): string => (age === undefined ? base : `${base}/${nameWithAge('', age)}`);
-  const url = withAge(address);
+  const withWhen = (base: string): string => (when ? `${base}/${nameWith('', when)}` : base);
+  const url = withWhen(address);
   const all = Object.keys(config.datasources);
   const wanted = names.length > 0 ? names : all;
   const ordered = wanted.toSorted(
@@ -32,7 +32,7 @@ export function presetFor(
     statics: isStatic ? sources : undefined,
     security: isStatic ? undefined : securityOf(config, ordered),
     // Static pages cannot explain a pin.
-    pages: isStatic || config.publicUrl === undefined ? undefined : withAge(config.publicUrl),
+    pages: isStatic || config.publicUrl === undefined ? undefined : withWhen(config.publicUrl),
   });
 }
 

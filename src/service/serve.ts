@@ -10,6 +10,7 @@ import { Lookups } from '../answers/lookup.ts';
 import { LookupCounts } from '../metrics/lookup-counts.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { Notifier } from '../notify-delivery/notifier.ts';
+import { PastDatasources } from '../repository/past-datasources.ts';
 import { PinsWithFixes } from '../metrics/pins-with-fixes.ts';
 import { RecentChanges } from '../metrics/recent-changes.ts';
 import { readSecret } from '../repository/credentials.ts';
@@ -78,8 +79,9 @@ function assembleCore({ config, logger, signal, now = Date.now }: ServeOptions):
   const { datasources } = beacon;
   const ledger = () => beacon.ledger.status;
   const notifiers = createNotifiers({ config, logger, now, beacon, asked });
+  const kept = () => beacon.pasts.kept;
   const metrics = new Metrics({
-    ...{ datasources, ledger, lookupCounts, surveyor, asked, pins, now },
+    ...{ datasources, ledger, kept, lookupCounts, surveyor, asked, pins, now },
     notifications: () => notifiers.map(({ status }) => status),
   });
   beacon.onRefresh(metrics.countRefresh);
@@ -110,6 +112,8 @@ async function serverOf(
     notifications: (live) =>
       notifiers.filter((notifier) => notifier.live === live).map(({ status }) => status),
     changesSince: (live, since, name) => beacon.changes(live, since, name),
+    pasts: new PastDatasources({ ledger: beacon.pastLedger(), files: beacon.pasts, now }),
+    vanished: (live, names) => beacon.vanished(live, names),
     metrics,
     lookupCounts,
     asked,
@@ -122,7 +126,7 @@ async function serverOf(
     failFrozen: config.frozen === 'fail',
     clientToken: clientToken && (() => readSecret(clientToken, config.environment)),
     hasToken: clientToken !== undefined,
-    preset: (names, { url, age }) => presetFor(config, names, config.publicUrl ?? url, { age }),
+    preset: (names, { url, when }) => presetFor(config, names, config.publicUrl ?? url, { when }),
     publicUrl: config.publicUrl,
     now,
     stopping: signal,

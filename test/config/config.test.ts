@@ -167,6 +167,12 @@ describe('errors name the place, the value and the expectation', () => {
     ['limits: { total: 1 }', `${at}: limits: unknown key total here: it belongs to timeouts`],
     ['cacheDir: ""', `${at}: cacheDir: expected a path`],
     ['cacheDir: ~/cache', `${at}: cacheDir: expected a path written out: ~ is not expanded`],
+    ['keepIndexes: 7', `${at}: keepIndexes: expected a duration such as 30s, 15m, 6h or 7d`],
+    ['keepIndexes: 0s', `${at}: keepIndexes: expected more than 0`],
+    [
+      '{ keepIndexes: 7d, cacheDir: none }',
+      'keepIndexes: there is no cache directory to keep them in (cacheDir)',
+    ],
     ['cacheDir: true', `${at}: cacheDir: expected a path`],
     ['clientToken: hunter2', `${at}: clientToken: expected { env: NAME } or { file: PATH }, not a literal`],
     [

@@ -9,6 +9,7 @@ import { MAX_PINS } from '../../src/check/asked.ts';
 import { startUpstream } from '../support/repository-server.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { pkg, signedIndex } from '../support/signed-index.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 async function running(config: object = {}): Promise<TestService & { readonly port: number }> {
   await using upstream = await startUpstream();
@@ -68,6 +69,49 @@ describe('POST /-/check', () => {
     const answer = await post(service.port, body);
     expect(answer.status).toBe(status);
     expect(answer.body).toHaveProperty('error');
+  });
+
+  test('since when a version is gone, where a ledger is kept', async () => {
+    await using upstream = await startUpstream();
+    await using service = await startService({
+      config: { datasources: { wolfi: { repositories: [upstream.url], archs: ['x86_64'] } } },
+      cacheDir: await temporaryDirectory(),
+    });
+    for (const versions of [['8.19.0-r0', '8.20.0-r0'], ['8.20.0-r0']]) {
+      upstream.serve('x86_64', await signedIndex(versions.map((version) => pkg('curl', version))));
+      await service.beacon.refreshOnce(new AbortController().signal);
+      await service.beacon.ledger.settled();
+    }
+    await service.server.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = service.server.server.address() as AddressInfo;
+    const { body } = await post(port, question([pin('8.19.0-r0'), pin('8.18.0-r0')]));
+    const today = new Date().toISOString().slice(0, 10);
+    const problems = (body['judgments'] as { problems: object[] }[]).map((each) => each.problems[0]);
+    expect(problems).toEqual([
+      expect.objectContaining({
+        rule: 'withdrawn',
+        message: `curl 8.19.0-r0 is in no index; the newest is 8.20.0-r0; withdrawn on ${today}`,
+        since: today,
+      }),
+      expect.not.objectContaining({ since: expect.anything() as unknown }),
+    ]);
+  });
+
+  test('what was judged is judged anew when the index changes', async () => {
+    await using upstream = await startUpstream();
+    await using service = await startService({
+      config: { datasources: { wolfi: { repositories: [upstream.url], archs: ['x86_64'] } } },
+    });
+    await service.server.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = service.server.server.address() as AddressInfo;
+    const newest: unknown[] = [];
+    for (const version of ['8.20.0-r0', '8.20.0-r0', '8.21.0-r0']) {
+      upstream.serve('x86_64', await signedIndex([pkg('curl', version)]));
+      await service.beacon.refreshOnce(new AbortController().signal);
+      const { body } = await post(port, question([pin('8.19.0-r0')]));
+      newest.push((body['judgments'] as { newest: string }[])[0]?.newest);
+    }
+    expect(newest).toEqual(['8.20.0-r0', '8.20.0-r0', '8.21.0-r0']);
   });
 
   test('as many pins as one request may ask', async () => {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { ledgerCommand } from '../../src/cli/ledger.ts';
 import { writeConfig } from '../support/service.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { built, DAY, Observer, START, type Store } from './observer.ts';
+import { built, DAY, Observer, START, wolfi, type Store } from './observer.ts';
 
 const old = built('curl', '8.0-r0', START - 30 * DAY);
 const later = built('curl', '8.1-r0', START - 9 * DAY);
@@ -65,6 +65,53 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
       expect((await run(other, 'export')).output).toBe('{"ledger":1}\n');
     });
 
+    test('show writes what there was, and when', async () => {
+      const one = await observer();
+      await one.see([old]);
+      one.now += DAY;
+      await one.see([old, later]);
+      await one.ledger.close();
+      const lines = async (words: string, more: object = {}): Promise<readonly unknown[]> =>
+        (await run(one.store, words, '', more)).output
+          .split('\n')
+          .filter((line) => line !== '')
+          .map((line) => JSON.parse(line) as unknown);
+      const index = { index: wolfi.location, arch: 'x86_64' };
+      const common = { ...index, signer: 'test.rsa.pub', digest: expect.any(String) as string };
+      const first = { ...common, generation: 1, seenAt: '2026-07-24T06:00Z', packages: 1 };
+      const second = { ...common, generation: 2, seenAt: '2026-07-25T06:00Z', packages: 2 };
+      const curl = {
+        ...{ name: 'curl', version: '8.0-r0', arch: 'x86_64', identity: old['C'] },
+        ...{ builtAt: '2026-06-24T06:00Z', releasedAt: '2026-06-24T06:00Z' },
+      };
+      const newer = {
+        ...{ name: 'curl', version: '8.1-r0', arch: 'x86_64', identity: later['C'] },
+        ...{ builtAt: '2026-07-15T06:00Z', releasedAt: '2026-07-25T06:00Z' },
+      };
+      expect(await lines('show')).toEqual([first, second]);
+      expect(await lines('show', { generation: '1' })).toEqual([first, curl]);
+      expect(await lines('show', { at: '2026-07-25T07:59:59+02:00' })).toEqual([first, curl]);
+      expect(await lines('show', { at: '2026-07-25T08:00+02:00' })).toEqual([second, curl, newer]);
+      expect(await lines('show wolfi x86_64', { generation: '2' })).toEqual([second, curl, newer]);
+      expect(await lines('show wolfi aarch64', { generation: '2' })).toEqual([]);
+      const begins = { ...index, begins: '2026-07-24T06:00Z' };
+      expect(await lines('show', { at: '2026-07-24' })).toEqual([begins]);
+      expect(await lines('show', { generation: '3' })).toEqual([begins]);
+      expect((await run(one.store, 'show', '', { at: '2026-07-24' })).code).toBe(1);
+    });
+
+    test.each([
+      ['show other', {}, 'unknown datasource other, expected one of wolfi'],
+      ['show wolfi x86_64 more', {}, 'usage: ledger show'],
+      ['verify', { at: '2026-07-24' }, 'usage: ledger show'],
+      ['show', { at: 'yesterday' }, '--at: expected a time with its zone'],
+      ['show', { at: '9999-12-31' }, '--at: 9999-12-31T00:00Z is in the future'],
+      ['show', { generation: '0' }, '--generation: expected a number'],
+      ['show', { at: '2026-07-24', generation: '1' }, 'expected one of them'],
+    ])('%s with %j is refused', async (words, more, reason) => {
+      await expect(run(await makeStore(), words, '', more)).rejects.toThrow(reason);
+    });
+
     test('verify tells of what does not fit', async () => {
       const one = await observer();
       await one.see([old, later]);
@@ -80,7 +127,12 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
   });
 }
 
-async function run(store: Store, action: string, input = ''): Promise<{ code: number; output: string }> {
+async function run(
+  store: Store,
+  words: string,
+  input = '',
+  more: object = {},
+): Promise<{ code: number; output: string }> {
   const datasources = { wolfi: { repositories: ['https://packages.wolfi.dev/os'] } };
   const { cacheDir, ...keys } = store.config;
   const config = await writeConfig(await temporaryDirectory(), {
@@ -89,7 +141,11 @@ async function run(store: Store, action: string, input = ''): Promise<{ code: nu
   });
   const output = new PassThrough();
   const told = text(output);
-  const code = await ledgerCommand([action], config, { input: Readable.from([input]), output });
+  const code = await ledgerCommand(words.split(' '), config, {
+    input: Readable.from([input]),
+    output,
+    ...more,
+  });
   output.end();
   return { code, output: await told };
 }

@@ -5,8 +5,8 @@ import { IndexScanner } from '../../src/apk/index-scanner.ts';
 import type { PackageTable } from '../../src/apk/package-table.ts';
 import { defaultReadLimits } from '../../src/apk/read-index.ts';
 import type { ReleaseDates } from '../../src/catalog/catalog.ts';
-import type { Database } from '../../src/ledger-store/database.ts';
-import { Ledger, type LedgerIndex } from '../../src/ledger-store/ledger.ts';
+import type { Database, LedgerIndex } from '../../src/ledger-store/database.ts';
+import { Ledger } from '../../src/ledger-store/ledger.ts';
 import { indexText, pkg, type Stanza } from '../support/signed-index.ts';
 
 /** Seconds. */

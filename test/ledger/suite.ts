@@ -3,10 +3,17 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { forEachPresent } from '../../src/ledger-store/ledger.ts';
+import type { Database } from '../../src/ledger-store/database.ts';
+import {
+  generationNumbered,
+  History,
+  packagesOf as recordedIn,
+  type RecordedPackage,
+} from '../../src/ledger-store/history.ts';
+import { Random } from '../support/random.ts';
 import type { Stanza } from '../support/signed-index.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { built, DAY, Observer, START, wolfi, type Store } from './observer.ts';
+import { built, DAY, Observer, packagesOf, START, wolfi, type Store } from './observer.ts';
 
 export function ledgerSuite(makeStore: () => Promise<Store>): void {
   const observer = async (): Promise<Observer> =>
@@ -50,6 +57,22 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       await one.see([old]);
       one.now += 7 * DAY;
       expect(await one.see([old, poisoned])).toMatchObject({ 'curl-8.1-r0': 8 });
+    });
+
+    test('what vanished is told for the names asked for, with the last day on which it did', async () => {
+      const one = await observer();
+      const [new_, other] = [built('curl', '8.1-r0', START), built('jq', '1-r0', START)];
+      for (const stanzas of [[old, other], [new_, other], [old, new_], [new_]]) {
+        await one.see(stanzas);
+        await one.ledger.settled();
+        one.now += DAY;
+      }
+      const elsewhere = { ...wolfi, arch: 'aarch64' };
+      expect(await one.ledger.vanished([wolfi, elsewhere], ['curl', 'nothing'])).toEqual([
+        { name: 'curl', version: '8.0-r0', arch: 'x86_64', at: (START + 3 * DAY) * 1000 },
+      ]);
+      expect(await one.ledger.vanished([wolfi], [])).toEqual([]);
+      expect(await one.ledger.vanished([elsewhere], ['curl'])).toEqual([]);
     });
 
     test('another package of the same name and version counts anew, and is told of', async () => {
@@ -237,7 +260,7 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
     });
   });
 
-  test('every generation can be rebuilt as it was, whatever came and went', async () => {
+  test('every generation can be rebuilt entry by entry, whatever came and went', async () => {
     const package_ = fc.record({
       name: fc.constantFrom('a', 'b', 'c', 'd'),
       version: fc.constantFrom('1-r0', '2-r0'),
@@ -250,31 +273,188 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
         fc.boolean(),
         async (history, restarts) => {
           const one = await observer();
-          const seen: (readonly Stanza[])[] = [];
+          const truth = new Truth();
           for (const packages of history) {
-            const stanzas = packages.map(({ name, version, build }) => built(name, version, START, build));
             one.now += 3600;
             if (restarts) await one.restart();
+            const stanzas = packages.map(({ name, version, build }) => built(name, version, START, build));
             await one.see(stanzas);
-            seen.push(stanzas);
+            truth.see(stanzas, one.now);
           }
-          const database = await one.ledger.database();
-          if (!database) throw new Error('no database');
-          for (const [i, stanzas] of seen.entries()) {
-            const identities: string[] = [];
-            await forEachPresent(database.query, 1, i + 1, ['identity'], (rows) => {
-              for (const [identity] of rows)
-                identities.push(`Q1${Buffer.from(identity as Uint8Array).toString('base64')}`);
-              return Promise.resolve();
-            });
-            expect(identities.toSorted()).toEqual(stanzas.map((each) => each['C']).toSorted());
-          }
+          await expectTruth(one, truth);
           await one.ledger.close();
         },
       ),
       { numRuns: 40 },
     );
   });
+
+  test('so can each of 150 generations of a long history', async () => {
+    const random = new Random(17);
+    const one = await observer();
+    const truth = new Truth();
+    let present: readonly Stanza[] = [];
+    const builds = Array.from({ length: 400 }, (_, i) =>
+      built(`p${i % 60}`, `${1 + Math.floor(i / 120)}-r0`, START - 40 * DAY + i * 7200, String(i)),
+    );
+    for (let i = 0; i < 150; i += 1) {
+      const came = Array.from({ length: 1 + random.integer(4) }, () => random.pick(builds));
+      present = [...new Set([...present.filter(() => random.integer(12) > 0), ...came])];
+      await one.see(present);
+      truth.see(present, one.now);
+      one.now += 60 + random.integer(DAY);
+    }
+    await expectTruth(one, truth);
+  });
+
+  describe('an earlier time', () => {
+    const later = built('curl', '8.1-r0', START - 9 * DAY);
+
+    test('is that of the generation that was current then', async () => {
+      const one = await observer();
+      await one.see([old]);
+      one.now += DAY;
+      await one.see([old, later]);
+      one.now += DAY;
+      const history = await historyOf(one);
+      const [first, second] = [START * 1000, (START + DAY) * 1000];
+      expect(await history.at(wolfi, first - 1)).toBeUndefined();
+      expect(await history.begunAt(wolfi)).toBe(first);
+      const signer = 'test.rsa.pub';
+      const digest = expect.stringMatching(/^[0-9a-f]{64}$/) as string;
+      const begun = {
+        generation: { number: 1, seenAt: first, signer, packages: 1, digest },
+        until: second,
+      };
+      expect(await history.at(wolfi, first)).toEqual(begun);
+      expect(await history.at(wolfi, second - 1)).toEqual(begun);
+      for (const time of [second, second + 1, 4e12])
+        expect(await history.at(wolfi, time)).toEqual({
+          generation: { number: 2, seenAt: second, signer, packages: 2, digest },
+          until: undefined,
+        });
+      const numbers = await Array.fromAsync(history.generations(wolfi), ({ number }) => number);
+      expect(numbers).toEqual([2, 1]);
+    });
+
+    test('has the dates that were known then', async () => {
+      const one = await observer();
+      await one.see([old]);
+      one.now += DAY;
+      await one.see([old, later]);
+      one.now += DAY;
+      await one.see([old]);
+      one.now += 7 * DAY;
+      await one.see([old, later]);
+      const history = await historyOf(one);
+      const datesAt = async (time: number): Promise<readonly number[]> => {
+        const { generation } = (await history.at(wolfi, time * 1000)) ?? {};
+        const dates = generation && (await history.dates(wolfi, generation, packagesOf([old, later])));
+        return [...(dates?.releasedAt ?? [])].map((date) => (date - START) / DAY);
+      };
+      expect(await datesAt(START + DAY)).toEqual([-30, 1]);
+      // The week in which it was away does not count.
+      expect(await datesAt(START + 9 * DAY)).toEqual([-30, 8]);
+    });
+
+    test('is the last of several generations where a clock that is set back gave them one time', async () => {
+      const one = await observer();
+      await one.see([old]);
+      one.now += DAY;
+      await one.see([old, later]);
+      one.now -= 5 * DAY;
+      await one.see([later]);
+      const history = await historyOf(one);
+      expect((await history.at(wolfi, (START + DAY) * 1000))?.generation.number).toBe(3);
+      expect((await history.at(wolfi, (START + DAY) * 1000 - 1))?.generation.number).toBe(1);
+    });
+
+    test('is the same for two observers, and one that is behind adds nothing to it', async () => {
+      const one = await observer();
+      const two = await beside(one);
+      await one.see([old], { madeAt: 100 });
+      one.now += DAY;
+      await one.see([old, later], { madeAt: 200 });
+      two.now += 2 * DAY;
+      await two.see([old], { madeAt: 100 });
+      const [ofOne, ofTwo] = [await historyOf(one), await historyOf(two)];
+      for (const time of [START, START + DAY, START + 3 * DAY])
+        expect(await ofTwo.at(wolfi, time * 1000)).toEqual(await ofOne.at(wolfi, time * 1000));
+      expect((await ofTwo.at(wolfi, (START + 3 * DAY) * 1000))?.generation.number).toBe(2);
+    });
+
+    test('is found under a former address, until the repository is taken from the new one and after', async () => {
+      const one = await observer();
+      await one.see([old]);
+      const moved = { ...wolfi, location: 'https://new.example.com', formerly: [wolfi.location] };
+      const history = await historyOf(one);
+      const before = await history.at(moved, START * 1000);
+      expect(before?.generation.number).toBe(1);
+      one.now += DAY;
+      await one.see([old, later], { index: moved });
+      expect((await history.at(moved, START * 1000))?.generation).toEqual(before?.generation);
+      expect(await history.at({ ...moved, formerly: [] }, START * 1000)).toBeDefined();
+      expect(await history.begunAt({ ...wolfi, location: 'https://unnamed.example.com' })).toBeUndefined();
+    });
+  });
+}
+
+/** What was there in each generation, and since when in all it was there: its age. */
+class Truth {
+  readonly generations: (readonly RecordedPackage[])[] = [];
+  /** Seconds that a package was there, up to `at`. */
+  readonly #ages = new Map<string, { age: number; at: number }>();
+
+  see(stanzas: readonly Stanza[], now: number): void {
+    const present = stanzas.map((stanza) => stanza['C'] ?? '');
+    const isFirst = this.generations.length === 0;
+    const before = new Set(this.generations.at(-1)?.map(({ identity }) => identity));
+    for (const [identity, known] of this.#ages) {
+      if (before.has(identity)) known.age += now - known.at;
+      known.at = now;
+    }
+    const packages = stanzas.map((stanza, i): RecordedPackage => {
+      const identity = present[i] as string;
+      const builtAt = Number(stanza['t']);
+      const age = this.#ages.get(identity)?.age ?? (isFirst ? Math.max(0, now - builtAt) : 0);
+      this.#ages.set(identity, { age, at: now });
+      return {
+        name: String(stanza['P']),
+        version: String(stanza['V']),
+        identity,
+        builtAt,
+        releasedAt: now - age,
+      };
+    });
+    this.generations.push(packages);
+  }
+}
+
+async function expectTruth(one: Observer, { generations }: Truth): Promise<void> {
+  const { query } = await databaseOf(one);
+  const sorted = (all: readonly RecordedPackage[]): readonly RecordedPackage[] =>
+    all.toSorted((a, b) => (a.identity < b.identity ? -1 : 1));
+  for (const [i, expected] of generations.entries()) {
+    const found: RecordedPackage[] = [];
+    await recordedIn(query, 1, i + 1, (packages) => void found.push(...packages));
+    expect(sorted(found)).toEqual(sorted(expected));
+    expect((await generationNumbered(query, 1, i + 1))?.packages).toBe(expected.length);
+  }
+  expect(await generationNumbered(query, 1, generations.length + 1)).toBeUndefined();
+}
+
+async function databaseOf({ ledger }: Observer): Promise<Database> {
+  const database = await ledger.database();
+  if (!database) throw new Error('no database');
+  return database;
+}
+
+async function historyOf(one: Observer): Promise<History> {
+  const database = await databaseOf(one);
+  return new History(
+    () => Promise.resolve(database),
+    () => undefined,
+  );
 }
 
 /** With the same database, and a cache directory of its own. */

@@ -317,3 +317,10 @@ c:
     expect(pinsIn('compose.yaml', text).at(-1)?.context['from']).toBe('FROM alpine:3.20');
   });
 });
+
+test('a pipeline needs what the default of its input says', () => {
+  const text =
+    'needs:\n  packages:\n    - ${{inputs.go}}\n    - ${{inputs.none}}\ninputs:\n  go:\n    default: go-1.25\n  none:\n    required: true\npipeline:\n  - runs: go build\n';
+  expect(placed('go.yaml', text)).toEqual(['3:7 go-1.25']);
+  expect(read('go.yaml', text)?.notes.map(({ reason }) => reason)).toEqual(['unknown-variable']);
+});

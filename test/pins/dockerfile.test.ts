@@ -121,14 +121,27 @@ describe('ARG and ENV', () => {
   });
 });
 
-test('the pins of a stage have that stage for their world and their route', () => {
+test('the pins of a command have that for their world and their stage for their route', () => {
   const pins = pinsIn(
     'Dockerfile',
     'FROM alpine:3.22 AS a\nRUN apk add x=1\nRUN apk add y=1\nFROM alpine:3.24\nRUN apk add x=2',
   );
   expect(pins.map(({ world, context }) => [world, context['from']])).toEqual([
-    [0, 'FROM alpine:3.22 AS a'],
-    [0, 'FROM alpine:3.22 AS a'],
-    [1, 'FROM alpine:3.24'],
+    [26, 'FROM alpine:3.22 AS a'],
+    [42, 'FROM alpine:3.22 AS a'],
+    [75, 'FROM alpine:3.24'],
+  ]);
+});
+
+test('the old form of ENV has the rest of the line', () => {
+  const text =
+    'FROM alpine:3.22\nENV ALL a=1 b=2\nENV QUOTED "c=3 d"\nENV V  1.0-r0  \nENV W x$V\nRUN apk add $ALL $QUOTED e=$V f=$W\n';
+  expect(placed('Dockerfile', text)).toEqual([
+    '2:9 a=1',
+    '2:13 b=2',
+    '3:13 c=3',
+    '3:17 d',
+    '6:26 e=1.0-r0',
+    '6:31 f=x1.0-r0',
   ]);
 });

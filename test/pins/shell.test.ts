@@ -38,6 +38,11 @@ describe('words of apk add', () => {
       ['1:28 a@edge', '1:38 so:libc.so.6=1', '1:53 libstdc++=1'],
     ],
     ['apk add "$(cat list)" $1 a=1 "$@"', ['1:26 a=1']],
+    ['xx-apk add a=1', ['1:12 a=1']],
+    ['docker run --rm "$image" "apk add a=1 && x"; ssh host "sudo apk add b=2"', ['1:35 a=1', '1:69 b=2']],
+    ['apk add {{ all }} a=1 b={{ version }} c', ['1:19 a=1', '1:39 c']],
+    ['apk add <%= all %> a=1 b=<%= v %> $[[ inputs.all ]] c', ['1:20 a=1', '1:53 c']],
+    ['apk add a=1 <% b', ['1:9 a=1', '1:16 b']],
   ])('%s', (script, expected) => expect(found(script)).toEqual(expected));
 
   test.each([
@@ -58,6 +63,8 @@ describe('variables', () => {
   test.each([
     ['V=1-r0\napk add a=$V b="${V}" c=${V}x', ['2:9 a=1-r0', '2:14 b=1-r0', '2:23 c=1-r0x']],
     ['P="a=1 b=2"; apk add $P', ['1:4 a=1', '1:8 b=2']],
+    ['V="${1:-1-r0}"\napk add a=$V', ['2:9 a=1-r0']],
+    [': "${V:=1-r0}"\napk add a=$V', ['2:9 a=1-r0']],
     ['P="a=1 b=2"; apk add "$P"', []],
     ['apk add a=${V:-1-r0}', ['1:9 a=1-r0']],
     ['export V=1; apk add a=$V', ['1:21 a=1']],

@@ -134,36 +134,40 @@ const files = Object.fromEntries(
   ),
 );
 
-describe.each([
+describe.concurrent.each([
   ['minimumReleaseAge', { extends: ['/renovate.json'], minimumReleaseAge: '7 days' }],
   ['the preset of a view', { extends: ['/@7d/renovate.json'] }],
 ])('with %s', (_, configuration) => {
-  test(`of ${NAMES} releases that look old none gets through, of ${NAMES} honest ones none is stuck`, { timeout: 300_000 }, async () => {
-    const report = await lookUp({
-      files: {
-        ...files,
-        'renovate.json': JSON.stringify({
-          ...configuration,
-          extends: configuration.extends.map((path) => `${url}${path}`),
-        }),
-      },
-      // The log of so many lookups takes longer than they do.
-      environment: { ...allowInternal(url), LOG_LEVEL: 'warn' },
-    });
-    const proposed = new Map(
-      Object.keys(files)
-        .flatMap((file) => report.dependencies.get(file) ?? [])
-        .map(({ depName, updates }) => [
-          depName,
-          updates.filter(({ pendingChecks }) => pendingChecks !== true).map(({ newValue }) => newValue),
-        ]),
-    );
-    expect(proposed.size).toBe(2 * NAMES);
-    const wrong = (names: readonly Named[], expected: readonly string[]): readonly string[] =>
-      names
-        .filter(({ name }) => JSON.stringify(proposed.get(name)) !== JSON.stringify(expected))
-        .map(({ name, kind }) => `${name} (${kind}): ${proposed.get(name)?.join()}`);
-    expect(wrong(tooEarly, [])).toEqual([]);
-    expect(wrong(oldEnough, ['1.1-r0'])).toEqual([]);
-  });
+  test(
+    `of ${NAMES} releases that look old none gets through, of ${NAMES} honest ones none is stuck`,
+    { timeout: 300_000 },
+    async () => {
+      const report = await lookUp({
+        files: {
+          ...files,
+          'renovate.json': JSON.stringify({
+            ...configuration,
+            extends: configuration.extends.map((path) => `${url}${path}`),
+          }),
+        },
+        // The log of so many lookups takes longer than they do.
+        environment: { ...allowInternal(url), LOG_LEVEL: 'warn' },
+      });
+      const proposed = new Map(
+        Object.keys(files)
+          .flatMap((file) => report.dependencies.get(file) ?? [])
+          .map(({ depName, updates }) => [
+            depName,
+            updates.filter(({ pendingChecks }) => pendingChecks !== true).map(({ newValue }) => newValue),
+          ]),
+      );
+      expect(proposed.size).toBe(2 * NAMES);
+      const wrong = (names: readonly Named[], expected: readonly string[]): readonly string[] =>
+        names
+          .filter(({ name }) => JSON.stringify(proposed.get(name)) !== JSON.stringify(expected))
+          .map(({ name, kind }) => `${name} (${kind}): ${proposed.get(name)?.join()}`);
+      expect(wrong(tooEarly, [])).toEqual([]);
+      expect(wrong(oldEnough, ['1.1-r0'])).toEqual([]);
+    },
+  );
 });

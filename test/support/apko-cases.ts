@@ -11,7 +11,9 @@ export interface World {
 
 export interface ApkoCase {
   /** As an image definition has it. */
-  readonly pin: string;
+  readonly pins: readonly string[];
+  /** What the included file asks for. */
+  readonly base: readonly string[];
   /** The image is for one arch only. */
   readonly archs: readonly string[];
   /** Repositories that the image lists itself; the included file lists `main`. */
@@ -72,13 +74,22 @@ function fieldsOf(random: Random, own: string): Stanza {
       ]),
     );
   }
+  if (random.integer(10) === 0)
+    depends.push(`!${random.pick([...names, ...virtuals])}${random.pick(['', '<2', '=1.0-r0'])}`);
   return {
     ...(provides.length > 0 && { p: provides.join(' ') }),
+    ...(random.integer(3) === 0 && { o: random.pick(['left', 'right']) }),
     ...(depends.length > 0 && { D: depends.join(' ') }),
   };
 }
 
-export function apkoCase(random: Random): ApkoCase {
+interface ApkoPin {
+  readonly text: string;
+  readonly hasTag: boolean;
+}
+
+/** A package that an image asks for, with all that may be wrong with it. */
+function apkoPin(random: Random): ApkoPin {
   const operator = random.pick(operators);
   const name = random.pick([...names, ...names, ...virtuals, 'unknown']);
   const version = random.pick([
@@ -96,12 +107,29 @@ export function apkoCase(random: Random): ApkoCase {
   const bare = operator === '' ? name : `${name}${operator}${version}`;
   const tagged =
     random.integer(4) === 0 && operator !== '' ? `${name}@edge${operator}${version}` : `${bare}@edge`;
+  return { text: hasTag ? tagged : bare, hasTag };
+}
+
+/** One that often resolves: among several, a pin that never does would hide how the others go together. */
+function mildPin(random: Random): ApkoPin {
+  const name = random.pick([...names, ...names, ...virtuals]);
+  const bound = random.pick(['', '', '', '>=1', '~1', '<3', `=${random.pick(versions)}`]);
+  const hasTag = random.integer(12) === 0;
+  return { text: `${name}${bound}${hasTag ? '@edge' : ''}`, hasTag };
+}
+
+export function apkoCase(random: Random): ApkoCase {
+  const count = random.pick([1, 1, 2, 3, 4, 5]);
+  const made = Array.from({ length: count }, () => (count === 1 ? apkoPin(random) : mildPin(random)));
+  const hasTag = made.some((each) => each.hasTag);
+  const pins = made.map(({ text }) => text);
   const added = [
     ...(random.integer(2) === 0 ? (['extra'] as const) : []),
     ...(hasTag || random.integer(4) === 0 ? (['@edge'] as const) : []),
   ];
   return {
-    pin: hasTag ? tagged : bare,
+    pins,
+    base: random.integer(3) === 0 ? [mildPin(random).text.replace('@edge', '')] : [],
     archs: random.integer(3) === 0 ? [random.pick(archs)] : archs,
     added,
   };
@@ -109,7 +137,7 @@ export function apkoCase(random: Random): ApkoCase {
 
 /** The image and the file it includes. Repositories are at `base`. */
 export function imageFiles(
-  { pin, archs: own, added }: ApkoCase,
+  { pins, base: inherited, archs: own, added }: ApkoCase,
   base: string,
 ): { readonly image: string; readonly included: string } {
   const lines = added.map((each) =>
@@ -117,7 +145,11 @@ export function imageFiles(
   );
   const repositories = lines.length === 0 ? '' : `  repositories:\n${lines.join('')}`;
   return {
-    image: `include: base.yaml\ncontents:\n${repositories}  packages:\n    - "${pin}"\n`,
-    included: `contents:\n  keyring: [${base}/key.rsa.pub]\n  repositories:\n    - ${base}/main\narchs: [${own.join(', ')}]\n`,
+    image: `include: base.yaml\ncontents:\n${repositories}${packagesOf(pins)}`,
+    included: `contents:\n  keyring: [${base}/key.rsa.pub]\n  repositories:\n    - ${base}/main\n${packagesOf(inherited)}archs: [${own.join(', ')}]\n`,
   };
+}
+
+function packagesOf(pins: readonly string[]): string {
+  return pins.length === 0 ? '' : `  packages:\n${pins.map((pin) => `    - "${pin}"\n`).join('')}`;
 }

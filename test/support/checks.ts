@@ -1,7 +1,13 @@
 /** Checks of files against catalogs made on the spot. */
 import type { Advisories } from '../../src/advisories/advisories.ts';
 import { Checker } from '../../src/check/checker.ts';
-import { askedPins, findingsOf, type CheckedFile, type Finding } from '../../src/check/findings.ts';
+import {
+  askedPins,
+  findingsOf,
+  judgmentsOf,
+  type CheckedFile,
+  type Finding,
+} from '../../src/check/findings.ts';
 import { Source, type Judgment, type Policy } from '../../src/check/judge.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { readPins } from '../../src/pins/read.ts';
@@ -35,7 +41,10 @@ export const known: Readonly<Record<string, Catalog>> = {
   wolfi: collected({
     x86_64: [
       [
-        ...['8.18.0-r0', '8.19.0-r0', '8.20.0-r0'].map((version) => built('curl', version)),
+        ...['8.18.0-r0', '8.19.0-r0', '8.20.0-r0'].flatMap((version) => [
+          built('curl', version),
+          built('curl-dev', version, { D: `curl=${version}` }),
+        ]),
         ...[built('skewed', '1.0-r0'), built('skewed', '1.1-r0'), built('etcd-3.6', '3.6.1-r0'), ...aged],
         ...[built('broken', '1.0-r0'), built('broken', '1.1-r0', { D: 'nowhere=1.0-r0' })],
         ...[
@@ -46,7 +55,10 @@ export const known: Readonly<Record<string, Catalog>> = {
     ],
     aarch64: [
       [
-        ...['8.18.0-r0', '8.19.0-r0', '8.20.0-r0'].map((version) => built('curl', version)),
+        ...['8.18.0-r0', '8.19.0-r0', '8.20.0-r0'].flatMap((version) => [
+          built('curl', version),
+          built('curl-dev', version, { D: `curl=${version}` }),
+        ]),
         ...[built('skewed', '1.0-r0'), built('etcd-3.6', '3.6.1-r0'), ...aged],
         ...[built('broken', '1.0-r0'), built('broken', '1.1-r0', { D: 'nowhere=1.0-r0' })],
         ...[
@@ -98,7 +110,7 @@ export function checked(
     now,
     built: new Set(files.flatMap(({ found }) => found.builds ?? [])),
   });
-  const judgments = files.map((file, i) => checker.judge(askedPins(file, i)));
+  const judgments = judgmentsOf(files, checker.judge(files.flatMap(askedPins)));
   return { files, judgments, findings: files.flatMap((file, i) => findingsOf(file, judgments[i] ?? [])) };
 }
 

@@ -1,0 +1,35 @@
+/** Judgments of each file's pins, by a running service or by the indexes themselves. */
+import { withoutTrailingSlashes } from '../addresses.ts';
+import { checkBodies, parseJudgments } from '../check/asked.ts';
+import { askedPins, judgmentsOf, type CheckedFile } from '../check/findings.ts';
+import type { Judgment } from '../check/judge.ts';
+import { UsageError } from '../errors.ts';
+import { builtNames, judgeHere, type CheckHere } from '../service/check.ts';
+import { askService } from './service-client.ts';
+
+export interface JudgeOptions extends CheckHere {
+  /** Of the service, whose configuration then decides which datasource is asked. */
+  readonly url: string | undefined;
+}
+
+/** Throws if an index or the service cannot be had. */
+export async function judgeFiles(
+  files: readonly CheckedFile[],
+  { url, ...options }: JudgeOptions,
+): Promise<readonly (readonly Judgment[])[]> {
+  if (files.length === 0) return [];
+  return url === undefined ? await judgeHere(files, options) : await judgeThere(files, url, options);
+}
+
+async function judgeThere(
+  files: readonly CheckedFile[],
+  base: string,
+  { config, policy, signal }: CheckHere,
+): Promise<readonly (readonly Judgment[])[]> {
+  const url = URL.parse(`${withoutTrailingSlashes(base)}/-/check`);
+  if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError('--url: expected an http or https URL');
+  const asked = files.map(askedPins);
+  const bodies = checkBodies(asked, { policy, built: builtNames(files) });
+  const answers = bodies.map(async (body) => parseJudgments(await askService(url, {}, config, signal, body)));
+  return judgmentsOf(files, (await Promise.all(answers)).flat());
+}

@@ -1,0 +1,241 @@
+/**
+ * What a datasource was at a time: a snapshot of the indexes that were current then (docs/decisions/018). The ledger tells
+ * which ones, their files are those that are kept. Anyone may ask for any time, so one is made at a time and few are kept.
+ */
+import type { PackageTable } from '../apk/package-table.ts';
+import type { VerifiedIndex } from '../apk/read-index.ts';
+import { release } from '../apk/memory.ts';
+import type { ReleaseDates } from '../catalog/catalog.ts';
+import { timeText } from '../catalog/time.ts';
+import { errorLine } from '../errors.ts';
+import { summarize } from './guards.ts';
+import { generationOf, type LiveDatasource, type Part, type Snapshot } from './live-datasource.ts';
+import type { LiveIndex } from './live-index.ts';
+import { createQueue } from './pace.ts';
+import type { PastIndexes } from './past-indexes.ts';
+
+/** A generation of one index in the ledger. Times are in unix milliseconds. */
+export interface PastGeneration {
+  readonly number: number;
+  readonly seenAt: number;
+  readonly digest: string;
+  readonly signer: string | undefined;
+  readonly packages: number;
+}
+
+/** What the ledger knows. */
+export interface PastLedger {
+  /** The generation that was current then, and when the next one was seen. `undefined`: it begins later, or never did. */
+  at(
+    index: LiveIndex,
+    at: number,
+  ): Promise<{ readonly generation: PastGeneration; readonly until: number | undefined } | undefined>;
+  begunAt(index: LiveIndex): Promise<number | undefined>;
+  dates(index: LiveIndex, generation: PastGeneration, packages: PackageTable): Promise<ReleaseDates>;
+  /** From the newest back. */
+  generations(index: LiveIndex): AsyncIterable<PastGeneration>;
+}
+
+export interface PastOptions {
+  /** `undefined`: it is in memory, and knows no time but the present. */
+  readonly ledger: PastLedger | undefined;
+  readonly files: PastIndexes;
+  readonly now: () => number;
+}
+
+/** Why a time cannot be answered: 410 where nothing will change that, 429 where it may be asked again soon. */
+export class PastError extends Error {
+  readonly status: 410 | 429;
+
+  constructor(status: 410 | 429, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Each takes the memory of its datasource once more, as far as its indexes are not those of another. */
+const MAX_KEPT = 2;
+/** Times that are asked for and not known yet. */
+const MAX_WAITING = 8;
+/** How long a request waits, in milliseconds. The work goes on. */
+const PATIENCE = 30_000;
+/** Replicas whose clocks differ may still add a generation that is so much in the past, in milliseconds. */
+const CLOCKS_DIFFER = 5 * 60_000;
+
+interface Kept {
+  readonly live: LiveDatasource;
+  readonly snapshot: Snapshot;
+  readonly parts: ReadonlyMap<LiveIndex, Part>;
+  /** It is the answer for times from `from` to before `until`. */
+  readonly from: number;
+  readonly until: number;
+}
+
+interface Found {
+  readonly index: LiveIndex;
+  readonly generation: PastGeneration;
+}
+
+export class PastDatasources {
+  readonly #options: PastOptions;
+  /** By what identifies them, the last used one last. */
+  readonly #kept = new Map<string, Kept>();
+  readonly #underWay = new Map<string, Promise<Snapshot>>();
+  readonly #oneAtATime = createQueue();
+
+  constructor(options: PastOptions) {
+    this.#options = options;
+  }
+
+  /** What `live` was then (unix milliseconds), if that is kept in memory. */
+  known(live: LiveDatasource, at: number): Snapshot | undefined {
+    for (const each of this.#kept.values())
+      if (each.live === live && each.from <= at && at < each.until) return each.snapshot;
+    return undefined;
+  }
+
+  /** What `live` was at a time that is not in the future. Rejects with `PastError`. */
+  async at(live: LiveDatasource, at: number): Promise<Snapshot> {
+    const key = `${live.name} ${at}`;
+    let made = this.#underWay.get(key);
+    if (!made) {
+      if (this.#underWay.size >= MAX_WAITING)
+        throw new PastError(429, 'too many times are asked for at once');
+      made = this.#oneAtATime(() => this.#make(live, at)).finally(() => this.#underWay.delete(key));
+      this.#underWay.set(key, made);
+    }
+    return await patiently(made, live.name);
+  }
+
+  async #make(live: LiveDatasource, at: number): Promise<Snapshot> {
+    const { found, from, until } = await this.#find(live, at);
+    const key = JSON.stringify([live.name, ...found.map(({ generation }) => idOf(generation))]);
+    const known = this.#kept.get(key);
+    this.#kept.delete(key);
+    const kept = known ? { ...known, until } : { ...(await this.#load(live, found, from)), from, until };
+    this.#kept.set(key, kept);
+    return kept.snapshot;
+  }
+
+  /** The generations that were current then, and from when to when they were. */
+  async #find(
+    live: LiveDatasource,
+    at: number,
+  ): Promise<{ readonly found: readonly Found[]; readonly from: number; readonly until: number }> {
+    const { ledger, now } = this.#options;
+    if (!ledger)
+      throw new PastError(410, `${live.name} keeps no ledger, so no other time is known (cacheDir)`);
+    const found: Found[] = [];
+    let [from, until] = [0, now() - CLOCKS_DIFFER];
+    try {
+      for (const index of live.indexes) {
+        const current = await ledger.at(index, at);
+        const begunAt = current ? undefined : await ledger.begunAt(index);
+        if (current) found.push({ index, generation: current.generation });
+        else if (index.spec.required) throw beginsLater(index, begunAt);
+        from = Math.max(from, current?.generation.seenAt ?? 0);
+        until = Math.min(until, current?.until ?? begunAt ?? Infinity);
+      }
+    } catch (error) {
+      if (error instanceof PastError) throw error;
+      throw new PastError(429, `the ledger cannot be read: ${errorLine(error)}`);
+    }
+    return { found, from, until };
+  }
+
+  async #load(
+    live: LiveDatasource,
+    found: readonly Found[],
+    from: number,
+  ): Promise<Pick<Kept, 'live' | 'snapshot' | 'parts'>> {
+    const there = found.map((each) => this.#inMemory(each));
+    // First, so that no more than the kept ones and what is loaded are in memory.
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size < MAX_KEPT) break;
+      this.#kept.delete(oldest);
+    }
+    const parts = new Map<LiveIndex, Part>();
+    for (const [i, each] of found.entries()) {
+      const { seenAt } = each.generation;
+      const index = there[i] ?? (await this.#read(each));
+      const dates = await this.#options.ledger?.dates(each.index, each.generation, index.packages);
+      const summary = summarize(index, seenAt);
+      parts.set(each.index, { live: each.index, index, dates, summary, confirmedAt: seenAt });
+    }
+    const { catalog, identity } = live.compose([...parts.values()]);
+    const generation = generationOf([...identity, ...found.map((each) => idOf(each.generation))]);
+    const indexes = found.map(({ index: { spec }, index, generation: { digest, signer, seenAt } }) => {
+      const { index: read, summary } = parts.get(index) as Part;
+      const { packages, names } = summary;
+      return { spec, arch: spec.arch ?? read.arch, digest, signer, takenAt: seenAt, packages, names };
+    });
+    return { live, parts, snapshot: { catalog, generation, past: { from, indexes } } };
+  }
+
+  /** The index, if it is the current one or that of another time that is kept in memory. */
+  #inMemory({ index, generation: { digest } }: Found): VerifiedIndex | undefined {
+    const others = [...this.#kept.values()].map(({ parts }) => parts.get(index));
+    return [index.loaded, ...others].find((each) => each?.index.digest === digest)?.index;
+  }
+
+  /** Reads the file, which is verified again: a key that is trusted no longer vouches for nothing, whenever it was used. */
+  async #read({ index, generation }: Found): Promise<VerifiedIndex> {
+    const { files } = this.#options;
+    const { digest, seenAt } = generation;
+    const { label, maxCompressedBytes } = index.spec;
+    const bytes = await files.load(digest, maxCompressedBytes);
+    if (!bytes) throw new PastError(410, await this.#notKept(index, generation));
+    const read = await index.readOther(bytes).catch((error: unknown) => {
+      throw new PastError(
+        410,
+        `what ${label} was at ${timeText(seenAt)} cannot be read: ${errorLine(error)}`,
+      );
+    });
+    release(bytes);
+    if (read.digest === digest) return read;
+    throw new PastError(410, `the file kept of ${label} at ${timeText(seenAt)} is that of another index`);
+  }
+
+  async #notKept(index: LiveIndex, { seenAt }: PastGeneration): Promise<string> {
+    const { files } = this.#options;
+    const fact = `${index.spec.label} of ${timeText(seenAt)} is not kept`;
+    if (!files.isOn) return `${fact}: past indexes are kept if keepIndexes is set`;
+    const since = await this.#keptSince(index);
+    return since === undefined
+      ? `${fact}, nor is any other`
+      : `${fact}; kept is what was there from ${timeText(since)} on`;
+  }
+
+  /** From when on every generation can be answered. */
+  async #keptSince(index: LiveIndex): Promise<number | undefined> {
+    const { ledger, files } = this.#options;
+    let since: number | undefined;
+    for await (const { digest, seenAt } of ledger?.generations(index) ?? []) {
+      if (index.loaded?.index.digest !== digest && !(await files.has(digest))) break;
+      since = seenAt;
+    }
+    return since;
+  }
+}
+
+/** The same on every replica that has the same ledger. */
+function idOf({ digest, seenAt }: PastGeneration): readonly [string, number] {
+  return [digest, seenAt];
+}
+
+function beginsLater({ spec: { label } }: LiveIndex, begunAt: number | undefined): PastError {
+  const fact = begunAt === undefined ? 'has not begun' : `begins at ${timeText(begunAt)}`;
+  return new PastError(410, `the ledger of ${label} ${fact}`);
+}
+
+async function patiently<T>(work: Promise<T>, name: string): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    late.reject(new PastError(429, `${name} of that time is still being loaded`));
+  }, PATIENCE);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

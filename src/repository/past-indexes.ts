@@ -1,0 +1,125 @@
+/**
+ * Keeps the files of indexes for a configured time after they were last the current ones (docs/decisions/018). A file is
+ * named by the digest of its index and is as it was fetched, with signatures. Its modification time is when its index was
+ * last current, by the clock of the service.
+ */
+import { open, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { borrowBytes } from '../apk/memory.ts';
+import { errorLine } from '../errors.ts';
+import { removeOrphans, writeAtomically } from './atomic-file.ts';
+
+export interface PastIndexOptions {
+  /** Absent: nothing is kept. */
+  readonly folder: string | undefined;
+  /** Milliseconds. */
+  readonly keepFor: number;
+  readonly now: () => number;
+  readonly warn: (message: string) => void;
+}
+
+export interface KeptFiles {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+const DIGEST = /^[0-9a-f]{64}$/;
+/** Milliseconds between two looks for files that are too old, where no file is added. */
+const SWEEP_EVERY = 3_600_000;
+
+export class PastIndexes {
+  readonly #options: PastIndexOptions;
+  #kept: KeptFiles = { files: 0, bytes: 0 };
+  #sweptAt = -Infinity;
+  /** A write failed. Later ones are tried, but not reported again. */
+  #complained = false;
+
+  constructor(options: PastIndexOptions) {
+    this.#options = options;
+  }
+
+  get isOn(): boolean {
+    return this.#options.folder !== undefined;
+  }
+
+  /** All files, as of the last change. */
+  get kept(): KeptFiles {
+    return this.#kept;
+  }
+
+  /** Keeps the file of a current index. */
+  async keep(digest: string, bytes: Uint8Array): Promise<void> {
+    const path = this.#path(digest);
+    if (path === undefined) return;
+    try {
+      await writeAtomically(path, [bytes]);
+      this.#complained = false;
+    } catch (error) {
+      const { folder, warn } = this.#options;
+      if (!this.#complained)
+        warn(`cannot keep past indexes in ${folder}, going on without: ${errorLine(error)}`);
+      this.#complained = true;
+      return;
+    }
+    await this.confirm(digest);
+    await this.sweep();
+  }
+
+  /** The index is still the current one. */
+  async confirm(digest: string): Promise<void> {
+    const path = this.#path(digest);
+    if (path === undefined) return;
+    const now = this.#options.now() / 1000;
+    await utimes(path, now, now).catch(() => undefined);
+    if (this.#options.now() - this.#sweptAt >= SWEEP_EVERY) await this.sweep();
+  }
+
+  /** The file of an index, if it is there and has at most `maxBytes`. */
+  async load(digest: string, maxBytes: number): Promise<Uint8Array | undefined> {
+    const path = this.#path(digest);
+    if (path === undefined) return undefined;
+    const file = await open(path).catch(() => undefined);
+    try {
+      const size = (await file?.stat())?.size ?? Infinity;
+      if (!file || size > maxBytes) return undefined;
+      const bytes = borrowBytes(size);
+      const { bytesRead } = await file.read(bytes, 0, size, 0);
+      return bytesRead === size ? bytes : undefined;
+    } finally {
+      await file?.close();
+    }
+  }
+
+  async has(digest: string): Promise<boolean> {
+    const path = this.#path(digest);
+    return path !== undefined && (await stat(path).catch(() => undefined)) !== undefined;
+  }
+
+  /** Removes files that are too old, and counts the others. */
+  async sweep(): Promise<void> {
+    const { folder, keepFor, now } = this.#options;
+    if (folder === undefined) return;
+    this.#sweptAt = now();
+    await removeOrphans(folder);
+    let [files, bytes] = [0, 0];
+    for (const name of await readdir(folder).catch(() => [])) {
+      if (!DIGEST.test(name)) continue;
+      const path = join(folder, name);
+      const found = await stat(path).catch(() => undefined);
+      if (!found) continue;
+      if (now() - found.mtimeMs > keepFor) {
+        await rm(path, { force: true }).catch(() => undefined);
+        continue;
+      }
+      files += 1;
+      bytes += found.size;
+    }
+    this.#kept = { files, bytes };
+  }
+
+  /** `undefined` for what is no digest: a ledger that was imported may say anything. */
+  #path(digest: string): string | undefined {
+    const { folder } = this.#options;
+    return folder === undefined || !DIGEST.test(digest) ? undefined : join(folder, digest);
+  }
+}

@@ -1,0 +1,88 @@
+/** Pins of an image that each resolve, and not together. */
+import { expect, test } from 'vitest';
+import { Catalog } from '../../src/catalog/catalog.ts';
+import { built, checked } from '../support/checks.ts';
+import { catalogOf } from '../support/catalogs.ts';
+
+const all = [
+  ...['1-r0', '2-r0'].flatMap((version) => [
+    built('lib', version),
+    built('lib-dev', version, { D: `lib=${version}` }),
+  ]),
+  built('app', '1-r0', { D: 'lib=1-r0' }),
+  built('wants', '1-r0', { D: 'lib>=2' }),
+  built('hates', '1-r0', { D: '!app' }),
+  built('deep', '1-r0', { D: 'app=1-r0' }),
+  built('this', '1-r0', { p: 'choice=1' }),
+  built('that', '1-r0', { p: 'choice=2' }),
+];
+const plain = catalogOf({ x86_64: [all], aarch64: [all] });
+const complete = new Catalog({ sources: plain.sources, archs: plain.archs, complete: true });
+
+const image = (pins: readonly string[], more = ''): string =>
+  `${more}contents:\n  repositories: [https://packages.wolfi.dev/os]\n  packages: [${pins.map((pin) => `"${pin}"`).join(', ')}]\n`;
+const contradictions = (files: Readonly<Record<string, string>>, wolfi: Catalog): readonly string[] =>
+  checked(files, { catalogs: { wolfi } }).findings.flatMap(({ rule, pin, message, level }) =>
+    level === 'error' ? [`${rule} ${pin}: ${message}`] : [],
+  );
+const exact = (names: readonly string[]): readonly string[] =>
+  names.map((name) => (name.includes('=') ? name : `${name}=1-r0`));
+
+test.each([
+  [['app', 'lib-dev=2-r0'], 'lib=2-r0 does not go with lib-1-r0'],
+  [['deep', 'lib=2-r0'], 'app=1-r0 does not go with lib-2-r0'],
+  [['lib=1-r0', 'wants'], 'lib>=2 does not go with lib-1-r0'],
+  [['app', 'hates'], '!app does not go with app-1-r0'],
+  [['this', 'that'], 'that=1-r0 does not go with this-1-r0'],
+  [['app', 'lib-dev=1-r0', 'deep'], undefined],
+  [['wants', 'lib-dev=2-r0', 'hates'], undefined],
+] as const)('%j in an image: %s', (names, fact) => {
+  const pins = exact(names);
+  const asApko = contradictions({ 'i.yaml': image(pins) }, plain);
+  const asApk = contradictions(
+    {
+      Dockerfile: `FROM cgr.dev/chainguard/wolfi-base\nRUN apk add ${pins.map((pin) => `'${pin}'`).join(' ')}\n`,
+    },
+    plain,
+  );
+  for (const found of [asApko, asApk]) {
+    expect(found).toHaveLength(fact === undefined ? 0 : 1);
+    if (fact !== undefined) {
+      expect(found[0]).toMatch(/^contradicting-pins /);
+      expect(found[0]).toContain(fact);
+    }
+  }
+});
+
+test('a complete datasource is asked as apko does it, with names and ranges as well', () => {
+  expect(contradictions({ 'i.yaml': image(['app', 'jq', 'lib~2']) }, complete)).toHaveLength(1);
+  expect(contradictions({ 'i.yaml': image(['app', 'deep', 'lib~2']) }, complete)).toEqual([
+    'contradicting-pins lib~2: it cannot be installed with deep on x86_64: nothing that is left meets lib=1-r0',
+  ]);
+  expect(contradictions({ 'i.yaml': image(['app', 'lib~1']) }, complete)).toEqual([]);
+});
+
+test('what only resolves with the others is no problem', () => {
+  const broken = catalogOf({
+    x86_64: [[...all, built('lib', '3-r0', { D: 'nowhere' }), built('any', '1-r0', { D: 'lib' })]],
+  });
+  const whole = new Catalog({ sources: broken.sources, archs: ['x86_64'], complete: true });
+  expect(contradictions({ 'i.yaml': image(['any']) }, whole)).toHaveLength(1);
+  expect(contradictions({ 'i.yaml': image(['any', 'lib=2-r0']) }, whole)).toEqual([]);
+});
+
+test('packages of an included file are in the image as well', () => {
+  const base = image(['app=1-r0']);
+  const child = image(['lib=2-r0'], 'include: base.yaml\n');
+  for (const catalog of [plain, complete]) {
+    const found = contradictions({ 'base.yaml': base, 'child.yaml': child }, catalog);
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(/^contradicting-pins lib=2-r0: /);
+  }
+});
+
+test('commands of one stage do not contradict each other', () => {
+  const text =
+    'FROM cgr.dev/chainguard/wolfi-base\nRUN apk add app=1-r0\nRUN apk del app && apk add lib=2-r0\n';
+  expect(contradictions({ Dockerfile: text }, plain)).toEqual([]);
+});

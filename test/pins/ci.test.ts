@@ -1,0 +1,74 @@
+/** GitLab CI and compose files: lines and images by anchors, and jobs in files of any name. */
+import { expect, test } from 'vitest';
+import { pinsIn, placed, read } from '../support/pins.ts';
+
+test('lines of a job that it takes by an anchor, once for each image', () => {
+  const text = `.install: &install
+  - apk add a=1
+  - [apk add b=2]
+.defaults: &defaults
+  image: &image alpine:3.22
+one:
+  <<: *defaults
+  script: [*install, apk add c=3]
+two:
+  image: *image
+  script:
+    - *install
+three:
+  image: alpine:3.23
+  before_script: *install
+`;
+  const found = pinsIn('.gitlab-ci.yml', text).map((pin) => `${pin.text} ${String(pin.context['images'])}`);
+  expect(found).toEqual([
+    'a=1 image: alpine:3.22',
+    'b=2 image: alpine:3.22',
+    'c=3 image: alpine:3.22',
+    'a=1 image: alpine:3.23',
+    'b=2 image: alpine:3.23',
+  ]);
+});
+
+test('lists that hold each other end', () => {
+  const bomb = `.a: &a [apk add a=1]
+${Array.from(
+  { length: 30 },
+  (_, i) =>
+    `.l${i}: &l${i} [${Array(9)
+      .fill(i === 0 ? '*a' : `*l${i - 1}`)
+      .join(', ')}]\n`,
+).join('')}job:
+  script: *l29
+`;
+  expect(placed('.gitlab-ci.yml', bomb)).toEqual(['1:17 a=1']);
+});
+
+test('a file of jobs that another includes has any name', () => {
+  expect(placed('ci/build.yml', 'build:\n  script:\n    - apk add a=1\n')).toEqual(['3:15 a=1']);
+  expect(read('ci/build.yml', 'build:\n  script: [make apk]\n')).toBeUndefined();
+  expect(read('chart/values.yaml', 'x: {\n  script: apk\n')).toBeUndefined();
+});
+
+test('a service takes its command from an extension', () => {
+  const text = `x-base: &base
+  image: alpine:3.22
+  command: sh -c "apk add a=1"
+services:
+  one:
+    <<: *base
+  two:
+    image: alpine:3.23
+    command: &again [sh, -c, apk add b=2]
+  three:
+    <<: *base
+    command: *again
+`;
+  const found = pinsIn('compose.yaml', text).map((pin) => `${pin.text} ${String(pin.context['images'])}`);
+  expect(found).toEqual(['b=2 image: alpine:3.23', 'b=2 image: alpine:3.22', 'a=1 image: alpine:3.22']);
+});
+
+test('what one line of a script sets is known in the next', () => {
+  const text =
+    'job:\n  before_script: [V=1-r0, "W=2"]\n  script: ["apk add a=$V b=$W", "W=3"]\n  after_script: [apk add c=$V]\n';
+  expect(placed('.gitlab-ci.yml', text)).toEqual(['3:21 a=1-r0']);
+});
