@@ -66,6 +66,8 @@ describe('metrics', () => {
       'apk_index_names',
       'apk_index_packages',
       'apk_index_rejected_total',
+      'apk_kept_indexes',
+      'apk_kept_indexes_bytes',
       'apk_ledger_clock_behind_seconds',
       'apk_ledger_failing',
       'apk_ledger_lost',
