@@ -55,21 +55,21 @@ export class Build {
     this.#others = [...sources].filter(([name]) => name !== arch).map(([, each]) => each);
   }
 
-  /** What apko installs for these. Throws `Unresolvable` with the reason if that is nothing. */
-  *packages(constraints: readonly string[]): Generator<undefined, readonly Package[]> {
-    const installed = yield* new Resolver(this).resolve(constraints);
-    return [...installed.values()].map((option) => option.package);
-  }
-
   /** Why apko cannot install all of these together; `undefined` if it can. */
   *obstacle(constraints: readonly string[]): Generator<undefined, string | undefined> {
     try {
-      yield* this.packages(constraints);
+      yield* new Resolver(this).resolve(constraints);
       return undefined;
     } catch (error) {
       if (error instanceof Unresolvable) return error.message;
       throw error;
     }
+  }
+
+  /** What apko installs. Throws `Unresolvable` with the reason if that is nothing. */
+  *packages(constraints: readonly string[]): Generator<undefined, readonly Package[]> {
+    const installed = yield* new Resolver(this).resolve(constraints);
+    return [...installed.values()].map((option) => option.package);
   }
 
   /** Names and constraints of which it remembers the packages. */
@@ -160,7 +160,7 @@ class Resolver {
     this.#build = build;
   }
 
-  /** By the name of the package. */
+  /** What is installed, by name. */
   *resolve(texts: readonly string[]): Generator<undefined, ReadonlyMap<string, Option>> {
     const constraints = [...new Set(texts)].sort().map(parseConstraint);
     const installed = new Map<string, Option>();

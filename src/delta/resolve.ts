@@ -1,8 +1,8 @@
 /** From a definition or lock file to the packages of an image on one arch, by the index of today. */
 import { Build, Unresolvable, type SourcesByArch } from '../check/apko-resolver.ts';
-import { finish } from '../catalog/steps.ts';
 import { operatorSpan } from '../apk/constraint.ts';
 import type { Package } from '../apk/packages.ts';
+import { finish } from '../catalog/steps.ts';
 import { IndexError } from '../errors.ts';
 import type { Contents } from './delta.ts';
 import { isLock, type Definition, type Lock } from './definition.ts';

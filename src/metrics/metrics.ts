@@ -10,8 +10,8 @@ import type { LiveDatasource } from '../repository/live-datasource.ts';
 import type { LiveFeed } from '../repository/live-feed.ts';
 import type { LiveIndex, RefreshOutcome } from '../repository/live-index.ts';
 import type { LedgerStatus } from '../ledger/status.ts';
-import type { KeptFiles } from '../repository/past-indexes.ts';
 import type { NotifyStatus } from '../notify/status.ts';
+import type { KeptFiles } from '../repository/past-indexes.ts';
 import type { LookupCounts } from './lookup-counts.ts';
 import type { PinsWithFixes } from './pins-with-fixes.ts';
 import { RequestTimes } from './request-times.ts';
@@ -28,9 +28,9 @@ const guarded: readonly IndexErrorCode[] = ['index-rollback', 'index-shrunk'];
 export interface MetricsOptions {
   readonly datasources: readonly LiveDatasource[];
   readonly ledger: () => LedgerStatus;
+  readonly notifications: () => readonly NotifyStatus[];
   /** Files of past indexes. */
   readonly kept: () => KeptFiles;
-  readonly notifications: () => readonly NotifyStatus[];
   readonly lookupCounts: LookupCounts;
   readonly surveyor: Surveyor;
   readonly asked: LookupLog;
@@ -64,7 +64,7 @@ export class Metrics {
   readonly requestTimes = new RequestTimes(this.registry);
 
   constructor(options: MetricsOptions) {
-    const { datasources, ledger, kept, lookupCounts, surveyor, asked, pins, now, notifications } = options;
+    const { datasources, ledger, lookupCounts, surveyor, asked, pins, now, notifications, kept } = options;
     this.#datasources = datasources;
     this.#lookupCounts = lookupCounts;
     collectDefaultMetrics({ register: this.registry });
@@ -83,9 +83,9 @@ export class Metrics {
       'Packages that took the name and version of another one, since the start',
       () => ledger().republished,
     );
+    this.#exportNotifications(notifications, now);
     this.#gauge('apk_kept_indexes', 'Files of past indexes that are kept', () => kept().files);
     this.#gauge('apk_kept_indexes_bytes', 'Their size', () => kept().bytes);
-    this.#exportNotifications(notifications, now);
     this.#indexGauge(
       'apk_index_last_success_timestamp_seconds',
       'When upstream last confirmed the index',

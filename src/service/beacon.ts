@@ -52,10 +52,10 @@ export interface BeaconOptions {
   readonly lookupCount?: () => number;
   /** Without the feeds of advisories: what is made is then without what they say. */
   readonly withoutFeeds?: boolean;
-  /** Nothing is answered with the ledger's dates. */
-  readonly withoutDates?: boolean;
   /** With the sizes of packages, which answers do not need. */
   readonly withSizes?: boolean;
+  /** Nothing is answered with the ledger's dates. */
+  readonly withoutDates?: boolean;
   /** Called after a refresh that changed an existing index. */
   readonly onChange?: (datasource: string, index: string, change: IndexChange) => void;
 }

@@ -60,11 +60,12 @@ function receiverOf(
   }
   const when = ageText === undefined ? undefined : parseWhen(ageText);
   if (when && 'fact' in when) throw refuse(when.fact);
-  if (when && 'at' in when) throw refuse('what was there at a time does not change');
+  if (when && 'at' in when) throw refuse('expected an age such as wolfi@7d: the past does not change');
+  const age = when?.age;
   return {
     name,
     live,
-    age: when?.age,
+    age,
     names: names && [...new Set(names)],
     address: async () => ({
       url: parseUrl(typeof url === 'string' ? url : await readSecret(url, environment)),

@@ -137,7 +137,8 @@ beforeAll(async () => {
   registry = await startRegistry(folder);
   host = new Host(join(folder, 'host'));
   receiver = await startReceiver(() => {
-    // The pipeline that the trigger starts.
+    // The pipeline that the trigger starts. Later calls are of the links that disturb: those ask by themselves.
+    if (receiver.told.length > 1) return;
     void renovate('images').then(() => triggered.resolve(), triggered.reject);
   });
   url = `http://127.0.0.1:${await freePort()}`;
