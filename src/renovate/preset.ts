@@ -219,12 +219,17 @@ function packageRules(names: readonly string[]): readonly PresetRule[] {
   ];
 }
 
-/** The column "Change" of a merge request links to the page that explains the pin. */
+const RELEASED = `{{#if releaseTimestamp}}, of {{{replace 'T.*' '' releaseTimestamp}}}{{/if}}`;
+
+/**
+ * The column "Change" of a merge request links to the page that explains the pin, and has the date from which the
+ * release counts as published: Renovate's own column for the age asks a service that does not know it.
+ */
 function pageRule(pages: string, name: string, names: readonly string[]): PresetRule {
   const page = `${pages}/${name}/{{{encodeURIComponent packageName}}}?current={{{encodeURIComponent currentValue}}}`;
   return {
     description: [`Merge requests link to the pages of ${name}`],
     ...pinsOf(name, names),
-    prBodyDefinitions: { Change: `[\`{{{displayFrom}}}\` → \`{{{displayTo}}}\`](${page})` },
+    prBodyDefinitions: { Change: `[\`{{{displayFrom}}}\` → \`{{{displayTo}}}\`](${page})${RELEASED}` },
   };
 }

@@ -92,7 +92,7 @@ test.each([
   await own.renovate('images', allowInternal(front.url));
   const body = own.mergeRequests.find(({ title }) => title === titles[0])?.body ?? '';
   const page = `${front.url}/wolfi/curl?current=8.19.0-r0`;
-  expect(body).toContain(`[\`8.19.0-r0\` → \`8.20.0-r1\`](${page})`);
+  expect(body).toContain(`[\`8.19.0-r0\` → \`8.20.0-r1\`](${page}), of 20`);
   const answer = await fetch(page, { headers: { accept: 'text/html' } });
   expect(answer.status).toBe(200);
   expect(await answer.text()).toContain('Renovate proposes <code>8.20.0-r1</code>');
