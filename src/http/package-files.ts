@@ -116,7 +116,10 @@ async function passLocal(path: string, begin: Begin, take: Take, signal: AbortSi
   if (!stats.isFile()) throw new Error(`${path} is not a file`);
   begin(String(stats.size));
   signal.throwIfAborted();
-  for await (const piece of createReadStream(path, { end: stats.size, signal })) await take(piece as Buffer);
+  if (stats.size === 0) return;
+  // No more than was told, if it grows meanwhile.
+  const file = createReadStream(path, { end: stats.size - 1, signal });
+  for await (const piece of file) await take(piece as Buffer);
 }
 
 async function passRemote(
