@@ -243,10 +243,9 @@ interface NextSeries {
 function* nextSeries(name: string, catalog: Catalog): Generator<undefined, NextSeries | undefined> {
   const [first, ...others] = (yield* seriesIndexes.of(catalog)).newerThan(name);
   if (!first) return undefined;
-  return {
-    series: [first, ...others],
-    builtAt: yield* newestBuild(yield* catalog.reportInSteps(first.name)),
-  };
+  const isCrowd = catalog.crowdOf(first.name) !== undefined;
+  const builtAt = isCrowd ? 0 : yield* newestBuild(yield* catalog.reportInSteps(first.name));
+  return { series: [first, ...others], builtAt };
 }
 
 /** Newer series, names that are now series or only provided, and names that are no longer built. */

@@ -250,7 +250,9 @@ export class Source {
   /** Build time of the newest package of the newest series, if there is a newer series. */
   #nextSeriesBuiltAt(name: string): number | undefined {
     const [next] = this.#allSeries().newerThan(name);
-    return next && finish(newestBuild(this.#catalogs.apk.report(next.name)));
+    const { apk } = this.#catalogs;
+    if (!next || apk.crowdOf(next.name) !== undefined) return undefined;
+    return finish(newestBuild(apk.report(next.name)));
   }
 
   #allSeries(): SeriesIndex {
