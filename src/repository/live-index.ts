@@ -256,10 +256,11 @@ export class LiveIndex {
       confirmedAt: now(),
       firstSeenAt,
     } as const;
-    this.#loaded = isSame ? { ...after, index: { ...before.index, keyName: index.keyName } } : after;
+    // Kept before it is served: what was ready once is ready after a crash.
     if (this.spec.cached) await store.save(this.spec, fetched.bytes, { validators, firstSeenAt });
     // The same index again, as another key may have signed it.
     await pasts?.keep(index.digest, fetched.bytes);
+    this.#loaded = isSame ? { ...after, index: { ...before.index, keyName: index.keyName } } : after;
     release(fetched.bytes);
     return isSame
       ? { status: 'unchanged', redated: after.dates !== before.dates }
