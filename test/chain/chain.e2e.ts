@@ -252,7 +252,9 @@ describe('the chain', () => {
       `-    - containerd=${OLD}`,
       `+    - containerd=${NEW}`,
     ]);
-    expect(request?.body).toContain(`[\`${OLD}\` → \`${NEW}\`](${url}/wolfi/containerd?current=${OLD}), of 20`);
+    expect(request?.body).toContain(
+      `[\`${OLD}\` → \`${NEW}\`](${url}/wolfi/containerd?current=${OLD}), of 20`,
+    );
   });
 
   link('7. the pipeline names exactly the image to rebuild; apko rebuilds it', async () => {
