@@ -25,8 +25,9 @@ export function* earlyFixes(
   const waitingForThem = yield* packagesThatNeed(young, catalog);
   for (const name of yield* namesWithAdvisories([...young, ...waitingForThem], advisories)) {
     yield;
-    if (catalog.crowdOf(name) !== undefined) continue;
-    const all = withoutProvides(yield* catalog.reportInSteps(name));
+    const report = yield* catalog.reportUnlessCrowded(name);
+    if (!report) continue;
+    const all = withoutProvides(report);
     const old = withoutProvides(yield* cooled.catalog.reportInSteps(name));
     for (const fix of yield* fixesOf(all, old, advisories)) waiting.push(...fix.chosenOn);
   }

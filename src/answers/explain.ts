@@ -243,8 +243,8 @@ interface NextSeries {
 function* nextSeries(name: string, catalog: Catalog): Generator<undefined, NextSeries | undefined> {
   const [first, ...others] = (yield* seriesIndexes.of(catalog)).newerThan(name);
   if (!first) return undefined;
-  const isCrowd = catalog.crowdOf(first.name) !== undefined;
-  const builtAt = isCrowd ? 0 : yield* newestBuild(yield* catalog.reportInSteps(first.name));
+  const report = yield* catalog.reportUnlessCrowded(first.name);
+  const builtAt = report ? yield* newestBuild(report) : 0;
   return { series: [first, ...others], builtAt };
 }
 

@@ -56,8 +56,7 @@ export function* virtualIndex(catalog: Catalog, arch: string): Generator<string 
   if (CONTROL.test(arch)) return;
   for (const name of yield* recordNames(catalog)) {
     yield;
-    if (catalog.crowdOf(name, archs) !== undefined) continue;
-    const { versions } = yield* catalog.reportInSteps(name, archs);
+    const { versions = [] } = (yield* catalog.reportUnlessCrowded(name, archs)) ?? {};
     for (const [i, version] of versions.entries()) {
       if (isStep(i)) yield;
       if (version.offered) yield stanza(name, version, arch === ANY_ARCH ? 'noarch' : arch);

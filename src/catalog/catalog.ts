@@ -14,7 +14,7 @@
  */
 import { cut } from '../errors.ts';
 import { compareVersions, orderKey, type Version } from '../apk/version.ts';
-import { isExact, type Package, type Packages, type Unusable } from '../apk/packages.ts';
+import { isExact, type Package, type Packages, type RowSet, type Unusable } from '../apk/packages.ts';
 import { Reading, type Carrier, type Rule } from './carriers.ts';
 import { Coherence, type Unmet } from './coherence.ts';
 import { Needs } from './needs.ts';
@@ -127,7 +127,7 @@ export interface Taken {
   readonly package: Package;
 }
 
-/** Packages with one name, over all archs. */
+/** Packages with one name, over all archs, that can be compared in a second or two. The most in Wolfi are 514 an arch. */
 const MOST_CARRIERS = 40_000;
 
 export class Catalog {
@@ -151,6 +151,15 @@ export class Catalog {
   withSources(sources: readonly CatalogSource[]): Catalog {
     const { archs, isComplete: complete } = this;
     return new Catalog({ sources, archs, complete, unversionedProvides: this.#rule === 'apko' });
+  }
+
+  /** A catalog like this one as if some packages did not exist: a set of rows for each source. */
+  without(hidden: readonly RowSet[]): Catalog {
+    const sources = this.sources.map((source, i) => {
+      const rows = hidden[i];
+      return rows && rows.size > 0 ? { ...source, packages: source.packages.without(rows) } : source;
+    });
+    return this.withSources(sources);
   }
 
   /** The number of packages, counted for each arch and repository. */
@@ -182,18 +191,8 @@ export class Catalog {
   }
 
   /**
-   * How many packages have the name or provide it on these archs, if they are too many to compare in a second or two.
-   * The most in Wolfi are 514 on each arch.
-   */
-  crowdOf(name: string, archs: readonly string[] = this.archs): number | undefined {
-    const sources = this.sources.filter(({ arch }) => archs.includes(arch));
-    const count = sources.reduce((sum, { packages }) => sum + packages.countOf(name), 0);
-    return count > MOST_CARRIERS ? count : undefined;
-  }
-
-  /**
-   * Everything known about `name`, on all archs of the datasource or on some of them. Throws `CrowdedNameError` if
-   * there is a `crowdOf` it.
+   * Everything known about `name`, on all archs of the datasource or on some of them. Throws `CrowdedNameError` if too
+   * many packages have it.
    */
   report(name: string, archs: readonly string[] = this.archs): NameReport {
     return finish(this.reportInSteps(name, archs));
@@ -201,8 +200,8 @@ export class Catalog {
 
   /** The same in steps of about a millisecond: a name may have as many versions as an index has packages. */
   *reportInSteps(name: string, archs: readonly string[] = this.archs): Generator<undefined, NameReport> {
-    const crowd = this.crowdOf(name, archs);
-    if (crowd !== undefined) throw new CrowdedNameError(name, crowd);
+    const carriers = this.#countCarriers(name, archs);
+    if (carriers > MOST_CARRIERS) throw new CrowdedNameError(name, carriers);
     const reading = new Reading(this.sources, this.#rule);
     /** By version key. */
     const groups = new Map<string, Group>();
@@ -251,6 +250,22 @@ export class Catalog {
     if (!found) return undefined;
     const places = [found.root, found.other].flatMap((root) => (root && roots.get(root)) ?? []);
     return { asked: places, unmet: found.unmet };
+  }
+
+  /** The same for one of many names: `undefined` for a crowded one, which must not stand in the way of the others. */
+  *reportUnlessCrowded(
+    name: string,
+    archs: readonly string[] = this.archs,
+  ): Generator<undefined, NameReport | undefined> {
+    return this.#countCarriers(name, archs) > MOST_CARRIERS
+      ? undefined
+      : yield* this.reportInSteps(name, archs);
+  }
+
+  /** How many packages have the name or provide it on these archs. */
+  #countCarriers(name: string, archs: readonly string[]): number {
+    const sources = this.sources.filter(({ arch }) => archs.includes(arch));
+    return sources.reduce((sum, { packages }) => sum + packages.countOf(name), 0);
   }
 
   /** What packages need and the catalog does not have. For many names, pass the last one: it is kept until it is full. */

@@ -3,7 +3,7 @@
  * date says; without a date it is not known to be old enough.
  */
 import { RowSet } from '../apk/packages.ts';
-import type { Catalog, CatalogSource } from './catalog.ts';
+import type { Catalog } from './catalog.ts';
 
 export interface Cooled {
   readonly catalog: Catalog;
@@ -32,8 +32,7 @@ export function* coolInSteps(catalog: Catalog, limit: number): Generator<undefin
     }
     hidden.push(rows);
   }
-  const sources = catalog.sources.map((source, i) => without(source, hidden[i] as RowSet));
-  return { catalog: catalog.withSources(sources), hidden, ...found };
+  return { catalog: catalog.without(hidden), hidden, ...found };
 }
 
 /** The same with some of the hidden packages: `shown` has a set of rows for each source. */
@@ -47,8 +46,7 @@ export function showing(catalog: Catalog, cooled: Cooled, shown: readonly RowSet
       else if (releasedAt[row] === 0) undated -= 1;
     return rows;
   });
-  const sources = catalog.sources.map((source, i) => without(source, hidden[i] as RowSet));
-  return { ...cooled, catalog: catalog.withSources(sources), hidden, undated };
+  return { ...cooled, catalog: catalog.without(hidden), hidden, undated };
 }
 
 interface Found {
@@ -74,8 +72,4 @@ function hideYounger(
     else if (date < until) until = date;
   }
   Object.assign(found, { undated, from, until });
-}
-
-function without(source: CatalogSource, hidden: RowSet): CatalogSource {
-  return hidden.size === 0 ? source : { ...source, packages: source.packages.without(hidden) };
 }

@@ -16,11 +16,7 @@ export function* mirroredRows(
   let gone = yield* namesOf(base, arch, (row, source) => !rows[source]?.has(row));
   while (gone.size > 0) {
     const without = rows.map((kept, i) => complementOf(kept, base.sources[i]?.packages.rowCount ?? 0));
-    const sources = base.sources.map((source, i) => ({
-      ...source,
-      packages: source.packages.without(without[i] as RowSet),
-    }));
-    const [here, everywhere] = [base.withSources(sources).needs(), base.needs()];
+    const [here, everywhere] = [base.without(without).needs(), base.needs()];
     const lost = rows.map((kept) => new RowSet(8 * kept.bits.length));
     for (const [source, kept] of rows.entries()) {
       let i = 0;
@@ -45,8 +41,7 @@ function* offeredRows(view: Catalog, arch: string): Generator<undefined, readonl
   const rows = view.sources.map(({ packages }) => new RowSet(packages.rowCount));
   for (const name of view.names()) {
     yield;
-    if (view.crowdOf(name, [arch]) !== undefined) continue;
-    const { versions } = yield* view.reportInSteps(name, [arch]);
+    const { versions = [] } = (yield* view.reportUnlessCrowded(name, [arch])) ?? {};
     const seen = new Set<string>();
     for (const [i, { candidates }] of versions.entries()) {
       if (isStep(i)) yield;

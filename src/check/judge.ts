@@ -250,9 +250,8 @@ export class Source {
   /** Build time of the newest package of the newest series, if there is a newer series. */
   #nextSeriesBuiltAt(name: string): number | undefined {
     const [next] = this.#allSeries().newerThan(name);
-    const { apk } = this.#catalogs;
-    if (!next || apk.crowdOf(next.name) !== undefined) return undefined;
-    return finish(newestBuild(apk.report(next.name)));
+    const report = next && finish(this.#catalogs.apk.reportUnlessCrowded(next.name));
+    return report && finish(newestBuild(report));
   }
 
   #allSeries(): SeriesIndex {

@@ -34,8 +34,8 @@ export function* surveyCatalog(catalog: Catalog): Generator<undefined, Survey> {
   let needingMore = 0;
   let needs = catalog.needs();
   for (const name of catalog.names()) {
-    if (catalog.crowdOf(name) !== undefined) continue;
-    const report = yield* catalog.reportInSteps(name);
+    const report = yield* catalog.reportUnlessCrowded(name);
+    if (!report) continue;
     needs = catalog.needs(needs);
     let released = 0;
     for (const [i, version] of report.versions.entries()) {

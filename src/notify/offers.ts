@@ -25,8 +25,9 @@ export function* offersInSteps(
 ): Generator<undefined, ReadonlyMap<string, Offer>> {
   const offers = new Map<string, Offer>();
   for (const name of names) {
-    if (catalog.crowdOf(name) !== undefined) continue;
-    const { versions } = yield* catalog.reportInSteps(name);
+    const report = yield* catalog.reportUnlessCrowded(name);
+    if (!report) continue;
+    const { versions } = report;
     const offered = versions.flatMap(({ offered, parsed }) => (offered && parsed ? [parsed] : []));
     const newest = offered.findLast((version) => !isPreRelease(version)) ?? offered.at(-1);
     const hash = createHash('sha256').update(offered.map(({ text }) => text).join('\n'));
