@@ -89,8 +89,7 @@ export class Notifier {
   constructor(receiver: Receiver, services: NotifierServices) {
     this.#receiver = receiver;
     this.#services = services;
-    const watch = `${receiver.name} ${nameWith(receiver.live.name, receiver.age && { age: receiver.age })}`;
-    this.#outbox = new Outbox(services.database, watch);
+    this.#outbox = new Outbox(services.database, `${receiver.name} ${this.#datasource}`);
     this.#views = new Views(services.now);
   }
 
