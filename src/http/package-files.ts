@@ -9,7 +9,7 @@ import type { ServerResponse } from 'node:http';
 import { errorLine } from '../errors.ts';
 import { FetchError } from '../repository/fetch-error.ts';
 import type { PackageFile } from '../repository/live-index.ts';
-import { problem, type Reply } from './reply.ts';
+import { busy, problem, type Reply } from './reply.ts';
 
 export type PassedOn = Exclude<PackageFile, { kind: 'public' }>;
 
@@ -29,7 +29,7 @@ interface SendOptions {
   readonly closing: boolean;
 }
 
-const busy = problem(429, 'too many packages are passed on at once', { 'retry-after': '15' });
+const tooMany = busy('too many packages are passed on at once');
 
 export class PackageFiles {
   readonly #logger: { readonly warn: (message: string) => void };
@@ -44,7 +44,7 @@ export class PackageFiles {
   /** Answers with the package. Never rejects. */
   async send(response: ServerResponse, file: PassedOn, { isHead, closing }: SendOptions): Promise<void> {
     if (this.#underWay.size >= this.#limits.most) {
-      answer(response, busy);
+      answer(response, tooMany);
       return;
     }
     const going = new AbortController();

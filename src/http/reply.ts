@@ -46,6 +46,16 @@ export function json(value: object, headers: Headers = { 'cache-control': 'no-ca
   return createReply(status, { ...headers, 'content-type': JSON_TYPE }, JSON.stringify(value));
 }
 
+/** Seconds after which clients ask again for what is not loaded. Renovate waits up to 60. */
+const RETRY_AFTER = 15;
+
+export const retryLater: Headers = { 'retry-after': String(RETRY_AFTER), 'cache-control': 'no-store' };
+
+/** 429: what is asked for may be had soon. */
+export function busy(error: string): Reply {
+  return problem(429, error, retryLater);
+}
+
 export function problem(status: number, error: string, headers: Headers = {}): Reply {
   return json({ error }, { ...headers, 'cache-control': 'no-store' }, status);
 }

@@ -16,7 +16,7 @@ import type { Lookups } from '../answers/lookup.ts';
 import type { ReadHistory } from '../check/history.ts';
 import type { RenderOptions } from '../answers/render.ts';
 import type { LookupCounts, LookupResult } from '../metrics/lookup-counts.ts';
-import { atomFeed, changeJson, parseSince, type Changes, type Vanished } from '../ledger/changes.ts';
+import { atomFeed, changeJson, parseSince, type Changes } from '../ledger/changes.ts';
 import type { LedgerStatus } from '../ledger/status.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { NotifyStatus } from '../notify/status.ts';
@@ -39,7 +39,16 @@ import { timeText } from '../catalog/time.ts';
 import { advisoriesAtom } from './atom.ts';
 import { prefersAtom, prefersHtml, prefersText } from './negotiate.ts';
 import type { PackageQuestion, Pages, PageSources } from './pages.ts';
-import { createReply, json, JSON_TYPE, problem, type Headers, type Reply } from './reply.ts';
+import {
+  busy,
+  createReply,
+  json,
+  JSON_TYPE,
+  problem,
+  retryLater,
+  type Headers,
+  type Reply,
+} from './reply.ts';
 import { markedLink, needsMark, noOpinionBody, type RoutedLookups } from './routed-lookup.ts';
 import { createQueue } from '../repository/pace.ts';
 import type { PassedOn } from './package-files.ts';
@@ -62,7 +71,7 @@ export interface RouteOptions extends PageSources {
   readonly changesSince: (live: LiveDatasource, since: number, name: string | undefined) => Promise<Changes>;
   /** What datasources were. */
   readonly pasts: PastDatasources;
-  readonly vanished: (live: LiveDatasource, names: readonly string[]) => Promise<readonly Vanished[]>;
+  readonly vanished: ReadHistory;
   readonly metrics: Metrics;
   readonly lookupCounts: LookupCounts;
   readonly pins: PinsWithFixes;
@@ -111,11 +120,6 @@ interface Routed {
   readonly headers: Headers;
   readonly mark: RenderOptions['mark'];
 }
-
-/** Seconds after which clients ask again for what is not loaded. Renovate waits up to 60. */
-const RETRY_AFTER = 15;
-
-const retryLater: Headers = { 'retry-after': String(RETRY_AFTER), 'cache-control': 'no-store' };
 
 /** Headers of JSON at an address that also has a page. */
 const negotiated: Headers = { 'cache-control': 'no-cache', vary: 'accept' };
@@ -207,11 +211,7 @@ export class Routes {
       if (!snapshot) return { reply: this.#notLoaded(live).reply, route: 'check' };
       snapshots.set(live.name, snapshot);
     }
-    const history: ReadHistory = async (name, names) => {
-      const live = this.#datasources.get(name);
-      return live ? await vanished(live, names) : [];
-    };
-    const answer = await answerCheck(body, snapshots, { routing, now: now(), history });
+    const answer = await answerCheck(body, snapshots, { routing, now: now(), history: vanished });
     return { reply: json(answer, { 'cache-control': 'no-store' }), route: 'check' };
   }
 
@@ -223,8 +223,7 @@ export class Routes {
     return answered.catch((error: unknown) => {
       if (!(error instanceof PastError)) throw error;
       const { status, message } = error;
-      const isBusy = status === 429;
-      return { reply: isBusy ? json({ error: message }, retryLater, status) : problem(status, message) };
+      return { reply: status === 429 ? busy(message) : problem(status, message) };
     });
   }
 
@@ -571,7 +570,7 @@ export class Routes {
     if (!snapshot && pages) return pages.problem(429, `${live.name} is not loaded yet`, retryLater);
     if (!snapshot) return this.#notLoaded(live).reply;
     const found = await this.#inLine(when, () => this.#searches.find(snapshot, query));
-    if (!found) return pages ? pages.problem(429, BUSY, retryLater) : json({ error: BUSY }, retryLater, 429);
+    if (!found) return pages ? pages.problem(429, BUSY, retryLater) : busy(BUSY);
     const datasource = nameWith(live.name, when);
     if (pages) return pages.search(datasource, query, found);
     const headers = { 'x-apk-beacon-generation': snapshot.generation, ...negotiated };
@@ -600,7 +599,7 @@ export class Routes {
     const made = await this.#inLine(target.when, () =>
       (isMirror ? mirrors : virtualIndexes).archive(snapshot, arch, format),
     );
-    if (!made) return json({ error: BUSY }, retryLater, 429);
+    if (!made) return busy(BUSY);
     const { bytes, etag } = made;
     const headers: Headers = {
       'x-apk-beacon-generation': snapshot.generation,

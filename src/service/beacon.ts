@@ -11,15 +11,15 @@ import { inSteps, type Pause } from '../apk/pieces.ts';
 import { parseKey } from '../apk/signature.ts';
 import { diffIndexes, textOf, type IndexChange } from '../catalog/diff.ts';
 import type { Config, DatasourceConfig, RepositoryConfig } from '../config/config.ts';
-import { errorLine, type IndexError } from '../errors.ts';
+import { errorLine, IndexError } from '../errors.ts';
 import { builtinKeys } from '../repository/builtin-keys.ts';
 import { credentialLookup, type CredentialLookup } from '../repository/credentials.ts';
 import type { Changes, Vanished } from '../ledger/changes.ts';
 import type { Ledger } from '../ledger-store/ledger.ts';
-import { ledgerIndexOf, openLedger, pastLedger } from './ledger.ts';
+import { inLedger, ledgerIndexOf, openLedger, pastLedger } from './ledger.ts';
 import { IndexStore } from '../repository/index-store.ts';
 import { loadKeys, type KeyMemory, type KeySource } from '../repository/key-sources.ts';
-import { LiveDatasource } from '../repository/live-datasource.ts';
+import { LiveDatasource, type Snapshot } from '../repository/live-datasource.ts';
 import { FeedReaders } from '../repository/feed-process.ts';
 import { LiveFeed } from '../repository/live-feed.ts';
 import {
@@ -66,6 +66,13 @@ type RefreshListener = (
   outcome: RefreshOutcome,
   seconds: number,
 ) => void;
+
+/** Of a datasource that was loaded once. Throws why there is none. */
+export function snapshotOf({ name, snapshot, missing: [index] }: LiveDatasource): Snapshot {
+  if (snapshot) return snapshot;
+  const { code = 'fetch-failed', message = `${name} could not be loaded` } = index?.failure ?? {};
+  throw new IndexError(code, message);
+}
 
 export class Beacon {
   readonly datasources: readonly LiveDatasource[];
@@ -183,10 +190,7 @@ export class Beacon {
 
   /** What appeared and vanished in a datasource since then (unix milliseconds). */
   async changes({ indexes }: LiveDatasource, since: number, name: string | undefined): Promise<Changes> {
-    const asked = indexes.map(({ spec, loaded }) => ({
-      ...ledgerIndexOf(spec, loaded?.index.arch),
-      repository: spec.repository,
-    }));
+    const asked = indexes.map((index) => ({ ...inLedger(index), repository: index.spec.repository }));
     return await this.ledger.changes(asked, since, name);
   }
 
@@ -196,9 +200,9 @@ export class Beacon {
   }
 
   /** The versions of these names that vanished from a datasource, as far as a ledger is kept. */
-  async vanished({ indexes }: LiveDatasource, names: readonly string[]): Promise<readonly Vanished[]> {
-    const asked = indexes.map(({ spec, loaded }) => ledgerIndexOf(spec, loaded?.index.arch));
-    return await this.ledger.vanished(asked, names);
+  async vanished(datasource: string, names: readonly string[]): Promise<readonly Vanished[]> {
+    const live = this.datasources.find(({ name }) => name === datasource);
+    return await this.ledger.vanished(live?.indexes.map(inLedger) ?? [], names);
   }
 
   /** Messages of indexes that are held back, by location. */

@@ -4,9 +4,8 @@ import { askedPins, judgmentsOf, type CheckedFile } from '../check/findings.ts';
 import { withHistory } from '../check/history.ts';
 import { Source, type Judgment, type Policy } from '../check/judge.ts';
 import type { Config } from '../config/config.ts';
-import { IndexError } from '../errors.ts';
 import type { RoutingSource } from '../routing/route.ts';
-import { Beacon } from './beacon.ts';
+import { Beacon, snapshotOf } from './beacon.ts';
 import { createLogger } from './logger.ts';
 import { routingSources } from './preset.ts';
 
@@ -27,13 +26,9 @@ export async function judgeHere(
   const logger = await createLogger('warn', { terminal: process.stderr.isTTY, destination: 2 });
   const beacon = new Beacon({ config, logger, now: Date.now, withoutDates: true });
   await beacon.loadOnce(signal);
-  const sources = beacon.datasources.map(({ name, snapshot, missing: [index] }) => {
-    if (snapshot) return new Source(name, snapshot.catalog, snapshot.advisories);
-    const { code, message } = index?.failure ?? {
-      code: 'fetch-failed',
-      message: `${name} could not be loaded`,
-    };
-    throw new IndexError(code, message);
+  const sources = beacon.datasources.map((live) => {
+    const { catalog, advisories } = snapshotOf(live);
+    return new Source(live.name, catalog, advisories);
   });
   const routing: readonly RoutingSource[] = routingSources(config).map((source) => ({
     ...source,
@@ -41,10 +36,9 @@ export async function judgeHere(
   }));
   const checker = new Checker({ sources, routing, policy, now, built: builtNames(files) });
   const pins = files.flatMap(askedPins);
-  const judgments = await withHistory(pins, checker.judge(pins), async (name, names) => {
-    const live = beacon.datasources.find((each) => each.name === name);
-    return live ? await beacon.vanished(live, names) : [];
-  });
+  const judgments = await withHistory(pins, checker.judge(pins), (datasource, names) =>
+    beacon.vanished(datasource, names),
+  );
   await beacon.ledger.close();
   return judgmentsOf(files, judgments);
 }

@@ -3,9 +3,10 @@ import type { CatalogSource } from '../catalog/catalog.ts';
 import type { Config } from '../config/config.ts';
 import { deltaOf, type Delta } from '../delta/delta.ts';
 import { isLock, type Definition, type Lock } from '../delta/definition.ts';
-import { resolveImage } from '../delta/resolve.ts';
-import { IndexError, UsageError } from '../errors.ts';
-import { Beacon } from './beacon.ts';
+import { resolveImage, type Resolution } from '../delta/resolve.ts';
+import { UsageError } from '../errors.ts';
+import type { LiveDatasource } from '../repository/live-datasource.ts';
+import { Beacon, snapshotOf } from './beacon.ts';
 import { createLogger } from './logger.ts';
 
 /** An image as a file has it. */
@@ -40,21 +41,15 @@ export async function deltasHere(
   const only = { ...config, datasources: { [datasource]: own }, defaultDatasource: datasource };
   const beacon = new Beacon({ config: only, logger, now: Date.now, withoutFeeds: true, withSizes: true });
   await beacon.loadOnce(signal);
-  const [live] = beacon.datasources;
-  if (!live?.snapshot) {
-    const { code = 'fetch-failed', message = `${datasource} could not be loaded` } =
-      live?.missing[0]?.failure ?? {};
-    throw new IndexError(code, message);
-  }
-  const { catalog } = live.snapshot;
+  const { catalog } = snapshotOf(beacon.datasources[0] as LiveDatasource);
   const archs = catalog.archs.filter((arch) => [before, after].every(({ image }) => isFor(image, arch)));
   if (archs.length === 0) throw new UsageError(`no arch of ${datasource} is one of both images`);
   const sources = new Map<string, readonly CatalogSource[]>(
     archs.map((arch) => [arch, catalog.sources.filter((source) => source.arch === arch)]),
   );
   return archs.map((arch) => {
-    const [from, to] = [before, after].map((each) => resolveImage(each.image, each, { arch, sources }));
-    if (!from || !to) throw new Error('two images');
+    const resolved = (each: ImageFile): Resolution => resolveImage(each.image, each, { arch, sources });
+    const [from, to] = [resolved(before), resolved(after)];
     return { arch, withdrawn: [...new Set([...from.withdrawn, ...to.withdrawn])], ...deltaOf(from, to) };
   });
 }

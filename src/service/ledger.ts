@@ -60,12 +60,11 @@ async function openFile(folder: string, logger: LedgerServices['logger']): Promi
 export function pastLedger(ledger: Ledger, pause: Pause): PastLedger | undefined {
   if (ledger.status.kind === 'memory') return undefined;
   const history = new History(() => ledger.database(), pause);
-  const indexOf = ({ spec, loaded }: LiveIndex): LedgerIndex => ledgerIndexOf(spec, loaded?.index.arch);
   return {
-    at: (index, at) => history.at(indexOf(index), at),
-    begunAt: (index) => history.begunAt(indexOf(index)),
-    dates: (index, generation, packages) => history.dates(indexOf(index), generation, packages),
-    generations: (index) => history.generations(indexOf(index)),
+    at: (index, at) => history.at(inLedger(index), at),
+    begunAt: (index) => history.begunAt(inLedger(index)),
+    dates: (index, generation, packages) => history.dates(inLedger(index), generation, packages),
+    generations: (index) => history.generations(inLedger(index)),
   };
 }
 
@@ -75,6 +74,10 @@ export function ledgerLocations(config: Config, datasource: DatasourceConfig): R
   return new Set(
     specs.map((spec) => ledgerIndexOf(spec)).flatMap(({ location, formerly }) => [location, ...formerly]),
   );
+}
+
+export function inLedger({ spec, loaded }: LiveIndex): LedgerIndex {
+  return ledgerIndexOf(spec, loaded?.index.arch);
 }
 
 /** The index in the ledger: its address, with what would tell a secret as a hash. */

@@ -113,7 +113,7 @@ async function serverOf(
       notifiers.filter((notifier) => notifier.live === live).map(({ status }) => status),
     changesSince: (live, since, name) => beacon.changes(live, since, name),
     pasts: new PastDatasources({ ledger: beacon.pastLedger(), files: beacon.pasts, now }),
-    vanished: (live, names) => beacon.vanished(live, names),
+    vanished: (datasource, names) => beacon.vanished(datasource, names),
     metrics,
     lookupCounts,
     asked,
