@@ -1,7 +1,7 @@
 /**
  * A newcomer's first merge request, from README alone: its definition, its `extends` line and the merge request it
- * shows, with the real Renovate. Only the address of the service differs, and the packages are made by the test,
- * because the real Wolfi is not available.
+ * shows, with the real Renovate. Only the address of the service differs, and the date, because the packages are made
+ * by the test: the real Wolfi is not available.
  */
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
@@ -19,6 +19,14 @@ function block(heading: string, language: string): string {
   const [, text] = new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\``, 'm').exec(section) ?? [];
   if (text === undefined) throw new Error(`README.md: no ${language} under ${heading}`);
   return text;
+}
+
+/** The day from which on this version of containerd counts as published, `2026-07-24`. */
+async function firstSeen(service: string, version: string): Promise<string | undefined> {
+  const answer = (await (await fetch(`${service}/wolfi/containerd`)).json()) as {
+    releases: { version: string; releaseTimestamp: string }[];
+  };
+  return answer.releases.find((release) => release.version === version)?.releaseTimestamp.slice(0, 10);
 }
 
 test('the first merge request is the one that README shows', async () => {
@@ -63,7 +71,10 @@ test('the first merge request is the one that README shows', async () => {
       .join('\n'),
   );
   expect(inReadme).toHaveLength(2);
-  expect(tableOf(opened?.body.replaceAll(front.url, ADDRESS) ?? '')).toEqual(inReadme);
+  const today = await firstSeen(beacon.url, '2.3.4-r0');
+  expect(tableOf(opened?.body.replaceAll(front.url, ADDRESS) ?? '')).toEqual(
+    inReadme.map((row) => row.map((cell) => cell.replace(/, of \d{4}-\d\d-\d\d$/, `, of ${today}`))),
+  );
   expect(await gitea.diff('images', opened?.branch ?? '')).toEqual([
     '-    - containerd=2.3.3-r4',
     '+    - containerd=2.3.4-r0',
