@@ -82,17 +82,27 @@ function sample(name: string, versions: readonly Version[]): readonly Version[] 
   return isChosen ? versions.slice(0, 1) : [];
 }
 
-/** Could any of Renovate's orders err here? Every pair is put to its own code. */
+const disputed = new Map<string, boolean>();
+
+/**
+ * Could any of Renovate's orders err here? Neighbours are put to its own code: an order that has them all right has all
+ * pairs right. Packages of one origin have the same list, which is asked about once.
+ */
 function isDisputed(versions: readonly Version[]): boolean {
   if (versions.some(isPreRelease)) return true;
-  return ['apk', 'loose', 'rpm'].some((name) => {
-    const api = versioning(name);
-    return versions.some(
-      (version, i) =>
-        !api.isVersion(version.text) ||
-        versions.slice(i + 1).some((newer) => api.sortVersions(version.text, newer.text) >= 0),
-    );
-  });
+  const key = versions.map(({ text }) => text).join(' ');
+  let is = disputed.get(key);
+  if (is === undefined) {
+    is = ['apk', 'loose', 'rpm'].some((name) => {
+      const api = versioning(name);
+      return versions.some((version, i) => {
+        const newer = versions[i + 1];
+        return !api.isVersion(version.text) || (newer && api.sortVersions(version.text, newer.text) >= 0);
+      });
+    });
+    disputed.set(key, is);
+  }
+  return is;
 }
 
 async function wolfi(folder: string): Promise<Offered> {
