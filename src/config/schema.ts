@@ -1,6 +1,7 @@
 /** The schema of the configuration file, with defaults and descriptions. */
 import * as z from 'zod';
 import { withoutTrailingSlashes } from '../addresses.ts';
+import { apkArchs, archByOtherName } from '../archs.ts';
 import type { RepositoryCredentials } from '../repository/credentials.ts';
 
 // A configuration is checked once; compiling the checks would take longer.
@@ -146,32 +147,13 @@ const credentials = z
   .transform((value) => value as RepositoryCredentials)
   .meta({ title: 'credentials' });
 
-/** Other names of apk's archs. */
-const archAliases: Readonly<Record<string, string>> = {
-  amd64: 'x86_64',
-  x64: 'x86_64',
-  'x86-64': 'x86_64',
-  arm64: 'aarch64',
-  armv8: 'aarch64',
-  '386': 'x86',
-  i386: 'x86',
-  i586: 'x86',
-  i686: 'x86',
-  arm: 'armhf',
-  armv6: 'armhf',
-  armv7l: 'armv7',
-  ppc64el: 'ppc64le',
-  powerpc64le: 'ppc64le',
-  loong64: 'loongarch64',
-};
-const apkArchs = new Set([...Object.values(archAliases), 'riscv64', 's390x', 'mips64', 'ppc64', 'armeb']);
-
 const arch = text("apk's name of an arch").refine(
-  (name) => /^[a-z0-9_][a-z0-9_-]*$/.test(name) && !Object.hasOwn(archAliases, name) && name !== 'noarch',
+  (name) => /^[a-z0-9_][a-z0-9_-]*$/.test(name) && archByOtherName(name) === undefined && name !== 'noarch',
   {
     error: ({ input }) => {
       const name = String(input);
-      if (Object.hasOwn(archAliases, name)) return `apk calls ${name} ${archAliases[name]}; use that name`;
+      const own = archByOtherName(name);
+      if (own !== undefined) return `apk calls ${name} ${own}; use that name`;
       if (name === 'noarch')
         return 'packages of noarch are in the index of every arch; name one of those, such as x86_64';
       return "expected apk's name of an arch, such as x86_64 or aarch64";

@@ -1,6 +1,7 @@
 /** Reads what a definition or lock file of apko says of an image's packages and layers. */
 import * as z from 'zod';
 import { parse } from 'yaml';
+import { archOfDefinition } from '../archs.ts';
 import { UsageError } from '../errors.ts';
 
 /** A definition with everything that it includes. */
@@ -44,15 +45,6 @@ const lockSchema = z.object({
   }),
 });
 
-/** apko's names, which are Docker's, by apk's. */
-const archNames: Readonly<Record<string, string>> = {
-  amd64: 'x86_64',
-  arm64: 'aarch64',
-  '386': 'x86',
-  'arm/v6': 'armhf',
-  'arm/v7': 'armv7',
-};
-
 const MAX_INCLUDES = 20;
 const NEITHER = 'neither a definition of apko nor its lock file';
 
@@ -86,7 +78,7 @@ function definitionOf(
     include === undefined ? undefined : definitionOf(parsed(read(include), include), include, read, files);
   return {
     packages: [...(base?.packages ?? []), ...(contents?.packages ?? [])],
-    archs: archs?.length ? archs.map((arch) => archNames[arch] ?? arch) : (base?.archs ?? []),
+    archs: archs?.length ? archs.map(archOfDefinition) : (base?.archs ?? []),
     budget: layering?.budget ?? base?.budget,
   };
 }
@@ -103,7 +95,7 @@ function lockOf({ config, contents }: z.output<typeof lockSchema>): Lock {
   const byArch = Map.groupBy(contents.packages, ({ architecture }) => architecture);
   const packages = [...byArch].map(([arch, all]) => {
     const own = all.map(({ name, version, data }) => ({ name, version, packed: endOf(data?.range) }));
-    return [archNames[arch] ?? arch, own] as const;
+    return [archOfDefinition(arch), own] as const;
   });
   return { definition: config?.name, packages: new Map(packages) };
 }

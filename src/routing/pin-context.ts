@@ -2,6 +2,7 @@
  * What a file tells about a pin. `route` decides from this alone which datasource is asked. `parsePinContext` reads it
  * from the parameters of a lookup, as written by the preset.
  */
+import { archOfDefinition } from '../archs.ts';
 import { parseDockerfile, withoutTokens, type Dockerfile } from './dockerfile.ts';
 import { parseRepositoryLine, type RepositoryLine } from './repositories.ts';
 
@@ -187,11 +188,5 @@ function imagesOf(text: string): readonly string[] {
 /** apk's name of an arch; `all` and `host` mean no restriction. */
 function archName(name: string): readonly string[] {
   const arch = name.trim().replace(/^linux\//, '');
-  const known: Readonly<Record<string, string>> = {
-    amd64: 'x86_64',
-    arm64: 'aarch64',
-    '386': 'x86',
-    'arm/v7': 'armv7',
-  };
-  return ['', 'all', 'host'].includes(arch) ? [] : [known[arch] ?? arch];
+  return ['', 'all', 'host'].includes(arch) ? [] : [archOfDefinition(arch)];
 }

@@ -265,6 +265,7 @@ describe('errors name the place, the value and the expectation', () => {
     [['--listen', 'x'], {}, '--listen: expected HOST:PORT such as 0.0.0.0:3000'],
     [['--arch', 'x/1'], {}, '--arch: expected apk'],
     [['--arch', 'x86_64,amd64'], {}, '--arch: apk calls amd64 x86_64; use that name'],
+    [['--arch', 'arm/v6'], {}, '--arch: apk calls arm/v6 armhf; use that name'],
     [['--repository', 'x', '--arch', 'arm64'], {}, '--arch: apk calls arm64 aarch64; use that name'],
     [[], { APK_BEACON_ARCH: 'i686' }, 'APK_BEACON_ARCH: apk calls i686 x86; use that name'],
     [['--arch', 'noarch'], {}, '--arch: packages of noarch are in the index of every arch'],

@@ -240,6 +240,10 @@ describe('a list of repositories', () => {
       routed({ ...listing('https://packages.wolfi.dev/os'), archs }, [wolfi, riscv]);
     expect(asking('riscv64')).toBe('riscv');
     expect(asking('linux/amd64,linux/arm64')).toBe('wolfi');
+    const armhf = { ...wolfi, name: 'armhf', archs: ['armhf'] };
+    expect(routed({ ...listing('https://packages.wolfi.dev/os'), archs: 'arm/v6' }, [wolfi, armhf])).toBe(
+      'armhf',
+    );
     expect(asking('all')).toBe('wolfi');
   });
 
