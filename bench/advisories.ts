@@ -101,7 +101,7 @@ async function measure(hasFeed: boolean): Promise<Round> {
     config,
   ]);
   const began = performance.now();
-  const reader = watchChildren(running);
+  const reader = watchReaders(running);
   const url = /http:\/\/\S+?:\d+/.exec(await running.line(/listening/))?.[0] ?? '';
   await running.line(/loaded .* packages/);
   if (hasFeed) await running.line(/identifiers of/);
@@ -124,22 +124,27 @@ async function measure(hasFeed: boolean): Promise<Round> {
   return { rest, peak, loop, reader: reader.stop(), seconds, lookup };
 }
 
-/** Peak memory of a child of the service. */
-function watchChildren({ pid }: Running): { count: () => number; stop: () => number } {
+/** The processes that read feeds, and the most memory one had. A process that the service started starts them. */
+function watchReaders({ pid }: Running): { count: () => number; stop: () => number } {
   let most = 0;
-  const children = (): number[] =>
-    readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+  const childrenOf = (parent: number): number[] =>
+    readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .filter(Boolean)
+      .map(Number);
+  const readers = (): number[] => childrenOf(pid).flatMap(childrenOf);
   const timer = setInterval(() => {
-    for (const child of children()) {
+    for (const reader of readers()) {
       try {
-        most = Math.max(most, memoryOf(child).peak || 0);
+        most = Math.max(most, memoryOf(reader).peak || 0);
       } catch {
         // It has ended meanwhile.
       }
     }
   }, 100);
   return {
-    count: () => children().length,
+    count: () => readers().length,
     stop: () => {
       clearInterval(timer);
       return most;
