@@ -35,6 +35,26 @@ describe.runIf(hasPostgres)('in PostgreSQL', () => {
   ledgerCommandSuite(() => postgresStore(server));
 });
 
+test.runIf(hasPostgres)(
+  'with TLS, only a server whose certificate is trusted gets the password',
+  async () => {
+    await using secured = await startPostgres({ tls: true });
+    const { address } = await secured.schema();
+    const verified = `${address}&sslmode=verify-full`;
+    await expect(openPostgres(verified)).rejects.toMatchObject({
+      message: 'no connection to PostgreSQL',
+      cause: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' },
+    });
+    const database = await openPostgres(`${verified}&sslrootcert=${encodeURIComponent(secured.certificate)}`);
+    expect(await database.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')).toEqual([
+      [true],
+    ]);
+    await database.close();
+    // Without TLS the server refuses.
+    await expect(openPostgres(address)).rejects.toMatchObject({ cause: { code: '28000' } });
+  },
+);
+
 describe.runIf(hasPostgres)('replicas', () => {
   const curl = pkg('curl', '8.0-r0');
   const next = [curl, pkg('jq', '1.7-r0'), pkg('zlib', '1.3-r0', { t: '1700000000' })];

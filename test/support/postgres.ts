@@ -1,6 +1,6 @@
-/** PostgreSQL of Debian, in a temporary folder, on a socket there. */
+/** PostgreSQL of Debian, in a temporary folder, on a socket there or with TLS. */
 import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { globSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,6 +23,8 @@ export interface PostgresServer extends AsyncDisposable {
   /** The address of a schema of its own, and what empties it. */
   schema(): Promise<{ readonly address: string; readonly empty: () => Promise<void> }>;
   readonly password: string;
+  /** File of the certificate that clients have to know. */
+  readonly certificate: string;
   /** Ends it at once, with all connections. */
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -32,7 +34,12 @@ export interface PostgresServer extends AsyncDisposable {
 const asUser =
   process.getuid?.() === 0 ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups'] : [];
 
-export async function startPostgres(): Promise<PostgresServer> {
+export interface PostgresOptions {
+  /** Takes connections with TLS only; the certificate signs itself. */
+  readonly tls?: boolean;
+}
+
+export async function startPostgres({ tls = false }: PostgresOptions = {}): Promise<PostgresServer> {
   const folder = await temporaryFolder();
   const password = randomBytes(12).toString('hex');
   const run = (name: string, args: readonly string[]): RunningProcess => {
@@ -48,16 +55,38 @@ export async function startPostgres(): Promise<PostgresServer> {
     ...['--pwfile', join(folder, 'password'), '--encoding', 'UTF8'],
   ]);
   if ((await made.ended) !== 0) throw new Error(`initdb failed:\n${made.lines.join('\n')}`);
+  const certificate = join(folder, 'server.crt');
+  // An address of its own on the loopback, so that nobody else has its port.
+  const host = tls ? `127.${[0, 0, 0].map(() => randomInt(1, 255)).join('.')}` : encodeURIComponent(folder);
+  if (tls) {
+    const key = join(folder, 'server.key');
+    const subject = ['-subj', '/CN=ledger', '-addext', `subjectAltName=IP:${host}`];
+    const made = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', certificate];
+    execFileSync('openssl', [...made, ...subject], { stdio: 'ignore' });
+    if (asUser.length > 0) execFileSync('chown', ['postgres', key]);
+    await writeFile(
+      join(data, 'pg_hba.conf'),
+      'local all all scram-sha-256\nhostssl all all all scram-sha-256\n',
+    );
+  }
+  const listening = tls
+    ? [
+        `listen_addresses=${host}`,
+        'ssl=on',
+        `ssl_cert_file=${certificate}`,
+        `ssl_key_file=${folder}/server.key`,
+      ]
+    : ['listen_addresses='];
   const start = async (): Promise<RunningProcess> => {
-    const settings = ['fsync=off', 'listen_addresses=', 'max_connections=50'].flatMap((each) => ['-c', each]);
+    const settings = ['fsync=off', 'max_connections=50', ...listening].flatMap((each) => ['-c', each]);
     const started = run('postgres', ['-D', data, '-k', folder, ...settings]);
     await started.line(/ready to accept connections/);
     return started;
   };
   let server = await start();
-  const address = `postgres://beacon:${password}@${encodeURIComponent(folder)}/postgres`;
+  const addressOf = (at: string): string => `postgres://beacon:${password}@${at}/postgres`;
   const ask = async (sql: string): Promise<void> => {
-    const client = new Client(address);
+    const client = new Client(addressOf(encodeURIComponent(folder)));
     await client.connect();
     await client.query(sql);
     await client.end();
@@ -70,12 +99,13 @@ export async function startPostgres(): Promise<PostgresServer> {
   };
   return {
     password,
+    certificate,
     stop,
     async schema() {
       const name = `ledger_${(count += 1)}`;
       await ask(`CREATE SCHEMA ${name}`);
       return {
-        address: `${address}?options=${encodeURIComponent(`-c search_path=${name}`)}`,
+        address: `${addressOf(host)}?options=${encodeURIComponent(`-c search_path=${name}`)}`,
         empty: () => ask(`DROP SCHEMA ${name} CASCADE; CREATE SCHEMA ${name}`),
       };
     },
