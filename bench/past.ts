@@ -50,7 +50,6 @@ rmSync(folder, { recursive: true });
 async function rebuild(name: string, database: Database): Promise<void> {
   const index = `bench ${Date.now()}`;
   await importLines(database, historyLines(history, index, 'x86_64') as unknown as AsyncIterable<string>);
-  if (database.kind === 'postgres') await database.query('ANALYZE ledger_package');
   const [[id] = []] = await database.query('SELECT id FROM ledger_index WHERE location = ?', [index]);
   const times: number[] = [];
   let most = 0;

@@ -62,7 +62,7 @@ function generationOf([number, seenAt, digest, signer, packages]: Row): Generati
 }
 
 /** Rows of the table that a query reads: a database in this process blocks the thread for as long as that takes. */
-const ROWS_A_QUERY = 1000;
+const ROWS_A_QUERY = 4000;
 
 /** Calls `use` with the packages of a generation, some at a time, in the order in which they appeared. */
 async function forEachPresent(

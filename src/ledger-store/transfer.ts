@@ -111,6 +111,8 @@ export async function importLines(database: Database, lines: AsyncIterable<strin
       }
     }
     await flush();
+    // Without statistics, which PostgreSQL gathers a minute later by itself, it plans badly what is asked next.
+    if (database.kind === 'postgres') await query('ANALYZE ledger_package');
     return { added, dated };
   });
 }
