@@ -7,9 +7,10 @@ import { heldBackIn, withPinned, type HeldBack } from './held-back.ts';
 import { filterInSteps, finish, Shared } from '../catalog/steps.ts';
 import { etagInSteps, etagOf, type Body } from './body.ts';
 import { renderInSteps, type RenderOptions } from './render.ts';
-import { Security, securityMarks, type SecurityMarks } from './security.ts';
+import { Security, securityMarks, versionAt, type UrgentFix } from './security.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
 import { MAX_VERSIONS, type ServedVersions } from './served-versions.ts';
+import { withdrawalMark } from './withdrawal-text.ts';
 
 export interface Answer {
   readonly body: Body;
@@ -30,7 +31,10 @@ export interface Lookup {
 /** What a lookup of a known name finds. */
 export interface Found {
   readonly releases: readonly Release[];
-  readonly marks?: SecurityMarks;
+  /** What is told of the pin, behind the link to the changes; empty if nothing. */
+  readonly marks: string;
+  /** The versions that fix something and need not wait; absent without advisories. */
+  readonly urgent?: readonly UrgentFix[];
 }
 
 export class Lookups {
@@ -58,7 +62,7 @@ export class Lookups {
     return (yield* this.lookUpInSteps(lookup))?.releases;
   }
 
-  /** With the marks of a pin, where there are advisories. */
+  /** With what is to be told of the pin. */
   *lookUpInSteps({ datasource, snapshot, name, query }: Lookup): Generator<undefined, Found | undefined> {
     const shown = yield* snapshot.catalog.reportInSteps(name, query.archs);
     const heldBack = yield* heldBackIn(snapshot, shown);
@@ -72,9 +76,14 @@ export class Lookups {
     const offered = yield* filterInSteps(shown.versions, (version) => version.offered);
     const newest = offered.slice(-MAX_VERSIONS).map(({ version }) => version);
     if (newest.length > 0 && !isPast) this.#served.note(datasource, name, newest);
-    if (!snapshot.advisories || !query.current) return { releases };
+    const from = yield* versionAt(report, query);
+    const withdrawal = from ? yield* withdrawalMark(report, snapshot.catalog.sources, from) : '';
+    if (!snapshot.advisories || !query.current) return { releases, marks: withdrawal };
     const security = new Security(snapshot.advisories, report);
-    return { releases, marks: yield* securityMarks(security, report, query, releases) };
+    const { text, urgent } = from
+      ? yield* securityMarks(security, from, query, releases)
+      : { text: '', urgent: [] };
+    return { releases, marks: withdrawal + text, urgent };
   }
 
   /** Versions that were served and that the repositories no longer offer, as far as is known here. */
@@ -100,7 +109,7 @@ export class Lookups {
     { stripRevision, current }: LookupQuery,
     options: Pick<RenderOptions, 'page' | 'mark'> = {},
   ): Generator<undefined, Answer> {
-    const ofPin = { stripRevision, current: current?.version.text, marks: marks?.text };
+    const ofPin = { stripRevision, current: current?.version.text, marks };
     const body = yield* renderInSteps(releases, { ...ofPin, ...options });
     return { body, found: true, etag: yield* etagInSteps(body) };
   }

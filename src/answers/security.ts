@@ -160,12 +160,10 @@ export function countOf(groups: readonly Group[]): number {
  */
 export function* securityMarks(
   security: Security,
-  report: NameReport,
+  from: Version,
   query: LookupQuery,
   releases: readonly Release[],
 ): Generator<undefined, SecurityMarks> {
-  const from = yield* versionAt(report, query);
-  if (!from) return { text: '', urgent: [] };
   const names = new Map<Version, Release>();
   // From the newest down, as far as they are newer.
   for (let i = releases.length - 1; i >= 0 && names.size < MOST_VERSIONS; i -= 1) {

@@ -1,8 +1,29 @@
-/** What is expected of a version, in words. */
-import type { Withdrawal } from '../catalog/withdrawal.ts';
+/** That a version is expected to be withdrawn: in words, and for Renovate. */
+import type { Version } from '../apk/version.ts';
+import type { CatalogSource, NameReport } from '../catalog/catalog.ts';
+import { findInSteps } from '../catalog/steps.ts';
+import { withdrawalsIn, type Withdrawal } from '../catalog/withdrawal.ts';
 
 export function withdrawalText({ expectedOn, rule, likelihood = 1 }: Withdrawal): string {
   const verb = likelihood < 0.5 ? 'may' : 'expected to';
   const when = expectedOn === undefined ? 'when the next version comes' : `on or after ${expectedOn}`;
   return `${verb} be withdrawn ${when}, by rule ${rule}`;
+}
+
+/**
+ * `#withdrawal=2026-08-13,old-build`, behind the link to the changes of a pin whose version is more likely withdrawn than
+ * not; the preset turns it into a sentence of the merge request. Otherwise empty. That a series has ended is not looked
+ * for: that concerns the newest version, for which there is no merge request.
+ */
+export function* withdrawalMark(
+  report: NameReport,
+  sources: readonly CatalogSource[],
+  { text }: Version,
+): Generator<undefined, string> {
+  const pinned = yield* findInSteps(report.versions, ({ version }) => version === text);
+  if (!pinned) return '';
+  const { expectedOn, rule, likelihood = 1 } = (yield* withdrawalsIn(report, sources)).get(pinned) ?? {};
+  return expectedOn === undefined || rule === undefined || likelihood < 0.5
+    ? ''
+    : `#withdrawal=${expectedOn},${rule}`;
 }

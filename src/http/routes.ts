@@ -418,7 +418,7 @@ export class Routes {
       return { reply, route, lookup: { datasource, result: 'found' } };
     }
     const { body, etag } = yield* lookups.renderInSteps(found, query, { page, mark: routed?.mark });
-    const isOfAddress = routed?.mark !== undefined || (found.marks !== undefined && body.includes(page));
+    const isOfAddress = routed?.mark !== undefined || (found.marks !== '' && body.includes(page));
     const headers = {
       ...generation,
       'cache-control': `max-age=${maxAge}`,
@@ -429,8 +429,7 @@ export class Routes {
     const reply = createReply(200, headers, body);
     const times = this.#options.metrics.requestTimes.of(route, 200);
     const written = pinOf(parameters);
-    const pin =
-      found.marks && written && this.#options.pins.note(datasource, name, written, found.marks.urgent);
+    const pin = found.urgent && written && this.#options.pins.note(datasource, name, written, found.urgent);
     const answered: Answered = { reply, route, times, lookup: { datasource, result: 'found' } };
     // One that contains the address that this client used is for this client.
     if (url.length <= MAX_TARGET_LENGTH && !isOfAddress)

@@ -77,6 +77,7 @@ export function renovatePreset({ url, names, isPart, statics, security, pages }:
     ],
     packageRules: [
       ...packageRules([...new Set([routed, ...names])]),
+      ...(statics ? [] : [withdrawalRule(customs([routed, ...names]))]),
       ...(pages === undefined ? [] : names.map((name) => pageRule(pages, name, names))),
       ...(security ? securityRules(customs([routed, ...security.names]), security.rules) : []),
     ],
@@ -217,6 +218,20 @@ function packageRules(names: readonly string[]): readonly PresetRule[] {
       enabled: false,
     },
   ];
+}
+
+/** Date and rule, out of the link that the service has marked (`answers/withdrawal-text.ts`). */
+const WITHDRAWAL =
+  "replace '^[\\s\\S]*#withdrawal=([0-9-]+),([a-z-]+)[\\s\\S]*$' '$1, by rule $2' references";
+
+function withdrawalRule(matchDatasources: readonly string[]): PresetRule {
+  return {
+    description: ['Merge requests say when the pinned version is expected to be withdrawn'],
+    matchDatasources,
+    prBodyNotes: [
+      `{{#if (containsString references '#withdrawal=')}}${'`{{{depName}}}`'} ${'`{{{currentValue}}}`'} is expected to be withdrawn on or after {{{${WITHDRAWAL}}}}.{{/if}}`,
+    ],
+  };
 }
 
 const RELEASED = `{{#if releaseTimestamp}}, of {{{replace 'T.*' '' releaseTimestamp}}}{{/if}}`;

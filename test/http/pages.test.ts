@@ -281,6 +281,20 @@ test('a page says from when a version is expected to be withdrawn, by the rule t
   expect(versions[0]).not.toHaveProperty('withdrawal');
 });
 
+test('so does the answer to who pins it, behind the link to the changes, and no other', async () => {
+  await using upstream = await startUpstream();
+  const repositories = [{ url: upstream.url, withdrawal: { age: '100d', days: [13, 23] } }];
+  await using service = await loaded(upstream, { datasources: { wolfi: { repositories } } });
+  const linkFor = async (query: string): Promise<string> =>
+    (await service.get(`/wolfi/curl${query}`)).json<{ changelogUrl?: string }>().changelogUrl ?? '';
+  const mark = '#withdrawal=2026-04-13,old-build';
+  expect(await linkFor('?current=8.20.0-r0')).toContain(mark);
+  expect(await linkFor('?strip=revision&current=8.20.0&revision=0')).toContain(mark);
+  expect(await linkFor('?current=%3D8.20.0-r0')).toContain(mark);
+  for (const other of ['', '?current=8.21.0-r1', '?current=8.19.0-r0', '?current=~8'])
+    expect(await linkFor(other), other).not.toContain('#');
+});
+
 test('a page of a name that has left the repositories says so', async () => {
   await using upstream = await startUpstream();
   await using service = await loaded(upstream, {

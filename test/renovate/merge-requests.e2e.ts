@@ -98,6 +98,26 @@ test.each([
   expect(await answer.text()).toContain('Renovate proposes <code>8.20.0-r1</code>');
 });
 
+test('says when the pinned version is expected to be withdrawn', async () => {
+  const old = published('curl=8.19.0-r0', { days: 150, fields: { U: 'https://curl.se/' } });
+  const packages = [...history, old, published('curl=8.20.0-r1', { fields: { U: 'https://curl.se/' } })];
+  await using aging = await startBeacon({
+    datasources: { wolfi: [...packages, published('libstdc++=15.2.0-r9')] },
+    repository: { withdrawal: { age: '184d', days: [13, 23] } },
+  });
+  await using own = await startGitea();
+  await own.create('images', { 'image.yaml': image, 'renovate.json': extending(aging.url) });
+  await own.renovate('images', allowInternal(aging.url));
+  const explained = await fetch(`${aging.url}/wolfi/curl/explain`);
+  const { versions } = (await explained.json()) as { versions: { withdrawal?: { expectedOn: string } }[] };
+  const { expectedOn } = versions.at(-1)?.withdrawal ?? {};
+  expect(expectedOn).toMatch(/^\d{4}-\d\d-\d\d$/);
+  expect(own.mergeRequests.map(({ title }) => title)).toEqual(titles.slice(0, 1));
+  expect(own.mergeRequests[0]?.body).toContain(
+    `\`curl\` \`8.19.0-r0\` is expected to be withdrawn on or after ${expectedOn}, by rule old-build.`,
+  );
+});
+
 /** In this order: each leaves the service as the next one needs it. */
 describe('no merge request is closed by', () => {
   test('a half-published arch', async () => {
