@@ -20,8 +20,9 @@ export function* withdrawalMark(
   sources: readonly CatalogSource[],
   { text }: Version,
 ): Generator<undefined, string> {
-  const pinned = yield* findInSteps(report.versions, ({ version }) => version === text);
-  if (!pinned) return '';
+  const { versions } = report;
+  const pinned = yield* findInSteps(versions, ({ version }) => version === text);
+  if (!pinned || pinned === versions.at(-1)) return '';
   const { expectedOn, rule, likelihood = 1 } = (yield* withdrawalsIn(report, sources)).get(pinned) ?? {};
   return expectedOn === undefined || rule === undefined || likelihood < 0.5
     ? ''

@@ -66,10 +66,12 @@ export function* withdrawalsIn(
   sources: readonly CatalogSource[],
   options: WithdrawalOptions = {},
 ): Generator<undefined, ReadonlyMap<VersionReport, Withdrawal>> {
-  const policies = new Map(sources.map((each) => [sourceKey(each), each.withdrawal]));
   const expected = new Map<VersionReport, Withdrawal>();
-  if (![...policies.values()].some((each) => each)) return expected;
-  const builds = yield* buildsOf(versions, policies);
+  const withdrawing = sources.flatMap(({ repository, arch, withdrawal }) =>
+    withdrawal ? [{ repository, arch, withdrawal, streams: new Map<string, Stream>() }] : [],
+  );
+  if (withdrawing.length === 0) return expected;
+  const builds = yield* buildsOf(versions, withdrawing);
   for (const [i, version] of versions.entries()) {
     if (isStep(i)) yield;
     const first = (version.chosenOn.length > 0 ? version.chosenOn : version.candidates)
@@ -98,34 +100,42 @@ interface Build {
   readonly replacedAt: number;
 }
 
+/** An index whose repository withdraws, and its streams by package name. */
+interface WithdrawingSource {
+  readonly repository: string;
+  readonly arch: string;
+  readonly withdrawal: SourceWithdrawal;
+  readonly streams: Map<string, Stream>;
+}
+
 function* buildsOf(
   versions: readonly VersionReport[],
-  policies: ReadonlyMap<string, SourceWithdrawal | undefined>,
+  sources: readonly WithdrawingSource[],
 ): Generator<undefined, ReadonlyMap<Candidate, Build>> {
-  const streams = new Map<string, Stream>();
   const builds = new Map<Candidate, Build>();
   for (let i = versions.length - 1; i >= 0; i -= 1) {
     if (isStep(i)) yield;
     const { parsed, candidates } = versions[i] as VersionReport;
     for (const candidate of parsed ? candidates : []) {
-      const key = sourceKey(candidate);
-      const source = policies.get(key);
-      if (!source) continue;
-      const id = `${key} ${candidate.package.name}`;
-      const stream = streams.get(id) ?? { newest: candidate.version, replacedAt: Infinity, hasKept: false };
-      streams.set(id, stream);
-      const builtAt = candidate.package.builtAt ?? candidate.releasedAt;
-      const build = { candidate, source, stream, builtAt, replacedAt: stream.replacedAt };
+      const from = sources.find(
+        ({ arch, repository }) => arch === candidate.arch && repository === candidate.repository,
+      );
+      if (!from) continue;
+      const { name, builtAt: told } = candidate.package;
+      let stream = from.streams.get(name);
+      if (!stream) {
+        stream = { newest: candidate.version, replacedAt: Infinity, hasKept: false };
+        from.streams.set(name, stream);
+      }
+      const builtAt = told ?? candidate.releasedAt;
+      const { replacedAt } = stream;
+      const build = { candidate, source: from.withdrawal, stream, builtAt, replacedAt };
       builds.set(candidate, build);
       stream.hasKept ||= !isNewest(build) && wasKept(build);
       stream.replacedAt = Math.min(stream.replacedAt, builtAt ?? Infinity);
     }
   }
   return builds;
-}
-
-function sourceKey({ repository, arch }: Pick<CatalogSource, 'repository' | 'arch'>): string {
-  return `${arch} ${repository}`;
 }
 
 function isNewest({ candidate, stream }: Build): boolean {
