@@ -1,6 +1,7 @@
 /** A report in the formats of other tools. */
 import { printable } from '../errors.ts';
 import { version } from '../version.ts';
+import { escapeXml } from '../xml.ts';
 import type { Finding } from './findings.ts';
 import { levelOf, project, rulePage, rules, type Level } from './rules.ts';
 
@@ -145,13 +146,8 @@ function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
-/** XML does not allow control characters, even escaped. */
 function xml(text: string): string {
-  return printable(text)
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
+  return escapeXml(printable(text));
 }
 
 type Colour = 'red' | 'yellow' | 'dim' | 'bold' | 'green';

@@ -1,49 +1,93 @@
-/** `/{datasource}/-/advisories.atom`: pins that were asked for and can be fixed, for feed readers and chat (RFC 4287). */
+/** Feeds for feed readers and chat, as Atom (RFC 4287). An entry keeps its id, so readers show it once. */
+import type { Changes } from '../ledger/changes.ts';
 import type { AskedPin } from '../metrics/pins-with-fixes.ts';
+import { escapeXml } from '../xml.ts';
 
-const MOST = 100;
+export interface FeedAddress {
+  readonly datasource: string;
+  /** Of the service, without a slash at the end. */
+  readonly url: string;
+  /** Of the feed itself. */
+  readonly self: string;
+  /** When a feed without entries was updated; unix milliseconds. */
+  readonly now: number;
+}
 
-export function advisoriesAtom(
-  datasource: string,
-  url: string,
-  pins: readonly AskedPin[],
-  now: number,
-): string {
-  const self = `${url}/${encodeURIComponent(datasource)}/-/advisories.atom`;
+interface Entry {
+  readonly id: string;
+  readonly title: string;
+  /** Unix milliseconds. */
+  readonly updated: number;
+  readonly link: string;
+  readonly text: string;
+}
+
+const MOST_PINS = 100;
+
+/** `/{datasource}/-/changes`, of all packages or of one. */
+export function changesAtom({ changes }: Changes, of: FeedAddress, name: string | undefined): string {
+  const { datasource } = of;
+  const title = `Changes of ${name === undefined ? datasource : `${name} in ${datasource}`}`;
+  const entries = changes.map((change): Entry => {
+    const { at, kind, arch, repository, identity, before } = change;
+    const parts = [datasource, repository, arch, kind, at, identity];
+    return {
+      id: `urn:apk-beacon:${encodeURIComponent(parts.join(' '))}`,
+      title: `${change.name}-${change.version} ${kind} (${arch})`,
+      updated: at,
+      link: pageOf(of, change.name),
+      text: `${kind} in ${repository} for ${arch}: ${identity}${before === undefined ? '' : `, before ${before}`}`,
+    };
+  });
+  return atom(of, title, entries);
+}
+
+/** `/{datasource}/-/advisories.atom`: pins that were asked for and can be fixed. */
+export function advisoriesAtom(pins: readonly AskedPin[], of: FeedAddress): string {
+  const entries = pins.slice(0, MOST_PINS).map(({ name, pin, fixes, since }): Entry => {
+    const page = pageOf(of, name);
+    const current = `current=${encodeURIComponent(pin)}`;
+    const versions = fixes.map(({ version }) => version).join(' or ');
+    const [only, ...others] = fixes[0]?.ids ?? [];
+    const what = only !== undefined && others.length === 0 ? only : 'vulnerabilities';
+    return {
+      id: `${page}/advisories?${current}&to=${encodeURIComponent(versions)}`,
+      title: `${name} ${pin}: ${versions} fixes ${what}`,
+      updated: since,
+      link: `${page}?${current}`,
+      text: fixes.map(({ version, ids }) => `${version} fixes ${ids.join(', ')}`).join('; '),
+    };
+  });
+  return atom(of, `${of.datasource}: pins that can be fixed`, entries);
+}
+
+function pageOf({ url, datasource }: FeedAddress, name: string): string {
+  return `${url}/${encodeURIComponent(datasource)}/${encodeURIComponent(name.toWellFormed())}`;
+}
+
+/** `entries` are newest first. */
+function atom({ self, now }: FeedAddress, title: string, entries: readonly Entry[]): string {
   return [
     '<?xml version="1.0" encoding="utf-8"?>',
     '<feed xmlns="http://www.w3.org/2005/Atom">',
-    `<title>${escaped(datasource)}: pins that can be fixed</title>`,
-    `<id>${escaped(self)}</id>`,
-    `<link rel="self" href="${escaped(self)}"/>`,
-    `<updated>${time(pins[0]?.since ?? now)}</updated>`,
+    `<id>${escapeXml(self)}</id>`,
+    `<title>${escapeXml(title)}</title>`,
+    `<link rel="self" href="${escapeXml(self)}"/>`,
+    `<updated>${timeOf(entries[0]?.updated ?? now)}</updated>`,
     '<author><name>apk-beacon</name></author>',
-    ...pins.slice(0, MOST).map((pin) => entry(datasource, url, pin)),
+    ...entries.flatMap((entry) => [
+      '<entry>',
+      `<id>${escapeXml(entry.id)}</id>`,
+      `<title>${escapeXml(entry.title)}</title>`,
+      `<updated>${timeOf(entry.updated)}</updated>`,
+      `<link href="${escapeXml(entry.link)}"/>`,
+      `<content type="text">${escapeXml(entry.text)}</content>`,
+      '</entry>',
+    ]),
     '</feed>\n',
   ].join('\n');
 }
 
-function entry(datasource: string, url: string, { name, pin, fixes, since }: AskedPin): string {
-  const at = `${url}/${encodeURIComponent(datasource)}/${encodeURIComponent(name)}`;
-  const question = `${at}/advisories?current=${encodeURIComponent(pin)}`;
-  const versions = fixes.map(({ version }) => version).join(' or ');
-  const text = fixes.map(({ version, ids }) => `${version} fixes ${ids.join(', ')}`).join('; ');
-  return [
-    '<entry>',
-    `<title>${escaped(`${name} ${pin}: ${versions} fixes ${fixes[0]?.ids.length === 1 ? fixes[0].ids[0] : 'vulnerabilities'}`)}</title>`,
-    `<id>${escaped(`${question}&to=${encodeURIComponent(versions)}`)}</id>`,
-    `<link href="${escaped(`${at}?current=${encodeURIComponent(pin)}`)}"/>`,
-    `<updated>${time(since)}</updated>`,
-    `<summary>${escaped(text)}</summary>`,
-    '</entry>',
-  ].join('\n');
-}
-
-function time(milliseconds: number): string {
+function timeOf(milliseconds: number): string {
   return new Date(milliseconds).toISOString();
-}
-
-/** Of what no XML may hold nothing is left. */
-function escaped(text: string): string {
-  return text.replace(/[^\P{C}]/gu, '').replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

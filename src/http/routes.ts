@@ -16,7 +16,7 @@ import type { Lookups } from '../answers/lookup.ts';
 import type { ReadHistory } from '../check/history.ts';
 import type { RenderOptions } from '../answers/render.ts';
 import type { LookupCounts, LookupResult } from '../metrics/lookup-counts.ts';
-import { atomFeed, changeJson, parseSince, type Changes } from '../ledger/changes.ts';
+import { changeJson, parseSince, type Changes } from '../ledger/changes.ts';
 import type { LedgerStatus } from '../ledger/status.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { NotifyStatus } from '../notify/status.ts';
@@ -36,7 +36,7 @@ import {
 import { Views } from '../answers/views.ts';
 import { ageInWords, nameWith, type Age, type When } from '../catalog/age.ts';
 import { timeText } from '../catalog/time.ts';
-import { advisoriesAtom } from './atom.ts';
+import { advisoriesAtom, changesAtom } from './atom.ts';
 import { prefersAtom, prefersHtml, prefersText } from './negotiate.ts';
 import type { PackageQuestion, Pages, PageSources } from './pages.ts';
 import {
@@ -292,9 +292,11 @@ export class Routes {
     return json(datasourceStatus(live, snapshot, facts), negotiated);
   }
 
-  #atom({ name }: LiveDatasource, url: string): Reply {
+  #atom({ name: datasource }: LiveDatasource, ownAddress: string): Reply {
     const { pins, now, publicUrl } = this.#options;
-    const text = advisoriesAtom(name, publicUrl ?? url, pins.list(name), now());
+    const url = publicUrl ?? ownAddress;
+    const self = `${url}/${encodeURIComponent(datasource)}/-/advisories.atom`;
+    const text = advisoriesAtom(pins.list(datasource), { datasource, url, self, now: now() });
     const headers = { 'cache-control': 'no-cache', 'content-type': 'application/atom+xml; charset=utf-8' };
     return createReply(200, headers, text);
   }
@@ -646,9 +648,9 @@ export class Routes {
     const found = await changesSince(live, since, name);
     if (prefersAtom(request.headers)) {
       const url = publicUrl ?? ownUrl(request);
-      const feed = { datasource: live.name, name, url, self: `${url}${target}`, now: now() };
+      const feed = { datasource: live.name, url, self: `${url}${target}`, now: now() };
       const headers = { ...negotiated, 'content-type': 'application/atom+xml; charset=utf-8' };
-      return createReply(200, headers, atomFeed(found, feed));
+      return createReply(200, headers, changesAtom(found, feed, name));
     }
     const body = {
       datasource: live.name,

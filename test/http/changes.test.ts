@@ -1,6 +1,7 @@
 /** `/{datasource}/-/changes`: what the ledger tells of an upstream that changes. */
 import { describe, expect, test } from 'vitest';
-import { atomFeed, parseSince } from '../../src/ledger/changes.ts';
+import { changesAtom } from '../../src/http/atom.ts';
+import { parseSince } from '../../src/ledger/changes.ts';
 import { startUpstream } from '../support/repository-server.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { pkg, signedIndex, type Stanza } from '../support/signed-index.ts';
@@ -104,8 +105,8 @@ test('a feed is well-formed whatever a publisher writes', () => {
   const at = Date.UTC(2026, 6, 24);
   const change = { at, kind: 'appeared', arch: 'x86_64', repository: 'r', identity: 'Q1' } as const;
   const evil = { ...change, name: '<a>&"\u0007\ud800', version: ']]>' };
-  const feed = { datasource: 'wolfi', name: undefined, url: 'http://h', self: 'http://h/x?a&b', now: at };
-  const text = atomFeed({ changes: [evil], more: false }, feed);
+  const feed = { datasource: 'wolfi', url: 'http://h', self: 'http://h/x?a&b', now: at };
+  const text = changesAtom({ changes: [evil], more: false }, feed, undefined);
   expect(text).toContain('<title>&lt;a&gt;&amp;&quot;\ufffd\ufffd-]]&gt; appeared (x86_64)</title>');
   expect(text).toContain('<id>http://h/x?a&amp;b</id>');
 });

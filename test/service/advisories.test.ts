@@ -236,7 +236,7 @@ test('explain, the page, metrics and Atom tell of a pin that can be fixed', asyn
   expect((await running.get('/metrics')).body).toContain('apk_pins_with_fix{datasource="wolfi"} 1');
   const atom = await running.get('/wolfi/-/advisories.atom');
   expect(atom.headers['content-type']).toBe('application/atom+xml; charset=utf-8');
-  expect(atom.body).toContain('<summary>1.1-r0 fixes CVE-2099-0001, CVE-2099-0002</summary>');
+  expect(atom.body).toContain('<content type="text">1.1-r0 fixes CVE-2099-0001, CVE-2099-0002</content>');
 });
 
 describe('a feed', () => {
