@@ -87,6 +87,7 @@ beforeAll(async () => {
   await writeFile(file, secdb(feed));
   beacon = await startBeacon({
     datasources: { wolfi },
+    repository: { withdrawal: { age: '184d', days: [13, 23] } },
     routing: { wolfi: { advisories: [{ secdb: file }] } },
   });
   recorder = await startRecorder(beacon.url);
@@ -142,11 +143,12 @@ describe('an update that fixes something', () => {
     ['line', ['-    - line~1.0', '+    - line~1.1'], 'CVE-2099-0004'],
     ['recipe', ['-  epoch: 0', '+  epoch: 1'], 'CVE-2099-0005'],
     ['libsub', ['-    - libsub=3.0-r0', '+    - libsub=3.0-r1'], 'CVE-2099-0006'],
-  ])('%s: its lines, label and identifiers', async (name, lines, id) => {
+  ])('%s: its lines, label, identifiers, and when its version goes', async (name, lines, id) => {
     const { branch, body, labels } = requestFor(name);
     expect(await gitea.diff('images', branch)).toEqual(lines);
     expect(labels).toEqual(['security']);
     expect(body).toContain(`**Fixes** ${id}`);
+    expect(body).toMatch(/is expected to be withdrawn on or after \d{4}-\d\d-\d\d, by rule old-build\./);
     expect(body).not.toMatch(/\{\{|urgent/);
   });
 
