@@ -5,6 +5,7 @@
  */
 import type { RoutingSource } from '../routing/route.ts';
 import { pinsOf } from './answered-by.ts';
+import { WITHDRAWAL } from './body-notes.ts';
 import type { LookupUrl } from './lookup-url.ts';
 import { dockerfileManager, imageBuilderManagers, scriptManager } from './pins-in-commands.ts';
 import { notedManager, variableManager } from './pins-in-variables.ts';
@@ -220,17 +221,11 @@ function packageRules(names: readonly string[]): readonly PresetRule[] {
   ];
 }
 
-/** Date and rule, out of the link that the service has marked (`answers/withdrawal-text.ts`). */
-const WITHDRAWAL =
-  "replace '^[\\s\\S]*#withdrawal=([0-9-]+),([a-z-]+)[\\s\\S]*$' '$1, by rule $2' references";
-
 function withdrawalRule(matchDatasources: readonly string[]): PresetRule {
   return {
     description: ['Merge requests say when the pinned version is expected to be withdrawn'],
     matchDatasources,
-    prBodyNotes: [
-      `{{#if (containsString references '#withdrawal=')}}${'`{{{depName}}}`'} ${'`{{{currentValue}}}`'} is expected to be withdrawn on or after {{{${WITHDRAWAL}}}}.{{/if}}`,
-    ],
+    prBodyNotes: [WITHDRAWAL],
   };
 }
 

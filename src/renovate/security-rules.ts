@@ -2,6 +2,7 @@
  * Rules for updates that fix vulnerabilities. Renovate knows none of apk's, so the service's answer carries marks behind
  * the link to the changes (`answers/security.ts`), which rules see as text and people see compiled: docs/advisories.md.
  */
+import { FIXES, WITHDRAWAL } from './body-notes.ts';
 import type { PresetRule } from './preset.ts';
 
 /** `force` wins over rules that come later, such as those of a repository; `plain` does not. */
@@ -9,10 +10,6 @@ export type SecurityRules = 'force' | 'plain';
 
 /** A branch of its own; a patch and a major version that both fix something get one each. */
 const BRANCH = '{{{datasource}}}-{{{depNameSanitized}}}{{#if isMajor}}-{{{newMajor}}}.x{{/if}}-vulnerability';
-
-/** The identifiers, out of the link that Renovate has compiled. */
-const IDENTIFIERS =
-  "replace ',' ', ' (replace '^[\\s\\S]*#fixes=([A-Za-z0-9._,-]*)[\\s\\S]*$' '$1' references)";
 
 export function securityRules(
   matchDatasources: readonly string[],
@@ -41,7 +38,8 @@ export function securityRules(
         prCreation: 'immediate',
         commitMessageSuffix: '[SECURITY]',
         branchTopic: BRANCH,
-        prBodyNotes: [`{{#if (containsString references '#fixes=')}}**Fixes** {{{${IDENTIFIERS}}}}{{/if}}`],
+        // What is forced replaces the notes of earlier rules.
+        prBodyNotes: rules === 'force' ? [FIXES, WITHDRAWAL] : [FIXES],
       }),
     },
   ];
