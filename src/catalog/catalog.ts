@@ -202,6 +202,25 @@ export class Catalog {
   *reportInSteps(name: string, archs: readonly string[] = this.archs): Generator<undefined, NameReport> {
     const carriers = this.#countCarriers(name, archs);
     if (carriers > MOST_CARRIERS) throw new CrowdedNameError(name, carriers);
+    return yield* this.#compare(name, archs);
+  }
+
+  /** The same for one of many names: `undefined` for a crowded one, which must not stand in the way of the others. */
+  *reportUnlessCrowded(
+    name: string,
+    archs: readonly string[] = this.archs,
+  ): Generator<undefined, NameReport | undefined> {
+    const isCrowded = this.#countCarriers(name, archs) > MOST_CARRIERS;
+    return isCrowded ? undefined : yield* this.#compare(name, archs);
+  }
+
+  /** How many packages have the name or provide it on these archs. */
+  #countCarriers(name: string, archs: readonly string[]): number {
+    const sources = this.sources.filter(({ arch }) => archs.includes(arch));
+    return sources.reduce((sum, { packages }) => sum + packages.countOf(name), 0);
+  }
+
+  *#compare(name: string, archs: readonly string[]): Generator<undefined, NameReport> {
     const reading = new Reading(this.sources, this.#rule);
     /** By version key. */
     const groups = new Map<string, Group>();
@@ -250,22 +269,6 @@ export class Catalog {
     if (!found) return undefined;
     const places = [found.root, found.other].flatMap((root) => (root && roots.get(root)) ?? []);
     return { asked: places, unmet: found.unmet };
-  }
-
-  /** The same for one of many names: `undefined` for a crowded one, which must not stand in the way of the others. */
-  *reportUnlessCrowded(
-    name: string,
-    archs: readonly string[] = this.archs,
-  ): Generator<undefined, NameReport | undefined> {
-    return this.#countCarriers(name, archs) > MOST_CARRIERS
-      ? undefined
-      : yield* this.reportInSteps(name, archs);
-  }
-
-  /** How many packages have the name or provide it on these archs. */
-  #countCarriers(name: string, archs: readonly string[]): number {
-    const sources = this.sources.filter(({ arch }) => archs.includes(arch));
-    return sources.reduce((sum, { packages }) => sum + packages.countOf(name), 0);
   }
 
   /** What packages need and the catalog does not have. For many names, pass the last one: it is kept until it is full. */
