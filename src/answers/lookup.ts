@@ -77,12 +77,11 @@ export class Lookups {
     const newest = offered.slice(-MAX_VERSIONS).map(({ version }) => version);
     if (newest.length > 0 && !isPast) this.#served.note(datasource, name, newest);
     const from = yield* versionAt(report, query);
-    const withdrawal = from ? yield* withdrawalMark(report, snapshot.catalog.sources, from) : '';
-    if (!snapshot.advisories || !query.current) return { releases, marks: withdrawal };
+    if (!from) return { releases, marks: '' };
+    const withdrawal = yield* withdrawalMark(report, snapshot.catalog.sources, from);
+    if (!snapshot.advisories) return { releases, marks: withdrawal };
     const security = new Security(snapshot.advisories, report);
-    const { text, urgent } = from
-      ? yield* securityMarks(security, from, query, releases)
-      : { text: '', urgent: [] };
+    const { text, urgent } = yield* securityMarks(security, from, query, releases);
     return { releases, marks: withdrawal + text, urgent };
   }
 

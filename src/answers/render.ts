@@ -32,7 +32,7 @@ export interface RenderOptions {
   readonly stripRevision: boolean;
   /** The pin: the changelog starts there. */
   readonly current: string | undefined;
-  /** What the advisories have to say, put behind the link to the changes; see `securityMarks`. */
+  /** What is told of the pin, behind the link to the changes; see `withdrawalMark` and `securityMarks`. */
   readonly marks?: string | undefined;
   /** A page of the service, to put them behind where a package has no link of its own: Renovate takes only URLs. */
   readonly page?: string | undefined;

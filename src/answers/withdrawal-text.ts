@@ -2,10 +2,11 @@
 import type { Version } from '../apk/version.ts';
 import type { CatalogSource, NameReport } from '../catalog/catalog.ts';
 import { findInSteps } from '../catalog/steps.ts';
-import { withdrawalsIn, type Withdrawal } from '../catalog/withdrawal.ts';
+import { isLikely, withdrawalsIn, type Withdrawal } from '../catalog/withdrawal.ts';
 
-export function withdrawalText({ expectedOn, rule, likelihood = 1 }: Withdrawal): string {
-  const verb = likelihood < 0.5 ? 'may' : 'expected to';
+export function withdrawalText(withdrawal: Withdrawal): string {
+  const { expectedOn, rule } = withdrawal;
+  const verb = isLikely(withdrawal) ? 'expected to' : 'may';
   const when = expectedOn === undefined ? 'when the next version comes' : `on or after ${expectedOn}`;
   return `${verb} be withdrawn ${when}, by rule ${rule}`;
 }
@@ -23,8 +24,7 @@ export function* withdrawalMark(
   const { versions } = report;
   const pinned = yield* findInSteps(versions, ({ version }) => version === text);
   if (!pinned || pinned === versions.at(-1)) return '';
-  const { expectedOn, rule, likelihood = 1 } = (yield* withdrawalsIn(report, sources)).get(pinned) ?? {};
-  return expectedOn === undefined || rule === undefined || likelihood < 0.5
-    ? ''
-    : `#withdrawal=${expectedOn},${rule}`;
+  const expected = (yield* withdrawalsIn(report, sources)).get(pinned);
+  if (expected?.expectedOn === undefined || !isLikely(expected)) return '';
+  return `#withdrawal=${expected.expectedOn},${expected.rule}`;
 }

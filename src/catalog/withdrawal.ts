@@ -35,6 +35,11 @@ export interface Withdrawal {
   readonly likelihood?: number;
 }
 
+/** More likely withdrawn than not. */
+export function isLikely({ likelihood = 1 }: Withdrawal): boolean {
+  return likelihood >= 0.5;
+}
+
 /** What was withdrawn of Wolfi on 2026-08-13, by rule; `test/catalog/withdrawal.test.ts` measures it. */
 const shares = {
   /** Old and not the newest of its name. */

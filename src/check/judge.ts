@@ -21,7 +21,7 @@ import { Catalog, type Candidate, type NameReport, type VersionReport } from '..
 import type { Needs } from '../catalog/needs.ts';
 import { SeriesIndex } from '../catalog/series.ts';
 import { finish } from '../catalog/steps.ts';
-import { withdrawalsIn } from '../catalog/withdrawal.ts';
+import { isLikely, withdrawalsIn } from '../catalog/withdrawal.ts';
 import type { Pin } from '../pins/pin.ts';
 import { apkoMeets, apkoOperators, parseApkoVersion } from './apko.ts';
 import { Build } from './apko-resolver.ts';
@@ -241,9 +241,9 @@ export class Source {
     const version = report.versions.findLast((each) => meets(each.version));
     const withdrawal = version && expected.get(version);
     if (!withdrawal) return [];
-    const { expectedOn, likelihood = 1 } = withdrawal;
-    const isSoon = expectedOn !== undefined && Date.parse(expectedOn) - now < SOON && likelihood >= 0.5;
-    const message = `${version.version} ${likelihood < 0.5 ? '' : 'is '}${withdrawalText(withdrawal)}`;
+    const { expectedOn } = withdrawal;
+    const isSoon = expectedOn !== undefined && Date.parse(expectedOn) - now < SOON && isLikely(withdrawal);
+    const message = `${version.version} ${isLikely(withdrawal) ? 'is ' : ''}${withdrawalText(withdrawal)}`;
     return [{ rule: 'expected-withdrawal', message, ...(!isSoon && { level: 'note' }) }];
   }
 
