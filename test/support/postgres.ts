@@ -58,11 +58,11 @@ export async function startPostgres({ tls = false }: PostgresOptions = {}): Prom
   const certificate = join(folder, 'server.crt');
   // An address of its own on the loopback, so that nobody else has its port.
   const host = tls ? `127.${[0, 0, 0].map(() => randomInt(1, 255)).join('.')}` : encodeURIComponent(folder);
+  const key = join(folder, 'server.key');
   if (tls) {
-    const key = join(folder, 'server.key');
     const subject = ['-subj', '/CN=ledger', '-addext', `subjectAltName=IP:${host}`];
-    const made = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', certificate];
-    execFileSync('openssl', [...made, ...subject], { stdio: 'ignore' });
+    const signed = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', certificate];
+    execFileSync('openssl', [...signed, ...subject], { stdio: 'ignore' });
     if (asUser.length > 0) execFileSync('chown', ['postgres', key]);
     await writeFile(
       join(data, 'pg_hba.conf'),
@@ -70,12 +70,7 @@ export async function startPostgres({ tls = false }: PostgresOptions = {}): Prom
     );
   }
   const listening = tls
-    ? [
-        `listen_addresses=${host}`,
-        'ssl=on',
-        `ssl_cert_file=${certificate}`,
-        `ssl_key_file=${folder}/server.key`,
-      ]
+    ? [`listen_addresses=${host}`, 'ssl=on', `ssl_cert_file=${certificate}`, `ssl_key_file=${key}`]
     : ['listen_addresses='];
   const start = async (): Promise<RunningProcess> => {
     const settings = ['fsync=off', 'max_connections=50', ...listening].flatMap((each) => ['-c', each]);
