@@ -15,10 +15,10 @@
  */
 import { IndexError } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
-import { packCommit, packCommitBytes } from './commit.ts';
-import { GrowingNumbers } from './growing-table.ts';
+import { COMMIT_BYTES } from './commit.ts';
+import type { GrowingNumbers } from './growing-table.ts';
 import { addNumber, BLANK, readNumbers, isOperatorSign } from './lists.ts';
-import { Flag, IDENTITY_BYTES } from './package-table.ts';
+import { Flag } from './package-table.ts';
 import { EMPTY, type StringTable } from './string-table.ts';
 import {
   clearPackage,
@@ -120,7 +120,6 @@ class AdbReader {
   readonly #table: TableBuilder;
   readonly #knownNames = new Cache();
   readonly #knownValues = new Cache();
-  readonly #knownCommits = new Cache();
   readonly #knownProvides = new Cache();
   readonly #knownDepends = new Cache();
   /** For each dependency, twice the id of its text, plus one if it asks for an exact version. */
@@ -129,7 +128,7 @@ class AdbReader {
   readonly #knownProvided = new Cache();
   readonly #lists: List[] = [];
   /** Names in lists of provides: twice the id, plus one if provided with a version. */
-  readonly #provided = new GrowingNumbers();
+  readonly #provided: GrowingNumbers;
   #budget: number;
 
   // The package being read.
@@ -155,6 +154,7 @@ class AdbReader {
     this.#length = values.length;
     this.#budget = options.maxInflatedBytes;
     this.#table = new TableBuilder(options);
+    this.#provided = this.#table.numbers();
   }
 
   *read(): Generator<undefined, AdbIndex> {
@@ -172,7 +172,6 @@ class AdbReader {
       this.#readPackage(this.#value(packages + 4 * number), number);
       if (number % PACKAGES_A_STEP === 0) yield;
     }
-    this.#provided.release();
     return { ...(yield* this.#table.finish()), description };
   }
 
@@ -191,7 +190,7 @@ class AdbReader {
     added.arch = this.#string(fields[Field.arch] as number, values, this.#knownValues);
     added.origin = this.#string(fields[Field.origin] as number, values, this.#knownValues);
     added.url = this.#string(fields[Field.url] as number, values, this.#knownValues);
-    added.commit = this.#commit(fields[Field.commit] as number);
+    this.#readCommit(fields[Field.commit] as number);
     added.builtAt = this.#number32(fields[Field.builtAt] as number);
     added.priority = this.#number32(fields[Field.priority] as number);
     if (this.#table.hasSizes) {
@@ -331,25 +330,19 @@ class AdbReader {
       this.#reject('has no hash that apk takes');
       return;
     }
-    const end = this.#start + IDENTITY_BYTES;
-    this.#table.identities.read(this.#text, this.#start, end);
-    this.#text.bytes.copy(this.#package.identity, 0, this.#start, end);
-    this.#package.hasIdentity = true;
+    this.#table.copyIdentity(this.#text, this.#start);
   }
 
-  #commit(value: number): number {
-    if (value === 0) return EMPTY;
-    const before = this.#knownCommits.get(value);
-    if (before >= 0) return before;
+  #readCommit(value: number): void {
+    if (value === 0) return;
     this.#locate(value);
     this.#spend(this.#end - this.#start);
-    if (!packCommitBytes(this.#token, this.#text, this.#start, this.#end)) {
-      this.#line.setText(this.#text.bytes.toString('hex', this.#start, this.#end));
-      packCommit(this.#token, this.#line, 0, this.#line.length);
+    if (this.#end - this.#start === COMMIT_BYTES) {
+      this.#table.copyCommit(this.#text, this.#start);
+      return;
     }
-    const id = this.#table.commits.intern(this.#token, 0, this.#token.length);
-    this.#knownCommits.set(value, id);
-    return id;
+    this.#line.setText(this.#text.bytes.toString('hex', this.#start, this.#end));
+    this.#table.readCommit(this.#line, 0, this.#line.length);
   }
 
   /** 0 for nothing and for numbers above 32 bits. */
@@ -401,7 +394,7 @@ class AdbReader {
       if (line.length > this.#options.maxLineBytes) this.#reject('has a list that is too long');
     }
     const list: List = {
-      string: this.#table.values.intern(line, 0, line.length),
+      string: this.#table.addList(line),
       flags,
       first,
       last: this.#provided.count,

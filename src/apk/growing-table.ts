@@ -3,15 +3,24 @@
  * key.
  */
 import { IndexError } from '../errors.ts';
-import type { ByteBuffer } from './byte-buffer.ts';
-import { grown, release, type Arena } from './memory.ts';
-import { IDENTITY_BYTES, type Columns, type Postings } from './package-table.ts';
+import { COMMIT_BYTES } from './commit.ts';
+import { IDENTITY_BYTES } from './identity.ts';
+import { grown, type Arena } from './memory.ts';
+import type { Columns, Postings } from './package-table.ts';
 import { MAX_PROBES } from './string-table.ts';
+
+/** The memory of a table, and the memory that only building it takes. */
+export interface Arenas {
+  readonly kept: Arena;
+  readonly scratch: Arena;
+}
 
 /** Columns whose length is not known yet. */
 export class GrowingColumns {
   columns: Columns;
   count = 0;
+  /** The column of identities, as words. */
+  #identityWords: Uint32Array;
 
   constructor(arena: Arena, capacity: number) {
     const rows = Math.max(16, capacity);
@@ -19,34 +28,50 @@ export class GrowingColumns {
       name: arena.numbers(rows),
       version: arena.numbers(rows),
       origin: arena.numbers(rows),
-      commit: arena.numbers(rows),
       url: arena.numbers(rows),
       provides: arena.numbers(rows),
       dependencies: arena.numbers(rows),
       builtAt: arena.numbers(rows),
       priority: arena.numbers(rows),
+      identity: asBytes(arena.numbers(rows * IDENTITY_WORDS)),
+      commit: arena.bytes(rows * COMMIT_BYTES),
       flags: arena.bytes(rows),
-      identity: arena.bytes(rows * IDENTITY_BYTES),
     };
+    this.#identityWords = asWords(this.columns.identity);
   }
 
-  /** Adds a row and returns its number. */
-  add(): number {
-    if (this.count === this.columns.name.length) this.columns = mapColumns(this.columns, grown);
-    this.count += 1;
-    return this.count - 1;
+  /** Room for one more row, which is row `count`. */
+  reserve(): Columns {
+    if (this.count === this.columns.name.length) {
+      this.columns = mapColumns(this.columns, grown);
+      this.#identityWords = asWords(this.columns.identity);
+    }
+    return this.columns;
+  }
+
+  /** The identities of the rows, `IDENTITY_WORDS` each. */
+  get identityWords(): Uint32Array {
+    return this.#identityWords;
   }
 
   finished(): Columns {
-    const finished = mapColumns(this.columns, (column) => column.subarray(0, this.count) as typeof column);
-    return { ...finished, identity: this.columns.identity.subarray(0, this.count * IDENTITY_BYTES) };
+    const { count } = this;
+    const rows = this.columns.name.length;
+    return mapColumns(
+      this.columns,
+      (column) => column.subarray(0, (column.length / rows) * count) as typeof column,
+    );
   }
 }
 
 /** Numbers in the order they were added. */
 export class GrowingNumbers {
-  #numbers = new Uint32Array(1024);
+  #numbers: Uint32Array;
   #count = 0;
+
+  constructor(arena: Arena, capacity: number) {
+    this.#numbers = arena.numbers(Math.max(16, capacity));
+  }
 
   add(number: number): void {
     if (this.#count === this.#numbers.length) this.#numbers = grown(this.#numbers);
@@ -71,83 +96,77 @@ export class GrowingNumbers {
     if (index >= this.#numbers.length) this.#numbers = grown(this.#numbers, index + 1);
     this.#numbers[index] = number;
   }
-
-  release(): void {
-    release(this.#numbers);
-  }
 }
 
-/**
- * Identities seen so far, as two 32-bit hashes. Open addressing, because a `Set` takes many times the memory.
- */
+const IDENTITY_WORDS = IDENTITY_BYTES / 4;
+
+/** The rows with different identities. Open addressing, because a `Set` takes many times the memory. */
 export class IdentitySet {
-  /** Pairs; the second is 0 in a free slot. */
+  /** A row plus one; 0 in a free slot. */
   #slots: Uint32Array;
   #count = 0;
-  // The identity of the package being read; the second number is 0 if it has none.
-  #low = 0;
-  #high = 0;
 
-  constructor(expected: number) {
-    this.#slots = new Uint32Array(2 * Math.max(2048, 2 ** Math.ceil(Math.log2(expected * 2))));
+  constructor(arena: Arena, expected: number) {
+    this.#slots = arena.numbers(identitySlots(expected));
   }
 
-  /**
-   * Reads the identity `source[start..end)`. The halves use different factors and shifts, so that no difference between
-   * two identities cancels out in both.
-   */
-  read(source: ByteBuffer, start: number, end: number): void {
-    let low = 0x811c9dc5;
-    let high = 0x01234567;
-    for (let i = start; i < end; i += 4) {
-      const word = source.word(i, end);
-      low = Math.imul(low ^ word, 0x01000193);
-      low ^= low >>> 15;
-      high = Math.imul(high ^ word, 0x5bd1e995);
-      high ^= high >>> 13;
-    }
-    this.#low = low >>> 0;
-    this.#high = start === end ? 0 : high >>> 0 || 1;
-  }
-
-  clear(): void {
-    this.#high = 0;
-  }
-
-  /** Adds the identity that was read; `false` if it is known. A package without an identity is always new. */
-  add(): boolean {
-    if (this.#high === 0) return true;
-    if (!insert(this.#slots, this.#low, this.#high)) return false;
+  /** Adds `row`; `false` if another row has its identity. `words` are the identities of all rows. */
+  add(words: Uint32Array, row: number): boolean {
+    const slots = this.#slots;
+    const place = placeOf(slots, words, row);
+    if (slots[place] !== 0) return false;
+    slots[place] = row + 1;
     this.#count += 1;
-    if (this.#count * 4 > this.#slots.length) this.#grow();
+    if (this.#count * 2 > slots.length) this.#grow(words);
     return true;
   }
 
-  release(): void {
-    release(this.#slots);
-  }
-
-  #grow(): void {
-    const slots = new Uint32Array(this.#slots.length * 4);
-    for (let place = 0; place < this.#slots.length; place += 2) {
-      const high = this.#slots[place + 1] as number;
-      if (high !== 0) insert(slots, this.#slots[place] as number, high);
-    }
+  #grow(words: Uint32Array): void {
+    const slots = new Uint32Array(this.#slots.length * 2);
+    for (const taken of this.#slots) if (taken !== 0) slots[placeOf(slots, words, taken - 1)] = taken;
     this.#slots = slots;
   }
 }
 
-/** Adds a pair whose second number is not 0; `false` if it is already there. */
-function insert(slots: Uint32Array, low: number, high: number): boolean {
+/** The length of the hash table: a power of two, of which at most half is used. */
+export function identitySlots(expected: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(1024, expected) * 2));
+}
+
+/** The slot with the identity of `row`, or the free slot for it. Throws `apkindex-malformed` for hash flooding. */
+function placeOf(slots: Uint32Array, words: Uint32Array, row: number): number {
   const mask = slots.length - 1;
-  let place = (low << 1) & mask;
-  for (let probes = 0; slots[place + 1] !== 0; place = (place + 2) & mask, probes += 1) {
-    if (slots[place] === low && slots[place + 1] === high) return false;
+  const start = row * IDENTITY_WORDS;
+  let place = hashOf(words, start) & mask;
+  for (let probes = 0; slots[place] !== 0; place = (place + 1) & mask, probes += 1) {
+    const other = ((slots[place] as number) - 1) * IDENTITY_WORDS;
+    if (areEqual(words, start, other)) break;
     if (probes > MAX_PROBES) throw new IndexError('apkindex-malformed', 'its identities are made to collide');
   }
-  slots[place] = low;
-  slots[place + 1] = high;
+  return place;
+}
+
+/** An identity is a hash already. All of its words count, because a made-up one may differ in any of them. */
+function hashOf(words: Uint32Array, start: number): number {
+  let hash = 0;
+  for (let i = 0; i < IDENTITY_WORDS; i += 1) {
+    hash = Math.imul(hash ^ (words[start + i] as number), 0x5bd1e995);
+    hash ^= hash >>> 15;
+  }
+  return hash;
+}
+
+function areEqual(words: Uint32Array, one: number, other: number): boolean {
+  for (let i = 0; i < IDENTITY_WORDS; i += 1) if (words[one + i] !== words[other + i]) return false;
   return true;
+}
+
+function asBytes({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+function asWords({ buffer, byteOffset, byteLength }: Uint8Array): Uint32Array {
+  return new Uint32Array(buffer, byteOffset, byteLength / 4);
 }
 
 function mapColumns(columns: Columns, change: <T extends Uint32Array | Uint8Array>(column: T) => T): Columns {
@@ -155,14 +174,14 @@ function mapColumns(columns: Columns, change: <T extends Uint32Array | Uint8Arra
     name: change(columns.name),
     version: change(columns.version),
     origin: change(columns.origin),
-    commit: change(columns.commit),
     url: change(columns.url),
     provides: change(columns.provides),
     dependencies: change(columns.dependencies),
     builtAt: change(columns.builtAt),
     priority: change(columns.priority),
-    flags: change(columns.flags),
     identity: change(columns.identity),
+    commit: change(columns.commit),
+    flags: change(columns.flags),
   };
 }
 
@@ -171,14 +190,14 @@ const PAIRS_A_STEP = 2 ** 14;
 
 /** A stable sort of rows by key; each row appears once per key. `rows` defaults to 0, 1, 2 … */
 export function* postings(
-  arena: Arena,
+  { kept, scratch }: Arenas,
   keyCount: number,
   keys: Uint32Array,
   rows?: Uint32Array,
 ): Generator<undefined, Postings> {
-  const starts = arena.numbers(keyCount + 1);
+  const starts = kept.numbers(keyCount + 1);
   // For each key, the last row counted plus one; later the position of its next row.
-  const next = new Uint32Array(keyCount);
+  const next = scratch.numbers(keyCount);
   for (let i = 0; i < keys.length; i += 1) {
     const key = keys[i] as number;
     const row = rows ? (rows[i] as number) : i;
@@ -192,7 +211,7 @@ export function* postings(
     next[key] = starts[key] as number;
     starts[key + 1] = (starts[key + 1] as number) + (starts[key] as number);
   }
-  const sorted = arena.numbers(starts[keyCount] as number);
+  const sorted = kept.numbers(starts[keyCount] as number);
   for (let i = 0; i < keys.length; i += 1) {
     const key = keys[i] as number;
     const row = rows ? (rows[i] as number) : i;

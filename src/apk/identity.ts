@@ -4,6 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 
+/** A SHA-1. */
+export const IDENTITY_BYTES = 20;
+
 const [Q, ONE, PADDING] = [0x51, 0x31, 0x3d] as const;
 /** `Q1`, 27 digits and `=`. */
 const LENGTH = 30;
@@ -15,20 +18,27 @@ for (const [value, digit] of [
 ].entries())
   digits[digit.charCodeAt(0)] = value;
 
-/** Decodes the identity in `bytes[start..end)` to `into`. `false` for an empty text. */
-export function decodeIdentity(into: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  if (end === start) return false;
+/**
+ * Decodes the identity in `bytes[start..end)` to `into[at..at + IDENTITY_BYTES)`. Other texts than the usual ones are
+ * hashed.
+ */
+export function decodeIdentity(
+  into: Uint8Array,
+  at: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): void {
   const isUsual =
     end - start === LENGTH && bytes[start] === Q && bytes[start + 1] === ONE && bytes[end - 1] === PADDING;
-  if (!isUsual || !decode(into, bytes, start + 2, end - 1))
-    into.set(hashIdentity(bytes.subarray(start, end)));
-  return true;
+  if (!isUsual || !decode(into, at, bytes, start + 2, end - 1))
+    into.set(hashIdentity(bytes.subarray(start, end)), at);
 }
 
-function decode(into: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+function decode(into: Uint8Array, at: number, bytes: Uint8Array, start: number, end: number): boolean {
   let bits = 0;
   let count = 0;
-  let length = 0;
+  let to = at;
   for (let i = start; i < end; i += 1) {
     const digit = digits[bytes[i] as number] as number;
     if (digit === 255) return false;
@@ -36,10 +46,10 @@ function decode(into: Uint8Array, bytes: Uint8Array, start: number, end: number)
     count += 6;
     if (count < 8) continue;
     count -= 8;
-    into[length] = (bits >> count) & 0xff;
-    length += 1;
+    into[to] = (bits >> count) & 0xff;
+    to += 1;
   }
-  return length === into.length;
+  return true;
 }
 
 export function hashIdentity(text: Uint8Array | string): Uint8Array {

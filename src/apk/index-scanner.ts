@@ -13,8 +13,6 @@
  */
 import { IndexError } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
-import { packCommit } from './commit.ts';
-import { decodeIdentity } from './identity.ts';
 import { release } from './memory.ts';
 import { addNumber, addToken, BLANK, isOperatorSign } from './lists.ts';
 import { Flag, unusableReasons } from './package-table.ts';
@@ -79,7 +77,6 @@ export class IndexScanner {
   readonly #provides = new ByteBuffer();
   readonly #depends = new ByteBuffer();
   readonly #installIf = new ByteBuffer();
-  readonly #packedCommit = new ByteBuffer();
 
   /** The dependencies of the previous package; the next version often has the same. */
   readonly #lastDepends = new ByteBuffer();
@@ -168,8 +165,7 @@ export class IndexScanner {
         this.#package.origin = this.#table.values.intern(text, start, end);
         break;
       case Field.commit:
-        packCommit(this.#packedCommit, text, start, end);
-        this.#package.commit = this.#table.commits.intern(this.#packedCommit, 0, this.#packedCommit.length);
+        this.#table.readCommit(text, start, end);
         break;
       case Field.url:
         this.#package.url = this.#table.values.intern(text, start, end);
@@ -196,8 +192,7 @@ export class IndexScanner {
         if (this.#table.hasSizes) this.#package.installed = parseSeconds(text.bytes, start, end);
         break;
       case Field.identity:
-        this.#table.identities.read(text, start, end);
-        this.#package.hasIdentity = decodeIdentity(this.#package.identity, text.bytes, start, end);
+        this.#table.readIdentity(text, start, end);
         break;
       default:
         if (letter >= 0x41 && letter <= 0x5a && !knownUpperCase.has(letter))
@@ -219,7 +214,7 @@ export class IndexScanner {
       if (isExactDependency(list.bytes, start, end)) this.#lastNeedsExactly = Flag.needsExactly;
       start = end + 1;
     }
-    this.#lastDependencies = this.#table.values.intern(numbers, 0, numbers.length);
+    this.#lastDependencies = this.#table.addList(numbers);
     last.clear();
     last.addBytes(list.bytes.subarray(0, list.length));
   }
@@ -248,7 +243,7 @@ export class IndexScanner {
 
   #addPackage(): void {
     const added = this.#package;
-    added.provides = this.#table.values.intern(this.#provides, 0, this.#provides.length);
+    added.provides = this.#table.addList(this.#provides);
     this.#internDependencies();
     added.dependencies = this.#lastDependencies;
     added.flags |= this.#lastNeedsExactly;

@@ -22,6 +22,15 @@ export function readNumbers(list: Uint8Array): readonly number[] {
   return Array.from({ length: list.length / 4 }, (_, i) => view.getUint32(4 * i, true));
 }
 
+/** Writes and reads one number, as in a list. */
+export function writeNumber(bytes: Uint8Array, at: number, number: number): void {
+  for (let i = 0; i < 4; i += 1) bytes[at + i] = (number >>> (8 * i)) & 0xff;
+}
+
+export function readNumber(bytes: Uint8Array, at: number): number {
+  return readNumbers(bytes.subarray(at, at + 4))[0] as number;
+}
+
 /** Adds `source[start..end)` to a list whose items are separated by blanks. */
 export function addToken(list: ByteBuffer, source: ByteBuffer, start: number, end: number): void {
   if (list.length > 0) list.addByte(BLANK);

@@ -50,6 +50,11 @@ export class Arena {
     return start === undefined ? new Uint8Array(count) : new Uint8Array(this.#buffer, start, count);
   }
 
+  /** Releases the memory at once. All arrays that were cut from it are empty afterwards. */
+  release(): void {
+    this.#buffer.transfer(0);
+  }
+
   /** The offset of `byteLength` free bytes, aligned for numbers; `undefined` if there are not enough. */
   #take(byteLength: number): number | undefined {
     const start = Math.ceil(this.#end / 4) * 4;

@@ -3,7 +3,7 @@
  * (docs/decisions/003). Lookups by name need no object per package.
  */
 import { operatorSpan } from './constraint.ts';
-import { readNumbers } from './lists.ts';
+import { readNumber, readNumbers } from './lists.ts';
 import {
   isBinding,
   type Dependency,
@@ -15,8 +15,8 @@ import {
   type Sizes,
   type Unusable,
 } from './packages.ts';
-import { commitText } from './commit.ts';
-import { identityText } from './identity.ts';
+import { COMMIT_BYTES, commitText } from './commit.ts';
+import { IDENTITY_BYTES, identityText } from './identity.ts';
 import type { StringList, StringTable } from './string-table.ts';
 
 export const unusableReasons: readonly (Unusable | undefined)[] = [
@@ -25,9 +25,6 @@ export const unusableReasons: readonly (Unusable | undefined)[] = [
   'unknown-field',
 ];
 
-/** A SHA-1. */
-export const IDENTITY_BYTES = 20;
-
 /** The bits of a byte in the column `flags`. */
 export const Flag = {
   /** An index into `unusableReasons`. */
@@ -35,24 +32,23 @@ export const Flag = {
   conflictsWithItself: 4,
   /** One of its dependencies asks for an exact version. */
   needsExactly: 8,
+  /** Its commit is not 40 hexadecimal digits: the first four bytes are the id of a text. */
+  hasOtherCommit: 16,
 } as const;
 
 /** The strings of a table. */
 export interface TableStrings {
   /** Names of packages and provides. */
   readonly names: StringTable;
-  /** In the form of `packCommit`. */
-  readonly commits: StringList;
   /** All other strings. */
   readonly values: StringList;
 }
 
-/** Columns of equal length; all but `builtAt`, `priority`, `flags` and `identity` hold string ids. */
+/** Columns of as many packages. The first six hold ids of strings. */
 export interface Columns {
   readonly name: Uint32Array;
   readonly version: Uint32Array;
   readonly origin: Uint32Array;
-  readonly commit: Uint32Array;
   readonly url: Uint32Array;
   /** The whole `p:` value. */
   readonly provides: Uint32Array;
@@ -61,10 +57,12 @@ export interface Columns {
   /** Unix seconds; 0 if unknown. */
   readonly builtAt: Uint32Array;
   readonly priority: Uint32Array;
+  /** `IDENTITY_BYTES` per package, aligned for words. */
+  readonly identity: Uint8Array;
+  /** `COMMIT_BYTES` per package. */
+  readonly commit: Uint8Array;
   /** See `Flag`. */
   readonly flags: Uint8Array;
-  /** `IDENTITY_BYTES` per package. */
-  readonly identity: Uint8Array;
 }
 
 /** Sizes by row. */
@@ -135,6 +133,15 @@ export class PackageTable implements Packages {
       { byName, byProvide },
       { intruders, hidden, sizes: this.#sizes },
     );
+  }
+
+  commit(row: number): string {
+    const { flags, commit } = this.columns;
+    const start = row * COMMIT_BYTES;
+    const isOther = ((flags[row] as number) & Flag.hasOtherCommit) !== 0;
+    return isOther
+      ? this.strings.values.text(readNumber(commit, start))
+      : commitText(commit.subarray(start, start + COMMIT_BYTES));
   }
 
   sizes(row: number): Sizes | undefined {
@@ -267,7 +274,7 @@ class TablePackage implements Package {
     return this.#text('origin');
   }
   get commit(): string {
-    return commitText(this.#table.strings.commits.bytes(this.#table.columns.commit[this.row] as number));
+    return this.#table.commit(this.row);
   }
   get url(): string {
     return this.#text('url');

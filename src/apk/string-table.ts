@@ -4,7 +4,7 @@
  */
 import { IndexError } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
-import { grown, release, type Arena } from './memory.ts';
+import { grown, type Arena } from './memory.ts';
 
 /**
  * The most slots to probe for a hash. Random strings need some hundreds in a table of millions. An attacker could craft
@@ -19,6 +19,8 @@ export const EMPTY = 0;
 export interface StringCapacity {
   readonly strings: number;
   readonly bytes: number;
+  /** How many of them are interned; by default all. */
+  readonly interned?: number;
 }
 
 /** Strings in the order of addition. */
@@ -82,13 +84,10 @@ export class StringTable {
   /** Open addressing, in pairs: the hash and the id of its string, 0 for a free slot. */
   #slots: Uint32Array;
 
-  static reserve(arena: Arena, capacity: StringCapacity): StringTable {
-    return new StringTable(arena, capacity);
-  }
-
-  private constructor(arena: Arena, capacity: StringCapacity) {
+  /** The hash table is in `slotArena`. */
+  constructor(arena: Arena, capacity: StringCapacity, slotArena = arena) {
     this.list = new StringList(arena, capacity);
-    this.#slots = new Uint32Array(2 * slotsFor(capacity.strings));
+    this.#slots = slotArena.numbers(slotNumbers(capacity));
   }
 
   /** The id of `source[start..end)`; adds it if it is new. Throws `apkindex-malformed` for hash flooding. */
@@ -110,12 +109,6 @@ export class StringTable {
     slots[slot + 1] = id;
     if (id * 8 > slots.length * 3) this.#grow();
     return id;
-  }
-
-  /** Returns the finished list. Do not use the table afterwards. */
-  close(): StringList {
-    release(this.#slots);
-    return this.list;
   }
 
   /** The id of `text`; `undefined` if it is not in the table. */
@@ -149,7 +142,7 @@ export class StringTable {
   }
 }
 
-/** A power of two with which a table of `count` strings is less than three quarters full. */
-function slotsFor(count: number): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(16, count) * (4 / 3) + 1));
+/** The length of the hash table: a power of two, of which less than three quarters are used. */
+export function slotNumbers({ strings, interned = strings }: StringCapacity): number {
+  return 2 * 2 ** Math.ceil(Math.log2(Math.max(16, interned) * (4 / 3) + 1));
 }

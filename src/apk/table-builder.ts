@@ -4,19 +4,22 @@
  * twice.
  */
 import { IndexError } from '../errors.ts';
-import { GrowingColumns, GrowingNumbers, IdentitySet, postings } from './growing-table.ts';
-import { Arena } from './memory.ts';
-import { hashIdentity } from './identity.ts';
+import type { ByteBuffer } from './byte-buffer.ts';
+import { COMMIT_BYTES, decodeCommit } from './commit.ts';
 import {
-  Flag,
-  IDENTITY_BYTES,
-  PackageTable,
-  parseDependency,
-  tokens,
-  unusableReasons,
-} from './package-table.ts';
+  GrowingColumns,
+  GrowingNumbers,
+  identitySlots,
+  IdentitySet,
+  postings,
+  type Arenas,
+} from './growing-table.ts';
+import { decodeIdentity, hashIdentity, IDENTITY_BYTES } from './identity.ts';
+import { writeNumber } from './lists.ts';
+import { Arena } from './memory.ts';
+import { Flag, PackageTable, parseDependency, tokens, unusableReasons } from './package-table.ts';
 import type { Intruder, ParseReport, Unusable } from './packages.ts';
-import { EMPTY, StringTable } from './string-table.ts';
+import { EMPTY, slotNumbers, StringTable, type StringCapacity } from './string-table.ts';
 
 export interface TableOptions {
   readonly maxPackages: number;
@@ -39,13 +42,14 @@ export interface ScannedIndex {
   readonly report: ParseReport;
 }
 
-/** The fields of a package; string ids except for the last seven. See `Columns`. */
+/**
+ * The fields of a package but its identity and commit; string ids except for the last five. See `Columns`.
+ */
 export interface NewPackage {
   name: number;
   version: number;
   arch: number;
   origin: number;
-  commit: number;
   url: number;
   provides: number;
   dependencies: number;
@@ -55,23 +59,19 @@ export interface NewPackage {
   installed: number;
   /** See `Flag`. */
   flags: number;
-  /** `IDENTITY_BYTES`, written in place; valid only with `hasIdentity`. */
-  readonly identity: Uint8Array;
-  hasIdentity: boolean;
 }
 
 /** A package without any fields. */
 export function emptyPackage(): NewPackage {
-  const made = { identity: new Uint8Array(IDENTITY_BYTES) } as NewPackage;
+  const made = {} as NewPackage;
   clearPackage(made);
   return made;
 }
 
 export function clearPackage(old: NewPackage): void {
-  old.name = old.version = old.arch = old.origin = old.commit = old.url = EMPTY;
+  old.name = old.version = old.arch = old.origin = old.url = EMPTY;
   old.provides = old.dependencies = EMPTY;
   old.builtAt = old.priority = old.packed = old.installed = old.flags = 0;
-  old.hasIdentity = false;
 }
 
 /** Limits for intruders and their conditions; no public index is known to have one. */
@@ -85,20 +85,24 @@ export class TableBuilder {
   readonly names: StringTable;
   /** All other strings. */
   readonly values: StringTable;
-  /** In the form of `packCommit`. */
-  readonly commits: StringTable;
-  /** Reads the identity of the next package. */
-  readonly identities: IdentitySet;
   readonly #options: TableOptions;
-  readonly #arena: Arena;
+  readonly #arenas: Arenas;
+  readonly #typical: number;
   readonly #rows: GrowingColumns;
-  readonly #rowArchs = new GrowingNumbers();
+  readonly #identities: IdentitySet;
+  readonly #rowArchs: GrowingNumbers;
   readonly #sizes: readonly [GrowingNumbers, GrowingNumbers] | undefined;
   /** Pairs of a name and the row that provides it. */
-  readonly #providedNames = new GrowingNumbers();
-  readonly #providingRows = new GrowingNumbers();
+  readonly #providedNames: GrowingNumbers;
+  readonly #providingRows: GrowingNumbers;
   /** For each name, twice (its last row + 1), plus one if with a version. */
-  readonly #lastCarrier = new GrowingNumbers();
+  readonly #lastCarrier: GrowingNumbers;
+  /** The last list added. */
+  #lastList = EMPTY;
+  // The next package, whose identity and commit are written to the next row.
+  #hasIdentity = false;
+  #hasUsualCommit = false;
+  #otherCommit = EMPTY;
   readonly #intruders: Intruder[] = [];
   #newestBuiltAt = 0;
   #badPackages = 0;
@@ -107,28 +111,81 @@ export class TableBuilder {
   #incompletePackages = 0;
 
   constructor(options: TableOptions) {
-    const { maxPackages, compressedBytes = 64 * 1024 } = options;
+    const { maxPackages, compressedBytes = 64 * 1024, withSizes = false } = options;
     const { typical, most } = expectedPackages(compressedBytes, maxPackages);
+    const names: StringCapacity = { strings: typical / 4, bytes: compressedBytes / 2 };
+    const values: StringCapacity = { strings: typical, interned: typical / 2, bytes: compressedBytes };
+    // Room for ids, identities and commits of `most` packages in columns, starts and postings, and for the strings.
+    const kept = new Arena(
+      most * (4 * (withSizes ? 15 : 13) + IDENTITY_BYTES + COMMIT_BYTES) + compressedBytes * 2,
+    );
+    const slots = identitySlots(typical) + slotNumbers(values);
+    const scratch = new Arena(4 * (slots + most * 3 + typical * 3));
     this.#options = options;
-    // Room for ids and identities of `most` packages in columns, starts and postings, and twice the compressed bytes.
-    this.#arena = new Arena(most * (4 * 16 + IDENTITY_BYTES) + compressedBytes * 2);
-    this.#rows = new GrowingColumns(this.#arena, most);
-    this.names = StringTable.reserve(this.#arena, { strings: typical / 4, bytes: compressedBytes / 2 });
-    this.values = StringTable.reserve(this.#arena, { strings: typical, bytes: compressedBytes });
-    this.commits = StringTable.reserve(this.#arena, { strings: typical, bytes: compressedBytes / 2 });
-    this.identities = new IdentitySet(typical);
-    this.#sizes = options.withSizes ? [new GrowingNumbers(), new GrowingNumbers()] : undefined;
+    this.#arenas = { kept, scratch };
+    this.#typical = typical;
+    this.#rows = new GrowingColumns(kept, most);
+    this.names = new StringTable(kept, names);
+    this.values = new StringTable(kept, values, scratch);
+    this.#identities = new IdentitySet(scratch, typical);
+    this.#lastCarrier = new GrowingNumbers(scratch, typical);
+    this.#rowArchs = new GrowingNumbers(scratch, most);
+    this.#providedNames = new GrowingNumbers(scratch, most);
+    this.#providingRows = new GrowingNumbers(scratch, most);
+    this.#sizes = withSizes ? [new GrowingNumbers(kept, most), new GrowingNumbers(kept, most)] : undefined;
   }
 
   get hasSizes(): boolean {
     return this.#sizes !== undefined;
   }
 
+  /** Numbers for a reader, of about as many as packages. They are gone when the table is finished. */
+  numbers(): GrowingNumbers {
+    return new GrowingNumbers(this.#arenas.scratch, this.#typical);
+  }
+
+  /**
+   * The id of a list of provides or dependencies. Versions of a package often have the same list, one after the other;
+   * others hardly ever do, so a list is only compared with the last one.
+   */
+  addList(list: ByteBuffer): number {
+    if (list.length === 0) return EMPTY;
+    const { list: all } = this.values;
+    if (!all.equals(this.#lastList, list, 0, list.length)) this.#lastList = all.add(list, 0, list.length);
+    return this.#lastList;
+  }
+
+  /** Sets the identity of the next package from the text of an index; an empty one is none. */
+  readIdentity({ bytes }: ByteBuffer, start: number, end: number): void {
+    this.#hasIdentity = end > start;
+    if (this.#hasIdentity)
+      decodeIdentity(this.#rows.reserve().identity, this.#place(IDENTITY_BYTES), bytes, start, end);
+  }
+
+  /** Sets the identity of the next package from its `IDENTITY_BYTES` bytes. */
+  copyIdentity({ bytes }: ByteBuffer, start: number): void {
+    this.#hasIdentity = true;
+    bytes.copy(this.#rows.reserve().identity, this.#place(IDENTITY_BYTES), start, start + IDENTITY_BYTES);
+  }
+
+  /** Sets the commit of the next package from the text of an index. */
+  readCommit(text: ByteBuffer, start: number, end: number): void {
+    const { commit } = this.#rows.reserve();
+    this.#hasUsualCommit = decodeCommit(commit, this.#place(COMMIT_BYTES), text.bytes, start, end);
+    if (!this.#hasUsualCommit) this.#otherCommit = this.values.intern(text, start, end);
+  }
+
+  /** Sets the commit of the next package from its `COMMIT_BYTES` bytes. */
+  copyCommit({ bytes }: ByteBuffer, start: number): void {
+    this.#hasUsualCommit = true;
+    bytes.copy(this.#rows.reserve().commit, this.#place(COMMIT_BYTES), start, start + COMMIT_BYTES);
+  }
+
   /** Counts a package that cannot be used; `fact` is the reason. */
   skip(fact: string): void {
     this.#badPackages += 1;
     this.#firstBad ??= fact;
-    this.identities.clear();
+    this.#clearNext();
   }
 
   /** Counts a package that is added although a field or dependency could not be read. */
@@ -138,34 +195,46 @@ export class TableBuilder {
 
   /** Adds a package and returns its row; `undefined` if an earlier one has the same identity. */
   add(added: NewPackage): number | undefined {
-    const isNew = this.identities.add();
-    this.identities.clear();
-    if (!isNew) {
+    const to = this.#rows.reserve();
+    const row = this.#rows.count;
+    if (!this.#hasIdentity) to.identity.set(this.#substitute(added), this.#place(IDENTITY_BYTES));
+    else if (!this.#identities.add(this.#rows.identityWords, row)) {
       this.#duplicateIdentities += 1;
+      this.#clearNext();
       return undefined;
     }
-    if (this.#rows.count >= this.#options.maxPackages) {
+    if (row >= this.#options.maxPackages) {
       throw new IndexError('apkindex-malformed', `more than ${this.#options.maxPackages} packages`);
     }
-    const row = this.#rows.add();
-    const to = this.#rows.columns;
+    this.#rows.count += 1;
     to.name[row] = added.name;
     to.version[row] = added.version;
     to.origin[row] = added.origin;
-    to.commit[row] = added.commit;
-    to.url[row] = added.url;
+    // Few packages have one, and memory that is not written to is not taken.
+    if (added.url !== EMPTY) to.url[row] = added.url;
     to.provides[row] = added.provides;
     to.dependencies[row] = added.dependencies;
     to.builtAt[row] = added.builtAt;
     to.priority[row] = added.priority;
-    to.flags[row] = added.flags;
+    to.flags[row] = added.flags | (this.#hasUsualCommit ? 0 : Flag.hasOtherCommit);
+    if (!this.#hasUsualCommit) writeNumber(to.commit, row * COMMIT_BYTES, this.#otherCommit);
     this.#sizes?.[0].add(added.packed);
     this.#sizes?.[1].add(added.installed);
-    to.identity.set(added.hasIdentity ? added.identity : this.#substitute(added), row * IDENTITY_BYTES);
     if (added.builtAt > this.#newestBuiltAt) this.#newestBuiltAt = added.builtAt;
     this.#rowArchs.add(added.arch);
     this.#lastCarrier.set(added.name, carrier(row, true));
+    this.#clearNext();
     return row;
+  }
+
+  #clearNext(): void {
+    this.#hasIdentity = this.#hasUsualCommit = false;
+    this.#otherCommit = EMPTY;
+  }
+
+  /** Where the next row begins in a column of `bytes` bytes a row. */
+  #place(bytes: number): number {
+    return this.#rows.count * bytes;
   }
 
   /** The identity of a package that has none in the index. */
@@ -268,22 +337,15 @@ export class TableBuilder {
   *#makeTable(): Generator<undefined, PackageTable> {
     const columns = this.#rows.finished();
     const names = this.names.list.count;
-    const byName = yield* postings(this.#arena, names, columns.name);
+    const byName = yield* postings(this.#arenas, names, columns.name);
     const byProvide = yield* postings(
-      this.#arena,
+      this.#arenas,
       names,
       this.#providedNames.all(),
       this.#providingRows.all(),
     );
-    const strings = { names: this.names, values: this.values.close(), commits: this.commits.close() };
-    for (const done of [
-      this.identities,
-      this.#rowArchs,
-      this.#providedNames,
-      this.#providingRows,
-      this.#lastCarrier,
-    ])
-      done.release();
+    this.#arenas.scratch.release();
+    const strings = { names: this.names, values: this.values.list };
     const isUsable = (row: number): boolean => ((columns.flags[row] as number) & Flag.unusable) === 0;
     const intruders = this.#intruders.filter(({ row }) => isUsable(row));
     const sizes = this.#sizes && { packed: this.#sizes[0].all(), installed: this.#sizes[1].all() };

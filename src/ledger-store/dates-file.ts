@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { IDENTITY_BYTES } from '../apk/package-table.ts';
+import { IDENTITY_BYTES } from '../apk/identity.ts';
 import type { Dated } from '../ledger/dates.ts';
 import { writeAtomically } from '../repository/atomic-file.ts';
 

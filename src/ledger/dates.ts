@@ -2,7 +2,7 @@
  * When packages count as released (docs/decisions/016). The observer's clock counts; the publisher's build time (`t:`)
  * counts only for packages that existed when the ledger began. All times are unix seconds.
  */
-import { IDENTITY_BYTES } from '../apk/package-table.ts';
+import { IDENTITY_BYTES } from '../apk/identity.ts';
 import { identityAt, IdentityTable, wordsOf } from './identities.ts';
 
 /** The packages of one index and when they count as released. */

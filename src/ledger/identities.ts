@@ -1,5 +1,5 @@
 /** Finds the packages of one index in another by their identities, without creating strings. */
-import { IDENTITY_BYTES } from '../apk/package-table.ts';
+import { IDENTITY_BYTES } from '../apk/identity.ts';
 import { release } from '../apk/memory.ts';
 
 const ROWS_A_STEP = 2 ** 14;

@@ -25,6 +25,13 @@ describe('an arena', () => {
     const arena = new Arena(1000);
     expect(arena.bytes(7).buffer).toBe(arena.numbers(100).buffer);
   });
+
+  test('is released as a whole', () => {
+    const arena = new Arena(1000);
+    const arrays = [arena.bytes(7), arena.numbers(100)];
+    arena.release();
+    expect(arrays.map(({ length }) => length)).toEqual([0, 0]);
+  });
 });
 
 test('large reservations are mapped separately', () => {

@@ -7,7 +7,7 @@ import { StringTable } from '../../src/apk/string-table.ts';
 const source = new ByteBuffer();
 
 test('strings that were made to collide are refused before they cost time', () => {
-  const table = StringTable.reserve(new Arena(0), { strings: 64, bytes: 2048 });
+  const table = new StringTable(new Arena(0), { strings: 64, bytes: 2048 });
   const addColliding = (): void => {
     for (let i = 0, added = 0; added < 3000; i += 1) {
       source.setText(i.toString(36));
@@ -21,7 +21,7 @@ test('strings that were made to collide are refused before they cost time', () =
 });
 
 test('a million strings that happen to be there do not', () => {
-  const table = StringTable.reserve(new Arena(0), { strings: 64, bytes: 2048 });
+  const table = new StringTable(new Arena(0), { strings: 64, bytes: 2048 });
   for (let i = 0; i < 1_000_000; i += 1) {
     source.setText(`package-${i}`);
     table.intern(source, 0, source.length);

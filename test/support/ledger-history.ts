@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { IDENTITY_BYTES } from '../../src/apk/package-table.ts';
+import { IDENTITY_BYTES } from '../../src/apk/identity.ts';
 import { defaultReadLimits, readIndex } from '../../src/apk/read-index.ts';
 import type { RecordedPackage } from '../../src/ledger-store/history.ts';
 
