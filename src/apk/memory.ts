@@ -8,6 +8,10 @@ const ALWAYS_MAPPED = 33 * 1024 * 1024;
 /** Below this size the heap is better: it keeps little, and many small indexes would need many maps. */
 const SMALL = 2 * 1024 * 1024;
 
+// V8 compiles code for buffers that are never detached, and drops all of it when the first one is: a release during the
+// first load would. So one is detached before anything is compiled.
+new ArrayBuffer(1).transfer(0);
+
 /** A zeroed buffer of at least `byteLength` bytes. Only pages that are written to take memory. */
 export function reserve(byteLength: number): ArrayBuffer {
   return new ArrayBuffer(byteLength < SMALL ? byteLength : Math.max(byteLength, ALWAYS_MAPPED));
