@@ -345,6 +345,8 @@ describe.skipIf(!haveTools(parser, 'actionlint', 'shellcheck'))('the pipelines',
 
   test('scripts are without a fault', async () => {
     await run('shellcheck', [
+      '.ci/browser',
+      '.ci/debian',
       '.ci/node',
       '.ci/operate',
       '.ci/release',
