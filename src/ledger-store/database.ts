@@ -41,7 +41,11 @@ export const schema: readonly string[] = [
   'CREATE INDEX IF NOT EXISTS ledger_by_appeared ON ledger_package (index_id, appeared)',
   `CREATE INDEX IF NOT EXISTS ledger_by_vanished ON ledger_package (index_id, vanished)
      WHERE vanished IS NOT NULL`,
-  'CREATE INDEX IF NOT EXISTS ledger_present ON ledger_package (index_id, identity) WHERE vanished IS NULL',
+  // With the dates, so that their sum needs no row of the table: a start with SQLite waits for it.
+  `CREATE INDEX IF NOT EXISTS ledger_present_dates ON ledger_package (index_id, identity, released_at)
+     WHERE vanished IS NULL`,
+  // Ledgers of earlier versions have it, without the dates.
+  'DROP INDEX IF EXISTS ledger_present',
   `CREATE INDEX IF NOT EXISTS ledger_republished ON ledger_package (index_id)
      WHERE vanished IS NULL AND replaces IS NOT NULL`,
   'CREATE TABLE IF NOT EXISTS notify_watch (watch TEXT PRIMARY KEY, position TEXT NOT NULL)',

@@ -51,6 +51,8 @@ export interface LedgerOptions {
   readonly trustsFolder?: boolean | undefined;
   readonly now: () => number;
   readonly pause: Pause;
+  /** For what nobody waits for; by default `pause`. */
+  readonly leisurely?: Pause;
   readonly log: Pick<Console, 'info' | 'warn'>;
 }
 
@@ -111,6 +113,8 @@ export class Ledger {
   #lost = 0;
   /** Of indexes whose first generation is being written. */
   readonly #writing = new Map<string, Promise<void>>();
+  /** How many wait for the ledger. */
+  #waiting = 0;
 
   constructor(options: LedgerOptions, kind: LedgerKind) {
     this.#options = options;
@@ -139,7 +143,7 @@ export class Ledger {
 
   /** When the packages of an index that was taken count as released. `undefined` while the clock was never set. */
   async datesOf(index: LedgerIndex, taken: Taken): Promise<ReleaseDates | undefined> {
-    return await this.#oneAtATime(async () => {
+    return await this.#inTurn(async () => {
       if (!isSet(this.#options.now())) {
         this.#options.log.warn(`${index.label}: the clock was never set, so no package is dated by it`);
         return undefined;
@@ -184,7 +188,7 @@ export class Ledger {
 
   /** Waits for what is still being written. */
   async settled(): Promise<void> {
-    await this.#oneAtATime(() => Promise.all(this.#writing.values()));
+    await this.#inTurn(() => Promise.all(this.#writing.values()));
   }
 
   async close(): Promise<void> {
@@ -192,6 +196,13 @@ export class Ledger {
     const database = await this.#database?.catch(() => undefined);
     this.#database = undefined;
     await database?.close();
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    this.#waiting += 1;
+    return await this.#oneAtATime(work).finally(() => {
+      this.#waiting -= 1;
+    });
   }
 
   async #date(index: LedgerIndex, taken: Taken): Promise<Outcome & { readonly isProvisional: boolean }> {
@@ -270,11 +281,12 @@ export class Ledger {
       if (await headOf(query, id)) return false;
       const rows = packages.columns.name.length;
       await addGeneration(query, id, { number: 1, seenAt, taken, packages: rows });
-      await this.#insert(query, rows, (row) => [
-        ...packageValues(id, packages, row),
-        releasedAt[row] as number,
-        ...[1, null, null],
-      ]);
+      await this.#insert(
+        query,
+        rows,
+        (row) => [...packageValues(id, packages, row), releasedAt[row] as number, ...[1, null, null]],
+        database.kind === 'postgres' ? this.#options.pause : this.#unhurried,
+      );
       return true;
     };
     const writing = database.transaction(write);
@@ -394,12 +406,23 @@ export class Ledger {
     }
   }
 
-  async #insert(query: Query, count: number, valuesOf: (i: number) => readonly Value[]): Promise<void> {
+  /** At leisure, unless someone waits: at a first start, other indexes are still being read. */
+  readonly #unhurried: Pause = () => {
+    const { pause, leisurely = pause } = this.#options;
+    return this.#waiting > 0 ? pause() : leisurely();
+  };
+
+  async #insert(
+    query: Query,
+    count: number,
+    valuesOf: (i: number) => readonly Value[],
+    pause = this.#options.pause,
+  ): Promise<void> {
     for (let start = 0; start < count; start += ROWS_A_SLICE) {
       const rows = Math.min(ROWS_A_SLICE, count - start);
       const values = Array.from({ length: rows }, (_, i) => valuesOf(start + i)).flat();
       await query(insertSql('ledger_package', packageColumns, rows), values);
-      await this.#options.pause();
+      await pause();
     }
   }
 

@@ -105,7 +105,7 @@ export class Beacon {
       warn: (message) => logger.warn(message),
     });
     this.ledger = openLedger(config, {
-      ...{ logger, now: options.now, pause: this.#pause },
+      ...{ logger, now: options.now, pause: this.#pause, leisurely: this.#leisurely },
       trustsFolder: options.withoutDates,
     });
     this.datasources = Object.entries(config.datasources).map(([name, datasource]) =>

@@ -19,6 +19,8 @@ export interface LedgerServices {
   readonly logger: Pick<FastifyBaseLogger, 'info' | 'warn'>;
   readonly now: () => number;
   readonly pause: Pause;
+  /** For what nobody waits for. */
+  readonly leisurely?: Pause;
   readonly trustsFolder?: boolean | undefined;
 }
 
@@ -28,10 +30,10 @@ const REST = 5000;
 /** PostgreSQL if configured, otherwise SQLite in the cache directory; without one the ledger is in memory. */
 export function openLedger(
   { cacheDir, ledger, environment }: Pick<Config, 'cacheDir' | 'ledger' | 'environment'>,
-  { logger, now, pause, trustsFolder }: LedgerServices,
+  { logger, now, pause, leisurely, trustsFolder }: LedgerServices,
 ): Ledger {
   const folder = cacheDir === undefined ? undefined : join(cacheDir, 'ledger');
-  const options = { folder, trustsFolder, now, pause, log: logger };
+  const options = { folder, trustsFolder, now, pause, ...(leisurely && { leisurely }), log: logger };
   if (ledger !== undefined)
     return new Ledger({ ...options, rest: REST, open: () => openServer(ledger, environment) }, 'postgres');
   if (folder !== undefined) return new Ledger({ ...options, open: () => openFile(folder, logger) }, 'sqlite');

@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { Ledger } from '../../src/ledger-store/ledger.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { built, DAY, Observer, START } from './observer.ts';
+import { built, DAY, Observer, packagesOf, START, wolfi } from './observer.ts';
 import { sqliteStore } from './stores.ts';
 import { ledgerSuite } from './suite.ts';
 
@@ -29,4 +31,38 @@ test('a damaged ledger is moved aside', async () => {
   await one.see([old, later]);
   await one.restart(() => writeFile(store.file, 'no database'.repeat(1000)));
   expect(await one.see([old, later])).toEqual({ 'curl-8.0-r0': -30, 'curl-8.1-r0': 1 });
+});
+
+test('the first generation is written at leisure, until someone waits for it', async () => {
+  const { open } = await sqliteStore();
+  const pauses: string[] = [];
+  const rest = Promise.withResolvers<undefined>();
+  const log = (): void => undefined;
+  const ledger = new Ledger(
+    {
+      folder: undefined,
+      open,
+      now: () => START * 1000,
+      pause: () => {
+        pauses.push('short');
+        return setImmediate();
+      },
+      leisurely: () => {
+        pauses.push('long');
+        return rest.promise;
+      },
+      log: { info: log, warn: log },
+    },
+    'sqlite',
+  );
+  const stanzas = Array.from({ length: 2000 }, (_, i) => built(`name-${i}`, '1-r0', START));
+  const taken = { packages: packagesOf(stanzas), digest: 'one', keyName: undefined, madeAt: START };
+  expect((await ledger.datesOf(wolfi, taken))?.releasedAt).toHaveLength(2000);
+  while (pauses.at(-1) !== 'long') await setImmediate();
+  const closed = ledger.close();
+  const before = pauses.length;
+  rest.resolve(undefined);
+  await closed;
+  expect(pauses.length).toBeGreaterThan(before + 3);
+  expect(pauses.slice(before)).not.toContain('long');
 });
