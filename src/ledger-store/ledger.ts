@@ -301,7 +301,8 @@ export class Ledger {
           (error: unknown) => this.#tellFailed(index, error),
         ),
       );
-    if (known !== undefined && known.generation > 0) {
+    // A process that was killed while it wrote the first generation has lost nothing: the file has all of it.
+    if (known !== undefined && known.generation > 1) {
       this.#lost += 1;
       this.#options.log.warn(
         `${index.label}: the ledger was lost; dates are those of the last index, what is not in it is dated now`,

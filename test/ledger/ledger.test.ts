@@ -33,6 +33,18 @@ test('a damaged ledger is moved aside', async () => {
   expect(await one.see([old, later])).toEqual({ 'curl-8.0-r0': -30, 'curl-8.1-r0': 1 });
 });
 
+test('who was killed while the first generation was written goes on with its dates, and nothing is called lost', async () => {
+  const store = await sqliteStore();
+  const one = new Observer({ folder: await temporaryDirectory(), store });
+  await one.see([old]);
+  await one.restart(() => store.lose());
+  one.now += DAY;
+  const dates = await one.see([old, built('curl', '8.1-r0', START - 9 * DAY)]);
+  expect(dates).toEqual({ 'curl-8.0-r0': -30, 'curl-8.1-r0': 1 });
+  expect(one.logs).toEqual([]);
+  expect(one.ledger.status.lost).toBe(0);
+});
+
 test('the first generation is written at leisure, until someone waits for it', async () => {
   const { open } = await sqliteStore();
   const pauses: string[] = [];
