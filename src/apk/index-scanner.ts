@@ -2,10 +2,11 @@
  * Reads APKINDEX text from bytes as they are inflated.
  *
  * The text is lines `K:value`, K one letter. Each package is a stanza; an empty line separates stanzas. `Field` lists
- * the letters that are read, S and I only if asked for; T L m r q F M R Z a s f g are known and skipped. As in apk-tools 3, other lower-case
- * letters are ignored, and any other upper-case letter makes a package uninstallable. `p:`, `D:` and `i:` may be
- * repeated and add up; for other fields the last line counts. Other tools refuse the whole index for one bad line; this
- * skips the stanza, counts it and reports the first. If most stanzas are bad, the index is refused.
+ * the letters that are read, S and I only if asked for; T L m r q F M R Z a s f g are known and skipped. As in
+ * apk-tools 3, other lower-case letters are ignored, and any other upper-case letter makes a package uninstallable.
+ * `p:`, `D:` and `i:` may be repeated and add up; for other fields the last line counts. Other tools refuse the whole
+ * index for one bad line; this skips the stanza, counts it and reports the first. If most stanzas are bad, the index is
+ * refused.
  *
  * Values are stored as ids of strings: JavaScript strings for everything would take several times as long and ten times
  * the memory (docs/decisions/003). `test/support/simple-packages.ts` is a simple version that must give the same
