@@ -3,7 +3,7 @@
  * counts only for packages that existed when the ledger began. All times are unix seconds.
  */
 import { IDENTITY_BYTES } from '../apk/identity.ts';
-import { identityAt, IdentityTable, wordsOf } from './identities.ts';
+import { IdentityTable, wordsOf } from './identities.ts';
 
 /** The packages of one index and when they count as released. */
 export interface Dated {
@@ -55,25 +55,20 @@ export function* compare(
   const appeared: number[] = [];
   const words = wordsOf(identities);
   const old = yield* IdentityTable.make(before.identities, seed);
+  const fresh = new IdentityTable(identities, seed);
   for (let row = 0; row < count; row += 1) {
     if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;
     const found = old.find(words, row);
     if (found < 0) {
-      appeared.push(row);
+      if (fresh.add(row)) appeared.push(row);
       continue;
     }
     stayed[found] = 1;
     releasedAt[row] = before.releasedAt[found] as number;
   }
-  old.release();
-  // Another row with the identity of one that appeared is one that appeared.
-  const fresh = new Uint8Array(appeared.length * IDENTITY_BYTES);
-  for (const [i, row] of appeared.entries()) fresh.set(identityAt(identities, row), i * IDENTITY_BYTES);
-  const own = yield* IdentityTable.make(fresh, seed);
-  const freshWords = wordsOf(fresh);
-  const once = appeared.filter((_, i) => own.find(freshWords, i) === i);
-  own.release();
-  return { releasedAt, appeared: once, vanished: [...stayed.keys()].filter((row) => stayed[row] === 0) };
+  for (const table of [old, fresh]) table.release();
+  const vanished = [...stayed.keys()].filter((row) => stayed[row] === 0);
+  return { releasedAt, appeared, vanished };
 }
 
 /** Keeps the earlier date of packages in both. Returns the rows of `into` that got an earlier date. */
