@@ -41,11 +41,7 @@ export const schema: readonly string[] = [
   'CREATE INDEX IF NOT EXISTS ledger_by_appeared ON ledger_package (index_id, appeared)',
   `CREATE INDEX IF NOT EXISTS ledger_by_vanished ON ledger_package (index_id, vanished)
      WHERE vanished IS NOT NULL`,
-  // With the dates, so that their sum needs no row of the table: a start with SQLite waits for it.
-  `CREATE INDEX IF NOT EXISTS ledger_present_dates ON ledger_package (index_id, identity, released_at)
-     WHERE vanished IS NULL`,
-  // Ledgers of earlier versions have it, without the dates.
-  'DROP INDEX IF EXISTS ledger_present',
+  'CREATE INDEX IF NOT EXISTS {present} WHERE vanished IS NULL',
   `CREATE INDEX IF NOT EXISTS ledger_republished ON ledger_package (index_id)
      WHERE vanished IS NULL AND replaces IS NOT NULL`,
   'CREATE TABLE IF NOT EXISTS notify_watch (watch TEXT PRIMARY KEY, position TEXT NOT NULL)',
@@ -72,8 +68,8 @@ export async function lockIndex(
   return { id: Number(row?.[0]), isNew: added.length > 0 };
 }
 
-/** The words of a database: byte strings, a key that it counts up, an index, an identity as text. */
-export type Words = Readonly<Record<'id' | 'bytes' | 'by name' | 'identity in hex', string>>;
+/** The words of a database: byte strings, a key that it counts up, two indexes, an identity as text. */
+export type Words = Readonly<Record<'id' | 'bytes' | 'by name' | 'present' | 'identity in hex', string>>;
 
 export function worded(sql: string, words: Words): string {
   return sql.replace(/\{([a-z ]+)\}/g, (_, word: keyof Words) => words[word]);

@@ -17,8 +17,13 @@ const words: Words = {
   id: 'INTEGER PRIMARY KEY',
   bytes: 'BLOB',
   'by name': '(index_id, name)',
+  // With the dates, so that their sum needs no row of the table: a start waits for it.
+  present: 'ledger_present_dates ON ledger_package (index_id, identity, released_at)',
   'identity in hex': 'hex(identity)',
 };
+
+/** An index of earlier versions, without the dates. */
+const OUTDATED = 'DROP INDEX IF EXISTS ledger_present';
 
 /** Statements that are kept prepared. */
 const MAX_STATEMENTS = 50;
@@ -51,7 +56,7 @@ async function open(file: string): Promise<Database> {
     // A killed process loses nothing that was committed; only a machine that loses power may lose the last commits.
     for (const pragma of ['journal_mode = WAL', 'synchronous = NORMAL', 'journal_size_limit = 8388608'])
       await patiently(() => database.exec(`PRAGMA ${pragma}`));
-    for (const sql of schema) await patiently(() => database.exec(worded(sql, words)));
+    for (const sql of [...schema, OUTDATED]) await patiently(() => database.exec(worded(sql, words)));
   } catch (error) {
     database.close();
     throw error;
