@@ -4,7 +4,7 @@
  */
 import { IndexError } from '../errors.ts';
 import { COMMIT_BYTES } from './commit.ts';
-import { IDENTITY_BYTES } from './identity.ts';
+import { hashOfRow, IDENTITY_WORDS, isSameIdentity, wordsOf } from './identity.ts';
 import { grown, type Arena } from './memory.ts';
 import type { Columns, Postings } from './package-table.ts';
 import { MAX_PROBES } from './string-table.ts';
@@ -20,7 +20,7 @@ export class GrowingColumns {
   columns: Columns;
   count = 0;
   /** The column of identities, as words. */
-  #identityWords: Uint32Array;
+  identityWords: Uint32Array;
 
   constructor(arena: Arena, capacity: number) {
     const rows = Math.max(16, capacity);
@@ -37,21 +37,16 @@ export class GrowingColumns {
       commit: arena.bytes(rows * COMMIT_BYTES),
       flags: arena.bytes(rows),
     };
-    this.#identityWords = asWords(this.columns.identity);
+    this.identityWords = wordsOf(this.columns.identity);
   }
 
   /** Room for one more row, which is row `count`. */
   reserve(): Columns {
     if (this.count === this.columns.name.length) {
       this.columns = mapColumns(this.columns, grown);
-      this.#identityWords = asWords(this.columns.identity);
+      this.identityWords = wordsOf(this.columns.identity);
     }
     return this.columns;
-  }
-
-  /** The identities of the rows, `IDENTITY_WORDS` each. */
-  get identityWords(): Uint32Array {
-    return this.#identityWords;
   }
 
   finished(): Columns {
@@ -98,8 +93,6 @@ export class GrowingNumbers {
   }
 }
 
-const IDENTITY_WORDS = IDENTITY_BYTES / 4;
-
 /** The rows with different identities. Open addressing, because a `Set` takes many times the memory. */
 export class IdentitySet {
   /** A row plus one; 0 in a free slot. */
@@ -136,37 +129,16 @@ export function identitySlots(expected: number): number {
 /** The slot with the identity of `row`, or the free slot for it. Throws `apkindex-malformed` for hash flooding. */
 function placeOf(slots: Uint32Array, words: Uint32Array, row: number): number {
   const mask = slots.length - 1;
-  const start = row * IDENTITY_WORDS;
-  let place = hashOf(words, start) & mask;
+  let place = hashOfRow(words, row, 0) & mask;
   for (let probes = 0; slots[place] !== 0; place = (place + 1) & mask, probes += 1) {
-    const other = ((slots[place] as number) - 1) * IDENTITY_WORDS;
-    if (areEqual(words, start, other)) break;
+    if (isSameIdentity(words, row, words, (slots[place] as number) - 1)) break;
     if (probes > MAX_PROBES) throw new IndexError('apkindex-malformed', 'its identities are made to collide');
   }
   return place;
 }
 
-/** An identity is a hash already. All of its words count, because a made-up one may differ in any of them. */
-function hashOf(words: Uint32Array, start: number): number {
-  let hash = 0;
-  for (let i = 0; i < IDENTITY_WORDS; i += 1) {
-    hash = Math.imul(hash ^ (words[start + i] as number), 0x5bd1e995);
-    hash ^= hash >>> 15;
-  }
-  return hash;
-}
-
-function areEqual(words: Uint32Array, one: number, other: number): boolean {
-  for (let i = 0; i < IDENTITY_WORDS; i += 1) if (words[one + i] !== words[other + i]) return false;
-  return true;
-}
-
 function asBytes({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
-}
-
-function asWords({ buffer, byteOffset, byteLength }: Uint8Array): Uint32Array {
-  return new Uint32Array(buffer, byteOffset, byteLength / 4);
 }
 
 function mapColumns(columns: Columns, change: <T extends Uint32Array | Uint8Array>(column: T) => T): Columns {

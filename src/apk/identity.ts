@@ -6,6 +6,8 @@ import { createHash } from 'node:crypto';
 
 /** A SHA-1. */
 export const IDENTITY_BYTES = 20;
+/** Identities are compared by words of four bytes. */
+export const IDENTITY_WORDS = IDENTITY_BYTES / 4;
 
 const [Q, ONE, PADDING] = [0x51, 0x31, 0x3d] as const;
 /** `Q1`, 27 digits and `=`. */
@@ -54,6 +56,39 @@ function decode(into: Uint8Array, at: number, bytes: Uint8Array, start: number, 
 
 export function hashIdentity(text: Uint8Array | string): Uint8Array {
   return createHash('sha1').update(text).digest();
+}
+
+/** Identities as words: the same memory where it is aligned. */
+export function wordsOf(identities: Uint8Array): Uint32Array {
+  const aligned = identities.byteOffset % 4 === 0 ? identities : Uint8Array.from(identities);
+  return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
+}
+
+/**
+ * A 32-bit hash of the identity of `row`. An identity is a hash already, but a made-up one may differ in any of its
+ * words, so all count.
+ */
+export function hashOfRow(words: Uint32Array, row: number, seed: number): number {
+  const start = row * IDENTITY_WORDS;
+  let hash = seed;
+  for (let i = 0; i < IDENTITY_WORDS; i += 1) {
+    hash = Math.imul(hash ^ (words[start + i] as number), 0x5bd1e995);
+    hash ^= hash >>> 15;
+  }
+  return hash >>> 0;
+}
+
+/** Whether a row of `words` has the identity of a row of `others`. */
+export function isSameIdentity(
+  words: Uint32Array,
+  row: number,
+  others: Uint32Array,
+  otherRow: number,
+): boolean {
+  const start = row * IDENTITY_WORDS;
+  const otherStart = otherRow * IDENTITY_WORDS;
+  for (let i = 0; i < IDENTITY_WORDS; i += 1) if (words[start + i] !== others[otherStart + i]) return false;
+  return true;
 }
 
 /** The identity as written in an index. */

@@ -197,7 +197,7 @@ export class TableBuilder {
   add(added: NewPackage): number | undefined {
     const to = this.#rows.reserve();
     const row = this.#rows.count;
-    if (!this.#hasIdentity) to.identity.set(this.#substitute(added), this.#place(IDENTITY_BYTES));
+    if (!this.#hasIdentity) to.identity.set(this.#substitute(added), row * IDENTITY_BYTES);
     else if (!this.#identities.add(this.#rows.identityWords, row)) {
       this.#duplicateIdentities += 1;
       this.#clearNext();

@@ -1,11 +1,11 @@
 /** What the ledger tells of earlier generations of an index. */
 import { randomInt } from 'node:crypto';
-import { identityText } from '../apk/identity.ts';
+import { identityText, wordsOf } from '../apk/identity.ts';
 import type { PackageTable } from '../apk/package-table.ts';
 import { inSteps, type Pause } from '../apk/pieces.ts';
 import type { ReleaseDates, Republished } from '../catalog/catalog.ts';
 import { compare, type Dated } from '../ledger/dates.ts';
-import { identityAt, IdentityTable, wordsOf } from '../ledger/identities.ts';
+import { identityAt, IdentityTable } from '../ledger/identities.ts';
 import { findIndex, type Database, type LedgerIndex, type Query, type Row, type Value } from './database.ts';
 
 /** The packages of an index from when it was taken on. */

@@ -6,7 +6,7 @@
  * new packages are dated now; the next accepted index makes up for it.
  */
 import { randomInt } from 'node:crypto';
-import { identityText } from '../apk/identity.ts';
+import { identityText, wordsOf } from '../apk/identity.ts';
 import type { PackageTable } from '../apk/package-table.ts';
 import { inSteps, type Pause } from '../apk/pieces.ts';
 import type { ReleaseDates, Republished } from '../catalog/catalog.ts';
@@ -14,7 +14,7 @@ import { errorLine } from '../errors.ts';
 import { MOST_CHANGES, type Change, type Changes, type Vanished } from '../ledger/changes.ts';
 import { isSet, ledgerTime, TOLD_BEHIND } from '../ledger/clock.ts';
 import { compare, firstDate, mergeDates, returnDate, type Dated, type Gone } from '../ledger/dates.ts';
-import { IdentityTable, identityAt, wordsOf } from '../ledger/identities.ts';
+import { IdentityTable, identityAt } from '../ledger/identities.ts';
 import type { LedgerKind, LedgerStatus } from '../ledger/status.ts';
 import { createQueue } from '../repository/pace.ts';
 import {
@@ -52,7 +52,7 @@ export interface LedgerOptions {
   readonly now: () => number;
   readonly pause: Pause;
   /** For what nobody waits for; by default `pause`. */
-  readonly leisurely?: Pause;
+  readonly leisurely?: Pause | undefined;
   readonly log: Pick<Console, 'info' | 'warn'>;
 }
 

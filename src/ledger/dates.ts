@@ -2,8 +2,8 @@
  * When packages count as released (docs/decisions/016). The observer's clock counts; the publisher's build time (`t:`)
  * counts only for packages that existed when the ledger began. All times are unix seconds.
  */
-import { IDENTITY_BYTES } from '../apk/identity.ts';
-import { IdentityTable, wordsOf } from './identities.ts';
+import { IDENTITY_BYTES, wordsOf } from '../apk/identity.ts';
+import { IdentityTable } from './identities.ts';
 
 /** The packages of one index and when they count as released. */
 export interface Dated {

@@ -1,18 +1,8 @@
 /** Finds the packages of one index in another by their identities, without creating strings. */
-import { IDENTITY_BYTES } from '../apk/identity.ts';
+import { hashOfRow, IDENTITY_BYTES, isSameIdentity, wordsOf } from '../apk/identity.ts';
 import { release } from '../apk/memory.ts';
 
 const ROWS_A_STEP = 2 ** 14;
-const WORDS = IDENTITY_BYTES / 4;
-
-/** Identities, five words each. */
-export type Words = Uint32Array;
-
-/** The same memory where it is aligned. */
-export function wordsOf(identities: Uint8Array): Words {
-  const aligned = identities.byteOffset % 4 === 0 ? identities : Uint8Array.from(identities);
-  return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
-}
 
 /** Open addressing over identities. The random `seed` prevents crafted collisions. */
 export class IdentityTable {
@@ -39,7 +29,7 @@ export class IdentityTable {
   }
 
   /** The first row with the identity of row `row` in `others`; -1 if there is none. */
-  find(others: Words, row: number): number {
+  find(others: Uint32Array, row: number): number {
     const slot = this.#slots[this.#place(others, row)] as number;
     return slot - 1;
   }
@@ -57,30 +47,15 @@ export class IdentityTable {
   }
 
   /** The slot of the identity, or the free slot for it. */
-  #place(words: Words, row: number): number {
+  #place(words: Uint32Array, row: number): number {
     const mask = this.#slots.length - 1;
-    const start = row * WORDS;
-    let place = hash(words, start, this.#seed) & mask;
+    let place = hashOfRow(words, row, this.#seed) & mask;
     for (;;) {
       const slot = this.#slots[place] as number;
-      if (slot === 0 || isSame(this.#words, (slot - 1) * WORDS, words, start)) return place;
+      if (slot === 0 || isSameIdentity(this.#words, slot - 1, words, row)) return place;
       place = (place + 1) & mask;
     }
   }
-}
-
-function hash(words: Words, start: number, seed: number): number {
-  let mixed = seed;
-  for (let i = 0; i < WORDS; i += 1) {
-    mixed = Math.imul(mixed ^ (words[start + i] as number), 0x5bd1e995);
-    mixed ^= mixed >>> 15;
-  }
-  return mixed >>> 0;
-}
-
-function isSame(a: Words, aStart: number, b: Words, bStart: number): boolean {
-  for (let i = 0; i < WORDS; i += 1) if (a[aStart + i] !== b[bStart + i]) return false;
-  return true;
 }
 
 /** The identity of a row. */

@@ -20,7 +20,7 @@ export interface LedgerServices {
   readonly now: () => number;
   readonly pause: Pause;
   /** For what nobody waits for. */
-  readonly leisurely?: Pause;
+  readonly leisurely?: Pause | undefined;
   readonly trustsFolder?: boolean | undefined;
 }
 
@@ -33,7 +33,7 @@ export function openLedger(
   { logger, now, pause, leisurely, trustsFolder }: LedgerServices,
 ): Ledger {
   const folder = cacheDir === undefined ? undefined : join(cacheDir, 'ledger');
-  const options = { folder, trustsFolder, now, pause, ...(leisurely && { leisurely }), log: logger };
+  const options = { folder, trustsFolder, now, pause, leisurely, log: logger };
   if (ledger !== undefined)
     return new Ledger({ ...options, rest: REST, open: () => openServer(ledger, environment) }, 'postgres');
   if (folder !== undefined) return new Ledger({ ...options, open: () => openFile(folder, logger) }, 'sqlite');
