@@ -38,6 +38,6 @@ WORKDIR /
 EXPOSE 3000
 # GitLab waits for the port by itself; Docker and compose ask this.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=5s --retries=3 \
-  CMD ["node", "--max-semi-space-size=4", "--v8-pool-size=1", "/usr/lib/apk-beacon/apk-beacon.mjs", "health"]
+  CMD ["node", "--max-semi-space-size=4", "--no-allocation-site-pretenuring", "--v8-pool-size=1", "/usr/lib/apk-beacon/apk-beacon.mjs", "health"]
 # Less memory for short-lived objects, one helper thread for V8 (docs/decisions/008).
-ENTRYPOINT ["node", "--max-semi-space-size=4", "--v8-pool-size=1", "/usr/lib/apk-beacon/apk-beacon.mjs"]
+ENTRYPOINT ["node", "--max-semi-space-size=4", "--no-allocation-site-pretenuring", "--v8-pool-size=1", "/usr/lib/apk-beacon/apk-beacon.mjs"]

@@ -72,7 +72,7 @@ async function writeRepository(): Promise<void> {
 
 async function measure(): Promise<readonly Cost[]> {
   await using service = start(process.execPath, [
-    ...['--max-semi-space-size=4', '--v8-pool-size=1', ...probe, main],
+    ...['--max-semi-space-size=4', '--no-allocation-site-pretenuring', '--v8-pool-size=1', ...probe, main],
     ...['--listen', '127.0.0.1:0', '--cache-dir', 'none', '--config', join(folder, 'apk-beacon.json')],
   ]);
   const [address = ''] = /http:[^"]+/.exec(await service.line(/Server listening/)) ?? [];

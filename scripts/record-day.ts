@@ -151,6 +151,7 @@ try {
   await using service = startProgram(process.execPath, [
     ...[
       '--max-semi-space-size=4',
+      '--no-allocation-site-pretenuring',
       '--v8-pool-size=1',
       '--import',
       `data:text/javascript,${encodeURIComponent(clock)}`,

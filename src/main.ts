@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=4 --v8-pool-size=1
+#!/usr/bin/env -S node --max-semi-space-size=4 --no-allocation-site-pretenuring --v8-pool-size=1
 /**
  * argv → command; signals → AbortSignal; error code → exit code. The version of Node is checked before any import: an
  * older Node would fail within a dependency.

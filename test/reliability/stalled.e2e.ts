@@ -35,7 +35,13 @@ test.skipIf(!sharedData)(
   'the service stays below 256 MiB while 200 clients stall on each route',
   async () => {
     await using service = startProgram(process.execPath, [
-      ...['--max-semi-space-size=4', '--v8-pool-size=1', '--max-old-space-size=256', 'src/main.ts'],
+      ...[
+        '--max-semi-space-size=4',
+        '--no-allocation-site-pretenuring',
+        '--v8-pool-size=1',
+        '--max-old-space-size=256',
+        'src/main.ts',
+      ],
       ...['--listen', '127.0.0.1:0', '--cache-dir', 'none', '--repository', data, '--name', 'wolfi'],
       '--allow-untrusted',
     ]);
