@@ -81,6 +81,8 @@ interface TableExtras {
 export interface Postings {
   readonly starts: Uint32Array;
   readonly rows: Uint32Array;
+  /** How many names have rows. */
+  readonly usedKeys: number;
 }
 
 export class PackageTable implements Packages {
@@ -116,7 +118,7 @@ export class PackageTable implements Packages {
   }
 
   get nameCount(): number {
-    this.#nameCount ??= this.#countKeys(this.byName);
+    this.#nameCount ??= this.#hidden ? this.#countNames() : this.byName.usedKeys;
     return this.#nameCount;
   }
 
@@ -218,9 +220,10 @@ export class PackageTable implements Packages {
     }
   }
 
-  #countKeys(postings: Postings): number {
+  #countNames(): number {
     let used = 0;
-    for (let id = 0; id + 1 < postings.starts.length; id += 1) if (this.#isUsed(postings, id)) used += 1;
+    for (let id = 0; id + 1 < this.byName.starts.length; id += 1)
+      if (this.#isUsed(this.byName, id)) used += 1;
     return used;
   }
 

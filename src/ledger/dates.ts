@@ -3,7 +3,7 @@
  * counts only for packages that existed when the ledger began. All times are unix seconds.
  */
 import { IDENTITY_BYTES, wordsOf } from '../apk/identity.ts';
-import { IdentityTable } from './identities.ts';
+import { IdentityTable, ROWS_A_STEP } from './identities.ts';
 
 /** The packages of one index and when they count as released. */
 export interface Dated {
@@ -39,8 +39,6 @@ export interface Comparison {
   readonly vanished: readonly number[];
 }
 
-const ROWS_A_STEP = 2 ** 14;
-
 export function* compare(
   before: Dated,
   identities: Uint8Array,
@@ -67,7 +65,11 @@ export function* compare(
     releasedAt[row] = before.releasedAt[found] as number;
   }
   for (const table of [old, fresh]) table.release();
-  const vanished = [...stayed.keys()].filter((row) => stayed[row] === 0);
+  const vanished: number[] = [];
+  for (let row = 0; row < stayed.length; row += 1) {
+    if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;
+    if (stayed[row] === 0) vanished.push(row);
+  }
   return { releasedAt, appeared, vanished };
 }
 

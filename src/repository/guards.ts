@@ -35,13 +35,14 @@ const SHRINK_FLOOR_NAMES = 4;
 const CLOCK_SLACK = 86_400;
 
 /** `now` is in unix milliseconds. */
-export function summarize({ digest, packages, madeAt }: VerifiedIndex, now: number): IndexSummary {
+export function summarize(index: VerifiedIndex, now: number): IndexSummary {
+  const { digest, packages, madeAt, newestBuiltAt } = index;
   const latest = now / 1000 + CLOCK_SLACK;
   return {
     digest,
     names: packages.nameCount,
     packages: packages.packageCount,
-    newestBuiltAt: newestUntil(latest, packages.columns.builtAt),
+    newestBuiltAt: newestBuiltAt <= latest ? newestBuiltAt : newestUntil(latest, packages.buildTimes),
     madeAt: madeAt <= latest ? madeAt : 0,
   };
 }
