@@ -47,6 +47,12 @@ export class ByteBuffer {
     this.length += length;
   }
 
+  /** Copies `[start..end)`, which should be short, to `to[at..)`. */
+  copyTo(to: Uint8Array, at: number, start: number, end: number): void {
+    const { bytes } = this;
+    for (let i = start; i < end; i += 1) to[at + i - start] = bytes[i] as number;
+  }
+
   /** Replaces the content by `text` in UTF-8. */
   setText(text: string): void {
     this.length = 0;

@@ -163,9 +163,10 @@ export class TableBuilder {
   }
 
   /** Sets the identity of the next package from its `IDENTITY_BYTES` bytes. */
-  copyIdentity({ bytes }: ByteBuffer, start: number): void {
+  copyIdentity(from: ByteBuffer, start: number): void {
     this.#hasIdentity = true;
-    bytes.copy(this.#rows.reserve().identity, this.#place(IDENTITY_BYTES), start, start + IDENTITY_BYTES);
+    const { identity } = this.#rows.reserve();
+    from.copyTo(identity, this.#place(IDENTITY_BYTES), start, start + IDENTITY_BYTES);
   }
 
   /** Sets the commit of the next package from the text of an index. */
@@ -176,9 +177,9 @@ export class TableBuilder {
   }
 
   /** Sets the commit of the next package from its `COMMIT_BYTES` bytes. */
-  copyCommit({ bytes }: ByteBuffer, start: number): void {
+  copyCommit(from: ByteBuffer, start: number): void {
     this.#hasUsualCommit = true;
-    bytes.copy(this.#rows.reserve().commit, this.#place(COMMIT_BYTES), start, start + COMMIT_BYTES);
+    from.copyTo(this.#rows.reserve().commit, this.#place(COMMIT_BYTES), start, start + COMMIT_BYTES);
   }
 
   /** Counts a package that cannot be used; `fact` is the reason. */
