@@ -83,6 +83,7 @@ export class StringTable {
   readonly list: StringList;
   /** Open addressing, in pairs: the hash and the id of its string, 0 for a free slot. */
   #slots: Uint32Array;
+  #used = 0;
 
   /** The hash table is in `slotArena`. */
   constructor(arena: Arena, capacity: StringCapacity, slotArena = arena) {
@@ -107,7 +108,8 @@ export class StringTable {
     const id = this.list.add(source, start, end);
     slots[slot] = hash;
     slots[slot + 1] = id;
-    if (id * 8 > slots.length * 3) this.#grow();
+    this.#used += 1;
+    if (this.#used * 8 > slots.length * 3) this.#grow();
     return id;
   }
 
