@@ -99,6 +99,7 @@ export class TableBuilder {
   readonly #lastCarrier: GrowingNumbers;
   /** The last list added. */
   #lastList = EMPTY;
+  #hasDistinctIdentities = true;
   // The next package, whose identity and commit are written to the next row.
   #hasIdentity = false;
   #hasUsualCommit = false;
@@ -198,8 +199,10 @@ export class TableBuilder {
   add(added: NewPackage): number | undefined {
     const to = this.#rows.reserve();
     const row = this.#rows.count;
-    if (!this.#hasIdentity) to.identity.set(this.#substitute(added), row * IDENTITY_BYTES);
-    else if (!this.#identities.add(this.#rows.identityWords, row)) {
+    if (!this.#hasIdentity) {
+      to.identity.set(this.#substitute(added), row * IDENTITY_BYTES);
+      this.#hasDistinctIdentities = false;
+    } else if (!this.#identities.add(this.#rows.identityWords, row)) {
       this.#duplicateIdentities += 1;
       this.#clearNext();
       return undefined;
@@ -350,7 +353,13 @@ export class TableBuilder {
     const isUsable = (row: number): boolean => ((columns.flags[row] as number) & Flag.unusable) === 0;
     const intruders = this.#intruders.filter(({ row }) => isUsable(row));
     const sizes = this.#sizes && { packed: this.#sizes[0].all(), installed: this.#sizes[1].all() };
-    return new PackageTable(strings, columns, { byName, byProvide }, { intruders, sizes });
+    const hasDistinctIdentities = this.#hasDistinctIdentities;
+    return new PackageTable(
+      strings,
+      columns,
+      { byName, byProvide },
+      { intruders, sizes, hasDistinctIdentities },
+    );
   }
 }
 

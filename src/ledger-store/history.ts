@@ -205,11 +205,12 @@ export class History {
   async dates(
     index: LedgerIndex,
     { number, seenAt }: Generation,
-    { columns: { identity } }: PackageTable,
+    { columns: { identity }, hasDistinctIdentities: areDistinct }: PackageTable,
   ): Promise<ReleaseDates> {
     const found = await this.#find(index);
     const known = found ? await presentIn(found.query, found.id, number, this.#pause) : nothing;
-    const { releasedAt, appeared } = await inSteps(compare(known, identity, this.#seed), this.#pause);
+    const now = { identities: identity, areDistinct };
+    const { releasedAt, appeared } = await inSteps(compare(known, now, this.#seed), this.#pause);
     // Only in a damaged ledger: of no known age.
     for (const row of appeared) releasedAt[row] = Math.floor(seenAt / 1000);
     const table = await inSteps(IdentityTable.make(identity, this.#seed), this.#pause);

@@ -274,8 +274,9 @@ export class Ledger {
       releasedAt[row] = known ? now : firstDate(packages.columns.builtAt[row] as number, now);
     const begunAt = known?.begunAt;
     if (begunAt !== undefined)
-      for (const [row, date] of releasedAt.entries())
-        if (date === begunAt) releasedAt[row] = firstDate(packages.columns.builtAt[row] as number, begunAt);
+      for (let row = 0; row < releasedAt.length; row += 1)
+        if (releasedAt[row] === begunAt)
+          releasedAt[row] = firstDate(packages.columns.builtAt[row] as number, begunAt);
     const write = async (query: Query): Promise<boolean> => {
       const id = await this.#indexId(query, index);
       if (await headOf(query, id)) return false;
@@ -456,10 +457,10 @@ export class Ledger {
 
   async #compare(
     before: Dated,
-    { columns }: PackageTable,
+    { columns: { identity: identities }, hasDistinctIdentities: areDistinct }: PackageTable,
   ): Promise<Dated & { appeared: readonly number[]; vanished: readonly number[] }> {
-    const compared = await inSteps(compare(before, columns.identity, this.#seed), this.#options.pause);
-    return { identities: columns.identity, ...compared };
+    const work = compare(before, { identities, areDistinct }, this.#seed);
+    return { identities, ...(await inSteps(work, this.#options.pause)) };
   }
 
   async #lookUp(identities: Uint8Array): Promise<IdentityTable> {

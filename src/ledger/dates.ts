@@ -39,9 +39,10 @@ export interface Comparison {
   readonly vanished: readonly number[];
 }
 
+/** `areDistinct`: no two of `identities` are the same. */
 export function* compare(
   before: Dated,
-  identities: Uint8Array,
+  { identities, areDistinct = false }: { readonly identities: Uint8Array; readonly areDistinct?: boolean },
   seed: number,
 ): Generator<undefined, Comparison> {
   // After a restart the index is mostly the same.
@@ -53,18 +54,18 @@ export function* compare(
   const appeared: number[] = [];
   const words = wordsOf(identities);
   const old = yield* IdentityTable.make(before.identities, seed);
-  const fresh = new IdentityTable(identities, seed);
+  const fresh = areDistinct ? undefined : new IdentityTable(identities, seed);
   for (let row = 0; row < count; row += 1) {
     if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;
     const found = old.find(words, row);
     if (found < 0) {
-      if (fresh.add(row)) appeared.push(row);
+      if (fresh?.add(row) ?? true) appeared.push(row);
       continue;
     }
     stayed[found] = 1;
     releasedAt[row] = before.releasedAt[found] as number;
   }
-  for (const table of [old, fresh]) table.release();
+  for (const table of [old, fresh]) table?.release();
   const vanished: number[] = [];
   for (let row = 0; row < stayed.length; row += 1) {
     if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { IndexScanner } from '../../src/apk/index-scanner.ts';
 import type { ScannedIndex } from '../../src/apk/table-builder.ts';
-import type { Package, Packages } from '../../src/apk/packages.ts';
+import { RowSet, type Package, type Packages } from '../../src/apk/packages.ts';
 import { defaultReadLimits } from '../../src/apk/read-index.ts';
 import { readOracle } from '../support/oracle.ts';
 import { indexText, pkg } from '../support/signed-index.ts';
@@ -202,6 +202,16 @@ describe('odd input', () => {
 });
 
 /** If an engine of the oracle accepts an index, so does this scanner. It reads what apk 3 reads, and more. */
+test('identities are known to be distinct if the index has all of them', () => {
+  const told = [pkg('foo', '1.0-r0'), pkg('foo', '1.0-r0'), pkg('bar', '1.0-r0')];
+  const missing = { P: 'baz', V: '1.0-r0' };
+  expect(scan(indexText(told)).packages).toMatchObject({ rowCount: 2, hasDistinctIdentities: true });
+  const { packages } = scan(indexText([...told, missing, missing]));
+  expect(packages).toMatchObject({ rowCount: 4, hasDistinctIdentities: false });
+  const hidden = new RowSet(packages.rowCount);
+  expect(scan(indexText(told)).packages.without(hidden)).toMatchObject({ hasDistinctIdentities: true });
+});
+
 test('agrees with what apk-tools and apko read', () => {
   interface Case {
     readonly title: string;
