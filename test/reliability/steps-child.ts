@@ -108,7 +108,7 @@ const { startUpstream } = await import('../support/repository-server.ts');
 
 await using upstream = await startUpstream();
 for (const arch of ['x86_64', 'aarch64']) {
-  const stanzas = hostileNames.flatMap((each) => each.stanzas(arch, 0.2));
+  const stanzas = hostileNames.flatMap((each) => each.stanzas(arch, 0.1));
   upstream.serve(arch, await indexBody(indexText(stanzas.map((stanza) => ({ ...stanza, A: arch })))));
 }
 const repository = { url: upstream.url, trust: 'none' };
@@ -128,7 +128,7 @@ let isCounting = true;
 function look(): void {
   for (let i = 0; i < places.length; i += 1)
     if ((counts[i] as number) > most) [most, place] = [counts[i] as number, places[i] as string];
-  counts.fill(0);
+  counts.fill(0, 0, places.length);
   if (isCounting) setImmediate(look);
 }
 look();
