@@ -88,19 +88,23 @@ export interface AdbIndexOptions extends TableOptions {
 }
 
 /** A list of dependencies or provides after reading. */
-interface List {
+class List {
   /** The id of its string: the text for provides, the ids of the texts for dependencies. See `Columns`. */
-  readonly string: number;
+  string = EMPTY;
   /** `needsExactly`, or 0. */
-  readonly flags: number;
+  flags = 0;
   /** Start of the provided names in `#provided`. */
-  readonly first: number;
-  readonly last: number;
-  readonly entries: number;
-  readonly isIncomplete: boolean;
-}
+  first = 0;
+  last = 0;
+  entries = 0;
+  isIncomplete = false;
 
-const emptyList: List = { string: EMPTY, flags: 0, first: 0, last: 0, entries: 0, isIncomplete: false };
+  clear(): void {
+    this.string = EMPTY;
+    this.flags = this.first = this.last = this.entries = 0;
+    this.isIncomplete = false;
+  }
+}
 
 export interface AdbIndex extends ScannedIndex {
   readonly description: string;
@@ -120,19 +124,21 @@ class AdbReader {
   readonly #table: TableBuilder;
   readonly #knownNames = new Cache();
   readonly #knownValues = new Cache();
-  readonly #knownProvides = new Cache();
-  readonly #knownDepends = new Cache();
+  readonly #knownProvides = new ListCache();
+  readonly #knownDepends = new ListCache();
   /** For each dependency, twice the id of its text, plus one if it asks for an exact version. */
   readonly #knownTokens = new Cache();
   /** For provided names, except those with a conflict sign. */
   readonly #knownProvided = new Cache();
-  readonly #lists: List[] = [];
   /** Names in lists of provides: twice the id, plus one if provided with a version. */
   readonly #provided: GrowingNumbers;
   #budget: number;
 
   // The package being read.
   readonly #package = emptyPackage();
+  readonly #depends = new List();
+  readonly #provides = new List();
+  readonly #installIf = new List();
   readonly #fields = new Int32Array(Field.installIf + 1);
   #bad = '';
   #isIncomplete = false;
@@ -197,24 +203,24 @@ class AdbReader {
       added.packed = this.#number32(fields[Field.packed] as number);
       added.installed = this.#number32(fields[Field.installed] as number);
     }
-    const depends = this.#dependencies(fields[Field.depends] as number, this.#knownDepends);
-    const provides = this.#dependencies(fields[Field.provides] as number, this.#knownProvides);
-    const installIf = this.#dependencies(fields[Field.installIf] as number, this.#knownDepends);
+    this.#readList(this.#depends, fields[Field.depends] as number, this.#knownDepends);
+    this.#readList(this.#provides, fields[Field.provides] as number, this.#knownProvides);
+    this.#readList(this.#installIf, fields[Field.installIf] as number, this.#knownDepends);
     if (this.#bad !== '') {
       this.#table.skip(`package ${number} ${this.#bad}`);
       return;
     }
-    added.dependencies = depends.string;
-    added.flags = depends.flags;
-    added.provides = provides.string;
+    added.dependencies = this.#depends.string;
+    added.flags = this.#depends.flags;
+    added.provides = this.#provides.string;
     const row = this.#table.add(added);
     if (row === undefined) return;
     if (this.#isIncomplete) this.#table.noteIncomplete();
-    for (let at = provides.first; at < provides.last; at += 1) {
+    for (let at = this.#provides.first; at < this.#provides.last; at += 1) {
       const name = this.#provided.at(at);
       this.#table.provide(row, name >>> 1, (name & 1) !== 0);
     }
-    if (installIf.entries > 0) this.#addCondition(row, installIf);
+    if (this.#installIf.entries > 0) this.#addCondition(row, this.#installIf);
   }
 
   #addCondition(row: number, { string, entries }: List): void {
@@ -367,43 +373,36 @@ class AdbReader {
     return high * 2 ** 32 + this.#view.getUint32(at, true);
   }
 
-  /** The list of dependencies or provides at `value`; `known` is the cache for its field. */
-  #dependencies(value: number, known: Cache): List {
-    if (value === 0) return emptyList;
-    const list = this.#lists[known.get(value)] ?? this.#readList(value, known);
+  /** Sets `list` to the dependencies or provides at `value`; `known` is the cache for its field. */
+  #readList(list: List, value: number, known: ListCache): void {
+    list.clear();
+    if (value === 0) return;
+    if (!known.get(value, list)) this.#readNewList(list, value, known);
     this.#spend(LIST_COST + list.entries * ENTRY_COST);
     if (list.isIncomplete) this.#isIncomplete = true;
-    return list;
   }
 
-  #readList(value: number, known: Cache): List {
+  #readNewList(list: List, value: number, known: ListCache): void {
     const at = this.#list(value);
-    const entries = at < 0 ? 0 : this.#view.getUint32(at, true) - 1;
-    this.#spend(entries * ENTRY_COST);
+    list.entries = at < 0 ? 0 : this.#view.getUint32(at, true) - 1;
+    this.#spend(list.entries * ENTRY_COST);
     const isIncomplete = this.#isIncomplete;
     this.#isIncomplete = at < 0;
     const areProvides = known === this.#knownProvides;
-    const first = this.#provided.count;
+    list.first = this.#provided.count;
     const line = this.#line;
     line.clear();
-    let flags = 0;
-    for (let i = 1; i <= entries && this.#bad === ''; i += 1) {
+    for (let i = 1; i <= list.entries && this.#bad === ''; i += 1) {
       const entry = this.#value(at + 4 * i);
       if (areProvides) this.#addProvide(line, entry);
-      else flags |= this.#addDependency(line, entry);
+      else list.flags |= this.#addDependency(line, entry);
       if (line.length > this.#options.maxLineBytes) this.#reject('has a list that is too long');
     }
-    const list: List = {
-      string: this.#table.addList(line),
-      flags,
-      first,
-      last: this.#provided.count,
-      entries,
-      isIncomplete: this.#isIncomplete,
-    };
+    list.string = this.#table.addList(line);
+    list.last = this.#provided.count;
+    list.isIncomplete = this.#isIncomplete;
     this.#isIncomplete = isIncomplete;
-    if (this.#bad === '') known.set(value, this.#lists.push(list) - 1);
-    return list;
+    if (this.#bad === '') known.set(value, list);
   }
 
   /** Adds the text of a provide, and its name to `#provided`. The operator is ignored: it always means this version. */
@@ -494,22 +493,48 @@ class Cache {
 
   /** -1 for a miss. No value is 0. */
   get(value: number): number {
-    const slot = slotOf(value);
+    const slot = 2 * placeOf(value);
     return this.#slots[slot] === value ? (this.#slots[slot + 1] as number) : -1;
   }
 
   set(value: number, result: number): void {
-    const slot = slotOf(value);
+    const slot = 2 * placeOf(value);
     this.#slots[slot] = value;
     this.#slots[slot + 1] = result;
   }
 }
 
+/** The same for lists. An object for each would take more memory than the table. */
+class ListCache {
+  /** Values, each with the fields of its list. */
+  readonly #slots = new Int32Array(LIST_WORDS * CACHE_PLACES);
+
+  /** Sets `list` to what is known; `false` for a miss. */
+  get(value: number, list: List): boolean {
+    const slots = this.#slots;
+    const slot = LIST_WORDS * placeOf(value);
+    if (slots[slot] !== value) return false;
+    list.string = slots[slot + 1] as number;
+    list.flags = slots[slot + 2] as number;
+    list.first = slots[slot + 3] as number;
+    list.last = slots[slot + 4] as number;
+    list.entries = slots[slot + 5] as number;
+    list.isIncomplete = slots[slot + 6] === 1;
+    return true;
+  }
+
+  set(value: number, { string, flags, first, last, entries, isIncomplete }: List): void {
+    const fields = [value, string, flags, first, last, entries, Number(isIncomplete)];
+    this.#slots.set(fields, LIST_WORDS * placeOf(value));
+  }
+}
+
 /** A power of two. */
 const CACHE_PLACES = 2 ** 13;
+const LIST_WORDS = 7;
 
-function slotOf(value: number): number {
-  return 2 * ((value >>> 2) & (CACHE_PLACES - 1));
+function placeOf(value: number): number {
+  return (value >>> 2) & (CACHE_PLACES - 1);
 }
 
 function endsName(byte: number): boolean {
