@@ -15,7 +15,8 @@ import { bundle } from '../scripts/build.ts';
 import { Indexes, archs } from './indexes.ts';
 import { makeFeed } from './feed.ts';
 import { forgetPeak, memoryOf } from './memory.ts';
-import { buildChildren, nodeFlags, probe, start, type Running } from './processes.ts';
+import { nodeFlags } from '../scripts/node-flags.ts';
+import { buildChildren, probe, start, type Running } from './processes.ts';
 import { measured } from './statistics.ts';
 
 const RECORDS = Number(process.argv[2] ?? 800_000);

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { nodeFlags } from '../scripts/node-flags.ts';
 import {
   hostileNames,
   questionsFor,
@@ -72,7 +73,7 @@ async function writeRepository(): Promise<void> {
 
 async function measure(): Promise<readonly Cost[]> {
   await using service = start(process.execPath, [
-    ...['--max-semi-space-size=4', '--no-allocation-site-pretenuring', '--v8-pool-size=1', ...probe, main],
+    ...[...nodeFlags(main), ...probe, main],
     ...['--listen', '127.0.0.1:0', '--cache-dir', 'none', '--config', join(folder, 'apk-beacon.json')],
   ]);
   const [address = ''] = /http:[^"]+/.exec(await service.line(/Server listening/)) ?? [];

@@ -15,7 +15,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { endWithUs } from '../scripts/end-with-us.ts';
-import { nodeFlags } from './processes.ts';
+import { nodeFlags } from '../scripts/node-flags.ts';
 
 const { values: options } = parseArgs({
   options: {

@@ -11,11 +11,12 @@ import { tmpdir, availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { nodeFlags } from '../scripts/node-flags.ts';
 import { readIndex } from '../src/apk/read-index.ts';
 import { testKey } from '../test/support/signed-index.ts';
 import { archs, Indexes } from './indexes.ts';
 import { drawPlot } from './plot.ts';
-import { buildChildren, nodeFlags } from './processes.ts';
+import { buildChildren } from './processes.ts';
 import {
   bulletList,
   markdownTable,

@@ -1,7 +1,7 @@
 /** Child processes of the measurements. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
-import { globSync, readFileSync } from 'node:fs';
+import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -30,11 +30,6 @@ export async function buildChildren(): Promise<void> {
 }
 
 const environment = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent' };
-
-/** The Node flags of the service, from its first line. */
-export function nodeFlags(service: string): readonly string[] {
-  return /^#!.* node (.*)\n/.exec(readFileSync(service, 'utf8'))?.[1]?.split(' ') ?? [];
-}
 
 /** Runs the child to its end and parses the JSON it prints. */
 export async function runChild<T>(

@@ -18,6 +18,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { addressOf, startProgram } from '../test/support/process.ts';
 import { signatureMember, tar, testKey } from '../test/support/signed-index.ts';
+import { nodeFlags } from './node-flags.ts';
 
 const SPEED = 120;
 const DAY = 86_400;
@@ -149,13 +150,7 @@ try {
     },
   };
   await using service = startProgram(process.execPath, [
-    ...[
-      '--max-semi-space-size=4',
-      '--no-allocation-site-pretenuring',
-      '--v8-pool-size=1',
-      '--import',
-      `data:text/javascript,${encodeURIComponent(clock)}`,
-    ],
+    ...[...nodeFlags('src/main.ts'), '--import', `data:text/javascript,${encodeURIComponent(clock)}`],
     ...['src/main.ts', '--config', `${JSON.stringify(config)}\n`],
   ]);
   const address = await addressOf(service);

@@ -9,6 +9,7 @@ import { Agent, get } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { nodeFlags } from '../../scripts/node-flags.ts';
 import { startProgram } from '../support/process.ts';
 import { sharedData } from '../support/shared-data.ts';
 
@@ -35,13 +36,7 @@ test.skipIf(!sharedData)(
   'the service stays below 256 MiB while 200 clients stall on each route',
   async () => {
     await using service = startProgram(process.execPath, [
-      ...[
-        '--max-semi-space-size=4',
-        '--no-allocation-site-pretenuring',
-        '--v8-pool-size=1',
-        '--max-old-space-size=256',
-        'src/main.ts',
-      ],
+      ...[...nodeFlags('src/main.ts'), '--max-old-space-size=256', 'src/main.ts'],
       ...['--listen', '127.0.0.1:0', '--cache-dir', 'none', '--repository', data, '--name', 'wolfi'],
       '--allow-untrusted',
     ]);
