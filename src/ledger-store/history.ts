@@ -209,8 +209,8 @@ export class History {
   ): Promise<ReleaseDates> {
     const found = await this.#find(index);
     const known = found ? await presentIn(found.query, found.id, number, this.#pause) : nothing;
-    const now = { identities: identity, areDistinct };
-    const { releasedAt, appeared } = await inSteps(compare(known, now, this.#seed), this.#pause);
+    const compared = compare(known, { identities: identity, areDistinct }, this.#seed);
+    const { releasedAt, appeared } = await inSteps(compared, this.#pause);
     // Only in a damaged ledger: of no known age.
     for (const row of appeared) releasedAt[row] = Math.floor(seenAt / 1000);
     const table = await inSteps(IdentityTable.make(identity, this.#seed), this.#pause);

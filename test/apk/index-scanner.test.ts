@@ -201,7 +201,6 @@ describe('odd input', () => {
   });
 });
 
-/** If an engine of the oracle accepts an index, so does this scanner. It reads what apk 3 reads, and more. */
 test('identities are known to be distinct if the index has all of them', () => {
   const told = [pkg('foo', '1.0-r0'), pkg('foo', '1.0-r0'), pkg('bar', '1.0-r0')];
   const missing = { P: 'baz', V: '1.0-r0' };
@@ -212,6 +211,7 @@ test('identities are known to be distinct if the index has all of them', () => {
   expect(scan(indexText(told)).packages.without(hidden)).toMatchObject({ hasDistinctIdentities: true });
 });
 
+/** If an engine of the oracle accepts an index, so does this scanner. It reads what apk 3 reads, and more. */
 test('agrees with what apk-tools and apko read', () => {
   interface Case {
     readonly title: string;
