@@ -26,9 +26,11 @@ const ITEMS_A_STEP = 8;
 const reading = /\/src\/apk\//;
 const places: string[] = [];
 const counts = new Uint32Array(20_000);
-/** A name that no module of `src` uses for something else. */
-const COUNTS = '$passes';
-Object.assign(globalThis, { [COUNTS]: counts });
+/** The places that ran since the last look, which are few of all. */
+const touched: number[] = [];
+/** Names that no module of `src` uses for something else. */
+const [COUNTS, TOUCH] = ['$passes', '$touch'];
+Object.assign(globalThis, { [COUNTS]: counts, [TOUCH]: (place: number) => touched.push(place) });
 
 registerHooks({
   load(url, context, nextLoad) {
@@ -53,12 +55,13 @@ function counted(fileName: string): ts.TransformerFactory<ts.SourceFile> {
     const { factory } = context;
     const counter = (node: ts.Node): ts.Expression => {
       const { line } = file.getLineAndCharacterOfPosition(node.getStart(file));
-      places.push(`${fileName}:${line + 1}`);
-      const place = factory.createElementAccessExpression(
-        factory.createIdentifier(COUNTS),
-        places.length - 1,
+      const place = places.push(`${fileName}:${line + 1}`) - 1;
+      const count = factory.createElementAccessExpression(factory.createIdentifier(COUNTS), place);
+      const touch = factory.createIdentifier(TOUCH);
+      return factory.createLogicalOr(
+        factory.createPostfixIncrement(count),
+        factory.createCallExpression(touch, undefined, [factory.createNumericLiteral(place)]),
       );
-      return factory.createPostfixIncrement(place);
     };
     const counting = (node: ts.Node, body: ts.Statement): ts.Block =>
       factory.createBlock([
@@ -126,9 +129,11 @@ let most = 0;
 let place = '';
 let isCounting = true;
 function look(): void {
-  for (let i = 0; i < places.length; i += 1)
+  for (const i of touched) {
     if ((counts[i] as number) > most) [most, place] = [counts[i] as number, places[i] as string];
-  counts.fill(0, 0, places.length);
+    counts[i] = 0;
+  }
+  touched.length = 0;
   if (isCounting) setImmediate(look);
 }
 look();
