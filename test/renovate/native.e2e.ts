@@ -2,14 +2,7 @@
  * The alternative: Renovate's own `apk` datasource and its extraction from Dockerfiles, with the virtual index. Alone,
  * it "neither verifies nor intersects nor knows provides" (§0); the virtual index adds all three.
  */
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { testKey } from '../support/signed-index.ts';
 import { misbehave, published, startBeacon } from './support/beacon.ts';
 import { allowInternal } from './support/preset.ts';
 import { lookUp } from './support/run.ts';
@@ -74,41 +67,3 @@ describe("Renovate's own apk datasource", () => {
 function abortAtOnce(url: string): string {
   return JSON.stringify([{ matchHost: `${url}/`, allowInternal: true, maxRetryAfter: 1 }]);
 }
-
-const apko = join(process.env['GOPATH'] ?? join(process.env['HOME'] ?? '', 'go'), 'bin', 'apko');
-const hasApko = existsSync(apko);
-if (!hasApko) {
-  process.stderr.write('skipped: apko on the virtual index; go install chainguard.dev/apko@v1.2.39\n');
-}
-
-test.skipIf(!hasApko)('apko verifies and resolves by the signed virtual index', async () => {
-  const key = testKey('beacon.rsa.pub');
-  await using beacon = await startBeacon({
-    datasources: { wolfi },
-    config: { signingKey: { name: key.name, key: { env: 'SIGNING_KEY' } } },
-    environment: { SIGNING_KEY: key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() },
-  });
-  const folder = await mkdtemp(join(tmpdir(), 'apk-beacon-apko-'));
-  try {
-    const keyFile = join(folder, key.name);
-    await writeFile(keyFile, key.pem);
-    await writeFile(
-      join(folder, 'image.yaml'),
-      JSON.stringify({
-        contents: {
-          repositories: [`${beacon.url}/wolfi`],
-          keyring: [keyFile],
-          packages: ['curl', 'kubectl=1.35'],
-        },
-        archs: ['aarch64'],
-      }),
-    );
-    const { stdout } = await promisify(execFile)(apko, ['show-packages', 'image.yaml', '--arch', 'aarch64'], {
-      cwd: folder,
-      env: { HOME: folder, PATH: process.env['PATH'] ?? '' },
-    });
-    expect(stdout.trim().split('\n')).toEqual(['curl 8.20.0-r1', 'kubectl 1.35']);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-});
