@@ -9,9 +9,10 @@ import { CloseNames } from '../answers/close-names.ts';
 import { explainAdvisoriesInSteps } from '../answers/security.ts';
 import { finish } from '../catalog/steps.ts';
 import type { Config } from '../config/config.ts';
-import { IndexError, printableJson, UsageError } from '../errors.ts';
+import { printableJson, UsageError } from '../errors.ts';
+import type { LiveDatasource } from '../repository/live-datasource.ts';
 import { askService } from './service-client.ts';
-import { Beacon } from '../service/beacon.ts';
+import { Beacon, snapshotOf } from '../service/beacon.ts';
 import { createLogger } from '../service/logger.ts';
 
 export interface ExplainOptions {
@@ -59,12 +60,11 @@ async function explainHere(asked: Asked, config: Config, signal: AbortSignal): P
   const logger = await createLogger('warn', { terminal: process.stderr.isTTY, destination: 2 });
   const beacon = new Beacon({ config, logger, now: Date.now });
   await beacon.loadOnce(signal);
-  const live = beacon.datasources.find((each) => each.name === datasource);
-  if (!live?.snapshot) throw new IndexError('fetch-failed', `${datasource} could not be loaded`);
-  const { catalog } = live.snapshot;
+  const live = beacon.datasources.find((each) => each.name === datasource) as LiveDatasource;
+  const { catalog, advisories: known } = snapshotOf(live);
   const query = parseLookupQuery({ current: asked.pin }, live.archs);
   const report = catalog.report(name);
-  const advisories = finish(explainAdvisoriesInSteps(live.snapshot.advisories, report, query));
+  const advisories = finish(explainAdvisoriesInSteps(known, report, query));
   const explanation = { ...explain(report, query, asked.pin, catalog), ...(advisories && { advisories }) };
   const close =
     explanation.versions.length === 0 ? finish(finish(CloseNames.of(catalog.names())).to(name)) : [];

@@ -11,7 +11,7 @@ import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts'
 import { NO_OPINION, noOpinionFile } from '../renovate/static-routes.ts';
 import { createPause } from '../repository/pace.ts';
 import { ServedVersions } from '../answers/served-versions.ts';
-import { Beacon } from '../service/beacon.ts';
+import { Beacon, snapshotOf } from '../service/beacon.ts';
 import { createLogger } from '../service/logger.ts';
 
 export interface ExportOptions {
@@ -70,15 +70,15 @@ async function loadAll(config: Config, advisories: boolean, signal: AbortSignal)
 }
 
 /** Static files cannot say that they are stale, so a cached index is not enough. */
-function current({ name, snapshot, indexes, feeds }: LiveDatasource): Loaded {
+function current(live: LiveDatasource): Loaded {
+  const { name, indexes, feeds } = live;
   for (const { failure } of feeds) if (failure) throw new IndexError(failure.code, failure.message);
   for (const { spec, failure } of indexes) {
     if (spec.required && failure) throw new IndexError(failure.code, failure.message);
   }
-  if (!snapshot) throw new IndexError('fetch-failed', `${name} could not be loaded`);
   return {
     name,
-    snapshot,
+    snapshot: snapshotOf(live),
     indexes: indexes.map(({ spec, loaded }) => ({
       index: spec.label,
       packages: loaded?.summary.packages,

@@ -145,3 +145,15 @@ test('colours the verdict on a terminal, unless NO_COLOR is set', async () => {
     restore('getColorDepth', depth);
   }
 });
+
+test('an index that cannot be had is named, with the reason', async () => {
+  const config = loadConfig(parseCommandLine(['--repository', '/nowhere/apks', '--arch', 'x86_64'], {}), {});
+  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const explaining = explainCommand(['tool'], () => config, {
+    json: false,
+    all: false,
+    url: undefined,
+    signal,
+  });
+  await expect(explaining).rejects.toThrow('cannot read /nowhere/apks/x86_64/APKINDEX.tar.gz: ENOENT');
+});
