@@ -43,6 +43,8 @@ export class PackageFiles {
 
   /** Answers with the package. Never rejects. */
   async send(response: ServerResponse, file: PassedOn, { isHead, closing }: SendOptions): Promise<void> {
+    // It went while the package was looked for, so no `close` will come.
+    if (response.destroyed) return;
     if (this.#underWay.size >= this.#limits.most) {
       answer(response, tooMany);
       return;
@@ -84,13 +86,16 @@ export class PackageFiles {
     if (response.write(piece)) return;
     const { maxStall } = this.#limits;
     await new Promise<void>((resolve, reject) => {
-      const stalled = setTimeout(() => response.destroy(), maxStall);
       const settle = (): void => {
         clearTimeout(stalled);
         response.off('drain', settle).off('close', settle);
         if (response.destroyed) reject(new Error('the client is gone'));
         else resolve();
       };
+      const stalled = setTimeout(() => {
+        response.destroy();
+        settle();
+      }, maxStall);
       response.on('drain', settle).on('close', settle);
     });
   }
