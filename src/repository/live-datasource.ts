@@ -15,7 +15,7 @@ export interface Snapshot {
   readonly catalog: Catalog;
   /** Of all feeds; `undefined` where none is configured. */
   readonly advisories?: Advisories | undefined;
-  /** Changes with any index or feed. Replicas with the same indexes have the same generation. */
+  /** Changes with any index, feed or rule of the datasource. Replicas with the same have the same generation. */
   readonly generation: string;
   /** Of a datasource that was asked with an age. */
   readonly view?: View;
@@ -139,7 +139,7 @@ export class LiveDatasource {
   /** A catalog of these indexes, what identifies it, and where its sources come from. */
   compose(parts: readonly Part[]): {
     readonly catalog: Catalog;
-    readonly identity: string[][];
+    readonly identity: unknown[][];
     readonly origins: readonly Origin[];
   } {
     const { archs } = this;
@@ -168,7 +168,10 @@ export class LiveDatasource {
       unversionedProvides: this.#unversionedProvides,
       complete: this.#complete,
     });
-    const identity = all.map(({ spec, arch, index }) => [spec.repository, arch, index.digest]);
+    const identity: unknown[][] = [
+      [this.#unversionedProvides, this.#complete],
+      ...all.map(({ spec, arch, index }) => [spec.repository, arch, index.digest, spec.withdrawal]),
+    ];
     const origins = all.map(({ live, index: { format, digest } }) => ({ index: live, format, digest }));
     return { catalog, identity, origins };
   }

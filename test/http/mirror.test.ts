@@ -254,3 +254,15 @@ test('what is of several repositories comes from the one whose package it is', a
   );
   expect(places).toEqual([`${first.url}/x86_64/curl-8.0-r0.apk`, `${second.url}/x86_64/jq-1-r0.apk`]);
 });
+
+test('datasources with the same indexes and other rules have mirrors of their own', async () => {
+  await using upstream = await startUpstream();
+  upstream.serve('x86_64', await signedIndex(stanzas));
+  const source = { repositories: [upstream.url], archs: ['x86_64'] };
+  await using service = await serving({
+    datasources: { plain: { ...source, default: true }, whole: { ...source, complete: true } },
+  });
+  const lists = async (datasource: string): Promise<boolean> =>
+    (await textOf(service, `/${datasource}@7d/x86_64/APKINDEX.tar.gz`)).includes('P:outside\n');
+  expect([await lists('plain'), await lists('whole'), await lists('plain')]).toEqual([true, false, true]);
+});
