@@ -63,19 +63,19 @@ export class Lookups {
   }
 
   /** With what is to be told of the pin. */
-  *lookUpInSteps({ datasource, snapshot, name, query }: Lookup): Generator<undefined, Found | undefined> {
+  *lookUpInSteps(lookup: Lookup): Generator<undefined, Found | undefined> {
+    const { datasource, snapshot, name, query } = lookup;
     const shown = yield* snapshot.catalog.reportInSteps(name, query.archs);
     const heldBack = yield* heldBackIn(snapshot, shown);
     if (shown.versions.length === 0 && !heldBack) return undefined;
     const report = yield* withPinned(shown, heldBack, query);
     // What was served at other times was not there then.
     const isPast = snapshot.past !== undefined;
-    const remembered =
-      query.current || isPast ? [] : parseVersions(this.#withdrawn(datasource, name, heldBack));
+    const remembered = query.current || isPast ? [] : parseVersions(this.#withdrawn(lookup, heldBack));
     const releases = yield* releasesInSteps(report, query, remembered);
     const offered = yield* filterInSteps(shown.versions, (version) => version.offered);
     const newest = offered.slice(-MAX_VERSIONS).map(({ version }) => version);
-    if (newest.length > 0 && !isPast) this.#served.note(datasource, name, newest);
+    if (newest.length > 0 && !isPast) this.#served.note(datasource, askedName(lookup), newest);
     const from = yield* versionAt(report, query);
     if (!from) return { releases, marks: '' };
     const withdrawal = yield* withdrawalMark(report, snapshot.catalog.sources, from);
@@ -86,16 +86,16 @@ export class Lookups {
   }
 
   /** Versions that were served and that the repositories no longer offer, as far as is known here. */
-  #withdrawn(datasource: string, name: string, heldBack: HeldBack | undefined): readonly string[] {
-    const served = this.#served.recall(datasource, name);
+  #withdrawn(lookup: Lookup, heldBack: HeldBack | undefined): readonly string[] {
+    const served = this.#served.recall(lookup.datasource, askedName(lookup));
     if (!heldBack) return served;
     const there = new Set(heldBack.versions.map(({ version }) => version));
     return served.filter((version) => !there.has(version));
   }
 
-  /** Whether any version of the name was ever served. */
-  wasServed(datasource: string, name: string): boolean {
-    return this.served(datasource, name).length > 0;
+  /** Whether any version of the name was ever served, for the archs that are asked for. */
+  wasServed(lookup: Lookup): boolean {
+    return this.#served.recall(lookup.datasource, askedName(lookup)).length > 0;
   }
 
   /** Versions of the name that were told of at any time, newest first. */
@@ -131,4 +131,9 @@ export class Lookups {
     const names = yield* this.#closeNames.of(snapshot);
     return yield* names.to(name);
   }
+}
+
+/** Under which served versions are remembered: what one arch has may never have been offered for all. */
+function askedName({ name, query: { archs } }: Lookup): string {
+  return archs ? `${name} ${archs.join()}` : name;
 }

@@ -397,7 +397,7 @@ export class Routes {
     const peer = releases || routed ? undefined : parsePeerName(name, live.archs);
     if (peer && snapshot.catalog.has(peer.name))
       return yield* this.#lookUpPeer(target, peer, snapshot, request);
-    const pinned = speaksForPin(parameters, request) || lookups.wasServed(datasource, name);
+    const pinned = speaksForPin(parameters, request) || lookups.wasServed(lookup);
     // What is asked of the past tells nothing of what is missing now.
     if (!snapshot.past) asked.note(datasource, name, { known: releases !== undefined, pinned }, snapshot);
     if (!found || !releases) {

@@ -180,7 +180,8 @@ function refuseFloods() {
 async function hasToken({ headers }: FastifyRequest, token: () => Promise<string>): Promise<boolean> {
   const given = headers.authorization ?? '';
   const [, encoded] = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(given) ?? [];
-  if (encoded === undefined) return isSameText(given, `Bearer ${await token()}`);
+  if (encoded === undefined)
+    return isSameText(given.replace(/^Bearer +/i, 'Bearer '), `Bearer ${await token()}`);
   // apk knows users and passwords only.
   const text = Buffer.from(encoded, 'base64').toString();
   return isSameText(text.slice(text.indexOf(':') + 1), await token());

@@ -198,6 +198,17 @@ describe('a lookup', () => {
     expect(new Set(answers.map(({ headers }) => headers['content-type'])).size).toBe(2);
   });
 
+  test('does not call withdrawn for all archs what was served for one', async () => {
+    await using upstream = await startUpstream();
+    await using service = await loaded(upstream);
+    upstream.serve('x86_64', await signedIndex([...curl, pkg('curl', '8.22.0-r0')]));
+    await service.beacon.refreshOnce(signal);
+    const before = (await service.get('/curl')).body;
+    expect((await service.get('/curl?arch=x86_64')).body).toContain('8.22.0-r0');
+    // Another spelling, which is not cached.
+    expect((await service.get('/curl?')).body).toBe(before);
+  });
+
   test('remembers what it served: withdrawn versions are listed as deprecated', async () => {
     await using upstream = await startUpstream();
     await using service = await loaded(upstream);
@@ -226,6 +237,9 @@ describe('a lookup', () => {
     expect(await codes('/curl')).toBe(401);
     expect(await codes('/', { authorization: 'Bearer open' })).toBe(401);
     expect(await codes('/curl', { authorization: 'Bearer sesame' })).toBe(200);
+    // Schemes are case-insensitive (RFC 9110, 11.1).
+    expect(await codes('/curl', { authorization: 'bearer sesame' })).toBe(200);
+    expect(await codes('/curl', { authorization: 'bearer SESAME' })).toBe(401);
     expect([await codes('/livez'), await codes('/readyz'), await codes('/metrics')]).toEqual([200, 200, 200]);
   });
 });
