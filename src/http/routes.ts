@@ -217,8 +217,9 @@ export class Routes {
 
   /** Throws or rejects with `QueryError` for an invalid question. */
   answer(request: IncomingMessage): Answered | Promise<Answered> {
-    if (prefersHtml(request.headers)) return this.#page(request);
-    const answered = this.#readyAnswer(request.url ?? '') ?? this.#make(request);
+    const answered = prefersHtml(request.headers)
+      ? this.#page(request)
+      : (this.#readyAnswer(request.url ?? '') ?? this.#make(request));
     if (!(answered instanceof Promise)) return answered;
     return answered.catch((error: unknown) => {
       if (!(error instanceof PastError)) throw error;

@@ -312,6 +312,10 @@ describe('what cannot be answered', () => {
     const page = await scene.service.get('/wolfi@2026-07-20/curl', { accept: BROWSER });
     expect(page.statusCode).toBe(410);
     expect(page.body).toContain('begins at 2026-07-24T06:00Z');
+    for (const path of ['curl/latest', 'curl/explain', 'curl/badge.svg', 'x86_64/APKINDEX.tar.gz']) {
+      const { statusCode } = await scene.service.get(`/wolfi@2026-07-20/${path}`, { accept: BROWSER });
+      expect(statusCode, path).toBe(410);
+    }
   });
 
   test('a file that is no longer kept is named, and from when on files are', async () => {
