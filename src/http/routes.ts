@@ -52,7 +52,7 @@ import {
 import { markedLink, needsMark, noOpinionBody, type RoutedLookups } from './routed-lookup.ts';
 import { createQueue } from '../repository/pace.ts';
 import type { PassedOn } from './package-files.ts';
-import { Turns } from './turns.ts';
+import { BusyError, Turns } from './turns.ts';
 import { datasourceStatus, readiness } from './status.ts';
 import { notAskedBody } from '../routing/not-asked.ts';
 import type { RoutingSource } from '../routing/route.ts';
@@ -127,7 +127,7 @@ const negotiated: Headers = { 'cache-control': 'no-cache', vary: 'accept' };
 const MAX_READY = 10_000;
 const MAX_READY_BYTES = 16 * 1024 * 1024;
 const MAX_TARGET_LENGTH = 512;
-/** Requests for the search or the virtual index of a view: anyone may ask for any age. */
+/** Requests for a view with fixes, or for the search or the virtual index of a view: anyone may ask for any age. */
 const MAX_VIEWS_WAITING = 8;
 const BUSY = 'too many ages are asked for at once';
 
@@ -157,6 +157,8 @@ export class Routes {
   >();
 
   readonly #turns = new Turns();
+  /** For views with fixes, which take half a second each. */
+  readonly #slowViews = new Turns(MAX_VIEWS_WAITING);
   readonly #views: Views;
   /** For what takes a view up to seconds and megabytes. */
   readonly #oneViewAtATime = createQueue();
@@ -222,8 +224,7 @@ export class Routes {
       : (this.#readyAnswer(request.url ?? '') ?? this.#make(request));
     if (!(answered instanceof Promise)) return answered;
     return answered.catch((error: unknown) => {
-      if (!(error instanceof PastError)) throw error;
-      const { status, message } = error;
+      const { status, message } = refusalIn(error);
       return { reply: status === 429 ? busy(message) : problem(status, message) };
     });
   }
@@ -501,12 +502,12 @@ export class Routes {
       const reply = await this.#pageOf(target, pages, request);
       return reply ? { reply, route: 'page' } : await this.#make(request);
     } catch (error) {
-      if (error instanceof PastError) {
-        const headers = error.status === 429 ? retryLater : undefined;
-        return { reply: pages.problem(error.status, error.message, headers), route: 'page' };
-      }
-      if (!(error instanceof QueryError)) throw error;
-      return { reply: pages.problem(400, error.message), route: 'page' };
+      if (error instanceof QueryError) return { reply: pages.problem(400, error.message), route: 'page' };
+      const { status, message } = refusalIn(error);
+      return {
+        reply: pages.problem(status, message, status === 429 ? retryLater : undefined),
+        route: 'page',
+      };
     }
   }
 
@@ -692,8 +693,10 @@ export class Routes {
 
   #viewOf(base: Snapshot, { live, when }: AskedDatasource): Snapshot | Promise<Snapshot> {
     if (!when) return base;
-    if ('age' in when)
-      return this.#turns.run(`view ${nameWith(base.generation, when)}`, () => this.#views.of(base, when.age));
+    if ('age' in when) {
+      const turns = when.age.security ? this.#slowViews : this.#turns;
+      return turns.run(`view ${nameWith(base.generation, when)}`, () => this.#views.of(base, when.age));
+    }
     const { pasts, now } = this.#options;
     if (when.at <= now()) return pasts.at(live, when.at);
     throw new QueryError(`${timeText(when.at)} is in the future: here it is ${timeText(now())}`);
@@ -724,6 +727,13 @@ export class Routes {
       lookup: { datasource: name, result: 'not-loaded' },
     };
   }
+}
+
+/** Why there is no answer, if the error is of that kind; otherwise throws it. */
+function refusalIn(error: unknown): Pick<PastError, 'status' | 'message'> {
+  if (error instanceof BusyError) return { status: 429, message: BUSY };
+  if (error instanceof PastError) return error;
+  throw error;
 }
 
 function parametersOf(url: string): QueryParameters {

@@ -11,14 +11,27 @@ const STEPS_AT_ONCE = 8;
 /** Milliseconds that others may wait for a step. */
 const TURN = 2;
 
+/** As many are in line as may be. */
+export class BusyError extends Error {}
+
 export class Turns {
+  readonly #most: number;
   readonly #oneAtATime = createQueue();
   readonly #under = new Map<string, Promise<unknown>>();
 
-  /** Returns the result of `work`. The same `key` never runs twice at a time; it says what kind of thing is returned. */
+  /** At most `most` are in line. */
+  constructor(most = Infinity) {
+    this.#most = most;
+  }
+
+  /**
+   * Returns the result of `work`, or rejects with `BusyError`. The same `key` never runs twice at a time; it says what
+   * kind of thing is returned.
+   */
   run<T>(key: string, work: () => Generator<undefined, T>): T | Promise<T> {
     const known = this.#under.get(key) as Promise<T> | undefined;
     if (known) return known;
+    if (this.#under.size >= this.#most) return Promise.reject(new BusyError());
     const begun = work();
     for (let i = 0; i < STEPS_AT_ONCE; i += 1) {
       const step = begun.next();

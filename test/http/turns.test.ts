@@ -1,6 +1,6 @@
 /** Long work goes one after the other; short work is done at once. */
 import { describe, expect, test } from 'vitest';
-import { Turns } from '../../src/http/turns.ts';
+import { BusyError, Turns } from '../../src/http/turns.ts';
 
 function* steps(count: number, done: () => void = () => undefined): Generator<undefined, number> {
   for (let i = 0; i < count; i += 1) yield;
@@ -22,6 +22,15 @@ describe('turns', () => {
     expect(order).toEqual(['short']);
     expect(await Promise.all(all.map((each) => Promise.resolve(each)))).toEqual([5000, 100, 5000, 2]);
     expect(order).toEqual(['short', 'first', 'second']);
+  });
+
+  test('no more are in line than may be, and what is in line may be asked for again', async () => {
+    const turns = new Turns(2);
+    const asked = ['a', 'b', 'c', 'a'].map((key) => Promise.resolve(turns.run(key, () => steps(20))));
+    const results = await Promise.allSettled(asked);
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+    await expect(asked[2]).rejects.toThrow(BusyError);
+    expect(await turns.run('c', () => steps(20))).toBe(20);
   });
 
   test('what fails, fails alone', async () => {
