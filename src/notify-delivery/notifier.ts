@@ -251,21 +251,14 @@ export class Notifier {
 
   async #send(event: Event, signal: AbortSignal): Promise<Outcome> {
     const { client, now } = this.#services;
-    let address: Address | undefined;
     try {
-      address = await this.#receiver.address();
-      const { url, form, credential } = address;
+      const { url, form, credential } = await this.#receiver.address();
       const { headers, body } = callOf(event, form, now());
       const answer = await client.post(url, { headers, credential, body, signal });
-      return outcomeOf(address, answer, now());
+      return outcomeOf(url.host, answer, now());
     } catch (error) {
       if (signal.aborted) throw error;
-      const fact = errorLine(error);
-      return {
-        status: 'failed',
-        fact: address ? withoutSecrets(fact, address) : fact,
-        retryAfter: undefined,
-      };
+      return { status: 'failed', fact: errorLine(error), retryAfter: undefined };
     }
   }
 
@@ -274,23 +267,14 @@ export class Notifier {
   }
 }
 
-function outcomeOf(address: Address, { status, header, text }: PostAnswer, now: number): Outcome {
+function outcomeOf(host: string, { status, header }: PostAnswer, now: number): Outcome {
   if (status >= 200 && status < 300) return { status: 'delivered' };
-  const said = text === '' ? '' : `: ${cut(text.replace(/\s+/g, ' '), 200)}`;
-  const fact = `${address.url.host} answered ${status}${withoutSecrets(said, address)}`;
+  const fact = `${host} answered ${status}`;
   // A redirect could lead the secret and the token anywhere.
   if (status >= 300 && status < 400)
     return { status: 'refused', fact: `${fact}, a redirect, which is not followed` };
   if (status < 500 && !worthRetrying.includes(status)) return { status: 'refused', fact };
   return { status: 'failed', fact, retryAfter: parseRetryAfter(header('retry-after'), now) };
-}
-
-/** Paths of webhooks are often secret, and a receiver may return what it was sent. */
-function withoutSecrets(text: string, { url, form, credential }: Address): string {
-  const secrets = [url.pathname, url.search, form.gitlab?.token ?? '', credential?.value ?? ''];
-  return secrets
-    .filter((secret) => secret.length > 1)
-    .reduce((shown, secret) => shown.replaceAll(secret, '…'), text);
 }
 
 function positionOf({ indexes }: LiveDatasource, { view }: Snapshot): Position {

@@ -73,10 +73,8 @@ export interface PostOptions extends Pick<GetOptions, 'headers' | 'credential' |
   readonly body: string;
 }
 
-export interface PostAnswer extends Pick<UpstreamAnswer, 'status' | 'header'> {
-  /** The beginning of the body, unless the status is 2xx. */
-  readonly text: string;
-}
+/** Without the body: a receiver may repeat what it was sent, secrets as well. */
+export type PostAnswer = Pick<UpstreamAnswer, 'status' | 'header'>;
 
 export interface UpstreamClient {
   /**
@@ -84,7 +82,10 @@ export interface UpstreamClient {
    * `config-invalid` for unusable TLS files or proxy variables, and the signal's reason on abort.
    */
   readonly get: (url: URL, options: GetOptions) => Promise<UpstreamAnswer>;
-  /** The response to a POST, whatever its status; no redirect is followed. Throws as `get` does. */
+  /**
+   * The response to a POST, whatever its status; no redirect is followed. Throws as `get` does, with the origin alone
+   * in messages: paths of webhooks are often secret.
+   */
   readonly post: (url: URL, options: PostOptions) => Promise<PostAnswer>;
   /** Closes all connections; running requests fail. */
   readonly close: () => Promise<void>;
@@ -108,7 +109,9 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
     get: (url, options) =>
       inTime(url, options.signal, (connection) => follow(url, { ...options, ...connection })),
     post: (url, options) =>
-      inTime(url, options.signal, (connection) => postOnce(url, { ...options, ...connection })),
+      inTime(new URL(url.origin), options.signal, (connection) =>
+        postOnce(url, { ...options, ...connection }),
+      ),
     close: () => dispatchers.destroy(),
   };
 }
@@ -154,20 +157,11 @@ async function exchangeOnce(url: URL, hop: Hop, exchange: Exchange): Promise<Ups
   });
 }
 
-/** Bytes of an answer to a POST that are read, for the message. */
-const MAX_ANSWER = 1000;
-
 async function postOnce(url: URL, exchange: PostOptions & Connection): Promise<PostAnswer> {
   const hop: Hop = { identify: true, reach: 'anywhere' };
-  return await asked(url, hop, { ...exchange, method: 'POST' }, async (status, header, body) => {
-    const chunks: Buffer[] = [];
-    if (status >= 300)
-      for await (const chunk of body as AsyncIterable<Buffer>) {
-        chunks.push(chunk);
-        if (Buffer.concat(chunks).length >= MAX_ANSWER) break;
-      }
+  return await asked(url, hop, { ...exchange, method: 'POST' }, (status, header, body) => {
     body.on('error', () => undefined).destroy();
-    return { status, header, text: Buffer.concat(chunks).subarray(0, MAX_ANSWER).toString() };
+    return Promise.resolve({ status, header });
   });
 }
 
@@ -207,7 +201,7 @@ async function asked<T>(
     return await take(statusCode, (name) => firstValue(headers, name), body);
   } catch (cause) {
     if (cause instanceof IndexError || signal.aborted) throw cause;
-    throw fetchError(url, cause, timeouts);
+    throw fetchError(method === 'POST' ? new URL(url.origin) : url, cause, timeouts);
   }
 }
 

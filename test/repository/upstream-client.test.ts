@@ -337,7 +337,7 @@ test('a hung upstream does not disturb another one on the same client', async ()
 });
 
 describe('a POST', () => {
-  test('sends its body and credential, and returns any status with the beginning of what was said', async () => {
+  test('sends its body and credential, and returns any status, whatever is said', async () => {
     const bodies: string[] = [];
     const { url, requests } = await startUpstream((request, response) => {
       void textOf(request).then((body) => {
@@ -346,7 +346,7 @@ describe('a POST', () => {
       });
     });
     const answer = await startClient().post(new URL('hook?a=b', url), { credential, body: '{"a":"ü"}' });
-    expect([answer.status, answer.header('retry-after'), answer.text]).toEqual([422, '7', 'x'.repeat(1000)]);
+    expect([answer.status, answer.header('retry-after')]).toEqual([422, '7']);
     expect(bodies).toEqual(['{"a":"ü"}']);
     expect(requests.map(({ method, url: path, headers }) => [method, path, headers.authorization])).toEqual([
       ['POST', '/hook?a=b', 'Bearer secret'],
@@ -357,5 +357,18 @@ describe('a POST', () => {
     const { url, requests } = await startUpstream(redirecting(() => ({ '/a': '/b' }), 307));
     const { status } = await startClient().post(new URL('a', url), { body: '{}' });
     expect([status, requests.map((request) => request.url)]).toEqual([307, ['/a']]);
+  });
+
+  test.each([
+    ['a refused connection', 'cannot be fetched', {}],
+    ['no headers', 'no headers within 0.1 s', { headers: 100 }],
+    ['no time left', 'no complete response within 0.1 s', { total: 100 }],
+  ])('that fails by %s names the origin alone', async (_what, fact, timeouts) => {
+    const hung = await startRawUpstream(() => undefined);
+    const { origin } = fact === 'cannot be fetched' ? new URL('http://127.0.0.1:1') : hung;
+    const url = new URL(`/services/${'hidden/'.repeat(50)}?key=hidden`, origin);
+    const error = await failure(startClient({ timeouts }).post(url, { body: '{}' }));
+    expect(errorLine(error)).toContain(`${origin}/: ${fact}`);
+    expect(errorLine(error)).not.toContain('hidden');
   });
 });
