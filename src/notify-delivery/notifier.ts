@@ -18,7 +18,7 @@ import { parseRetryAfter } from '../repository/fetch-error.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import { Alarm, nextDelay } from '../repository/refresh.ts';
 import type { PostAnswer, UpstreamClient } from '../repository/upstream-client.ts';
-import { Outbox, type Pending, type Watched } from './outbox.ts';
+import { MAX_WAIT, Outbox, type Pending, type Watched } from './outbox.ts';
 
 export interface Receiver {
   /** Its name in the configuration. */
@@ -52,8 +52,6 @@ export interface NotifierServices {
 const LOOK_EVERY = 30_000;
 const LOOK_NEVER_SOONER = 50;
 const retries = { interval: 300_000, firstRetry: 5000 };
-/** Milliseconds that a receiver may ask for at most. */
-const MAX_RETRY_AFTER = 3_600_000;
 /** Milliseconds after which an event that cannot be delivered is given up. */
 const GIVE_UP = 7 * 86_400_000;
 /** Milliseconds after which a name that nobody asks for is not watched any more. */
@@ -241,7 +239,7 @@ export class Notifier {
       );
       return true;
     }
-    const asked = Math.min(outcome.retryAfter ?? 0, MAX_RETRY_AFTER);
+    const asked = Math.min(outcome.retryAfter ?? 0, MAX_WAIT);
     const delay = Math.round(Math.max(nextDelay(attempt, retries, random), asked));
     await this.#outbox.postpone(event.id, now() + delay);
     this.#counts.failed += 1;

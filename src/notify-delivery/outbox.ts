@@ -38,6 +38,12 @@ export interface Pending {
 
 /** Milliseconds after which another process may repeat a call of which nothing more is heard. */
 const CLAIM = 120_000;
+/** Milliseconds that a call is put off at most. */
+export const MAX_WAIT = 3_600_000;
+/** The order of sending. At most one was tried and one waits, so a clock that was wrong does not change it. */
+const inOrder = 'ORDER BY attempts DESC, made_at';
+/** Milliseconds by which clocks of replicas may differ. */
+const CLOCK_SLACK = 60_000;
 const ROWS_A_QUERY = 200;
 const nameColumns = ['watch', 'name', 'newest', 'versions', 'asked_at'] as const;
 
@@ -96,15 +102,18 @@ export class Outbox {
     });
   }
 
-  /** Takes the oldest event, if it is due, for one call; nobody else gets it until that is settled or given up on. */
+  /**
+   * Takes the oldest event, if it is due, for one call; nobody else gets it until that is settled or given up on. One
+   * that is due later than it can be was put off by a clock that was ahead, and is due.
+   */
   async claim(now: number): Promise<{ readonly event: Event; readonly attempt: number } | undefined> {
     const database = await this.#database();
     const rows = await database.transaction((query) =>
       query(
-        `UPDATE notify_event SET attempts = attempts + 1, due_at = ? WHERE due_at <= ? AND id =
-           (SELECT id FROM notify_event WHERE watch = ? ORDER BY made_at, attempts DESC LIMIT 1)
+        `UPDATE notify_event SET attempts = attempts + 1, due_at = ? WHERE (due_at <= ? OR due_at > ?) AND id =
+           (SELECT id FROM notify_event WHERE watch = ? ${inOrder} LIMIT 1)
          RETURNING event, attempts`,
-        [now + CLAIM, now, this.#watch],
+        [now + CLAIM, now, now + MAX_WAIT + CLOCK_SLACK, this.#watch],
       ),
     );
     const [row] = rows;
@@ -127,10 +136,9 @@ export class Outbox {
 
   async pending(): Promise<Pending> {
     const { query } = await this.#database();
-    const rows = await query(
-      'SELECT made_at, due_at FROM notify_event WHERE watch = ? ORDER BY made_at, attempts DESC',
-      [this.#watch],
-    );
+    const rows = await query(`SELECT made_at, due_at FROM notify_event WHERE watch = ? ${inOrder}`, [
+      this.#watch,
+    ]);
     const [oldest] = rows;
     return {
       count: rows.length,

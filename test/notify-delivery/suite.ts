@@ -379,6 +379,27 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       expect(stage.told).toHaveLength(2);
     });
 
+    test('failed while the clock was a year ahead is called again once it is right, in order', async () => {
+      const stage = await set({ names: ['curl'] });
+      stage.clock.now += 365 * DAY;
+      stage.receiver.answer = answering(503, { 'retry-after': '3600' });
+      await stage.publish([old, next]);
+      await stage.tell();
+      stage.clock.now -= 365 * DAY;
+      stage.receiver.answer = answering(200);
+      await stage.publish([old, next, third]);
+      await stage.tell();
+      expect(stage.told).toEqual(['curl 8.1-r0', 'curl 8.1-r0', 'curl 8.2-r0']);
+      expect(await stage.status()).toMatchObject({ pending: 0, delivered: 2 });
+    });
+
+    test('asks for an hour gets it, of a clock that is a little behind as well', async () => {
+      const stage = await changed(answering(503, { 'retry-after': '3600' }));
+      stage.clock.now -= 2 * SECOND;
+      await stage.tell();
+      expect(stage.told).toHaveLength(1);
+    });
+
     test('is gone for a week is given up, and that is logged and counted', async () => {
       const stage = await changed(answering(500));
       stage.clock.now += 7 * DAY + MINUTE;
