@@ -98,11 +98,8 @@ async function* written({ catalog, origins }: Snapshot, rows: readonly RowSet[])
     let of = { name: '', packages: new Map<string, Package>() };
     const taken = new RowSet(packages.rowCount);
     const options = { limits: index.spec.limits, pause: createPause() };
-    for await (const { name, version, identity, text } of stanzasOf(
-      await index.original(),
-      digest,
-      options,
-    )) {
+    const body = await index.original(digest);
+    for await (const { name, version, identity, text } of stanzasOf(body, options)) {
       if (name !== of.name)
         of = { name, packages: new Map(packages.named(name).map((each) => [each.identity, each])) };
       const each = of.packages.get(identity);

@@ -1,6 +1,5 @@
 /** The stanzas of an APKINDEX as they are written, for an index of some of its packages. */
-import { IndexError } from '../errors.ts';
-import { hashOf } from './pieces.ts';
+import { hashOf, type Pause } from './pieces.ts';
 import { unpack, type ReadOptions } from './read-index.ts';
 import { splitSignatures } from './signature.ts';
 
@@ -16,18 +15,28 @@ export interface Stanza {
 /** Control characters, and what is no UTF-8. */
 const ODD = /[\0-\x1f\x7f-\x9f\uFFFD]/;
 
-/**
- * The stanzas of an index that was verified before, which has that digest. Those are left out that readers may take for
- * different things: with lines that are no fields, control characters, or a name, version or identity twice.
- */
-export async function* stanzasOf(
+/** What follows the signatures of an index, if it has that digest; `undefined` also for what is no index. */
+export async function bodyOf(
   bytes: Uint8Array,
   digest: string,
+  pause: Pause,
+): Promise<Uint8Array | undefined> {
+  try {
+    const { body } = splitSignatures(bytes);
+    return (await hashOf(body, 'sha256', pause)).toString('hex') === digest ? body : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The stanzas in the body of an index that was verified before. Those are left out that readers may take for different
+ * things: with lines that are no fields, control characters, or a name, version or identity twice.
+ */
+export async function* stanzasOf(
+  body: Uint8Array,
   options: Pick<ReadOptions, 'limits' | 'pause' | 'signal'>,
 ): AsyncGenerator<Stanza> {
-  const { body } = splitSignatures(bytes);
-  if ((await hashOf(body, 'sha256', options.pause)).toString('hex') !== digest)
-    throw new IndexError('fetch-failed', 'the index has changed since it was read');
   const decoder = new TextDecoder();
   let text = '';
   const unpacked = unpack(body, options, (chunk) => {

@@ -6,6 +6,7 @@ import type { ReadLimits, VerifiedIndex } from '../apk/read-index.ts';
 import type { Pause } from '../apk/pieces.ts';
 import { readIndex } from '../apk/read-index.ts';
 import { release } from '../apk/memory.ts';
+import { bodyOf } from '../apk/stanzas.ts';
 import type { TrustedKey } from '../apk/signature.ts';
 import type { ReleaseDates } from '../catalog/catalog.ts';
 import type { WithdrawalPolicy } from '../catalog/withdrawal.ts';
@@ -16,6 +17,7 @@ import { fetchIndex, type Validators } from './fetch-index.ts';
 import { checkPlausible, summarize, type GuardPolicy, type IndexSummary } from './guards.ts';
 import { guarded, type IndexStore } from './index-store.ts';
 import type { PastIndexes } from './past-indexes.ts';
+import { Alarm } from './refresh.ts';
 import type { UpstreamClient } from './upstream-client.ts';
 
 /** Which index, and its policy. */
@@ -115,6 +117,11 @@ export type RefreshOutcome =
   | { readonly status: 'unchanged'; readonly redated: boolean }
   | { readonly status: 'failed'; readonly failure: IndexFailure };
 
+/** The file of an index is gone, and a newer index is about to be loaded. */
+export class OutdatedError extends Error {
+  readonly statusCode = 429;
+}
+
 /** Where a package is: a file here, or an address that anyone may read or only we. */
 export type PackageFile =
   | { readonly kind: 'local'; readonly path: string }
@@ -128,6 +135,8 @@ export type PackageFile =
 
 export class LiveIndex {
   readonly spec: IndexSpec;
+  /** Rings when upstream is known to have a newer index. */
+  readonly alarm = new Alarm();
   readonly #services: IndexServices;
   #loaded: LoadedIndex | undefined;
   #failure: IndexFailure | undefined;
@@ -178,15 +187,30 @@ export class LiveIndex {
     }
   }
 
-  /** The bytes of the last good index: those on disk, or fetched again where none are kept. */
-  async original(signal?: AbortSignal): Promise<Uint8Array> {
-    const { store, client, credentials, pause } = this.#services;
-    const { cached, location, alternative, maxCompressedBytes: maxBytes } = this.spec;
-    const kept = cached ? await store.load(this.spec, maxBytes) : undefined;
-    if (kept) return kept.bytes;
-    const fetched = await fetchIndex(location, { client, credentials, alternative, maxBytes, pause, signal });
-    if (fetched.status !== 'modified') throw new FetchError(`${this.spec.label}: nothing was sent`);
-    return fetched.bytes;
+  /**
+   * The body of the index with this digest. Fetched again if the disk does not have it: it may be full, or shared with a
+   * replica that is further. Throws `OutdatedError` if upstream has another index, too.
+   */
+  async original(digest: string): Promise<Uint8Array> {
+    const { store, pasts, client, credentials, pause } = this.#services;
+    const { cached, location, alternative, maxCompressedBytes: maxBytes, label } = this.spec;
+    const places = [
+      async () => (cached ? (await store.load(this.spec, maxBytes))?.bytes : undefined),
+      async () => await pasts?.load(digest, maxBytes),
+      async () => {
+        const fetched = await fetchIndex(location, { client, credentials, alternative, maxBytes, pause });
+        return fetched.status === 'modified' ? fetched.bytes : undefined;
+      },
+    ];
+    for (const read of places) {
+      const bytes = await read();
+      const body = bytes && (await bodyOf(bytes, digest, pause));
+      if (body) return body;
+    }
+    const fact = `${label} has changed since it was read`;
+    if (this.#failure) throw new IndexError(this.#failure.code, `${fact}: ${this.#failure.message}`);
+    this.alarm.ring();
+    throw new OutdatedError(fact);
   }
 
   /** Where a package is that lies beside the index, and what is needed to get it. */

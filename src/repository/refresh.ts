@@ -33,17 +33,17 @@ export class Alarm {
 export async function keepFresh(
   refresh: (signal: AbortSignal) => Promise<RefreshResult>,
   schedule: Schedule,
-  alarm: Alarm,
+  alarms: readonly Alarm[],
   signal: AbortSignal,
 ): Promise<void> {
   let failures = 0;
   while (!signal.aborted) {
     // Before the refresh, so that a wake-up during it is not lost.
-    const wake = alarm.signal;
+    const wakes = alarms.map((alarm) => alarm.signal);
     const { failed, retryAfter = 0 } = await refresh(signal);
     failures = failed ? failures + 1 : 0;
     const delay = Math.max(nextDelay(failures, schedule), Math.min(retryAfter, schedule.interval));
-    await sleep(delay, undefined, { signal: AbortSignal.any([signal, wake]) }).catch(ignoreAbort);
+    await sleep(delay, undefined, { signal: AbortSignal.any([signal, ...wakes]) }).catch(ignoreAbort);
   }
 }
 

@@ -158,13 +158,18 @@ export class Beacon {
   async keepFresh(signal: AbortSignal): Promise<void> {
     const schedule = { interval: this.#options.config.refresh, firstRetry: FIRST_RETRY };
     const loops = this.#each((datasource, index) =>
-      keepFresh((stop) => this.#refresh(datasource, index, stop), schedule, this.#alarm, signal),
+      keepFresh(
+        (stop) => this.#refresh(datasource, index, stop),
+        schedule,
+        [this.#alarm, index.alarm],
+        signal,
+      ),
     );
     const feedLoops = this.#eachFeed((datasource, feed) =>
       keepFresh(
         (stop) => this.#refreshFeed(datasource, feed, stop),
         { interval: feed.spec.refresh, firstRetry: FIRST_RETRY },
-        this.#alarm,
+        [this.#alarm],
         signal,
       ),
     );

@@ -1,12 +1,12 @@
 /** `/wolfi@7d/{arch}/…` as a repository that apk installs from (docs/decisions/019). */
-import { once } from 'node:events';
+import { EventEmitter, on, once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { defaultReadLimits, readIndex } from '../../src/apk/read-index.ts';
-import { startUpstream } from '../support/repository-server.ts';
+import { startUpstream, type Upstream } from '../support/repository-server.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { indexText, pkg, signedIndex, testKey, type Stanza } from '../support/signed-index.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -42,9 +42,10 @@ const stanzas = [
   pkg('bell', '1-r0', { ...days(50), T: 'a \u0007' }),
 ];
 
-async function serving(config: object): Promise<TestService> {
+async function serving(config: object, cacheDir?: string): Promise<TestService> {
   const key = testKey('beacon.rsa.pub');
   const service = await startService({
+    ...(cacheDir !== undefined && { cacheDir }),
     config: { signingKey: { name: key.name, key: { env: 'SIGNING_KEY' } }, ...config },
     environment: {
       SIGNING_KEY: key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
@@ -265,4 +266,64 @@ test('datasources with the same indexes and other rules have mirrors of their ow
   const lists = async (datasource: string): Promise<boolean> =>
     (await textOf(service, `/${datasource}@7d/x86_64/APKINDEX.tar.gz`)).includes('P:outside\n');
   expect([await lists('plain'), await lists('whole'), await lists('plain')]).toEqual([true, false, true]);
+});
+
+describe('where the index on disk is another one, as a replica that shares the folder is further', () => {
+  const first = [pkg('curl', '8.0-r0', days(90))];
+  const second = [...first, pkg('jq', '1-r0', days(90))];
+  const index = '/wolfi@7d/x86_64/APKINDEX.tar.gz';
+  const file = '/wolfi@7d/x86_64/curl-8.0-r0.apk';
+
+  /** A service that read the first index, and a folder and a repository that have the second. */
+  async function outdated(config = {}): Promise<{ upstream: Upstream; service: TestService }> {
+    const upstream = await startUpstream();
+    onTestFinished(() => upstream[Symbol.asyncDispose]());
+    upstream.serve('x86_64', await signedIndex(first));
+    const cacheDir = await temporaryDirectory();
+    const whole = { datasources: { wolfi: { repositories: [upstream.url], archs: ['x86_64'] } }, ...config };
+    const service = await serving(whole, cacheDir);
+    onTestFinished(() => service[Symbol.asyncDispose]());
+    upstream.serve('x86_64', await signedIndex(second));
+    await using replica = await serving(whole, cacheDir);
+    expect((await replica.get('/jq')).statusCode).toBe(200);
+    return { upstream, service };
+  }
+
+  test('a file that is kept of the past is used', async () => {
+    const { service } = await outdated({ keepIndexes: '1d' });
+    expect(await textOf(service, index)).toContain('P:curl\n');
+    expect((await service.get(file)).statusCode).toBe(302);
+  });
+
+  test('it is fetched again', async () => {
+    const { upstream, service } = await outdated();
+    upstream.serve('x86_64', await signedIndex(first));
+    expect((await service.get(file)).statusCode).toBe(302);
+  });
+
+  test('if the repository has another one, too, the answer is 429, and the index is refreshed at once', async () => {
+    const { upstream, service } = await outdated();
+    const refreshed = new EventEmitter();
+    service.beacon.onRefresh(() => refreshed.emit('refresh'));
+    const refreshes = on(refreshed, 'refresh');
+    const stop = new AbortController();
+    upstream.serve('x86_64', await signedIndex(first));
+    const running = service.beacon.keepFresh(stop.signal);
+    await refreshes.next();
+    upstream.serve('x86_64', await signedIndex(second));
+    const { statusCode, headers } = await service.get(index);
+    expect([statusCode, headers['retry-after']]).toEqual([429, '15']);
+    await refreshes.next();
+    expect((await service.get(index)).statusCode).toBe(200);
+    stop.abort();
+    await running;
+  });
+
+  test('if that cannot be loaded, the answer says why', async () => {
+    const { upstream, service } = await outdated();
+    upstream.serve('x86_64', Buffer.from('a login page'));
+    await service.beacon.refreshOnce(signal);
+    const { statusCode, body } = await service.get(index);
+    expect([statusCode, body]).toEqual([502, expect.stringMatching(/has changed since it was read: .*gzip/)]);
+  });
 });

@@ -28,7 +28,7 @@ test('an alarm wakes a sleeping loop, an abort ends it', async () => {
     setImmediate(() => (runs < 3 ? alarm.ring() : stop.abort()));
     return Promise.resolve({ failed: false });
   };
-  await keepFresh(refresh, schedule, alarm, stop.signal);
+  await keepFresh(refresh, schedule, [alarm], stop.signal);
   expect(runs).toBe(3);
 });
 
@@ -42,7 +42,7 @@ test('an alarm that rings during a refresh is not slept over', async () => {
     else stop.abort();
     return Promise.resolve({ failed: false });
   };
-  await keepFresh(refresh, schedule, alarm, stop.signal);
+  await keepFresh(refresh, schedule, [alarm], stop.signal);
   expect(runs).toBe(2);
 });
 
