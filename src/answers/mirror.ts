@@ -51,7 +51,7 @@ export class Mirrors {
         packages.named(name).flatMap((each) => (each.version === version ? { i, row: each.row } : [])),
       ),
     );
-    if (candidates.length === 0) return undefined;
+    if (candidates.length === 0 || !this.canMirror(view, arch)) return undefined;
     const rows = this.#listed.get(view)?.get(arch) ?? (await this.#oneAtATime(() => this.#list(view, arch)));
     const listed = candidates.find(({ i, row }) => rows[i]?.has(row));
     return listed && view.origins?.[listed.i];

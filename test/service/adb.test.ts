@@ -48,6 +48,9 @@ describe('addresses', () => {
       keys: [fixture('v3-rsa3072.rsa.pub')],
     });
     expect(await versions(service, 'tool')).toEqual(['1.0-r0', '1.1-r0', '2.0-r0']);
+    // There is no mirror of it.
+    for (const file of ['APKINDEX.tar.gz', 'tool-1.0-r0.apk'])
+      expect((await service.get(`/device@1h/x86_64/${file}`)).statusCode).toBe(404);
   });
 
   test('of a folder whose APKINDEX.tar.gz is one of apk 3', async () => {
