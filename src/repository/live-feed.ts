@@ -9,6 +9,7 @@ import type { CredentialLookup } from './credentials.ts';
 import { fetchFeed } from './fetch-feed.ts';
 import type { Validators } from './fetch-index.ts';
 import type { FeedProcess, FeedReaders } from './feed-process.ts';
+import type { FeedTurns } from './feed-turns.ts';
 import { guarded, type IndexStore } from './index-store.ts';
 import { failureOf, type IndexFailure } from './live-index.ts';
 import type { UpstreamClient } from './upstream-client.ts';
@@ -37,8 +38,7 @@ export interface FeedServices {
   readonly store: IndexStore;
   readonly readers: FeedReaders;
   readonly now: () => number;
-  /** One process at a time reads a feed. */
-  readonly oneAtATime: <T>(work: () => Promise<T>) => Promise<T>;
+  readonly turns: FeedTurns;
   readonly pause: Pause;
   readonly warn: (message: string, error: unknown) => void;
   /** Where there may be files for a while. */
@@ -110,7 +110,9 @@ export class LiveFeed {
   /** Asks upstream for a newer one. Failures are outcomes, not exceptions; only an abort throws. */
   async refresh(signal: AbortSignal): Promise<FeedOutcome> {
     try {
-      const status = await this.#services.oneAtATime(() => this.#fetchAndRead(signal));
+      const status = await this.#services.turns.take(this.#loaded === undefined, (end) =>
+        this.#fetchAndRead(AbortSignal.any([signal, end])),
+      );
       this.#failure = undefined;
       return { status };
     } catch (error) {

@@ -21,6 +21,7 @@ import { IndexStore } from '../repository/index-store.ts';
 import { loadKeys, type KeyMemory, type KeySource } from '../repository/key-sources.ts';
 import { LiveDatasource, type Snapshot } from '../repository/live-datasource.ts';
 import { FeedReaders } from '../repository/feed-process.ts';
+import { FeedTurns } from '../repository/feed-turns.ts';
 import { LiveFeed } from '../repository/live-feed.ts';
 import {
   LiveIndex,
@@ -82,7 +83,7 @@ export class Beacon {
   readonly #pause: Pause;
   readonly #leisurely = createPause(leisurely);
   readonly #oneAtATime = createQueue();
-  readonly #oneFeedAtATime = createQueue();
+  readonly #feedTurns: FeedTurns;
   readonly #feedReaders = new FeedReaders();
   readonly #store: IndexStore;
   /** The files of past indexes. */
@@ -93,6 +94,7 @@ export class Beacon {
   constructor(options: BeaconOptions) {
     this.#options = options;
     const { config, logger } = options;
+    this.#feedTurns = new FeedTurns(config.timeouts.bodyIdle);
     this.#pause = createPause(undefined, options.lookupCount && { lookupCount: options.lookupCount });
     this.#store = new IndexStore(config.cacheDir, (message, error) =>
       logger.warn(`${message}: ${errorLine(error)}`),
@@ -343,7 +345,7 @@ export class Beacon {
         store: this.#store,
         readers: this.#feedReaders,
         now,
-        oneAtATime: this.#oneFeedAtATime,
+        turns: this.#feedTurns,
         pause: this.#pause,
         warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
         scratch: config.cacheDir,

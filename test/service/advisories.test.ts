@@ -319,6 +319,33 @@ describe('a feed', () => {
   });
 });
 
+test('a feed that comes byte by byte does not keep back other datasources', { timeout: 30_000 }, async () => {
+  upstream.misbehave('slow', (_, response) => {
+    const timer = setInterval(() => response.write(' '), 50);
+    response.on('close', () => clearInterval(timer));
+  });
+  serveFeed(secdb(fixes));
+  const common = { archs: ['x86_64'], repositories: [upstream.url] };
+  await using running = await startService({
+    cacheDir: folder,
+    config: {
+      ...{ hold: '15s', timeouts: { bodyIdle: '500ms' } },
+      datasources: {
+        slow: { ...common, default: true, advisories: [{ secdb: `${upstream.url}/slow/security.json` }] },
+        fine: { ...common, advisories: remote() },
+      },
+    },
+  });
+  const stop = new AbortController();
+  const going = running.beacon.keepFresh(stop.signal);
+  expect((await running.get('/fine/libapp')).statusCode).toBe(200);
+  const { missingFeeds } = running.beacon.datasources[0] ?? {};
+  expect(missingFeeds).toHaveLength(1);
+  expect(missingFeeds?.[0]?.failure).toBeUndefined();
+  stop.abort();
+  await going;
+});
+
 test('feeds of Alpine, Wolfi and Chainguard are known; of other repositories none is', async () => {
   const known = async (url: string): Promise<unknown> => {
     await using running = await service('known', { repositories: [url] });

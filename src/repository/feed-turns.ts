@@ -1,0 +1,47 @@
+/** One feed at a time is fetched and read, as its reader takes memory. A slow one must not keep back other datasources. */
+import { createQueue } from './pace.ts';
+
+export class FeedTurns {
+  readonly #limit: number;
+  readonly #oneAtATime = createQueue();
+  /** Feeds in the queue for which their datasource waits. */
+  #urgent = 0;
+  /** Ends the current turn, if it takes longer than the limit. */
+  #endTurn: (() => void) | undefined;
+
+  /** `limit`: milliseconds after which a turn ends as soon as an urgent feed is waiting. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /**
+   * The result of `work`. If its turn ends before, it starts again at the end of the queue, and is not urgent any more: slow
+   * feeds do not end each other's turns.
+   */
+  async take<T>(isUrgent: boolean, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    for (let urgent = isUrgent; ; urgent = false) {
+      const end = new AbortController();
+      if (urgent) {
+        this.#urgent += 1;
+        this.#endTurn?.();
+      }
+      try {
+        return await this.#oneAtATime(async () => {
+          if (urgent) this.#urgent -= 1;
+          const timer = setTimeout(() => {
+            if (this.#urgent > 0) end.abort();
+            else this.#endTurn = () => end.abort();
+          }, this.#limit);
+          try {
+            return await work(end.signal);
+          } finally {
+            clearTimeout(timer);
+            this.#endTurn = undefined;
+          }
+        });
+      } catch (error) {
+        if (!end.signal.aborted) throw error;
+      }
+    }
+  }
+}
