@@ -14,7 +14,7 @@ import { createPause } from '../repository/pace.ts';
 const deflateRaw = promisify(deflateRawCallback);
 
 /** Upper 4 bits of a value; offsets and small numbers are the rest. */
-const Kind = { number: 1, number32: 2, bytes8: 8, bytes16: 9, bytes32: 10, object: 14 };
+const Kind = { number: 1, number32: 2, number64: 3, bytes8: 8, bytes16: 9, bytes32: 10, object: 14 };
 const KIND = 2 ** 28;
 const [VALUES, SIGNATURE] = [0, 1];
 const SHA512 = 4;
@@ -53,10 +53,14 @@ class AdbValues {
     return value;
   }
 
-  /** Of 32 bits; nothing for others. */
+  /** Up to `Number.MAX_SAFE_INTEGER`; nothing for others. */
   number(number: number): number {
-    if (!(number > 0 && number < 2 ** 32)) return 0;
-    return number < KIND ? Kind.number * KIND + number : Kind.number32 * KIND + this.#words([number]);
+    if (!(number > 0 && Number.isSafeInteger(number))) return 0;
+    if (number < KIND) return Kind.number * KIND + number;
+    const [low, high] = [number % 2 ** 32, Math.floor(number / 2 ** 32)];
+    return high === 0
+      ? Kind.number32 * KIND + this.#words([low])
+      : Kind.number64 * KIND + this.#words([low, high], 8);
   }
 
   /** The same values give the same list. */
@@ -80,9 +84,9 @@ class AdbValues {
     return this.#bytes.bytes.subarray(0, this.#bytes.length);
   }
 
-  /** Where the numbers are, at a multiple of their size. */
-  #words(numbers: readonly number[]): number {
-    this.#bytes.addBytes(Buffer.alloc((4 - (this.#bytes.length % 4)) % 4));
+  /** Where the numbers are, at a multiple of `size`. */
+  #words(numbers: readonly number[], size = 4): number {
+    this.#bytes.addBytes(Buffer.alloc((size - (this.#bytes.length % size)) % size));
     const at = this.#bytes.length;
     const bytes = Buffer.alloc(4 * numbers.length);
     for (const [i, number] of numbers.entries()) bytes.writeUInt32LE(number, 4 * i);

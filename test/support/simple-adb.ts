@@ -55,6 +55,8 @@ class PlainReader {
         U: this.#line(at(9)),
         c: this.#bytes(at(10)).toString('hex'),
         t: String(this.#number(at(11))),
+        I: String(this.#number(at(12))),
+        S: String(this.#number(at(13))),
         k: String(this.#number(at(14))),
         D: this.#list(at(15), false),
         p: this.#list(at(16), true),
