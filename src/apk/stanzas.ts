@@ -42,9 +42,14 @@ export async function* stanzasOf(
   const unpacked = unpack(body, options, (chunk) => {
     text += decoder.decode(chunk, { stream: true });
   });
-  while (!(await unpacked.next()).done) {
+  let [incomplete, isDone] = [0, false];
+  while (!isDone) {
+    isDone = (await unpacked.next()).done === true;
+    // A stanza of many chunks is not searched at each of them, but when it is twice as long.
+    if (text.length < 2 * incomplete && !isDone) continue;
     const stanzas = text.split('\n\n');
     text = stanzas.pop() ?? '';
+    incomplete = text.length;
     yield* stanzas.flatMap((each) => parseStanza(each) ?? []);
   }
   const last = parseStanza(text.endsWith('\n') ? text.slice(0, -1) : text);
