@@ -25,7 +25,7 @@ export interface FeedFacts {
   readonly skipped: number;
   /** The first of them. */
   readonly firstSkipped?: string;
-  /** The time of the newest record, as the feed writes it. */
+  /** The time of the newest record that is not dated in the future, in ISO 8601. */
   readonly newest?: string;
   /** Of a secdb: the branch and repository that it is for, `v3.22/main`. */
   readonly repository?: string;

@@ -11,15 +11,24 @@ import { asObject } from './secdb.ts';
 /** Whose packages are of no branch, so that a feed of several is taken as a whole unless told otherwise. */
 const WITHOUT_BRANCH: readonly string[] = ['Wolfi', 'Chainguard', 'MinimOS'];
 
+/** Without a zone, `Date.parse` would take it for local time. */
+const TIME = /^\d{4}-\d\d-\d\d(T[\d:.]{5,30}(Z|[+-]\d\d:\d\d))?$/;
+
 /** Collects records one by one. */
 export class OsvReducer {
   readonly #builder = new FeedBuilder();
   readonly #wanted: readonly string[];
   #records = 0;
-  #newest = '';
+  readonly #latest: number;
+  /** Unix milliseconds. */
+  #newest = 0;
 
-  /** `ecosystems` are OSV's names, such as `Wolfi` or `Alpine:v3.22`; without, all that have no branches. */
-  constructor(ecosystems: readonly string[] = WITHOUT_BRANCH) {
+  /**
+   * `ecosystems` are OSV's names, such as `Wolfi` or `Alpine:v3.22`; without, all that have no branches. Times of records
+   * later than `latest` (unix milliseconds) are ignored.
+   */
+  constructor(latest: number, ecosystems: readonly string[] = WITHOUT_BRANCH) {
+    this.#latest = latest;
     this.#wanted = ecosystems;
   }
 
@@ -31,8 +40,8 @@ export class OsvReducer {
     }
     this.#records += 1;
     const { id, modified, withdrawn, affected } = record;
-    if (typeof modified === 'string' && /^\d{4}-[\dT:.Z-]{6,30}$/.test(modified) && modified > this.#newest)
-      this.#newest = modified;
+    const time = typeof modified === 'string' && TIME.test(modified) ? Date.parse(modified) : NaN;
+    if (time > this.#newest && time <= this.#latest) this.#newest = time;
     if (withdrawn !== undefined && withdrawn !== null) return;
     if (!Array.isArray(affected)) {
       this.#builder.skip(`${id}: no list of what is affected`);
@@ -55,7 +64,7 @@ export class OsvReducer {
     return this.#builder.finish({
       kind: 'osv',
       records: this.#records,
-      ...(this.#newest !== '' && { newest: this.#newest }),
+      ...(this.#newest > 0 && { newest: new Date(this.#newest).toISOString() }),
     });
   }
 

@@ -13,11 +13,15 @@ export interface FeedPolicy {
 /** Small feeds lose a large share by losing one. */
 const SHRINK_FLOOR = 4;
 
-/** Throws `index-shrunk` or `index-rollback` for a feed that should not replace `last`, or be the first. */
+/**
+ * Throws `index-shrunk` or `index-rollback` for a feed that should not replace `last`, or be the first. Times later than
+ * `latest` (unix milliseconds) are unknown.
+ */
 export function* checkFeed(
   last: Feed | undefined,
   next: Feed,
   { rollback, maxShrink }: FeedPolicy,
+  latest: number,
 ): Generator<undefined, void> {
   const { pairs, kind, newest, records } = next.facts;
   if (!last) {
@@ -31,8 +35,9 @@ export function* checkFeed(
     throw new IndexError('index-shrunk', `${pairs} identifiers, the last good one had ${last.facts.pairs}`);
   if (rollback === 'accept') return;
   const before = last.facts.newest;
-  if (newest !== undefined && before !== undefined) {
-    if (newest < before)
+  const [time, timeBefore] = [Date.parse(newest ?? ''), Date.parse(before ?? '')];
+  if (time <= latest && timeBefore <= latest) {
+    if (time < timeBefore)
       throw new IndexError(
         'index-rollback',
         `its newest record is of ${newest}, the last good one had one of ${before}`,

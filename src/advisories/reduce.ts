@@ -11,6 +11,11 @@ export interface FeedFormat {
   readonly ecosystems?: readonly string[] | undefined;
 }
 
+export interface FeedJob extends FeedFormat {
+  /** Times of records after this one (unix milliseconds) are ignored. */
+  readonly latest: number;
+}
+
 /** A file that can be written to its end and then read anywhere; for zip, whose directory comes last. */
 export interface Scratch {
   readonly write: (piece: Buffer) => void;
@@ -24,7 +29,7 @@ const MAX_TEXT = 64 * 1024 * 1024;
 /** Throws `feed-malformed` for what is no feed of this kind, or is not whole. */
 export async function reduceFeed(
   body: AsyncIterable<Buffer>,
-  { kind, ecosystems }: FeedFormat,
+  { kind, ecosystems, latest }: FeedJob,
   scratch: () => Scratch,
 ): Promise<Buffer> {
   const pieces = body[Symbol.asyncIterator]();
@@ -39,13 +44,16 @@ export async function reduceFeed(
   };
   const isZip = first.length >= 4 && first.readUInt32LE() === 0x04034b50;
   const isGzip = first[0] === 0x1f && first[1] === 0x8b;
-  if (isZip && kind === 'osv') return await reduceZip(rest(), new OsvReducer(ecosystems), scratch());
-  return await reduceText(isGzip ? gunzipped(rest()) : rest(), { kind, ecosystems });
+  if (isZip && kind === 'osv') return await reduceZip(rest(), new OsvReducer(latest, ecosystems), scratch());
+  return await reduceText(isGzip ? gunzipped(rest()) : rest(), { kind, ecosystems, latest });
 }
 
 /** A tar of records, or one text. */
-async function reduceText(body: AsyncIterable<Buffer>, { kind, ecosystems }: FeedFormat): Promise<Buffer> {
-  const reducer = new OsvReducer(ecosystems);
+async function reduceText(
+  body: AsyncIterable<Buffer>,
+  { kind, ecosystems, latest }: FeedJob,
+): Promise<Buffer> {
+  const reducer = new OsvReducer(latest, ecosystems);
   const tar = new TarFiles();
   const text: Buffer[] = [];
   let [length, isTar] = [0, false];

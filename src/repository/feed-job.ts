@@ -1,7 +1,7 @@
 /** What a service and the process that starts readers of feeds for it tell each other, over Node's channel. */
-import type { FeedFormat } from '../advisories/reduce.ts';
+import type { FeedJob } from '../advisories/reduce.ts';
 
-export interface FeedReaderJob extends FeedFormat {
+export interface FeedReaderJob extends FeedJob {
   /** A folder for a file that is needed for a while. */
   readonly scratch: string;
 }

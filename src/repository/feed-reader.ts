@@ -1,6 +1,6 @@
 /**
  * A process of its own that reads feeds: gigabytes pass through it, and its memory goes with it. The feed comes on its
- * standard input, what is kept goes to its standard output. Its argument is JSON: `FeedFormat` and a folder for scratch.
+ * standard input, what is kept goes to its standard output. Its argument is JSON: `FeedJob` and a folder for scratch.
  */
 import { randomUUID } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
@@ -10,11 +10,11 @@ import { reduceFeed, type Scratch } from '../advisories/reduce.ts';
 import { errorLine, IndexError } from '../errors.ts';
 import { MALFORMED, type FeedReaderJob } from './feed-job.ts';
 
-async function main({ scratch, ...format }: FeedReaderJob): Promise<void> {
+async function main({ scratch, ...job }: FeedReaderJob): Promise<void> {
   setPriority(10);
   const files: (() => void)[] = [];
   try {
-    const reduced = await reduceFeed(process.stdin, format, () => {
+    const reduced = await reduceFeed(process.stdin, job, () => {
       const { file, remove } = createScratch(scratch);
       files.push(remove);
       return file;

@@ -32,7 +32,7 @@ const SHRINK_FLOOR_NAMES = 4;
  * Allowed clock difference in seconds. Later times are ignored: one package dated ten years ahead would make every
  * replayed index with it look as new as the last one, and every index without it older.
  */
-const CLOCK_SLACK = 86_400;
+export const CLOCK_SLACK = 86_400;
 
 /** `now` is in unix milliseconds. */
 export function summarize(index: VerifiedIndex, now: number): IndexSummary {

@@ -10,6 +10,7 @@ import { fetchFeed } from './fetch-feed.ts';
 import type { Validators } from './fetch-index.ts';
 import type { FeedProcess, FeedReaders } from './feed-process.ts';
 import type { FeedTurns } from './feed-turns.ts';
+import { CLOCK_SLACK } from './guards.ts';
 import { guarded, type IndexStore } from './index-store.ts';
 import { failureOf, type IndexFailure } from './live-index.ts';
 import type { UpstreamClient } from './upstream-client.ts';
@@ -126,8 +127,9 @@ export class LiveFeed {
     const { client, credentials, store, readers, now, scratch = tmpdir() } = this.#services;
     const { location, kind, ecosystems, maxBytes, cached } = this.spec;
     const before = this.#loaded;
+    const latest = now() + CLOCK_SLACK * 1000;
     let reader: FeedProcess | undefined;
-    const start = (): FeedProcess => (reader ??= readers.read({ kind, ecosystems, scratch }));
+    const start = (): FeedProcess => (reader ??= readers.read({ kind, ecosystems, latest, scratch }));
     try {
       const fetched = await fetchFeed(location, {
         client,
@@ -145,7 +147,7 @@ export class LiveFeed {
       }
       const bytes = await start().end();
       const feed = await this.#read(bytes);
-      await this.#guard(before?.feed, feed);
+      await this.#guard(before?.feed, feed, latest);
       const isSame = before?.feed.digest === feed.digest;
       const { validators } = fetched;
       const firstSeenAt = isSame ? before.firstSeenAt : now();
@@ -174,10 +176,10 @@ export class LiveFeed {
   }
 
   /** Throws when the feed is held back, and keeps note of it for an operator to accept. */
-  async #guard(last: Feed | undefined, next: Feed): Promise<void> {
+  async #guard(last: Feed | undefined, next: Feed, latest: number): Promise<void> {
     const { store, now, pause } = this.#services;
     await guarded(store, this.spec, { last, next, now }, () =>
-      inSteps(checkFeed(last, next, this.spec.guards), pause),
+      inSteps(checkFeed(last, next, this.spec.guards, latest), pause),
     );
   }
 }

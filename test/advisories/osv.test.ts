@@ -72,6 +72,27 @@ describe("Chainguard's feed v3", async () => {
   });
 });
 
+describe('the newest record', () => {
+  const latest = Date.parse('2026-07-24T06:00:00Z');
+  test.each<[what: string, modified: readonly unknown[], newest: string | undefined]>([
+    ['of several', ['2026-07-01T00:00:00Z', '2026-07-02T00:00:00Z'], '2026-07-02T00:00:00.000Z'],
+    [
+      'is not one of the future',
+      ['2026-07-01T00:00:00Z', '2062-07-02T00:00:00Z'],
+      '2026-07-01T00:00:00.000Z',
+    ],
+    ['with fractions', ['2026-07-01T00:00:00.5Z', '2026-07-01T00:00:00Z'], '2026-07-01T00:00:00.500Z'],
+    ['with offsets', ['2026-07-01T09:00:00+09:00', '2026-07-01T01:00:00Z'], '2026-07-01T01:00:00.000Z'],
+    ['on a day', ['2026-07-01'], '2026-07-01T00:00:00.000Z'],
+    ['of no zone', ['2026-07-01T00:00:00'], undefined],
+    ['at no time', ['soon', '2026-13-01T00:00:00Z', 2026, null], undefined],
+  ])('%s', async (_, modified, newest) => {
+    const records = modified.map((each, i) => ({ id: `CVE-2099-000${i}`, modified: each }));
+    const { facts } = await read(JSON.stringify(records), 'osv', ['Wolfi'], latest);
+    expect(facts.newest).toBe(newest);
+  });
+});
+
 describe("OSV.dev's archives, which are zips", async () => {
   const feed = await read(fixture('osv-v3.tar.gz'), 'osv', ['Wolfi']);
   const files = [...new TarFiles().push(gunzipSync(fixture('osv-v3.tar.gz')))];

@@ -32,8 +32,9 @@ export async function read(
   bytes: Buffer | string,
   kind: FeedKind = 'secdb',
   ecosystems?: readonly string[],
+  latest = Infinity,
 ): Promise<Feed> {
-  const reduced = await reduceFeed(pieces(Buffer.from(bytes)), { kind, ecosystems }, scratch);
+  const reduced = await reduceFeed(pieces(Buffer.from(bytes)), { kind, ecosystems, latest }, scratch);
   return finish(Feed.read(reduced, 'digest'));
 }
 

@@ -303,6 +303,30 @@ describe('a feed', () => {
     ]);
   });
 
+  test('with a record dated ahead is replaced by a later feed and not by an older one', async () => {
+    const osv = (...times: readonly string[]): Buffer =>
+      Buffer.from(
+        JSON.stringify(
+          times.map((modified, i) => ({
+            ...{ id: `CVE-2099-000${i}`, modified },
+            affected: [
+              {
+                package: { ecosystem: 'Wolfi', name: 'app' },
+                ranges: [{ type: 'ECOSYSTEM', events: [{ introduced: '0' }, { fixed: '1.1-r0' }] }],
+              },
+            ],
+          })),
+        ),
+      );
+    await using running = await service([{ osv: `${upstream.url}/feed/security.json`, ecosystem: 'Wolfi' }]);
+    serveFeed(osv('2024-01-02T00:00:00Z', '9999-01-01T00:00:00Z'), '"ahead"');
+    expect(await state(running)).toEqual({ status: 200, code: undefined, ids: 2 });
+    serveFeed(osv('2024-01-01T00:00:00Z', '9999-01-01T00:00:00Z', '2024-01-01T00:00:00Z'), '"older"');
+    expect(await state(running)).toEqual({ status: 200, code: 'index-rollback', ids: 2 });
+    serveFeed(osv('2024-01-02T00:00:00Z', '2024-01-03T00:00:00Z'), '"later"');
+    expect(await state(running)).toEqual({ status: 200, code: undefined, ids: 2 });
+  });
+
   test('for another repository is used, with a warning', async () => {
     serveFeed(secdb(fixes, { distroversion: 'v3.99', reponame: 'community' }));
     await using running = await service(remote());
