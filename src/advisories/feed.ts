@@ -1,5 +1,6 @@
 /** A feed as `FeedBuilder` wrote it, in one piece of memory. */
 import * as facts from './feed-builder.ts';
+import { isPackageName } from './ids.ts';
 import { malformed } from './secdb.ts';
 
 const [NEWLINE, TAB] = [0x0a, 0x09];
@@ -44,6 +45,8 @@ export class Feed {
 
   /** What is said of the package called `name`. */
   groups(name: string): readonly FeedGroup[] {
+    // Also because other characters would be cut to Latin-1 and find another package.
+    if (!isPackageName(name)) return [];
     const line = this.#find(Buffer.from(`${name}\t`, 'latin1'));
     if (line === undefined) return [];
     const fields = this.#bytes

@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { isFixedBetween, isOpenAt, listIds, type Group } from '../../src/advisories/advisories.ts';
+import {
+  Advisories,
+  isFixedBetween,
+  isOpenAt,
+  listIds,
+  type Group,
+} from '../../src/advisories/advisories.ts';
 import { parseVersion, type Version } from '../../src/apk/version.ts';
 import { failure } from '../support/failure.ts';
 import { sharedData } from '../support/shared-data.ts';
@@ -149,6 +155,17 @@ describe('odd feeds', () => {
     expect(await of('prototype-names', 'toString')).toEqual({});
     expect({}).not.toHaveProperty('1.0-r0');
   });
+
+  // Cut to Latin-1 the first two are `curl`.
+  test.each(['\u{163}url', '\u{2063}url', '\u{e3}url', '', 'curl\t*:0'])(
+    'nothing is known of %j',
+    async (name) => {
+      const feed = await odd('zero-only');
+      expect(summary(about([feed], ['curl']))).not.toEqual({});
+      expect(about([feed], [name])).toEqual([]);
+      expect(new Advisories([feed]).knows(name)).toBe(false);
+    },
+  );
 
   test('nothing but identifiers comes out of hostile ones', async () => {
     expect(await of('hostile-ids')).toEqual({ 'CVE-2020-0003': '8.0.0-r0' });
