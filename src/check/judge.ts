@@ -87,6 +87,11 @@ export interface Judgment {
   readonly step?: Step;
 }
 
+/** Blanks that look like others are shown by their code, as in `1.0-r0\u{a0}`. */
+function visible(version: string): string {
+  return version.replace(/[^!-~]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`);
+}
+
 /** Problems in the spelling of the constraint. */
 export function spellingProblems(pin: AskedPin): readonly Problem[] {
   const { tool, operator, version, tag, tagIsBehind, name } = pin;
@@ -109,7 +114,7 @@ export function spellingProblems(pin: AskedPin): readonly Problem[] {
       message: `apk reads the tag in front of the operator: ${name}@${tag}${operator}${version}`,
     });
   if (operator !== '' && isKnown && !operator.includes('><') && !isVersion(pin)) {
-    const what = version === '' ? 'nothing' : version;
+    const what = version === '' ? 'nothing' : visible(version);
     problems.push({ rule: 'invalid-version', message: `${what} is no version that ${tool} reads` });
   }
   return problems;

@@ -72,7 +72,7 @@ export interface Spelled {
   readonly versionAt: number;
 }
 
-const SPELLED = /^([^\s@=<>~!][^\s@=<>~]*)(?:@([^\s@=<>~]+))?(?:([=<>~]+)([^\s@]*))?(?:@([^\s@]+))?$/;
+const SPELLED = /^([^\s@=<>~!][^\s@=<>~]*)(?:@([^\s@=<>~]+))?(?:([=<>~]+)([^ \t\r\n@]*))?(?:@([^\s@]+))?$/;
 /** Longer ones are no packages. */
 const MAX_LENGTH = 512;
 const NAME = /^[A-Za-z0-9._/+:,[\]-]+$/;

@@ -13,7 +13,7 @@ const COMPOSE = /(?:^|\/)(?:docker-|podman-|container-)?compose(?:[.-][^/]*)?\.y
 /** Jobs that a GitLab CI file includes are in files of any name. */
 const INCLUDED_JOBS = /^ +(?:before_|after_)?script:/m;
 const LOCK = /\.lock\.json$/;
-const SHEBANG = /^#!\s*\S*\/(?:env\s+)?(?:ba|da|a|z|k)?sh\b/;
+const SHEBANG = /^\uFEFF?#!\s*\S*\/(?:env\s+)?(?:ba|da|a|z|k)?sh\b/;
 
 /** Whether the name alone tells that a file is worth reading. A file without an extension may be a script. */
 export function mayHavePins(path: string): boolean {

@@ -36,6 +36,9 @@ export interface ShellOptions {
   readonly isDeclaration?: boolean;
 }
 
+/** Only these separate words. Other blanks of Unicode, such as a no-break space, are part of a word. */
+const BLANK = /[ \t\r\n]/;
+const ENDS_WORD = /[ \t\r\n;&|()<>]/;
 /** A script in a script in a script. */
 const MAX_DEPTH = 12;
 /** Words in front of `-c`. */
@@ -139,7 +142,10 @@ class Reader {
 
   /** Up to the end, or to the `)` that ends a substitution. */
   read(isSubstitution = false): readonly Command[] {
-    for (let depth = 0; this.#at < this.#source.length;) {
+    for (let depth = 0, before = -1; this.#at < this.#source.length;) {
+      // Whatever a turn meets, the next one starts further on.
+      if (this.#at === before) this.#at += 1;
+      before = this.#at;
       if (this.#skipContinuation()) continue;
       const character = this.#source[this.#at] as string;
       if (character === '\n') {
@@ -290,7 +296,7 @@ class Reader {
         this.#at += template;
         continue;
       }
-      if (character === undefined || /[\s;&|()<>]/.test(character)) break;
+      if (character === undefined || ENDS_WORD.test(character)) break;
       if (this.#skipContinuation()) continue;
       if (character === "'") this.#singleQuoted(out);
       else if (character === '"') this.#doubleQuoted(out);
@@ -465,7 +471,7 @@ function innerScripts(words: readonly Word[]): readonly Text[] {
   if (script) return [script];
   // The entrypoint of an image, and the shell at the other end, get it as a script.
   const isElsewhere = words.slice(0, MAX_PREFIX).some(({ value }) => ELSEWHERE.test(value));
-  return isElsewhere ? words.filter(({ value }) => /^\s*(?:sudo\s+)?apk\s/.test(value)) : [];
+  return isElsewhere ? words.filter(({ value }) => /^[ \t\r\n]*(?:sudo[ \t]+)?apk[ \t]/.test(value)) : [];
 }
 
 function isShell(words: readonly Word[]): boolean {
@@ -503,7 +509,7 @@ class WordBuilder {
 
   appendSplit({ value, at }: Text): void {
     for (let i = 0; i < value.length; i += 1) {
-      if (/\s/.test(value[i] as string)) this.#finish();
+      if (BLANK.test(value[i] as string)) this.#finish();
       else this.add(value[i] as string, at(i));
     }
   }

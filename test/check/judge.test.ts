@@ -91,6 +91,7 @@ describe('apk', () => {
     ['curl@edge=8.0-r0', ['not-asked'], ''],
     ['curl=8.0-r0@edge', ['tag-form', 'not-asked'], ''],
     ['curl=', ['invalid-version'], ''],
+    ['curl=8.18.0-r0\u00a0', ['invalid-version'], 'a no-break space'],
     ['only-x86=1-r0', [], 'a name that one arch lacks altogether'],
     ['gone', ['unknown-name'], ''],
     ['gone>=1', ['unknown-name'], ''],
@@ -99,6 +100,11 @@ describe('apk', () => {
     const archs = { x86_64: [...common, built('only-x86', '1-r0')], aarch64: common };
     expect(rulesOf(dockerfile(pin), archs, 'Dockerfile').toSorted()).toEqual([...rules].sort());
   });
+});
+
+test('an unusual blank in a version is shown by its code', () => {
+  const found = checked({ Dockerfile: dockerfile('curl=8.12.0-r0\u00a0') });
+  expect(shown(found)).toEqual(['2:14 invalid-version: 8.12.0-r0\\u{a0} is no version that apk reads']);
 });
 
 describe('known vulnerabilities', async () => {

@@ -3,6 +3,7 @@ import { globSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readPins } from '../../src/pins/read.ts';
+import { unusualBlanks } from '../support/pins.ts';
 import { Random } from '../support/random.ts';
 
 const name = fc
@@ -118,11 +119,72 @@ test('cut, doubled and mixed files crash nothing, and every place is within the 
       '|',
       '>-\n',
       '\r',
+      ...unusualBlanks,
     ]);
     const mixed = text.slice(0, random.integer(text.length + 1)) + junk + cut(other) + junk + cut(text);
     for (const { range, version: own, versionRange } of readPins(path, mixed)?.pins ?? []) {
       expect(range.start >= 0 && range.start < mixed.length).toBe(true);
       if (versionRange) expect(mixed.slice(versionRange.start, versionRange.end)).toBe(own);
+    }
+  }
+});
+
+test('junk of any kind in any kind of file: reading ends', () => {
+  const random = new Random(293);
+  const paths = [
+    ...['x.sh', 'Dockerfile', '.gitlab-ci.yml', 'ci/jobs.yml', 'compose.yaml', 'image.yaml', 'x.lock.json'],
+    'tool',
+  ];
+  const starts: Readonly<Record<string, string>> = {
+    Dockerfile: 'FROM alpine:3.22\nRUN ',
+    '.gitlab-ci.yml': 'job:\n  script:\n    - |\n      apk add ',
+    'ci/jobs.yml': 'job:\n  script:\n    - |\n      apk add ',
+    'compose.yaml': 'services:\n  a:\n    command: |\n      apk add ',
+    'image.yaml': 'contents:\n  packages:\n    - a=1.0-r0',
+    tool: '#!/bin/sh\n',
+  };
+  const words = [
+    'apk',
+    ' add ',
+    'a=1.0-r0',
+    'RUN ',
+    'ARG ',
+    'FROM ',
+    '\n',
+    '\n      ',
+    'sh -c ',
+    'V=',
+    '$V',
+    'E',
+  ];
+  const signs = [
+    '<<E\n',
+    '<<-',
+    '<<<',
+    '>(',
+    '$(',
+    '$((',
+    '((',
+    '))',
+    '${',
+    '${V:-',
+    '{{',
+    '<%',
+    '$[[',
+    '$',
+    '\0',
+  ];
+  const single = [...'\'"`\\(){}[]<>;&|#!*-:,=~@^ \t\r\n'];
+  for (let round = 0; round < 4000; round += 1) {
+    const path = random.pick(paths);
+    let text = random.pick(['', '\uFEFF']) + (starts[path] ?? '');
+    for (let length = random.integer(30); length > 0; length -= 1) {
+      const parts = random.pick([words, signs, single, unusualBlanks, undefined]);
+      text += parts ? random.pick(parts) : String.fromCharCode(random.integer(0x10000));
+    }
+    for (const { range, version: own, versionRange } of readPins(path, text)?.pins ?? []) {
+      expect(range.start >= 0 && range.start < text.length).toBe(true);
+      if (versionRange) expect(text.slice(versionRange.start, versionRange.end)).toBe(own);
     }
   }
 });

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { shellCommands } from '../../src/pins/shell.ts';
 import { plainText } from '../../src/pins/text.ts';
-import { placed, read } from '../support/pins.ts';
+import { placed, read, unusualBlanks } from '../support/pins.ts';
 
 /** Words behind `apk add`, by position. */
 const found = (script: string): readonly string[] => placed('x.sh', script);
@@ -57,6 +57,38 @@ describe('words of apk add', () => {
     "x='apk add a=1'",
     'apt-get install apk-tools a=1',
   ])('none in %s', (script) => expect(found(script)).toEqual([]));
+});
+
+describe('unusual blanks are part of a word', () => {
+  const code = (blank: string): string => `U+${blank.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+  test.each(unusualBlanks.map((blank) => [code(blank), blank]))('%s', (_, blank) => {
+    expect(found(`apk add a=1${blank}b c=3\napk add d=4`)).toEqual([
+      `1:9 a=1${blank}b`,
+      '1:15 c=3',
+      '2:9 d=4',
+    ]);
+    expect(found(`apk add ${blank} ${blank}; apk add d=4`)).toEqual(['1:22 d=4']);
+    expect(found(`${blank}\n${blank}apk${blank}add no=1\napk add d=4`)).toEqual(['3:9 d=4']);
+    expect(found(`P="a=1${blank}b c=3"; apk add $P`)).toEqual([`1:4 a=1${blank}b`, '1:10 c=3']);
+    expect(found(`apk add a=\${V:-1${blank}}`)).toEqual([`1:9 a=1${blank}`]);
+    expect(found(`x=$(${blank}) <${blank} >${blank} <<${blank}\nno\n${blank}\napk add d=4`)).toEqual([
+      '4:9 d=4',
+    ]);
+  });
+
+  test.each(unusualBlanks.map((blank) => [code(blank), blank]))('%s in other files', (_, blank) => {
+    const docker = `FROM alpine:3.22\nRUN apk add a=1${blank}b c=3 \\\n  ${blank}x && apk add d=4\n`;
+    expect(placed('Dockerfile', docker)).toEqual([`2:13 a=1${blank}b`, '2:19 c=3', '3:17 d=4']);
+    const job = `job:\n  script:\n    - 'apk add a=1${blank}b c=3'\n`;
+    expect(placed('.gitlab-ci.yml', job)).toEqual([`3:16 a=1${blank}b`, '3:22 c=3']);
+  });
+
+  test('a byte order mark in front of a file is not', () => {
+    expect(found('\uFEFFapk add a=1')).toEqual(['1:10 a=1']);
+    expect(found('\uFEFFV=1; apk add a=$V')).toEqual(['1:15 a=1']);
+    expect(placed('tool', '\uFEFF#!/bin/sh\napk add a=1')).toEqual(['2:9 a=1']);
+  });
 });
 
 describe('variables', () => {

@@ -38,3 +38,9 @@ export function versioned(path: string, text: string): readonly string[] {
     .filter(({ operator }) => operator !== '')
     .map(({ name, operator, version }) => `${name}${operator}${version}`);
 }
+
+/** Blanks for JavaScript or Unicode that are part of a word for a shell. */
+export const unusualBlanks: readonly string[] = [
+  ...[0x0b, 0x0c, 0x85, 0xa0, 0x1680, 0x180e, 0x2028, 0x2029, 0x202f, 0x205f, 0x2060, 0x3000, 0xfeff],
+  ...Array.from({ length: 12 }, (_, i) => 0x2000 + i),
+].map((code) => String.fromCharCode(code));
