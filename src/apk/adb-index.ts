@@ -200,8 +200,8 @@ class AdbReader {
     added.builtAt = this.#number32(fields[Field.builtAt] as number);
     added.priority = this.#number32(fields[Field.priority] as number);
     if (this.#table.hasSizes) {
-      added.packed = this.#number32(fields[Field.packed] as number);
-      added.installed = this.#number32(fields[Field.installed] as number);
+      added.packed = this.#number(fields[Field.packed] as number);
+      added.installed = this.#number(fields[Field.installed] as number);
     }
     this.#readList(this.#depends, fields[Field.depends] as number, this.#knownDepends);
     this.#readList(this.#provides, fields[Field.provides] as number, this.#knownProvides);

@@ -53,6 +53,8 @@ const COLON = 0x3a;
 /** Precedes a name that must not be installed. */
 const CONFLICT = 0x21; // !
 const EQUALS = 0x3d;
+/** The largest size of a package. */
+const MOST_BYTES = Number.MAX_SAFE_INTEGER;
 
 const UNKNOWN_FIELD = unusableReasons.indexOf('unknown-field' satisfies Unusable);
 
@@ -172,7 +174,7 @@ export class IndexScanner {
         this.#package.url = this.#table.values.intern(text, start, end);
         break;
       case Field.builtAt:
-        this.#package.builtAt = parseSeconds(text.bytes, start, end);
+        this.#package.builtAt = parseNumber(text.bytes, start, end);
         break;
       case Field.provides:
         addToken(this.#provides, text, start, end);
@@ -187,10 +189,10 @@ export class IndexScanner {
         this.#package.priority = parsePrefix(text.bytes, start, end);
         break;
       case Field.packed:
-        if (this.#table.hasSizes) this.#package.packed = parseSeconds(text.bytes, start, end);
+        if (this.#table.hasSizes) this.#package.packed = parseNumber(text.bytes, start, end, MOST_BYTES);
         break;
       case Field.installed:
-        if (this.#table.hasSizes) this.#package.installed = parseSeconds(text.bytes, start, end);
+        if (this.#table.hasSizes) this.#package.installed = parseNumber(text.bytes, start, end, MOST_BYTES);
         break;
       case Field.identity:
         this.#table.readIdentity(text, start, end);
@@ -267,23 +269,23 @@ export class IndexScanner {
   }
 }
 
-/** Unix seconds; 0 for anything but a plain number that fits. */
-function parseSeconds(bytes: Uint8Array, start: number, end: number): number {
-  let seconds = 0;
+/** 0 for anything but a plain number of at most `most`. */
+function parseNumber(bytes: Uint8Array, start: number, end: number, most = 0xffffffff): number {
+  let number = 0;
   for (let i = start; i < end; i += 1) {
     const digit = (bytes[i] as number) - 0x30;
     if (digit < 0 || digit > 9) return 0;
-    seconds = seconds * 10 + digit;
-    if (seconds > 0xffffffff) return 0;
+    number = number * 10 + digit;
+    if (number > most) return 0;
   }
-  return seconds;
+  return number;
 }
 
 /** The leading digits as a number, as apk reads numbers; 0 without digits. */
 function parsePrefix(bytes: Uint8Array, start: number, end: number): number {
   let digits = start;
   while (digits < end && isDigit(bytes[digits] as number)) digits += 1;
-  return parseSeconds(bytes, start, digits);
+  return parseNumber(bytes, start, digits);
 }
 
 function isDigit(byte: number): boolean {

@@ -65,10 +65,10 @@ export interface Columns {
   readonly flags: Uint8Array;
 }
 
-/** Sizes by row. */
+/** Sizes by row. Few read them, so they are plain lists; some are above 32 bits. */
 export interface SizeColumns {
-  readonly packed: Uint32Array;
-  readonly installed: Uint32Array;
+  readonly packed: readonly number[];
+  readonly installed: readonly number[];
 }
 
 interface TableExtras {

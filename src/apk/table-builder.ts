@@ -17,7 +17,14 @@ import {
 import { decodeIdentity, hashIdentity, IDENTITY_BYTES } from './identity.ts';
 import { writeNumber } from './lists.ts';
 import { Arena } from './memory.ts';
-import { Flag, PackageTable, parseDependency, tokens, unusableReasons } from './package-table.ts';
+import {
+  Flag,
+  PackageTable,
+  parseDependency,
+  tokens,
+  unusableReasons,
+  type SizeColumns,
+} from './package-table.ts';
 import type { Intruder, ParseReport, Unusable } from './packages.ts';
 import { EMPTY, slotNumbers, StringTable, type StringCapacity } from './string-table.ts';
 
@@ -91,7 +98,7 @@ export class TableBuilder {
   readonly #rows: GrowingColumns;
   readonly #identities: IdentitySet;
   readonly #rowArchs: GrowingNumbers;
-  readonly #sizes: readonly [GrowingNumbers, GrowingNumbers] | undefined;
+  readonly #sizes: Record<keyof SizeColumns, number[]> | undefined;
   /** Pairs of a name and the row that provides it. */
   readonly #providedNames: GrowingNumbers;
   readonly #providingRows: GrowingNumbers;
@@ -117,9 +124,7 @@ export class TableBuilder {
     const names: StringCapacity = { strings: typical / 4, bytes: compressedBytes / 2 };
     const values: StringCapacity = { strings: typical, interned: typical / 2, bytes: compressedBytes };
     // Room for ids, identities and commits of `most` packages in columns, starts and postings, and for the strings.
-    const kept = new Arena(
-      most * (4 * (withSizes ? 15 : 13) + IDENTITY_BYTES + COMMIT_BYTES) + compressedBytes * 2,
-    );
+    const kept = new Arena(most * (4 * 13 + IDENTITY_BYTES + COMMIT_BYTES) + compressedBytes * 2);
     const slots = identitySlots(typical) + slotNumbers(values);
     const scratch = new Arena(4 * (slots + most * 3 + typical * 3));
     this.#options = options;
@@ -133,7 +138,7 @@ export class TableBuilder {
     this.#rowArchs = new GrowingNumbers(scratch, most);
     this.#providedNames = new GrowingNumbers(scratch, most);
     this.#providingRows = new GrowingNumbers(scratch, most);
-    this.#sizes = withSizes ? [new GrowingNumbers(kept, most), new GrowingNumbers(kept, most)] : undefined;
+    this.#sizes = withSizes ? { packed: [], installed: [] } : undefined;
   }
 
   get hasSizes(): boolean {
@@ -222,8 +227,8 @@ export class TableBuilder {
     to.priority[row] = added.priority;
     to.flags[row] = added.flags | (this.#hasUsualCommit ? 0 : Flag.hasOtherCommit);
     if (!this.#hasUsualCommit) writeNumber(to.commit, row * COMMIT_BYTES, this.#otherCommit);
-    this.#sizes?.[0].add(added.packed);
-    this.#sizes?.[1].add(added.installed);
+    this.#sizes?.packed.push(added.packed);
+    this.#sizes?.installed.push(added.installed);
     if (added.builtAt > this.#newestBuiltAt) this.#newestBuiltAt = added.builtAt;
     this.#rowArchs.add(added.arch);
     this.#lastCarrier.set(added.name, carrier(row, true));
@@ -352,8 +357,7 @@ export class TableBuilder {
     const strings = { names: this.names, values: this.values.list };
     const isUsable = (row: number): boolean => ((columns.flags[row] as number) & Flag.unusable) === 0;
     const intruders = this.#intruders.filter(({ row }) => isUsable(row));
-    const sizes = this.#sizes && { packed: this.#sizes[0].all(), installed: this.#sizes[1].all() };
-    const hasDistinctIdentities = this.#hasDistinctIdentities;
+    const [sizes, hasDistinctIdentities] = [this.#sizes, this.#hasDistinctIdentities];
     return new PackageTable(
       strings,
       columns,

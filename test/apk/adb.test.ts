@@ -28,7 +28,7 @@ import {
   type AdbPackage,
 } from '../support/adb.ts';
 import { sharedData } from '../support/shared-data.ts';
-import { testKey } from '../support/signed-index.ts';
+import { indexBody, indexText, pkg, testKey } from '../support/signed-index.ts';
 
 const folder = new URL('../fixtures/adb/', import.meta.url);
 const fixture = (name: string): Buffer => readFileSync(new URL(name, folder));
@@ -165,6 +165,19 @@ describe('treats files as apk 3.0.6 does', () => {
       { packed: 424, installed: 3 },
     ]);
     expect(await sizes({})).toEqual([undefined, undefined]);
+  });
+
+  test('has sizes of 4 GiB and more, as in text', async () => {
+    const limits = { ...defaultReadLimits, withSizes: true };
+    const values = new AdbValues();
+    const sizes = { 12: values.number(7_000_000_000), 13: values.number(2 ** 32) };
+    const large = packageValue(values, { name: 'large', version: '1-r0', fields: sizes });
+    const root = values.object({ 2: values.list([large]) });
+    const text = indexText([pkg('large', '1-r0', { I: '7000000000', S: `${2 ** 32}` })]);
+    for (const bytes of [adbFile([block(0, values.done(root))]), await indexBody(text)]) {
+      const { packages } = await read(bytes, { limits, keys: 'unverified' });
+      expect(packages.named('large')[0]?.sizes).toEqual({ packed: 2 ** 32, installed: 7_000_000_000 });
+    }
   });
 
   test('is refused if cut at any byte, except after a signature', async () => {
