@@ -3,7 +3,7 @@
  *
  * The text is lines `K:value`, K one letter. Each package is a stanza; an empty line separates stanzas. `Field` lists
  * the letters that are read, S and I only if asked for; T L m r q F M R Z a s f g are known and skipped. As in
- * apk-tools 3, other lower-case letters are ignored, and any other upper-case letter makes a package uninstallable.
+ * apk-tools 3, other lower-case letters are ignored, and any other character makes a package uninstallable.
  * `p:`, `D:` and `i:` may be repeated and add up; for other fields the last line counts. Other tools refuse the whole
  * index for one bad line; this skips the stanza, counts it and reports the first. If most stanzas are bad, the index is
  * refused.
@@ -44,7 +44,7 @@ const Field = {
   packed: 0x53, // S
   installed: 0x49, // I
 } as const;
-/** Letters that apk knows; a package with any other upper-case letter cannot be installed. */
+/** Letters that apk knows; a package with any other that is not lower-case cannot be installed. */
 const knownUpperCase = new Set([...'CPVASITULDFMRZ'].map((letter) => letter.charCodeAt(0)));
 
 const NEWLINE = 0x0a;
@@ -198,8 +198,7 @@ export class IndexScanner {
         this.#table.readIdentity(text, start, end);
         break;
       default:
-        if (letter >= 0x41 && letter <= 0x5a && !knownUpperCase.has(letter))
-          this.#package.flags = UNKNOWN_FIELD;
+        if (!isLowerCase(letter) && !knownUpperCase.has(letter)) this.#package.flags = UNKNOWN_FIELD;
     }
   }
 
@@ -286,6 +285,10 @@ function parsePrefix(bytes: Uint8Array, start: number, end: number): number {
   let digits = start;
   while (digits < end && isDigit(bytes[digits] as number)) digits += 1;
   return parseNumber(bytes, start, digits);
+}
+
+function isLowerCase(byte: number): boolean {
+  return byte >= 0x61 && byte <= 0x7a;
 }
 
 function isDigit(byte: number): boolean {

@@ -182,18 +182,24 @@ describe('odd input', () => {
     expect(() => scanner.push(Buffer.from(foo + bar + '\n'))).toThrow(/more than 1 packages/);
   });
 
-  test('packages of another arch and with unknown upper case fields are kept as unusable', () => {
+  test('packages of another arch and with unknown fields of no lower case letter are kept as unusable', () => {
     const text = indexText([
       pkg('foo', '1', { A: 'aarch64' }),
       pkg('foo', '2'),
       pkg('foo', '3', { A: 'noarch' }),
       pkg('foo', '4', { X: '1' }),
+      pkg('foo', '5', { 1: 'x' }),
+      pkg('foo', '6', { _: 'x' }),
+      pkg('foo', '7', { y: 'x', g: 'x', M: 'x' }),
     ]);
     expect(
       scan(text, 1 << 20, 'x86_64')
         .packages.named('foo')
         .map((each) => each.unusable),
-    ).toEqual(['foreign-arch', undefined, undefined, 'unknown-field']);
+    ).toEqual([
+      ...['foreign-arch', undefined, undefined],
+      ...['unknown-field', 'unknown-field', 'unknown-field', undefined],
+    ]);
   });
 
   test('an index for another arch than asked for is refused', () => {
@@ -249,6 +255,7 @@ test('gives the same answers as the plain way, however the bytes are cut', () =>
       'A:aarch64',
       'A:noarch',
       'X:1',
+      '1:x',
       'z:1',
       'C:Q1a',
       'C:Q1b',

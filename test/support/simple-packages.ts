@@ -119,7 +119,7 @@ function* stanzas(text: string): Generator<readonly Field[]> {
 
 function unusable(stanza: readonly Field[], own: string, arch: string): Unusable | undefined {
   if (!['', 'noarch', arch].includes(own)) return 'foreign-arch';
-  const unknown = stanza.some(([key]) => /^[A-Z]$/.test(key) && !'CPVASITULDFMRZ'.includes(key));
+  const unknown = stanza.some(([key]) => !/^[a-zCPVASITULDFMRZ]$/.test(key));
   return unknown ? 'unknown-field' : undefined;
 }
 
