@@ -198,7 +198,8 @@ class AdbReader {
     added.url = this.#string(fields[Field.url] as number, values, this.#knownValues);
     this.#readCommit(fields[Field.commit] as number);
     added.builtAt = this.#number32(fields[Field.builtAt] as number);
-    added.priority = this.#number32(fields[Field.priority] as number);
+    // As in apk, larger ones wrap.
+    added.priority = this.#number(fields[Field.priority] as number) & 0xffff;
     if (this.#table.hasSizes) {
       added.packed = this.#number(fields[Field.packed] as number);
       added.installed = this.#number(fields[Field.installed] as number);

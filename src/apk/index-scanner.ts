@@ -186,7 +186,7 @@ export class IndexScanner {
         addToken(this.#installIf, text, start, end);
         break;
       case Field.priority:
-        this.#package.priority = parsePrefix(text.bytes, start, end);
+        this.#package.priority = parsePriority(text.bytes, start, end);
         break;
       case Field.packed:
         if (this.#table.hasSizes) this.#package.packed = parseNumber(text.bytes, start, end, MOST_BYTES);
@@ -280,11 +280,12 @@ function parseNumber(bytes: Uint8Array, start: number, end: number, most = 0xfff
   return number;
 }
 
-/** The leading digits as a number, as apk reads numbers; 0 without digits. */
-function parsePrefix(bytes: Uint8Array, start: number, end: number): number {
-  let digits = start;
-  while (digits < end && isDigit(bytes[digits] as number)) digits += 1;
-  return parseNumber(bytes, start, digits);
+/** The leading digits as a number of 16 bits, as in apk: larger ones wrap. */
+function parsePriority(bytes: Uint8Array, start: number, end: number): number {
+  let number = 0;
+  for (let i = start; i < end && isDigit(bytes[i] as number); i += 1)
+    number = (number * 10 + (bytes[i] as number) - 0x30) & 0xffff;
+  return number;
 }
 
 function isLowerCase(byte: number): boolean {

@@ -423,6 +423,13 @@ describe('values', () => {
     ]);
   });
 
+  test('the provider priority has 16 bits', async () => {
+    const priorities = [65_535, 65_536, 2 ** 32 + 10];
+    const made = priorities.map((priority, i) => ({ name: 'a', version: `${i}-r0`, priority }));
+    const { packages } = await read(signedAdb(indexValues(made)));
+    expect(packages.named('a').map(({ priority }) => priority)).toEqual([65_535, 0, 10]);
+  });
+
   test('times and commits', async () => {
     const index = await read(
       signedAdb(

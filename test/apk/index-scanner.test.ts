@@ -202,6 +202,18 @@ describe('odd input', () => {
     ]);
   });
 
+  test.each([
+    ['10', 10],
+    ['65535', 65_535],
+    ['65536', 0],
+    ['4294967306', 10],
+    ['99999999999999999999', 65535],
+    ['7x', 7],
+    ['-1', 0],
+  ])('the provider priority %s has 16 bits: %d', (k, priority) => {
+    expect(scan(indexText([pkg('bar', '1', { k })])).packages.named('bar')[0]?.priority).toBe(priority);
+  });
+
   test('an index for another arch than asked for is refused', () => {
     expect(() => scan(foo, 1 << 20, 'aarch64')).toThrow('most packages are for x86_64, expected aarch64');
   });
@@ -256,6 +268,8 @@ test('gives the same answers as the plain way, however the bytes are cut', () =>
       'A:noarch',
       'X:1',
       '1:x',
+      'k:65546',
+      'k:7x',
       'z:1',
       'C:Q1a',
       'C:Q1b',

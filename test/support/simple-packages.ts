@@ -141,8 +141,7 @@ function identity(stanza: readonly Field[]): string {
   return `Q1${Buffer.from(field('C').slice(2), 'base64').toString('base64')}`;
 }
 
-/** The digits it begins with, if they fit into 32 bits. */
+/** The digits it begins with, as a number of 16 bits. */
 function priority(text: string): number {
-  const number = Number(/^\d*/.exec(text)?.[0]);
-  return number < 2 ** 32 ? number : 0;
+  return Number(BigInt.asUintN(16, BigInt(/^\d*/.exec(text)?.[0] ?? '')));
 }
