@@ -15,6 +15,8 @@ export interface PastIndexOptions {
   /** Milliseconds. */
   readonly keepFor: number;
   readonly now: () => number;
+  /** Milliseconds that pass whatever is done to the clock. */
+  readonly uptime?: () => number;
   readonly warn: (message: string) => void;
 }
 
@@ -31,6 +33,8 @@ export class PastIndexes {
   readonly #options: PastIndexOptions;
   #kept: KeptFiles = { files: 0, bytes: 0 };
   #sweptAt = -Infinity;
+  /** What the clock should have shown last, and the uptime then. At first, when a file was confirmed last. */
+  #last: Promise<{ readonly clock: number; readonly uptime: number }> | undefined;
   /** A write failed. Later ones are tried, but not reported again. */
   #complained = false;
 
@@ -51,6 +55,7 @@ export class PastIndexes {
   async keep(digest: string, bytes: Uint8Array): Promise<void> {
     const path = this.#path(digest);
     if (path === undefined) return;
+    await this.#trustsClock();
     try {
       await writeAtomically(path, [bytes]);
       this.#complained = false;
@@ -69,9 +74,10 @@ export class PastIndexes {
   async confirm(digest: string): Promise<void> {
     const path = this.#path(digest);
     if (path === undefined) return;
+    await this.#trustsClock();
     const now = this.#options.now() / 1000;
     await utimes(path, now, now).catch(() => undefined);
-    if (this.#options.now() - this.#sweptAt >= SWEEP_EVERY) await this.sweep();
+    if (Math.abs(this.#options.now() - this.#sweptAt) >= SWEEP_EVERY) await this.sweep();
   }
 
   /** The file of an index, if it is there and has at most `maxBytes`. */
@@ -99,6 +105,7 @@ export class PastIndexes {
   async sweep(): Promise<void> {
     const { folder, keepFor, now } = this.#options;
     if (folder === undefined) return;
+    const mayRemove = await this.#trustsClock();
     this.#sweptAt = now();
     await removeOrphans(folder);
     let [files, bytes] = [0, 0];
@@ -107,7 +114,7 @@ export class PastIndexes {
       const path = join(folder, name);
       const found = await stat(path).catch(() => undefined);
       if (!found) continue;
-      if (now() - found.mtimeMs > keepFor) {
+      if (mayRemove && now() - found.mtimeMs > keepFor) {
         await rm(path, { force: true }).catch(() => undefined);
         continue;
       }
@@ -115,6 +122,30 @@ export class PastIndexes {
       bytes += found.size;
     }
     this.#kept = { files, bytes };
+  }
+
+  /**
+   * Whether files may be removed by the clock: not if it jumped ahead by more than `keepFor`, until it has gone on from
+   * there for `keepFor`. Called before files are written, whose times it compares.
+   */
+  async #trustsClock(): Promise<boolean> {
+    const { keepFor, now, uptime = () => performance.now() } = this.#options;
+    const next = { clock: now(), uptime: uptime() };
+    this.#last ??= this.#newest().then((newest) => ({ ...next, clock: newest ?? next.clock }));
+    const last = await this.#last;
+    const passed = next.uptime - last.uptime;
+    const isTrusted = passed >= keepFor || next.clock - last.clock - passed <= keepFor;
+    if (isTrusted)
+      this.#last = Promise.resolve({ ...next, clock: Math.max(next.clock, last.clock + passed) });
+    return isTrusted;
+  }
+
+  /** When a file was confirmed last. */
+  async #newest(): Promise<number | undefined> {
+    const { folder = '' } = this.#options;
+    const names = (await readdir(folder).catch(() => [])).filter((name) => DIGEST.test(name));
+    const found = await Promise.all(names.map((name) => stat(join(folder, name)).catch(() => undefined)));
+    return names.length === 0 ? undefined : Math.max(...found.map((each) => each?.mtimeMs ?? 0));
   }
 
   /** `undefined` for what is no digest: a ledger that was imported may say anything. */

@@ -376,8 +376,15 @@ describe('files', () => {
     const metrics = (await scene.service.get('/metrics')).body;
     expect(metrics).toMatch(/^apk_kept_indexes 6$/m);
     expect(Number(/^apk_kept_indexes_bytes (\d+)$/m.exec(metrics)?.[1])).toBeGreaterThan(6 * 500);
+    // Not by a clock that jumps.
     scene.now += 30 * DAY;
     await scene.service.beacon.refreshOnce(signal);
+    expect(await scene.files()).toHaveLength(6);
+    scene.now -= 30 * DAY;
+    for (let day = 0; day < 3; day += 1) {
+      await scene.service.beacon.refreshOnce(signal);
+      scene.now += DAY;
+    }
     expect(await scene.files()).toHaveLength(2);
   });
 

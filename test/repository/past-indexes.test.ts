@@ -5,24 +5,28 @@ import { PastIndexes } from '../../src/repository/past-indexes.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const DAY = 86_400_000;
-const [one, two] = ['1'.repeat(64), '2'.repeat(64)];
+const [one, two, three] = ['1'.repeat(64), '2'.repeat(64), '3'.repeat(64)];
 
 async function setUp(): Promise<{
   folder: string;
-  clock: { now: number };
+  clock: { now: number; uptime: number };
   warnings: string[];
   files: PastIndexes;
+  /** The same folder after a restart. */
+  restarted: () => PastIndexes;
 }> {
   const folder = join(await temporaryDirectory(), 'past');
-  const clock = { now: Date.UTC(2026, 6, 24) };
+  const clock = { now: Date.UTC(2026, 6, 24), uptime: 0 };
   const warnings: string[] = [];
-  const files = new PastIndexes({
-    folder,
-    keepFor: 7 * DAY,
-    now: () => clock.now,
-    warn: (message) => void warnings.push(message),
-  });
-  return { folder, clock, warnings, files };
+  const restarted = (): PastIndexes =>
+    new PastIndexes({
+      folder,
+      keepFor: 7 * DAY,
+      now: () => clock.now,
+      uptime: () => clock.uptime,
+      warn: (message) => void warnings.push(message),
+    });
+  return { folder, clock, warnings, files: restarted(), restarted };
 }
 
 const bytesOf = async (files: PastIndexes, digest: string): Promise<string | undefined> => {
@@ -77,16 +81,57 @@ test('a clock that is set back removes nothing', async () => {
   expect(await readdir(folder)).toEqual([one, two]);
 });
 
+test.each([
+  ['while the service runs', false],
+  ['before it starts', true],
+])('a clock that jumps far ahead %s removes nothing until it has gone on for long', async (_, restarts) => {
+  const { files: before, clock, folder, restarted } = await setUp();
+  await before.keep(one, Buffer.from('1'));
+  await before.keep(two, Buffer.from('2'));
+  const files = restarts ? restarted() : before;
+  const goOn = async (days: number): Promise<readonly string[]> => {
+    clock.now += days * DAY;
+    clock.uptime += days * DAY;
+    await files.keep(two, Buffer.from('2'));
+    return await readdir(folder);
+  };
+  clock.now += 365 * DAY;
+  expect(await goOn(0)).toEqual([one, two]);
+  expect(await goOn(6)).toEqual([one, two]);
+  clock.now -= 365 * DAY;
+  expect(await goOn(0)).toEqual([one, two]);
+  clock.now += 365 * DAY;
+  expect(await goOn(6)).toEqual([one, two]);
+  expect(files.kept).toEqual({ files: 2, bytes: 2 });
+  expect(await goOn(1)).toEqual([two]);
+});
+
+test('a clock that is set when the service runs already is used at once', async () => {
+  const { files: before, clock, folder, restarted } = await setUp();
+  await before.keep(one, Buffer.from('1'));
+  const { now } = clock;
+  clock.now = 0;
+  const files = restarted();
+  await files.keep(two, Buffer.from('2'));
+  clock.now = now + 4 * DAY;
+  await files.confirm(two);
+  clock.now += 4 * DAY;
+  await files.confirm(two);
+  expect(await readdir(folder)).toEqual([two]);
+});
+
 test('only files of indexes are counted and removed, and unfinished ones of killed processes', async () => {
   const { files, clock, folder } = await setUp();
   await mkdir(folder, { recursive: true });
+  await files.keep(three, Buffer.from('3'));
   const old = (clock.now - 30 * DAY) / 1000;
   for (const name of ['README', `${one}.x.new`, two]) {
     await writeFile(join(folder, name), 'x');
     await utimes(join(folder, name), old, old);
   }
   await files.sweep();
-  expect(await readdir(folder)).toEqual(['README']);
+  expect((await readdir(folder)).toSorted()).toEqual([three, 'README'].toSorted());
+  expect(files.kept).toEqual({ files: 1, bytes: 1 });
 });
 
 test.each(['', '../secret', `../${one}`, one.slice(1), `${one}0`, one.replace('1', 'A'), `${one}\n`])(
