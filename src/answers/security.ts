@@ -30,6 +30,8 @@ const MOST_NAMED = 20;
 export interface Fix {
   readonly version: Version;
   readonly groups: readonly Group[];
+  /** How many identifiers are open there that are not at the pin, without hits that nobody has looked at. */
+  readonly opened: number;
 }
 
 /** What the feeds say of one package, by the names under which they know it. */
@@ -65,8 +67,7 @@ export class Security {
     const before = yield* this.at(from);
     const after = yield* this.at(to);
     if (before === after) return before.filter(isFixedBetween(from, to));
-    const open = before.filter(isOpenAt(from)).flatMap(({ ids }) => ids.split(' '));
-    const isOpenBefore = new Set(open);
+    const isOpenBefore = idsOf(before.filter(isOpenAt(from)));
     const fixed: Group[] = [];
     for (const [i, { affected, ids }] of after.entries()) {
       if (isStep(i)) yield;
@@ -83,10 +84,23 @@ export class Security {
     for (const [i, version] of targets.entries()) {
       if (i % 32 === 31) yield;
       const groups = yield* this.fixedBetween(from, version);
-      if (groups.length > 0) fixes.push({ version, groups });
+      if (groups.length > 0) fixes.push({ version, groups, opened: yield* this.#opened(from, version) });
     }
     return fixes;
   }
+
+  *#opened(from: Version, to: Version): Generator<undefined, number> {
+    const before = yield* this.at(from);
+    const after = yield* this.at(to);
+    const open = after.filter((group) => isOpenAt(to)(group) && !isUnreviewed(group));
+    if (before === after) return countOf(open.filter(({ affected }) => !isAffected(affected, from)));
+    const isOpenBefore = idsOf(before.filter(isOpenAt(from)));
+    return idsOf(open).difference(isOpenBefore).size;
+  }
+}
+
+function idsOf(groups: readonly Group[]): ReadonlySet<string> {
+  return new Set(groups.flatMap(({ ids }) => ids.split(' ')));
 }
 
 /** The place of the first version newer than `version`; invalid ones come first. */
@@ -132,20 +146,22 @@ export function* newerVersions(
 }
 
 /**
- * The versions that need not wait: the lowest that fixes all that can be fixed without another major version, and the
- * lowest of another that fixes more. Renovate proposes one of each.
+ * The versions that need not wait: the one that fixes all that can be fixed without another major version, and one of
+ * another that fixes more. Of several the lowest of those where the fewest others are open. Renovate proposes one of each.
  */
 export function urgentFixes(from: Version, fixes: readonly Fix[]): readonly Fix[] {
   const isMajor = ({ version }: Fix): boolean => version.parts[0]?.value !== from.parts[0]?.value;
   const minor = lowestBest(fixes.filter((fix) => !isMajor(fix)));
   const major = lowestBest(fixes.filter(isMajor));
-  const fixesMore = major && (!minor || major.groups.some((group) => !minor.groups.includes(group)));
+  const fixesMore = major && !idsOf(major.groups).isSubsetOf(idsOf(minor?.groups ?? []));
   return [...(minor ? [minor] : []), ...(major && fixesMore ? [major] : [])];
 }
 
 function lowestBest(fixes: readonly Fix[]): Fix | undefined {
   const most = Math.max(...fixes.map(({ groups }) => countOf(groups)));
-  return fixes.find((fix) => countOf(fix.groups) === most);
+  const best = fixes.filter(({ groups }) => countOf(groups) === most);
+  const fewest = Math.min(...best.map(({ opened }) => opened));
+  return best.find(({ opened }) => opened === fewest);
 }
 
 /** The number of identifiers in groups. */

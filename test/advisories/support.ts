@@ -38,6 +38,34 @@ export async function read(
   return finish(Feed.read(reduced, 'digest'));
 }
 
+/** A feed of OSV: by package and identifier its `[introduced, fixed]`, or why there is no fix. */
+export async function osv(
+  packages: Readonly<
+    Record<string, Readonly<Record<string, readonly [string, string | { status: string }]>>>
+  >,
+): Promise<Feed> {
+  const records = Object.entries(packages).flatMap(([name, ids]) =>
+    Object.entries(ids).map(([id, [introduced, end]]) => ({
+      id,
+      affected: [
+        {
+          package: { ecosystem: 'Wolfi', name },
+          ranges: [
+            {
+              type: 'ECOSYSTEM',
+              events: [{ introduced }, ...(typeof end === 'string' ? [{ fixed: end }] : [])],
+            },
+          ],
+          ecosystem_specific: {
+            components: typeof end === 'string' ? [] : [{ latest_event_status: end.status }],
+          },
+        },
+      ],
+    })),
+  );
+  return await read(JSON.stringify(records), 'osv', ['Wolfi']);
+}
+
 export function about(
   feeds: readonly Feed[],
   names: readonly string[],

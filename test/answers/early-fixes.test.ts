@@ -11,7 +11,7 @@ import type { Catalog } from '../../src/catalog/catalog.ts';
 import { coolInSteps } from '../../src/catalog/cooldown.ts';
 import { finish } from '../../src/catalog/steps.ts';
 import type { Snapshot } from '../../src/repository/live-datasource.ts';
-import { read } from '../advisories/support.ts';
+import { osv, read } from '../advisories/support.ts';
 import { catalogOf, offered } from '../support/catalogs.ts';
 import {
   arch,
@@ -71,6 +71,29 @@ describe('of packages that are too young, a view with +security shows', () => {
   test('one of another major version besides, if that fixes more', async () => {
     const both = { curl: { '8.0-r1': ['CVE-2090-1'], '9.0-r0': ['CVE-2090-2'] } };
     expect(await shown(versions, both)).toEqual(['curl-8.0-r0', 'curl-8.0-r1', 'curl-9.0-r0']);
+  });
+
+  test.each<[string, Parameters<typeof osv>[0], readonly string[]]>([
+    ['open', { curl: { 'CVE-2090-2': ['8.0-r1', '8.1-r0'] } }, ['curl-8.1-r0']],
+    ['open at all of them', { curl: { 'CVE-2090-2': ['8.0-r1', '9-r0'] } }, ['curl-8.0-r1']],
+    [
+      'open, as few as possible,',
+      { curl: { 'CVE-2090-2': ['8.0-r1', '9-r0'], 'CVE-2090-3': ['8.0-r1', '8.0-r2'] } },
+      ['curl-8.0-r2'],
+    ],
+    ['open before', { curl: { 'CVE-2090-2': ['0', '9.0-r1'] } }, ['curl-8.0-r1']],
+    [
+      'nobody has looked at',
+      { curl: { 'CVE-2090-2': ['8.0-r1', { status: 'detection' }] } },
+      ['curl-8.0-r1'],
+    ],
+    ['open by another origin', { new: { 'CVE-2090-2': ['0', '8.0-r2'] } }, ['curl-8.0-r2']],
+  ])('of the fixes the lowest where no other identifier is: %s', async (_, others, fixes) => {
+    const stanzas = versions.map((each, i) => ({ ...each, o: i === 0 ? 'curl' : 'new' }));
+    const curl = { 'CVE-2090-1': ['0', '8.0-r1'] as const, ...others['curl'] };
+    const feed = await osv({ ...others, curl });
+    const { catalog } = viewOf(catalogOf({ x86_64: [stanzas] }), new Advisories([feed]), 500);
+    expect(offered(catalog, 'curl').map((version) => `curl-${version}`)).toEqual(['curl-8.0-r0', ...fixes]);
   });
 
   test('nothing where nothing is open in what is offered', async () => {

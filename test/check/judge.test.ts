@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Advisories } from '../../src/advisories/advisories.ts';
 import { apkoMeets } from '../../src/check/apko.ts';
-import { read } from '../advisories/support.ts';
+import { osv, read } from '../advisories/support.ts';
 import { built, checked, now, shown } from '../support/checks.ts';
 import { catalogOf } from '../support/catalogs.ts';
 import type { Stanza } from '../support/signed-index.ts';
@@ -156,6 +156,24 @@ describe('known vulnerabilities', async () => {
     expect(target('a=1.0.0-r0', { within: 'rebuild' })).toBeUndefined();
     expect(target('a=2.0-r0')).toBeUndefined();
     expect(target('a~1')).toBe('2');
+  });
+
+  test('--security passes over a fix where others are open, as the message does', async () => {
+    const feed = await osv({
+      a: { 'CVE-2099-0001': ['0', '1.4-r0'], 'CVE-2099-0002': ['1.4-r0', '1.5-r0'] },
+    });
+    const { findings, judgments } = checked(
+      { 'i.yaml': `${image('a=1.0.0-r0')}archs: [x86_64]\n` },
+      {
+        catalogs: { wolfi: catalogOf(archs) },
+        policy: { within: 'major', minAge: 0, security: true },
+        advisories: new Advisories([feed]),
+      },
+    );
+    expect(judgments[0]?.[0]?.target).toBe('1.5-r0');
+    expect(findings.find(({ rule }) => rule === 'known-vulnerabilities')?.message).toBe(
+      'known vulnerabilities: 1.5-r0 fixes one (CVE-2099-0001)',
+    );
   });
 
   test('without advisories nothing is said, and nothing is raised for them', () => {
