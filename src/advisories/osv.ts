@@ -148,14 +148,18 @@ function intervalsOf(
   events.sort((a, b) => compareBounds(a, b) || eventKinds.indexOf(a.kind) - eventKinds.indexOf(b.kind));
   const intervals: string[] = [];
   let from: Event | undefined;
+  // Introduced once more, which counts where the first is fixed by that version.
+  let again: Event | undefined;
   let early = 0;
   for (const event of events) {
-    if (event.kind === 'introduced') from ??= event;
-    else if (from) {
+    if (event.kind === 'introduced') {
+      from ??= event;
+      if (compareBounds(from, event) < 0) again = event;
+    } else if (from) {
       const isEmpty = event.kind === 'fixed' && compareBounds(from, event) >= 0;
       const operator = event.kind === 'fixed' ? '<' : '<=';
       if (!isEmpty && event.version) intervals.push(`${fromText(from)}${operator}${event.version.text}`);
-      from = undefined;
+      from = again && compareBounds(again, event) === 0 ? again : undefined;
     } else early += 1;
   }
   // One that is fixed before it is introduced is empty.

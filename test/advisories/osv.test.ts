@@ -177,6 +177,33 @@ describe('OSV.dev', () => {
   const of = async (text: string, ecosystem = 'Alpine:v3.22') =>
     summary(about([await read(text, 'osv', [ecosystem])], ['expat']));
 
+  test.each<[string, object[], string[]]>([
+    [
+      'again by its fix',
+      [{ introduced: '0' }, { fixed: '2-r0' }, { introduced: '2-r0' }, { fixed: '3-r0' }],
+      ['0-r0', '1-r0', '2-r0'],
+    ],
+    [
+      'again, and open',
+      [{ introduced: '1-r0' }, { introduced: '2-r0' }, { fixed: '2-r0' }],
+      ['1-r0', '2-r0', '3-r0'],
+    ],
+    [
+      'twice before its fix',
+      [{ introduced: '1-r0' }, { introduced: '2-r0' }, { fixed: '3-r0' }],
+      ['1-r0', '2-r0'],
+    ],
+    [
+      'twice by the version that fixes it',
+      [{ introduced: '2-r0' }, { introduced: '2-r0' }, { fixed: '2-r0' }],
+      [],
+    ],
+  ])('introduced %s', async (_, events, affected) => {
+    const groups = about([await read(record(events), 'osv', ['Alpine:v3.22'])], ['expat']);
+    const isAt = (version: string) => groups.some(isOpenAt(parseVersion(version) as Version));
+    expect(['0-r0', '1-r0', '2-r0', '3-r0'].filter(isAt)).toEqual(affected);
+  });
+
   test('"0" as introduced and fixed is not affected, not "all versions"', async () => {
     expect(await of(record([{ introduced: '0' }, { fixed: '0' }]))).toEqual({
       'CVE-2020-0001': 'not affected',
