@@ -198,8 +198,7 @@ class AdbReader {
     added.url = this.#string(fields[Field.url] as number, values, this.#knownValues);
     this.#readCommit(fields[Field.commit] as number);
     added.builtAt = this.#number32(fields[Field.builtAt] as number);
-    // As in apk, larger ones wrap.
-    added.priority = this.#number(fields[Field.priority] as number) & 0xffff;
+    added.priority = this.#number16(fields[Field.priority] as number);
     if (this.#table.hasSizes) {
       added.packed = this.#number(fields[Field.packed] as number);
       added.installed = this.#number(fields[Field.installed] as number);
@@ -356,6 +355,13 @@ class AdbReader {
   #number32(value: number): number {
     const number = this.#number(value);
     return number > 0xffffffff ? 0 : number;
+  }
+
+  /** The lower 16 bits, as apk takes them. Those of a number above 2^53 are read by themselves. */
+  #number16(value: number): number {
+    const number = this.#number(value);
+    const isRounded = number > Number.MAX_SAFE_INTEGER;
+    return (isRounded ? this.#view.getUint16(value & 0x0fffffff, true) : number) & 0xffff;
   }
 
   #number(value: number): number {

@@ -425,9 +425,14 @@ describe('values', () => {
 
   test('the provider priority has 16 bits', async () => {
     const priorities = [65_535, 65_536, 2 ** 32 + 10];
+    const values = new AdbValues();
+    values.raw(Buffer.from('0300ffffffffffff', 'hex'));
+    const far = packageValue(values, { name: 'a', version: '3-r0', fields: { 14: 3 * 2 ** 28 + 8 } });
     const made = priorities.map((priority, i) => ({ name: 'a', version: `${i}-r0`, priority }));
     const { packages } = await read(signedAdb(indexValues(made)));
     expect(packages.named('a').map(({ priority }) => priority)).toEqual([65_535, 0, 10]);
+    const file = adbFile([block(0, values.done(values.object({ 2: values.list([far]) })))]);
+    expect((await read(file, { keys: 'unverified' })).packages.named('a')[0]?.priority).toBe(3);
   });
 
   test('times and commits', async () => {
