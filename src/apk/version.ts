@@ -200,7 +200,8 @@ function canBeSpelledOtherwise({ text, value }: Part): boolean {
 function canonicalPart({ kind, text, value }: Part): string {
   switch (kind) {
     case Kind.number:
-      return text.startsWith('0') ? `.${text}` : `.${value}`;
+      // One that wraps to 0 is no `.0`, which is compared as text.
+      return text.startsWith('0') ? `.${text}` : `.${value || 'wrapped'}`;
     case Kind.letter:
       return text;
     case Kind.suffix:

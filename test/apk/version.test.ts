@@ -189,8 +189,25 @@ test('the revision can be taken off', () => {
   expect(withoutRevision(version('1.0')).text).toBe('1.0');
 });
 
+test('a number that wraps to 0 has another canonical text than a written 0', () => {
+  const [zero, wrapped, twice] = ['1.0', '1.18446744073709551616', '1.36893488147419103232'].map(version);
+  if (!zero || !wrapped || !twice) throw new Error('invalid');
+  expect(compareVersions(zero, wrapped)).toBeLessThan(0);
+  expect(canonicalText(zero)).not.toBe(canonicalText(wrapped));
+  expect(canonicalText(twice)).toBe(canonicalText(wrapped));
+});
+
 test('versions have the same canonical text exactly if apk calls them equal', () => {
-  const number = fc.constantFrom('0', '00', '1', '01', '001', '10', '18446744073709551617');
+  const number = fc.constantFrom(
+    '0',
+    '00',
+    '1',
+    '01',
+    '001',
+    '10',
+    '18446744073709551616',
+    '18446744073709551617',
+  );
   const text = fc
     .tuple(
       number,
