@@ -128,7 +128,7 @@ class AdbReader {
   readonly #knownDepends = new ListCache();
   /** For each dependency, twice the id of its text, plus one if it asks for an exact version. */
   readonly #knownTokens = new Cache();
-  /** For provided names, except those with a conflict sign. */
+  /** For provided names. */
   readonly #knownProvided = new Cache();
   /** Names in lists of provides: twice the id, plus one if provided with a version. */
   readonly #provided: GrowingNumbers;
@@ -149,7 +149,6 @@ class AdbReader {
   #nameValue = 0;
   #nameLength = 0;
   #hasVersion = false;
-  #isConflict = false;
   readonly #token = new ByteBuffer();
   readonly #line = new ByteBuffer();
 
@@ -412,7 +411,10 @@ class AdbReader {
     if (this.#bad === '') known.set(value, list);
   }
 
-  /** Adds the text of a provide, and its name to `#provided`. The operator is ignored: it always means this version. */
+  /**
+   * Adds the text of a provide, and its name to `#provided`. The operator and a conflict are ignored: it always means
+   * this version.
+   */
   #addProvide(line: ByteBuffer, value: number): void {
     const length = line.length;
     if (length > 0) line.addByte(BLANK);
@@ -421,12 +423,12 @@ class AdbReader {
     else this.#provided.add(2 * this.#nameOf(line, start) + Number(this.#hasVersion));
   }
 
-  /** The name that was just written. As in text, a leading conflict sign belongs to it. */
+  /** The name that was just written. */
   #nameOf(line: ByteBuffer, start: number): number {
-    const before = this.#isConflict ? -1 : this.#knownProvided.get(this.#nameValue);
+    const before = this.#knownProvided.get(this.#nameValue);
     if (before >= 0) return before;
     const name = this.#table.names.intern(line, start, start + this.#nameLength);
-    if (!this.#isConflict) this.#knownProvided.set(this.#nameValue, name);
+    this.#knownProvided.set(this.#nameValue, name);
     return name;
   }
 
@@ -455,7 +457,7 @@ class AdbReader {
     const told = this.#number(this.#field(fields, DependencyField.match));
     this.#locate(this.#field(fields, DependencyField.version));
     this.#hasVersion = this.#end > this.#start;
-    this.#isConflict = (told & CONFLICT) !== 0;
+    const isConflict = (told & CONFLICT) !== 0;
     this.#spend(nameEnd - nameStart + this.#end - this.#start);
     const sign = this.#hasVersion ? (told & 15 && !isProvide ? told & 15 : EQUAL) : 0;
     const operator = operators[sign];
@@ -464,12 +466,12 @@ class AdbReader {
       this.#isIncomplete = true;
       return -1;
     }
-    if (this.#isConflict) to.addByte(EXCLAMATION);
+    if (isConflict && !isProvide) to.addByte(EXCLAMATION);
     to.add(this.#text, nameStart, nameEnd);
-    this.#nameLength = nameEnd - nameStart + Number(this.#isConflict);
+    this.#nameLength = nameEnd - nameStart;
     to.addBytes(operator);
     to.add(this.#text, this.#start, this.#end);
-    return this.#isConflict ? CONFLICT | sign : sign;
+    return isConflict ? CONFLICT | sign : sign;
   }
 
   /** Whether a name is possible in a list of text: not empty, no separators, no conflict sign. */

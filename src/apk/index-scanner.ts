@@ -53,6 +53,8 @@ const COLON = 0x3a;
 /** Precedes a name that must not be installed. */
 const CONFLICT = 0x21; // !
 const EQUALS = 0x3d;
+/** Precedes a tag, which an index cannot have. */
+const AT = 0x40; // @
 /** The largest size of a package. */
 const MOST_BYTES = Number.MAX_SAFE_INTEGER;
 
@@ -177,7 +179,7 @@ export class IndexScanner {
         this.#package.builtAt = parseNumber(text.bytes, start, end);
         break;
       case Field.provides:
-        addToken(this.#provides, text, start, end);
+        this.#readProvides(start, end);
         break;
       case Field.depends:
         addToken(this.#depends, text, start, end);
@@ -199,6 +201,17 @@ export class IndexScanner {
         break;
       default:
         if (!isLowerCase(letter) && !knownUpperCase.has(letter)) this.#package.flags = UNKNOWN_FIELD;
+    }
+  }
+
+  /** Takes the tokens up to a malformed one: apk drops the rest of the line. It ignores a conflict sign. */
+  #readProvides(start: number, lineEnd: number): void {
+    const text = this.#text;
+    for (let at = start; at < lineEnd;) {
+      const end = text.indexOf(BLANK, at, lineEnd);
+      if (isMalformed(text.bytes, at, end)) return;
+      addToken(this.#provides, text, text.bytes[at] === CONFLICT ? at + 1 : at, end);
+      at = end + 1;
     }
   }
 
@@ -303,6 +316,15 @@ function isExactDependency(bytes: Uint8Array, start: number, end: number): boole
   let i = operator;
   while (i < end && bytes[i] === EQUALS) i += 1;
   return i > operator && !(i < end && isOperatorSign(bytes[i] as number));
+}
+
+/** Whether apk cannot read the token: an operator without a version, or a name with a tag. */
+function isMalformed(bytes: Uint8Array, start: number, end: number): boolean {
+  const operator = endOfName(bytes, start, end);
+  for (let i = start; i < operator; i += 1) if (bytes[i] === AT) return true;
+  let i = operator;
+  while (i < end && isOperatorSign(bytes[i] as number)) i += 1;
+  return operator < end && i === end;
 }
 
 /** Start of the operator in a token such as `name>=1.0`; `end` if there is none. */

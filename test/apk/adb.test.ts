@@ -407,6 +407,16 @@ describe('values', () => {
     expect(report.duplicateIdentities).toBe(1);
   });
 
+  test('a provide that is a conflict is the provide of its name, as in apk', async () => {
+    const made = { name: 'a', version: '9-r0', provides: ['!foo=1.2-r0', '!bar'] };
+    const { packages } = await read(signedAdb(indexValues([made])));
+    expect(packages.named('a')[0]?.provides).toEqual([
+      { name: 'foo', version: '1.2-r0' },
+      { name: 'bar', version: undefined },
+    ]);
+    expect(packages.providing('foo')[0]?.provided('foo')).toEqual(['1.2-r0']);
+  });
+
   test('a package with install_if that conflicts with itself is an intruder, as in text', async () => {
     const twice = ['odd=1', 'odd'];
     const { packages } = await read(

@@ -203,6 +203,25 @@ describe('odd input', () => {
   });
 
   test.each([
+    ['foo=1 x= bar=2', ['foo=1']],
+    ['foo=1 x>= bar=2', ['foo=1']],
+    ['foo@edge=1 bar=2', []],
+    ['foo=1 bar=2 x@edge', ['foo=1', 'bar=2']],
+    ['foo=1 x=\np:bar=2', ['foo=1', 'bar=2']],
+    ['foo=none bar=1@2', ['foo=none', 'bar=1@2']],
+    ['!foo=1 !bar !', ['foo=1', 'bar=undefined']],
+  ])('of the provides %j apk reads %j', (p, expected) => {
+    const { packages } = scan(indexText([pkg('all', '1', { p })]));
+    const [all] = packages.named('all');
+    expect(all?.provides.map(({ name, version }) => `${name}=${version}`)).toEqual(expected);
+    for (const name of ['foo', 'bar', 'x', '!foo']) {
+      const versions = all?.provides.filter((each) => each.name === name).map(({ version }) => version);
+      expect(all?.provided(name)).toEqual(versions);
+      expect(packages.providing(name)).toHaveLength(versions?.length ?? 0);
+    }
+  });
+
+  test.each([
     ['10', 10],
     ['65535', 65_535],
     ['65536', 0],
@@ -257,6 +276,7 @@ test('gives the same answers as the plain way, however the bytes are cut', () =>
     word,
     fc.tuple(word, fc.constantFrom('=', '==', '~', '>=', '<'), version).map((parts) => parts.join('')),
     word.map((name) => `!${name}`),
+    fc.constantFrom('foo=', 'bar@edge=1', '!bar=1.1-r0', 'x><', '=1', '!'),
   );
   const list = fc.array(token, { maxLength: 4 }).map((tokens) => tokens.join(' '));
   const line = fc.oneof(

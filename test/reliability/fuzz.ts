@@ -78,7 +78,7 @@ async function judge({ bytes, trust }: Mutant, original: Original): Promise<stri
   if (text.some((byte) => byte >= 0x80)) return 'accepted';
   // In text a carriage return at the end of a value belongs to the line; in an ADB it belongs to the value.
   if (isAdb(bytes) && text.includes('\r')) return 'accepted';
-  const expected = contentsOf(simplePackages(text.toString('latin1'), ARCH));
+  const expected = contentsOf(simplePackages(text.toString('latin1'), ARCH, isAdb(bytes) ? 'adb' : 'v2'));
   if (contentsOf(packages) !== expected) throw new Error('it was read differently');
   return 'accepted';
 }

@@ -14,7 +14,10 @@ import {
   type Unusable,
 } from '../../src/apk/packages.ts';
 
-export function simplePackages(text: string, arch: string): Packages {
+/** With the format `adb`, the text is made of an ADB, in which apk takes dependencies as they are. */
+export function simplePackages(text: string, arch: string, format: 'v2' | 'adb' = 'v2'): Packages {
+  /** A name with a tag, or an operator without a version. */
+  const isMalformed = (token: string): boolean => format === 'v2' && /^[^<>=~]*(@|[<>=~]+$)/.test(token);
   const packages: Package[] = [];
   const intruders: Intruder[] = [];
   const identities = new Set<string>();
@@ -22,6 +25,13 @@ export function simplePackages(text: string, arch: string): Packages {
     const field = (letter: string): string => stanza.findLast(([key]) => key === letter)?.[1] ?? '';
     const list = (letter: string): readonly string[] =>
       stanza.filter(([key]) => key === letter).flatMap(([, value]) => tokens(value));
+    const provides = stanza.flatMap(([key, value]) => {
+      if (key !== 'p') return [];
+      const malformed = tokens(value).findIndex(isMalformed);
+      const read = malformed < 0 ? tokens(value) : tokens(value).slice(0, malformed);
+      const texts = read.map((token) => token.replace(/^!/, ''));
+      return texts.filter((token) => token !== '').map(parseProvide);
+    });
     const bad = stanza.some(([key]) => key === '') || field('P') === '' || field('V') === '';
     if (bad || (field('C') !== '' && identities.has(field('C')))) continue;
     identities.add(field('C'));
@@ -36,7 +46,7 @@ export function simplePackages(text: string, arch: string): Packages {
       origin: field('o'),
       commit: field('c'),
       url: field('U'),
-      provides: list('p').map(parseProvide),
+      provides,
       provided(name) {
         return this.provides.filter((each) => each.name === name).map(({ version }) => version);
       },
@@ -47,7 +57,7 @@ export function simplePackages(text: string, arch: string): Packages {
       needsExactly: list('D').map(parseDependency).some(isExact),
       identity: identity(stanza),
       priority: priority(field('k')),
-      conflictsWithItself: hasNameTwice(field('P'), list('p').map(parseProvide)),
+      conflictsWithItself: hasNameTwice(field('P'), provides),
       unusable: unusable(stanza, field('A'), arch),
     });
     const added = packages.at(-1);
