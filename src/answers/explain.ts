@@ -462,6 +462,8 @@ function describeObstacle({ version, obstacle, package: each }: Candidate): stri
       return `${each.name} is for another arch`;
     case 'unknown-field':
       return `${each.name} has a field that apk does not know and refuses`;
+    case 'broken-dependency':
+      return `${each.name} has a dependency that apk 3 cannot read, and refuses it`;
     case undefined:
       return 'nothing';
   }

@@ -3,7 +3,8 @@
  *
  * The text is lines `K:value`, K one letter. Each package is a stanza; an empty line separates stanzas. `Field` lists
  * the letters that are read, S and I only if asked for; T L m r q F M R Z a s f g are known and skipped. As in
- * apk-tools 3, other lower-case letters are ignored, and any other character makes a package uninstallable.
+ * apk-tools 3, other lower-case letters are ignored, and any other character makes a package uninstallable,
+ * and so does a dependency that it cannot read.
  * `p:`, `D:` and `i:` may be repeated and add up; for other fields the last line counts. Other tools refuse the whole
  * index for one bad line; this skips the stanza, counts it and reports the first. If most stanzas are bad, the index is
  * refused.
@@ -14,9 +15,10 @@
  */
 import { IndexError } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
+import type { GrowingNumbers } from './growing-table.ts';
 import { release } from './memory.ts';
 import { addNumber, addToken, BLANK, isOperatorSign } from './lists.ts';
-import { Flag, unusableReasons } from './package-table.ts';
+import { Flag, parseDependency, unusableReasons } from './package-table.ts';
 import type { Unusable } from './packages.ts';
 import { EMPTY } from './string-table.ts';
 import {
@@ -26,6 +28,7 @@ import {
   type ScannedIndex,
   type TableOptions,
 } from './table-builder.ts';
+import { parseVersion } from './version.ts';
 
 /** The letters that are read, in ASCII. */
 const Field = {
@@ -59,11 +62,16 @@ const AT = 0x40; // @
 const MOST_BYTES = Number.MAX_SAFE_INTEGER;
 
 const UNKNOWN_FIELD = unusableReasons.indexOf('unknown-field' satisfies Unusable);
+/** Its bits include those of `UNKNOWN_FIELD`. */
+const BROKEN_DEPENDENCY = unusableReasons.indexOf('broken-dependency' satisfies Unusable);
 
 export interface ScanOptions extends TableOptions {
   /** The longest line, in bytes. Alpine's longest is 72 kB; apko stops at 1 MiB. */
   readonly maxLineBytes: number;
 }
+
+/** Marks the flags of a dependency that was read. */
+const READ = 1 << 8;
 
 /** Reads one APKINDEX pushed in chunks of any size. */
 export class IndexScanner {
@@ -86,12 +94,16 @@ export class IndexScanner {
   /** The dependencies of the previous package; the next version often has the same. */
   readonly #lastDepends = new ByteBuffer();
   #lastDependencies = EMPTY;
-  #lastNeedsExactly = 0;
+  /** `needsExactly` and `BROKEN_DEPENDENCY`, or 0. */
+  #lastFlags = 0;
   readonly #tokenNumbers = new ByteBuffer();
+  /** By the id of a dependency: its flags, and `READ`. */
+  readonly #knownFlags: GrowingNumbers;
 
   constructor({ maxLineBytes, ...options }: ScanOptions) {
     this.#maxLineBytes = maxLineBytes;
     this.#table = new TableBuilder(options);
+    this.#knownFlags = this.#table.numbers();
   }
 
   push(chunk: Uint8Array): void {
@@ -215,23 +227,38 @@ export class IndexScanner {
     }
   }
 
-  /** Stores the tokens of `D:` as a list, and sets the flag if one of them asks for an exact version. */
+  /** Stores the tokens of `D:` as a list, and sets the flags of the list. */
   #internDependencies(): void {
     const list = this.#depends;
     const last = this.#lastDepends;
     if (list.length === last.length && list.equals(0, last, 0, last.length)) return;
     const numbers = this.#tokenNumbers;
     numbers.clear();
-    this.#lastNeedsExactly = 0;
+    this.#lastFlags = 0;
     for (let start = 0; start < list.length;) {
       const end = list.indexOf(BLANK, start, list.length);
-      if (end > start) addNumber(numbers, this.#table.values.intern(list, start, end));
-      if (isExactDependency(list.bytes, start, end)) this.#lastNeedsExactly = Flag.needsExactly;
+      if (end > start) {
+        const token = this.#table.values.intern(list, start, end);
+        addNumber(numbers, token);
+        this.#lastFlags |= this.#flagsOf(token, start, end);
+        // apk takes a leading blank for a dependency on nothing, which nothing meets.
+      } else if (start === 0) this.#lastFlags = BROKEN_DEPENDENCY;
       start = end + 1;
     }
     this.#lastDependencies = this.#table.addList(numbers);
     last.clear();
     last.addBytes(list.bytes.subarray(0, list.length));
+  }
+
+  /** The flags of the dependency at `[start..end)`. Few are different, so each is read once. */
+  #flagsOf(token: number, start: number, end: number): number {
+    const { bytes } = this.#depends;
+    if (this.#knownFlags.at(token) === 0) {
+      const exact = isExactDependency(bytes, start, end) ? Flag.needsExactly : 0;
+      const broken = isBrokenDependency(bytes, start, end) ? BROKEN_DEPENDENCY : 0;
+      this.#knownFlags.set(token, READ | exact | broken);
+    }
+    return this.#knownFlags.at(token) & ~READ;
   }
 
   #reject(fact: string): void {
@@ -261,7 +288,7 @@ export class IndexScanner {
     added.provides = this.#table.addList(this.#provides);
     this.#internDependencies();
     added.dependencies = this.#lastDependencies;
-    added.flags |= this.#lastNeedsExactly;
+    added.flags |= this.#lastFlags;
     const row = this.#table.add(added);
     if (row === undefined) return;
     this.#noteProvidedNames(row);
@@ -325,6 +352,14 @@ function isMalformed(bytes: Uint8Array, start: number, end: number): boolean {
   let i = operator;
   while (i < end && isOperatorSign(bytes[i] as number)) i += 1;
   return operator < end && i === end;
+}
+
+/** Whether apk 3 does not install a package with the dependency. `><` asks for a hash instead of a version. */
+function isBrokenDependency(bytes: Buffer, start: number, end: number): boolean {
+  if (isMalformed(bytes, start, end)) return true;
+  const { operator, version } = parseDependency(bytes.toString('latin1', start, end));
+  const isHash = operator.includes('<') && operator.includes('>');
+  return operator !== '' && !isHash && parseVersion(version) === undefined;
 }
 
 /** Start of the operator in a token such as `name>=1.0`; `end` if there is none. */

@@ -23,6 +23,7 @@ export const unusableReasons: readonly (Unusable | undefined)[] = [
   undefined,
   'foreign-arch',
   'unknown-field',
+  'broken-dependency',
 ];
 
 /** The bits of a byte in the column `flags`. */

@@ -1,7 +1,7 @@
 /** The interface of one index in memory, for the catalog. */
 
 /** Why apk refuses to install a package of an index in any case. */
-export type Unusable = 'foreign-arch' | 'unknown-field';
+export type Unusable = 'foreign-arch' | 'unknown-field' | 'broken-dependency';
 
 /** One stanza: a name at one version for one arch. Values are decoded on access. */
 export interface Package {

@@ -25,6 +25,7 @@ export function* surveyCatalog(catalog: Catalog): Generator<undefined, Survey> {
     'conflicting-provides': 0,
     'foreign-arch': 0,
     'unknown-field': 0,
+    'broken-dependency': 0,
     'dependency-unmet': 0,
     'missing-on-arch': 0,
   };

@@ -172,6 +172,7 @@ const reasons: Readonly<Record<string, string>> = {
   'conflicting-provides': 'the package has the name at several versions',
   'foreign-arch': 'the package is for another arch',
   'unknown-field': 'the package has a field that apk refuses',
+  'broken-dependency': 'the package has a dependency that apk 3 cannot read',
 };
 
 function withheld({ withheld: counts }: DatasourcePage): Html {

@@ -203,6 +203,24 @@ describe('odd input', () => {
   });
 
   test.each([
+    ['lib', undefined],
+    ['lib>=1.0-r0 !other<2 so:x.so.1~1 lib><Q1abc lib==2 =1', undefined],
+    ['lib other=', 'broken-dependency'],
+    ['lib><', 'broken-dependency'],
+    ['lib@edge', 'broken-dependency'],
+    ['lib>=1.0-rc1', 'broken-dependency'],
+    ['!lib<2.x', 'broken-dependency'],
+    ['bash (>= 4)', 'broken-dependency'],
+    [' lib', 'broken-dependency'],
+    ['lib  other ', undefined],
+  ])('a package with the dependencies %j is unusable: %s', (D, unusable) => {
+    // The same list again is read from memory, and an empty one has none of its flags.
+    const text = indexText([pkg('foo', '1', { D }), pkg('foo', '2', { D }), pkg('foo', '3')]);
+    const found = scan(text).packages.named('foo');
+    expect(found.map((each) => each.unusable)).toEqual([unusable, unusable, undefined]);
+  });
+
+  test.each([
     ['foo=1 x= bar=2', ['foo=1']],
     ['foo=1 x>= bar=2', ['foo=1']],
     ['foo@edge=1 bar=2', []],

@@ -36,6 +36,7 @@ test('a version counts once, as offered or for the reason that withholds it', ()
       'conflicting-provides': 0,
       'foreign-arch': 0,
       'unknown-field': 0,
+      'broken-dependency': 0,
       'dependency-unmet': 1,
       'missing-on-arch': 2,
     },

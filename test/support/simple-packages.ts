@@ -13,6 +13,7 @@ import {
   type Provide,
   type Unusable,
 } from '../../src/apk/packages.ts';
+import { parseVersion } from '../../src/apk/version.ts';
 
 /** With the format `adb`, the text is made of an ADB, in which apk takes dependencies as they are. */
 export function simplePackages(text: string, arch: string, format: 'v2' | 'adb' = 'v2'): Packages {
@@ -58,7 +59,7 @@ export function simplePackages(text: string, arch: string, format: 'v2' | 'adb' 
       identity: identity(stanza),
       priority: priority(field('k')),
       conflictsWithItself: hasNameTwice(field('P'), provides),
-      unusable: unusable(stanza, field('A'), arch),
+      unusable: unusable(stanza, field('A'), arch, format),
     });
     const added = packages.at(-1);
     if (added?.conflictsWithItself && !added.unusable && list('i').length > 0)
@@ -127,10 +128,24 @@ function* stanzas(text: string): Generator<readonly Field[]> {
   }
 }
 
-function unusable(stanza: readonly Field[], own: string, arch: string): Unusable | undefined {
+function unusable(
+  stanza: readonly Field[],
+  own: string,
+  arch: string,
+  format: 'v2' | 'adb',
+): Unusable | undefined {
   if (!['', 'noarch', arch].includes(own)) return 'foreign-arch';
+  const lists = stanza.flatMap(([key, value]) => (key === 'D' && value !== '' ? value : []));
+  const isBroken = lists[0]?.startsWith(' ') || lists.flatMap(tokens).some(isBrokenDependency);
+  if (format === 'v2' && isBroken) return 'broken-dependency';
   const unknown = stanza.some(([key]) => !/^[a-zCPVASITULDFMRZ]$/.test(key));
   return unknown ? 'unknown-field' : undefined;
+}
+
+function isBrokenDependency(token: string): boolean {
+  const { name, operator, version } = parseDependency(token);
+  if (name.includes('@') || (operator !== '' && version === '')) return true;
+  return operator !== '' && !/<.*>|>.*</.test(operator) && parseVersion(version) === undefined;
 }
 
 function hasNameTwice(own: string, provides: readonly Provide[]): boolean {
