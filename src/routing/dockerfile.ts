@@ -37,8 +37,14 @@ const FROM = /^FROM\s+((?:--\S+\s+)*)(\S+)(?:\s+AS\s+([A-Za-z0-9._-]+))?(?=\s|$)
 const ARG = /^ARG\s+(.*)$/i;
 /** `NAME=value`, `NAME="value"`, `NAME='value'`. */
 const ASSIGNMENT = /(?:^|\s)([A-Za-z_]\w*)=(?:"([^"]*)"|'([^']*)'|(\S*))/g;
-/** In the rest of a FROM line: repositories, `>` for an overwritten list, its path for an edited one. */
-const TOKEN = /(?:(@[A-Za-z0-9._-]+)\s+)?(https?:\/\/[^\s"'\\;&|<>)]+)|(>)|(\/etc\/apk\/repositories)/g;
+/**
+ * In the rest of a FROM line: repositories, `>` for an overwritten list, a path for an edited one. `>.d/x.list` and
+ * `/etc/apk/repositories.bak` are other files.
+ */
+const TOKEN =
+  /(?:(@[A-Za-z0-9._-]+)\s+)?(https?:\/\/[^\s"'\\;&|<>)]+)|(>(?:[\w.-][\w./-]*)?)|(\/etc\/apk[\w./-]*)/g;
+/** The list, its folder, or files that apk reads besides. */
+const EDITED = /^\/etc\/apk(?:\/|\/repositories(?:\.d(?:\/.*)?)?)?$/;
 /** A file in a repository; an excerpt cannot distinguish it from the repository itself. */
 const BELOW_COMPONENT = /\/(?:main|community|testing)\/./;
 
@@ -70,12 +76,15 @@ function instructions(text: string): readonly string[] {
 
 /** Tokens follow the text before them directly, with the quote or `=` of the file. */
 function separated(line: string): string {
-  return line.replace(/["'=]?(?=@[A-Za-z0-9._-]+\s+https?:)|["'=](?=https?:)|["']?(?=>)/g, ' ');
+  return line.replace(
+    /["'=]?(?=@[A-Za-z0-9._-]+\s+https?:)|["'=](?=https?:)|["']?(?=>)|["'=]?(?=\/etc\/apk)/g,
+    ' ',
+  );
 }
 
 function stageOf(line: string, from: RegExpExecArray, rest: string): Stage {
   const tokens = [...rest.matchAll(TOKEN)];
-  const edited = tokens.findLastIndex((token) => token[4]);
+  const edited = tokens.findLastIndex((token) => EDITED.test(token[4] ?? ''));
   return {
     from: withoutTokens(line),
     image: from[2] ?? '',
@@ -84,7 +93,7 @@ function stageOf(line: string, from: RegExpExecArray, rest: string): Stage {
       if (url === '' || BELOW_COMPONENT.test(url)) return [];
       return [parseRepositoryLine(tag === undefined ? url : `${tag} ${url}`)];
     }),
-    isReplaced: tokens.some((token) => token[3]),
+    isReplaced: tokens.some((token) => token[3] === '>'),
     isEdited: edited >= 0,
   };
 }

@@ -15,13 +15,56 @@ const CONTINUED = '(?:\\\\[ \\t]*\\r?\\n|[^\\n])*';
 export const COMMENTS = '^(?:[ \\t]*(?:#[^\\n]*)?\\r?\\n)*';
 /** ARG lines before the first FROM, with comments and template lines (`{% … %}`) between them. */
 const GLOBAL_ARGS = `^(?:[ \\t]*(?:[#{%][^\\n]*|[Aa][Rr][Gg][ \\t]${CONTINUED})?\\r?\\n)*`;
-/** In words: letters, `-` and `=` that begin none of the alternatives of `FROM_LINES`. */
-const DASHED = '--?[^Xr\\s"\\x27=>-]';
-const INNER = `(?:[^\\s"\\x27=>-]|${DASHED}|=[^\\s"\\x27=>@h-])`;
+/** A piece of a command: a letter, a quoted word, a line continuation. */
+const CONTINUES = '\\\\[ \\t]*\\r?\\n(?:[ \\t]*#[^\\n]*\\n)*';
+const DOUBLE = `(?:[^"\\\\\\n]|\\\\[\\s\\S])`;
+const SINGLE = `(?:[^\\x27\\\\\\n]|\\\\[^\\n]|${CONTINUES})`;
+const PIECE = `(?:[^\\n;&|"\\x27\\\\]|\\\\[^\\n]|${CONTINUES}|"${DOUBLE}*"|\\x27[^\\x27\\n]*\\x27|\\x27${SINGLE}*\\x27)`;
+const BLANKS = `(?:[ \\t]|${CONTINUES})+`;
+/** In front of a word; a word of the JSON form has quotes. */
+const BEFORE = '[\\s"\\x27;&|(]';
+const BEFORE_PATH = `(?:[ \\t"\\x27]|${CONTINUES}["\\x27]?)`;
+/**
+ * What a sed has that changes more than mirrors or schemes: a branch, a pattern for one, a component that only one branch
+ * has, a line to insert, a variable to search for.
+ */
+const BRANCH =
+  '(?:edge|latest-stable|testing|v3|v[\\[\\\\$]|/v[.]|[^0-9.]3\\\\*[.][0-9]|\\\\?[0-9$][ai][ \\t\\\\]*(?:@|https?:))';
+const VARIABLE = 's[/|#,@;!~%:][$]';
+/** In a word, in a quoted one, or as one. */
+const BRANCH_WORD = `(?:${BRANCH}|[ \\t]${VARIABLE}|"(?:${DOUBLE}*?${BRANCH}|(?:${DOUBLE}*?[\\s;])?${VARIABLE})${DOUBLE}*"|\\x27${SINGLE}*?${BRANCH}${SINGLE}*\\x27)`;
+/** What stands in front of the path of a list that is edited, or of the folder of one that is copied there. */
+const EDITS = [
+  `${BEFORE}sed(?:[ \\t"]|${CONTINUES})${PIECE}*?${BRANCH_WORD}${PIECE}*?${BEFORE_PATH}`,
+  `${BEFORE}tee${BLANKS}["\\x27]?`,
+  `${BEFORE}(?:mv|rm)(?:[ \\t"]|${CONTINUES})(?:${PIECE}*${BEFORE_PATH})?`,
+  // Not the first operand, which is only read.
+  `${BEFORE}(?:cp|ln|install)${BLANKS}(?:-[^\\s]*${BLANKS})*[^-\\s\\\\;&|]${PIECE}*${BEFORE_PATH}`,
+  `${BEFORE}(?:curl|wget)[ \\t]${PIECE}*?(?:-[A-Za-z]*[oO]|--output|--output-document)[ \\t=]*["\\x27]?`,
+  `\\n[ \\t]*(?:[Cc][Oo][Pp][Yy]|[Aa][Dd][Dd])[ \\t]${CONTINUED}[\\s"\\x27]`,
+  `[ \\t]--mount=[^\\s]*(?:target|dst|destination)=`,
+].join('|');
+/** With what shows that it is another file, as in `/etc/apk/repositories.bak` or `/etc/apk/keys`. */
+const EDITED_PATH = '/etc/apk(?:/repositories[A-Za-z0-9_./-]*|/?[A-Za-z0-9_.-]?)';
+/** `.d/x.list` behind the path of the list: RE2 cannot look ahead, so the service sees that it is not the list. */
+const SUFFIX = '(?:[A-Za-z0-9_.-][A-Za-z0-9_./-]*)?';
+
+const DASHED = '--?[^Xmr\\s"\\x27=>-]';
+const OPERATORS = '[;&|(]';
+/** Operators and the first letter of a word that is none of `WORD_START`'s. */
+const OPERATED = `${OPERATORS}+[^\\s"\\x27=>;&|(@hstcmilrw-]`;
+/** In words: letters, operators, `-` and `=` that begin none of the alternatives of `FROM_LINES`. */
+const INNER = `(?:[^\\s"\\x27=>;&|(-]|${DASHED}|=[^\\s"\\x27=>@h-]|${OPERATED})`;
+/** Begins a word other than `http`, `sed`, `tee`, `cd`, `cp`, `curl`, `mv`, `install`, `ln`, `rm`, `wget`. */
+const WORD_START =
+  `${DASHED}|${OPERATED}|h[^t\\s"\\x27=>;&|(-]|[st][^e\\s"\\x27=>;&|(-]|c[^dpu\\s"\\x27=>;&|(-]` +
+  '|m[^v\\s"\\x27=>;&|(-]|[il][^n\\s"\\x27=>;&|(-]|r[^m\\s"\\x27=>;&|(-]|w[^g\\s"\\x27=>;&|(-]';
+/** Begins a line other than those and FROM, COPY, ADD, a comment. */
+const LINE_START = `[^\\s"\\x27=>@hstcmilrwa#FfCA;&|(-]|a[^d\\s"\\x27=>;&|(-]|${WORD_START.replace('c[^', 'c[^o')}`;
 /** Words that start none of them, as many as possible per match, because each match costs. */
 const HARMLESS =
-  `${INNER}+(?:(?:[ \\t]+(?:[^\\s"\\x27=>@hst-]|${DASHED})` +
-  `|(?:[ \\t\\r]*\\n)+[ \\t]*(?:[^\\s"\\x27=>@hst#FfCA-]|${DASHED}))${INNER}*)*`;
+  `${INNER}+(?:(?:${OPERATORS}*[ \\t]+(?:${OPERATORS}+[ \\t]+)*(?:[^\\s"\\x27=>@hstcmilrw;&|(-]|${WORD_START})` +
+  `|(?:${OPERATORS}*[ \\t\\r]*\\n)+[ \\t]*(?:${OPERATORS}+[ \\t]+)*(?:${LINE_START}))${INNER}*)*`;
 /**
  * Keeps FROM lines, the global ARG lines directly before the first, and the changes of a stage to its repositories:
  * `@tag URL`, addresses of components (`…/main`), addresses added to the list, `>` for an overwritten list, and the
@@ -32,18 +75,16 @@ export const FROM_LINES = [
   '\\n[ \\t]*#[^\\n]*',
   `(?:-X|--repository)${GAP}["\\x27]?[^\\s"\\x27]+`,
   `([\\s"\\x27=]@[A-Za-z0-9._-]+[ \\t]+https?://${URL_CHARS}+)`,
-  `([\\s"\\x27=]https?://${URL_CHARS}+["\\x27]?[ \\t]*>)[ \\t]*["\\x27]?${LIST}`,
-  `([\\s"\\x27=]https?://${URL_CHARS}+)["\\x27]?[ \\t]*>>[ \\t]*["\\x27]?${LIST}`,
+  `([\\s"\\x27=]https?://${URL_CHARS}+)["\\x27]?[ \\t]*(?:>>[ \\t]*["\\x27]?${LIST}|[|][ \\t]*tee[ \\t]+(?:(?:-a|--append)[ \\t]+["\\x27]?${LIST}|["\\x27]?${LIST}[.]d/))`,
+  `((?:[\\s"\\x27=]https?://${URL_CHARS}+["\\x27]?[ \\t]*)?>)[ \\t]*["\\x27]?${LIST}(${SUFFIX})`,
   `([\\s"\\x27=]https?://${URL_CHARS}*/(?:edge|latest-stable|v[0-9]+[.][0-9]+)/(?:main|community|testing)${URL_CHARS}*)`,
-  `\\ssed[ \\t][^\\n;&]*(?:edge|v3|v\\[|v\\\\|latest-stable)[^\\n;&]*([ \\t]${LIST})`,
-  `\\stee([ \\t]+["\\x27]?${LIST})`,
-  `\\n[ \\t]*(?:COPY|ADD)[ \\t][^\\n]*([ \\t]${LIST})`,
+  `(?:${EDITS})(${EDITED_PATH})`,
+  `${BEFORE}cd[ \\t]+["\\x27]?(/etc/apk)/?["\\x27]?[ \\t]*(?:&&|;)${CONTINUED}[ \\t"\\x27>]repositories`,
   '>>',
-  `(>)[ \\t]*["\\x27]?${LIST}`,
   HARMLESS,
   '[\\s\\S]',
 ].join('|');
-export const FROM_LINES_KEPT = '$1$2$3$4$5$6$7$8$9';
+export const FROM_LINES_KEPT = '$1$2$3$4$5$6$7$8';
 /** `-X URL`, `--repository=URL`. */
 export const REPOSITORY_OPTION = `\\s(?:-X|--repository|--repositories-file)${GAP}["\\x27]?[^\\s"\\x27]+`;
 /** Keeps the repositories of one command. */

@@ -67,17 +67,97 @@ describe('what a stage does to its repositories', () => {
     });
   });
 
+  const list = '/etc/apk/repositories';
+  /** Also the stage behind has to be found: an expression must not take its line break. */
+  const stageWith = (line: string) => {
+    const dockerfile = parseDockerfile(excerptOf(`FROM alpine:3.22 AS a\n${line}\nFROM alpine:3.24\n`));
+    expect(dockerfile.stages.map(({ image, isEdited }) => [image, isEdited])).toEqual([
+      ['alpine:3.22', expect.any(Boolean)],
+      ['alpine:3.24', false],
+    ]);
+    return dockerfile.stages[0];
+  };
+
   test.each([
-    ["RUN sed -i 's/v3.22/edge/' /etc/apk/repositories", true],
-    ["RUN sed -i -e 's|v[0-9.]*|v3.24|g' /etc/apk/repositories", true],
-    ['COPY repositories /etc/apk/repositories', true],
-    ['RUN curl https://example.com/list | tee /etc/apk/repositories', true],
-    ["RUN sed -i 's/dl-cdn.alpinelinux.org/mirrors.aliyun.com/' /etc/apk/repositories", false],
-    ["RUN sed -i 's/https/http/' /etc/apk/repositories", false],
-    ['RUN cat /etc/apk/repositories', false],
-  ])('%s: edited? %s', (line, isEdited) =>
-    expect(last(`FROM alpine:3.22\n${line}\n`)?.isEdited).toBe(isEdited),
+    `RUN sed -i 's/v3.22/edge/' ${list}`,
+    `RUN sed -i -e 's|v[0-9.]*|v3.24|g' ${list}`,
+    `RUN sed -i "s/http:/https:/; s/v3.22/edge/" ${list}`,
+    `RUN sed -i -e 's;v3.22;edge;' ${list} && apk update`,
+    `RUN sed -i 's/v3.22/edge/' "${list}"`,
+    `RUN sed -i 's/3\\.22/3.24/' ${list}`,
+    `RUN sed -i "s/v\${OLD}/v\${NEW}/" ${list}`,
+    `RUN sed -i "s/http:/https:/;s/$OLD/$NEW/" ${list}`,
+    `RUN sed -i 's/community/testing/' ${list}`,
+    `RUN sed -i '1ihttps://apks.example.com/os' ${list}`,
+    `RUN sed -i "\\$a https://apks.example.com/os" ${list}`,
+    `RUN sed -i \\\n# it's newer\n    -e 's/http:/https:/' -e 's/v3.22/edge/' \\\n${list}`,
+    `RUN sed -i 's/v3.22/edge/' ${list}\r\nUSER x\r`,
+    `RUN true;sed -i 's/v3.22/edge/' ${list}`,
+    `RUN (sed -i 's/v3.22/edge/' ${list})`,
+    `RUN ["sed", "-i", "s/v3.22/edge/", "${list}"]`,
+    `RUN sh -c "sed -i 's/v3.22/edge/' ${list}"`,
+    `RUN <<EOF\nsed -i 's/v3.22/edge/' ${list}\nEOF`,
+    "RUN cd /etc/apk && sed -i 's/v3.22/edge/' repositories",
+    `COPY repositories ${list}`,
+    `COPY ["repositories", "${list}"]`,
+    'COPY repositories /etc/apk/',
+    'COPY repositories /etc/apk',
+    `COPY acme.list ${list}.d/`,
+    `add --chmod=644 repositories \\\n  ${list}`,
+    `RUN curl https://example.com/list | tee ${list}`,
+    `RUN curl https://example.com/list | tee "${list}" > /dev/null`,
+    `RUN curl -fsSLo ${list} https://example.com/list`,
+    `RUN wget --output-document=${list} https://example.com/list`,
+    `RUN cp /tmp/list ${list}`,
+    'RUN cp -a /tmp/apk/repositories /etc/apk/',
+    `RUN mv /tmp/list ${list}`,
+    `RUN rm ${list} && echo https://apks.example.com/os >> ${list}`,
+    `RUN install -m 644 /tmp/list ${list}`,
+    `RUN ln -sf /tmp/list ${list}`,
+    `RUN --mount=type=cache,target=/x --mount=type=bind,source=list,target=${list} apk add git`,
+  ])('%s: edited', (line) => expect(stageWith(line)?.isEdited).toBe(true));
+
+  test.each([
+    `RUN sed -i 's/dl-cdn.alpinelinux.org/mirrors.aliyun.com/' ${list}`,
+    `RUN sed -i 's/dl-cdn.alpinelinux.org/10.0.3.2/' ${list}`,
+    `RUN sed -i 's/https/http/' ${list}`,
+    `RUN sed -i "s|http:|https:|; s|dl-cdn.alpinelinux.org|$MIRROR|" ${list}`,
+    `RUN sed -i 's/v3/edge/' /etc/motd; sed -i s/http:/https:/ ${list}`,
+    `RUN sed -i 's/v3/edge/' /etc/motd\nRUN cat ${list}`,
+    `RUN cat ${list}`,
+    `RUN cp ${list} /tmp/list`,
+    `RUN cp ${list} ${list}.bak`,
+    `COPY acme.rsa.pub /etc/apk/keys/`,
+    `RUN wget -O /etc/apk/keys/acme.rsa.pub https://example.com/key && cat ${list}`,
+    'RUN --mount=type=cache,target=/etc/apk/cache apk add git',
+    'RUN rm -rf /etc/apk/cache',
+    `# COPY repositories ${list}`,
+    `RUN reinstall x ${list}`,
+  ])('%s: not edited', (line) =>
+    expect(stageWith(line)).toMatchObject({ isEdited: false, isReplaced: false }),
   );
+
+  test.each([
+    `RUN echo https://apks.example.com/os > ${list}.d/acme.list`,
+    `RUN echo "https://apks.example.com/os" >"${list}.d/acme.list"`,
+    `RUN echo https://apks.example.com/os >> ${list}.d/acme.list`,
+    `RUN echo https://apks.example.com/os | tee ${list}.d/acme.list`,
+    `RUN echo https://apks.example.com/os | tee -a ${list}`,
+  ])('%s: added', (line) =>
+    expect(stageWith(line)).toMatchObject({
+      isEdited: false,
+      isReplaced: false,
+      repositories: [{ address: 'https://apks.example.com/os' }],
+    }),
+  );
+
+  test.each([`RUN cat x > ${list}`, `RUN cat x >"${list}"; apk update`, `RUN (cat x)>${list}`])(
+    '%s: overwritten',
+    (line) => expect(stageWith(line)?.isReplaced).toBe(true),
+  );
+
+  test(`another file beside the list is not the list`, () =>
+    expect(stageWith(`RUN cat ${list} > ${list}.bak`)?.isReplaced).toBe(false));
 });
 
 test('a context that would be too long is cut', () => {
