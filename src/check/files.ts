@@ -11,34 +11,86 @@ const SKIPPED = new Set(['node_modules', 'vendor', '.git', '.svn', '.hg', '.venv
 /** Larger files are skipped as data. */
 const MAX_BYTES = 2 * 1024 * 1024;
 
-/** Reads all files with pins. Paths are relative to `root`, with slashes. */
+/** Reads all files with pins. Paths are relative to `root`, with slashes. What cannot be read is a file with a note. */
 export function readFiles(words: readonly string[], root: string): readonly CheckedFile[] {
-  const paths = words.length === 0 ? below(root, root) : words.flatMap((word) => named(word, root));
-  const read = createReader(root);
-  return [...new Set(paths)].sort().flatMap((path) => {
+  const unreadable = new Map<string, string>();
+  const listing = { root, unreadable };
+  const paths = words.length === 0 ? below(root, listing) : words.flatMap((word) => named(word, listing));
+  const failed = new Map<string, string>();
+  const read = createReader({ root, unreadable: failed });
+  const files = [...new Set(paths)].sort().flatMap((path) => {
     const file = read(path);
+    const reason = failed.get(path);
+    if (reason !== undefined) unreadable.set(path, reason);
     const found = file && readPins(path, file.text, (include) => readInclude(include, path, read));
     return found ? [{ path, ...file, found }] : [];
   });
+  const asked = (words.length === 0 ? ['.'] : words).map((word) => shown(resolve(root, word), root));
+  const [first = ''] = asked;
+  if (asked.every((path) => unreadable.has(path)))
+    throw new UsageError(`cannot read ${first}: ${unreadable.get(first) ?? ''}`);
+  const skipped = [...unreadable].map(([path, reason]) => unread(path, reason));
+  return [...files, ...skipped].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-function named(word: string, root: string): readonly string[] {
+interface Listing {
+  readonly root: string;
+  /** Why, by path. */
+  readonly unreadable: Map<string, string>;
+}
+
+function named(word: string, listing: Listing): readonly string[] {
+  const { root } = listing;
   const path = resolve(root, word);
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat?.isDirectory()) return below(path, root);
-  if (stat) return [slashes(relative(root, path))];
+  const own = listed(path, listing);
+  if (own) return own;
   const matches = globSync(word, { cwd: root, exclude: (name) => SKIPPED.has(name) });
   if (matches.length === 0) throw new UsageError(`no file ${word}`);
-  return matches.flatMap((match) => named(match, root));
+  // A link may lead nowhere.
+  return matches.flatMap((match) => listed(resolve(root, match), listing) ?? []);
 }
 
-function below(folder: string, root: string): readonly string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+/** `undefined` if there is nothing at the path. */
+function listed(path: string, listing: Listing): readonly string[] | undefined {
+  const stat = readable(path, listing, () => statSync(path, { throwIfNoEntry: false }) ?? 'none');
+  if (stat === 'none') return undefined;
+  if (stat?.isDirectory()) return below(path, listing);
+  return stat ? [shown(path, listing.root)] : [];
+}
+
+function below(folder: string, listing: Listing): readonly string[] {
+  const entries = readable(folder, listing, () => readdirSync(folder, { withFileTypes: true })) ?? [];
+  return entries.flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return SKIPPED.has(entry.name) ? [] : below(path, root);
-    const shown = slashes(relative(root, path));
-    return entry.isFile() && mayHavePins(shown) ? [shown] : [];
+    if (entry.isDirectory()) return SKIPPED.has(entry.name) ? [] : below(path, listing);
+    const name = shown(path, listing.root);
+    return entry.isFile() && mayHavePins(name) ? [name] : [];
   });
+}
+
+/** What `read` returns; `undefined` if the system refuses, which is remembered. */
+function readable<T>(path: string, { root, unreadable }: Listing, read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    // `EACCES: permission denied, scandir '/…'`
+    unreadable.set(shown(path, root), error.message.split(',', 1)[0] ?? '');
+    return undefined;
+  }
+}
+
+function unread(path: string, reason: string): CheckedFile {
+  const note = {
+    reason: 'unreadable',
+    message: `it cannot be read: ${reason}`,
+    range: { start: 0, end: 1 },
+  } as const;
+  return { path, text: '', encoding: 'utf8', found: { kind: 'script', pins: [], notes: [note] } };
+}
+
+function shown(path: string, root: string): string {
+  return slashes(relative(root, path)) || '.';
 }
 
 function slashes(path: string): string {
@@ -53,10 +105,15 @@ interface Read {
 type Reader = (path: string) => Read | undefined;
 
 /** Reads each included file once, however many files include it. */
-function createReader(root: string): Reader {
+function createReader(listing: Listing): Reader {
   const known = new Map<string, Read | undefined>();
   return (path) => {
-    if (!known.has(path)) known.set(path, readText(join(root, path)));
+    const whole = join(listing.root, path);
+    if (!known.has(path))
+      known.set(
+        path,
+        readable(whole, listing, () => readText(whole)),
+      );
     return known.get(path);
   };
 }

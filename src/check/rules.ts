@@ -31,7 +31,7 @@ const table = {
   'missing-include': ['warning', 'an included file cannot be read'],
   'unknown-variable': ['note', 'a package or version is in a variable without a known value'],
   'not-asked': ['note', 'nothing tells which repositories the pin is of'],
-  'unreadable': ['warning', 'the file cannot be read; it is left as it is'],
+  'unreadable': ['warning', 'the file or folder cannot be read; it is left as it is'],
 } as const satisfies Record<string, readonly [Level, string]>; // prettier-ignore
 
 export type RuleId = keyof typeof table;

@@ -29,10 +29,21 @@ export interface CheckOptions {
 
 /** The check failed: something at or above `--fail-on`. */
 const FAILED = 1;
-/** Nothing could be checked: an index or the service could not be had. */
+/** The check or the change could not be done: an index or the service could not be had, a file not be written. */
 const UNCHECKED = 3;
 
 export async function checkCommand(words: readonly string[], options: CheckOptions): Promise<number> {
+  try {
+    return await run(words, options);
+  } catch (error) {
+    // 1 means that something was found, so no other failure may end with it.
+    if (error instanceof Error && 'code' in error && error.code === 'config-invalid') throw error;
+    process.stderr.write(`apk-beacon: ${errorLines(error)}\n`);
+    return UNCHECKED;
+  }
+}
+
+async function run(words: readonly string[], options: CheckOptions): Promise<number> {
   const { own, config, isPlain, pinsNames, root, signal } = options;
   const text = (name: string): string | undefined => (typeof own[name] === 'string' ? own[name] : undefined);
   const format = text('format');
@@ -119,6 +130,7 @@ function changeFiles(
   { root, isDiff }: { root: string; isDiff: boolean },
 ): number {
   let count = 0;
+  let hasFailed = false;
   for (const [i, file] of files.entries()) {
     const { text, changes, leftBecause } = change(file, judgments[i] ?? []);
     if (leftBecause !== undefined)
@@ -127,12 +139,18 @@ function changeFiles(
       if (note.reason === 'unreadable')
         process.stderr.write(`${printable(file.path)}: left as it is: ${printable(note.message)}\n`);
     if (text === file.text) continue;
-    count += changes.length;
     if (isDiff) {
       process.stdout.write(unifiedDiff(file.path, file.text, text));
       continue;
     }
-    writeFileSync(join(root, file.path), text, file.encoding);
+    try {
+      writeFileSync(join(root, file.path), text, file.encoding);
+    } catch (error) {
+      process.stderr.write(`${printable(file.path)}: left as it is: ${errorLines(error)}\n`);
+      hasFailed = true;
+      continue;
+    }
+    count += changes.length;
     for (const { pin, to } of changes)
       process.stdout.write(`${printable(file.path)}: ${printable(pin)} -> ${to}\n`);
   }
@@ -140,7 +158,7 @@ function changeFiles(
     process.stdout.write(
       count === 0 ? 'nothing to change\n' : `changed ${count === 1 ? 'one pin' : `${count} pins`}\n`,
     );
-  return 0;
+  return hasFailed ? UNCHECKED : 0;
 }
 
 /** A line on a terminal, until what is returned is called. */

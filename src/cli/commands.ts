@@ -109,7 +109,7 @@ const check: Command = {
   name: 'check',
   summary: 'whether images will build, and which of their pins are behind',
   details:
-    'Reads apko definitions with their includes and lock files, melange recipes, Dockerfiles, shell scripts, GitLab CI and compose files, and definitions of Docker Hardened Images. PATH is a file, a folder or a pattern; the folder it is started in unless given. Each pin is asked of the datasource that its file builds on. docs/check.md has the rules. Exits with 1 if something is found at or above --fail-on, and with 3 if an index cannot be had.',
+    'Reads apko definitions with their includes and lock files, melange recipes, Dockerfiles, shell scripts, GitLab CI and compose files, and definitions of Docker Hardened Images. PATH is a file, a folder or a pattern; the folder it is started in unless given. Each pin is asked of the datasource that its file builds on. docs/check.md has the rules. Exits with 1 if something is found at or above --fail-on, and with 3 if the check cannot be done.',
   operands: '[PATH …]',
   flags: [
     { name: 'format', placeholder: 'FORMAT', help: 'text, json, sarif, codequality, junit or github (text)' },

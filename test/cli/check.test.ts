@@ -1,5 +1,7 @@
 /** The commands `check` and `pin`: files of a folder, indexes of a folder or of a running service. */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import fs from 'node:fs';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -133,6 +135,81 @@ describe('exit codes', () => {
     const { code, output, errors } = await run([]);
     expect([code, output]).toEqual([3, '']);
     expect(errors).toMatch(/nothing was checked: .*wolfi/);
+  });
+});
+
+describe('what the system does not let be read', () => {
+  /** Permissions do not stop the superuser. */
+  const refuse = (
+    call: 'readdirSync' | 'readFileSync' | 'statSync' | 'writeFileSync',
+    name: string,
+  ): void => {
+    const original = fs[call] as (...all: unknown[]) => unknown;
+    vi.spyOn(fs, call as 'statSync').mockImplementation((path, ...more) => {
+      if (path === join(folder, 'repo', name))
+        throw Object.assign(new Error(`EACCES: permission denied, ${call} '${name}'`), { code: 'EACCES' });
+      return original(path, ...more) as fs.Stats;
+    });
+    syncBuiltinESMExports();
+  };
+  afterEach(() => {
+    vi.restoreAllMocks();
+    syncBuiltinESMExports();
+  });
+
+  test.each([
+    ['readdirSync', 'data'],
+    ['readdirSync', 'data/below'],
+    ['readFileSync', 'data/Dockerfile'],
+    ['statSync', 'data/Dockerfile'],
+  ] as const)('%s of %s: a warning, and the rest is checked', async (call, name) => {
+    await put('repo/data/Dockerfile', 'FROM alpine:3.22\n');
+    await put('repo/data/below/Dockerfile', 'FROM alpine:3.22\nRUN apk add curl\n');
+    await rm(join(folder, 'repo/Dockerfile'));
+    refuse(call, name);
+    const { code, output } = await run([]);
+    expect(code).toBe(0);
+    expect(plain(output)).toContain(
+      `${name}\n  1:1  warning    it cannot be read: EACCES: permission denied  unreadable\n`,
+    );
+    expect(output).toContain('images/app.yaml');
+    expect((await run([], { 'fail-on': 'warning' })).code).toBe(1);
+    expect((await run(['data', 'images'])).code).toBe(0);
+    expect((await run([], { fix: true })).errors).toBe(
+      `${name}: left as it is: it cannot be read: EACCES: permission denied\n`,
+    );
+  });
+
+  test.each([
+    ['readdirSync', 'images', ['images']],
+    ['readFileSync', 'Dockerfile', ['Dockerfile']],
+    ['statSync', 'Dockerfile', ['Dockerfile']],
+    ['readdirSync', '.', []],
+  ] as const)('%s of %s, and nothing else was named: no success', async (call, name, words) => {
+    refuse(call, name);
+    await expect(run(words)).rejects.toMatchObject({
+      code: 'config-invalid',
+      message: `cannot read ${name}: EACCES: permission denied`,
+    });
+  });
+
+  test('a link that leads nowhere is no reason to stop', async () => {
+    await symlink('nowhere', join(folder, 'repo/images/link.yaml'));
+    expect((await run(['images/*.yaml'])).code).toBe(0);
+  });
+
+  test('or written: the other files are changed, and the exit code is 3', async () => {
+    refuse('writeFileSync', 'Dockerfile');
+    const { code, output, errors } = await run([], { fix: true });
+    expect(errors).toMatch(/^Dockerfile: left as it is: EACCES/);
+    expect(output).toBe('images/app.yaml: curl=8.19.0-r0 -> 8.20.0-r0\nchanged one pin\n');
+    expect(code).toBe(3);
+  });
+
+  test('a report that cannot be written does not look like findings', async () => {
+    const { code, errors } = await run(['images'], { format: 'json', output: 'none/report.json' });
+    expect(code).toBe(3);
+    expect(errors).toMatch(/^apk-beacon: ENOENT/);
   });
 });
 
