@@ -3,13 +3,15 @@ import { readPins } from '../pins/read.ts';
 import type { ReadInclude } from '../pins/definition.ts';
 import type { Pin } from '../pins/pin.ts';
 import type { Range } from '../pins/text.ts';
-import type { CheckedFile } from './findings.ts';
+import { isExactPin, type CheckedFile } from './findings.ts';
 import type { Judgment } from './judge.ts';
 
 export interface Fixed {
   readonly text: string;
   /** The raised pins, in the order of the file. */
   readonly changes: readonly Change[];
+  /** Pins that stay although there is a version for them, with the reason. */
+  readonly left?: readonly Left[];
   /** Why the file stays unchanged although a pin could be raised. */
   readonly leftBecause?: string;
 }
@@ -17,6 +19,11 @@ export interface Fixed {
 export interface Change {
   readonly pin: string;
   readonly to: string;
+}
+
+export interface Left {
+  readonly pin: string;
+  readonly because: string;
 }
 
 interface Edit {
@@ -28,6 +35,14 @@ interface Edit {
 export function raisePins(file: CheckedFile, all: readonly Judgment[], readInclude?: ReadInclude): Fixed {
   const { pins, repeats = [], included = [] } = file.found;
   const judgments = all.slice(included.length);
+  const left: Left[] = [];
+  const variables = new Variables(file);
+  const targets = pins.map((pin, i) => {
+    const target = targetOf(pin, judgments[i]);
+    const because = target === undefined ? undefined : variables.obstacleToRaise(pin);
+    if (because !== undefined) left.push({ pin: pin.text, because });
+    return because === undefined ? target : undefined;
+  });
   const edits = new Map<string, Edit | 'disagreed'>();
   const changes: Change[] = [];
   const put = (range: Range, text: string): void => {
@@ -42,30 +57,24 @@ export function raisePins(file: CheckedFile, all: readonly Judgment[], readInclu
   };
   for (const [i, pin] of pins.entries()) {
     // A variable of several packages is raised only if all agree, so packages that stay count too.
-    if (pin.versionRange) put(pin.versionRange, targetOf(pin, judgments[i]) ?? pin.version);
+    if (pin.versionRange) put(pin.versionRange, targets[i] ?? pin.version);
   }
   for (const { pin: i, range, hasRevision } of repeats) {
-    const pin = pins[i];
-    const target = pin && targetOf(pin, judgments[i]);
+    const target = targets[i];
     if (target !== undefined) put(range, hasRevision ? target : target.replace(/-r\d+$/, ''));
   }
   for (const [i, pin] of pins.entries()) {
     const edit = pin.versionRange && edits.get(`${pin.versionRange.start}`);
-    const target = targetOf(pin, judgments[i]);
+    const target = targets[i];
     if (target !== undefined && edit !== undefined && edit !== 'disagreed')
       changes.push({ pin: pin.text, to: target });
   }
   const wanted = [...edits.values()].filter((edit): edit is Edit => edit !== 'disagreed');
-  return checked(
-    file,
-    wanted,
-    changes,
-    pins.map((pin) => {
-      const edit = pin.versionRange && edits.get(`${pin.versionRange.start}`);
-      return edit && edit !== 'disagreed' ? withVersion(pin, edit.text) : pin.text;
-    }),
-    readInclude,
-  );
+  const texts = pins.map((pin) => {
+    const edit = pin.versionRange && edits.get(`${pin.versionRange.start}`);
+    return edit && edit !== 'disagreed' ? withVersion(pin, edit.text) : pin.text;
+  });
+  return { ...checked(file, wanted, changes, texts, readInclude), left };
 }
 
 /** Turns names without a version into exact pins. */
@@ -73,17 +82,78 @@ export function pinNames(file: CheckedFile, all: readonly Judgment[], readInclud
   const judgments = all.slice(file.found.included?.length ?? 0);
   const changes: Change[] = [];
   const edits = new Map<number, Edit>();
+  const left: Left[] = [];
+  const variables = new Variables(file);
   const texts = file.found.pins.map((pin, i) => {
     const target = judgments[i]?.target;
     const { range, name, text } = pin;
     const isPlain = file.text.slice(range.start, range.end) === text;
     if (pin.operator !== '' || target === undefined || pin.isRuntime || pin.isLocked || !isPlain) return text;
+    const because = variables.obstacle(pin.variables);
+    if (because !== undefined) {
+      left.push({ pin: text, because });
+      return text;
+    }
     const at = pin.tool === 'apko' ? range.start + name.length : range.end;
     edits.set(at, { range: { start: at, end: at }, text: `=${target}` });
     changes.push({ pin: text, to: target });
     return text.slice(0, at - range.start) + `=${target}` + text.slice(at - range.start);
   });
-  return checked(file, [...edits.values()], changes, texts, readInclude);
+  return { ...checked(file, [...edits.values()], changes, texts, readInclude), left };
+}
+
+/** A use of a variable: `$NAME`, `${NAME…}`, `${#NAME}`. */
+const USE = /\$(?:\{[#!]?)?([A-Za-z_]\w*)/g;
+
+/** Where a file uses its variables. A changed value must suit every place. */
+class Variables {
+  readonly #file: CheckedFile;
+  #places: ReadonlyMap<string, Places> | undefined;
+
+  constructor(file: CheckedFile) {
+    this.#file = file;
+  }
+
+  /** Why the value may not get a version. `apk del` and other commands would take it for a name. */
+  obstacle(names: readonly string[] = []): string | undefined {
+    const name = names.find((each) => this.#of(each).isElsewhere);
+    return name === undefined ? undefined : `$${name} is not used by apk add alone`;
+  }
+
+  /** Of an exact version other commands may get the next one, but no image has it for a tag. */
+  obstacleToRaise(pin: Pin): string | undefined {
+    if (!isExactPin(pin)) return this.obstacle(pin.versionVariables);
+    const name = pin.versionVariables?.find((each) => this.#of(each).isImage);
+    return name === undefined ? undefined : `$${name} is part of an image's name`;
+  }
+
+  #of(name: string): Places {
+    this.#places ??= placesOf(this.#file);
+    return this.#places.get(name) ?? { isElsewhere: false, isImage: false };
+  }
+}
+
+interface Places {
+  /** Not only where `apk add` gets packages. */
+  isElsewhere: boolean;
+  /** FROM, or `image:` of a job or service. */
+  isImage: boolean;
+}
+
+function placesOf({ text, found }: CheckedFile): ReadonlyMap<string, Places> {
+  const added = new Set(found.uses);
+  const places = new Map<string, Places>();
+  for (const { 0: line, index } of text.matchAll(/[^\n]+/g)) {
+    if (/^[ \t]*#/.test(line)) continue;
+    const isImage = /^[ \t]*(?:FROM[ \t]|(?:- )?image[ \t]*:|COPY[ \t]+--from=)/i.test(line);
+    for (const { 1: name = '', index: at } of line.matchAll(USE)) {
+      const known = places.get(name) ?? { isElsewhere: false, isImage: false };
+      known.isElsewhere ||= !added.has(index + at);
+      known.isImage ||= isImage;
+      places.set(name, known);
+    }
+  }
+  return places;
 }
 
 function targetOf(pin: Pin, judgment: Judgment | undefined): string | undefined {

@@ -132,7 +132,11 @@ function changeFiles(
   let count = 0;
   let hasFailed = false;
   for (const [i, file] of files.entries()) {
-    const { text, changes, leftBecause } = change(file, judgments[i] ?? []);
+    const { text, changes, left = [], leftBecause } = change(file, judgments[i] ?? []);
+    for (const { pin, because } of left)
+      process.stderr.write(
+        `${printable(file.path)}: ${printable(pin)} left as it is: ${printable(because)}\n`,
+      );
     if (leftBecause !== undefined)
       process.stderr.write(`${printable(file.path)}: left as it is: ${leftBecause}\n`);
     for (const note of file.found.notes)

@@ -9,6 +9,8 @@ type Context = Pin['context'];
 export interface Added {
   readonly pins: readonly Pin[];
   readonly notes: readonly Note[];
+  /** Places of the variables among its words. */
+  readonly uses: readonly number[];
 }
 
 /** Options of apk-tools 2 and 3 that take the next word as their value. */
@@ -18,14 +20,16 @@ const WITH_VALUE =
 export function packagesAdded(commands: readonly Command[], context: Context): Added {
   const pins: Pin[] = [];
   const notes: Note[] = [];
+  const uses = new Set<number>();
   for (const { words } of commands) {
     for (const found of invocations(words)) {
       const own = addedBy(found, context);
       pins.push(...own.pins);
       notes.push(...own.notes);
+      for (const use of own.uses) uses.add(use);
     }
   }
-  return { pins, notes };
+  return { pins, notes, uses: [...uses] };
 }
 
 interface Invocation {
@@ -84,20 +88,22 @@ function addedBy({ packages, options, at }: Invocation, context: Context): Added
     const spelled = parsePin(word.value);
     if (!spelled) continue;
     const { versionAt, ...parts } = spelled;
+    const version = slice(word, versionAt, versionAt + parts.version.length);
     pins.push({
       ...parts,
       text: word.value,
       tool: 'apk',
       range: rangeOf(word) ?? ordered({ start: word.at(0), end: word.at(parts.name.length - 1) + 1 }),
-      versionRange:
-        parts.version === '' ? undefined : rangeOf(slice(word, versionAt, versionAt + parts.version.length)),
+      versionRange: parts.version === '' ? undefined : rangeOf(version),
+      ...(word.uses && { variables: word.uses.map(({ name }) => name) }),
+      ...(version.uses && { versionVariables: version.uses.map(({ name }) => name) }),
       world: at,
       isRuntime: false,
       isLocked: false,
       context: { ...context, ...(parts.tag !== undefined && { tag: parts.tag }), x: options },
     });
   }
-  return { pins, notes };
+  return { pins, notes, uses: packages.flatMap(({ uses = [] }) => uses.map(({ at }) => at)) };
 }
 
 function ordered({ start, end }: Pin['range']): Pin['range'] {

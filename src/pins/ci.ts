@@ -24,6 +24,7 @@ export function gitlabPins(file: Text, path: string): FilePins | undefined {
   if (!parsed) return undefined;
   const pins = new Map<string, Pin>();
   const notes: Note[] = [...parsed.notes];
+  const uses: number[] = [];
   const { roots } = parsed;
   const everyImage = roots.flatMap((root) => [
     imageOf(root),
@@ -56,10 +57,11 @@ export function gitlabPins(file: Text, path: string): FilePins | undefined {
         // Jobs that share lines by an anchor have them at one place.
         for (const pin of added.pins) pins.set(`${pin.range.start} ${context.images}`, pin);
         notes.push(...added.notes);
+        uses.push(...added.uses);
       }
     }
   }
-  return { kind: 'gitlab-ci', pins: [...pins.values()], notes: unique(notes) };
+  return { kind: 'gitlab-ci', pins: [...pins.values()], notes: unique(notes), uses };
 }
 
 /** `command` and `entrypoint` of services, and Dockerfiles that stand in `build.dockerfile_inline`. */
@@ -68,9 +70,11 @@ export function composePins(file: Text, path: string): FilePins | undefined {
   if (!parsed) return undefined;
   const pins = new Map<string, Pin>();
   const notes: Note[] = [...parsed.notes];
-  const put = (added: { readonly pins: readonly Pin[]; readonly notes: readonly Note[] }): void => {
+  const uses: number[] = [];
+  const put = (added: Omit<FilePins, 'kind'>): void => {
     for (const pin of added.pins) pins.set(`${pin.range.start} ${String(pin.context['images'])}`, pin);
     notes.push(...added.notes);
+    uses.push(...(added.uses ?? []));
   };
   for (const root of parsed.roots) {
     const services = resolved(root.map.get('services', true), root.document);
@@ -92,7 +96,7 @@ export function composePins(file: Text, path: string): FilePins | undefined {
       if (inline) put(dockerfilePins(inline));
     }
   }
-  return { kind: 'compose', pins: [...pins.values()], notes: unique(notes) };
+  return { kind: 'compose', pins: [...pins.values()], notes: unique(notes), uses };
 }
 
 /** A mapping, and the document whose anchors it may name. */

@@ -28,6 +28,7 @@ export function dockerfilePins(file: Text): FilePins {
   const excerpt = excerptOf(file.value);
   const pins: Pin[] = [];
   const notes: Note[] = [];
+  const uses: number[] = [];
   /** ARG in front of every stage: seen by FROM, and by a stage that declares the name. */
   const global = new Map<string, Text>();
   const environments = new Map<string, ReadonlyMap<string, Text>>();
@@ -65,9 +66,10 @@ export function dockerfilePins(file: Text): FilePins {
       const added = packagesAdded(commands, context);
       pins.push(...added.pins);
       notes.push(...added.notes);
+      uses.push(...added.uses);
     }
   }
-  return { kind: 'dockerfile', pins, notes };
+  return { kind: 'dockerfile', pins, notes, uses };
 }
 
 /** The escape directive is a comment in front of everything else, among other directives. */

@@ -22,6 +22,10 @@ export interface Pin {
   readonly range: Range;
   /** Where the version stands, which may be the default of a variable; absent where it is put together. */
   readonly versionRange: Range | undefined;
+  /** The variables that hold it, or a part of it; absent for none. */
+  readonly variables?: readonly string[];
+  /** Those of its version. */
+  readonly versionVariables?: readonly string[];
   /** The packages that are installed with it have the same one: the place of a list or of a command. */
   readonly world: number;
   /** The line of a package's recipe that lists what it needs at run time: no build fails over it. */
@@ -50,6 +54,8 @@ export interface FilePins {
   readonly repeats?: readonly Repeat[];
   /** Packages of included files, which are installed with the file's own. Their place is where the file is included. */
   readonly included?: readonly Pin[];
+  /** Places of the variables that `apk add` gets. */
+  readonly uses?: readonly number[];
   /** Names of the packages that the recipe builds. */
   readonly builds?: readonly string[];
 }

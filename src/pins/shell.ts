@@ -5,7 +5,7 @@
  *
  * POSIX.1-2024, Shell Command Language, 2.3 (tokens), 2.6.2 (parameters), 2.7.4 (here-documents).
  */
-import { mappedText, slice, type Text } from './text.ts';
+import { mappedText, slice, type Text, type Use } from './text.ts';
 
 /** The words of one simple command, without its redirections and assignments. */
 export interface Command {
@@ -288,6 +288,7 @@ class Reader {
   /** One word, or several where a variable without quotes holds them; none for a variable that is empty. */
   #readWord(isSplit: boolean): readonly Word[] {
     const out = new WordBuilder();
+    const from = this.#at;
     for (;;) {
       const character = this.#source[this.#at];
       const template = this.#templateLength();
@@ -313,7 +314,14 @@ class Reader {
         this.#at += 1;
       }
     }
-    return out.end();
+    const words = out.end();
+    if (!this.#text.uses) return words;
+    // Within an inner script, such as that of `sh -c "apk add $PACKAGES"`.
+    const { uses = [] } = slice(this.#text, from, this.#at);
+    return words.map((word) => ({
+      ...word,
+      uses: [...(word.uses ?? []), ...uses.map((use) => whole(use, word))],
+    }));
   }
 
   /** Of `{{ name }}`, `<%= name %>` and `$[[ inputs.name ]]`, which something fills in before the shell; 0 for none. */
@@ -360,7 +368,7 @@ class Reader {
     const bare = /^\$([A-Za-z_]\w*)/.exec(rest)?.[1];
     if (bare !== undefined) {
       this.#at += bare.length + 1;
-      this.#expand(out, this.#options.variable?.(bare), isSplit, start);
+      this.#expand(out, this.#options.variable?.(bare), isSplit, { name: bare, start });
     } else if (rest.startsWith('${')) this.#braced(out, isSplit);
     else if (rest.startsWith('$((')) {
       const end = this.#source.indexOf('))', this.#at);
@@ -399,8 +407,8 @@ class Reader {
       const word = slice(this.#text, start + 2 + (all as string).length, end);
       const evaluated = this.#evaluated(word);
       if (operator.endsWith('=') && evaluated) this.#assignments.push({ name, value: evaluated });
-      this.#expand(out, evaluated, isSplit, start);
-    } else this.#expand(out, operator.endsWith('+') ? undefined : value, isSplit, start);
+      this.#expand(out, evaluated, isSplit, { start });
+    } else this.#expand(out, operator.endsWith('+') ? undefined : value, isSplit, { name, start });
   }
 
   /** A default may be quoted and hold variables itself. */
@@ -422,11 +430,19 @@ class Reader {
     return out.end()[0] ?? { value: '', at: this.#text.at };
   }
 
-  #expand(out: WordBuilder, value: Text | undefined, isSplit: boolean, start: number): void {
+  /** Without a name the value stands here itself. */
+  #expand(
+    out: WordBuilder,
+    value: Text | undefined,
+    isSplit: boolean,
+    { name, start }: { readonly name?: string; readonly start: number },
+  ): void {
     this.#budget.expanded += value?.value.length ?? 1;
-    if (value === undefined || this.#budget.expanded > MAX_EXPANDED) out.add(UNKNOWN, this.#text.at(start));
-    else if (isSplit) out.appendSplit(value);
-    else out.append(value);
+    const at = this.#text.at(start);
+    const origin = name === undefined ? undefined : { name, at };
+    if (value === undefined || this.#budget.expanded > MAX_EXPANDED) out.add(UNKNOWN, at);
+    else if (isSplit) out.appendSplit(value, origin);
+    else out.append(value, origin);
   }
 
   #substitution(): void {
@@ -486,10 +502,15 @@ export function isProse(command: string): boolean {
   return /^(?:echo|printf|grep|logger|cat|sed|awk|:|true|test|\[)$/.test(command);
 }
 
+function whole(use: Use, { value }: Word): Use {
+  return { ...use, start: 0, end: value.length };
+}
+
 /** Collects the characters of a word with their places. */
 class WordBuilder {
   #value = '';
   #offsets: number[] = [];
+  #uses: Use[] = [];
   #isQuoted = false;
   readonly #done: Word[] = [];
 
@@ -503,14 +524,23 @@ class WordBuilder {
     this.#isQuoted = true;
   }
 
-  append({ value, at }: Text): void {
+  /** `origin` is the variable that has the text for its value. */
+  append({ value, at, uses = [] }: Text, origin?: Pick<Use, 'name' | 'at'>): void {
+    if (value === '') return;
+    const start = this.#value.length;
     for (let i = 0; i < value.length; i += 1) this.add(value[i] as string, at(i));
+    if (origin) this.#uses.push({ ...origin, start, end: start + value.length });
+    for (const use of uses) this.#uses.push({ ...use, start: use.start + start, end: use.end + start });
   }
 
-  appendSplit({ value, at }: Text): void {
-    for (let i = 0; i < value.length; i += 1) {
-      if (BLANK.test(value[i] as string)) this.#finish();
-      else this.add(value[i] as string, at(i));
+  appendSplit(text: Text, origin?: Pick<Use, 'name' | 'at'>): void {
+    const { value } = text;
+    for (let start = 0, i = 0; i <= value.length; i += 1) {
+      const isBlank = BLANK.test(value[i] ?? '');
+      if (!isBlank && i < value.length) continue;
+      this.append(slice(text, start, i), origin);
+      if (isBlank) this.#finish();
+      start = i + 1;
     }
   }
 
@@ -520,9 +550,11 @@ class WordBuilder {
   }
 
   #finish(): void {
-    if (this.#value !== '' || this.#isQuoted) this.#done.push(mappedText(this.#value, this.#offsets));
+    if (this.#value !== '' || this.#isQuoted)
+      this.#done.push(mappedText(this.#value, this.#offsets, this.#uses));
     this.#value = '';
     this.#offsets = [];
+    this.#uses = [];
     this.#isQuoted = false;
   }
 }

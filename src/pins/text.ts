@@ -5,7 +5,20 @@ export interface Text {
   readonly value: string;
   /** Of each UTF-16 unit of `value`, its offset in the file. */
   readonly at: (i: number) => number;
+  /** The variables whose values are part of it; absent for none. */
+  readonly uses?: readonly Use[];
 }
+
+/** Where the value of a variable stands in a text, and the place in the file of the `$` that put it there. */
+export interface Use {
+  readonly name: string;
+  readonly at: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Variables that hold each other have no end of uses. */
+const MAX_USES = 100;
 
 /** A whole file, or what stands there unchanged between two offsets. */
 export function plainText(file: string, start = 0, end = file.length): Text {
@@ -13,12 +26,22 @@ export function plainText(file: string, start = 0, end = file.length): Text {
 }
 
 /** A text whose characters were decoded or moved. */
-export function mappedText(value: string, offsets: readonly number[]): Text {
-  return { value, at: (i) => offsets[i] ?? (offsets.at(-1) ?? -1) + 1 };
+export function mappedText(value: string, offsets: readonly number[], uses: readonly Use[] = []): Text {
+  const at = (i: number): number => offsets[i] ?? (offsets.at(-1) ?? -1) + 1;
+  return withUses({ value, at }, uses);
 }
 
-export function slice({ value, at }: Text, start: number, end: number): Text {
-  return { value: value.slice(start, end), at: (i) => at(start + i) };
+export function slice({ value, at, uses = [] }: Text, start: number, end: number): Text {
+  return withUses(
+    { value: value.slice(start, end), at: (i) => at(start + i) },
+    uses
+      .filter((use) => use.start < end && use.end > start)
+      .map((use) => ({ ...use, start: use.start - start, end: use.end - start })),
+  );
+}
+
+function withUses(text: Text, uses: readonly Use[]): Text {
+  return uses.length === 0 ? text : { ...text, uses: uses.slice(0, MAX_USES) };
 }
 
 /** Where the text stands in the file; `undefined` if its characters do not follow each other there. */

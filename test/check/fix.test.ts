@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { unifiedDiff } from '../../src/check/diff.ts';
+import type { CheckedFile } from '../../src/check/findings.ts';
 import { pinNames, raisePins } from '../../src/check/fix.ts';
 import { checked } from '../support/checks.ts';
 
@@ -134,6 +135,63 @@ describe('pin', () => {
   ])('%s: %j', (path, before, after) => {
     expect(changed(path, before, pinNames)).toBe(after);
     expect(changed(path, after, pinNames)).toBe(after);
+  });
+});
+
+describe('a variable that is used elsewhere, too', () => {
+  const stage = 'FROM alpine:3.22\n';
+  const left = (path: string, text: string, change: typeof pinNames): readonly string[] => {
+    const { files, judgments } = checked({ [path]: text });
+    const { left = [] } = change(files[0] as CheckedFile, judgments[0] ?? []);
+    return left.map(({ pin, because }) => `${pin}: ${because}`);
+  };
+
+  test.each([
+    ['apk del', 'ARG P="git jq"\nRUN apk add $P curl=8.14.1-r2 && apk del $P\n', ['git', 'jq']],
+    ['a command', 'ARG P=jq\nRUN apk add $P && ${P} --version\n', ['jq']],
+    ['a loop', 'RUN P="git jq"; apk add $P; for p in $P; do command -v $p; done\n', ['git', 'jq']],
+    ['ENV in the old form', 'ENV P git jq\nRUN apk add $P\nRUN apk del ${P%x}\n', ['git', 'jq']],
+    ['an inner script', 'ARG P=jq\nRUN sh -c "apk add $P && $P --version"\n', ['jq']],
+    ['the outer of two variables', 'ARG A=git\nARG P="$A"\nRUN apk add $P && apk del $P\n', ['git']],
+  ])('gets no version: %s', (_, lines, names) => {
+    const text = stage + lines;
+    expect(changed('Dockerfile', text, pinNames)).toBe(text);
+    expect(left('Dockerfile', text, pinNames)).toEqual(
+      names.map((name) => `${name}: $P is not used by apk add alone`),
+    );
+  });
+
+  test.each([
+    ['Dockerfile', `${stage}ARG A=git\nARG P="$A jq"\n# apk del $P\nRUN apk add $P && apk add "curl=8.14.1-r2" $P\n`],
+    ['Dockerfile', `${stage}ARG P="git jq"\nRUN sh -c "apk add $P"\n${stage}ARG P="git jq"\nRUN apk add -t .x $P && apk del .x\n`],
+    ['.gitlab-ci.yml', 'a: {image: alpine:3.22, script: [apk add $P]}\nb: {image: alpine:3.22, script: [apk add $P]}\nvariables: {P: git jq}\n'],
+  ])('gets versions if apk add alone uses it: %s %j', (path, text) => {
+    expect(left(path, text, pinNames)).toEqual([]);
+    expect(changed(path, text, pinNames)).toBe(
+      text.replaceAll(/git(?= |\n)/g, 'git=2.49.1-r0').replaceAll(/jq(?=["}'])/g, 'jq=1.8.1-r0'),
+    );
+  }); // prettier-ignore
+
+  test('only that of the variable stays, not that of another job', () => {
+    const text =
+      'a: {image: alpine:3.22, script: [apk add $P jq]}\nb: {script: [apk del $P]}\nvariables: {P: git}\n';
+    expect(changed('.gitlab-ci.yml', text, pinNames)).toBe(text.replace('jq', 'jq=1.8.1-r0'));
+  });
+
+  test('an exact version is raised unless an image has it', () => {
+    const text = `${stage}ARG V=8.12.0-r0\nLABEL curl=$V\nRUN apk add curl=\${V} && echo $V\n`;
+    expect(changed('Dockerfile', text)).toBe(text.replace('8.12.0-r0', '8.14.1-r2'));
+    const image = `ARG V=8.12.0-r0\nFROM curlimages/curl:\${V}\n${stage}ARG V\nRUN apk add curl=$V\n`;
+    expect(changed('Dockerfile', image)).toBe(image);
+    expect(left('Dockerfile', image, raisePins)).toEqual(["curl=8.12.0-r0: $V is part of an image's name"]);
+  });
+
+  test('part of a version is raised only if apk add alone uses it', () => {
+    const text = `ARG V=8.12\n${stage}ARG V\nRUN apk add curl~=\${V}\n`;
+    expect(changed('Dockerfile', text)).toBe(text.replace('8.12', '8.14'));
+    const image = `ARG V=8.12\nFROM curlimages/curl:\${V}\n${stage}ARG V\nRUN apk add curl~=\${V} jq~1.7\n`;
+    expect(changed('Dockerfile', image)).toBe(image.replace('1.7', '1.8'));
+    expect(left('Dockerfile', image, raisePins)).toEqual(['curl~=8.12: $V is not used by apk add alone']);
   });
 });
 

@@ -271,6 +271,17 @@ test('pin', async () => {
   );
 });
 
+test('pin tells which names it leaves, and why', async () => {
+  const text = 'FROM alpine:3.22\nARG P=curl\nRUN apk add $P && apk del $P\n';
+  await put('repo/Dockerfile', text);
+  expect(await run(['Dockerfile'], {}, { pin: true })).toEqual({
+    code: 0,
+    output: 'nothing to change\n',
+    errors: 'Dockerfile: curl left as it is: $P is not used by apk add alone\n',
+  });
+  expect(await readFile(join(folder, 'repo/Dockerfile'), 'utf8')).toBe(text);
+});
+
 describe('a running service', () => {
   test('says the same as the indexes themselves', async () => {
     await using upstream = await startUpstream();
