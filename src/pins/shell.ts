@@ -43,6 +43,10 @@ const ENDS_WORD = /[ \t\r\n;&|()<>]/;
 const MAX_DEPTH = 12;
 /** Words in front of `-c`. */
 const MAX_PREFIX = 40;
+/** Characters of the word that ends a here-document. */
+const MAX_DELIMITER = 256;
+/** Characters of `((…))`. */
+const MAX_ARITHMETIC = 256;
 /** Characters of all expansions together: variables may hold each other. */
 const MAX_EXPANDED = 1_000_000;
 /** Words in front of a command. */
@@ -119,6 +123,54 @@ interface HereDocument {
   isScript: boolean;
 }
 
+/** Finds the lines that end here-documents. One is for a text and all substitutions in it. */
+class Delimiters {
+  readonly #source: string;
+  #lines: Map<string, number[]> | undefined;
+
+  constructor(source: string) {
+    this.#source = source;
+  }
+
+  /** The first line at or behind `from` that is the delimiter alone: where it starts, and where the next one does. */
+  after(
+    from: number,
+    { delimiter, stripsTabs }: Pick<HereDocument, 'delimiter' | 'stripsTabs'>,
+  ): { readonly start: number; readonly next: number } | undefined {
+    this.#lines ??= this.#index();
+    const starts = this.#lines.get((stripsTabs ? '-' : '=') + delimiter) ?? [];
+    let [low, high] = [0, starts.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((starts[middle] as number) < from) low = middle + 1;
+      else high = middle;
+    }
+    const start = starts[low];
+    if (start === undefined) return undefined;
+    const newline = this.#source.indexOf('\n', start);
+    return { start, next: newline < 0 ? this.#source.length : newline + 1 };
+  }
+
+  #index(): Map<string, number[]> {
+    const lines = new Map<string, number[]>();
+    const put = (key: string, start: number): void => {
+      const known = lines.get(key);
+      if (known) known.push(start);
+      else lines.set(key, [start]);
+    };
+    let start = 0;
+    for (const whole of this.#source.split('\n')) {
+      const line = whole.replace(/\r$/, '');
+      if (line.length <= MAX_DELIMITER) {
+        put(`=${line}`, start);
+        put(`-${line.replace(/^\t+/, '')}`, start);
+      }
+      start += whole.length + 1;
+    }
+    return lines;
+  }
+}
+
 class Reader {
   readonly #text: Text;
   readonly #source: string;
@@ -133,11 +185,22 @@ class Reader {
   #waiting: HereDocument[] = [];
   #own: HereDocument[] = [];
 
-  constructor(text: Text, options: ShellOptions, budget: Budget) {
+  readonly #delimiters: Delimiters;
+  /** Where the text begins in the one that the delimiters are of. */
+  readonly #offset: number;
+
+  constructor(
+    text: Text,
+    options: ShellOptions,
+    budget: Budget,
+    within = { delimiters: new Delimiters(text.value), offset: 0 },
+  ) {
     this.#text = text;
     this.#source = text.value;
     this.#options = options;
     this.#budget = budget;
+    this.#delimiters = within.delimiters;
+    this.#offset = within.offset;
   }
 
   /** Up to the end, or to the `)` that ends a substitution. */
@@ -155,8 +218,9 @@ class Reader {
       } else if (/[ \t\r]/.test(character)) this.#at += 1;
       else if (character === '#') this.#skipComment();
       else if (character === '(') {
-        depth += 1;
-        this.#at += 1;
+        const arithmetic = this.#arithmeticLength();
+        if (arithmetic === 0) depth += 1;
+        this.#at += Math.max(arithmetic, 1);
         this.#end();
       } else if (character === ')') {
         if (isSubstitution && depth === 0) break;
@@ -251,21 +315,12 @@ class Reader {
   }
 
   #readHereDocuments(): void {
-    for (const { delimiter, stripsTabs, isScript } of this.#waiting) {
-      const start = this.#at;
-      let end = start;
-      for (;;) {
-        const newline = this.#source.indexOf('\n', this.#at);
-        const line = this.#source.slice(this.#at, newline < 0 ? undefined : newline).replace(/\r$/, '');
-        end = this.#at;
-        this.#at = newline < 0 ? this.#source.length : newline + 1;
-        if ((stripsTabs ? line.replace(/^\t+/, '') : line) === delimiter) break;
-        if (newline < 0) {
-          end = this.#source.length;
-          break;
-        }
-      }
-      const body = slice(this.#text, start, end);
+    for (const { isScript, ...document } of this.#waiting) {
+      const found = this.#delimiters.after(this.#at + this.#offset, document);
+      // A mark without an end begins nothing.
+      if (!found) continue;
+      const body = slice(this.#text, this.#at, found.start - this.#offset);
+      this.#at = Math.min(found.next - this.#offset, this.#source.length);
       if (isScript && !/^#!(?!.*\b(?:ba|da|a|z)?sh\b)/.test(body.value)) this.#readInner(body);
     }
     this.#waiting = [];
@@ -331,6 +386,18 @@ class Reader {
     return /^(?:\{\{[^{}\n]*\}\}|<%[^\n]*?%>|\$\[\[[^\]\n]*\]\])/.exec(rest)?.[0].length ?? 0;
   }
 
+  /** Of `((…))`, in which `<<` shifts; 0 where two subshells begin. */
+  #arithmeticLength(start = this.#at): number {
+    if (!this.#source.startsWith('((', start)) return 0;
+    const text = this.#source.slice(start, start + MAX_ARITHMETIC);
+    for (let i = 2, depth = 2; i < text.length && text[i] !== '\n'; i += 1) {
+      if (text[i] === '(') depth += 1;
+      else if (text[i] === ')') depth -= 1;
+      if (depth === 1) return text[i + 1] === ')' ? i + 2 : 0;
+    }
+    return 0;
+  }
+
   #singleQuoted(out: WordBuilder): void {
     out.quote();
     for (this.#at += 1; this.#at < this.#source.length; this.#at += 1) {
@@ -371,7 +438,8 @@ class Reader {
       this.#expand(out, this.#options.variable?.(bare), isSplit, { name: bare, start });
     } else if (rest.startsWith('${')) this.#braced(out, isSplit);
     else if (rest.startsWith('$((')) {
-      const end = this.#source.indexOf('))', this.#at);
+      const length = this.#arithmeticLength(this.#at + 1);
+      const end = length > 0 ? this.#at + length - 1 : this.#source.indexOf('))', this.#at);
       this.#at = end < 0 ? this.#source.length : end + 2;
       out.add(UNKNOWN, this.#text.at(start));
     } else if (rest.startsWith('$(')) {
@@ -451,7 +519,12 @@ class Reader {
       return;
     }
     const inner = slice(this.#text, this.#at, this.#source.length);
-    const reader = new Reader(inner, this.#options, { ...this.#budget, depth: this.#budget.depth + 1 });
+    const reader = new Reader(
+      inner,
+      this.#options,
+      { ...this.#budget, depth: this.#budget.depth + 1 },
+      { delimiters: this.#delimiters, offset: this.#offset + this.#at },
+    );
     this.#commands.push(...reader.read(true));
     this.#at = Math.min(this.#at + reader.position + 1, this.#source.length);
   }

@@ -33,6 +33,20 @@ describe('words of apk add', () => {
     ['sh <<EOF\napk add a=1\nEOF\napk add b=2', ['2:9 a=1', '4:9 b=2']],
     ['cat > x <<-"EOF"\n\tapk add no=1\n\tEOF\napk add b=2', ['4:9 b=2']],
     ['python3 <<EOF\napk add no=1\nEOF', []],
+    ['(( x = 1 << 2 ))\napk add a=1\n2\n', ['2:9 a=1']],
+    ['for ((i = 1 << N; i < (2); i++)); do apk add a=1; done\nN', ['1:46 a=1']],
+    [
+      'if ((x<<E)) && (apk add a=1); then ((apk add b=2); (apk add c=3)); fi\nE',
+      ['1:25 a=1', '1:46 b=2', '1:61 c=3'],
+    ],
+    ['x=$((1 << (2 + (E)))); apk add a=1\nE', ['1:32 a=1']],
+    ['let x=1<<2\ncat <<"END"\napk add a=1', ['3:9 a=1']],
+    ['cat <<A <<B\napk add no=1\nA\napk add a=1', ['4:9 a=1']],
+    [
+      'x=$(cat <<E\napk add no=1\nE\n) && apk add a=1; y=$(sh <<E\napk add b=2\nE\n)',
+      ['4:14 a=1', '5:9 b=2'],
+    ],
+    ['cat <<-E\n\tno\n\tE\ncat <<E\napk add no=1\n\tE\nE\r\napk add a=1', ['8:9 a=1']],
     [
       'apk add ./local.apk /x.apk a@edge !b so:libc.so.6=1 libstdc++=1',
       ['1:28 a@edge', '1:38 so:libc.so.6=1', '1:53 libstdc++=1'],
@@ -131,6 +145,7 @@ describe('reading ends', () => {
     '$(',
     '${',
     '$((',
+    '((',
     '<<E\n',
     '\\',
     '(',
@@ -154,6 +169,13 @@ describe('reading ends', () => {
         const script = (part + other).repeat(200);
         expect(() => shellCommands(plainText(script))).not.toThrow();
       }
+    }
+  });
+
+  test('here-documents without an end take no quadratic time', () => {
+    for (const mark of ['cat <<E%\n', 'x=$(cat <<E%\n', 'x=$(cat <<E%\nE%\n)\n', '((', '\tE0\ncat <<E0\n']) {
+      const script = Array.from({ length: 15_000 }, (_, i) => mark.replaceAll('%', `${i}`)).join('');
+      expect(found(`${script}\napk add`)).toEqual([]);
     }
   });
 
