@@ -67,6 +67,8 @@ const KEYWORDS = new Set([
   'esac',
 ]);
 const ELSEWHERE = /^(?:\S*\/)?(?:docker|podman|nerdctl|buildah|kubectl|ssh|lxc-attach)$/;
+/** Pass on what they get. */
+const FILTERS = /^(?:\S*\/)?(?:cat|tee|sed|tr|envsubst)$/;
 const SHELLS = /^(?:\S*\/)?(?:sh|ash|bash|dash|zsh|busybox)$/;
 
 /**
@@ -184,6 +186,8 @@ class Reader {
   #isPrefix = true;
   #waiting: HereDocument[] = [];
   #own: HereDocument[] = [];
+  /** The command gets the here-documents of the one in front of it. */
+  #isPiped = false;
 
   readonly #delimiters: Delimiters;
   /** Where the text begins in the one that the delimiters are of. */
@@ -229,6 +233,7 @@ class Reader {
         this.#end();
       } else if (/[;&|]/.test(character)) {
         this.#at += 1;
+        if (character === '|' && this.#pipe()) continue;
         // `>&2`, `&>file`, `2>&1` are redirections.
         if (character !== '&' || !/[<>]/.test(this.#source[this.#at] ?? '')) this.#end();
       } else if (/[<>]/.test(character) && this.#templateLength() === 0) this.#redirect();
@@ -243,10 +248,23 @@ class Reader {
     return this.#at;
   }
 
+  /** `cat <<EOF | sh`: the here-document goes on to the next command. */
+  #pipe(): boolean {
+    const isPipe = this.#source[this.#at] !== '|' && this.#source[this.#at - 2] !== '|';
+    const [first] = this.#own;
+    if (!isPipe || !first || !FILTERS.test(this.#words[0]?.value ?? '')) return false;
+    const documents = this.#own;
+    this.#end();
+    this.#own = documents;
+    this.#isPiped = true;
+    return true;
+  }
+
   #end(): void {
     const first = this.#words.findIndex(({ value }) => !KEYWORDS.has(value));
     const words = first < 0 ? [] : this.#words.slice(first);
-    const isScript = words.length === 0 || runsStandardInput(words);
+    const isScript = words.length === 0 ? !this.#isPiped : runsStandardInput(words);
+    this.#isPiped = false;
     for (const each of this.#own) each.isScript = isScript;
     this.#own = [];
     if (words.length > 0 || this.#assignments.length > 0) {
@@ -538,12 +556,38 @@ class Reader {
   }
 }
 
-/** `sh`, `bash -ex`, `sudo sh -s`: reads its script from where a here-document goes. */
+/** `sh`, `bash -ex`, `sudo sh -s argument`, `ssh host`: reads its script from where a here-document goes. */
 function runsStandardInput(words: readonly Word[]): boolean {
   const shell = words.findIndex(({ value }) => SHELLS.test(value));
-  return (
-    shell >= 0 && words.slice(shell + 1).every(({ value }) => value.startsWith('-') && !value.includes('c'))
-  );
+  if (shell < 0) return isLogin(words);
+  const { options, rest } = splitOptions(words.slice(shell + 1), /^-[a-z]*o$/);
+  if (options.some((each) => !each.startsWith('--') && each.includes('c'))) return false;
+  return rest.length === 0 || options.some((each) => /^-[a-z]*s[a-z]*$/.test(each));
+}
+
+/** `ssh -p 22 host`, with no command for the host. */
+function isLogin(words: readonly Word[]): boolean {
+  const ssh = words.findIndex(({ value }) => /^(?:\S*\/)?ssh$/.test(value));
+  if (ssh < 0) return false;
+  const {
+    rest: [, ...more],
+  } = splitOptions(words.slice(ssh + 1), /^-[A-Za-z]*[bcDEeFIiJLlmOopQRSWw]$/);
+  return splitOptions(more, /^$/).rest.length === 0;
+}
+
+/** Options in front, some of which take the next word. */
+function splitOptions(
+  words: readonly Word[],
+  withValue: RegExp,
+): { readonly options: readonly string[]; readonly rest: readonly Word[] } {
+  const options: string[] = [];
+  let at = 0;
+  for (; words[at]?.value.startsWith('-'); at += 1) {
+    const { value } = words[at] as Word;
+    options.push(value);
+    if (withValue.test(value)) at += 1;
+  }
+  return { options, rest: words.slice(at) };
 }
 
 /** Of `sh -c 'script'`, also behind `sudo`, `su` and the like, and of `eval script`. */

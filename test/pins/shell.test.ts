@@ -33,6 +33,20 @@ describe('words of apk add', () => {
     ['sh <<EOF\napk add a=1\nEOF\napk add b=2', ['2:9 a=1', '4:9 b=2']],
     ['cat > x <<-"EOF"\n\tapk add no=1\n\tEOF\napk add b=2', ['4:9 b=2']],
     ['python3 <<EOF\napk add no=1\nEOF', []],
+    ['cat <<E | sh\napk add a=1\nE\ncat <<E | tee x | sudo sh -ex\napk add b=2\nE', ['2:9 a=1', '5:9 b=2']],
+    [
+      'cat <<E | grep x\napk add no=1\nE\ncat <<E || sh\napk add no=1\nE\npython3 <<E | sh\napk add no=1\nE',
+      [],
+    ],
+    ['cat <<E |\napk add no=1\nE\nsh', []],
+    ['sh -s one two <<E\napk add a=1\nE\nbash -eo pipefail <<E\napk add b=2\nE', ['2:9 a=1', '5:9 b=2']],
+    ['sh x.sh <<E\napk add no=1\nE\nbash -c x <<E\napk add no=1\nE\nsh -e x -s <<E\napk add no=1\nE', []],
+    [
+      'ssh -p 22 -i key root@host <<E\napk add a=1\nE\nssh host -T <<E\napk add b=2\nE',
+      ['2:9 a=1', '5:9 b=2'],
+    ],
+    ['ssh host cat <<E\napk add no=1\nE\nssh host python3 - <<E\napk add no=1\nE', []],
+    ['cat <<E | ssh host sh\napk add a=1\nE', ['2:9 a=1']],
     ['(( x = 1 << 2 ))\napk add a=1\n2\n', ['2:9 a=1']],
     ['for ((i = 1 << N; i < (2); i++)); do apk add a=1; done\nN', ['1:46 a=1']],
     [
