@@ -125,17 +125,27 @@ function read(file: Text): { roots: readonly Part[]; notes: readonly Note[] } | 
   return { roots, notes };
 }
 
-/** Its own, or that of a mapping that it merges in (`<<: *base`). */
-function imageOf(part: Part | undefined, seen = new Set<unknown>()): string | undefined {
+/** Its own, or that of a mapping that it merges in (`<<: *base`); empty if an image has no name that can be read. */
+function imageOf(part: Part | undefined): string | undefined {
+  const image = valueOf(part, 'image');
+  if (image === undefined) return undefined;
+  const name = isMap(image.value) ? valueOf(inside(image.part, image.value), 'name')?.value : image.value;
+  return isScalar(name) && typeof name.value === 'string' ? name.value : '';
+}
+
+/** The value of a key, also in mappings that are merged in. */
+function valueOf(
+  part: Part | undefined,
+  key: string,
+  seen = new Set<unknown>(),
+): { readonly value: unknown; readonly part: Part } | undefined {
   if (!part || seen.has(part.map)) return undefined;
   seen.add(part.map);
   const { map, document } = part;
-  const image = resolved(map.get('image', true), document);
-  const name = resolved(isMap(image) ? image.get('name', true) : image, document);
-  if (isScalar(name) && typeof name.value === 'string') return name.value;
+  if (map.has(key)) return { value: resolved(map.get(key, true), document), part };
   const merged = resolved(map.get('<<', true), document);
   const bases = isSeq(merged) ? merged.items : [merged];
-  return bases.map((base) => imageOf(inside(part, base), seen)).find((each) => each !== undefined);
+  return bases.map((base) => valueOf(inside(part, base), key, seen)).find((each) => each !== undefined);
 }
 
 function variablesOf({ map, document }: Part, file: Text): readonly (readonly [string, Text])[] {

@@ -8,6 +8,7 @@ import {
   FROM_LINES,
   FROM_LINES_KEPT,
   IMAGE_LINES,
+  IMAGE_LINES_KEPT,
   TOO_LONG,
 } from '../routing/excerpt.ts';
 import type { contextFields } from '../routing/pin-context.ts';
@@ -59,5 +60,5 @@ export function repositoriesOf(command: string): string {
 
 /** The images of a CI file. */
 export function images(file: string): string {
-  return replaced(IMAGE_LINES, '$1', file);
+  return replaced(IMAGE_LINES, IMAGE_LINES_KEPT, file);
 }

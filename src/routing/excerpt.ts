@@ -89,8 +89,21 @@ export const FROM_LINES_KEPT = '$1$2$3$4$5$6$7$8';
 export const REPOSITORY_OPTION = `\\s(?:-X|--repository|--repositories-file)${GAP}["\\x27]?[^\\s"\\x27]+`;
 /** Keeps the repositories of one command. */
 export const COMMAND_REPOSITORIES = `(${REPOSITORY_OPTION})|[^\\s]+|\\s`;
-/** Keeps the `image:` lines of a CI file. */
-export const IMAGE_LINES = '((?:^|\\n)[ \\t]*-?[ \\t]*image:[^\\n]*(?:\\n[ \\t]+name:[^\\n]*)?)|\\n|[^\\n]+';
+const IMAGE = '["\\x27]?image["\\x27]?:';
+/** Lines that may stand between `image:` and its `name:`, also those of a list. */
+const BESIDE_NAME =
+  '(?:\\n[ \\t]+(?:(?:docker|entrypoint|kubernetes|platform|pull_policy|user):|[-"\\x27\\[\\]])[^\\n]*|\\n[ \\t]*(?:#[^\\n]*|\\r)?)';
+/**
+ * Keeps the images of a CI file: `image: X`, `image:` with `name: X` below it, `{image: X}` and `{image: {name: X}}`. An
+ * image whose name is not found is kept without one.
+ */
+export const IMAGE_LINES = [
+  `((?:^|\\n)[ \\t]*(?:-[ \\t]+)?${IMAGE})[ \\t]*(?:&[^\\s]+[ \\t]*)?[{]?[ \\t]*(?:#[^\\n]*|\\r)?${BESIDE_NAME}*(\\n[ \\t]+["\\x27]?name["\\x27]?:[^\\n]*)`,
+  `((?:^|\\n)[ \\t]*(?:-[ \\t]+)?${IMAGE}[^\\n]*)`,
+  `([{,][ \\t]*${IMAGE}[ \\t]*(?:[{][^\\n}]*|[^\\n,}]*))`,
+  '\\n|[^\\n{,]+|[{,]',
+].join('|');
+export const IMAGE_LINES_KEPT = '$1$2$3$4';
 
 /**
  * The limit of encoded context in an address, in bytes: proxies often allow 8 KiB for a whole address. A longer context

@@ -44,7 +44,7 @@ export interface NotePin {
 export interface ScriptPin extends CommandPin {
   readonly kind: 'script';
   readonly path: string;
-  /** Images in which a CI file runs jobs. */
+  /** Images in which a CI file runs jobs; one is empty if its name was not found. */
   readonly images: readonly string[];
 }
 
@@ -177,12 +177,18 @@ function commandRepositories(text: string): readonly string[] {
   );
 }
 
-/** `image: X`, `image: { name: X }`, and `image:` with `name: X` below it. */
+/** `image: X`, `image: { name: X }`, and `image:` with `name: X` below it; an image without a name is empty. */
 function imagesOf(text: string): readonly string[] {
-  const images = [...text.matchAll(/(?:image|name):[ \t]*["']?([^\s"'#{},]+)/g)].map(
-    (match) => match[1] ?? '',
-  );
-  return [...new Set(images)];
+  const images: string[] = [];
+  let isNameless = false;
+  for (const [, key, image = ''] of text.matchAll(
+    /(image|name)["']?:[ \t]*(?:&\S+[ \t]+)?["']?([^\s"'#&{},]*)/g,
+  )) {
+    if (key === 'image' && isNameless) images.push('');
+    isNameless = image === '';
+    if (!isNameless) images.push(image);
+  }
+  return [...new Set(isNameless ? [...images, ''] : images)];
 }
 
 /** apk's name of an arch; `all` and `host` mean no restriction. */

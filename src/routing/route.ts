@@ -371,9 +371,10 @@ function ofScript({ path, images, tag, commandRepositories }: ScriptPin, all: re
   if (configured.length > 0) return { candidates: configured };
   if (images.length === 0) return { reason: `no datasource says that the script ${path} is of it` };
   return agreed(
-    images.map((image) =>
-      image.includes('$') ? { reason: `the image ${image} is a variable` } : ofImage(image, all),
-    ),
+    images.map((image) => {
+      if (image === '') return { reason: `nothing tells the name of an image in ${path}` };
+      return image.includes('$') ? { reason: `the image ${image} is a variable` } : ofImage(image, all);
+    }),
     `the jobs of ${path} run in different images`,
   );
 }

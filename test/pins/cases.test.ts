@@ -19,6 +19,9 @@ const tooLong = ['too-long/'];
 const otherwise: Readonly<Record<string, readonly string[]>> = {
   // Each job is in its own image.
   'ci-images/two/.gitlab-ci.yml': ['three=1.0-r0 alpine-3.22', 'four=1.0-r0 alpine-3.24'],
+  'ci-images/flow/.gitlab-ci.yml': ['six=1.0-r0 alpine-3.22', 'seven=1.0-r0 alpine-3.24'],
+  // By an anchor.
+  'ci-images/nameless/.gitlab-ci.yml': ['eight=1.0-r0 alpine-3.22', 'nine=1.0-r0 alpine-3.24'],
   'd10-var-renovate-comment/Dockerfile': [
     'curl=8.14.1-r2 alpine-3.22',
     'jq=1.8.1-r0 alpine-3.22',

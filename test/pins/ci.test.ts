@@ -72,3 +72,25 @@ test('what one line of a script sets is known in the next', () => {
     'job:\n  before_script: [V=1-r0, "W=2"]\n  script: ["apk add a=$V b=$W", "W=3"]\n  after_script: [apk add c=$V]\n';
   expect(placed('.gitlab-ci.yml', text)).toEqual(['3:21 a=1-r0']);
 });
+
+test('the name of an image may come by an anchor; an image without a name is not that of another job', () => {
+  const text = `.base: &base
+  name: alpine:3.22
+one:
+  image:
+    <<: *base
+    entrypoint: [""]
+  script: apk add a=1
+two:
+  image: { entrypoint: [""] }
+  script: apk add b=2
+three:
+  image: !reference [.base, image]
+  script: apk add c=3
+four:
+  image: alpine:3.23
+  script: apk add d=4
+`;
+  const found = pinsIn('.gitlab-ci.yml', text).map((pin) => `${pin.text} ${String(pin.context['images'])}`);
+  expect(found).toEqual(['a=1 image: alpine:3.22', 'b=2 image: ', 'c=3 image: ', 'd=4 image: alpine:3.23']);
+});

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { excerptOf } from '../../src/routing/excerpt.ts';
+import { excerptOf, IMAGE_LINES, IMAGE_LINES_KEPT } from '../../src/routing/excerpt.ts';
 import { parsePinContext, type ContextParameters } from '../../src/routing/pin-context.ts';
 import { createRouter, type RoutingSource } from '../../src/routing/route.ts';
 
@@ -310,10 +310,37 @@ describe('a script', () => {
     ['.gitlab-ci.yml', '\n  image: "alpine:3.22"\n  image:\n    name: alpine:3.22', 'alpine-v3.22'],
     ['.gitlab-ci.yml', '\n  image: alpine:3.22\n  image: alpine:3.24', '-'],
     ['.gitlab-ci.yml', '\n  image: $IMAGE', '-'],
+    ['.gitlab-ci.yml', '\n  image:\n  image: alpine:3.22', '-'],
+    ['.gitlab-ci.yml', '{image: alpine:3.22\n  image:', '-'],
+    ['.gitlab-ci.yml', ', "image": "alpine:3.22"\n  image: &it alpine:3.22', 'alpine-v3.22'],
     ['ci/.gitlab-ci.yml', '\n  image: alpine:3.22', 'wolfi'],
   ])('%s with %j → %s', (path, images, datasource) =>
     expect(routed(script(path, images), sources)).toBe(datasource),
   );
+});
+
+describe('the images of a CI file that the preset sends', () => {
+  const imagesIn = (file: string): readonly string[] => {
+    const images = file.replace(new RegExp(IMAGE_LINES, 'g'), IMAGE_LINES_KEPT);
+    const context = parsePinContext({ kind: 'script', path: 'x', images });
+    return context.kind === 'script' ? context.images : [];
+  };
+  test.each<[string, readonly string[]]>([
+    ['image: alpine:3.22\nj:\n  image: "alpine:3.24" # why', ['alpine:3.22', 'alpine:3.24']],
+    ['j:\n  image:\n    name: alpine:3.22', ['alpine:3.22']],
+    ['j:\n  image:\n    entrypoint: [""]\n    name: alpine:3.22', ['alpine:3.22']],
+    ['j:\r\n  image:\r\n    entrypoint:\r\n      - ""\r\n\r\n    name: alpine:3.22\r\n', ['alpine:3.22']],
+    ['j:\n  image: # why\n    # why\n    docker:\n      user: x\n    name: alpine:3.22', ['alpine:3.22']],
+    ['j:\n  image: &it\n    pull_policy: always\n    name: alpine:3.22', ['alpine:3.22']],
+    ['j:\n  image: &it alpine:3.22', ['alpine:3.22']],
+    ['j:\n  image: { entrypoint: [""], name: alpine:3.22 }\n  name: x', ['alpine:3.22']],
+    ['j:\n  image: {\n    entrypoint: [""],\n    name: alpine:3.22\n  }', ['alpine:3.22']],
+    ['j: {image: alpine:3.22, script: [x]}\nk:\n  image: alpine:3.24', ['alpine:3.22', 'alpine:3.24']],
+    ['j: {stage: x, image: {entrypoint: [""], name: alpine:3.22}, needs: []}', ['alpine:3.22']],
+    ['{"j": {"image": "alpine:3.22"}}', ['alpine:3.22']],
+    ['j:\n  image:\n    <<: *it\n  environment:\n    name: x\nk:\n  image: alpine:3.22', ['', 'alpine:3.22']],
+    ['j:\n  image: alpine:3.22\nk:\n  image:', ['alpine:3.22', '']],
+  ])('%j: %j', (file, images) => expect(imagesIn(file)).toEqual(images));
 });
 
 describe('unknown: ask', () => {
