@@ -17,15 +17,21 @@ export interface ImageReference {
   readonly name: string;
   /** Empty if not written. */
   readonly tag: string;
+  /** With a digest, the tag says nothing unless it is written: `alpine@sha256:…` is of any branch. */
+  readonly hasDigest: boolean;
 }
 
+const DIGEST = /@[a-z0-9]+:[0-9a-fA-F]+$/;
+
 export function parseImage(text: string): ImageReference {
-  let name = text.replace(/@[a-z0-9]+:[0-9a-fA-F]+$/, '');
+  const hasDigest = DIGEST.test(text);
+  let name = text.replace(DIGEST, '');
   const hub = dockerHubPrefixes.find((prefix) => name.startsWith(prefix));
   if (hub) name = name.slice(hub.length);
   name = name.replace(/^library\//, '');
   const colon = name.indexOf(':', name.lastIndexOf('/') + 1);
-  return colon < 0 ? { name, tag: '' } : { name: name.slice(0, colon), tag: name.slice(colon + 1) };
+  if (colon < 0) return { name, tag: '', hasDigest };
+  return { name: name.slice(0, colon), tag: name.slice(colon + 1), hasDigest };
 }
 
 /**
@@ -39,10 +45,11 @@ export type ImageFacts =
   | { readonly openwrt: { readonly device: string; readonly release: string } | undefined }
   | undefined;
 
-export function imageFacts({ name, tag }: ImageReference): ImageFacts {
+export function imageFacts({ name, tag, hasDigest }: ImageReference): ImageFacts {
   const wolfi = wolfiImages.find((known) => known.name.test(name));
   if (wolfi) return { families: wolfi.families };
   if (alpineImage.test(name)) {
+    if (tag === '' && hasDigest) return { family: 'alpine', branch: undefined };
     if (alpineMovingTags.includes(tag)) return { family: 'alpine', branch: 'latest-stable' };
     const { branch, snapshot } = (alpineTag.exec(tag)?.groups ?? {}) as Record<string, string | undefined>;
     return { family: 'alpine', branch: snapshot === undefined ? branch : 'edge' };

@@ -140,6 +140,12 @@ describe('an image', () => {
     for (const image of ['alpine', 'alpine:latest', 'alpine:3'])
       expect(routed(inDockerfile(`FROM ${image}`), latest)).toBe('alpine-latest-stable');
     expect(routed(inDockerfile('FROM alpine:3.22'), [alpine('latest-stable')])).toBe('-');
+    // A digest is of a branch that it does not name.
+    const digest = 'sha256:4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1';
+    expect(reason(inDockerfile(`FROM alpine@${digest}`), latest)).toBe(
+      `the image alpine@${digest} names no branch of Alpine`,
+    );
+    expect(routed(inDockerfile(`FROM alpine:latest@${digest}`), latest)).toBe('alpine-latest-stable');
   });
 
   test.each([
