@@ -121,13 +121,14 @@ export class AdbWriter {
     const string = (letter: string): number => values.string(fields.get(letter) ?? '');
     const number = (letter: string): number => values.number(Number(fields.get(letter)));
     const commit = fields.get('c') ?? '';
+    const identity = fields.get('C') ?? '';
     const list = (letter: string): number =>
       values.list(tokens(fields.get(letter) ?? '').map((token) => this.#dependency(token)));
     this.#packages.push(
       values.object([
         string('P'),
         string('V'),
-        values.bytes(Buffer.from(fields.get('C')?.slice(2) ?? '', 'base64')),
+        values.bytes(Buffer.from(identity.slice(2), identity.startsWith('X') ? 'hex' : 'base64')),
         string('T'),
         string('A'),
         string('L'),

@@ -1,6 +1,7 @@
 /**
  * Identities of packages (`C:`): `Q1` and the base64 of a SHA-1 over the control segment, which contains the hash of
- * the data. So an identity names one build, in any repository. Other texts are hashed, so that all take 20 bytes.
+ * the data. So an identity names one build, in any repository. apk also reads a SHA-256 (`Q2`) and hexadecimal digits
+ * (`X1`, `X2`), and compares the first 20 bytes. Other texts are hashed, so that all take 20 bytes.
  */
 import { createHash } from 'node:crypto';
 
@@ -9,9 +10,12 @@ export const IDENTITY_BYTES = 20;
 /** Identities are compared by words of four bytes. */
 export const IDENTITY_WORDS = IDENTITY_BYTES / 4;
 
-const [Q, ONE, PADDING] = [0x51, 0x31, 0x3d] as const;
-/** `Q1`, 27 digits and `=`. */
+const [Q, ONE, TWO, PADDING] = [0x51, 0x31, 0x32, 0x3d] as const;
+/** `Q1`, 27 digits and `=`; for a SHA-256, the digits of its other bytes may follow. */
 const LENGTH = 30;
+/** `Q2`, 43 digits and `=`. */
+const LENGTH_SHA256 = 46;
+const HEX = /^X(?:1[0-9a-f]{40}|2[0-9a-f]{64})/i;
 
 /** The value of each base64 digit; -1 for other characters. */
 const digits = new Int8Array(256).fill(-1);
@@ -21,8 +25,7 @@ for (const [value, digit] of [
   digits[digit.charCodeAt(0)] = value;
 
 /**
- * Decodes the identity in `bytes[start..end)` to `into[at..at + IDENTITY_BYTES)`. Other texts than the usual ones are
- * hashed.
+ * Decodes the identity in `bytes[start..end)` to `into[at..at + IDENTITY_BYTES)`.
  */
 export function decodeIdentity(
   into: Uint8Array,
@@ -31,9 +34,20 @@ export function decodeIdentity(
   start: number,
   end: number,
 ): void {
-  const isUsual =
-    end - start === LENGTH && bytes[start] === Q && bytes[start + 1] === ONE && bytes[end - 1] === PADDING;
-  if (!isUsual || !decode(into, at, bytes, start + 2)) into.set(hashIdentity(bytes.subarray(start, end)), at);
+  const length = bytes[start + 1] === ONE ? LENGTH : bytes[start + 1] === TWO ? LENGTH_SHA256 : Infinity;
+  const isBase64 = bytes[start] === Q && end - start >= length && bytes[start + length - 1] === PADDING;
+  if (isBase64 && decode(into, at, bytes, start + 2)) return;
+  const text = Buffer.from(bytes.subarray(start, end));
+  const isHex = HEX.test(text.toString('latin1', 0, 66));
+  const hex = text.toString('latin1', 2, 2 + 2 * IDENTITY_BYTES);
+  into.set(isHex ? Buffer.from(hex, 'hex') : hashIdentity(text), at);
+}
+
+/** The same identity as `identityText` writes it. */
+export function normalIdentity(text: string): string {
+  const [bytes, identity] = [Buffer.from(text), new Uint8Array(IDENTITY_BYTES)];
+  decodeIdentity(identity, 0, bytes, 0, bytes.length);
+  return identityText(identity);
 }
 
 /** Decodes 27 digits: six times four for three bytes, then three for two. */

@@ -256,6 +256,27 @@ describe('odd input', () => {
   });
 });
 
+test('an identity is the first 20 bytes of a hash, however it is written', () => {
+  const hash = Buffer.from('00112233445566778899aabbccddeeff0123456789abcdef0123456789abcdef', 'hex');
+  const first = hash.subarray(0, 20);
+  const texts = [
+    `Q1${first.toString('base64')}`,
+    `Q1${first.toString('base64')}${hash.toString('base64', 20)}`,
+    `Q2${hash.toString('base64')}`,
+    `X1${first.toString('hex')}`,
+    `X2${hash.toString('hex').toUpperCase()}`,
+  ];
+  for (const C of texts) {
+    const { packages } = scan(indexText([pkg('foo', '1', { C })]));
+    expect(packages.named('foo')[0]?.identity, C).toBe(texts[0]);
+  }
+  const all = scan(indexText(texts.map((C, i) => pkg('foo', `${i}`, { C }))));
+  expect(all.report.duplicateIdentities).toBe(4);
+  const others = ['Q1', 'Q2abc', `X1${hash.toString('hex', 0, 19)}`, `Q3${hash.toString('base64')}`, 'X'];
+  const { packages, report } = scan(indexText(others.map((C, i) => pkg('foo', `${i}`, { C }))));
+  expect([packages.packageCount, report.duplicateIdentities]).toEqual([5, 0]);
+});
+
 test('identities are known to be distinct if the index has all of them', () => {
   const told = [pkg('foo', '1.0-r0'), pkg('foo', '1.0-r0'), pkg('bar', '1.0-r0')];
   const missing = { P: 'baz', V: '1.0-r0' };
@@ -311,6 +332,8 @@ test('gives the same answers as the plain way, however the bytes are cut', () =>
       'z:1',
       'C:Q1a',
       'C:Q1b',
+      'C:Q1EjRWeJCrze8BI0VniavN7xI0Vng=',
+      'C:X11234567890abcdef0123456789abcdef12345678',
       'U:https://a.b',
       'hello',
       't:12',

@@ -32,7 +32,8 @@ const stanzas = [
   libcurl,
   pkg('busybox', '1.36-r0', days(100)),
   pkg('busybox', '1.37-r0', days(1)),
-  pkg('data', '1-r0', { ...days(100), A: 'noarch' }),
+  // Its identity is written in hexadecimal digits.
+  pkg('data', '1-r0', { ...days(100), A: 'noarch', C: `X1${'0123456789'.repeat(4)}` }),
   // Old enough itself, but what it needs is not; and what needs that, and what nothing here meets anyway.
   pkg('jq', '1.7-r0', { ...days(50), D: 'so:libjq.so.1' }),
   pkg('jq-tools', '1.7-r0', { ...days(50), D: 'jq' }),

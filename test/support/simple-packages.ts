@@ -34,8 +34,8 @@ export function simplePackages(text: string, arch: string, format: 'v2' | 'adb' 
       return texts.filter((token) => token !== '').map(parseProvide);
     });
     const bad = stanza.some(([key]) => key === '') || field('P') === '' || field('V') === '';
-    if (bad || (field('C') !== '' && identities.has(field('C')))) continue;
-    identities.add(field('C'));
+    if (bad || (field('C') !== '' && identities.has(identity(stanza)))) continue;
+    if (field('C') !== '') identities.add(identity(stanza));
     packages.push({
       row: packages.length,
       name: field('P'),
@@ -162,8 +162,11 @@ function identity(stanza: readonly Field[]): string {
   const sha1 = (text: string): string => `Q1${createHash('sha1').update(text).digest('base64')}`;
   const builtAt = /^\d{1,10}$/.test(field('t')) && Number(field('t')) < 2 ** 32 ? Number(field('t')) : 0;
   if (field('C') === '') return sha1(JSON.stringify([field('P'), field('V'), builtAt]));
-  if (!/^Q1[A-Za-z0-9+/]{27}=$/.test(field('C'))) return sha1(field('C'));
-  return `Q1${Buffer.from(field('C').slice(2), 'base64').toString('base64')}`;
+  const isBase64 = /^Q(1[A-Za-z0-9+/]{27}=|2[A-Za-z0-9+/]{43}=)/.test(field('C'));
+  const isHex = /^X(1[0-9a-f]{40}|2[0-9a-f]{64})/i.test(field('C'));
+  if (!isBase64 && !isHex) return sha1(field('C'));
+  const digest = Buffer.from(field('C').slice(2), isHex ? 'hex' : 'base64');
+  return `Q1${digest.toString('base64', 0, 20)}`;
 }
 
 /** The digits it begins with, as a number of 16 bits. */
