@@ -16,10 +16,14 @@ export const COMMENTS = '^(?:[ \\t]*(?:#[^\\n]*)?\\r?\\n)*';
 /** ARG lines before the first FROM, with comments and template lines (`{% … %}`) between them. */
 const GLOBAL_ARGS = `^(?:[ \\t]*(?:[#{%][^\\n]*|[Aa][Rr][Gg][ \\t]${CONTINUED})?\\r?\\n)*`;
 /** A piece of a command: a letter, a quoted word, a line continuation. */
-const CONTINUES = '\\\\[ \\t]*\\r?\\n(?:[ \\t]*#[^\\n]*\\n)*';
+/** The end of a line that a backslash continues, and comments behind it. One with a backslash at its end is a letter. */
+const LINE_END = '[ \\t]*\\r?\\n(?:[ \\t]*#(?:[^\\n]*[^\\\\\\s])?[ \\t]*\\r?\\n)*';
+const CONTINUES = `\\\\${LINE_END}`;
 const DOUBLE = `(?:[^"\\\\\\n]|\\\\[\\s\\S])`;
-const SINGLE = `(?:[^\\x27\\\\\\n]|\\\\[^\\n]|${CONTINUES})`;
-const PIECE = `(?:[^\\n;&|"\\x27\\\\]|\\\\[^\\n]|${CONTINUES}|"${DOUBLE}*"|\\x27[^\\x27\\n]*\\x27|\\x27${SINGLE}*\\x27)`;
+const SINGLE = `(?:[^\\x27\\\\\\n]|\\\\(?:${LINE_END})?)`;
+const PIECE = `(?:[^\\n;&|"\\x27\\\\]|\\\\[^\\n]|${CONTINUES}|"${DOUBLE}*"|\\x27${SINGLE}*\\x27)`;
+/** Of an instruction. */
+const LETTER = `(?:${CONTINUES}|[^\\n])`;
 const BLANKS = `(?:[ \\t]|${CONTINUES})+`;
 /** In front of a word; a word of the JSON form has quotes. */
 const BEFORE = '[\\s"\\x27;&|(]';
@@ -41,7 +45,7 @@ const EDITS = [
   // Not the first operand, which is only read.
   `${BEFORE}(?:cp|ln|install)${BLANKS}(?:-[^\\s]*${BLANKS})*[^-\\s\\\\;&|]${PIECE}*${BEFORE_PATH}`,
   `${BEFORE}(?:curl|wget)[ \\t]${PIECE}*?(?:-[A-Za-z]*[oO]|--output|--output-document)[ \\t=]*["\\x27]?`,
-  `\\n[ \\t]*(?:[Cc][Oo][Pp][Yy]|[Aa][Dd][Dd])[ \\t]${CONTINUED}[\\s"\\x27]`,
+  `\\n[ \\t]*(?:[Cc][Oo][Pp][Yy]|[Aa][Dd][Dd])[ \\t]${LETTER}*[\\s"\\x27]`,
   `[ \\t]--mount=[^\\s]*(?:target|dst|destination)=`,
 ].join('|');
 /** With what shows that it is another file, as in `/etc/apk/repositories.bak` or `/etc/apk/keys`. */
@@ -52,7 +56,7 @@ const SUFFIX = '(?:[A-Za-z0-9_.-][A-Za-z0-9_./-]*)?';
 const DASHED = '--?[^Xmr\\s"\\x27=>-]';
 const OPERATORS = '[;&|(]';
 /** Operators and the first letter of a word that is none of `WORD_START`'s. */
-const OPERATED = `${OPERATORS}+[^\\s"\\x27=>;&|(@hstcmilrw-]`;
+const OPERATED = `${OPERATORS}{1,3}[^\\s"\\x27=>;&|(@hstcmilrw-]`;
 /** In words: letters, operators, `-` and `=` that begin none of the alternatives of `FROM_LINES`. */
 const INNER = `(?:[^\\s"\\x27=>;&|(-]|${DASHED}|=[^\\s"\\x27=>@h-]|${OPERATED})`;
 /** Begins a word other than `http`, `sed`, `tee`, `cd`, `cp`, `curl`, `mv`, `install`, `ln`, `rm`, `wget`. */
@@ -63,8 +67,8 @@ const WORD_START =
 const LINE_START = `[^\\s"\\x27=>@hstcmilrwa#FfCA;&|(-]|a[^d\\s"\\x27=>;&|(-]|${WORD_START.replace('c[^', 'c[^o')}`;
 /** Words that start none of them, as many as possible per match, because each match costs. */
 const HARMLESS =
-  `${INNER}+(?:(?:${OPERATORS}*[ \\t]+(?:${OPERATORS}+[ \\t]+)*(?:[^\\s"\\x27=>@hstcmilrw;&|(-]|${WORD_START})` +
-  `|(?:${OPERATORS}*[ \\t\\r]*\\n)+[ \\t]*(?:${OPERATORS}+[ \\t]+)*(?:${LINE_START}))${INNER}*)*`;
+  `${INNER}+(?:(?:${OPERATORS}{0,3}[ \\t]+(?:${OPERATORS}{1,3}[ \\t]+)*(?:[^\\s"\\x27=>@hstcmilrw;&|(-]|${WORD_START})` +
+  `|(?:${OPERATORS}{0,3}[ \\t\\r]*\\n)+[ \\t]*(?:${OPERATORS}{1,3}[ \\t]+)*(?:${LINE_START}))${INNER}*)*`;
 /**
  * Keeps FROM lines, the global ARG lines directly before the first, and the changes of a stage to its repositories:
  * `@tag URL`, addresses of components (`…/main`), addresses added to the list, `>` for an overwritten list, and the
@@ -79,7 +83,7 @@ export const FROM_LINES = [
   `((?:[\\s"\\x27=]https?://${URL_CHARS}+["\\x27]?[ \\t]*)?>)[ \\t]*["\\x27]?${LIST}(${SUFFIX})`,
   `([\\s"\\x27=]https?://${URL_CHARS}*/(?:edge|latest-stable|v[0-9]+[.][0-9]+)/(?:main|community|testing)${URL_CHARS}*)`,
   `(?:${EDITS})(${EDITED_PATH})`,
-  `${BEFORE}cd[ \\t]+["\\x27]?(/etc/apk)/?["\\x27]?[ \\t]*(?:&&|;)${CONTINUED}[ \\t"\\x27>]repositories`,
+  `${BEFORE}cd[ \\t]+["\\x27]?(/etc/apk)/?["\\x27]?[ \\t]*(?:&&|;)${LETTER}*[ \\t"\\x27>]repositories`,
   '>>',
   HARMLESS,
   '[\\s\\S]',
@@ -114,7 +118,21 @@ export const CUT = 'cut';
 /** RE2 counts to 1000 at most. */
 export const TOO_LONG = `^${'[!-~]{1000}'.repeat(MOST_CONTEXT / 1000)}[!-~]+$`;
 
+/** Of a repeated piece in JavaScript: longer addresses and commands are no real ones. */
+const MOST_REPEATED = 300;
+/**
+ * For JavaScript, which backtracks: without limits, a line of many commands or addresses takes more than the square of its
+ * length. RE2 takes no such time, but limits would slow it down.
+ */
+const BOUNDED_FROM_LINES = [PIECE, DOUBLE, SINGLE, LETTER, URL_CHARS].reduce(
+  (text, piece) =>
+    text
+      .replaceAll(`${piece}*`, `${piece}{0,${MOST_REPEATED}}`)
+      .replaceAll(`${piece}+`, `${piece}{1,${MOST_REPEATED}}`),
+  FROM_LINES,
+);
+
 /** The excerpt of a whole Dockerfile, as the preset makes it. */
 export function excerptOf(file: string): string {
-  return file.replace(new RegExp(COMMENTS), '').replace(new RegExp(FROM_LINES, 'g'), FROM_LINES_KEPT);
+  return file.replace(new RegExp(COMMENTS), '').replace(new RegExp(BOUNDED_FROM_LINES, 'g'), FROM_LINES_KEPT);
 }

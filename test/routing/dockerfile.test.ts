@@ -199,3 +199,27 @@ test('any text is read, and an expansion ends', () => {
     ),
   ).toBeUndefined();
 });
+
+test.each([
+  ' sed edge',
+  ` sed ' edge '`,
+  ' sed "edge',
+  `"`,
+  `'`,
+  '=http://abc',
+  '\\\n#',
+  ' cp a \\\n# b\n',
+  ' cd /etc/apk;',
+  '\nCOPY a \\',
+  ';',
+])('%j, many times, takes no time by the square of it', (text) => {
+  const timeOf = (length: number): number => {
+    const file = `FROM alpine:3.22\nRUN sed edge ${text.repeat(length / text.length)}\nRUN true`;
+    const start = performance.now();
+    excerptOf(file);
+    return performance.now() - start;
+  };
+  timeOf(2_000);
+  // Without limits it would be more than ten seconds for the slowest.
+  expect(timeOf(8_000)).toBeLessThan(4_000);
+});
