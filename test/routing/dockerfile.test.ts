@@ -212,14 +212,7 @@ test.each([
   ' cd /etc/apk;',
   '\nCOPY a \\',
   ';',
-])('%j, many times, takes no time by the square of it', (text) => {
-  const timeOf = (length: number): number => {
-    const file = `FROM alpine:3.22\nRUN sed edge ${text.repeat(length / text.length)}\nRUN true`;
-    const start = performance.now();
-    excerptOf(file);
-    return performance.now() - start;
-  };
-  timeOf(2_000);
-  // Without limits it would be more than ten seconds for the slowest.
-  expect(timeOf(8_000)).toBeLessThan(4_000);
+])('%j, many times, is read in the time of a test', (text) => {
+  const file = `FROM alpine:3.22\nRUN sed edge ${text.repeat(16_000 / text.length)}\nRUN true`;
+  expect(excerptOf(file)).toContain('FROM alpine:3.22');
 });
