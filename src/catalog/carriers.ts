@@ -148,7 +148,8 @@ export class Reading {
   fits(version: string | undefined, { operator, version: bound }: Dependency): boolean {
     // `><` asks for one build by its identity, which is not looked at.
     if (operator === '' || (operator.includes('<') && operator.includes('>'))) return true;
-    if (version === undefined) return false;
+    // To apk, no version is older than any.
+    if (version === undefined) return this.rule === 'apk' && operator.includes('<');
     if (version === bound) return operator.includes('=') || operator.includes('~');
     const [parsed, parsedBound] = [this.parse(version), this.parse(bound)];
     return (
@@ -270,7 +271,8 @@ const FEW = 64;
 
 /** The versions at which installable packages have a name. */
 interface Installable {
-  readonly isAny: boolean;
+  /** Whether one that apk takes has it without a version. */
+  readonly isUnversioned: boolean;
   readonly texts: ReadonlySet<string>;
   /** Oldest first; those that apk calls valid. */
   readonly sorted: readonly Version[];
@@ -311,9 +313,10 @@ export class Holders {
     const { operator, version: bound } = dependency;
     const reading = this.#reading;
     this.#installable ??= yield* this.#readInstallable();
-    const { isAny, texts, sorted } = this.#installable;
-    // What a name that is had without a version meets is met by all.
-    if (!isAny || reading.fits(undefined, dependency)) return isAny;
+    const { isUnversioned, texts, sorted } = this.#installable;
+    if (isUnversioned && reading.fits(undefined, dependency)) return true;
+    // What a text that is no version meets is met by all.
+    if (texts.size > 0 && reading.fits('', dependency)) return true;
     if (texts.has(bound) && reading.fits(bound, dependency)) return true;
     const parsed = reading.parse(bound);
     if (!parsed) return false;
@@ -340,9 +343,12 @@ export class Holders {
       if (version) parsed.push(version);
       if (isStep(parsed.length)) yield;
     }
-    let isAny = texts.size > 0;
-    for (const each of carriers) isAny ||= yield* this.#reading.isTakenUnversioned(each);
-    return { isAny, texts, sorted: yield* sortInSteps(parsed, compareVersions) };
+    let isUnversioned = false;
+    for (const [i, each] of carriers.entries()) {
+      if (isStep(i)) yield;
+      isUnversioned ||= each.versions.includes(undefined) && (yield* this.#reading.isTakenUnversioned(each));
+    }
+    return { isUnversioned, texts, sorted: yield* sortInSteps(parsed, compareVersions) };
   }
 
   *#indexByVersion(): Generator<undefined, Map<string, Carrier | Carrier[]>> {

@@ -284,6 +284,32 @@ describe('coherence', () => {
     expect(offered(catalog(stanzas, { complete: true, unversionedProvides: true }), 'foo')).toEqual(['1']);
   });
 
+  /** To apk, no version is older than any. */
+  test.each([
+    ['v<2', ['1']],
+    ['v<=2', ['1']],
+    ['v<~2', ['1']],
+    ['v>2', []],
+    ['v~2', []],
+    ['v=2', []],
+  ])('%s in a complete datasource is met without a version by %j', (D, expected) => {
+    const provider = pkg('b', '9', { p: 'v', k: '1' });
+    expect(offered(catalog([pkg('foo', '1', { D }), provider], { complete: true }), 'foo')).toEqual(expected);
+    // Of many, versions that do not meet it among them, and of some that are never taken.
+    const many = (k: string): readonly Stanza[] => [
+      ...Array.from({ length: 100 }, (_, i) => pkg('c', `${i}`, { p: 'v=3' })),
+      pkg('b', '9', { p: 'v', k }),
+      pkg('foo', '1', { D }),
+    ];
+    expect(offered(catalog(many('1'), { complete: true }), 'foo')).toEqual(D === 'v>2' ? ['1'] : expected);
+    expect(offered(catalog(many('0'), { complete: true }), 'foo')).toEqual(D === 'v>2' ? ['1'] : []);
+  });
+
+  test('what rules out older versions rules out what has the name without one', () => {
+    const stanzas = ['!v', '!v<2', '!v>2'].map((D, i) => pkg('foo', `${i}`, { D: `b=9 ${D}` }));
+    expect(offered(catalog([pkg('b', '9', { p: 'v' }), ...stanzas]), 'foo')).toEqual(['2']);
+  });
+
   test('earlier lookups do not change an answer', () => {
     const stanzas = [
       pkg('a', '1', needs('b=1')),

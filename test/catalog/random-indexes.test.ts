@@ -156,7 +156,7 @@ class Plain {
       return taken !== undefined && this.#standing.has(taken) && (this.#apko || !taken.isDouble);
     }
     return [...this.#standing].some((each) => {
-      const fitting = this.#versionsOf(each, need.name).filter((has) => fits(has, need));
+      const fitting = this.#versionsOf(each, need.name).filter((has) => fits(has, need, this.#apko));
       if (fitting.length === 0 || (!this.#apko && each.isDouble)) return false;
       const isNeeded = this.#all.some((other) =>
         other.needs.some(({ name, excludes }) => !excludes && name === each.name),
@@ -168,8 +168,10 @@ class Plain {
   #meetsItself(each: Entry, need: Need): boolean {
     const [own, ...provides] = each.names;
     return (
-      (own?.name === need.name && fits(own.version, need)) ||
-      provides.some(({ name, version }) => name === need.name && (this.#apko || fits(version, need)))
+      (own?.name === need.name && fits(own.version, need, this.#apko)) ||
+      provides.some(
+        ({ name, version }) => name === need.name && (this.#apko || fits(version, need, this.#apko)),
+      )
     );
   }
 
@@ -197,13 +199,16 @@ class Plain {
           need.excludes &&
           together.some(
             (other) =>
-              other !== owner && other.names.some((has) => has.name === need.name && fits(has.version, need)),
+              other !== owner &&
+              other.names.some((has) => has.name === need.name && fits(has.version, need, this.#apko)),
           ),
       ),
     );
     const isThere = (need: Need): boolean =>
       !need.excludes &&
-      together.some(({ names }) => names.some((has) => has.name === need.name && fits(has.version, need)));
+      together.some(({ names }) =>
+        names.some((has) => has.name === need.name && fits(has.version, need, this.#apko)),
+      );
     const isIntruded =
       !this.#apko &&
       this.#all.some(
@@ -233,9 +238,9 @@ function areAtOdds(a: Entry, b: Entry): boolean {
   );
 }
 
-function fits(has: string | undefined, { operator, version }: Need): boolean {
+function fits(has: string | undefined, { operator, version }: Need, apko: boolean): boolean {
   if (operator === '') return true;
-  if (has === undefined) return false;
+  if (has === undefined) return !apko && operator.includes('<');
   if (operator === '~')
     return has === version || has.startsWith(`${version}.`) || has.startsWith(`${version}-`);
   const sign = order(has, version);
