@@ -55,8 +55,8 @@ class PlainReader {
         U: this.#line(at(9)),
         c: this.#bytes(at(10)).toString('hex'),
         t: String(this.#number(at(11))),
-        I: String(this.#number(at(12))),
-        S: String(this.#number(at(13))),
+        I: this.#size(at(12)),
+        S: this.#size(at(13)),
         k: String(this.#number(at(14))),
         D: this.#list(at(15), false),
         p: this.#list(at(16), true),
@@ -67,6 +67,15 @@ class PlainReader {
     } catch (error) {
       if (error instanceof RangeError) return '';
       throw error;
+    }
+  }
+
+  /** Sizes are not read by the service, so a broken one makes no package bad. */
+  #size(value: number): string {
+    try {
+      return String(this.#number(value));
+    } catch {
+      return '0';
     }
   }
 
