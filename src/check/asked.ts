@@ -9,7 +9,7 @@ export const MAX_PINS = 2000;
 
 const text = z.string().max(512);
 const pinSchema = z.object({
-  ...{ text, name: text, operator: z.string().max(8), version: text },
+  ...{ text, name: text, operator: text, version: text },
   tag: text.optional(),
   tagIsBehind: z.boolean(),
   tool: z.enum(['apk', 'apko']),

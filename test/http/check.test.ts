@@ -114,6 +114,13 @@ describe('POST /-/check', () => {
     expect(newest).toEqual(['8.20.0-r0', '8.20.0-r0', '8.21.0-r0']);
   });
 
+  test('a strange operator is a finding, and no reason to refuse the others', async () => {
+    await using service = await running();
+    const odd = { ...pin('1'), text: 'curl=========1', operator: '=========' };
+    const { status, body } = await post(service.port, question([odd, pin('8.20.0-r0')]));
+    expect([status, (body['judgments'] as unknown[]).length]).toEqual([200, 2]);
+  });
+
   test('as many pins as one request may ask', async () => {
     await using service = await running();
     const { body } = await post(
