@@ -695,7 +695,9 @@ export class Routes {
     if (!when) return base;
     if ('age' in when) {
       const turns = when.age.security ? this.#slowViews : this.#turns;
-      return turns.run(`view ${nameWith(base.generation, when)}`, () => this.#views.of(base, when.age));
+      return turns.run(`view ${live.name} ${nameWith(base.generation, when)}`, () =>
+        this.#views.of(base, when.age),
+      );
     }
     const { pasts, now } = this.#options;
     if (when.at <= now()) return pasts.at(live, when.at);

@@ -168,10 +168,9 @@ export class LiveDatasource {
       unversionedProvides: this.#unversionedProvides,
       complete: this.#complete,
     });
-    const identity: unknown[][] = [
-      [this.#unversionedProvides, this.#complete],
-      ...all.map(({ spec, arch, index }) => [spec.repository, arch, index.digest, spec.withdrawal]),
-    ];
+    const identity: unknown[][] = all.map(({ spec, arch, index }) => [spec.repository, arch, index.digest]);
+    const rules = [this.#unversionedProvides, this.#complete];
+    if (rules.includes(true)) identity.push(rules);
     const origins = all.map(({ live, index: { format, digest } }) => ({ index: live, format, digest }));
     return { catalog, identity, origins };
   }
