@@ -56,6 +56,7 @@ const COLON = 0x3a;
 /** Precedes a name that must not be installed. */
 const CONFLICT = 0x21; // !
 const EQUALS = 0x3d;
+const [DOT, DASH, LETTER_R] = [0x2e, 0x2d, 0x72];
 /** Precedes a tag, which an index cannot have. */
 const AT = 0x40; // @
 /** The largest size of a package. */
@@ -219,11 +220,26 @@ export class IndexScanner {
   /** Takes the tokens up to a malformed one: apk drops the rest of the line. It ignores a conflict sign. */
   #readProvides(start: number, lineEnd: number): void {
     const text = this.#text;
+    if (this.#isPlain(start, lineEnd)) {
+      addToken(this.#provides, text, start, lineEnd);
+      return;
+    }
     for (let at = start; at < lineEnd;) {
       const end = text.indexOf(BLANK, at, lineEnd);
       if (isMalformed(text.bytes, at, end)) return;
       addToken(this.#provides, text, text.bytes[at] === CONFLICT ? at + 1 : at, end);
       at = end + 1;
+    }
+  }
+
+  /** Whether a list has no tags and no conflict signs, and a version behind each operator. */
+  #isPlain(start: number, end: number): boolean {
+    const text = this.#text;
+    if (text.indexOf(AT, start, end) < end || text.indexOf(CONFLICT, start, end) < end) return false;
+    for (let at = start; ; at += 1) {
+      at = text.indexOf(BLANK, at, end);
+      if (isOperatorSign(text.bytes[at - 1] as number)) return false;
+      if (at === end) return true;
     }
   }
 
@@ -356,10 +372,28 @@ function isMalformed(bytes: Uint8Array, start: number, end: number): boolean {
 
 /** Whether apk 3 does not install a package with the dependency. `><` asks for a hash instead of a version. */
 function isBrokenDependency(bytes: Buffer, start: number, end: number): boolean {
+  const sign = endOfName(bytes, start, end);
   if (isMalformed(bytes, start, end)) return true;
+  if (sign === end || (bytes[sign] === EQUALS && isUsualVersion(bytes, sign + 1, end))) return false;
   const { operator, version } = parseDependency(bytes.toString('latin1', start, end));
   const isHash = operator.includes('<') && operator.includes('>');
   return operator !== '' && !isHash && parseVersion(version) === undefined;
+}
+
+/** Whether it is numbers with dots between them, and perhaps `-rN`: those need not be parsed. */
+function isUsualVersion(bytes: Uint8Array, start: number, end: number): boolean {
+  let i = start;
+  for (let separator = 0; i < end; i += 1) {
+    const byte = bytes[i] as number;
+    if (isDigit(byte)) separator = 0;
+    else if (byte === DOT && i > start && separator === 0) separator = 1;
+    else break;
+  }
+  if (!isDigit(bytes[i - 1] as number) || i === start) return false;
+  if (i === end) return true;
+  if (bytes[i] !== DASH || bytes[i + 1] !== LETTER_R || i + 2 >= end) return false;
+  for (i += 2; i < end; i += 1) if (!isDigit(bytes[i] as number)) return false;
+  return true;
 }
 
 /** Start of the operator in a token such as `name>=1.0`; `end` if there is none. */
