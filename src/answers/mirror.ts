@@ -103,7 +103,7 @@ async function* written({ catalog, origins }: Snapshot, rows: readonly RowSet[])
     for await (const { name, version, identity, text } of stanzasOf(body, options)) {
       if (name !== of.name)
         of = { name, packages: new Map(packages.named(name).map((each) => [each.identity, each])) };
-      const each = of.packages.get(normalIdentity(identity));
+      const each = of.packages.get(identity) ?? of.packages.get(normalIdentity(identity));
       if (!each || each.version !== version || !wanted.has(each.row) || taken.has(each.row)) continue;
       if (!PACKAGE_NAME.test(name) || !parseVersion(version)) continue;
       taken.add(each.row);

@@ -383,13 +383,11 @@ function isBrokenDependency(bytes: Buffer, start: number, end: number): boolean 
 /** Whether it is numbers with dots between them, and perhaps `-rN`: those need not be parsed. */
 function isUsualVersion(bytes: Uint8Array, start: number, end: number): boolean {
   let i = start;
-  for (let separator = 0; i < end; i += 1) {
-    const byte = bytes[i] as number;
-    if (isDigit(byte)) separator = 0;
-    else if (byte === DOT && i > start && separator === 0) separator = 1;
-    else break;
+  for (; i < end; i += 1) {
+    const isDot = bytes[i] === DOT && i > start && isDigit(bytes[i - 1] as number);
+    if (!isDot && !isDigit(bytes[i] as number)) break;
   }
-  if (!isDigit(bytes[i - 1] as number) || i === start) return false;
+  if (i === start || !isDigit(bytes[i - 1] as number)) return false;
   if (i === end) return true;
   if (bytes[i] !== DASH || bytes[i + 1] !== LETTER_R || i + 2 >= end) return false;
   for (i += 2; i < end; i += 1) if (!isDigit(bytes[i] as number)) return false;

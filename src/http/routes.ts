@@ -21,6 +21,7 @@ import type { LedgerStatus } from '../ledger/status.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { NotifyStatus } from '../notify/status.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
+import { OutdatedError } from '../repository/live-index.ts';
 import { PastError, type PastDatasources } from '../repository/past-datasources.ts';
 import type { AskedPin, PinsWithFixes } from '../metrics/pins-with-fixes.ts';
 import type { Times } from '../metrics/request-times.ts';
@@ -734,6 +735,7 @@ export class Routes {
 /** Why there is no answer, if the error is of that kind; otherwise throws it. */
 function refusalIn(error: unknown): Pick<PastError, 'status' | 'message'> {
   if (error instanceof BusyError) return { status: 429, message: BUSY };
+  if (error instanceof OutdatedError) return { status: 429, message: error.message };
   if (error instanceof PastError) return error;
   throw error;
 }

@@ -14,7 +14,7 @@ import { QueryError } from '../answers/query.ts';
 import { IndexError } from '../errors.ts';
 import { BodiesInFlight } from './bodies-in-flight.ts';
 import { PackageFiles } from './package-files.ts';
-import { busy, matches, notModified, problem } from './reply.ts';
+import { matches, notModified, problem } from './reply.ts';
 import { Routes, type Answered, type RouteOptions } from './routes.ts';
 
 export interface ServerOptions extends RouteOptions {
@@ -115,10 +115,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     const status = statusOf(error);
     if (status >= 500) options.logger.error({ err: error }, 'a request failed');
-    const failed =
-      status === 429
-        ? busy(error.message)
-        : problem(status, status === 500 ? 'internal error' : error.message);
+    const failed = problem(status, status === 500 ? 'internal error' : error.message);
     send(request, reply, { route: 'failed', reply: failed });
   });
   return app;

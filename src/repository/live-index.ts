@@ -118,9 +118,7 @@ export type RefreshOutcome =
   | { readonly status: 'failed'; readonly failure: IndexFailure };
 
 /** The file of an index is gone, and a newer index is about to be loaded. */
-export class OutdatedError extends Error {
-  readonly statusCode = 429;
-}
+export class OutdatedError extends Error {}
 
 /** Where a package is: a file here, or an address that anyone may read or only we. */
 export type PackageFile =
