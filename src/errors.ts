@@ -39,6 +39,17 @@ export class UsageError extends Error {
   readonly code = 'config-invalid';
 }
 
+/** A request that is refused: 410, what it asks for will not come back; 429, it may be asked again soon. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+  readonly status: 410 | 429;
+
+  constructor(status: 410 | 429, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
 /** Length of a line in logs and `/readyz`. */
 const MAX_LINE = 2000;
 /** Length of a foreign error's message, which may quote foreign text, such as names in a certificate. */

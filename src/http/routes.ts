@@ -21,8 +21,8 @@ import type { LedgerStatus } from '../ledger/status.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { NotifyStatus } from '../notify/status.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
-import { OutdatedError } from '../repository/live-index.ts';
-import { PastError, type PastDatasources } from '../repository/past-datasources.ts';
+import { RefusedError } from '../errors.ts';
+import type { PastDatasources } from '../repository/past-datasources.ts';
 import type { AskedPin, PinsWithFixes } from '../metrics/pins-with-fixes.ts';
 import type { Times } from '../metrics/request-times.ts';
 import type { VirtualIndexes } from '../answers/virtual-index.ts';
@@ -53,7 +53,7 @@ import {
 import { markedLink, needsMark, noOpinionBody, type RoutedLookups } from './routed-lookup.ts';
 import { createQueue } from '../repository/pace.ts';
 import type { PassedOn } from './package-files.ts';
-import { BusyError, Turns } from './turns.ts';
+import { Turns } from './turns.ts';
 import { datasourceStatus, readiness } from './status.ts';
 import { notAskedBody } from '../routing/not-asked.ts';
 import type { RoutingSource } from '../routing/route.ts';
@@ -130,7 +130,6 @@ const MAX_READY_BYTES = 16 * 1024 * 1024;
 const MAX_TARGET_LENGTH = 512;
 /** Requests for a view with fixes, or for the search or the virtual index of a view: anyone may ask for any age. */
 const MAX_VIEWS_WAITING = 8;
-const BUSY = 'too many ages are asked for at once';
 
 /** The raw path of a request, without the query. */
 function pathOf({ url = '' }: IncomingMessage): string {
@@ -574,7 +573,6 @@ export class Routes {
     if (!snapshot && pages) return pages.problem(429, `${live.name} is not loaded yet`, retryLater);
     if (!snapshot) return this.#notLoaded(live).reply;
     const found = await this.#inLine(when, () => this.#searches.find(snapshot, query));
-    if (!found) return pages ? pages.problem(429, BUSY, retryLater) : busy(BUSY);
     const datasource = nameWith(live.name, when);
     if (pages) return pages.search(datasource, query, found);
     const headers = { 'x-apk-beacon-generation': snapshot.generation, ...negotiated };
@@ -600,11 +598,9 @@ export class Routes {
         404,
         `the packages of ${live.name} for ${arch} are not those of apk 2: no mirror of them`,
       );
-    const made = await this.#inLine(target.when, () =>
+    const { bytes, etag } = await this.#inLine(target.when, () =>
       (isMirror ? mirrors : virtualIndexes).archive(snapshot, arch, format),
     );
-    if (!made) return busy(BUSY);
-    const { bytes, etag } = made;
     const headers: Headers = {
       'x-apk-beacon-generation': snapshot.generation,
       'cache-control': `max-age=${maxAge}`,
@@ -666,10 +662,11 @@ export class Routes {
     return json(body, negotiated);
   }
 
-  /** The result of `work`; `undefined` if it is for a view or a past and too many are in line. */
-  async #inLine<T>(when: When | undefined, work: () => Promise<T>): Promise<T | undefined> {
+  /** The result of `work`. Rejects with a `RefusedError` if it is for a view or a past and too many are in line. */
+  async #inLine<T>(when: When | undefined, work: () => Promise<T>): Promise<T> {
     if (!when) return await work();
-    if (this.#viewsWaiting >= MAX_VIEWS_WAITING) return undefined;
+    if (this.#viewsWaiting >= MAX_VIEWS_WAITING)
+      throw new RefusedError(429, 'too many ages are asked for at once');
     this.#viewsWaiting += 1;
     return await this.#oneViewAtATime(work).finally(() => {
       this.#viewsWaiting -= 1;
@@ -733,10 +730,8 @@ export class Routes {
 }
 
 /** Why there is no answer, if the error is of that kind; otherwise throws it. */
-function refusalIn(error: unknown): Pick<PastError, 'status' | 'message'> {
-  if (error instanceof BusyError) return { status: 429, message: BUSY };
-  if (error instanceof OutdatedError) return { status: 429, message: error.message };
-  if (error instanceof PastError) return error;
+function refusalIn(error: unknown): RefusedError {
+  if (error instanceof RefusedError) return error;
   throw error;
 }
 

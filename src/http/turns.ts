@@ -4,15 +4,13 @@
  * other requests do not wait.
  */
 import { setImmediate } from 'node:timers/promises';
+import { RefusedError } from '../errors.ts';
 import { createQueue } from '../repository/pace.ts';
 
 /** Steps of about a millisecond after which a lookup counts as long. */
 const STEPS_AT_ONCE = 8;
 /** Milliseconds that others may wait for a step. */
 const TURN = 2;
-
-/** As many are in line as may be. */
-export class BusyError extends Error {}
 
 export class Turns {
   readonly #most: number;
@@ -25,13 +23,14 @@ export class Turns {
   }
 
   /**
-   * Returns the result of `work`, or rejects with `BusyError`. The same `key` never runs twice at a time; it says what
+   * Returns the result of `work`, or rejects with a `RefusedError`. The same `key` never runs twice at a time; it says what
    * kind of thing is returned.
    */
   run<T>(key: string, work: () => Generator<undefined, T>): T | Promise<T> {
     const known = this.#under.get(key) as Promise<T> | undefined;
     if (known) return known;
-    if (this.#under.size >= this.#most) return Promise.reject(new BusyError());
+    if (this.#under.size >= this.#most)
+      return Promise.reject(new RefusedError(429, 'too many ages are asked for at once'));
     const begun = work();
     for (let i = 0; i < STEPS_AT_ONCE; i += 1) {
       const step = begun.next();

@@ -10,7 +10,7 @@ import { bodyOf } from '../apk/stanzas.ts';
 import type { TrustedKey } from '../apk/signature.ts';
 import type { ReleaseDates } from '../catalog/catalog.ts';
 import type { WithdrawalPolicy } from '../catalog/withdrawal.ts';
-import { cut, errorLine, IndexError, type IndexErrorCode } from '../errors.ts';
+import { cut, errorLine, IndexError, RefusedError, type IndexErrorCode } from '../errors.ts';
 import type { CredentialHeader, CredentialLookup } from './credentials.ts';
 import { FetchError } from './fetch-error.ts';
 import { fetchIndex, type Validators } from './fetch-index.ts';
@@ -117,9 +117,6 @@ export type RefreshOutcome =
   | { readonly status: 'unchanged'; readonly redated: boolean }
   | { readonly status: 'failed'; readonly failure: IndexFailure };
 
-/** The file of an index is gone, and a newer index is about to be loaded. */
-export class OutdatedError extends Error {}
-
 /** Where a package is: a file here, or an address that anyone may read or only we. */
 export type PackageFile =
   | { readonly kind: 'local'; readonly path: string }
@@ -187,7 +184,7 @@ export class LiveIndex {
 
   /**
    * The body of the index with this digest. Fetched again if the disk does not have it: it may be full, or shared with a
-   * replica that is further. Throws `OutdatedError` if upstream has another index, too.
+   * replica that is further. Throws a `RefusedError` if upstream has another index, too.
    */
   async original(digest: string): Promise<Uint8Array> {
     const { store, pasts, client, credentials, pause } = this.#services;
@@ -208,7 +205,7 @@ export class LiveIndex {
     const fact = `${label} has changed since it was read`;
     if (this.#failure) throw new IndexError(this.#failure.code, `${fact}: ${this.#failure.message}`);
     this.alarm.ring();
-    throw new OutdatedError(fact);
+    throw new RefusedError(429, fact);
   }
 
   /** Where a package is that lies beside the index, and what is needed to get it. */

@@ -7,7 +7,7 @@ import type { VerifiedIndex } from '../apk/read-index.ts';
 import { release } from '../apk/memory.ts';
 import type { ReleaseDates } from '../catalog/catalog.ts';
 import { timeText } from '../catalog/time.ts';
-import { errorLine } from '../errors.ts';
+import { errorLine, RefusedError } from '../errors.ts';
 import { summarize } from './guards.ts';
 import { generationOf, type LiveDatasource, type Part, type Snapshot } from './live-datasource.ts';
 import type { LiveIndex } from './live-index.ts';
@@ -41,16 +41,6 @@ export interface PastOptions {
   readonly ledger: PastLedger | undefined;
   readonly files: PastIndexes;
   readonly now: () => number;
-}
-
-/** Why a time cannot be answered: 410 where nothing will change that, 429 where it may be asked again soon. */
-export class PastError extends Error {
-  readonly status: 410 | 429;
-
-  constructor(status: 410 | 429, message: string) {
-    super(message);
-    this.status = status;
-  }
 }
 
 /** Each takes the memory of its datasource once more, as far as its indexes are not those of another. */
@@ -94,13 +84,13 @@ export class PastDatasources {
     return undefined;
   }
 
-  /** What `live` was at a time that is not in the future. Rejects with `PastError`. */
+  /** What `live` was at a time that is not in the future. Rejects with `RefusedError`. */
   async at(live: LiveDatasource, at: number): Promise<Snapshot> {
     const key = `${live.name} ${at}`;
     let made = this.#underWay.get(key);
     if (!made) {
       if (this.#underWay.size >= MAX_WAITING)
-        throw new PastError(429, 'too many times are asked for at once');
+        throw new RefusedError(429, 'too many times are asked for at once');
       made = this.#oneAtATime(() => this.#make(live, at)).finally(() => this.#underWay.delete(key));
       this.#underWay.set(key, made);
     }
@@ -124,7 +114,7 @@ export class PastDatasources {
   ): Promise<{ readonly found: readonly Found[]; readonly from: number; readonly until: number }> {
     const { ledger, now } = this.#options;
     if (!ledger)
-      throw new PastError(410, `${live.name} keeps no ledger, so no other time is known (cacheDir)`);
+      throw new RefusedError(410, `${live.name} keeps no ledger, so no other time is known (cacheDir)`);
     const found: Found[] = [];
     let [from, until] = [0, now() - CLOCKS_DIFFER];
     try {
@@ -137,8 +127,8 @@ export class PastDatasources {
         until = Math.min(until, current?.until ?? begunAt ?? Infinity);
       }
     } catch (error) {
-      if (error instanceof PastError) throw error;
-      throw new PastError(429, `the ledger cannot be read: ${errorLine(error)}`);
+      if (error instanceof RefusedError) throw error;
+      throw new RefusedError(429, `the ledger cannot be read: ${errorLine(error)}`);
     }
     return { found, from, until };
   }
@@ -184,16 +174,16 @@ export class PastDatasources {
     const { digest, seenAt } = generation;
     const { label, maxCompressedBytes } = index.spec;
     const bytes = await files.load(digest, maxCompressedBytes);
-    if (!bytes) throw new PastError(410, await this.#notKept(index, generation));
+    if (!bytes) throw new RefusedError(410, await this.#notKept(index, generation));
     const read = await index.readOther(bytes).catch((error: unknown) => {
-      throw new PastError(
+      throw new RefusedError(
         410,
         `what ${label} was at ${timeText(seenAt)} cannot be read: ${errorLine(error)}`,
       );
     });
     release(bytes);
     if (read.digest === digest) return read;
-    throw new PastError(410, `the file kept of ${label} at ${timeText(seenAt)} is that of another index`);
+    throw new RefusedError(410, `the file kept of ${label} at ${timeText(seenAt)} is that of another index`);
   }
 
   async #notKept(index: LiveIndex, { seenAt }: PastGeneration): Promise<string> {
@@ -223,15 +213,15 @@ function idOf({ digest, seenAt }: PastGeneration): readonly [string, number] {
   return [digest, seenAt];
 }
 
-function beginsLater({ spec: { label } }: LiveIndex, begunAt: number | undefined): PastError {
+function beginsLater({ spec: { label } }: LiveIndex, begunAt: number | undefined): RefusedError {
   const fact = begunAt === undefined ? 'has not begun' : `begins at ${timeText(begunAt)}`;
-  return new PastError(410, `the ledger of ${label} ${fact}`);
+  return new RefusedError(410, `the ledger of ${label} ${fact}`);
 }
 
 async function patiently<T>(work: Promise<T>, name: string): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    late.reject(new PastError(429, `${name} of that time is still being loaded`));
+    late.reject(new RefusedError(429, `${name} of that time is still being loaded`));
   }, PATIENCE);
   try {
     return await Promise.race([work, late.promise]);

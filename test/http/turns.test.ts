@@ -1,6 +1,7 @@
 /** Long work goes one after the other; short work is done at once. */
 import { describe, expect, test } from 'vitest';
-import { BusyError, Turns } from '../../src/http/turns.ts';
+import { RefusedError } from '../../src/errors.ts';
+import { Turns } from '../../src/http/turns.ts';
 
 function* steps(count: number, done: () => void = () => undefined): Generator<undefined, number> {
   for (let i = 0; i < count; i += 1) yield;
@@ -29,7 +30,7 @@ describe('turns', () => {
     const asked = ['a', 'b', 'c', 'a'].map((key) => Promise.resolve(turns.run(key, () => steps(20))));
     const results = await Promise.allSettled(asked);
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
-    await expect(asked[2]).rejects.toThrow(BusyError);
+    await expect(asked[2]).rejects.toThrow(RefusedError);
     expect(await turns.run('c', () => steps(20))).toBe(20);
   });
 
