@@ -40,6 +40,7 @@ export class Security {
   readonly #report: NameReport;
   readonly #archs: readonly string[];
   readonly #groups = new Map<string, readonly Group[]>();
+  #open: { readonly version: Version; readonly ids: ReadonlySet<string> } | undefined;
 
   constructor(advisories: Advisories, report: NameReport) {
     this.#advisories = advisories;
@@ -67,7 +68,7 @@ export class Security {
     const before = yield* this.at(from);
     const after = yield* this.at(to);
     if (before === after) return before.filter(isFixedBetween(from, to));
-    const isOpenBefore = idsOf(before.filter(isOpenAt(from)));
+    const isOpenBefore = yield* this.#openIds(from);
     const fixed: Group[] = [];
     for (const [i, { affected, ids }] of after.entries()) {
       if (isStep(i)) yield;
@@ -94,8 +95,16 @@ export class Security {
     const after = yield* this.at(to);
     const open = after.filter((group) => isOpenAt(to)(group) && !isUnreviewed(group));
     if (before === after) return countOf(open.filter(({ affected }) => !isAffected(affected, from)));
-    const isOpenBefore = idsOf(before.filter(isOpenAt(from)));
-    return idsOf(open).difference(isOpenBefore).size;
+    return idsOf(open).difference(yield* this.#openIds(from)).size;
+  }
+
+  /** The identifiers of what is open at a version: worked out once for all versions it is compared with. */
+  *#openIds(version: Version): Generator<undefined, ReadonlySet<string>> {
+    if (this.#open?.version !== version) {
+      const groups = yield* this.at(version);
+      this.#open = { version, ids: idsOf(groups.filter(isOpenAt(version))) };
+    }
+    return this.#open.ids;
   }
 }
 
