@@ -15,6 +15,9 @@ export interface AskedDatasource {
   readonly when: When | undefined;
 }
 
+/** A kind of target, such as `'package'`. */
+export type TargetOf<K extends Target['kind']> = Extract<Target, { kind: K }>;
+
 export type Target =
   | { readonly kind: 'root' }
   | ({ readonly kind: 'datasource' } & AskedDatasource)

@@ -46,6 +46,9 @@ export function json(value: object, headers: Headers = { 'cache-control': 'no-ca
   return createReply(status, { ...headers, 'content-type': JSON_TYPE }, JSON.stringify(value));
 }
 
+/** Headers of JSON at an address that also has a page. */
+export const negotiated: Headers = { 'cache-control': 'no-cache', vary: 'accept' };
+
 /** Seconds after which clients ask again for what is not loaded. Renovate waits up to 60. */
 const RETRY_AFTER = 15;
 

@@ -12,10 +12,11 @@ import Fastify, {
 } from 'fastify';
 import { QueryError } from '../answers/query.ts';
 import { IndexError } from '../errors.ts';
+import type { Answered } from './answered.ts';
 import { BodiesInFlight } from './bodies-in-flight.ts';
 import { PackageFiles } from './package-files.ts';
 import { matches, notModified, problem } from './reply.ts';
-import { Routes, type Answered, type RouteOptions } from './routes.ts';
+import { Routes, type RouteOptions } from './routes.ts';
 
 export interface ServerOptions extends RouteOptions {
   readonly logger: FastifyBaseLogger;

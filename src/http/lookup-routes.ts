@@ -1,0 +1,282 @@
+/** Answers lookups of packages, and what else is asked of a package apart from its page. */
+import type { IncomingMessage } from 'node:http';
+import { LRUCache } from 'lru-cache';
+import { joinInSteps } from '../answers/body.ts';
+import { describe } from '../answers/describe.ts';
+import { explainInSteps, explanationBody } from '../answers/explain.ts';
+import { heldBackIn } from '../answers/held-back.ts';
+import type { Lookups } from '../answers/lookup.ts';
+import { parseLookupQuery, QueryError, type QueryParameters } from '../answers/query.ts';
+import { newestInRange } from '../answers/range.ts';
+import type { RenderOptions } from '../answers/render.ts';
+import { advisoriesInSteps, explainAdvisoriesInSteps, Security } from '../answers/security.ts';
+import { parsePeerName, type AskedDatasource, type TargetOf } from '../answers/target.ts';
+import { parseVersion } from '../apk/version.ts';
+import { ageInWords, nameWith, type Age } from '../catalog/age.ts';
+import type { LookupLog } from '../metrics/lookup-log.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { AskedPin, PinsWithFixes } from '../metrics/pins-with-fixes.ts';
+import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
+import { notLoaded, type Answered } from './answered.ts';
+import { prefersText } from './negotiate.ts';
+import { createReply, json, JSON_TYPE, negotiated, problem, type Headers, type Reply } from './reply.ts';
+import { ownUrl, parametersOf, pinOf, splitUrl } from './request.ts';
+import { markedLink, needsMark, noOpinionBody, type RoutedLookups } from './routed-lookup.ts';
+import type { Snapshots } from './snapshots.ts';
+import type { Turns } from './turns.ts';
+
+const MAX_READY = 10_000;
+const MAX_READY_BYTES = 16 * 1024 * 1024;
+const MAX_TARGET_LENGTH = 512;
+
+export interface LookupOptions {
+  readonly datasources: readonly LiveDatasource[];
+  readonly lookups: Lookups;
+  readonly routed: RoutedLookups;
+  readonly asked: LookupLog;
+  readonly pins: PinsWithFixes;
+  readonly metrics: Metrics;
+  /** Seconds that clients may cache an answer. */
+  readonly maxAge: number;
+  /** The address of the service for clients, if configured. */
+  readonly publicUrl: string | undefined;
+}
+
+/**
+ * A cached reply and what it was made from. Weak, so that it does not keep the packages of a past generation in memory.
+ */
+interface Ready {
+  readonly answered: Answered;
+  readonly asked: AskedDatasource;
+  readonly snapshot: WeakRef<Snapshot>;
+  readonly name: string;
+  readonly pin: AskedPin | undefined;
+}
+
+/** What a routed lookup adds to the datasource's answer. */
+interface Routed {
+  readonly headers: Headers;
+  readonly mark: RenderOptions['mark'];
+}
+
+export class LookupRoutes {
+  readonly #options: LookupOptions;
+  readonly #datasources: ReadonlyMap<string, LiveDatasource>;
+  readonly #snapshots: Snapshots;
+  readonly #turns: Turns;
+  /**
+   * Cached replies by raw request target (docs/decisions/007): Renovate repeats its questions, and the same bytes are
+   * sent until the generation changes. A reply is valid as long as its datasource, or the view of it, has the snapshot it
+   * was made from.
+   */
+  readonly #ready = new LRUCache<string, Ready>({
+    max: MAX_READY,
+    maxSize: MAX_READY_BYTES,
+    sizeCalculation: ({ answered }, target) => answered.reply.body.length + target.length + 400,
+  });
+
+  constructor(options: LookupOptions, snapshots: Snapshots, turns: Turns) {
+    this.#options = options;
+    this.#datasources = new Map(options.datasources.map((live) => [live.name, live]));
+    this.#snapshots = snapshots;
+    this.#turns = turns;
+  }
+
+  /** The cached answer, if it still holds. */
+  ready(target: string): Answered | undefined {
+    const ready = this.#ready.get(target);
+    if (!ready) return undefined;
+    const { answered, asked, name, pin } = ready;
+    const snapshot = ready.snapshot.deref();
+    if (!snapshot || snapshot !== this.#snapshots.loaded(asked)) return undefined;
+    if (!snapshot.past)
+      this.#options.asked.note(asked.live.name, name, { known: true, pinned: false }, snapshot);
+    if (pin) this.#options.pins.touch(pin);
+    return answered;
+  }
+
+  /** A pin of the datasource that its file builds on. */
+  routed({ name, when }: TargetOf<'routed'>, request: IncomingMessage): Answered | Promise<Answered> {
+    const { routed, publicUrl } = this.#options;
+    const parameters = parametersOf(request.url ?? '');
+    const url = publicUrl ?? ownUrl(request);
+    const route = routed.route(name, parameters);
+    if ('noOpinion' in route) return { reply: json(noOpinionBody(route.noOpinion, url)), route: 'routed' };
+    const live = this.#datasources.get(route.datasource) as LiveDatasource;
+    const page = `${url}/${nameWith(live.name, when)}/${encodeURIComponent(name)}`;
+    const mark = needsMark(parameters)
+      ? (changelogUrl: string | undefined) => markedLink(changelogUrl, live.name, page)
+      : undefined;
+    return this.package({ kind: 'package', live, when, name, view: 'releases' }, request, {
+      headers: { 'x-apk-beacon-datasource': live.name },
+      mark,
+    });
+  }
+
+  package(
+    target: TargetOf<'package'>,
+    request: IncomingMessage,
+    routed?: Routed,
+  ): Answered | Promise<Answered> {
+    const { live, view: route } = target;
+    const answer = (snapshot: Snapshot | undefined): Answered | Promise<Answered> => {
+      if (!snapshot) return { ...notLoaded(live, routed?.headers), route };
+      return this.#turns.run(
+        `answer ${snapshot.generation} ${keyOf(request)} ${routed || snapshot.advisories ? request.headers.host : ''}`,
+        () => this.#lookUp(target, snapshot, request, routed),
+      );
+    };
+    const snapshot = this.#snapshots.of(target);
+    return snapshot instanceof Promise ? snapshot.then(answer) : answer(snapshot);
+  }
+
+  *#lookUp(
+    target: TargetOf<'package'>,
+    snapshot: Snapshot,
+    request: IncomingMessage,
+    routed?: Routed,
+  ): Generator<undefined, Answered> {
+    const { live, name, view: route } = target;
+    const { lookups, asked, maxAge } = this.#options;
+    const { url = '' } = request;
+    const parameters = parametersOf(url);
+    const query = parseLookupQuery(parameters, live.archs);
+    const generation = { 'x-apk-beacon-generation': snapshot.generation, ...routed?.headers };
+    const datasource = live.name;
+    const shown = nameWith(datasource, target.when);
+    if (route === 'advisories') {
+      const reply = yield* this.#advisories(target, snapshot, parameters, generation);
+      return { reply, route };
+    }
+    if (route === 'explain') {
+      const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
+      const plain = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog, {
+        served: snapshot.past ? [] : lookups.served(datasource, name),
+        heldBack: yield* heldBackIn(snapshot, report),
+      });
+      const advisories = yield* explainAdvisoriesInSteps(snapshot.advisories, report, query);
+      const explanation = advisories ? { ...plain, advisories } : plain;
+      const headers = { ...generation, 'cache-control': 'no-cache', vary: 'accept, user-agent' };
+      if (!prefersText(request.headers)) {
+        const ofJson = { ...headers, 'content-type': JSON_TYPE };
+        return { reply: createReply(200, ofJson, yield* explanationBody(explanation)), route };
+      }
+      const close = report.versions.length === 0 ? yield* lookups.closeNames(snapshot, name) : [];
+      const all = parameters['all'] !== undefined;
+      const lines = yield* describe(explanation, close, { all, allBy: '?all' });
+      const text = yield* joinInSteps(lines, { separator: '\n', end: '\n' });
+      const ofText = { ...headers, 'content-type': 'text/plain; charset=utf-8' };
+      return { reply: createReply(200, ofText, text), route };
+    }
+    const lookup = { datasource, snapshot, name, query };
+    const found = yield* lookups.lookUpInSteps(lookup);
+    const releases = found?.releases;
+    const peer = releases || routed ? undefined : parsePeerName(name, live.archs);
+    if (peer && snapshot.catalog.has(peer.name))
+      return yield* this.#lookUpPeer(target, peer, snapshot, request);
+    const pinned = speaksForPin(parameters, request) || lookups.wasServed(lookup);
+    // What is asked of the past tells nothing of what is missing now.
+    if (!snapshot.past) asked.note(datasource, name, { known: releases !== undefined, pinned }, snapshot);
+    if (!found || !releases) {
+      const reply = json(yield* lookups.unknownName(lookup), { ...generation, ...negotiated }, 404);
+      return { reply, route, lookup: { datasource, result: 'unknown' } };
+    }
+    if (route === 'latest') {
+      const newest = yield* newestInRange(releases, parameters['range']);
+      if (!newest) {
+        const reply = problem(404, `no release of ${name} in ${shown} fits`, generation);
+        return { reply, route, lookup: { datasource, result: 'unknown' } };
+      }
+      const headers = { ...generation, 'cache-control': `max-age=${maxAge}`, 'content-type': 'text/plain' };
+      const reply = createReply(200, headers, `${newest.version.text}\n`);
+      return { reply, route, lookup: { datasource, result: 'found' } };
+    }
+    const page = `${this.#options.publicUrl ?? ownUrl(request)}/${shown}/${encodeURIComponent(name)}`;
+    if (snapshot.view && releases.length === 0) {
+      const reply = json(nothingYet(snapshot.view.age, page), { ...generation, ...negotiated });
+      return { reply, route, lookup: { datasource, result: 'found' } };
+    }
+    const { body, etag } = yield* lookups.renderInSteps(found, query, { page, mark: routed?.mark });
+    const isOfAddress = routed?.mark !== undefined || (found.marks !== '' && body.includes(page));
+    const headers = {
+      ...generation,
+      'cache-control': `max-age=${maxAge}`,
+      vary: 'accept',
+      etag,
+      'content-type': JSON_TYPE,
+    };
+    const reply = createReply(200, headers, body);
+    const times = this.#options.metrics.requestTimes.of(route, 200);
+    const written = pinOf(parameters);
+    const pin = found.urgent && written && this.#options.pins.note(datasource, name, written, found.urgent);
+    const answered: Answered = { reply, route, times, lookup: { datasource, result: 'found' } };
+    // One that contains the address that this client used is for this client.
+    if (url.length <= MAX_TARGET_LENGTH && !isOfAddress)
+      this.#ready.set(url, {
+        answered,
+        asked: { live, when: target.when },
+        snapshot: new WeakRef(snapshot),
+        name,
+        pin: pin || undefined,
+      });
+    return answered;
+  }
+
+  /** What is open at a pin, and what another version fixes. A name that only a feed knows is answered as well. */
+  *#advisories(
+    { live, name }: TargetOf<'package'>,
+    { catalog, advisories, past }: Snapshot,
+    parameters: QueryParameters,
+    generation: Headers,
+  ): Generator<undefined, Reply> {
+    if (past)
+      throw new QueryError(
+        `advisories are those of today: /${live.name}/${encodeURIComponent(name)}/advisories`,
+      );
+    if (!advisories)
+      return problem(404, `no advisories are configured for ${live.name} (advisories: known)`, generation);
+    const query = parseLookupQuery(parameters, live.archs);
+    const pin = pinOf(parameters);
+    if (pin !== undefined && !query.current)
+      throw new QueryError('current: expected an APK version such as 1.2.3-r0, or a constraint such as ~1.2');
+    const wanted = parameters['target'];
+    const target = typeof wanted === 'string' ? parseVersion(wanted) : undefined;
+    if (wanted !== undefined && (!target || !pin))
+      throw new QueryError('target: expected an APK version such as 1.2.3-r0, besides current');
+    const report = yield* catalog.reportInSteps(name, query.archs);
+    const security = new Security(advisories, report);
+    if (report.versions.length === 0 && (yield* security.at(undefined)).length === 0)
+      return problem(404, `neither the indexes nor the advisories of ${live.name} know ${name}`, generation);
+    const body = yield* advisoriesInSteps(security, report, query, { pin, target });
+    return json({ datasource: live.name, ...body }, { ...generation, 'cache-control': 'no-cache' });
+  }
+
+  /** A path of a similar service: the same answer as for the name, for one arch if given. */
+  *#lookUpPeer(
+    target: TargetOf<'package'>,
+    { name, arch }: NonNullable<ReturnType<typeof parsePeerName>>,
+    snapshot: Snapshot,
+    request: IncomingMessage,
+  ): Generator<undefined, Answered> {
+    const [path = '', query = ''] = splitUrl(request.url ?? '');
+    const parameters = arch === undefined ? query : `${query}&arch=${encodeURIComponent(arch)}`;
+    // A request of its own, so that the reply is cached under an unambiguous address.
+    const asked = { url: `${path}?${parameters}`, headers: request.headers } as IncomingMessage;
+    return yield* this.#lookUp({ ...target, name }, snapshot, asked);
+  }
+}
+
+/** With a homepage and no releases, Renovate sees no update and logs no warning, as without an opinion. */
+function nothingYet(age: Age, page: string): object {
+  return { releases: [], homepage: page, heldBack: `no such release is known to be ${ageInWords(age)} old` };
+}
+
+/** Everything but the generation that the answer to a lookup depends on. */
+function keyOf(request: IncomingMessage): string {
+  return `${request.url ?? ''} ${speaksForPin({}, request)} ${prefersText(request.headers)}`;
+}
+
+/** Whether the request has a pin or comes from Renovate, which only asks for pins. */
+function speaksForPin({ current }: QueryParameters, { headers }: IncomingMessage): boolean {
+  return (current !== undefined && current !== '') || /renovate/i.test(headers['user-agent'] ?? '');
+}

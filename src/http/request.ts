@@ -1,0 +1,30 @@
+/** What a request says: its path, its parameters, the address it was sent to. */
+import type { IncomingMessage } from 'node:http';
+import { parse as parseQueryString } from 'node:querystring';
+import type { QueryParameters } from '../answers/query.ts';
+
+/** The raw path of a request, without the query. */
+export function pathOf({ url = '' }: IncomingMessage): string {
+  return splitUrl(url)[0];
+}
+
+export function parametersOf(url: string): QueryParameters {
+  const [, query] = splitUrl(url);
+  return query === undefined ? {} : parseQueryString(query);
+}
+
+export function splitUrl(url: string): readonly [path: string, query?: string] {
+  const start = url.indexOf('?');
+  return start < 0 ? [url] : [url.slice(0, start), url.slice(start + 1)];
+}
+
+/** The pin as written; `undefined` if empty. */
+export function pinOf({ current }: QueryParameters): string | undefined {
+  return typeof current === 'string' && current.trim() !== '' ? current.trim() : undefined;
+}
+
+/** The address as the client wrote it; an invalid `Host` is ignored. */
+export function ownUrl({ headers }: IncomingMessage): string {
+  const { host = '' } = headers;
+  return `http://${/^[A-Za-z0-9._-]+(:\d+)?$|^\[[0-9a-fA-F:.]+\](:\d+)?$/.test(host) ? host : 'localhost'}`;
+}

@@ -1,0 +1,90 @@
+/** What the addresses of a datasource stand for: what is loaded of it, its view with an age, or what it was at a time. */
+import { QueryError } from '../answers/query.ts';
+import type { AskedDatasource } from '../answers/target.ts';
+import { Views } from '../answers/views.ts';
+import { nameWith, type When } from '../catalog/age.ts';
+import { timeText } from '../catalog/time.ts';
+import { RefusedError } from '../errors.ts';
+import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
+import { createQueue } from '../repository/pace.ts';
+import type { PastDatasources } from '../repository/past-datasources.ts';
+import { Turns } from './turns.ts';
+
+/** Requests for a view with fixes, or for the search or the virtual index of a view: anyone may ask for any age. */
+const MAX_VIEWS_WAITING = 8;
+
+export interface SnapshotOptions {
+  /** What datasources were. */
+  readonly pasts: PastDatasources;
+  readonly now: () => number;
+  /** Milliseconds a lookup waits for the first index. */
+  readonly hold: number;
+  /** Aborts when the service begins to stop. */
+  readonly stopping: AbortSignal;
+}
+
+export class Snapshots {
+  readonly #options: SnapshotOptions;
+  readonly #turns: Turns;
+  /** For views with fixes, which take half a second each. */
+  readonly #slowViews = new Turns(MAX_VIEWS_WAITING);
+  readonly #views: Views;
+  /** For what takes a view up to seconds and megabytes. */
+  readonly #oneViewAtATime = createQueue();
+  #viewsWaiting = 0;
+
+  constructor(options: SnapshotOptions, turns: Turns) {
+    this.#options = options;
+    this.#turns = turns;
+    this.#views = new Views(options.now);
+  }
+
+  /** What is loaded: of the datasource, or of its view or past if that was made and still holds. */
+  loaded({ live, when }: AskedDatasource): Snapshot | undefined {
+    const { snapshot } = live;
+    if (!when || !snapshot) return snapshot;
+    return 'at' in when ? this.#options.pasts.known(live, when.at) : this.#views.known(snapshot, when.age);
+  }
+
+  /** The same, made if necessary. Waits for the first snapshot. */
+  of(asked: AskedDatasource): Snapshot | undefined | Promise<Snapshot | undefined> {
+    const { live } = asked;
+    const made = (base: Snapshot | undefined) => base && this.#viewOf(base, asked);
+    return this.loaded(asked) ?? (live.snapshot ? made(live.snapshot) : this.first(live).then(made));
+  }
+
+  #viewOf(base: Snapshot, { live, when }: AskedDatasource): Snapshot | Promise<Snapshot> {
+    if (!when) return base;
+    if ('age' in when) {
+      const turns = when.age.security ? this.#slowViews : this.#turns;
+      return turns.run(`view ${live.name} ${nameWith(base.generation, when)}`, () =>
+        this.#views.of(base, when.age),
+      );
+    }
+    const { pasts, now } = this.#options;
+    if (when.at <= now()) return pasts.at(live, when.at);
+    throw new QueryError(`${timeText(when.at)} is in the future: here it is ${timeText(now())}`);
+  }
+
+  /** Waits for the first snapshot, at most `hold`. */
+  async first(live: LiveDatasource): Promise<Snapshot | undefined> {
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), this.#options.hold);
+    try {
+      return await live.whenReady(AbortSignal.any([patience.signal, this.#options.stopping]));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** The result of `work`. Rejects with a `RefusedError` if it is for a view or a past and too many are in line. */
+  async inLine<T>(when: When | undefined, work: () => Promise<T>): Promise<T> {
+    if (!when) return await work();
+    if (this.#viewsWaiting >= MAX_VIEWS_WAITING)
+      throw new RefusedError(429, 'too many ages are asked for at once');
+    this.#viewsWaiting += 1;
+    return await this.#oneViewAtATime(work).finally(() => {
+      this.#viewsWaiting -= 1;
+    });
+  }
+}
