@@ -53,7 +53,7 @@ export function* checkFeed(
 }
 
 /** Pairs of package and identifier that only one of two feeds has. */
-export function* compareFeeds(
+function* compareFeeds(
   last: Feed,
   next: Feed,
 ): Generator<undefined, { readonly gained: number; readonly lost: number }> {

@@ -279,7 +279,7 @@ interface Installable {
 }
 
 /** The packages that have one name on one arch. */
-export class Holders {
+class Holders {
   /** All of them, in the order of the repositories. */
   readonly carriers: readonly Carrier[];
   readonly #reading: Reading;

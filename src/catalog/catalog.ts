@@ -323,7 +323,7 @@ export class Catalog {
 }
 
 /** A name that too many packages have. */
-export class CrowdedNameError extends Error {
+class CrowdedNameError extends Error {
   override readonly name = 'CrowdedNameError';
   /** An error of the lookup, not of the service: Renovate goes on with other names. */
   readonly statusCode = 422;

@@ -622,7 +622,7 @@ function asPrecise({ text }: Version, line: Version): string {
   return (/^\d+(?:\.\d+)*/.exec(text)?.[0] ?? text).split('.').slice(0, count.split('.').length).join('.');
 }
 
-export function stepOf(from: Version, to: Version): Step {
+function stepOf(from: Version, to: Version): Step {
   const [a, b] = [numbersOf(from), numbersOf(to)];
   if (a[0] !== b[0]) return 'major';
   if (a[1] !== b[1]) return 'minor';

@@ -30,7 +30,7 @@ export function isFormat(word: string): word is Format {
 }
 
 /** Its schema is docs/check.schema.json. */
-export function jsonReport({ files, pins, findings, known }: Report): string {
+function jsonReport({ files, pins, findings, known }: Report): string {
   const counts = Object.fromEntries(
     (['error', 'warning', 'note'] as const).map((level) => [
       level,
@@ -41,7 +41,7 @@ export function jsonReport({ files, pins, findings, known }: Report): string {
 }
 
 /** https://docs.oasis-open.org/sarif/sarif/v2.1.0/ */
-export function sarifReport({ findings }: Report): string {
+function sarifReport({ findings }: Report): string {
   const used = rules.filter(({ id }) => findings.some(({ rule }) => rule === id));
   const driver = {
     name: 'apk-beacon',
@@ -83,7 +83,7 @@ export function sarifReport({ findings }: Report): string {
 }
 
 /** https://docs.gitlab.com/ci/testing/code_quality/ */
-export function codeQualityReport({ findings }: Report): string {
+function codeQualityReport({ findings }: Report): string {
   const severities: Readonly<Record<Level, string>> = { error: 'major', warning: 'minor', note: 'info' };
   const issues = findings.map(({ rule, level, message, pin, file, start, fingerprint }) => ({
     description: pin === undefined ? message : `${pin}: ${message}`,
@@ -96,7 +96,7 @@ export function codeQualityReport({ findings }: Report): string {
 }
 
 /** A test case per file, with a failure per error and warnings as output. */
-export function junitReport({ findings }: Report): string {
+function junitReport({ findings }: Report): string {
   const files = Map.groupBy(findings, ({ file }) => file);
   const cases = [...files].map(([file, all]) => {
     const failures = all
@@ -124,7 +124,7 @@ export function junitReport({ findings }: Report): string {
 }
 
 /** https://docs.github.com/actions/reference/workflow-commands-for-github-actions */
-export function githubReport({ findings }: Report): string {
+function githubReport({ findings }: Report): string {
   const commands: Readonly<Record<Level, string>> = { error: 'error', warning: 'warning', note: 'notice' };
   const property = (text: string): string => data(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
   const data = (text: string): string =>

@@ -450,7 +450,7 @@ const receiver = z
   .meta({ title: 'a receiver' });
 
 /** First path segments with another meaning, now or possibly later. */
-export const reservedNames = [
+const reservedNames = [
   'livez',
   'readyz',
   'startupz',

@@ -13,7 +13,7 @@ export interface Reply {
 export type Headers = Readonly<Record<string, string>>;
 
 /** From this size on, a body is a buffer: connections share it, and it is sent in pieces. */
-export const LARGE_BODY = 16 * 1024;
+const LARGE_BODY = 16 * 1024;
 
 /** Browsers must not run any answer, whatever its name. */
 const NOTHING = "default-src 'none'";

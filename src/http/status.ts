@@ -104,7 +104,7 @@ export interface FeedStatus {
   readonly errorAt: string | undefined;
 }
 
-export function feedStatus({ spec, loaded, failure, mismatch }: LiveFeed, now: number): FeedStatus {
+function feedStatus({ spec, loaded, failure, mismatch }: LiveFeed, now: number): FeedStatus {
   const facts = loaded?.feed.facts;
   return {
     feed: spec.label,

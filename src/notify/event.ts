@@ -30,7 +30,7 @@ export function joinEvents(watch: string, earlier: Event, later: Event): Event {
 /** What is written out; of more, only the number. */
 const MAX_CHANGES = 500;
 
-export function eventBody({ id, at, datasource, generation, changes }: Event): object {
+function eventBody({ id, at, datasource, generation, changes }: Event): object {
   const more = changes.length - MAX_CHANGES;
   return {
     type: 'offer.changed',

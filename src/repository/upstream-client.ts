@@ -24,7 +24,7 @@ export interface Timeouts {
   readonly total: number;
 }
 
-export const defaultTimeouts: Timeouts = {
+const defaultTimeouts: Timeouts = {
   connect: 10_000,
   headers: 30_000,
   bodyIdle: 30_000,

@@ -167,7 +167,7 @@ function holding(found: Found, added: readonly string[]): Found {
   return { reason: `no datasource of the image has ${what} as well`, isElsewhere: true };
 }
 
-export function ofImage(text: string, all: readonly Candidate[]): Found {
+function ofImage(text: string, all: readonly Candidate[]): Found {
   const image = parseImage(text);
   const configured = configuredFor(all, ({ images }) =>
     images.filter((pattern) => matchesImage(pattern, image)),
@@ -250,7 +250,7 @@ function bySize(a: Candidate, b: Candidate): number {
 // Repositories
 
 /** The smallest datasource that has all of them, without main or community of another branch or distribution. */
-export function ofRepositories(
+function ofRepositories(
   addresses: readonly string[],
   all: readonly Candidate[],
   archs: readonly string[] = [],
