@@ -1,7 +1,7 @@
 /** The body of `POST /-/check` and its answer: pins without their places, and a judgment of each. */
 import * as z from 'zod';
 import { IndexError, UsageError } from '../errors.ts';
-import { steps, type AskedPin, type Judgment, type Policy, type Problem } from './judge.ts';
+import { steps, type AskedPin, type Judgment, type Policy, type Problem } from './judgment.ts';
 import { isLevel, isRule } from './rules.ts';
 
 /** The limit per request; clients with more pins send several requests. */

@@ -4,18 +4,11 @@ import { finish } from '../catalog/steps.ts';
 import { parsePinContext, type ContextParameters } from '../routing/pin-context.ts';
 import { heldRepositories, repositoryId } from '../routing/repositories.ts';
 import { createRouter, type Route, type Router, type RoutingSource } from '../routing/route.ts';
-import {
-  spellingProblems,
-  type ApkoObstacle,
-  type AskedPin,
-  type Judged,
-  type Judgment,
-  type Policy,
-  type Problem,
-  type Source,
-  type Tags,
-} from './judge.ts';
+import { judge } from './judge.ts';
+import type { AskedPin, Judged, Judgment, Policy, Problem, Tags } from './judgment.ts';
 import { levelOf } from './rules.ts';
+import type { ApkoObstacle, Source } from './source.ts';
+import { spellingProblems } from './spelling.ts';
 
 export interface CheckerOptions {
   readonly sources: readonly Source[];
@@ -109,11 +102,11 @@ export class Checker {
       isResolved,
     };
     if (!isReadable(spelling)) {
-      const { judgment } = source.judge({ ...pin, operator: '', version: '' }, options);
+      const { judgment } = judge({ ...pin, operator: '', version: '' }, source, options);
       const unknown = judgment.problems.filter(({ rule }) => rule === 'unknown-name');
       return alone({ datasource, problems: [...spelling, ...unknown] });
     }
-    const { judgment, floating } = source.judge(pin, options);
+    const { judgment, floating } = judge(pin, source, options);
     const problems = judgment.problems.map((each) => this.#ofOther(each, pin, datasource));
     return { judgment: { ...judgment, problems: [...spelling, ...problems] }, floating };
   }

@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import type { FilePins, Note, Pin } from '../pins/pin.ts';
 import { Lines, type Position, type Range } from '../pins/text.ts';
-import type { AskedPin, Judgment, Step } from './judge.ts';
+import type { AskedPin, Judgment, Step } from './judgment.ts';
 import { levelOf, type Level, type RuleId } from './rules.ts';
 
 /** A file as it was read. */

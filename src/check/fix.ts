@@ -4,7 +4,7 @@ import type { ReadInclude } from '../pins/definition.ts';
 import type { Pin } from '../pins/pin.ts';
 import type { Range } from '../pins/text.ts';
 import { isExactPin, type CheckedFile } from './findings.ts';
-import type { Judgment } from './judge.ts';
+import type { Judgment } from './judgment.ts';
 
 export interface Fixed {
   readonly text: string;

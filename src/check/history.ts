@@ -1,6 +1,7 @@
 /** What the ledger adds to judgments: since when a version is gone. Without a ledger nothing is claimed. */
 import type { Vanished } from '../ledger/changes.ts';
-import { meetsOf, type AskedPin, type Judgment, type Problem } from './judge.ts';
+import type { AskedPin, Judgment, Problem } from './judgment.ts';
+import { meetsOf } from './meets.ts';
 import type { RuleId } from './rules.ts';
 
 /** Reads the versions of names that vanished from a datasource. */

@@ -1,6 +1,6 @@
 /** The schema of `--format json`, published as docs/check.schema.json. */
 import * as z from 'zod';
-import { steps } from './judge.ts';
+import { steps } from './judgment.ts';
 import { rules } from './rules.ts';
 
 const count = z.int().nonnegative();

@@ -7,7 +7,7 @@ import { unifiedDiff } from '../check/diff.ts';
 import { readFiles } from '../check/files.ts';
 import { countPins, findingsOf, type CheckedFile } from '../check/findings.ts';
 import { pinNames, raisePins, type Fixed } from '../check/fix.ts';
-import { steps, type Judgment, type Policy, type Step } from '../check/judge.ts';
+import { steps, type Judgment, type Policy, type Step } from '../check/judgment.ts';
 import { formats, isFormat, textReport, type Report } from '../check/reports.ts';
 import { compareLevels, type Level } from '../check/rules.ts';
 import type { CommandLine, Config } from '../config/config.ts';

@@ -2,7 +2,7 @@
 import { withoutTrailingSlashes } from '../addresses.ts';
 import { checkBodies, parseJudgments } from '../check/asked.ts';
 import { askedPins, judgmentsOf, type CheckedFile } from '../check/findings.ts';
-import type { Judgment } from '../check/judge.ts';
+import type { Judgment } from '../check/judgment.ts';
 import { UsageError } from '../errors.ts';
 import { builtNames, judgeHere, type CheckHere } from '../service/check.ts';
 import { askService } from './service-client.ts';

@@ -2,7 +2,8 @@
 import { Checker } from '../check/checker.ts';
 import { askedPins, judgmentsOf, type CheckedFile } from '../check/findings.ts';
 import { withHistory } from '../check/history.ts';
-import { Source, type Judgment, type Policy } from '../check/judge.ts';
+import type { Judgment, Policy } from '../check/judgment.ts';
+import { Source } from '../check/source.ts';
 import type { Config } from '../config/config.ts';
 import type { RoutingSource } from '../routing/route.ts';
 import { Beacon, snapshotOf } from './beacon.ts';

@@ -1,7 +1,7 @@
 /** Since when a version is gone, as a ledger knows it. */
 import { expect, test } from 'vitest';
 import { withHistory } from '../../src/check/history.ts';
-import type { AskedPin, Judgment, Problem } from '../../src/check/judge.ts';
+import type { AskedPin, Judgment, Problem } from '../../src/check/judgment.ts';
 import type { Vanished } from '../../src/ledger/changes.ts';
 
 const pin = (name: string, operator: string, version: string): AskedPin => ({

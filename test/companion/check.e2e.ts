@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { Checker } from '../../src/check/checker.ts';
 import { askedPins, findingsOf } from '../../src/check/findings.ts';
-import { Source } from '../../src/check/judge.ts';
+import { Source } from '../../src/check/source.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { readPins } from '../../src/pins/read.ts';
 import { apkoCase, archs, imageFiles, world, type ApkoCase, type World } from '../support/apko-cases.ts';

@@ -8,7 +8,8 @@ import {
   type CheckedFile,
   type Finding,
 } from '../../src/check/findings.ts';
-import { Source, type Judgment, type Policy } from '../../src/check/judge.ts';
+import type { Judgment, Policy } from '../../src/check/judgment.ts';
+import { Source } from '../../src/check/source.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { readPins } from '../../src/pins/read.ts';
 import type { RoutingSource } from '../../src/routing/route.ts';

@@ -1,0 +1,84 @@
+/** What is asked about a pin, and what is said of it. */
+import type { Pin } from '../pins/pin.ts';
+import type { Level, RuleId } from './rules.ts';
+
+/** A pin without its place, as sent to a service. */
+export type AskedPin = Pick<
+  Pin,
+  | 'text'
+  | 'name'
+  | 'operator'
+  | 'version'
+  | 'tag'
+  | 'tagIsBehind'
+  | 'tool'
+  | 'isRuntime'
+  | 'isLocked'
+  | 'context'
+> & {
+  /** Pins with the same value are installed together. */
+  readonly world: string;
+};
+
+/** The size of an update: the revision only, the third number, the second, or the first. */
+export type Step = 'rebuild' | 'patch' | 'minor' | 'major';
+export const steps: readonly Step[] = ['rebuild', 'patch', 'minor', 'major'];
+
+/** The newer versions to which a pin may be raised. */
+export interface Policy {
+  readonly within: Step;
+  /** Milliseconds since the version was built. */
+  readonly minAge: number;
+  /** Only to the lowest version that fixes most of the vulnerabilities known at the pin, whatever its age. */
+  readonly security?: boolean | undefined;
+}
+
+export interface Problem {
+  readonly rule: RuleId;
+  /** Lower case, no full stop. */
+  readonly message: string;
+  /** The archs it concerns. */
+  readonly archs?: readonly string[];
+  /** If it differs from the rule's level. */
+  readonly level?: Level;
+  /** The day on which the version went that the pin needs, `2026-11-20`, where a ledger knows it. */
+  readonly since?: string;
+}
+
+export interface Judgment {
+  readonly datasource?: string;
+  /** Why no datasource is asked. */
+  readonly notAsked?: string;
+  readonly problems: readonly Problem[];
+  /**
+   * The newest version that is newer than the pin and fits the policy, as precise as the pin; for a name, an exact one.
+   */
+  readonly target?: string;
+  /** The newest version of all. */
+  readonly newest?: string;
+  readonly step?: Step;
+}
+
+/** The tags that an image gives repositories. */
+export interface Tags {
+  /** The same for the same tags. */
+  readonly key: string;
+  readonly of: (repository: string) => string | undefined;
+}
+
+export interface JudgeOptions {
+  /** Unix milliseconds. */
+  readonly now: number;
+  readonly policy: Policy;
+  /** Of the image. */
+  readonly archs: readonly string[];
+  readonly tags: Tags;
+  /** The pin's whole image is known to resolve. */
+  readonly isResolved: boolean;
+}
+
+export interface Judged {
+  readonly judgment: Judgment;
+  /** Of an exact pin that is fine, the packages that it needs in no exact version. */
+  readonly floating: readonly string[];
+}

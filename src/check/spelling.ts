@@ -1,0 +1,41 @@
+/** Problems in how a pin is written, whatever indexes have. */
+import { parseVersion } from '../apk/version.ts';
+import { apkoOperators, parseApkoVersion } from './apko.ts';
+import type { AskedPin, Problem } from './judgment.ts';
+
+/** Blanks that look like others are shown by their code, as in `1.0-r0\u{a0}`. */
+function visible(version: string): string {
+  return version.replace(/[^!-~]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`);
+}
+
+/** Problems in the spelling of the constraint. */
+export function spellingProblems(pin: AskedPin): readonly Problem[] {
+  const { tool, operator, version, tag, tagIsBehind, name } = pin;
+  const problems: Problem[] = [];
+  const isKnown = tool === 'apk' || operator === '' || apkoOperators.includes(operator);
+  if (!isKnown)
+    problems.push({
+      rule: 'operator-ignored',
+      message: `apko does not know ${operator} and takes any version of ${name}`,
+    });
+  else if (/^==+$/.test(operator)) problems.push({ rule: 'double-equals', message: `${operator} means =` });
+  if (tag !== undefined && operator !== '' && tool === 'apko' && !tagIsBehind)
+    problems.push({
+      rule: 'tag-form',
+      message: `apko reads the tag behind the version: ${name}${operator}${version}@${tag}`,
+    });
+  if (tag !== undefined && operator !== '' && tool === 'apk' && tagIsBehind)
+    problems.push({
+      rule: 'tag-form',
+      message: `apk reads the tag in front of the operator: ${name}@${tag}${operator}${version}`,
+    });
+  if (operator !== '' && isKnown && !operator.includes('><') && !isVersion(pin)) {
+    const what = version === '' ? 'nothing' : visible(version);
+    problems.push({ rule: 'invalid-version', message: `${what} is no version that ${tool} reads` });
+  }
+  return problems;
+}
+
+function isVersion({ tool, version }: AskedPin): boolean {
+  return (tool === 'apko' ? parseApkoVersion(version) : parseVersion(version)) !== undefined;
+}
