@@ -4,10 +4,10 @@
  *
  * `apko show-config` does the same, but fetches every key and repository.
  */
-import { parse } from 'yaml';
 import { z } from 'zod';
 
 import { CompanionError } from './errors.ts';
+import { optional, parseYaml, wholeNumber, yesOrNo } from './yaml.ts';
 
 const strings = z.array(z.string());
 const stringMap = z.record(z.string(), z.string());
@@ -15,79 +15,81 @@ const stringMap = z.record(z.string(), z.string());
 // Strict like apko's own decoder: a misspelt key is an error, not a silently missing setting.
 const definitionSchema = z.strictObject({
   include: z.string().optional(),
-  contents: z
-    .strictObject({
-      keyring: strings.optional(),
-      runtime_keyring: z.array(z.strictObject({ name: z.string(), content: z.string() })).optional(),
-      build_repositories: strings.optional(),
-      runtime_repositories: strings.optional(),
-      repositories: strings.optional(),
-      packages: strings.optional(),
-      baseimage: z.strictObject({ image: z.string(), apkindex: z.string() }).optional(),
-    })
-    .optional(),
-  entrypoint: z
-    .strictObject({
+  contents: optional(
+    z.strictObject({
+      keyring: optional(strings),
+      runtime_keyring: optional(z.array(z.strictObject({ name: z.string(), content: z.string() }))),
+      build_repositories: optional(strings),
+      runtime_repositories: optional(strings),
+      repositories: optional(strings),
+      packages: optional(strings),
+      baseimage: optional(z.strictObject({ image: z.string(), apkindex: z.string() })),
+    }),
+  ),
+  entrypoint: optional(
+    z.strictObject({
       type: z.string().optional(),
       command: z.string().optional(),
       'shell-fragment': z.string().optional(),
-      services: stringMap.optional(),
-    })
-    .optional(),
+      services: optional(stringMap),
+    }),
+  ),
   cmd: z.string().optional(),
   'stop-signal': z.string().optional(),
   'work-dir': z.string().optional(),
-  accounts: z
-    .strictObject({
+  accounts: optional(
+    z.strictObject({
       'run-as': z.string().optional(),
-      users: z
-        .array(
+      users: optional(
+        z.array(
           z.strictObject({
             username: z.string(),
-            uid: z.int().positive(),
-            gid: z.int().nonnegative().optional(),
+            uid: wholeNumber.pipe(z.int().positive()),
+            gid: optional(wholeNumber),
             shell: z.string().optional(),
             homedir: z.string().optional(),
           }),
-        )
-        .optional(),
-      groups: z
-        .array(
+        ),
+      ),
+      groups: optional(
+        z.array(
           z.strictObject({
             groupname: z.string(),
-            gid: z.int().nonnegative(),
-            members: strings.optional(),
+            gid: wholeNumber,
+            members: optional(strings),
           }),
-        )
-        .optional(),
-    })
-    .optional(),
-  archs: strings.optional(),
-  environment: stringMap.optional(),
-  paths: z
-    .array(
+        ),
+      ),
+    }),
+  ),
+  archs: optional(strings),
+  environment: optional(stringMap),
+  paths: optional(
+    z.array(
       z.strictObject({
         path: z.string(),
         type: z.enum(['directory', 'empty-file', 'hardlink', 'symlink', 'permissions']),
-        uid: z.int().nonnegative().optional(),
-        gid: z.int().nonnegative().optional(),
-        permissions: z.int().nonnegative().optional(),
+        uid: optional(wholeNumber),
+        gid: optional(wholeNumber),
+        permissions: optional(wholeNumber),
         source: z.string().optional(),
-        recursive: z.boolean().optional(),
+        recursive: optional(yesOrNo),
       }),
-    )
-    .optional(),
+    ),
+  ),
   'vcs-url': z.string().optional(),
-  annotations: stringMap.optional(),
-  volumes: strings.optional(),
-  layering: z.strictObject({ strategy: z.literal('origin'), budget: z.int().positive() }).optional(),
+  annotations: optional(stringMap),
+  volumes: optional(strings),
+  layering: optional(
+    z.strictObject({ strategy: z.literal('origin'), budget: wholeNumber.pipe(z.int().positive()) }),
+  ),
   format: z.string().optional(),
-  certificates: z
-    .strictObject({
-      additional: z.array(z.strictObject({ name: z.string(), content: z.string() })).optional(),
-      providers: strings.optional(),
-    })
-    .optional(),
+  certificates: optional(
+    z.strictObject({
+      additional: optional(z.array(z.strictObject({ name: z.string(), content: z.string() }))),
+      providers: optional(strings),
+    }),
+  ),
 });
 
 export type Definition = z.infer<typeof definitionSchema>;
@@ -102,7 +104,7 @@ export interface Resolved {
 }
 
 export function parseDefinition(text: string, file: string): Definition {
-  const result = definitionSchema.safeParse(parse(text));
+  const result = definitionSchema.safeParse(parseYaml(text));
   if (result.success) return result.data;
   throw new CompanionError(`${file}: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`);
 }
@@ -119,7 +121,7 @@ function resolve(file: string, read: (file: string) => string, includedBy: reado
   const own = parseDefinition(read(file), file);
   const ownPackages = own.contents?.packages ?? [];
   const { include, ...child } = own;
-  if (include === undefined) return { definition: child, ownPackages, files: [file] };
+  if (!include) return { definition: child, ownPackages, files: [file] };
   const base = resolve(include, read, [...includedBy, file]);
   return { definition: mergeInto(child, base.definition), ownPackages, files: [file, ...base.files] };
 }

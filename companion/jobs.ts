@@ -60,7 +60,7 @@ export function isTouched(files: Iterable<string>, changed: Changed): boolean {
  */
 export function isBase({ files, ownPackages, definition }: Resolved): boolean {
   const { cmd, entrypoint } = definition;
-  const startsNothing = cmd === undefined && entrypoint === undefined;
+  const startsNothing = !cmd && entrypoint === undefined;
   return (files[0] ?? '').endsWith('-base.yaml') && versionOf(ownPackages) === undefined && startsNothing;
 }
 

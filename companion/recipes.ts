@@ -2,41 +2,39 @@
  * melange recipes as a graph: which recipes of the repository must be built before which. Only names are read; melange
  * handles the rest.
  */
-import { parse } from 'yaml';
 import { z } from 'zod';
 
 import { operatorSpan } from '../src/apk/constraint.ts';
 import { CompanionError } from './errors.ts';
+import { optional, parseYaml, wholeNumber } from './yaml.ts';
 
-const names = z.array(z.string()).nullish();
-const dependencies = z.looseObject({ runtime: names, provides: names }).nullish();
-const environment = z.looseObject({ contents: z.looseObject({ packages: names }).nullish() }).nullish();
+const names = optional(z.array(z.string()));
+const dependencies = optional(z.looseObject({ runtime: names, provides: names }));
+const environment = optional(z.looseObject({ contents: optional(z.looseObject({ packages: names })) }));
 
 // Not strict about style: melange checks its recipes itself.
 const recipeSchema = z.looseObject({
   package: z.looseObject({
     name: z.string(),
-    version: z.coerce.string(),
-    epoch: z.int().nonnegative(),
+    version: z.string(),
+    epoch: wholeNumber,
     'target-architecture': names,
     dependencies,
   }),
   environment,
-  test: z.looseObject({ environment }).nullish(),
-  vars: z.record(z.string(), z.coerce.string()).nullish(),
-  data: z
-    .array(z.looseObject({ name: z.string(), items: z.record(z.string(), z.coerce.string()) }))
-    .nullish(),
-  subpackages: z
-    .array(
+  test: optional(z.looseObject({ environment })),
+  vars: optional(z.record(z.string(), z.string())),
+  data: optional(z.array(z.looseObject({ name: z.string(), items: z.record(z.string(), z.string()) }))),
+  subpackages: optional(
+    z.array(
       z.looseObject({
         name: z.string(),
-        range: z.string().nullish(),
+        range: z.string().optional(),
         dependencies,
-        test: z.looseObject({ environment }).nullish(),
+        test: optional(z.looseObject({ environment })),
       }),
-    )
-    .nullish(),
+    ),
+  ),
 });
 
 interface Package {
@@ -59,7 +57,7 @@ export interface Recipe {
 const bothArchs = ['x86_64', 'aarch64'];
 
 export function parseRecipe(text: string, name: string): Recipe {
-  const result = recipeSchema.safeParse(parse(text));
+  const result = recipeSchema.safeParse(parseYaml(text));
   if (!result.success) {
     throw new CompanionError(`${name}: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`);
   }

@@ -80,6 +80,46 @@ describe('include', () => {
   });
 });
 
+describe('what apko reads without a word', () => {
+  it('takes numbers and truths for texts, as they are written', () => {
+    const { definition } = resolve({
+      'child.yaml': `
+accounts: { run-as: 65532 }
+annotations: { containers.bootc: 1 }
+environment: { PORT: 8080, PYTHON: 3.10, UMASK: 0022, DEBUG: true, NONE: }
+`,
+    });
+    expect(definition).toEqual({
+      accounts: { 'run-as': '65532' },
+      annotations: { 'containers.bootc': '1' },
+      environment: { PORT: '8080', PYTHON: '3.10', UMASK: '0022', DEBUG: 'true', NONE: '' },
+    });
+  });
+
+  it('takes a key without a value for a missing one', () => {
+    const { definition, ownPackages } = resolve({
+      'child.yaml': 'include:\ncontents: { keyring: , packages: ~ }\naccounts:\npaths: null\ncmd:',
+    });
+    expect(ownPackages).toEqual([]);
+    expect(definition).toEqual({ contents: {}, cmd: '' });
+  });
+
+  it.each(['0750', '0o750', '488', '0x1e8'])('reads permissions of %s', (permissions) => {
+    const { definition } = resolve({
+      'child.yaml': `paths: [{ path: /x, type: directory, permissions: ${permissions}, uid: 0, recursive: true }]`,
+    });
+    expect(definition.paths).toEqual([
+      { path: '/x', type: 'directory', permissions: 0o750, uid: 0, recursive: true },
+    ]);
+  });
+
+  it('and no word in the place of a number', () => {
+    expect(() =>
+      resolve({ 'child.yaml': 'paths: [{ path: /x, type: directory, permissions: u=rwx }]' }),
+    ).toThrow('child.yaml: ✖ not a whole number   → at paths[0].permissions');
+  });
+});
+
 describe('the shipped definitions', () => {
   const read = (file: string) => readFileSync(`images/${file}`, 'utf8');
   const names = readdirSync('images').filter((name) => name.endsWith('.yaml'));

@@ -59,6 +59,7 @@ describe('image pipeline', () => {
     ['python-base.yaml', 'contents: { packages: [python-3.13] }\nentrypoint: { command: python3 }', false],
     ['nginx-base.yaml', 'contents: { packages: [nginx=1.29.1-r0] }', false],
     ['wolfi.yaml', 'contents: { packages: [busybox] }', false],
+    ['wolfi-base.yaml', 'contents: { packages: [busybox] }\ncmd:', true],
   ])('%s with %j is such a base: %j', (name, text, expected) => {
     expect(isBase(resolveDefinition(name, () => text))).toBe(expected);
   });
@@ -231,8 +232,8 @@ describe('package pipeline', () => {
   epoch: 4
   target-architecture: [x86_64]
   dependencies: { provides: ['virtual=\${{package.full-version}}'] }
-vars: { major: 1 }
-environment: { contents: { packages: ['other>=2', 'tagged@local'] } }
+vars: { major: 1.10 }
+environment: { contents: { packages: ['other>=2', 'tagged@local'], keyring: } }
 data: [{ name: flavours, items: { one: '1', two: '2' } }]
 subpackages:
   - name: \${{package.name}}-\${{vars.major}}-dev
@@ -247,7 +248,7 @@ subpackages:
       build: ['other', 'tagged'],
       packages: [
         { name: 'thing', provides: ['virtual'] },
-        { name: 'thing-1-dev', runtime: ['thing'] },
+        { name: 'thing-1.10-dev', runtime: ['thing'] },
         { name: 'thing-one' },
         { name: 'thing-two' },
       ],

@@ -1,0 +1,20 @@
+/** YAML as apko and melange read it, which are written in Go. */
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+/** Scalars are what is written, with or without quotes: `8080` and `3.10` may stand in the place of a text. */
+export const parseYaml = (text: string): unknown => parse(text, { schema: 'failsafe', merge: true });
+
+const nothing = new Set<unknown>(['', '~', 'null']);
+
+/** A list, a map or a number that may be missing. A key without a value is as if it was not there. */
+export const optional = <Schema extends z.ZodType>(schema: Schema) =>
+  z.preprocess((value) => (nothing.has(value) ? undefined : value), schema.optional());
+
+/** In any of Go's notations: `0750` and `0o750` are the same. */
+export const wholeNumber = z
+  .string()
+  .regex(/^(?:0[xX][0-9a-fA-F]+|0[oO]?[0-7]+|0|[1-9][0-9]*)$/, 'not a whole number')
+  .transform((text) => Number(text.replace(/^0(?=[0-7])/, '0o')));
+
+export const yesOrNo = z.enum(['true', 'false']).transform((text) => text === 'true');
