@@ -5,6 +5,8 @@
  *
  * `.gitlab/images.yml` of the repository defines what a job does; this file only decides which jobs exist.
  */
+import { join } from 'node:path/posix';
+
 import { isPreRelease, parseVersion, withoutRevision } from '../src/apk/version.ts';
 import type { Resolved } from './include.ts';
 
@@ -66,7 +68,7 @@ export function isBase({ files, ownPackages, definition }: Resolved): boolean {
 
 export function toImage(folder: string, { files, ownPackages }: Resolved): Image {
   const name = (files[0] ?? '').replace(/\.yaml$/, '');
-  const paths = [...files, `${name}.lock.json`].map((path) => (folder === '.' ? path : `${folder}/${path}`));
+  const paths = [...files, `${name}.lock.json`].map((path) => join(folder, path));
   return { name, files: paths, tags: tagsOf(ownPackages[0]), version: versionOf(ownPackages) };
 }
 

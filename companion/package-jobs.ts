@@ -3,6 +3,8 @@
  * Each writes only its own index. One job writes the repository's index, after everything was built and tested on every
  * arch. So no two jobs write it, and no arch gets ahead of another.
  */
+import { join } from 'node:path/posix';
+
 import {
   concernsEveryJob,
   nothingToDo,
@@ -26,7 +28,7 @@ export function packagePipeline(
   purpose: Purpose,
 ): Pipeline {
   const order = buildOrder(recipes);
-  const touched = recipes.filter(({ name }) => isRecipeTouched(`${folder}/${name}`, changed, purpose));
+  const touched = recipes.filter(({ name }) => isRecipeTouched(join(folder, name), changed, purpose));
   if (touched.length === 0) return nothingToDo;
 
   const built = new Set(touched.flatMap(({ name, archs }) => archs.map((arch) => `${name}:${arch}`)));

@@ -49,6 +49,21 @@ describe('image pipeline', () => {
     }
   });
 
+  it('knows a file by whatever path it is included, and the folder however it is written', () => {
+    const files: Record<string, string> = {
+      'niri.yaml': 'include: ./bootc.yaml\ncontents: { packages: [niri=1-r0] }',
+      './bootc.yaml': 'include: ../shared/host.yaml',
+      '../shared/host.yaml': 'cmd: init',
+    };
+    const resolved = resolveDefinition('niri.yaml', (file) => files[file] ?? '');
+    for (const folder of ['images', './images/']) {
+      const image = toImage(folder, resolved);
+      for (const path of ['images/bootc.yaml', 'shared/host.yaml', 'images/niri.lock.json']) {
+        expect(imagePipeline([image], changed(path), 'verify'), path).toHaveProperty('build:niri');
+      }
+    }
+  });
+
   it('builds no base that is only there to be included', () => {
     expect(images.map(({ name }) => name)).not.toContain('wolfi-base');
     expect(imageJobs(changed('images/alpine-base.yaml'))).toEqual(['nothing-to-do']);
@@ -156,6 +171,8 @@ describe('package pipeline', () => {
     const jobs = jobNames(packageJobs(changed('packages/linux-lts/config')));
     expect(jobs).toContain('build:linux-lts:x86_64');
     expect(jobs).not.toContain('build:linux-lts-initramfs:x86_64');
+    const change = changed('packages/linux-lts/config');
+    expect(jobNames(packagePipeline('./packages/', recipes, change, 'verify'))).toEqual(jobs);
   });
 
   it('leaves the repository to a single job, and to none on a merge request', () => {
