@@ -131,10 +131,13 @@ export interface Order {
  * melange finds dependencies on libraries itself, so no recipe lists them.
  */
 export function buildOrder(recipes: readonly Recipe[]): ReadonlyMap<string, Order> {
-  const providers = new Map<string, { readonly recipe: Recipe; readonly runtime: readonly string[] }>();
+  // Several may provide a name, and which one is installed is the solver's choice.
+  const providers = new Map<string, { readonly recipe: Recipe; readonly runtime: readonly string[] }[]>();
   for (const recipe of recipes) {
     for (const { name, runtime, provides } of recipe.packages) {
-      for (const provided of [name, ...provides]) providers.set(provided, { recipe, runtime });
+      for (const provided of [name, ...provides]) {
+        providers.set(provided, [...(providers.get(provided) ?? []), { recipe, runtime }]);
+      }
     }
   }
 
@@ -144,11 +147,12 @@ export function buildOrder(recipes: readonly Recipe[]): ReadonlyMap<string, Orde
     const seen = new Set<string>();
     const pending = [...start];
     for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-      const provider = providers.get(name);
-      if (provider === undefined || seen.has(name)) continue;
+      if (seen.has(name)) continue;
       seen.add(name);
-      reached.add(provider.recipe.name);
-      pending.push(...provider.runtime, ...provider.recipe.build);
+      for (const { recipe, runtime } of providers.get(name) ?? []) {
+        reached.add(recipe.name);
+        pending.push(...runtime, ...recipe.build);
+      }
     }
     return reached;
   };

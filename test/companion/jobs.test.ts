@@ -218,6 +218,22 @@ describe('package pipeline', () => {
     expect(buildOrder(bootstrap).get('curl')?.asPublished).toEqual([]);
   });
 
+  it('waits for every recipe that provides what is needed', () => {
+    const providing = (name: string, provides: string) =>
+      parseRecipe(
+        `package: { name: ${name}, version: "1", epoch: 0, dependencies: { provides: [${provides}] } }`,
+        name,
+      );
+    const order = buildOrder([
+      needing('app', 'busybox', 'go'),
+      needing('busybox'),
+      providing('busybox-full', 'busybox=1-r0'),
+      providing('go-1.10', 'go=1.10-r0'),
+      providing('go-1.9', 'go=1.9-r0'),
+    ]);
+    expect(order.get('app')?.beforeBuild).toEqual(['busybox', 'busybox-full', 'go-1.10', 'go-1.9']);
+  });
+
   it('has no job that waits for itself, whatever recipes need', () => {
     const names = ['a', 'b', 'c', 'd', 'e'];
     fc.assert(
