@@ -1,0 +1,111 @@
+/**
+ * What the jobs of deploy/gitlab/images do: their scripts as GitLab runs them, in a repository with a history. apko and
+ * cosign are stand-ins that write down their arguments.
+ */
+import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+
+import { mustRun, run, temporaryFolder, type Ran } from './tools.ts';
+
+const shipped = resolve('deploy/gitlab/images');
+
+interface Job {
+  readonly extends?: string;
+  readonly before_script?: readonly string[];
+  readonly script?: readonly string[];
+}
+
+const jobsOf = (file: string) => parse(readFileSync(join(shipped, file), 'utf8')) as Record<string, Job>;
+
+const { variables } = parse(readFileSync(join(shipped, '.gitlab-ci.yml'), 'utf8')) as {
+  variables: Record<string, string>;
+};
+
+/** What of the variables does not depend on others. */
+const plainVariables = Object.fromEntries(
+  Object.entries(variables)
+    .map(([name, value]) => [name, String(value)])
+    .filter(([, value]) => !value?.includes('$')),
+) as Record<string, string>;
+
+describe('jobs', () => {
+  let work: string;
+  let bin: string;
+
+  const write = (path: string, text: string) => {
+    mkdirSync(dirname(join(work, path)), { recursive: true });
+    writeFileSync(join(work, path), text);
+  };
+  const read = (path: string) => readFileSync(join(work, path), 'utf8');
+  const git = (...args: string[]) =>
+    mustRun('git', [
+      '-c',
+      'user.name=a',
+      '-c',
+      'user.email=a@example.org',
+      '-C',
+      work,
+      ...args,
+    ]).stdout.trim();
+  const commit = () => {
+    git('add', '--all');
+    git('commit', '--quiet', '--allow-empty', '--message', 'change');
+    return git('rev-parse', 'HEAD');
+  };
+  const command = (name: string, script: string) => {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`);
+    chmodSync(join(bin, name), 0o755);
+  };
+
+  beforeEach(() => {
+    work = temporaryFolder();
+    bin = temporaryFolder();
+    command('apk-beacon-images', `exec '${process.execPath}' '${resolve('companion/main.ts')}' "$@"`);
+    git('init', '--quiet', '--initial-branch=main');
+    cpSync(join(shipped, '.gitlab'), join(work, '.gitlab'), { recursive: true });
+    cpSync(join(shipped, '.gitlab-ci.yml'), join(work, '.gitlab-ci.yml'));
+    write('images/niri.yaml', 'contents: { packages: [niri=26.04-r0] }\ncmd: init');
+    for (const name of ['one', 'two']) {
+      write(`packages/${name}.yaml`, `package: { name: ${name}, version: "1", epoch: 0 }`);
+    }
+  });
+
+  /** Runs a job's script as GitLab's runner does, in a checkout that belongs to somebody else. */
+  const runJob = (file: string, name: string, env: Readonly<Record<string, string>>): Ran => {
+    const jobs = jobsOf(file);
+    const job = jobs[name] ?? {};
+    const base = jobs[job.extends ?? ''] ?? {};
+    const steps = [...(job.before_script ?? base.before_script ?? []), ...(job.script ?? [])];
+    const own = {
+      PATH: `${bin}:${process.env['PATH'] ?? ''}`,
+      HOME: work,
+      GIT_TEST_ASSUME_DIFFERENT_OWNER: '1',
+    };
+    return run('sh', ['-e', '-c', steps.join('\n')], {
+      cwd: work,
+      env: { ...plainVariables, ...own, ...env },
+    });
+  };
+
+  describe('generate', () => {
+    const generate = (env: Readonly<Record<string, string>>) => {
+      const ran = runJob('.gitlab-ci.yml', 'generate', env);
+      expect(ran.status, ran.output).toBe(0);
+      return ['images', 'packages'].flatMap((kind) =>
+        Object.keys(parse(read(`${kind}.generated.yml`)) as object).filter((job) =>
+          /^(build|publish):[^:]+(:x86_64)?$/.test(job),
+        ),
+      );
+    };
+    it('builds what a push has changed, and all if its start is not known', () => {
+      const base = commit();
+      write('images/niri.yaml', 'contents: { packages: [niri=26.04-r1] }\ncmd: init');
+      commit();
+      const push = (before: string) => generate({ CI_PIPELINE_SOURCE: 'push', CI_COMMIT_BEFORE_SHA: before });
+      expect(push(base)).toEqual(['publish:niri']);
+      expect(push('0'.repeat(40))).toEqual(['publish:niri', 'build:one:x86_64', 'build:two:x86_64']);
+    });
+  });
+});
