@@ -2,7 +2,7 @@
  * What the jobs of deploy/gitlab/images do: their scripts as GitLab runs them, in a repository with a history. apko and
  * cosign are stand-ins that write down their arguments.
  */
-import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -99,6 +99,21 @@ describe('jobs', () => {
         ),
       );
     };
+    const mergeRequest = (base: string) =>
+      generate({ CI_PIPELINE_SOURCE: 'merge_request_event', CI_MERGE_REQUEST_DIFF_BASE_SHA: base });
+
+    it('builds what a file has left, and what has one with an unusual name', () => {
+      write('packages/one/config', 'the same in both places\n');
+      const base = commit();
+      mkdirSync(join(work, 'packages/two'));
+      renameSync(join(work, 'packages/one/config'), join(work, 'packages/two/config'));
+      const moved = commit();
+      expect(mergeRequest(base)).toEqual(['build:one:x86_64', 'build:two:x86_64']);
+      write('packages/two/größe', '');
+      commit();
+      expect(mergeRequest(moved)).toEqual(['build:two:x86_64']);
+    });
+
     it('builds what a push has changed, and all if its start is not known', () => {
       const base = commit();
       write('images/niri.yaml', 'contents: { packages: [niri=26.04-r1] }\ncmd: init');
