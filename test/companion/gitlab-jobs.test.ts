@@ -122,5 +122,15 @@ describe('jobs', () => {
       expect(push(base)).toEqual(['publish:niri']);
       expect(push('0'.repeat(40))).toEqual(['publish:niri', 'build:one:x86_64', 'build:two:x86_64']);
     });
+
+    it.each(['schedule', 'web', 'api', 'trigger'])(
+      'builds all images and no package in a pipeline of %s',
+      (source) => {
+        commit();
+        expect(generate({ CI_PIPELINE_SOURCE: source, CI_COMMIT_BEFORE_SHA: '0'.repeat(40) })).toEqual([
+          'publish:niri',
+        ]);
+      },
+    );
   });
 });
