@@ -133,4 +133,47 @@ describe('jobs', () => {
       },
     );
   });
+
+  describe('lock', () => {
+    /** What is in branches of the project after the job; the project's address stands for a folder. */
+    const lock = (env: Readonly<Record<string, string>>) => {
+      const project = temporaryFolder();
+      mustRun('git', ['init', '--quiet', '--bare', project]);
+      command('apko', 'for definition; do :; done; echo fresh > "${definition%.yaml}.lock.json"');
+      commit();
+      git('push', '--quiet', project, 'HEAD:refs/heads/main');
+      write('images/niri.yaml', 'contents: { packages: [niri=26.04-r1] }');
+      const request = commit();
+      const home = temporaryFolder();
+      const address = 'https://lock:secret@gitlab.example.org:8443/gitlab/acme/images.git';
+      writeFileSync(
+        join(home, '.gitconfig'),
+        `[url "${project}"]\ninsteadOf = ${address}\n[safe]\ndirectory = ${project}\n`,
+      );
+      const ran = runJob('.gitlab/images.yml', '.lock-images', {
+        IMAGES: 'niri',
+        LOCK_TOKEN: 'secret',
+        CI_PROJECT_ID: '1',
+        CI_MERGE_REQUEST_SOURCE_PROJECT_ID: '1',
+        CI_MERGE_REQUEST_SOURCE_BRANCH_NAME: 'renovate/niri',
+        CI_SERVER_HOST: 'gitlab.example.org',
+        CI_PROJECT_PATH: 'acme/images',
+        CI_PROJECT_URL: 'https://gitlab.example.org:8443/gitlab/acme/images',
+        HOME: home,
+        ...env,
+      });
+      const branches = mustRun('git', ['-C', project, 'branch', '--format=%(refname:short)']).stdout;
+      return { ...ran, request, branches: branches.trim().split('\n'), project };
+    };
+
+    it('pushes fresh locks to the branch of the merge request, wherever GitLab is', () => {
+      const { status, output, branches, project, request } = lock({});
+      expect(branches, output).toEqual(['main', 'renovate/niri']);
+      const show = (what: string) => mustRun('git', ['-C', project, 'show', what]).stdout;
+      expect(show('renovate/niri:images/niri.lock.json')).toBe('fresh\n');
+      expect(mustRun('git', ['-C', project, 'rev-parse', 'renovate/niri~']).stdout.trim()).toBe(request);
+      // The pipeline of the new commit goes on.
+      expect(status).toBe(1);
+    });
+  });
 });

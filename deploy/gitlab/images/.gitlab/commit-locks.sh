@@ -13,4 +13,6 @@ git -c user.name=apko-lock -c user.email="apko-lock@$CI_SERVER_HOST" commit -m "
 # Force only on the branch that is made for this; on somebody's merge request a lost race must fail.
 force=
 [ "$branch" = apko-lock ] && force=--force
-git push $force "$@" "https://lock:$LOCK_TOKEN@$CI_SERVER_HOST/$CI_PROJECT_PATH.git" "HEAD:refs/heads/$branch"
+# GitLab may have a port or lie below a path.
+url=${CI_PROJECT_URL%%://*}://lock:$LOCK_TOKEN@${CI_PROJECT_URL#*://}.git
+git push $force "$@" "$url" "HEAD:refs/heads/$branch"
