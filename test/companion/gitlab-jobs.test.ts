@@ -175,5 +175,13 @@ describe('jobs', () => {
       // The pipeline of the new commit goes on.
       expect(status).toBe(1);
     });
+
+    it("pushes nothing of a fork, whose branch may have the name of one of the project's", () => {
+      const fork = { CI_MERGE_REQUEST_SOURCE_PROJECT_ID: '2', CI_MERGE_REQUEST_SOURCE_BRANCH_NAME: 'main' };
+      const { status, output, project } = lock(fork);
+      expect(mustRun('git', ['-C', project, 'log', '--format=%s', 'main']).stdout).toBe('change\n');
+      expect(status).toBe(1);
+      expect(output).toContain('the locks are stale');
+    });
   });
 });
