@@ -164,12 +164,12 @@ class AdbReader {
 
   *read(): Generator<undefined, AdbIndex> {
     const root = this.#list(this.#value(ROOT_AT));
+    const packages = this.#list(this.#field(root, RootField.packages));
+    if (this.#isIncomplete) this.#reject('has something else in place of its packages');
     this.#locate(this.#field(root, RootField.description));
+    if (this.#bad !== '') throw new IndexError('apkindex-malformed', `the index ${this.#bad}`);
     const isShort = this.#end - this.#start <= DESCRIPTION_BYTES;
     const description = isShort ? this.#text.bytes.toString('utf8', this.#start, this.#end).trim() : '';
-    const packages = this.#list(this.#field(root, RootField.packages));
-    if (this.#bad !== '' || this.#isIncomplete)
-      throw new IndexError('apkindex-malformed', `the index ${this.#bad || 'could not be expressed'}`);
     const count = packages < 0 ? 0 : this.#view.getUint32(packages, true) - 1;
     const { maxPackages } = this.#options;
     if (count > maxPackages) throw new IndexError('apkindex-malformed', `more than ${maxPackages} packages`);
@@ -261,7 +261,7 @@ class AdbReader {
     }
     const count = at + 4 <= this.#length ? this.#view.getUint32(at, true) : 0;
     if (count > 0 && at + 4 * count <= this.#length) return at;
-    this.#reject('leads out of the index');
+    this.#reject('has an offset that leads nowhere');
     return -1;
   }
 
@@ -296,7 +296,7 @@ class AdbReader {
     }
     const start = at + (1 << (kind - Kind.bytes8));
     const end = start > this.#length ? Infinity : start + this.#lengthAt(kind, at);
-    if (end > this.#length) this.#reject('leads out of the index');
+    if (end > this.#length) this.#reject('has an offset that leads nowhere');
     else if (end - start > this.#options.maxLineBytes) this.#reject('has a string that is too long');
     else {
       this.#start = start;
@@ -372,7 +372,7 @@ class AdbReader {
       return 0;
     }
     if (at + (kind === Kind.number32 ? 4 : 8) > this.#length) {
-      this.#reject('leads out of the index');
+      this.#reject('has an offset that leads nowhere');
       return 0;
     }
     const high = kind === Kind.number32 ? 0 : this.#view.getUint32(at + 4, true);

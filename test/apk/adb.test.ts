@@ -311,6 +311,26 @@ describe('values', () => {
   }); // prettier-ignore
 
   test.each<[string, (values: AdbValues) => Readonly<Record<number, number>>]>([
+    ['a description that could not be written', () => ({ 1: error })],
+    ['a number for a description', (all) => ({ 1: all.number(7) })],
+    ['a specification of file names that could not be written', () => ({ 3: error })],
+  ])('an index with %s is used without it', async (_, change) => {
+    const root = (all: AdbValues): number =>
+      all.object({ 2: all.list([packageValue(all, foo)]), ...change(all) });
+    const index = await read(made(root, { asRoot: true }));
+    expect([index.packages.packageCount, index.description]).toEqual([1, '']);
+    expect(index.report).toMatchObject({ badStanzas: 0, incompletePackages: 0 });
+  });
+
+  test.each([
+    ['a description outside', { 1: out }, 'the index has an offset that leads nowhere'],
+    ['packages that could not be written', { 2: error }, 'the index has something else in place of its packages'],
+  ])('an index with %s is refused, and the error says so', async (_, fields, fact) => {
+    const root = (all: AdbValues): number => all.object({ 2: all.list([packageValue(all, foo)]), ...fields });
+    await expect(read(made(root, { asRoot: true }))).rejects.toThrow(fact);
+  }); // prettier-ignore
+
+  test.each<[string, (values: AdbValues) => Readonly<Record<number, number>>]>([
     ['no name', () => ({ 1: 0 })],
     ['a name that could not be written', () => ({ 1: error })],
     ['a name with a line break', (all) => ({ 1: all.bytes('a\nb') })],
