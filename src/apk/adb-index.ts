@@ -73,6 +73,8 @@ const operators: readonly (Buffer | undefined)[] = [
 const ROOT_AT = 4;
 const [NEWLINE, EXCLAMATION] = [0x0a, 0x21];
 const DESCRIPTION_BYTES = 4096;
+/** The latest time and the largest size. */
+const [MOST_SECONDS, MOST_BYTES] = [0xffffffff, Number.MAX_SAFE_INTEGER];
 /** The cost of a list entry, in bytes of the budget: slightly more than an entry takes in text. */
 const ENTRY_COST = 32;
 /** The cost of a list in addition to its entries. */
@@ -196,11 +198,11 @@ class AdbReader {
     added.origin = this.#string(fields[Field.origin] as number, values, this.#knownValues);
     added.url = this.#string(fields[Field.url] as number, values, this.#knownValues);
     this.#readCommit(fields[Field.commit] as number);
-    added.builtAt = this.#number32(fields[Field.builtAt] as number);
+    added.builtAt = this.#numberUpTo(MOST_SECONDS, fields[Field.builtAt] as number);
     added.priority = this.#number16(fields[Field.priority] as number);
     if (this.#table.hasSizes) {
-      added.packed = this.#number(fields[Field.packed] as number);
-      added.installed = this.#number(fields[Field.installed] as number);
+      added.packed = this.#numberUpTo(MOST_BYTES, fields[Field.packed] as number);
+      added.installed = this.#numberUpTo(MOST_BYTES, fields[Field.installed] as number);
     }
     this.#readList(this.#depends, fields[Field.depends] as number, this.#knownDepends);
     this.#readList(this.#provides, fields[Field.provides] as number, this.#knownProvides);
@@ -350,10 +352,10 @@ class AdbReader {
     this.#table.readCommit(this.#line, 0, this.#line.length);
   }
 
-  /** 0 for nothing and for numbers above 32 bits. */
-  #number32(value: number): number {
+  /** 0 for nothing and for numbers above `most`, as in text. */
+  #numberUpTo(most: number, value: number): number {
     const number = this.#number(value);
-    return number > 0xffffffff ? 0 : number;
+    return number > most ? 0 : number;
   }
 
   /** The lower 16 bits, as apk takes them. Those of a number above 2^53 are read by themselves. */

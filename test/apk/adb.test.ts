@@ -167,16 +167,18 @@ describe('treats files as apk 3.0.6 does', () => {
     expect(await sizes({})).toEqual([undefined, undefined]);
   });
 
-  test('has sizes of 4 GiB and more, as in text', async () => {
+  test.each([2 ** 32, 2 ** 53 - 1, 2 ** 53])('of the size %i, the same as in text', async (size) => {
     const limits = { ...defaultReadLimits, withSizes: true };
     const values = new AdbValues();
-    const sizes = { 12: values.number(7_000_000_000), 13: values.number(2 ** 32) };
+    const sizes = { 12: values.number(7_000_000_000), 13: values.number(size) };
     const large = packageValue(values, { name: 'large', version: '1-r0', fields: sizes });
     const root = values.object({ 2: values.list([large]) });
-    const text = indexText([pkg('large', '1-r0', { I: '7000000000', S: `${2 ** 32}` })]);
+    const text = indexText([pkg('large', '1-r0', { I: '7000000000', S: String(size) })]);
+    // Larger ones would be rounded.
+    const packed = size < 2 ** 53 ? size : 0;
     for (const bytes of [adbFile([block(0, values.done(root))]), await indexBody(text)]) {
       const { packages } = await read(bytes, { limits, keys: 'unverified' });
-      expect(packages.named('large')[0]?.sizes).toEqual({ packed: 2 ** 32, installed: 7_000_000_000 });
+      expect(packages.named('large')[0]?.sizes).toEqual({ packed, installed: 7_000_000_000 });
     }
   });
 
