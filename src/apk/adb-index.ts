@@ -63,7 +63,7 @@ const DependencyField = { name: 1, version: 2, match: 3 };
 
 const CONFLICT = 16;
 const EQUAL = 1;
-/** The operator for the lower four bits of a match; combinations without a meaning in apk are missing. */
+/** The operator for a match without `CONFLICT`; combinations without a meaning in apk are missing. */
 const operators: readonly (Buffer | undefined)[] = [
   ...['', '=', '<', '<=', '>', '>=', '><', undefined, '~', '~', undefined, '<~', undefined, '>~'].map(
     (text) => (text === undefined ? undefined : Buffer.from(text)),
@@ -461,9 +461,10 @@ class AdbReader {
     this.#hasVersion = this.#end > this.#start;
     const isConflict = (told & CONFLICT) !== 0;
     this.#spend(nameEnd - nameStart + this.#end - this.#start);
-    const sign = this.#hasVersion ? (told & 15 && !isProvide ? told & 15 : EQUAL) : 0;
+    const asked = told - (isConflict ? CONFLICT : 0);
+    const sign = this.#hasVersion ? (isProvide ? EQUAL : asked || EQUAL) : 0;
     const operator = operators[sign];
-    const isName = this.#isName(nameStart, nameEnd) && told < 2 * CONFLICT;
+    const isName = this.#isName(nameStart, nameEnd);
     if (operator === undefined || !isName || !this.#isVersion(this.#start, this.#end)) {
       this.#isIncomplete = true;
       return -1;

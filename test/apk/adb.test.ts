@@ -364,6 +364,7 @@ describe('values', () => {
     ['a dependency that is nothing', (all) => ({ 15: all.list([0, 0]) })],
     ['a dependency without a name', (all) => ({ 15: all.list([all.object({ 2: all.bytes('1') })]) })],
     ['a match that means nothing', (all) => ({ 15: all.list([all.object({ 1: all.bytes('m'), 2: all.bytes('1'), 3: all.number(7) })]) })],
+    ['a match above those that mean something', (all) => ({ 15: all.list([all.object({ 1: all.bytes('m'), 2: all.bytes('1'), 3: all.number(33) })]) })],
     ['a name with a blank in it', (all) => ({ 16: all.list([all.object({ 1: all.bytes('a b') })]) })],
     ['a name with a sign in it', (all) => ({ 16: all.list([all.object({ 1: all.bytes('a=b') })]) })],
     ['a version with a blank in it', (all) => ({ 16: all.list([all.object({ 1: all.bytes('a'), 2: all.bytes('1 b') })]) })],
@@ -397,6 +398,23 @@ describe('values', () => {
     const [odd] = packages.named('odd');
     expect(odd?.dependencies).toEqual([`m${written}`, `!m${written}`].map(parseDependency));
     expect(odd?.needsExactly).toBe(written === '=1');
+  });
+
+  test('of a match the conflict counts without a version, and nothing in a provide', async () => {
+    const { packages, report } = await read(
+      beside((all) => {
+        const [name, version] = [all.bytes('m'), all.bytes('1')];
+        const matches = [7, 32, 48, 2 ** 40].map((match) => all.object({ 1: name, 3: all.number(match) }));
+        const provides = [33, 2 ** 40].map((match) =>
+          all.object({ 1: name, 2: version, 3: all.number(match) }),
+        );
+        return { 15: all.list(matches), 16: all.list(provides) };
+      }),
+    );
+    const [odd] = packages.named('odd');
+    expect(odd?.dependencies).toEqual(['m', 'm', '!m', 'm'].map(parseDependency));
+    expect(odd?.provides).toEqual(['m=1', 'm=1'].map(parseProvide));
+    expect(report.incompletePackages).toBe(0);
   });
 
   test('a list that packages share counts for each of them, also when it is odd', async () => {

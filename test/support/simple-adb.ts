@@ -90,11 +90,13 @@ class PlainReader {
     const fields = this.#words(value);
     const name = this.#bytes(fields[1] ?? 0).toString('latin1');
     const version = this.#bytes(fields[2] ?? 0).toString('latin1');
-    const match = Number(this.#number(fields[3] ?? 0));
-    const sign = version === '' ? '' : isProvide || match % 16 === 0 ? '=' : (signs[match % 16] ?? '');
-    if (match >= 32 || sign === '?' || !/^[^!\n <=>~][^\n <=>~]*$/.test(name)) return '';
+    const match = this.#number(fields[3] ?? 0);
+    const isConflict = (match & 16n) !== 0n;
+    const asked = Number(match - (isConflict ? 16n : 0n));
+    const sign = version === '' ? '' : isProvide || asked === 0 ? '=' : (signs[asked] ?? '?');
+    if (sign === '?' || !/^[^!\n <=>~][^\n <=>~]*$/.test(name)) return '';
     if (!/^$|^[^\n <=>~][^\n ]*$/.test(version)) return '';
-    return `${match >= 16 ? '!' : ''}${name}${sign}${version}`;
+    return `${isConflict ? '!' : ''}${name}${sign}${version}`;
   }
 
   /**
