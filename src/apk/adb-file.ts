@@ -83,6 +83,8 @@ export function closeAdb({ values }: AdbFile): void {
 
 /** The inflated file in its own memory, fast to read. */
 async function unwrap(bytes: Uint8Array, options: OpenOptions): Promise<Buffer> {
+  if (bytes.length < HEADER_BYTES)
+    throw new IndexError('archive-malformed', `an ADB of ${bytes.length} bytes`);
   switch (bytes[3]) {
     case 0x2e: // .
       return copied([bytes], options.limits);
@@ -172,8 +174,9 @@ async function* zstdFrames(body: Uint8Array, signal: AbortSignal | undefined): A
   for (let at = 0; at < body.length; frames += 1) {
     const frame = body.subarray(at);
     const skipped = skippableFrame(frame);
-    if (frames === MAX_FRAMES || skipped > frame.length)
-      throw new IndexError('archive-malformed', `cut, or more than ${MAX_FRAMES} zstd frames`);
+    if (frames === MAX_FRAMES)
+      throw new IndexError('archive-malformed', `more than ${MAX_FRAMES} zstd frames`);
+    if (skipped > frame.length) throw new IndexError('archive-malformed', 'its last zstd frame is cut');
     at +=
       skipped ||
       (yield* stream(

@@ -59,7 +59,7 @@ export async function verifyAdb(
     await pause?.();
   }
   if (bad) throw new IndexError('signature-bad', `the signature by ${bad.name} does not fit the index`);
-  const ids = cutList([...new Set(signatures.map((block) => keyIdOf(block) || 'nothing'))]);
+  const ids = cutList([...new Set(signatures.map(signerOf))]);
   const known =
     cutList(
       [...byId].map(([id, { name }]) => `${name} (${id})`),
@@ -70,6 +70,14 @@ export async function verifyAdb(
 
 function keyIdOf(block: Buffer): string {
   return block.toString('hex', 2, HEAD_BYTES);
+}
+
+/** For messages: the id of the key, and why the signature was passed over if its key is trusted. */
+function signerOf(block: Buffer): string {
+  if (block.length < HEAD_BYTES) return 'nothing';
+  const [version, digest] = block;
+  const isKnown = version === 0 && digests.has(digest as 3 | 4 | 5);
+  return isKnown ? keyIdOf(block) : `${keyIdOf(block)} (unknown: version ${version}, digest ${digest})`;
 }
 
 function isSignedBy(key: KeyObject, signed: Buffer, signature: Buffer): boolean {

@@ -237,9 +237,19 @@ describe('frames and signatures', () => {
     ['bytes behind zstd', zstd(zstdCompressSync(signed), Buffer.from('xx')), 'archive-malformed'],
     ['a cut zstd frame', zstd(zstdCompressSync(signed).subarray(0, -3)), 'archive-malformed'],
     ['nothing in zstd', zstd(), 'archive-malformed'],
-    ['2,000 empty frames', zstd(...Array<Buffer>(2000).fill(zstdCompressSync(''))), 'archive-malformed'],
   ])('%s: %#', async (_, bytes, expected) => {
     expect(await outcome(bytes)).toBe(expected);
+  }); // prettier-ignore
+
+  test.each<[string, Uint8Array, string]>([
+    ['the first bytes of an envelope', Buffer.from('ADBc'), 'an ADB of 4 bytes'],
+    ['a cut frame to skip', zstd(zstdCompressSync(signed), skippable.subarray(0, -1)), 'its last zstd frame is cut'],
+    ['2,000 empty frames', zstd(...Array<Buffer>(2000).fill(zstdCompressSync(''))), 'more than 1024 zstd frames'],
+    ['a signature of another version', adbFile([block(0, values), unknownVersion]), '(unknown: version 1, digest 4); trusted keys: test.pem'],
+    ['a signature over a SHA-1', adbFile([block(0, values), Buffer.from(good).fill(2, 5, 6)]), '(unknown: version 0, digest 2); trusted keys: test.pem'],
+    ['an empty signature', adbFile([block(0, values), block(1, Buffer.alloc(0))]), 'signed by keys with the ids nothing;'],
+  ])('%s is refused, and the error says so', async (_, bytes, fact) => {
+    await expect(read(bytes)).rejects.toThrow(fact);
   }); // prettier-ignore
 
   test('a bomb is refused by its size and its ratio', async () => {
