@@ -109,6 +109,15 @@ function matchOf(operator: string): number {
   return signs.reduce((match, [sign, bits]) => (operator.includes(sign) ? match | bits : match), 0);
 }
 
+/** A provide with a tag, or with an operator and no version. */
+const MALFORMED = /^[^<>=~]*(?:@|[<>=~]+$)/;
+
+/** The provides that apk takes from text: it drops the rest of the line from a malformed one on. */
+function readable(provides: readonly string[]): readonly string[] {
+  const end = provides.findIndex((token) => MALFORMED.test(token));
+  return end < 0 ? provides : provides.slice(0, end);
+}
+
 /** Takes the stanzas of a virtual index, one after the other. */
 export class AdbWriter {
   readonly #values = new AdbValues();
@@ -122,8 +131,8 @@ export class AdbWriter {
     const number = (letter: string): number => values.number(Number(fields.get(letter)));
     const commit = fields.get('c') ?? '';
     const identity = fields.get('C') ?? '';
-    const list = (letter: string): number =>
-      values.list(tokens(fields.get(letter) ?? '').map((token) => this.#dependency(token)));
+    const texts = (letter: string): readonly string[] => tokens(fields.get(letter) ?? '');
+    const list = (all: readonly string[]): number => values.list(all.map((token) => this.#dependency(token)));
     this.#packages.push(
       values.object([
         string('P'),
@@ -140,10 +149,10 @@ export class AdbWriter {
         number('I'),
         number('S'),
         fields.has('k') ? number('k') : 0,
-        list('D'),
-        list('p'),
+        list(texts('D')),
+        list(readable(texts('p'))),
         0,
-        list('i'),
+        list(texts('i')),
       ]),
     );
   }

@@ -17,7 +17,8 @@ const DAY = 86_400_000;
 const START = Date.UTC(2026, 6, 24, 6);
 const days = (age: number): Record<string, string> => ({ t: String((START - age * DAY) / 1000) });
 
-const libcurl = pkg('libcurl', '8.0-r0', { ...days(90), p: 'so:libcurl.so.4=4.8', o: 'curl' });
+// apk takes its provides up to the one without a version.
+const libcurl = pkg('libcurl', '8.0-r0', { ...days(90), p: 'so:libcurl.so.4=4.8 so:x= so:y=1', o: 'curl' });
 const curl = pkg('curl', '8.0-r0', {
   ...days(90),
   ...{ S: '12345', I: '5000000000', T: 'a tool', L: 'curl', o: 'curl', m: 'Jane <jane@example.org>', k: '7' },
