@@ -104,7 +104,7 @@ const options = {
     type: 'string',
     multiple: true,
     placeholder: 'URL|DIR|FILE',
-    help: 'a repository, or one index ending in .tar.gz; repeatable (Wolfi)',
+    help: 'a repository, or one index ending in .tar.gz or .adb; repeatable (Wolfi)',
     aliases: ['repo', 'repositories', 'index'],
   },
   arch: {
