@@ -14,7 +14,7 @@
  * read counts against one budget: otherwise a small file could expand to terabytes.
  */
 import { IndexError } from '../errors.ts';
-import { ByteBuffer } from './byte-buffer.ts';
+import { ByteBuffer, quoted } from './byte-buffer.ts';
 import { COMMIT_BYTES } from './commit.ts';
 import type { GrowingNumbers } from './growing-table.ts';
 import { addNumber, BLANK, readNumbers, isOperatorSign } from './lists.ts';
@@ -208,7 +208,8 @@ class AdbReader {
     this.#readList(this.#provides, fields[Field.provides] as number, this.#knownProvides);
     this.#readList(this.#installIf, fields[Field.installIf] as number, this.#knownDepends);
     if (this.#bad !== '') {
-      this.#table.skip(`package ${number} ${this.#bad}`);
+      const name = added.name === EMPTY ? '' : ` ${quoted(names.list.bytes(added.name))}`;
+      this.#table.skip(`package ${number}${name} ${this.#bad}`);
       return;
     }
     added.dependencies = this.#depends.string;

@@ -137,3 +137,9 @@ function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 function wordsOf({ buffer, byteOffset }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset);
 }
+
+/** Foreign text for a message: the beginning, in quotes. */
+export function quoted(bytes: Uint8Array): string {
+  const shown = Buffer.from(bytes.subarray(0, 60)).toString('latin1');
+  return JSON.stringify(bytes.length > 60 ? `${shown}…` : shown);
+}

@@ -14,7 +14,7 @@
  * answers.
  */
 import { IndexError } from '../errors.ts';
-import { ByteBuffer } from './byte-buffer.ts';
+import { ByteBuffer, quoted } from './byte-buffer.ts';
 import type { GrowingNumbers } from './growing-table.ts';
 import { release } from './memory.ts';
 import { addNumber, addToken, BLANK, isOperatorSign } from './lists.ts';
@@ -161,7 +161,7 @@ export class IndexScanner {
     }
     this.#inStanza = true;
     if (bytes[start + 1] !== COLON) {
-      this.#reject(`expected "K:value", got ${quote(bytes, start, end)}`);
+      this.#reject(`expected "K:value", got ${quoted(bytes.subarray(start, end))}`);
       return;
     }
     this.#readField(bytes[start] as number, start + 2, end);
@@ -286,8 +286,7 @@ export class IndexScanner {
     const { name, version } = this.#package;
     if (name === EMPTY) this.#reject('package without P:');
     else if (version === EMPTY) {
-      const bytes = this.#table.names.list.bytes(name);
-      this.#reject(`package ${quote(bytes, 0, bytes.length)} without V:`);
+      this.#reject(`package ${quoted(this.#table.names.list.bytes(name))} without V:`);
     }
     if (this.#bad !== '') this.#table.skip(this.#bad);
     else this.#addPackage();
@@ -403,9 +402,4 @@ function endOfName(bytes: Uint8Array, start: number, end: number): number {
 
 function startsWithByteOrderMark(bytes: Uint8Array): boolean {
   return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-}
-
-function quote(bytes: Uint8Array, start: number, end: number): string {
-  const shown = Buffer.from(bytes.subarray(start, Math.min(end, start + 60))).toString('latin1');
-  return JSON.stringify(end - start > 60 ? `${shown}…` : shown);
 }

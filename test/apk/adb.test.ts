@@ -533,6 +533,14 @@ describe('values', () => {
     ).rejects.toThrow('2 of 3 packages are bad: package 2 has no name');
   });
 
+  test.each<[string, (values: AdbValues) => Readonly<Record<number, number>>]>([
+    ['package 2 "odd" has an offset that leads nowhere', () => ({ 7: out })],
+    [`package 2 "${'n'.repeat(60)}…" has no version`, (all) => ({ 1: all.bytes('n'.repeat(100)), 2: 0 })],
+    ['package 2 has no name', () => ({ 1: 0 })],
+  ])('a skipped package is named: %s', async (fact, change) => {
+    expect((await read(beside(change))).report.firstBadStanza).toBe(fact);
+  });
+
   test('an error is one line and names the cause', async () => {
     const caught: unknown = await read(signedAdb(values, adbKey('other.pem'))).catch((each: unknown) => each);
     expect(errorLine(caught)).toMatch(
@@ -553,7 +561,10 @@ describe.skipIf(!real)('real indexes', () => {
       const dumped = (JSON.parse(dump) as { packages: Dumped[] }).packages;
       const { packages, report } = await read(file(`alpine-3.17-main-aarch64.${envelope}.adb`));
       // One package has a version that apk 3 could not write.
-      expect(report).toMatchObject({ badStanzas: 1, firstBadStanza: 'package 196 has no version' });
+      expect(report).toMatchObject({
+        badStanzas: 1,
+        firstBadStanza: 'package 196 "aspell-ru" has no version',
+      });
       expect(rowsOf(packages)).toEqual(dumped.filter((_, i) => i !== 195).map(fieldsOf));
     },
   );
