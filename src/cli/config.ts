@@ -1,7 +1,7 @@
 /** `config`: prints the effective configuration. It contains no secrets; passwords in URLs are masked. */
 import { stringify } from 'yaml';
 import { maskAddress } from '../addresses.ts';
-import type { Config } from '../config/config.ts';
+import type { Config, FeedConfig, RepositoryConfig } from '../config/config.ts';
 import { printableJson } from '../errors.ts';
 
 export function configCommand(config: Config, { json }: { readonly json: boolean }): number {
@@ -12,6 +12,7 @@ export function configCommand(config: Config, { json }: { readonly json: boolean
     listen: `${rest.listen.host.includes(':') ? `[${rest.listen.host}]` : rest.listen.host}:${rest.listen.port}`,
     refresh: duration(rest.refresh),
     cacheDir: rest.cacheDir ?? 'none',
+    keepIndexes: rest.keepIndexes && duration(rest.keepIndexes),
     ledger: typeof rest.ledger === 'string' ? maskAddress(rest.ledger) : rest.ledger,
     netrc: rest.netrc ?? 'none',
     notify:
@@ -40,12 +41,8 @@ export function configCommand(config: Config, { json }: { readonly json: boolean
           ...datasource,
           default: name === defaultDatasource,
           keys: datasource.keys.map(maskAddress),
-          repositories: datasource.repositories.map((repository) => ({
-            ...repository,
-            url: maskAddress(repository.url),
-            ...(repository.keys && { keys: repository.keys.map(maskAddress) }),
-            maxAge: repository.maxAge === undefined ? 'never' : duration(repository.maxAge),
-          })),
+          repositories: datasource.repositories.map(shownRepository),
+          advisories: datasource.advisories === 'known' ? 'known' : datasource.advisories.map(shownFeed),
         },
       ]),
     ),
@@ -53,6 +50,26 @@ export function configCommand(config: Config, { json }: { readonly json: boolean
   const from = file === undefined ? '' : `# from ${file}\n`;
   process.stdout.write(json ? `${printableJson(shown, 2)}\n` : from + stringify(shown));
   return 0;
+}
+
+function shownRepository({ url, formerly, keys, maxAge, withdrawal, ...rest }: RepositoryConfig): object {
+  return {
+    url: maskAddress(url),
+    ...rest,
+    formerly: formerly.map(maskAddress),
+    keys: keys?.map(maskAddress),
+    maxAge: maxAge === undefined ? 'never' : duration(maxAge),
+    withdrawal:
+      typeof withdrawal === 'object' ? { ...withdrawal, age: duration(withdrawal.age) } : withdrawal,
+  };
+}
+
+function shownFeed(feed: FeedConfig): object {
+  return {
+    ...feed,
+    ...('secdb' in feed ? { secdb: maskAddress(feed.secdb) } : { osv: maskAddress(feed.osv) }),
+    refresh: feed.refresh && duration(feed.refresh),
+  };
 }
 
 /** Milliseconds in the largest unit that fits. */

@@ -37,7 +37,7 @@ export function parseDuration(text: string): number | undefined {
 const wait = duration.refine((time) => time < 2 ** 31, 'expected at most 24d');
 const someWait = wait.refine((time) => time > 0, 'expected more than 0');
 
-const SIZE = /^(\d{1,9})(B|kB|MB|GB|KiB|MiB|GiB)$/;
+const SIZE = /^(\d{1,12})(B|kB|MB|GB|KiB|MiB|GiB)$/;
 
 /** `300MiB` → bytes. */
 const size = text('a size such as 64MB or 300MiB')

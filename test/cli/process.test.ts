@@ -235,6 +235,42 @@ test('config prints the effective configuration, with secrets of URLs masked', a
   expect(parse(again.lines.join('\n'))).toEqual(parse(text));
 });
 
+test('config prints what --config accepts, with secrets of every URL masked', async () => {
+  const file = join(folder, 'configured.yaml');
+  const written = `
+keepIndexes: 7d
+limits: { inflated: 2GiB }
+datasources:
+  wolfi:
+    repositories:
+      - url: https://apks.example.com/os
+        formerly: ['https://user:canary@old.example.com/os']
+        withdrawal: { age: 184d, days: [13, 23] }
+    advisories:
+      - secdb: https://user:canary@apks.example.com/security.json
+        refresh: 90m
+      - osv: https://apks.example.com/osv.tar.gz?token=canary
+`;
+  await writeFile(file, written);
+  await using shown = start(['config', '--config', file]);
+  expect(await shown.ended).toBe(0);
+  const text = shown.lines.join('\n');
+  expect(text).not.toContain('canary');
+  expect(parse(text)).toMatchObject({
+    keepIndexes: '7d',
+    datasources: {
+      wolfi: {
+        repositories: [{ withdrawal: { age: '184d', days: [13, 23] } }],
+        advisories: [{ refresh: '90m' }, { osv: 'https://apks.example.com/osv.tar.gz?***' }],
+      },
+    },
+  });
+  await writeFile(file, text);
+  await using again = start(['config', '--config', file]);
+  expect(await again.ended).toBe(0);
+  expect(parse(again.lines.join('\n'))).toEqual(parse(text));
+});
+
 test.each([['help'], ['--help'], ['-h']])('%s lists commands and options', async (...args) => {
   await using shown = start(args);
   expect(await shown.ended).toBe(0);
