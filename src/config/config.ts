@@ -295,21 +295,57 @@ function readConfig(fileOrText: string): ConfigFile {
 }
 
 function parseConfigText(text: string, source: string): ConfigFile {
+  let value: unknown;
   try {
-    return parseConfig(parseYaml(text) ?? {}, source);
+    value = parseYaml(text);
   } catch (cause) {
-    if (!(cause instanceof YAMLParseError)) throw cause;
-    const { line, col } = cause.linePos?.[0] ?? { line: 0, col: 0 };
-    const [fact = ''] = cause.message.split(' at line', 1);
-    throw new UsageError(`${source}:${line}:${col}: ${fact}`);
+    throw new UsageError(`${source}${yamlFact(cause)}`);
   }
+  return parseConfig(value ?? {}, source);
+}
+
+/** The place and the fact of an error of the YAML parser; errors of aliases have no place. */
+function yamlFact(error: unknown): string {
+  if (!(error instanceof YAMLParseError)) return `: ${error instanceof Error ? error.message : ''}`;
+  const { line, col } = error.linePos?.[0] ?? { line: 0, col: 0 };
+  const [parsers = ''] = error.message.split(' at line', 1);
+  const fact = error.code === 'MULTIPLE_DOCS' ? 'a second document begins, expected one' : parsers;
+  return `:${line}:${col}: ${fact}`;
 }
 
 /** Validates a file or flag. `source` names it in errors. */
 function parseConfig(value: unknown, source: string): ConfigFile {
-  const result = configSchema.safeParse(value);
+  const result = configSchema.safeParse(value, { error: expectedKind });
   if (result.success) return result.data;
-  throw new UsageError(result.error.issues.map((issue) => describeIssue(issue, source)).join('\n'));
+  const issues = result.error.issues.flatMap(issuesOfForm);
+  throw new UsageError(issues.map((issue) => describeIssue(issue, source)).join('\n'));
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  array: 'a list',
+  boolean: 'true or false',
+  int: 'a whole number',
+  number: 'a number',
+  object: 'keys with values',
+  record: 'keys with values',
+  string: 'text',
+  tuple: 'a list',
+};
+
+/** For values whose schema does not tell what it expects. */
+function expectedKind(issue: z.core.$ZodRawIssue): string | undefined {
+  const kind = issue.code === 'invalid_type' ? kinds[issue.expected] : undefined;
+  return kind && `expected ${kind}${issue.input === undefined ? ', but there is no such key' : ''}`;
+}
+
+/** Of a value that may have several forms: what is wrong in the one that was clearly meant. */
+function issuesOfForm(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const [closest, second] = issue.errors
+    .filter((issues) => issues.every(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'))
+    .toSorted((a, b) => a.length - b.length);
+  if (!closest || closest.length === second?.length) return [issue];
+  return closest.flatMap((each) => issuesOfForm({ ...each, path: [...issue.path, ...each.path] }));
 }
 
 function describeIssue(issue: z.core.$ZodIssue, source: string): string {
@@ -329,16 +365,16 @@ function describeIssue(issue: z.core.$ZodIssue, source: string): string {
 function unknownKey(key: string, at: readonly PropertyKey[]): string {
   const all = configKeys();
   const here = all.filter(({ path }) => isAt(path, at));
-  const elsewhere = all
-    .filter(({ path }) => !isAt(path, at))
-    .toSorted((a, b) => a.path.length - b.path.length);
-  const levels = [...new Set(elsewhere.filter(({ name }) => name === key).map(({ level }) => level))];
-  if (levels.length > 0) return `unknown key ${key} here: it belongs to ${levels.join(' or ')}`;
   const own = nearest(
     key,
     here.map(({ name }) => name),
   );
   if (own !== undefined) return `unknown key ${key}, did you mean ${own}?`;
+  const elsewhere = all
+    .filter(({ path }) => !isAt(path, at))
+    .toSorted((a, b) => a.path.length - b.path.length);
+  const levels = [...new Set(elsewhere.filter(({ name }) => name === key).map(({ level }) => level))];
+  if (levels.length > 0) return `unknown key ${key} here: it belongs to ${levels.join(' or ')}`;
   const alias = optionNames.find((name) => (options[name].aliases as readonly string[]).includes(key));
   const meant = alias && (options[alias] as Option).key;
   if (meant !== undefined && at.length === 0) return `unknown key ${key}, did you mean ${meant}?`;

@@ -87,7 +87,7 @@ const pathOrNone = path.nullable().transform((value) => (value === 'none' ? null
 /** Errors do not show it, because it may contain a password. */
 const postgresUrl = text('a postgres:// URL').refine(
   isPostgresUrl,
-  'expected a URL such as postgres://beacon@db.example.com/beacon',
+  'expected a URL such as postgres://db.example.com/beacon',
 );
 
 export function isPostgresUrl(value: string): boolean {
@@ -101,7 +101,7 @@ const secret = z
       z.strictObject({
         env: z
           .string()
-          .min(1)
+          .min(1, 'expected the name of a variable')
           .meta({ description: 'name of an environment variable', examples: ['APKS_TOKEN'] }),
       }),
       z.strictObject({
@@ -245,7 +245,10 @@ const repository = z
       .default(0.4)
       .meta({ description: 'share of names that may disappear at once', examples: ['40%', 0.4] }),
     maxAge: z
-      .union([z.literal('never').transform(() => undefined), duration])
+      .union(
+        [z.literal('never').transform(() => undefined), duration],
+        'expected a duration such as 30d, or never',
+      )
       .prefault('30d')
       .meta({
         description: 'an index unchanged for longer counts as frozen; `never` for no limit',

@@ -251,7 +251,43 @@ describe('errors name the place, the value and the expectation', () => {
       `${at}: datasources.wolfi.repositories[0].withdrawal.days: expected the first day before the last`,
     ],
     ['a: [', `${at}:1:5: Flow sequence in block collection must be sufficiently indented and end with a ]`],
-    ['[]', `${at}: top level: Invalid input: expected object, received array`],
+    ['a: [x, *y]', `${at}: Unresolved alias (the anchor must be set before the alias): y`],
+    ['a: 1\n---\nb: 2', `${at}:2:1: a second document begins, expected one`],
+    ['[]', `${at}: top level: expected keys with values`],
+    ['datasources:', `${at}: datasources: expected keys with values`],
+    [
+      datasource.replace(/\[.*\]/, 'https://host/os'),
+      `${at}: datasources.wolfi.repositories: expected a list`,
+    ],
+    [
+      datasource.replace('repositories', 'repository'),
+      `${at}: datasources.wolfi.repositories: expected a list, but there is no such key`,
+    ],
+    ['limits: { packages: 1.5 }', `${at}: limits.packages: expected a whole number`],
+    [`datasource: {}`, `${at}: unknown key datasource, did you mean datasources?`],
+    [
+      datasource.replace('{ repositories', '{ key: x, repositories'),
+      `${at}: datasources.wolfi: unknown key key, did you mean keys?`,
+    ],
+    ...[
+      ['{ secdb: x, refresh: 90 }', 'advisories[0].refresh: expected a duration'],
+      [
+        '{ osv: x, credentials: { bearer: hunter2 } }',
+        'advisories[0].credentials.bearer: expected { env: NAME }',
+      ],
+      ['{ osv: x, secdb: x }', 'advisories[0]: expected { secdb: … } or { osv: … }'],
+    ].map(([feed, message]): [string, string] => [
+      datasource.replace('] }', `], advisories: [${feed}] }`),
+      `${at}: datasources.wolfi.${message}`,
+    ]),
+    [
+      datasource.replace('url: x', 'url: x, withdrawal: { age: 184d }'),
+      `${at}: datasources.wolfi.repositories[0].withdrawal.days: expected a list, but there is no such key`,
+    ],
+    [
+      datasource.replace('url: x', 'url: x, maxAge: 30'),
+      `${at}: datasources.wolfi.repositories[0].maxAge: expected a duration such as 30d, or never`,
+    ],
   ])('%s', (yaml, message) => {
     expect(() => load([], {}, yaml)).toThrow(
       expect.objectContaining({ code: 'config-invalid', message: expect.stringContaining(message) }),
