@@ -297,7 +297,8 @@ function readConfig(fileOrText: string): ConfigFile {
 function parseConfigText(text: string, source: string): ConfigFile {
   let value: unknown;
   try {
-    value = parseYaml(text);
+    // As a number, the name 3.20 of a datasource would become 3.2.
+    value = parseYaml(text, { stringKeys: true });
   } catch (cause) {
     throw new UsageError(`${source}${yamlFact(cause)}`);
   }

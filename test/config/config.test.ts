@@ -52,6 +52,11 @@ test('without anything it is Wolfi, both archs, with the documented defaults', (
   });
 });
 
+test('a name of a datasource that looks like a number stays as written', () => {
+  const { datasources } = load([], {}, 'datasources: { 3.20: { repositories: [x] } }');
+  expect(Object.keys(datasources)).toEqual(['3.20']);
+});
+
 test('a file is read', () => {
   const config = load([], {}, example);
   expect(config.listen).toEqual({ host: '127.0.0.1', port: 3999 });
