@@ -12,7 +12,7 @@ import type { Surveyor } from '../metrics/survey.ts';
 import { badge } from '../pages/badge.ts';
 import { datasourcePage } from '../pages/datasource-page.ts';
 import { contentSecurityPolicy } from '../pages/html.ts';
-import { serviceLinks } from '../pages/links.ts';
+import { serviceLinks, type Links } from '../pages/links.ts';
 import { homePage, problemPage, searchPage, type DatasourceSummary } from '../pages/other-pages.ts';
 import { packageFacts } from '../pages/package-facts.ts';
 import { packagePage } from '../pages/package-page.ts';
@@ -28,6 +28,8 @@ export interface PageSources {
   readonly surveyor: Surveyor;
   readonly changes: RecentChanges;
   readonly now: () => number;
+  /** The address of the service for clients, if configured. */
+  readonly publicUrl: string | undefined;
 }
 
 /** A question about a package. */
@@ -39,19 +41,21 @@ export interface PackageQuestion extends AskedDatasource {
   readonly pin: string | undefined;
 }
 
-const links = serviceLinks;
-
 export class Pages {
   readonly #sources: PageSources;
+  readonly #links: Links;
 
   constructor(sources: PageSources) {
     this.#sources = sources;
+    this.#links = serviceLinks(sources.publicUrl);
   }
 
   home(url: string): Reply {
     const { datasources, defaultDatasource } = this.#sources;
     const summaries = datasources.map((live) => this.#summary(live, live.name === defaultDatasource));
-    return page(homePage({ version, datasources: summaries, presetUrl: `${url}/renovate.json`, links }));
+    return page(
+      homePage({ version, datasources: summaries, presetUrl: `${url}/renovate.json`, links: this.#links }),
+    );
   }
 
   #summary(live: LiveDatasource, isDefault: boolean): DatasourceSummary {
@@ -92,7 +96,7 @@ export class Pages {
           .filter(({ known }) => !known)
           .toSorted((a, b) => b.lastAskedAt - a.lastAskedAt),
         now,
-        links,
+        links: this.#links,
       }),
     );
   }
@@ -120,14 +124,14 @@ export class Pages {
       about,
       closeNames,
       now: this.#sources.now(),
-      links,
+      links: this.#links,
     });
     const headers = { 'x-apk-beacon-generation': snapshot.generation };
     return page(text, report.versions.length === 0 ? 404 : 200, headers);
   }
 
   search(datasource: string, query: string, { hits, more }: SearchHits): Reply {
-    return page(searchPage({ datasource, query, results: hits, more, links }));
+    return page(searchPage({ datasource, query, results: hits, more, links: this.#links }));
   }
 
   *badge({ snapshot, name, query }: PackageQuestion): Generator<undefined, Reply> {
@@ -141,7 +145,11 @@ export class Pages {
   }
 
   problem(status: number, fact: string, headers: Headers = {}): Reply {
-    return page(problemPage({ title: titles[status] ?? 'Something failed', fact, links }), status, headers);
+    return page(
+      problemPage({ title: titles[status] ?? 'Something failed', fact, links: this.#links }),
+      status,
+      headers,
+    );
   }
 }
 

@@ -1,3 +1,5 @@
+import { withoutTrailingSlashes } from '../addresses.ts';
+
 /** Addresses that pages link to. Static pages have relative ones, and no search, explanation or badge. */
 export interface Links {
   readonly home: string;
@@ -14,19 +16,20 @@ export interface Links {
   readonly stylesheet?: string | undefined;
 }
 
-/** Absolute paths of the service. */
-export const serviceLinks: Links = {
-  home: '/',
-  datasource: (datasource) => `/${datasource}`,
-  package: servicePath,
-  // With `.json`, browsers get JSON; without it they would get the page again.
-  releases: (datasource, name) => `${servicePath(datasource, name)}.json`,
-  explain: (datasource, name) => `${servicePath(datasource, name)}/explain`,
-  badge: (datasource, name) => `${servicePath(datasource, name)}/badge.svg`,
-  search: (datasource) => `/${datasource}/-/search`,
-  readiness: '/readyz',
-};
-
-function servicePath(datasource: string, name: string): string {
-  return `/${datasource}/${encodeURIComponent(name)}`;
+/** Absolute paths of the service. A proxy may serve it below a path, that of `publicUrl`. */
+export function serviceLinks(publicUrl: string | undefined): Links {
+  const below = publicUrl === undefined ? '' : withoutTrailingSlashes(new URL(publicUrl).pathname);
+  const pathOf = (datasource: string, name: string): string =>
+    `${below}/${datasource}/${encodeURIComponent(name)}`;
+  return {
+    home: `${below}/`,
+    datasource: (datasource) => `${below}/${datasource}`,
+    package: pathOf,
+    // With `.json`, browsers get JSON; without it they would get the page again.
+    releases: (datasource, name) => `${pathOf(datasource, name)}.json`,
+    explain: (datasource, name) => `${pathOf(datasource, name)}/explain`,
+    badge: (datasource, name) => `${pathOf(datasource, name)}/badge.svg`,
+    search: (datasource) => `${below}/${datasource}/-/search`,
+    readiness: `${below}/readyz`,
+  };
 }

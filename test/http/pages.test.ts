@@ -66,6 +66,18 @@ test.each(['/', '/wolfi', '/wolfi/curl', '/curl?current=8.20.0-r0', '/wolfi/-/se
   },
 );
 
+test.each(['/', '/wolfi', '/wolfi/curl', '/wolfi/nothing', '/wolfi/-/search?q=curl', '/-/'])(
+  'links and forms of %s have the path of publicUrl',
+  async (path) => {
+    await using upstream = await startUpstream();
+    await using service = await loaded(upstream, { publicUrl: 'https://tools.example/beacon' });
+    const { body } = await service.get(path, { accept: BROWSER });
+    const targets = [...body.matchAll(/ (?:href|action)="(\/[^"]*)"/g)].map(([, target]) => target);
+    expect(targets).toContain('/beacon/');
+    for (const target of targets) expect(target).toMatch(/^\/beacon\//);
+  },
+);
+
 test('what a browser reads is no lookup', async () => {
   await using upstream = await startUpstream();
   await using service = await loaded(upstream);
