@@ -170,6 +170,10 @@ export const address = path
       !/^[A-Za-z][A-Za-z0-9+.-]{0,30}:\/\//.test(value) ||
       /^(https?|file):$/.test(URL.parse(value)?.protocol ?? ''),
     'expected a path or an http, https or file URL',
+  )
+  .refine(
+    (value) => !/^file:\/\//i.test(value) || URL.parse(value)?.hostname === '',
+    'expected a file URL with three slashes and no host: file:///srv/os',
   );
 
 /** The last segment of the path of a URL, or of a path. */

@@ -10,6 +10,7 @@ import { redactUrl } from '../addresses.ts';
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { checkKey } from '../apk/signature.ts';
 import { cut, cutList, IndexError } from '../errors.ts';
@@ -27,8 +28,8 @@ export interface PublicKey {
 }
 
 /**
- * The path of a key or of a directory of `*.pub` and `*.pem`, the http(s) URL of a key, or a repository whose
- * `apk-configuration` lists its keys.
+ * The path or `file:` URL of a key or of a directory of `*.pub` and `*.pem`, the http(s) URL of a key, or a repository
+ * whose `apk-configuration` lists its keys.
  */
 export type KeySource = string | { readonly discover: URL };
 
@@ -74,7 +75,7 @@ async function loadSource(source: KeySource, options: LoadKeysOptions): Promise<
   if (url?.protocol === 'http:' || url?.protocol === 'https:') {
     return pinned(url, options, async () => [await fetchKey(url, options)]);
   }
-  return loadPath(source);
+  return loadPath(url?.protocol === 'file:' ? fileURLToPath(url) : source);
 }
 
 async function loadPath(path: string): Promise<readonly PublicKey[]> {

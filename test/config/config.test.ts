@@ -309,6 +309,7 @@ describe('errors name the place, the value and the expectation', () => {
     [['--arch', 'arm/v6'], {}, '--arch: apk calls arm/v6 armhf; use that name'],
     [['--repository', 'x', '--arch', 'arm64'], {}, '--arch: apk calls arm64 aarch64; use that name'],
     [[], { APK_BEACON_ARCH: 'i686' }, 'APK_BEACON_ARCH: apk calls i686 x86; use that name'],
+    [['--key', 'file://srv/a.rsa.pub'], {}, '--key: expected a file URL with three slashes and no host'],
     [['--arch', 'noarch'], {}, '--arch: packages of noarch are in the index of every arch'],
     [
       ['--repository', 'https://host/os/x86_64'],

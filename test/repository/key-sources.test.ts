@@ -2,6 +2,7 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { errorLine, IndexError } from '../../src/errors.ts';
 import {
@@ -49,6 +50,7 @@ describe('keys in files', () => {
     ];
     expect(await load([file])).toEqual(keys.slice(0, 1));
     expect(await load([directory, file])).toEqual(keys);
+    expect(await load([pathToFileURL(file).href])).toEqual(keys.slice(0, 1));
   });
 
   test('with one name and two contents are both there', async () => {
