@@ -49,6 +49,8 @@ const REAL_COMMAND = `^${BOUNDARY}?(?<command>(?<depType>apk)(?<options>[\\s\\S]
 const LINE = '(?:^|\\n)[ \\t]*[^\\s#][^\\s]*(?:[ \\t\\r]+[^\\s#][^\\s]*)*';
 /** With an operator, and a quote before and after it: `git=="2.50.0-r0"`. */
 const WORD = '(?:^|[\\s"\'])[^\\s"\'`()\\\\=~<>]+[=~][^\\s"\'`()\\\\]*(?:["\'][0-9][^\\s"\'`()\\\\]*)?';
+/** With its value, the name of a virtual package, which is no pin: `-t deps=1.0`. */
+const VIRTUAL = '(?:^|\\s)(?:-[A-Za-z]*t|--virtual)[ \\t]+[^\\s]+';
 /** The value is what comes behind `=`: `~1.2` of `=~1.2`. `pin` is all behind the name, with the tag if there is one. */
 const PIN = `^[\\s"']?(?<depName>${NAME})(?<pin>(?:@${TAG})?={0,2}["']?(?<currentValue>(?:~=?)?${VERSION})(?:@${TAG})?)$`;
 
@@ -85,7 +87,7 @@ export function dockerfileManager(context: PresetContext): PresetRule {
       COMMAND,
       REAL_COMMAND,
       LINE,
-      WORD,
+      `${VIRTUAL}|${WORD}`,
       PIN,
     ],
     ...(statics && { registryUrlTemplate: staticDockerfileUrl(lookup.url, statics) }),
@@ -100,7 +102,15 @@ export function scriptManager(context: PresetContext): PresetRule {
     ),
     description: ['Shell scripts and CI: apk add name=version'],
     managerFilePatterns: scripts,
-    matchStrings: [`^(?<file>${HOLDS_PINS})$`, STATEMENT, COMMAND, REAL_COMMAND, LINE, WORD, PIN],
+    matchStrings: [
+      `^(?<file>${HOLDS_PINS})$`,
+      STATEMENT,
+      COMMAND,
+      REAL_COMMAND,
+      LINE,
+      `${VIRTUAL}|${WORD}`,
+      PIN,
+    ],
   };
 }
 
