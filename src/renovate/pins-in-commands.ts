@@ -11,7 +11,7 @@ import type { PresetContext, PresetRule } from './preset.ts';
 import { staticDockerfileUrl } from './static-routes.ts';
 
 /** The text after `add`, up to the end of the command. */
-const ARGUMENTS = `[\\s"'\\\\](?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*`;
+const ARGUMENTS = `(?:${CONTINUATION}|[\\s"'\\\\])(?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*`;
 /** A file without any pin ends here, and costs little. All of it stays available to the templates. */
 const HOLDS_PINS = `[\\s\\S]*\\sadd${ARGUMENTS}[=~]["']?~?[0-9][\\s\\S]*`;
 
