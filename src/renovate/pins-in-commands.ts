@@ -31,7 +31,8 @@ const BLANK = `(?:[ \\t]|${CONTINUATION})`;
 const BOUNDARY = '[\\s;&|(/"\'`{!]';
 /** Options of apk before `add`, with and without a value. */
 const OPTIONS = `(?:-[^\\s]+${BLANK}+(?:[^-\\s\\\\][^\\s]*${BLANK}+)?)*?`;
-const APK_ADD = `apk(?:\\.static)?${BLANK}+${OPTIONS}add${ARGUMENTS}`;
+/** `xx-apk` is that of tonistiigi/xx. */
+const APK_ADD = `(?:xx-)?apk(?:\\.static)?${BLANK}+${OPTIONS}add${ARGUMENTS}`;
 /**
  * Text that only mentions commands: matched first, so that no command is found in it, and dropped at the next level.
  */
@@ -44,7 +45,7 @@ const COMMAND = `${PROSE}|(?:^|${BOUNDARY})${APK_ADD}`;
  * `options`: up to the last option that names a repository, or nothing. `depType` is captured, because every template costs
  * a fraction of a millisecond a pin.
  */
-const REAL_COMMAND = `^${BOUNDARY}?(?<command>(?<depType>apk)(?<options>[\\s\\S]*${REPOSITORY_OPTION}|)[\\s\\S]*)$`;
+const REAL_COMMAND = `^${BOUNDARY}?(?<command>(?:xx-)?(?<depType>apk)(?<options>[\\s\\S]*${REPOSITORY_OPTION}|)[\\s\\S]*)$`;
 /** Up to a comment. */
 const LINE = '(?:^|\\n)[ \\t]*[^\\s#][^\\s]*(?:[ \\t\\r]+[^\\s#][^\\s]*)*';
 /** With an operator, and a quote before and after it: `git=="2.50.0-r0"`. */

@@ -64,7 +64,7 @@ export function notedManager({ datasource, names, lookup, statics }: PresetConte
 export function variableManager({ datasource, lookup }: PresetContext): PresetRule {
   const end = '(?:[\\s"\\x27\\\\;&|)][\\s\\S]*)?$';
   const variable = `["\\x27]?[$](?:VARIABLE|[{]VARIABLE[}])${end}`;
-  const command = `[\\s;&|(/"\\x27]apk(?:[.]static)?[ \\t](?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*?`;
+  const command = `[\\s;&|(/"\\x27](?:xx-)?apk(?:[.]static)?[ \\t](?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*?`;
   const mayUse = `${COMMENTS}(?<file>[ \\t]*[^#\\s][\\s\\S]*${command}={1,2}["\\x27]?[$][\\s\\S]*)$`;
   const use = `^[\\s\\S]*?(${command}[\\s"\\x27])(${NAME})={1,2}${variable}|^[\\s\\S]*$`;
   const used = (group: string): string => `(replace (replace 'VARIABLE' variable '${use}') '${group}' file)`;
