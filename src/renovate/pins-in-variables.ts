@@ -16,9 +16,10 @@ import {
 import type { PresetContext, PresetRule } from './preset.ts';
 import { NO_OPINION } from './static-routes.ts';
 
+/** HCL has both. */
+const COMMENT = '(?:#|//)[ \\t]*';
 /** Lines without gaps. A comment for Renovate and the next line are one match; a plain comment may be between. */
-const LINES =
-  '[ \\t]*#[ \\t]*renovate:[^\\n]*\\n(?:[ \\t]*#[ \\t]*[^r\\s][^\\n]*\\n)?[^\\n]*(?:\\n|$)|[^\\n]*\\n|[^\\n]+';
+const LINES = `[ \\t]*${COMMENT}renovate:[^\\n]*\\n(?:[ \\t]*${COMMENT}[^r\\s][^\\n]*\\n)?[^\\n]*(?:\\n|$)|[^\\n]*\\n|[^\\n]+`;
 /** `ARG X=1`, `ENV X 1`, `X: "1"`, `default = "1"`, `export X=1; \`, with nothing else on the line. */
 const ASSIGNMENT =
   '(?:^|\\n)[ \\t]*(?:-[ \\t]+)?(?:(?:[Ee][Nn][Vv]|[Aa][Rr][Gg]|export|readonly|local)[ \\t]+)?' +
@@ -32,8 +33,8 @@ const ASSIGNMENT =
  */
 export function notedManager({ datasource, names, lookup, statics }: PresetContext): PresetRule {
   const ours = [...new Set(['apk', ...names])].map((name) => name.replaceAll('.', '\\.')).join('|');
-  const noted = `^(?<note>[^\\n]*#[ \\t]*renovate:[^\\n]*[ \\t]datasource=(?:repology|apk|custom\\.(?:${ours}))(?:[ \\t\\r][^\\n]*)?(?:\\n[\\s\\S]*)?)$`;
-  const comment = replaced('^[\\s\\S]*?#[ \\t]*renovate:[ \\t]*([^\\n]*)[\\s\\S]*$', '$1', 'note');
+  const noted = `^(?<note>[^\\n]*${COMMENT}renovate:[^\\n]*[ \\t]datasource=(?:repology|apk|custom\\.(?:${ours}))(?:[ \\t\\r][^\\n]*)?(?:\\n[\\s\\S]*)?)$`;
+  const comment = replaced(`^[\\s\\S]*?${COMMENT}renovate:[ \\t]*([^\\n]*)[\\s\\S]*$`, '$1', 'note');
   const named = (field: string, text: string): string =>
     replaced(`^(?:[\\s\\S]*?[ \\t])?${field}=([^\\s]+)[\\s\\S]*$`, '$1', text);
   // packageName takes precedence over depName; the branch in Repology's names is not part of the name.
