@@ -53,6 +53,9 @@ const EDITED_PATH = '/etc/apk(?:/repositories[A-Za-z0-9_./-]*|/?[A-Za-z0-9_.-]?)
 /** `.d/x.list` behind the path of the list: RE2 cannot look ahead, so the service sees that it is not the list. */
 const SUFFIX = '(?:[A-Za-z0-9_.-][A-Za-z0-9_./-]*)?';
 
+/** The other order: `sed -i /etc/apk/repositories -e 's/v3.22/edge/'`. */
+const EDITED_FIRST = `${BEFORE}sed(?:${BLANKS}-[^\\s]*)*${BLANKS}["\\x27]?(${EDITED_PATH})["\\x27]?${BLANKS}${PIECE}*?${BRANCH_WORD}`;
+
 const DASHED = '--?[^Xmr\\s"\\x27=>-]';
 const OPERATORS = '[;&|(]';
 /** Operators and the first letter of a word that is none of `WORD_START`'s. */
@@ -83,12 +86,13 @@ export const FROM_LINES = [
   `((?:[\\s"\\x27=]https?://${URL_CHARS}+["\\x27]?[ \\t]*)?>)[ \\t]*["\\x27]?${LIST}(${SUFFIX})`,
   `([\\s"\\x27=]https?://${URL_CHARS}*/(?:edge|latest-stable|v[0-9]+[.][0-9]+)/(?:main|community|testing)${URL_CHARS}*)`,
   `(?:${EDITS})(${EDITED_PATH})`,
+  EDITED_FIRST,
   `${BEFORE}cd[ \\t]+["\\x27]?(/etc/apk)/?["\\x27]?[ \\t]*(?:&&|;)${LETTER}*[ \\t"\\x27>]repositories`,
   '>>',
   HARMLESS,
   '[\\s\\S]',
 ].join('|');
-export const FROM_LINES_KEPT = '$1$2$3$4$5$6$7$8';
+export const FROM_LINES_KEPT = '$1$2$3$4$5$6$7$8$9';
 /** `-X URL`, `--repository=URL`. */
 export const REPOSITORY_OPTION = `\\s(?:-X|--repository|--repositories-file)${GAP}["\\x27]?[^\\s"\\x27]+`;
 /** Keeps the repositories of one command. */
