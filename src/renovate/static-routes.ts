@@ -3,6 +3,7 @@
  * the service and looks nothing up if it cannot tell: of Dockerfiles it reads only the stage's own FROM line, without
  * stages of stages, ARG defaults, tags or added repositories.
  */
+import { FROM_LINES, FROM_LINES_KEPT } from '../routing/excerpt.ts';
 import { alpineMirrors } from '../routing/known.ts';
 import { candidate, type Candidate, type RoutingSource } from '../routing/route.ts';
 import { encoded, replaced } from './lookup-url.ts';
@@ -24,8 +25,13 @@ export function staticDockerfileUrl(url: string, sources: readonly RoutingSource
     return `{{else if (equals ${replaced(`^(?:${expression})(?:@sha256:[0-9a-f]+)?$`, 'yes', image)} "yes")}}${url}/${each.source.name}/${encoded('depName')}`;
   });
   const none = `${url}/${NO_OPINION}`;
-  const untold =
-    '(or (containsString pin "@") (containsString command "-X") (containsString command "--repositor") (containsString file "/etc/apk/repositories"))';
+  // Empty unless a stage changes its repositories: without FROM lines, and without the first letters of other files.
+  const changes = replaced(
+    '/etc/apk/?[A-Za-z0-9_.-]',
+    '',
+    replaced(FROM_LINES, FROM_LINES_KEPT.replace('$1', ''), 'file'),
+  );
+  const untold = `(or (containsString pin "@") (containsString command "-X") (containsString command "--repositor") (containsString file "/etc/apk/repositories") ${changes})`;
   return `{{#if ${untold}}}${none}${branches.join('')}{{else}}${none}{{/if}}`;
 }
 

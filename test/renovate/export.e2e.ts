@@ -113,6 +113,10 @@ test('a pin is asked of the datasource that its file names, or of nobody', async
       'ARG A=alpine:3.22\nFROM alpine:3.22.1 AS base\nRUN apk add h=1.0-r0 i@x=1.0-r0\nFROM base\nRUN apk add j=1.0-r0\nFROM $A\nRUN apk add k=1.0-r0\n' +
       'FROM node:24-alpine3.22\nRUN apk add l=1.0-r0 && apk add -X https://x m=1.0-r0\nFROM ghcr.io/acme/base:1\nRUN apk add n=1.0-r0\nFROM cgr.dev/chainguard/node\nRUN apk add o=1.0-r0\n' +
       'FROM alpine:3.2\nRUN apk add p=1.0-r0\n# renovate: datasource=custom.wolfi depName=q\nARG Q=1.0-r0\n',
+    'Dockerfile.copied': 'FROM alpine:3.22\nCOPY repositories /etc/apk/\nRUN apk add r=1.0-r0\n',
+    'Dockerfile.listed':
+      'FROM alpine:3.22\nRUN cd /etc/apk && cat /tmp/list >> repositories && apk add s=1.0-r0\n',
+    'Dockerfile.cached': 'FROM alpine:3.22\nRUN --mount=type=cache,target=/etc/apk/cache apk add t=1.0-r0\n',
   };
   const { dependencies } = await lookUp({
     files: {
@@ -146,5 +150,8 @@ test('a pin is asked of the datasource that its file names, or of nobody', async
     'o /wolfi/o',
     'p /-/no-opinion',
     'q /wolfi/q',
+    'r /-/no-opinion',
+    's /-/no-opinion',
+    't /alpine-3.22/t',
   ]);
 });
