@@ -1,7 +1,8 @@
 /** Findings of files: problems with their places, in the order of files and lines. */
 import { hash } from 'node:crypto';
-import type { FilePins, Note, Pin } from '../pins/pin.ts';
+import type { FilePins, Note } from '../pins/pin.ts';
 import { Lines, type Position, type Range } from '../pins/text.ts';
+import { raisedVersions } from './fix.ts';
 import type { AskedPin, Judgment, Step } from './judgment.ts';
 import { levelOf, type Level, type RuleId } from './rules.ts';
 
@@ -93,10 +94,12 @@ export function findingsOf(file: CheckedFile, judgments: readonly Judgment[]): r
     if (rule) add(rule, note.range, note.message);
   }
   const { pins, included = [] } = file.found;
+  const raised = raisedVersions(file, judgments);
   for (const [i, pin] of [...included, ...pins].entries()) {
     const judgment = judgments[i];
     if (!judgment) continue;
-    const { datasource, target, newest, step } = judgment;
+    const { datasource, newest, step } = judgment;
+    const target = raised[i - included.length];
     // Of included packages only what breaks this image; the rest is told of their own file.
     const isOwn = i >= included.length;
     const notAsked = isOwn ? judgment.notAsked : undefined;
@@ -113,7 +116,7 @@ export function findingsOf(file: CheckedFile, judgments: readonly Judgment[]): r
         ...(since !== undefined && { since }),
         ...(newest !== undefined && rule === 'behind' && { newest }),
         ...(step !== undefined && rule === 'behind' && { step }),
-        ...(target !== undefined && isOwn && { target }),
+        ...(target !== undefined && { target }),
       });
   }
   return findings.sort((a, b) => a.start.line - b.start.line || a.start.column - b.start.column);
@@ -121,9 +124,4 @@ export function findingsOf(file: CheckedFile, judgments: readonly Judgment[]): r
 
 function ruleOf({ reason }: Note): RuleId | undefined {
   return reason === 'other-distribution' ? undefined : reason;
-}
-
-/** Whether the pin asks for exactly one version. */
-export function isExactPin({ operator }: Pin): boolean {
-  return /^=+$/.test(operator);
 }

@@ -3,7 +3,7 @@ import { readPins } from '../pins/read.ts';
 import type { ReadInclude } from '../pins/definition.ts';
 import type { Pin } from '../pins/pin.ts';
 import type { Range } from '../pins/text.ts';
-import { isExactPin, type CheckedFile } from './findings.ts';
+import type { CheckedFile } from './findings.ts';
 import type { Judgment } from './judgment.ts';
 
 export interface Fixed {
@@ -31,25 +31,51 @@ interface Edit {
   readonly text: string;
 }
 
+/** The version to which `raisePins` raises each pin of the file; `undefined` for pins that stay. */
+export function raisedVersions(
+  file: CheckedFile,
+  judgments: readonly Judgment[],
+): readonly (string | undefined)[] {
+  return planRaises(file, judgments).versions;
+}
+
 /** Raises pins with a version to the target of their judgment. */
 export function raisePins(file: CheckedFile, all: readonly Judgment[], readInclude?: ReadInclude): Fixed {
+  const { versions, edits, left } = planRaises(file, all);
+  const { pins } = file.found;
+  const changes = pins.flatMap((pin, i) => {
+    const to = versions[i];
+    return to === undefined ? [] : [{ pin: pin.text, to }];
+  });
+  const wanted = [...edits.values()].filter((edit): edit is Edit => edit !== 'disagreed');
+  const texts = pins.map((pin) => {
+    const edit = pin.versionRange && edits.get(pin.versionRange.start);
+    return edit && edit !== 'disagreed' ? withVersion(pin, edit.text) : pin.text;
+  });
+  return { ...checked(file, wanted, changes, texts, readInclude), left };
+}
+
+interface Plan {
+  readonly versions: readonly (string | undefined)[];
+  /** By where they start. */
+  readonly edits: ReadonlyMap<number, Edit | 'disagreed'>;
+  readonly left: readonly Left[];
+}
+
+function planRaises(file: CheckedFile, all: readonly Judgment[]): Plan {
   const { pins, repeats = [], included = [] } = file.found;
   const judgments = all.slice(included.length);
-  const left: Left[] = [];
   const variables = new Variables(file);
-  const targets = pins.map((pin, i) => {
-    const target = targetOf(pin, judgments[i]);
-    const because = target === undefined ? undefined : variables.obstacleToRaise(pin);
-    if (because !== undefined) left.push({ pin: pin.text, because });
-    return because === undefined ? target : undefined;
-  });
-  const edits = new Map<string, Edit | 'disagreed'>();
-  const changes: Change[] = [];
+  const targets = pins.map((pin, i) => targetOf(pin, judgments[i]));
+  const obstacles = pins.map((pin, i) =>
+    targets[i] === undefined ? undefined : variables.obstacleToRaise(pin),
+  );
+  const possible = targets.map((target, i) => (obstacles[i] === undefined ? target : undefined));
+  const edits = new Map<number, Edit | 'disagreed'>();
   const put = (range: Range, text: string): void => {
-    const key = `${range.start}`;
-    const before = edits.get(key);
+    const before = edits.get(range.start);
     edits.set(
-      key,
+      range.start,
       before === undefined || (before !== 'disagreed' && before.text === text)
         ? { range, text }
         : 'disagreed',
@@ -57,24 +83,26 @@ export function raisePins(file: CheckedFile, all: readonly Judgment[], readInclu
   };
   for (const [i, pin] of pins.entries()) {
     // A variable of several packages is raised only if all agree, so packages that stay count too.
-    if (pin.versionRange) put(pin.versionRange, targets[i] ?? pin.version);
+    if (pin.versionRange) put(pin.versionRange, possible[i] ?? pin.version);
   }
   for (const { pin: i, range, hasRevision } of repeats) {
-    const target = targets[i];
+    const target = possible[i];
     if (target !== undefined) put(range, hasRevision ? target : target.replace(/-r\d+$/, ''));
   }
-  for (const [i, pin] of pins.entries()) {
-    const edit = pin.versionRange && edits.get(`${pin.versionRange.start}`);
+  const versions = pins.map(({ versionRange }, i) =>
+    versionRange && edits.get(versionRange.start) !== 'disagreed' ? possible[i] : undefined,
+  );
+  const left = pins.flatMap(({ text, versionRange }, i): readonly Left[] => {
     const target = targets[i];
-    if (target !== undefined && edit !== undefined && edit !== 'disagreed')
-      changes.push({ pin: pin.text, to: target });
-  }
-  const wanted = [...edits.values()].filter((edit): edit is Edit => edit !== 'disagreed');
-  const texts = pins.map((pin) => {
-    const edit = pin.versionRange && edits.get(`${pin.versionRange.start}`);
-    return edit && edit !== 'disagreed' ? withVersion(pin, edit.text) : pin.text;
+    if (target === undefined || versions[i] !== undefined) return [];
+    const because =
+      obstacles[i] ??
+      (versionRange
+        ? `it shares its version with pins that do not go to ${target}`
+        : 'its version is put together');
+    return [{ pin: text, because }];
   });
-  return { ...checked(file, wanted, changes, texts, readInclude), left };
+  return { versions, edits, left };
 }
 
 /** Turns names without a version into exact pins. */
@@ -122,7 +150,8 @@ class Variables {
 
   /** Of an exact version other commands may get the next one, but no image has it for a tag. */
   obstacleToRaise(pin: Pin): string | undefined {
-    if (!isExactPin(pin)) return this.obstacle(pin.versionVariables);
+    const isExact = /^=+$/.test(pin.operator);
+    if (!isExact) return this.obstacle(pin.versionVariables);
     const name = pin.versionVariables?.find((each) => this.#of(each).isImage);
     return name === undefined ? undefined : `$${name} is part of an image's name`;
   }

@@ -115,6 +115,34 @@ contents:
   });
 });
 
+describe('what --fix leaves', () => {
+  const stage = 'FROM alpine:3.22\n';
+
+  test.each([
+    ['ARG V=8.12.0\nRUN apk add curl=${V}-r0\n', ['curl=8.12.0-r0: its version is put together']],
+    [
+      'ARG V=1.0-r0\nRUN apk add curl=$V git=$V\n',
+      [
+        'curl=1.0-r0: it shares its version with pins that do not go to 8.14.1-r2',
+        'git=1.0-r0: it shares its version with pins that do not go to 2.49.1-r0',
+      ],
+    ],
+    ['ARG V=8.12\nRUN apk add curl~=$V && echo $V\n', ['curl~=8.12: $V is not used by apk add alone']],
+  ])('is named, and findings promise nothing: %j', (lines, named) => {
+    const { files, judgments, findings } = checked({ Dockerfile: stage + lines });
+    const { left = [] } = raisePins(files[0] as CheckedFile, judgments[0] ?? []);
+    expect(left.map(({ pin, because }) => `${pin}: ${because}`)).toEqual(named);
+    expect(findings.map(({ pin, target }) => [pin, target])).toEqual(
+      named.map((each) => [each.split(':')[0], undefined]),
+    );
+  });
+
+  test('findings name the version of pins that it raises', () => {
+    const { findings } = checked({ Dockerfile: `${stage}RUN apk add curl=8.12.0-r0\n` });
+    expect(findings.map(({ target }) => target)).toEqual(['8.14.1-r2']);
+  });
+});
+
 describe('pin', () => {
   test.each([
     [
