@@ -133,6 +133,9 @@ export function pinNames(file: CheckedFile, all: readonly Judgment[], readInclud
 /** A use of a variable: `$NAME`, `${NAME…}`, `${#NAME}`. */
 const USE = /\$(?:\{[#!]?)?([A-Za-z_]\w*)/g;
 
+/** A use that only asks whether there is a value, whichever it is. */
+const TEST = /(?:\[|\btest)[ \t]+(?:![ \t]+)?-[nz][ \t]+"?\$(?:\w+|\{\w+\})/g;
+
 /** Where a file uses its variables. A changed value must suit every place. */
 class Variables {
   readonly #file: CheckedFile;
@@ -175,7 +178,8 @@ function placesOf({ text, found }: CheckedFile): ReadonlyMap<string, Places> {
   for (const { 0: line, index } of text.matchAll(/[^\n]+/g)) {
     if (/^[ \t]*#/.test(line)) continue;
     const isImage = /^[ \t]*(?:FROM[ \t]|(?:- )?image[ \t]*:|COPY[ \t]+--from=)/i.test(line);
-    for (const { 1: name = '', index: at } of line.matchAll(USE)) {
+    const used = line.replace(TEST, (test) => ' '.repeat(test.length));
+    for (const { 1: name = '', index: at } of used.matchAll(USE)) {
       const known = places.get(name) ?? { isElsewhere: false, isImage: false };
       known.isElsewhere ||= !added.has(index + at);
       known.isImage ||= isImage;

@@ -180,6 +180,7 @@ describe('a variable that is used elsewhere, too', () => {
     ['a loop', 'RUN P="git jq"; apk add $P; for p in $P; do command -v $p; done\n', ['git', 'jq']],
     ['ENV in the old form', 'ENV P git jq\nRUN apk add $P\nRUN apk del ${P%x}\n', ['git', 'jq']],
     ['an inner script', 'ARG P=jq\nRUN sh -c "apk add $P && $P --version"\n', ['jq']],
+    ['a test for what it holds', 'ARG P=jq\nRUN [ -z "${P##*jq}" ] && apk add $P\n', ['jq']],
     ['the outer of two variables', 'ARG A=git\nARG P="$A"\nRUN apk add $P && apk del $P\n', ['git']],
   ])('gets no version: %s', (_, lines, names) => {
     const text = stage + lines;
@@ -192,6 +193,7 @@ describe('a variable that is used elsewhere, too', () => {
   test.each([
     ['Dockerfile', `${stage}ARG A=git\nARG P="$A jq"\n# apk del $P\nRUN apk add $P && apk add "curl=8.14.1-r2" $P\n`],
     ['Dockerfile', `${stage}ARG P="git jq"\nRUN sh -c "apk add $P"\n${stage}ARG P="git jq"\nRUN apk add -t .x $P && apk del .x\n`],
+    ['Dockerfile', `${stage}ARG P="git jq"\nRUN if [ -n "$P" ]; then apk add $P; fi; [[ ! -z $P ]] || test -n "\${P}"\n`],
     ['.gitlab-ci.yml', 'a: {image: alpine:3.22, script: [apk add $P]}\nb: {image: alpine:3.22, script: [apk add $P]}\nvariables: {P: git jq}\n'],
   ])('gets versions if apk add alone uses it: %s %j', (path, text) => {
     expect(left(path, text, pinNames)).toEqual([]);
