@@ -11,7 +11,10 @@ const packageColumns = [
   ...['name', 'version', 'identity', 'built_at', 'released_at', 'appeared', 'vanished', 'replaces'],
 ] as const;
 
-/** A line each: what it is; then for each index itself, its generations and its packages. */
+/**
+ * A line each: what it is; then for each index itself, its generations and its packages. What a service writes meanwhile is
+ * left out, so that the packages are those of the generations.
+ */
 export async function* exportLines({ query }: Pick<Database, 'query'>): AsyncGenerator<string> {
   yield JSON.stringify({ ledger: FORMAT });
   for (const [id, location, arch] of await query('SELECT id, location, arch FROM ledger_index ORDER BY id')) {
@@ -21,16 +24,20 @@ export async function* exportLines({ query }: Pick<Database, 'query'>): AsyncGen
       [id as Value],
     );
     for (const row of generations) yield JSON.stringify({ generation: row.map(plain) });
-    for await (const row of packagesOf(query, Number(id))) yield JSON.stringify({ package: row.map(plain) });
+    const last = Number(generations.at(-1)?.[0] ?? 0);
+    for await (const row of packagesOf(query, Number(id), last))
+      yield JSON.stringify({ package: row.map(plain) });
   }
 }
 
-async function* packagesOf(query: Query, id: number): AsyncGenerator<Row> {
+/** As they were in the generation `last`. */
+async function* packagesOf(query: Query, id: number, last: number): AsyncGenerator<Row> {
+  const columns = packageColumns.join(', ').replace('vanished', 'CASE WHEN vanished <= ? THEN vanished END');
   for (let after = 0, more = true; more;) {
     const rows = await query(
-      `SELECT ${packageColumns.join(', ')}, id FROM ledger_package WHERE index_id = ? AND id > ?
+      `SELECT ${columns}, id FROM ledger_package WHERE index_id = ? AND id > ? AND appeared <= ?
        ORDER BY id LIMIT ${ROWS_A_PAGE}`,
-      [id, after],
+      [last, id, after, last],
     );
     for (const row of rows) yield row.slice(0, -1);
     more = rows.length === ROWS_A_PAGE;

@@ -3,6 +3,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { ledgerCommand } from '../../src/cli/ledger.ts';
+import { exportLines } from '../../src/ledger-store/transfer.ts';
 import { writeConfig } from '../support/service.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { built, DAY, Observer, START, wolfi, type Store } from './observer.ts';
@@ -33,6 +34,20 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
       );
       expect((await run(other, 'export')).output).toBe(exported);
       expect(await run(other, 'verify')).toEqual({ code: 0, output: 'the ledger is sound\n' });
+    });
+
+    test('an export while the service writes has the packages of its generations', async () => {
+      const one = await observer();
+      await one.see([old]);
+      const before = (await run(one.store, 'export')).output;
+      one.now += DAY;
+      const lines: string[] = [];
+      for await (const line of exportLines(await one.store.open())) {
+        lines.push(`${line}\n`);
+        if (line.includes('generation')) await one.see([later]);
+      }
+      expect(lines.join('')).toBe(before);
+      await one.ledger.close();
     });
 
     test('an import into a ledger takes the earlier dates', async () => {
