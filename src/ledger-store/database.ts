@@ -20,6 +20,8 @@ export interface Database {
 export interface LedgerIndex {
   readonly location: string;
   readonly arch: string;
+  /** The arch is what its packages name, which may change. */
+  readonly isArchFound?: boolean;
   /** Where it was before, newest first. */
   readonly formerly: readonly string[];
   /** For logs. */
@@ -75,14 +77,15 @@ export function worded(sql: string, words: Words): string {
   return sql.replace(/\{([a-z ]+)\}/g, (_, word: keyof Words) => words[word]);
 }
 
-/** The index under its address, or under a former one. */
+/** The index under its address, or under a former one; if its arch was found in it, also under another arch. */
 export async function findIndex(
   query: Query,
-  { location, arch, formerly }: Pick<LedgerIndex, 'location' | 'arch' | 'formerly'>,
-): Promise<{ readonly id: number; readonly location: string } | undefined> {
+  { location, arch, isArchFound = false, formerly }: Omit<LedgerIndex, 'label'>,
+): Promise<{ readonly id: number; readonly location: string; readonly arch: string } | undefined> {
   for (const at of [location, ...formerly]) {
-    const [row] = await query('SELECT id FROM ledger_index WHERE location = ? AND arch = ?', [at, arch]);
-    if (row) return { id: Number(row[0]), location: at };
+    const rows = await query('SELECT id, arch FROM ledger_index WHERE location = ? ORDER BY id DESC', [at]);
+    const row = rows.find((each) => each[1] === arch) ?? (isArchFound ? rows[0] : undefined);
+    if (row) return { id: Number(row[0]), location: at, arch: String(row[1]) };
   }
   return undefined;
 }

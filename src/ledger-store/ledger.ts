@@ -206,7 +206,7 @@ export class Ledger {
   }
 
   async #date(index: LedgerIndex, taken: Taken): Promise<Outcome & { readonly isProvisional: boolean }> {
-    const key = `${index.location} ${index.arch}`;
+    const key = `${index.location} ${index.isArchFound ? '*' : index.arch}`;
     const remembered = this.#known.get(key);
     const known = remembered ?? (await this.#readDates(key, index));
     // What the first index brought is written while it is already served.
@@ -442,15 +442,16 @@ export class Ledger {
   }
 
   /**
-   * The number of the index, which gets one; a repository that has moved takes its ledger along. Locks the index until the
+   * The number of the index, which gets one; a repository that has moved, or whose packages are for another arch than before,
+   * takes its ledger along. Locks the index until the
    * end of the transaction: replicas write one after another.
    */
   async #indexId(query: Query, index: LedgerIndex): Promise<number> {
     const { location, arch, label } = index;
     const found = await findIndex(query, index);
-    if (found && found.location !== location) {
-      await query('UPDATE ledger_index SET location = ? WHERE id = ?', [location, found.id]);
-      this.#options.log.info(`${label}: goes on with the ledger of ${found.location}`);
+    if (found && (found.location !== location || found.arch !== arch)) {
+      await query('UPDATE ledger_index SET location = ?, arch = ? WHERE id = ?', [location, arch, found.id]);
+      this.#options.log.info(`${label}: goes on with the ledger of ${found.location} for ${found.arch}`);
     }
     return (await lockIndex(query, location, arch)).id;
   }

@@ -90,6 +90,7 @@ export function ledgerIndexOf(
   return {
     location: ledgerAddress(location),
     arch: arch ?? found ?? 'noarch',
+    isArchFound: arch === undefined,
     formerly: formerly.map(ledgerAddress),
     label,
   };

@@ -66,6 +66,27 @@ test('what appeared, vanished and was published anew is told, for all and for on
   expect(explained.body).toContain(`"republishedFrom":"${curl['C']}"`);
 });
 
+test('a file that was of no arch goes on with its ledger when packages of one come', async () => {
+  await using upstream = await startUpstream();
+  await using service = await startService({
+    config: {
+      datasources: { wolfi: { repositories: [`${upstream.url}/os/APKINDEX.tar.gz`], archs: ['x86_64'] } },
+    },
+    cacheDir: await temporaryDirectory(),
+  });
+  for (const stanzas of [
+    [pkg('zlib', '1.3-r0', { A: 'noarch' })],
+    [pkg('curl', '8.0-r0', { t: '1700000000' })],
+  ]) {
+    upstream.serve('os', await signedIndex(stanzas));
+    await service.beacon.refreshOnce(signal);
+    await service.beacon.ledger.settled();
+  }
+  const { changes } = (await service.get('/wolfi/-/changes')).json<{ changes: Record<string, string>[] }>();
+  expect(changes.map(({ kind, name }) => `${name} ${kind}`)).toEqual(['curl appeared', 'zlib vanished']);
+  expect((await service.get('/wolfi@7d/curl')).json()).toMatchObject({ releases: [] });
+});
+
 test('a ledger in memory says that it keeps none', async () => {
   await using upstream = await startUpstream();
   upstream.serve('x86_64', await signedIndex([curl]));

@@ -22,6 +22,16 @@ test('in memory only, too', async () => {
   expect(one.ledger.status.kind).toBe('memory');
 });
 
+test('in memory only, a file whose packages are for another arch than before goes on, too', async () => {
+  const one = new Observer({ folder: undefined, store: undefined });
+  const found = { ...wolfi, isArchFound: true };
+  await one.see([old], { index: { ...found, arch: 'noarch' } });
+  one.now += DAY;
+  expect(await one.see([built('curl', '8.1-r0', START - DAY)], { index: found })).toEqual({
+    'curl-8.1-r0': 1,
+  });
+});
+
 test('a damaged ledger is moved aside', async () => {
   const store = await sqliteStore();
   const one = new Observer({ folder: await temporaryDirectory(), store });

@@ -103,6 +103,26 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       });
     });
 
+    test('a file whose packages are for another arch than before goes on with its ledger', async () => {
+      const one = await observer();
+      const found = { ...wolfi, isArchFound: true };
+      await one.see([old], { index: { ...found, arch: 'noarch' } });
+      const later = built('curl', '8.1-r0', START - 9 * DAY);
+      for (const arch of ['x86_64', 'noarch']) {
+        one.now += DAY;
+        expect(await one.see([old, later], { index: { ...found, arch } })).toMatchObject({
+          'curl-8.1-r0': 1,
+        });
+        await one.restart();
+      }
+      const asked = { ...found, arch: 'aarch64', repository: 'os' };
+      expect((await one.ledger.changes([asked], 0, undefined)).changes).toHaveLength(1);
+      expect(one.logs).toEqual([
+        `wolfi: goes on with the ledger of ${wolfi.location} for noarch`,
+        `wolfi: goes on with the ledger of ${wolfi.location} for x86_64`,
+      ]);
+    });
+
     test('a repository that moves takes its ledger along if that is configured', async () => {
       const one = await observer();
       await one.see([old]);
