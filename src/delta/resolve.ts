@@ -29,7 +29,7 @@ export function resolveImage(
   const constraints = image.packages.map((text) => (withdrawn.includes(text) ? nameOf(text) : text));
   try {
     const packages = finish(new Build({ ...place, tagOf: () => undefined }).packages(constraints));
-    const versions = new Map(withdrawn.map((text) => [nameOf(text), text.slice(operatorSpan(text).end)]));
+    const versions = new Map(withdrawn.map((text) => [nameOf(text), versionOf(text)]));
     return {
       packages: packages.map((each) => installed(each, versions.get(each.name))),
       budget: image.budget,
@@ -71,11 +71,16 @@ function isWithdrawn(text: string, place: Place): boolean {
   const { start, end } = operatorSpan(text);
   if (text.slice(start, end) !== '=') return false;
   const known = named(nameOf(text), place);
-  return known.length > 0 && known.every(({ version }) => version !== text.slice(end));
+  return known.length > 0 && known.every(({ version }) => version !== versionOf(text));
 }
 
 function nameOf(text: string): string {
   return text.slice(0, operatorSpan(text).start);
+}
+
+/** Without the tag of a repository, which apko has last: `curl=8.1-r0@local`. */
+function versionOf(text: string): string {
+  return text.slice(operatorSpan(text).end).replace(/@.*/, '');
 }
 
 function named(name: string, { arch, sources }: Place): readonly Package[] {

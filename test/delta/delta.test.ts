@@ -186,6 +186,15 @@ describe('a resolution', () => {
     expect(withdrawn).toEqual(['curl=8.0-r0']);
   });
 
+  test.each([
+    ['8.1-r0', []],
+    ['8.0-r0', ['curl=8.0-r0@local']],
+  ])('of a pin with a tag has version %s', (version, gone) => {
+    const { packages: all, withdrawn } = resolve(definition(`curl=${version}@local`), stanzas);
+    expect(all.find(({ name }) => name === 'curl')).toMatchObject({ version });
+    expect(withdrawn).toEqual(gone);
+  });
+
   test('of a lock file has its packages and the sizes it has', () => {
     const lock = {
       definition: 'image.yaml',
