@@ -37,7 +37,7 @@ export interface CatalogSource {
   readonly withdrawal?: SourceWithdrawal | undefined;
 }
 
-/** When the packages of an index count as released, by row, in unix seconds. */
+/** When the packages of an index count as released, by row, in unix seconds; 0 if that is not known. */
 export interface ReleaseDates {
   readonly releasedAt: Uint32Array;
   /** Packages whose name and version another package had before them. */
@@ -355,7 +355,7 @@ function toCandidate(
     arch,
     repository,
     changelog,
-    releasedAt: dates?.releasedAt[each.row] ?? each.builtAt,
+    releasedAt: dates ? dates.releasedAt[each.row] || undefined : each.builtAt,
     republished: dates?.republished.get(each.row),
     package: each,
     provided,

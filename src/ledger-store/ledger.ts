@@ -141,12 +141,14 @@ export class Ledger {
     return this.#database;
   }
 
-  /** When the packages of an index that was taken count as released. `undefined` while the clock was never set. */
-  async datesOf(index: LedgerIndex, taken: Taken): Promise<ReleaseDates | undefined> {
+  /** When the packages of an index that was taken count as released; 0 if new ones were seen by a clock never set. */
+  async datesOf(index: LedgerIndex, taken: Taken): Promise<ReleaseDates> {
     return await this.#inTurn(async () => {
       if (!isSet(this.#options.now())) {
         this.#options.log.warn(`${index.label}: the clock was never set, so no package is dated by it`);
-        return undefined;
+        const known = await this.#knownOf(index);
+        const { releasedAt } = await this.#compare(known ?? nothing, taken.packages);
+        return { releasedAt, republished: none, isProvisional: true };
       }
       const { known, republished, isProvisional } = await this.#date(index, taken);
       return { releasedAt: known.releasedAt, republished, isProvisional };
@@ -206,9 +208,9 @@ export class Ledger {
   }
 
   async #date(index: LedgerIndex, taken: Taken): Promise<Outcome & { readonly isProvisional: boolean }> {
-    const key = `${index.location} ${index.isArchFound ? '*' : index.arch}`;
-    const remembered = this.#known.get(key);
-    const known = remembered ?? (await this.#readDates(key, index));
+    const key = keyOf(index);
+    const isRemembered = this.#known.has(key);
+    const known = await this.#knownOf(index);
     // What the first index brought is written while it is already served.
     await this.#writing.get(key);
     try {
@@ -218,7 +220,7 @@ export class Ledger {
           index,
           taken,
           known,
-          mayDiffer: database.kind === 'postgres' || (!remembered && !this.#options.trustsFolder),
+          mayDiffer: database.kind === 'postgres' || (!isRemembered && !this.#options.trustsFolder),
         });
         this.#error = undefined;
         this.#tellRepublished(index, taken.packages, outcome.replacing ?? []);
@@ -493,9 +495,13 @@ export class Ledger {
     );
   }
 
-  async #readDates(key: string, { label }: LedgerIndex): Promise<Known | undefined> {
+  /** The dates of the last index, from memory or the folder. */
+  async #knownOf(index: LedgerIndex): Promise<Known | undefined> {
     const { folder, log } = this.#options;
-    if (folder === undefined) return undefined;
+    const { label } = index;
+    const key = keyOf(index);
+    const remembered = this.#known.get(key);
+    if (remembered || folder === undefined) return remembered;
     return await readDates(folder, key).catch((error: unknown) => {
       log.warn(`${label}: ignoring the dates of the last index: ${errorLine(error)}`);
       return undefined;
@@ -514,6 +520,11 @@ export class Ledger {
 }
 
 const nothing: Dated = { identities: new Uint8Array(0), releasedAt: new Uint32Array(0) };
+
+/** Of what is kept in memory and in the folder. */
+function keyOf({ location, arch, isArchFound }: LedgerIndex): string {
+  return `${location} ${isArchFound ? '*' : arch}`;
+}
 
 function dateOf(gone: Gone | undefined, now: number): number {
   return gone ? returnDate(gone, now) : now;

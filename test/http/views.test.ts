@@ -258,9 +258,9 @@ test('a package without a date counts from the first sight, and is hidden until 
   expect(await versions(service, '/wolfi@7d/undated')).toEqual(['1-r0']);
 });
 
-test('while the clock was never set, what has no build time is hidden, and the status says so', async () => {
+test('what was first seen by a clock that was never set is hidden, and the status says so', async () => {
   await using upstream = await startUpstream();
-  await offer(upstream, [pkg('undated', '1-r0', { t: '' })]);
+  await offer(upstream, [pkg('undated', '1-r0', { t: '1700000000' })]);
   const clock = { now: Date.UTC(2020, 0, 1) };
   await using service = await serving(upstream, clock);
   clock.now = START;

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { ReleaseDates } from '../../src/catalog/catalog.ts';
 import type { Database } from '../../src/ledger-store/database.ts';
 import {
   generationNumbered,
@@ -246,10 +247,17 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
 
     test('one that was never set dates nothing', async () => {
       const one = await observer();
-      one.now = 1000;
-      expect((await one.take([old])).dates).toBeUndefined();
+      const later = built('curl', '8.1-r0', START - 9 * DAY);
+      const datesAt = async (now: number): Promise<ReleaseDates | undefined> => {
+        one.now = now;
+        return (await one.take([old, later])).dates;
+      };
+      expect(await datesAt(1000)).toMatchObject({ releasedAt: Uint32Array.of(0, 0), isProvisional: true });
       one.now = START;
       expect(await one.see([old])).toEqual({ 'curl-8.0-r0': -30 });
+      await one.restart();
+      expect((await datesAt(1000))?.releasedAt).toEqual(Uint32Array.of(START - 30 * DAY, 0));
+      expect((await datesAt(START + DAY))?.releasedAt).toEqual(Uint32Array.of(START - 30 * DAY, START + DAY));
     });
   });
 
