@@ -143,7 +143,7 @@ function report(
 }
 
 describe('the order of versions, by Renovate itself', () => {
-  test('sorts as src/catalog/renovate-order.ts says', () => {
+  test('sorts as src/answers/renovate-order.ts says', () => {
     const oracle = readOracle<[string, string, string][]>('version-order.json');
     const lists = fc.sample(versionLists, { numRuns: 2000, seed: 1 });
     const pairs = [
