@@ -31,7 +31,7 @@ test('managers that people have get updates for pins that are no longer listed',
       'tools.txt': 'curl=8.20.0-r0\njq=1.7.0-r0\n',
       'renovate.json': JSON.stringify({
         extends: [`${beacon.url}/renovate.json`, 'customManagers:dockerfileVersions'],
-        // As the README has it.
+        // By hand, as people write it.
         customDatasources: { wolfi: { defaultRegistryUrlTemplate: `${beacon.url}/wolfi/{{packageName}}` } },
         customManagers: [{ ...own, datasourceTemplate: 'custom.wolfi' }],
         packageRules: [noImages],
