@@ -283,8 +283,7 @@ function* notesOn(
   const dated = yield* findInSteps(versions, ({ candidates }) =>
     candidates.some((each) => !undated.has(each.repository)),
   );
-  if (!dated)
-    notes.push('no build times: its index tells none, so a release is as old as it has been known here');
+  if (!dated) notes.push('no build times in the index: a release is dated from when it was first seen here');
   if (next) {
     const lastBuilt = yield* newestBuild(report);
     const { series, builtAt } = next;
@@ -550,9 +549,11 @@ function proposalFor(
 ): Pick<ExplainedPin, 'proposal' | 'because'> {
   if (!target) return { because: 'there is no release at all' };
   if (target.text === pinned.text) return { because: 'the pin is the newest release' };
-  if (road === 'unreachable')
-    return { because: `${target.text} is newer, but Renovate cannot tell the two apart` };
   const isNewer = compareVersions(target, pinned) > 0;
+  if (road === 'unreachable') {
+    const fact = isNewer ? `${target.text} is newer` : `${target.text} is older and the newest release`;
+    return { because: `${fact}, but Renovate cannot tell the two apart` };
+  }
   if (!isNewer) {
     return {
       proposal: target.text,

@@ -314,6 +314,13 @@ describe('why', () => {
       },
     ],
     [
+      '1.00-r0',
+      {
+        state: 'gone',
+        because: '1.0-r0 is older and the newest release, but Renovate cannot tell the two apart',
+      },
+    ],
+    [
       'latest',
       {
         state: 'invalid',
