@@ -133,7 +133,7 @@ function parseExtra(asked: AskedDatasource, [what, ...segments]: readonly string
   if (what === ATOM && segments.length === 0) return { kind: 'atom', live };
   return {
     kind: 'invalid',
-    fact: 'after /-/, expected asked, changes, search, advisories.atom, for/{name} or latest/{name}',
+    fact: 'after /-/, expected asked, changes, search, advisories.atom, for/{name}, latest/{name} or advisories/{name}',
   };
 }
 

@@ -156,6 +156,7 @@ describe('/{datasource}/-/asked', () => {
     await using service = await loaded(upstream, curl);
     for (const path of ['/wolfi/-/', '/wolfi/-/latest', '/wolfi/-/else', '/-/asked/more'])
       expect((await service.get(path)).statusCode, path).toBe(400);
+    expect((await service.get('/wolfi/-/else')).body).toContain('latest/{name} or advisories/{name}');
     expect((await service.get('/-/asked')).json()).toMatchObject({ datasource: 'wolfi' });
   });
 });
