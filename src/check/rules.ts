@@ -13,25 +13,25 @@ export interface Rule {
 }
 
 const table = {
-  'withdrawn': ['error', 'the pinned version is in no index any more, or never was'],
-  'unknown-name': ['error', 'no package has the name and none provides it'],
-  'missing-on-arch': ['error', 'the version is not there on every arch of the image'],
-  'unsatisfiable': ['error', 'no version that is there fits the constraint'],
-  'dependency-missing': ['error', 'something that the package needs is not there'],
+  'withdrawn': ['error', 'no index has the pinned version: it was withdrawn or never existed'],
+  'unknown-name': ['error', 'no package has or provides the name'],
+  'missing-on-arch': ['error', 'the version does not exist on every arch of the image'],
+  'unsatisfiable': ['error', 'no available version fits the constraint'],
+  'dependency-missing': ['error', 'a dependency of the package is missing'],
   'contradicting-pins': ['error', 'pins of one image cannot be installed together'],
-  'other-distribution': ['error', 'the version is one of another distribution than that of the image'],
-  'invalid-version': ['error', 'what is pinned is no version of apk'],
-  'tag-form': ['error', 'the @tag stands where the tool does not read it'],
+  'other-distribution': ['error', 'the version belongs to another distribution than the image'],
+  'invalid-version': ['error', 'the version is not valid for apk or apko'],
+  'tag-form': ['error', 'the @tag is not where the tool reads it'],
   'operator-ignored': ['warning', 'the tool does not know the operator and takes any version'],
   'double-equals': ['note', '`==` is read as `=`'],
   'expected-withdrawal': ['warning', 'the version is expected to be withdrawn soon'],
-  'known-vulnerabilities': ['warning', 'a newer version fixes vulnerabilities that are known at the pin'],
-  'behind': ['warning', 'newer versions are there'],
-  'floating-dependencies': ['note', 'the package is pinned and what it needs is not'],
+  'known-vulnerabilities': ['warning', 'a newer version fixes known vulnerabilities of the pinned one'],
+  'behind': ['warning', 'there are newer versions'],
+  'floating-dependencies': ['note', 'the package is pinned, but its dependencies are not'],
   'missing-include': ['warning', 'an included file cannot be read'],
   'unknown-variable': ['note', 'a package or version is in a variable without a known value'],
-  'not-asked': ['note', 'nothing tells which repositories the pin is of'],
-  'unreadable': ['warning', 'the file or folder cannot be read; it is left as it is'],
+  'not-asked': ['note', 'the repositories of the pin are unknown'],
+  'unreadable': ['warning', 'the file or folder cannot be read and is skipped'],
 } as const satisfies Record<string, readonly [Level, string]>; // prettier-ignore
 
 export type RuleId = keyof typeof table;
