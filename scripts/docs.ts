@@ -34,6 +34,8 @@ const headings: Readonly<Record<string, string>> = {
   'a repository': 'A repository',
   'a receiver': 'A receiver of notifications',
   'a secret': 'A secret',
+  'a secdb feed': 'A secdb feed',
+  'an OSV feed': 'An OSV feed',
 };
 
 function configuration(): string {
@@ -48,7 +50,7 @@ ${GENERATED}
 Flags take precedence over environment variables, variables over the file, and the file over the defaults.
 \`apk-beacon config\` prints the effective configuration. Unknown keys, flags and variables are errors.
 
-The file is YAML; pass it with \`--config\`. With this first line, editors that have a YAML language server check it:
+The file is YAML; pass it with \`--config\`. With the first line below, editors with a YAML language server check it:
 
 \`\`\`yaml
 # yaml-language-server: $schema=https://git.example.com/acme/apk-beacon/-/raw/main/docs/apk-beacon.schema.json
@@ -131,7 +133,7 @@ function kindOf({ schema, defaultValue, examples }: ConfigKey): string {
   if (values.some(Array.isArray)) return 'list';
   if (values.every((value) => typeof value === 'number') && values.length > 0) return 'number';
   if (values.some((value) => typeof value === 'string')) return 'text';
-  return 'keys';
+  return 'object';
 }
 
 function isEmpty(value: unknown): boolean {
@@ -174,7 +176,8 @@ function commandPages(): string {
 ${GENERATED}
 
 \`[options]\` are those of [the configuration](configuration.md#flags-and-variables). \`apk-beacon COMMAND --help\` prints
-the same as this page, and so does \`man apk-beacon\` after \`npm install --global apk-beacon\`. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
+the same as this page, and so does \`man apk-beacon\` after \`npm install --global apk-beacon\`. Exit codes: 0 done, 1 failed, 2
+wrong usage or configuration; \`check\` also has [3](check.md#exit-codes).
 
 ${sections.join('\n\n')}
 `;

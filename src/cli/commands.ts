@@ -42,11 +42,11 @@ const explain: Command = {
   name: 'explain',
   summary: 'explain why a version is or is not offered, and what a pin would be updated to',
   details:
-    'NAME may start with a datasource: wolfi/curl. PIN is a version or a constraint; quote it if it has blanks or the signs < and >. Exits with 1 if no index has the name.',
+    'NAME may start with a datasource: wolfi/curl. PIN is a version or a constraint; quote it if it contains blanks, < or >. Exits with 1 if no index has the name.',
   operands: 'NAME[=PIN]',
   flags: [
-    { name: 'all', help: 'every version, not only the ten newest' },
-    { name: 'json', help: 'the whole explanation as JSON' },
+    { name: 'all', help: 'show every version, not only the ten newest' },
+    { name: 'json', help: 'print the whole explanation as JSON' },
     fromService,
   ],
   isConfigured: true,
@@ -67,12 +67,16 @@ const explain: Command = {
 
 const delta: Command = {
   name: 'delta',
-  summary: 'tell what hosts download when an image changes, before it is built',
+  summary: 'predict what hosts download when an image changes, before it is built',
   details:
-    'OLD and NEW are definitions of apko or its lock files. The index tells which layers change and about how many bytes they have; docs/delta.md has the error. Definitions are resolved with the index of today; lock files have exact packages.',
+    'OLD and NEW are apko definitions or lock files. The prediction uses the sizes in the index; docs/delta.md has its error. Definitions are resolved with the current index; lock files have exact packages.',
   operands: 'OLD NEW',
   flags: [
-    { name: 'in', placeholder: 'DATASOURCE', help: 'resolve the images in this one; the default datasource' },
+    {
+      name: 'in',
+      placeholder: 'DATASOURCE',
+      help: 'resolve the images in this datasource (the default one)',
+    },
     json,
   ],
   isConfigured: true,
@@ -92,32 +96,36 @@ const delta: Command = {
 
 const raising: Command['flags'] = [
   fromService,
-  { name: 'diff', help: 'print the changes, and make none' },
-  { name: 'within', placeholder: 'STEP', help: 'at most this far: rebuild, patch, minor or major (major)' },
+  { name: 'diff', help: 'print the changes without making them' },
+  { name: 'within', placeholder: 'STEP', help: 'largest step: rebuild, patch, minor or major (major)' },
   {
     name: 'min-age',
     placeholder: 'TIME',
-    help: 'only to versions that were built that long ago, such as 7d',
+    help: 'minimum time since a version was built, such as 7d',
   },
   {
     name: 'security',
-    help: 'only to the lowest version that fixes most known vulnerabilities, however young',
+    help: 'only raise pins to the lowest version that fixes most known vulnerabilities; ignores --min-age',
   },
 ];
 
 const check: Command = {
   name: 'check',
-  summary: 'whether images will build, and which of their pins are behind',
+  summary: 'check whether images will build, and which of their pins are outdated',
   details:
-    'Reads apko definitions with their includes and lock files, melange recipes, Dockerfiles, shell scripts, GitLab CI and compose files, and definitions of Docker Hardened Images. PATH is a file, a folder or a pattern; the folder it is started in unless given. Each pin is asked of the datasource that its file builds on. docs/check.md has the rules. Exits with 1 if something is found at or above --fail-on, and with 3 if the check cannot be done.',
+    'Reads apko definitions with their includes and lock files, melange recipes, Dockerfiles, shell scripts, GitLab CI and compose files, and definitions of Docker Hardened Images. PATH is a file, a folder or a pattern; by default the current folder. Each pin is looked up in the datasource that its file builds on. docs/check.md has the rules. Exits with 1 for findings at or above --fail-on, and with 3 if the check fails.',
   operands: '[PATH …]',
   flags: [
     { name: 'format', placeholder: 'FORMAT', help: 'text, json, sarif, codequality, junit or github (text)' },
-    { name: 'output', placeholder: 'FILE', help: 'write the format to a file, and text to the terminal' },
-    { name: 'fail-on', placeholder: 'LEVEL', help: 'error, warning, note or never (error)' },
-    { name: 'all', help: 'notes as well' },
-    { name: 'baseline', placeholder: 'FILE', help: 'leave out the findings that this file lists' },
-    { name: 'write-baseline', help: 'write what is found now to that file' },
+    { name: 'output', placeholder: 'FILE', help: 'write that format to a file, and text to the terminal' },
+    {
+      name: 'fail-on',
+      placeholder: 'LEVEL',
+      help: 'lowest level that fails the check: error, warning, note or never (error)',
+    },
+    { name: 'all', help: 'also show notes' },
+    { name: 'baseline', placeholder: 'FILE', help: 'ignore the findings listed in this file' },
+    { name: 'write-baseline', help: 'write the present findings to that file' },
     { name: 'fix', help: 'raise pins in place to the newest version that every arch has' },
     ...raising,
   ],
@@ -134,7 +142,7 @@ const check: Command = {
 const pin: Command = {
   name: 'pin',
   summary: 'turn package names without a version into exact pins',
-  details: 'In the same files as check. Each gets the newest version that every arch has.',
+  details: 'Reads the same files as check. Each name gets the newest version that every arch has.',
   operands: '[PATH …]',
   flags: raising.filter(({ name }) => !['within', 'security'].includes(name)),
   isConfigured: true,
@@ -161,11 +169,11 @@ const exportFiles: Command = {
   name: 'export',
   summary: 'write every answer as a static file',
   details:
-    'For GitLab Pages, S3 or a CDN; docs/operate.md describes the layout. If a required index cannot be loaded, it fails and does not change the folder.',
+    'For GitLab Pages, S3 or a CDN; docs/operate.md describes the layout. If a required index cannot be loaded, the command fails and does not change the folder.',
   flags: [
     { name: 'out', placeholder: 'DIR', help: 'folder to write to', isRequired: true },
     { name: 'brotli', help: 'also compress each file with brotli' },
-    { name: 'advisories', help: 'also write what the feeds of advisories say; mind their licences' },
+    { name: 'advisories', help: 'also write the advisories; mind their licences' },
     { name: 'pages', help: 'also write a page for each package, for browsers' },
     json,
   ],
@@ -201,7 +209,7 @@ const accept: Command = {
   name: 'accept',
   summary: 'accept the indexes that were held back',
   details:
-    'An index that is older or much smaller than the last good one is held back. This accepts it, once. A running service with the same cache directory refreshes within seconds. Run it for each replica.',
+    'An index that is older or much smaller than the last good one is held back. This accepts it once. A running service with the same cache directory refreshes within seconds. Run it for each replica.',
   operands: 'DATASOURCE [ARCH]',
   flags: [json],
   isConfigured: true,
@@ -215,13 +223,13 @@ const accept: Command = {
 
 const ledger: Command = {
   name: 'ledger',
-  summary: 'export, import, check or show the record of what was first seen when',
+  summary: 'export, import, verify or show the ledger, the record of when packages were first seen',
   details:
-    'export writes lines of JSON to standard output, import reads them from standard input. An index that is not there is taken over; of one that is there, packages take the earlier date. A running service reads the dates at its next start. verify exits with 1 for a ledger that is not sound. show writes what generations there are, or, with --at or --generation, one of each index with every package, as lines of JSON; DATASOURCE and ARCH limit it.',
+    'export writes lines of JSON to standard output, import reads them from standard input. Import adds new indexes; for packages of a known index it keeps the earlier date. A running service reads the dates at its next start. verify exits with 1 if the ledger is inconsistent. show lists the generations of each index, or, with --at or --generation, every package of one, as lines of JSON; DATASOURCE and ARCH limit it.',
   operands: 'ACTION [DATASOURCE [ARCH]]',
   choices: ['export', 'import', 'show', 'verify'],
   flags: [
-    { name: 'at', placeholder: 'TIME', help: 'show what was there then, such as 2026-07-24T06:00Z' },
+    { name: 'at', placeholder: 'TIME', help: 'show the packages at that time, such as 2026-07-24T06:00Z' },
     { name: 'generation', placeholder: 'N', help: 'show the generation with this number' },
   ],
   isConfigured: true,
@@ -245,7 +253,7 @@ const preset: Command = {
   name: 'preset',
   summary: 'print the Renovate preset',
   details:
-    'The service answers the same at /renovate.json. Print it for a repository of presets, or to publish it beside an export (--static). Without DATASOURCE it covers all of them. The output is JSON.',
+    'The service has the same at /renovate.json. Print it for a repository of presets, or to publish it beside an export (--static). Without DATASOURCE it covers all datasources. The output is JSON.',
   operands: '[DATASOURCE …]',
   flags: [
     {
@@ -253,7 +261,7 @@ const preset: Command = {
       placeholder: 'URL',
       help: 'where Renovate reaches the service or the files; by default publicUrl, or the listening address',
     },
-    { name: 'static', help: 'for the files of an export: Renovate chooses the datasource' },
+    { name: 'static', help: 'for an export: the preset, not the service, chooses the datasource' },
   ],
   isConfigured: true,
   examples: ['apk-beacon preset --url http://apk-beacon:3000 > default.json'],

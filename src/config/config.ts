@@ -78,7 +78,7 @@ const options = {
   ledger: {
     type: 'string',
     placeholder: 'URL',
-    help: 'PostgreSQL for the record of what was first seen when; by default SQLite in the cache directory',
+    help: 'PostgreSQL for the ledger; by default SQLite in the cache directory',
     key: 'ledger',
     aliases: ['database', 'db', 'postgres'],
   },
@@ -111,7 +111,7 @@ const options = {
     type: 'string',
     multiple: true,
     placeholder: 'ARCH',
-    help: 'repeatable (x86_64 and aarch64)',
+    help: 'an arch to serve; repeatable (x86_64 and aarch64)',
     aliases: ['architecture', 'platform'],
   },
   key: {

@@ -265,14 +265,14 @@ const repository = z
           z
             .strictObject({
               age: duration.meta({
-                description: 'of a build that is not the newest of its name, until it may go',
+                description: 'age at which a build that is not the newest of its name may be withdrawn',
                 examples: ['184d'],
               }),
               days: z
                 .tuple([dayOfMonth, dayOfMonth])
                 .refine(([first, last]) => first <= last, 'expected the first day before the last')
                 .meta({
-                  description: 'the first and last day of the month on which such builds go',
+                  description: 'first and last day of the month on which such builds are withdrawn',
                   examples: [[13, 23]],
                 }),
             })
@@ -307,17 +307,17 @@ const ecosystem = text('a name such as Alpine:v3.22').regex(/^[A-Za-z][A-Za-z0-9
 /** Of both kinds of feed. */
 const ofFeed = {
   refresh: someWait.optional().meta({
-    description: 'how often to ask for a newer one; `1h` for secdb, `24h` for OSV',
+    description: 'how often to ask for a newer feed; by default `1h` for secdb, `24h` for OSV',
     examples: ['6h'],
   }),
   rollback: z
     .enum(['refuse', 'accept'])
     .default('refuse')
-    .describe('`accept` takes a feed that is older than the last good one'),
+    .describe('`accept` accepts a feed that is older than the last good one'),
   maxShrink: share
     .default(0.4)
-    .meta({ description: 'the share of identifiers that may be gone at once', examples: ['40%', 0.4] }),
-  credentials: credentials.optional().describe('as of a repository'),
+    .meta({ description: 'share of identifiers that may disappear at once', examples: ['40%', 0.4] }),
+  credentials: credentials.optional().describe('as for a repository'),
 };
 
 const feed = z.union(
@@ -338,7 +338,7 @@ const feed = z.union(
           examples: ['https://advisories.cgr.dev/chainguard/v3/osv/chainguard-osv.tar.gz'],
         }),
         ecosystem: ecosystem.optional().meta({
-          description: "whose records count; told by the datasource's repositories unless given",
+          description: "ecosystem of the records to use; by default from the datasource's repositories",
           examples: ['Wolfi', 'Alpine:v3.22'],
         }),
         ...ofFeed,
@@ -401,7 +401,7 @@ const datasource = z
       .default([])
       .meta({
         description:
-          'feeds that tell which versions fix which vulnerabilities; `known` takes those of Alpine, Wolfi, Chainguard and MinimOS; see docs/advisories.md',
+          'feeds of fixed vulnerabilities; `known` uses the public ones of Alpine, Wolfi, Chainguard and MinimOS; see docs/advisories.md',
         examples: ['known', [{ secdb: 'https://apks.example.com/security.json' }]],
       }),
   })
@@ -421,14 +421,14 @@ const receiver = z
       .union([receiverUrl, secret], 'expected an http or https URL, { env: NAME } or { file: PATH }')
       .meta({
         description:
-          'where to POST; for GitLab the address of a pipeline trigger. One that is a secret itself: `{ env: NAME }`, `{ file: PATH }`',
+          'URL to POST to; for GitLab that of a pipeline trigger. If the URL is itself a secret: `{ env: NAME }` or `{ file: PATH }`',
         examples: ['https://gitlab.example.com/api/v4/projects/42/trigger/pipeline'],
       }),
     datasource: text('a datasource such as wolfi or wolfi@7d')
       .optional()
       .meta({
         description:
-          'whose offer; with an age it is told when a release is that old; by default the default datasource',
+          'datasource to watch, by default the default one; with an age (`wolfi@7d`), a release is reported when it is that old',
         examples: ['wolfi', 'wolfi@7d', 'wolfi@7d+security'],
       }),
     names: z
@@ -436,7 +436,7 @@ const receiver = z
       .min(1, 'expected at least one name')
       .optional()
       .meta({
-        description: 'names to watch; by default all that were asked for in the last 90 days',
+        description: 'names to watch; by default all names looked up in the last 90 days',
         examples: [['containerd', 'cmd:kubectl']],
       }),
     gitlab: z
@@ -448,11 +448,13 @@ const receiver = z
       })
       .meta({ title: 'gitlab' })
       .optional()
-      .describe('calls a pipeline trigger of GitLab'),
+      .describe('the URL is a GitLab pipeline trigger'),
     secret: secret
       .optional()
-      .describe('signs as [Standard Webhooks](https://www.standardwebhooks.com) do: `whsec_` and base64'),
-    credentials: credentials.optional().describe('as of a repository'),
+      .describe(
+        'signs calls as in [Standard Webhooks](https://www.standardwebhooks.com): `whsec_` and base64',
+      ),
+    credentials: credentials.optional().describe('as for a repository'),
   })
   .meta({ title: 'a receiver' });
 
@@ -497,7 +499,7 @@ export const configSchema = z
       .optional()
       .meta({
         description:
-          'how long the files of indexes stay in `cacheDir` after newer ones came, so that `/{datasource}@TIME/…` can be answered; without it they do not stay. An index of Wolfi has 8 MB per arch and may change with every refresh',
+          'how long the files of past indexes are kept in `cacheDir`, so that `/{datasource}@TIME/…` can be answered; by default they are not kept. An index of Wolfi has 8 MB per arch and may change with every refresh',
         examples: ['7d', '30d'],
       }),
     ledger: z
@@ -505,7 +507,7 @@ export const configSchema = z
       .optional()
       .meta({
         description:
-          'PostgreSQL for the record of what was first seen when, which replicas share; a URL, or where it is to be found: `{ env: NAME }`, `{ file: PATH }`. By default SQLite in `cacheDir`',
+          'PostgreSQL for the ledger (when packages were first seen), which replicas can share; a URL, `{ env: NAME }` or `{ file: PATH }`. By default SQLite in `cacheDir`',
         examples: ['postgres://beacon@db.example.com/beacon'],
       }),
     publicUrl: z
@@ -514,7 +516,7 @@ export const configSchema = z
       .optional()
       .meta({
         description:
-          'where Renovate and people reach the service; needed if a proxy rewrites `Host`. Merge requests then link to the pages',
+          'URL at which Renovate and browsers reach the service; needed if a proxy rewrites `Host`. If set, merge requests link to the pages',
         examples: ['https://beacon.example.com'],
       }),
     logLevel: z
@@ -533,7 +535,7 @@ export const configSchema = z
       .enum(['force', 'plain', 'none'])
       .default('force')
       .describe(
-        "the preset's rules for security updates: `force` wins over rules of the repository, `plain` gives way to later ones",
+        "the preset's rules for security updates: `force` overrides the repository's own rules, `plain` lets later rules win, `none` omits them",
       ),
     drain: wait.prefault('1s').meta({
       description: 'how long requests are still accepted after SIGTERM',
@@ -541,7 +543,9 @@ export const configSchema = z
     }),
     clientToken: secret
       .optional()
-      .describe('token that clients send as `Authorization: Bearer …`; probes and metrics need none'),
+      .describe(
+        'token that clients send as `Authorization: Bearer …` or as a password; probes and metrics need none',
+      ),
     signingKey: z
       .strictObject({
         name: text('a key name such as beacon.rsa.pub')
@@ -565,7 +569,7 @@ export const configSchema = z
       .optional()
       .meta({
         description:
-          'receivers, by a name of your own, that are called when the offer of a watched name changes; see docs/operate.md',
+          'receivers, by name, that are called when the offered versions of a watched package change; see docs/operate.md',
         examples: [
           {
             renovate: {
@@ -604,7 +608,7 @@ export const configSchema = z
       })
       .meta({ title: 'timeouts' })
       .prefault({})
-      .describe('of a request to upstream'),
+      .describe('timeouts of a request to upstream'),
     limits: z
       .strictObject({
         compressed: size.prefault('128MiB').meta({ description: 'size as fetched', examples: ['128MiB'] }),
