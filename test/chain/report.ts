@@ -33,8 +33,11 @@ function textOf(measured: readonly Measured[]): string {
 
     npm run chain
 
-goes the whole way, from a package that is published to the bytes that a host downloads, with real parts. A failure names the
-link that broke. \`.ci/chain\` installs what it needs.
+tests the whole chain with real programs, from a published package to the bytes that a host downloads. A failure names the
+link that broke. \`.ci/chain\` installs the programs.
+
+A package is published; apk-beacon offers it and calls the pipeline; Renovate opens a merge request; the merged change
+rebuilds the image; a host downloads the changed layers.
 
 ![The chain, with the times of this run](images/chain.svg)
 
@@ -56,21 +59,21 @@ One run of ${new Date().toISOString().slice(0, 10)}, Node ${process.versions.nod
 | ---- | -------- | ---------------- |
 ${rows.join('\n')}
 
-"From publication" begins when the index lies on the web server. apk-beacon asks for it once a second here, by default every
-15 minutes.
+"From publication" is counted from when the index is on the web server. In this run apk-beacon refreshes every second; the
+default is 15 minutes.
 
 ## What is real
 
-- **apk-beacon** as a process of its own, with its ledger, notifications, preset and advisories. **apko** 1.2.39 builds and
-  publishes the image for both archs; **melange** 0.59.1 the packages of this repository that need no compiler. **Renovate**
-  44.121.2 with the preset of the running service. **git**, Debian's **docker-registry**, **skopeo** (which bootc uses to
-  download), **PostgreSQL**.
-- **Played**: GitLab. A receiver starts Renovate when it is called, and merge requests are those of a small stand-in of Gitea.
-- **Stand-ins**: the packages of Wolfi, because the run needs no network. They have the names, origins and dependencies of those
-  in the images, and a tenth of the size that Wolfi's index of 2026-07-24 says (\`test/chain/wolfi-sizes.json\`), as bytes that do
-  not compress. Names that are not in that index, containerd among them, have 100 kB each. So the share of containerd is not
-  that of the real one; that of \`curl\`, the nano update, is in proportion.
-- **Not in it**: a host that boots what it downloaded. \`npm run test:boot\` does that, and takes ten minutes by itself.
+- **Real**: **apk-beacon** as a process of its own, with ledger, notifications, preset and advisories. **apko** 1.2.39, which
+  builds and publishes the image for both archs. **melange** 0.59.1, which builds the packages of this repository that need no
+  compiler. **Renovate** 44.121.2 with the preset of the running service. **git**, Debian's **docker-registry**, **skopeo**
+  (which bootc uses to download), **PostgreSQL**.
+- **Simulated**: GitLab. A receiver starts Renovate when it is called, and a small replacement of Gitea holds the merge
+  requests. The packages of Wolfi, so that the run needs no network: they have the names, origins and dependencies of the real
+  ones, and a tenth of the size in Wolfi's index of 2026-07-24 (\`test/chain/wolfi-sizes.json\`), as bytes that do not
+  compress. Names that are not in that index, such as containerd, have 100 kB each. So the share of containerd is not
+  realistic; that of \`curl\`, the nano update, is.
+- **Not covered**: a host that boots what it downloaded. \`npm run test:boot\` tests that in ten minutes.
 `;
 }
 
