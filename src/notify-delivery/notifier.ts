@@ -11,7 +11,7 @@ import type { Database } from '../ledger-store/database.ts';
 import type { AskedName } from '../metrics/lookup-log.ts';
 import { callOf, type Event, type Form } from '../notify/event.ts';
 import { offersInSteps, type Change } from '../notify/offers.ts';
-import type { Position } from '../notify/position.ts';
+import { CLOCK, type Position } from '../notify/position.ts';
 import type { NotifyStatus } from '../notify/status.ts';
 import type { CredentialHeader } from '../repository/credentials.ts';
 import { parseRetryAfter } from '../repository/fetch-error.ts';
@@ -164,7 +164,7 @@ export class Notifier {
       live.snapshot?.generation,
     ]);
     const changes = await this.#outbox.see({
-      position: positionOf(live, snapshot),
+      position: positionOf(live, snapshot, at),
       datasource: this.#datasource,
       generation: snapshot.generation,
       offers: await inSteps(offersInSteps(snapshot.catalog, names), pause),
@@ -275,12 +275,12 @@ function outcomeOf(host: string, { status, header }: PostAnswer, now: number): O
   return { status: 'failed', fact, retryAfter: parseRetryAfter(header('retry-after'), now) };
 }
 
-function positionOf({ indexes }: LiveDatasource, { view }: Snapshot): Position {
+function positionOf({ indexes }: LiveDatasource, { view }: Snapshot, now: number): Position {
   const made = indexes.map(({ spec, loaded }) => [
     spec.label,
     loaded ? Math.max(loaded.summary.madeAt, loaded.summary.newestBuiltAt) : null,
   ]);
-  return { ...Object.fromEntries(made), ...(view && { 'limit of the view': view.limit }) } as Position;
+  return { ...Object.fromEntries(made), ...(view && { [CLOCK]: Math.floor(now / 1000) }) } as Position;
 }
 
 function sinceDay(time: number): number {

@@ -1,7 +1,12 @@
 /** How far an observer is: one that is behind must not tell as news what was before. */
 
-/** When each index was made, by its label, and the time limit of a view. In unix seconds; null if it is not loaded. */
+/** When each index was made, by its label, and for a view the clock. In unix seconds; null if it is not loaded. */
 export type Position = Readonly<Record<string, number | null>>;
+
+export const CLOCK = 'clock';
+
+/** Seconds: one that was further ahead was wrong. Otherwise nobody would tell anything until it is right. */
+const MOST_AHEAD = 86_400;
 
 /**
  * Whether `mine` is behind what was seen already: an index is not loaded yet, or, where others observe as well, is older.
@@ -11,6 +16,8 @@ export function isBehind(mine: Position, seen: Position, isShared: boolean): boo
   return Object.entries(mine).some(([label, own]) => {
     const other = seen[label];
     if (other === undefined || other === null) return false;
-    return own === null || (isShared && own < other);
+    if (own === null) return true;
+    const isWrong = label === CLOCK && other - own > MOST_AHEAD;
+    return isShared && own < other && !isWrong;
   });
 }

@@ -66,6 +66,8 @@ describe('who is behind', () => {
     ['one that was never there', { a: 5, b: null }, { a: 5 }, { alone: false, shared: false }],
     ['one that is not configured any more', { a: 5 }, { a: 5, b: 7 }, { alone: false, shared: false }],
     ['nothing seen', { a: 5 }, {}, { alone: false, shared: false }],
+    ['a clock that is behind', { a: 5, clock: 6 }, { a: 5, clock: 7 }, { alone: false, shared: true }],
+    ['a day after', { a: 5, clock: 6 }, { a: 5, clock: 86_407 }, { alone: false, shared: false }],
   ])('%s', (_, mine, seen, { alone, shared }) => {
     expect(isBehind(mine, seen, false)).toBe(alone);
     expect(isBehind(mine, seen, true)).toBe(shared);

@@ -13,6 +13,7 @@ afterAll(async () => {
   if (hasPostgres) await server[Symbol.asyncDispose]();
 });
 
+const DAY = 86_400_000;
 const old = built('curl', '8.0-r0');
 const next = built('curl', '8.1-r0', 10);
 
@@ -52,6 +53,17 @@ describe.runIf(hasPostgres)('replicas with one database', () => {
     }
     await stage.tell(second);
     expect(stage.told).toEqual(['curl 8.1-r0']);
+  });
+
+  test('tell of a view again after the clock of one was far ahead', async () => {
+    const stage = await Stage.set((await postgresStore(server)).config, { datasource: 'wolfi@7d' });
+    await stage.ask('/wolfi@7d/curl?current=8.0-r0');
+    await stage.publish([old, next]);
+    for (const days of [80, -80, 8]) {
+      stage.clock.now += days * DAY;
+      await stage.tell();
+    }
+    expect(stage.told).toEqual(['curl 8.1-r0', 'curl 8.0-r0', 'curl 8.1-r0']);
   });
 
   test('one of which is gone: the other tells of names that only the first was asked for', async () => {
