@@ -113,12 +113,13 @@ function buildJobs({ name, version }: Image): Pipeline {
   return { [`build:${name}`]: { extends: '.build-image', variables: { IMAGE: name, ...label(version) } } };
 }
 
-function publishJobs({ name, tags, version }: Image): Pipeline {
+function publishJobs({ name, files, tags, version }: Image): Pipeline {
   return {
     [`publish:${name}`]: {
       extends: '.publish-image',
-      variables: { IMAGE: name, TAGS: tags.join(' '), ...label(version) },
-      // Two pipelines in a row must not leave the older image under the tags. GitLab does not allow a colon here.
+      variables: { IMAGE: name, FILES: files.join(' '), TAGS: tags.join(' '), ...label(version) },
+      // Two pipelines must not leave the older image under the tags: one job at a time looks at FILES, whether a newer
+      // commit has changed them, and publishes. GitLab does not allow a colon here.
       resource_group: `publish/${name}`,
     },
     [`sign:${name}`]: {

@@ -2,7 +2,7 @@
  * What the jobs of deploy/gitlab/images do: their scripts as GitLab runs them, in a repository with a history. apko and
  * cosign are stand-ins that write down their arguments.
  */
-import { chmodSync, cpSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -33,6 +33,9 @@ const plainVariables = Object.fromEntries(
 describe('jobs', () => {
   let work: string;
   let bin: string;
+  let home: string;
+  /** The repository in GitLab, behind its address. */
+  let project: string;
 
   const write = (path: string, text: string) => {
     mkdirSync(dirname(join(work, path)), { recursive: true });
@@ -62,6 +65,14 @@ describe('jobs', () => {
   beforeEach(() => {
     work = temporaryFolder();
     bin = temporaryFolder();
+    home = temporaryFolder();
+    project = temporaryFolder();
+    mustRun('git', ['init', '--quiet', '--bare', '--initial-branch=main', project]);
+    const address = 'https://lock:secret@gitlab.example.org:8443/gitlab/acme/images.git';
+    writeFileSync(
+      join(home, '.gitconfig'),
+      `[url "${project}"]\ninsteadOf = ${address}\n[safe]\ndirectory = ${project}\n`,
+    );
     command('apk-beacon-images', `exec '${process.execPath}' '${resolve('companion/main.ts')}' "$@"`);
     git('init', '--quiet', '--initial-branch=main');
     cpSync(join(shipped, '.gitlab'), join(work, '.gitlab'), { recursive: true });
@@ -80,7 +91,7 @@ describe('jobs', () => {
     const steps = [...(job.before_script ?? base.before_script ?? []), ...(job.script ?? [])];
     const own = {
       PATH: `${bin}:${process.env['PATH'] ?? ''}`,
-      HOME: work,
+      HOME: home,
       GIT_TEST_ASSUME_DIFFERENT_OWNER: '1',
     };
     return run('sh', ['-e', '-c', steps.join('\n')], {
@@ -135,21 +146,13 @@ describe('jobs', () => {
   });
 
   describe('lock', () => {
-    /** What is in branches of the project after the job; the project's address stands for a folder. */
+    /** What is in branches of the project after the job. */
     const lock = (env: Readonly<Record<string, string>>) => {
-      const project = temporaryFolder();
-      mustRun('git', ['init', '--quiet', '--bare', project]);
       command('apko', 'for definition; do :; done; echo fresh > "${definition%.yaml}.lock.json"');
       commit();
       git('push', '--quiet', project, 'HEAD:refs/heads/main');
       write('images/niri.yaml', 'contents: { packages: [niri=26.04-r1] }');
       const request = commit();
-      const home = temporaryFolder();
-      const address = 'https://lock:secret@gitlab.example.org:8443/gitlab/acme/images.git';
-      writeFileSync(
-        join(home, '.gitconfig'),
-        `[url "${project}"]\ninsteadOf = ${address}\n[safe]\ndirectory = ${project}\n`,
-      );
       const ran = runJob('.gitlab/images.yml', '.lock-images', {
         IMAGES: 'niri',
         LOCK_TOKEN: 'secret',
@@ -159,15 +162,14 @@ describe('jobs', () => {
         CI_SERVER_HOST: 'gitlab.example.org',
         CI_PROJECT_PATH: 'acme/images',
         CI_PROJECT_URL: 'https://gitlab.example.org:8443/gitlab/acme/images',
-        HOME: home,
         ...env,
       });
       const branches = mustRun('git', ['-C', project, 'branch', '--format=%(refname:short)']).stdout;
-      return { ...ran, request, branches: branches.trim().split('\n'), project };
+      return { ...ran, request, branches: branches.trim().split('\n') };
     };
 
     it('pushes fresh locks to the branch of the merge request, wherever GitLab is', () => {
-      const { status, output, branches, project, request } = lock({});
+      const { status, output, branches, request } = lock({});
       expect(branches, output).toEqual(['main', 'renovate/niri']);
       const show = (what: string) => mustRun('git', ['-C', project, 'show', what]).stdout;
       expect(show('renovate/niri:images/niri.lock.json')).toBe('fresh\n');
@@ -178,10 +180,50 @@ describe('jobs', () => {
 
     it("pushes nothing of a fork, whose branch may have the name of one of the project's", () => {
       const fork = { CI_MERGE_REQUEST_SOURCE_PROJECT_ID: '2', CI_MERGE_REQUEST_SOURCE_BRANCH_NAME: 'main' };
-      const { status, output, project } = lock(fork);
+      const { status, output } = lock(fork);
       expect(mustRun('git', ['-C', project, 'log', '--format=%s', 'main']).stdout).toBe('change\n');
       expect(status).toBe(1);
       expect(output).toContain('the locks are stale');
+    });
+  });
+
+  describe('publish', () => {
+    /** What apko is called with by a job of this commit, and what is signed. */
+    const publish = (commit: string) => {
+      git('push', '--quiet', project, 'HEAD:refs/heads/main');
+      git('checkout', '--quiet', commit);
+      command('cosign', 'cat > /dev/null');
+      command('apko', `echo "$@" >> '${work}/apko.txt'; echo digest > ../references.txt`);
+      const ran = runJob('.gitlab/images.yml', '.publish-image', {
+        IMAGE: 'niri',
+        FILES: 'images/niri.yaml images/niri.lock.json',
+        TAGS: 'latest 26.04-r0',
+        REGISTRY: 'registry.example.org/acme',
+        CI_REPOSITORY_URL: project,
+        CI_DEFAULT_BRANCH: 'main',
+      });
+      expect(ran.status, ran.output).toBe(0);
+      return {
+        apko: existsSync(join(work, 'apko.txt')) ? read('apko.txt') : '',
+        signed: read('references.txt'),
+      };
+    };
+
+    it('publishes under every tag, also if a newer commit has changed something else', () => {
+      const own = commit();
+      write('images/bootc.yaml', 'contents: { packages: [bootc=1-r0] }');
+      commit();
+      const { apko, signed } = publish(own);
+      const references = ['latest', '26.04-r0'].map((tag) => `registry.example.org/acme/niri:${tag}`);
+      expect(apko).toMatch(new RegExp(`^publish .* niri.yaml ${references.join(' ')}\\n$`));
+      expect(signed).toBe('digest\n');
+    });
+
+    it('leaves the image to the pipeline of a newer commit that changes it, which may have come first', () => {
+      const own = commit();
+      write('images/niri.lock.json', '{}');
+      commit();
+      expect(publish(own)).toEqual({ apko: '', signed: '' });
     });
   });
 });

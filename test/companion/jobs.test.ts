@@ -98,7 +98,12 @@ describe('image pipeline', () => {
       include: [{ local: '.gitlab/images.yml' }],
       'publish:niri': {
         extends: '.publish-image',
-        variables: { IMAGE: 'niri', TAGS: 'latest 26.04-r0 26.04 26', VERSION: '26.04-r0' },
+        variables: {
+          IMAGE: 'niri',
+          FILES: 'images/niri.yaml images/bootc.yaml images/wolfi-base.yaml images/niri.lock.json',
+          TAGS: 'latest 26.04-r0 26.04 26',
+          VERSION: '26.04-r0',
+        },
         resource_group: 'publish/niri',
       },
       'sign:niri': {
