@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { redactAddress } from '../addresses.ts';
 import type { ReadLimits, VerifiedIndex } from '../apk/read-index.ts';
 import type { Pause } from '../apk/pieces.ts';
 import { readIndex } from '../apk/read-index.ts';
@@ -160,7 +161,7 @@ export class LiveIndex {
     if (!stored) return false;
     try {
       const keys = await this.#services.keys(signal, 'disk');
-      const index = await this.#read(stored.bytes, keys, signal);
+      const index = await this.#read(stored.bytes, keys, signal, this.#labelOf(stored.validators));
       await this.#services.pasts?.keep(index.digest, stored.bytes);
       release(stored.bytes);
       const { validators, confirmedAt, firstSeenAt } = stored;
@@ -258,10 +259,11 @@ export class LiveIndex {
       if (this.spec.cached) await store.confirm(this.spec, now());
       return { status: 'unchanged', redated: dates !== before?.dates };
     }
-    const index = await this.#read(fetched.bytes, keys, signal);
+    const label = this.#labelOf(fetched.validators);
+    const index = await this.#read(fetched.bytes, keys, signal, label);
     const summary = summarize(index, now());
     // Both times are compared with the same clock.
-    await this.#guard(before && summarize(before.index, now()), summary);
+    await this.#guard(before && summarize(before.index, now()), summary, label);
     const isSame = before?.summary.digest === summary.digest;
     const firstSeenAt = isSame ? before.firstSeenAt : now();
     const { validators } = fetched;
@@ -297,9 +299,20 @@ export class LiveIndex {
     return dates && dates.isProvisional !== true ? dates : await this.#services.dates?.(this.spec, index);
   }
 
-  async #read(bytes: Uint8Array, keys: Trust, signal: AbortSignal): Promise<VerifiedIndex> {
+  /** The address that answered, for messages. */
+  #labelOf({ alternative: isAlternative }: Validators): string {
+    const { alternative, label } = this.spec;
+    return isAlternative && alternative !== undefined ? redactAddress(alternative) : label;
+  }
+
+  async #read(
+    bytes: Uint8Array,
+    keys: Trust,
+    signal: AbortSignal,
+    label = this.spec.label,
+  ): Promise<VerifiedIndex> {
     const { oneAtATime, pause } = this.#services;
-    const { arch, archs, limits, label } = this.spec;
+    const { arch, archs, limits } = this.spec;
     const wanted = archs ? { archs } : { arch };
     try {
       const index = await oneAtATime(() => readIndex(bytes, { keys, limits, ...wanted, pause, signal }));
@@ -317,9 +330,11 @@ export class LiveIndex {
   }
 
   /** Throws if the index is held back, and records that for an operator to accept. */
-  async #guard(last: IndexSummary | undefined, next: IndexSummary): Promise<void> {
+  async #guard(last: IndexSummary | undefined, next: IndexSummary, label: string): Promise<void> {
     const { store, now } = this.#services;
-    await guarded(store, this.spec, { last, next, now }, () => checkPlausible(last, next, this.spec.guards));
+    await guarded(store, { ...this.spec, label }, { last, next, now }, () =>
+      checkPlausible(last, next, this.spec.guards),
+    );
   }
 }
 

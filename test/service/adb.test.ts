@@ -62,6 +62,21 @@ describe('addresses', () => {
     expect(await versions(service, 'python')).toEqual(['3.13.7-r0']);
   });
 
+  test.each([
+    ['that is cut', signedAdb(indexValues([{ name: 'a', version: '1-r0' }])).subarray(0, -8)],
+    ['that is held back', signedAdb(indexValues([]))],
+  ])('of a folder with a Packages.adb %s: the error names it', async (_, content) => {
+    const folder = await temporaryDirectory();
+    await mkdir(join(folder, 'x86_64'));
+    await writeFile(join(folder, 'x86_64/Packages.adb'), content);
+    await writeFile(join(folder, 'key.pem'), adbKey().pem);
+    await using service = await serviceOf([folder], { archs: ['x86_64'], keys: [join(folder, 'key.pem')] });
+    const { indexes } = (await service.get('/device')).json<{ indexes: { error: string }[] }>();
+    expect(indexes[0]?.error).toMatch(
+      /^\/.*\/x86_64\/Packages\.adb(?:: ADB block| is held back: no packages)/,
+    );
+  });
+
   test('of neither: the error names the APKINDEX.tar.gz', async () => {
     await using service = await serviceOf(['/nowhere'], { archs: ['x86_64'] });
     const { indexes } = (await service.get('/device')).json<{ indexes: { error: string }[] }>();
