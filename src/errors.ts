@@ -125,5 +125,5 @@ function errorText(error: unknown): string {
 }
 
 function foreignText(error: unknown): string {
-  return error instanceof Error ? error.message || error.name : String(JSON.stringify(error));
+  return error instanceof Error ? error.message.trim() || error.name : String(JSON.stringify(error));
 }

@@ -264,6 +264,14 @@ function fetchFailure(error: unknown, timeouts: Timeouts): string {
       return `the body stopped, nothing more of it came ${within(timeouts.bodyIdle)}`;
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
       return 'the body has not the length announced';
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'UNABLE_TO_GET_ISSUER_CERT':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+      return 'its certificate is of no trusted authority; more are trusted with extraCa';
+    case 'ERR_SSL_WRONG_VERSION_NUMBER':
+      return 'the server, or the proxy, does not speak TLS';
     default:
       return 'cannot be fetched';
   }

@@ -105,7 +105,8 @@ describe('TLS', () => {
     const { url } = await startUpstream(hello, serverTls);
     const error = await failure(startClient().get(url, { maxBytes }));
     expect(error).toMatchObject({ code: 'fetch-failed' });
-    expect(errorLine(error)).toContain('cannot be fetched: unable to verify');
+    const fact = 'its certificate is of no trusted authority; more are trusted with extraCa';
+    expect(errorLine(error)).toContain(`${url.href}: ${fact}: unable to verify`);
     const client = startClient({ extraCa: [tlsPath('ca.crt')] });
     expect(text(await client.get(url, { maxBytes }))).toBe('hello');
   });
@@ -115,6 +116,14 @@ describe('TLS', () => {
     url.hostname = '127.0.0.2';
     const error = await failure(startClient({ extraCa: [tlsPath('ca.crt')] }).get(url, { maxBytes }));
     expect(error).toMatchObject({ code: 'fetch-failed' });
+  });
+
+  test('is asked of a server that does not speak it', async () => {
+    const { url } = await startUpstream(hello);
+    url.protocol = 'https:';
+    const error = await failure(startClient().get(url, { maxBytes }));
+    expect(errorLine(error)).toContain(`${url.href}: the server, or the proxy, does not speak TLS`);
+    expect(errorLine(error)).not.toContain('\\u{a}');
   });
 
   test('that never comes ends at the deadline for connections', async () => {
