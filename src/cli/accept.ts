@@ -25,7 +25,12 @@ export async function acceptCommand(
   const beacon = new Beacon({ config, logger, now: Date.now });
   const { datasources, store } = beacon;
   const datasource = datasources.find((each) => each.name === name);
-  if (!datasource) throw new UsageError(`no datasource ${name}`);
+  if (!datasource) {
+    const known = datasources.map((each) => each.name).join(', ');
+    throw new UsageError(`unknown datasource ${name}, expected one of ${known}`);
+  }
+  if (arch !== undefined && !datasource.indexes.some(({ spec }) => spec.arch === arch))
+    throw new UsageError(`${name} has no index for ${arch}, expected one of ${datasource.archs.join(', ')}`);
   const accepted: { index: string; reason: string }[] = [];
   const specs = [
     ...datasource.indexes.map(({ spec }) => spec).filter((spec) => arch === undefined || spec.arch === arch),

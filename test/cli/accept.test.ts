@@ -43,3 +43,13 @@ test(
     expect(await Promise.all(answers)).toEqual(['2.0-r0\n', '3.0-r0\n']);
   },
 );
+
+test.each([
+  [['nope'], 'unknown datasource nope, expected one of default'],
+  [['default', 'x86-64'], 'default has no index for x86-64, expected one of x86_64, aarch64'],
+])('accept %j is an error, not nothing to accept', async (words, message) => {
+  const folder = await temporaryDirectory();
+  await using run = start(['accept', ...words, '--cache-dir', folder, '--repository', folder]);
+  expect(await run.ended).toBe(2);
+  expect(run.lines.join('\n')).toContain(message);
+});
