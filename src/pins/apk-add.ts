@@ -1,4 +1,7 @@
-/** `apk add` among the commands of a script: which packages it names, and from which repositories. */
+/**
+ * `apk add` among the commands of a script, and `make image` of OpenWrt's image builder: which packages they name, and
+ * from which repositories.
+ */
 import { parsePin, type Note, type Pin } from './pin.ts';
 import { isProse, UNKNOWN, type Command, type Word } from './shell.ts';
 import { rangeOf, slice } from './text.ts';
@@ -22,7 +25,7 @@ export function packagesAdded(commands: readonly Command[], context: Context): A
   const notes: Note[] = [];
   const uses = new Set<number>();
   for (const { words } of commands) {
-    for (const found of invocations(words)) {
+    for (const found of [...invocations(words), ...imageBuilds(words)]) {
       const own = addedBy(found, context);
       pins.push(...own.pins);
       notes.push(...own.notes);
@@ -69,6 +72,28 @@ function invocations(words: readonly Word[]): readonly Invocation[] {
         },
       ]
     : [];
+}
+
+const BUILDER_LIST = 'PACKAGES=';
+
+/**
+ * `make image PACKAGES="curl=8.16.0-r1 -dnsmasq"`. Only what has a version, because other programs may have such a target
+ * and list.
+ */
+function imageBuilds(words: readonly Word[]): readonly Invocation[] {
+  if (isProse(words[0]?.value ?? '')) return [];
+  const make = words.find(({ value }) => /^(?:\S*\/)?make$/.test(value));
+  if (!make || !words.some(({ value }) => value === 'image')) return [];
+  const packages = words
+    .filter(({ value }) => value.startsWith(BUILDER_LIST))
+    .flatMap((word) => {
+      const list = slice(word, BUILDER_LIST.length, word.value.length);
+      return [...list.value.matchAll(/[^ \t\r\n]+/g)].map(({ 0: { length }, index }) =>
+        slice(list, index, index + length),
+      );
+    })
+    .filter(({ value }) => /^[^-].*[=~]/.test(value));
+  return packages.length === 0 ? [] : [{ packages, at: make.at(0), options: '' }];
 }
 
 function addedBy({ packages, options, at }: Invocation, context: Context): Added {

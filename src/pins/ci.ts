@@ -111,7 +111,7 @@ function inside({ document }: Part, node: unknown): Part | undefined {
 }
 
 function read(file: Text): { roots: readonly Part[]; notes: readonly Note[] } | undefined {
-  if (!/\bapk\b/.test(file.value)) return undefined;
+  if (!/\bapk\b|PACKAGES=/.test(file.value)) return undefined;
   const documents = parseYaml(file.value);
   const notes = documents.flatMap(({ errors: [error] }): Note[] => {
     if (!error) return [];

@@ -12,6 +12,8 @@ const GITLAB = /(?:^|\/)(?:\.gitlab-ci\.ya?ml|\.gitlab\/.*\.ya?ml|[^/]+\.gitlab-
 const COMPOSE = /(?:^|\/)(?:docker-|podman-|container-)?compose(?:[.-][^/]*)?\.ya?ml$/;
 /** Jobs that a GitLab CI file includes are in files of any name. */
 const INCLUDED_JOBS = /^ +(?:before_|after_)?script:/m;
+/** Of `apk add`, and of OpenWrt's image builder. */
+const ADDS = /apk|PACKAGES=/;
 const LOCK = /\.lock\.json$/;
 const SHEBANG = /^\uFEFF?#!\s*\S*\/(?:env\s+)?(?:ba|da|a|z|k)?sh\b/;
 
@@ -43,9 +45,8 @@ export function readPins(path: string, text: string, readInclude?: ReadInclude):
 
 function read(path: string, text: string, readInclude?: ReadInclude): FilePins | undefined {
   const file = plainText(text);
-  if (isDockerfile(path)) return text.includes('apk') ? dockerfilePins(file) : undefined;
-  if (SCRIPT.test(path) || SHEBANG.test(text))
-    return text.includes('apk') ? scriptPins(file, path) : undefined;
+  if (isDockerfile(path)) return ADDS.test(text) ? dockerfilePins(file) : undefined;
+  if (SCRIPT.test(path) || SHEBANG.test(text)) return ADDS.test(text) ? scriptPins(file, path) : undefined;
   if (GITLAB.test(path)) return gitlabPins(file, path);
   if (COMPOSE.test(path)) return composePins(file, path);
   if (!/\.ya?ml$/.test(path) && !LOCK.test(path)) return undefined;

@@ -7,6 +7,28 @@ import { placed, read, unusualBlanks } from '../support/pins.ts';
 /** Words behind `apk add`, by position. */
 const found = (script: string): readonly string[] => placed('x.sh', script);
 
+describe('words of PACKAGES of the image builder', () => {
+  test.each<[string, readonly string[]]>([
+    ['make image PROFILE=x PACKAGES="a=1 -b=2 c d~2"', ['1:32 a=1', '1:43 d~2']],
+    ['sudo /usr/bin/make -C x image PACKAGES="\\\n  a=1~0f-r1 \\\n  b=2"', ['2:3 a=1~0f-r1', '3:3 b=2']],
+    ['P=\'a=1\'\nmake image PACKAGES="$P b=2"', ['1:4 a=1', '2:25 b=2']],
+    ['make image PACKAGES=a=1 FILES=files', ['1:21 a=1']],
+    ['make image PACKAGES="a b -c"\nmake image PROFILE=a=1', []],
+    ['make test PACKAGES="a=1"', []],
+    ['echo make image PACKAGES="a=1"', []],
+  ])('%j', (script, expected) => {
+    expect(found(script)).toEqual(expected);
+  });
+
+  test('in a Dockerfile and in a GitLab CI file', () => {
+    const stage =
+      'FROM openwrt/imagebuilder:x86-64-v25.12.1\nENV P="a=1"\nRUN make image \\\n  PACKAGES="$P b=2"';
+    expect(placed('Dockerfile', stage)).toEqual(['2:8 a=1', '4:16 b=2']);
+    const job = 'variables:\n  LIST: "a=1"\njob:\n  script:\n    - make image PACKAGES="$LIST b=2"';
+    expect(placed('.gitlab-ci.yml', job)).toEqual(['2:10 a=1', '5:34 b=2']);
+  });
+});
+
 describe('words of apk add', () => {
   test.each([
     ['apk add a=1-r0 b', ['1:9 a=1-r0', '1:16 b']],
