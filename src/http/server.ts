@@ -152,8 +152,9 @@ function statusOf(error: Error & { statusCode?: number }): number {
   return error instanceof IndexError ? 502 : (error.statusCode ?? 500);
 }
 
+/** Only Basic is offered: Chromium asks nobody where it is one of several in a header. */
 const unauthorized = problem(401, 'a token is needed, as a bearer or as the password of any user', {
-  'www-authenticate': 'Bearer, Basic realm="apk-beacon"',
+  'www-authenticate': 'Basic realm="apk-beacon"',
 });
 
 /** Counts the pipelined requests of a connection and ends it if there are too many. */

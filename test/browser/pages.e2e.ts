@@ -104,6 +104,18 @@ describe.runIf(hasChromium)('in Chromium', () => {
     });
   });
 
+  test('a browser can send the token as a password', async () => {
+    await using closed = await startService({
+      config: { clientToken: { env: 'TOKEN' }, datasources: { wolfi: { repositories: [upstream.url] } } },
+      environment: { TOKEN: 'sesame' },
+    });
+    await closed.server.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = closed.server.server.address() as AddressInfo;
+    const httpCredentials = { username: 'any', password: 'sesame' };
+    await using opened = await open(`http://127.0.0.1:${port}/`, { httpCredentials });
+    expect(await opened.page.title()).toContain('apk-beacon');
+  });
+
   test('the style sheet is applied under the policy, and nothing else is loaded', async () => {
     await using opened = await open('/wolfi/curl', { colorScheme: 'dark' });
     expect(await opened.page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe(
