@@ -16,7 +16,7 @@ export interface CheckOptions {
   readonly url?: string;
   /** How far a target may be: `major` unless given. */
   readonly within?: 'rebuild' | 'patch' | 'minor' | 'major';
-  /** Milliseconds since a target was built. */
+  /** Milliseconds since a target was released: first seen, or built where no ledger is kept. */
   readonly minAge?: number;
   /** Targets only where they fix known vulnerabilities: the lowest version that fixes most, whatever its age. */
   readonly security?: boolean;

@@ -196,8 +196,8 @@ function raised(
   const newer = all.filter(isEligible);
   const isWithin = (version: Version): boolean =>
     !current || steps.indexOf(stepOf(current, version)) <= steps.indexOf(policy.within);
-  const isOld = ({ builtAt = 0 }: VersionReport): boolean =>
-    policy.minAge === 0 || (builtAt > 0 && now - builtAt * 1000 >= policy.minAge);
+  const isOld = ({ releasedAt = 0 }: VersionReport): boolean =>
+    policy.minAge === 0 || (releasedAt > 0 && now - releasedAt * 1000 >= policy.minAge);
   const at = current && (all.findLast(({ version }) => meets(version))?.parsed ?? current);
   const versions = newer.map(({ parsed }) => parsed as Version);
   const fixes = at ? source.fixes(view, at, versions) : [];

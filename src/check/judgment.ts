@@ -27,7 +27,7 @@ export const steps: readonly Step[] = ['rebuild', 'patch', 'minor', 'major'];
 /** The newer versions to which a pin may be raised. */
 export interface Policy {
   readonly within: Step;
-  /** Milliseconds since the version was built. */
+  /** Milliseconds since the version was released: first seen, or built where no ledger is kept. */
   readonly minAge: number;
   /** Only to the lowest version that fixes most of the vulnerabilities known at the pin, whatever its age. */
   readonly security?: boolean | undefined;

@@ -101,7 +101,7 @@ const raising: Command['flags'] = [
   {
     name: 'min-age',
     placeholder: 'TIME',
-    help: 'minimum time since a version was built, such as 7d',
+    help: 'minimum age of a version, such as 7d: since it was first seen, or built where no ledger is kept',
   },
   {
     name: 'security',

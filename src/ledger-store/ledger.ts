@@ -47,7 +47,7 @@ export interface LedgerOptions {
   readonly open: (() => Promise<Database>) | undefined;
   /** Milliseconds after a failure in which the database is not asked: many indexes must not wait for it in turn. */
   readonly rest?: number;
-  /** Nothing is answered with dates: those in the folder need not be compared with the database's, which takes long. */
+  /** Those in the folder are not compared with the database's, which takes long; an import may have made some earlier. */
   readonly trustsFolder?: boolean | undefined;
   readonly now: () => number;
   readonly pause: Pause;

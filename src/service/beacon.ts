@@ -55,7 +55,7 @@ export interface BeaconOptions {
   readonly withoutFeeds?: boolean;
   /** With the sizes of packages, which answers do not need. */
   readonly withSizes?: boolean;
-  /** Nothing is answered with the ledger's dates. */
+  /** No dates are answered: those of the last run will do. */
   readonly withoutDates?: boolean;
   /** Called after a refresh that changed an existing index. */
   readonly onChange?: (datasource: string, index: string, change: IndexChange) => void;

@@ -97,6 +97,30 @@ describe('POST /-/check', () => {
     ]);
   });
 
+  test('a target has its age from the first sight, where a ledger is kept', async () => {
+    await using upstream = await startUpstream();
+    await using service = await startService({
+      config: { datasources: { wolfi: { repositories: [upstream.url], archs: ['x86_64'] } } },
+      cacheDir: await temporaryDirectory(),
+    });
+    for (const versions of [['8.19.0-r0'], ['8.19.0-r0', '8.20.0-r0']]) {
+      const stanzas = versions.map((version) => pkg('curl', version, { t: '1700000000' }));
+      upstream.serve('x86_64', await signedIndex(stanzas));
+      await service.beacon.refreshOnce(new AbortController().signal);
+      await service.beacon.ledger.settled();
+    }
+    await service.server.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = service.server.server.address() as AddressInfo;
+    const targets = [0, 86_400_000].map(async (minAge) => {
+      const { body } = await post(
+        port,
+        question([pin('8.19.0-r0')], { policy: { within: 'major', minAge } }),
+      );
+      return (body['judgments'] as { target?: string }[])[0]?.target;
+    });
+    expect(await Promise.all(targets)).toEqual(['8.20.0-r0', undefined]);
+  });
+
   test('what was judged is judged anew when the index changes', async () => {
     await using upstream = await startUpstream();
     await using service = await startService({
