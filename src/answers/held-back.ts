@@ -4,7 +4,7 @@ import { compareVersions, withoutRevision, type Version } from '../apk/version.t
 import type { NameReport, VersionReport } from '../catalog/catalog.ts';
 import { filterInSteps, findInSteps, findLastInSteps, sortInSteps } from '../catalog/steps.ts';
 import type { Snapshot, View } from '../repository/live-datasource.ts';
-import type { LookupQuery } from './query.ts';
+import { versionWithRevision, type LookupQuery } from './query.ts';
 
 export interface HeldBack {
   readonly view: View;
@@ -29,23 +29,30 @@ export function* heldBackIn(
 
 /**
  * A view takes nothing back. If a pin fits none of the versions on offer, but one that is held back, the newest such one
- * counts as offered for it: it is there, and its age would close merge requests and open rollbacks.
+ * counts as offered for it: it is there, and its age would close merge requests and open rollbacks. That goes for the
+ * revision of a recipe as well.
  */
 export function* withPinned(
   report: NameReport,
   heldBack: HeldBack | undefined,
-  { current, stripRevision }: LookupQuery,
+  query: LookupQuery,
 ): Generator<undefined, NameReport> {
+  const { current, stripRevision } = query;
   if (!heldBack || !current) return report;
-  const fits = (version: Version): boolean =>
+  const whole = versionWithRevision(query);
+  const isWhole = (version: Version): boolean => !!whole && compareVersions(version, whole) === 0;
+  const isMet = (version: Version): boolean =>
     satisfies(stripRevision ? withoutRevision(version) : version, current);
-  const isFitting = ({ offered, parsed }: VersionReport): boolean =>
-    offered && parsed !== undefined && fits(parsed);
-  if (yield* findInSteps(report.versions, isFitting)) return report;
-  const pinned = yield* findLastInSteps(heldBack.versions, isFitting);
-  if (!pinned) return report;
-  const others = yield* filterInSteps(report.versions, ({ version }) => version !== pinned.version);
-  return { ...report, versions: yield* sortInSteps([...others, pinned], compareReports) };
+  for (const fits of [isWhole, isMet]) {
+    const isFitting = ({ offered, parsed }: VersionReport): boolean =>
+      offered && parsed !== undefined && fits(parsed);
+    if (yield* findInSteps(report.versions, isFitting)) return report;
+    const pinned = yield* findLastInSteps(heldBack.versions, isFitting);
+    if (!pinned) continue;
+    const others = yield* filterInSteps(report.versions, ({ version }) => version !== pinned.version);
+    return { ...report, versions: yield* sortInSteps([...others, pinned], compareReports) };
+  }
+  return report;
 }
 
 function isOffered({ offered }: VersionReport): boolean {

@@ -56,6 +56,13 @@ export function pinnedVersion({ current }: LookupQuery): Version | undefined {
   return current && current.operator.replaceAll('=', '') === '' ? current.version : undefined;
 }
 
+/** The version of a pin whose file has the revision elsewhere; `undefined` for other pins. */
+export function versionWithRevision(query: LookupQuery): Version | undefined {
+  const { stripRevision, revision } = query;
+  const pinned = stripRevision && revision !== undefined ? pinnedVersion(query) : undefined;
+  return pinned && parseVersion(`${pinned.text}-r${revision}`);
+}
+
 function parseLine(value: string | undefined): Version | undefined {
   if (value === undefined || value === '') return undefined;
   const line = parseVersion(value);

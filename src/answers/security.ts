@@ -14,7 +14,7 @@ import {
 import { highestFix, isAffected, isOpen } from '../advisories/affected.ts';
 import type { NameReport, VersionReport } from '../catalog/catalog.ts';
 import { findLastInSteps, isStep } from '../catalog/steps.ts';
-import { pinnedVersion, type LookupQuery } from './query.ts';
+import { pinnedVersion, versionWithRevision, type LookupQuery } from './query.ts';
 import type { Release } from './releases.ts';
 
 /** Identifiers that an answer lists; what is beyond them is counted. */
@@ -129,10 +129,8 @@ export function* versionAt(
   { versions }: NameReport,
   query: LookupQuery,
 ): Generator<undefined, Version | undefined> {
-  const pinned = pinnedVersion(query);
-  const { current, revision } = query;
-  if (pinned && query.stripRevision && revision !== undefined)
-    return parseVersion(`${pinned.text}-r${revision}`) ?? pinned;
+  const pinned = versionWithRevision(query) ?? pinnedVersion(query);
+  const { current } = query;
   if (pinned || !current) return pinned;
   const isMeant = ({ parsed, offered }: VersionReport): boolean =>
     offered && parsed !== undefined && satisfies(parsed, current);

@@ -73,7 +73,7 @@ export function renovatePreset({ url, names, isPart, statics, security, pages }:
       ...(statics ? [] : [variableManager(context), scriptManager(context)]),
       ...imageBuilderManagers(context),
       notedManager(context),
-      repackagedManager(context, security !== undefined),
+      repackagedManager(context),
       sourceManager(),
     ],
     packageRules: [
@@ -119,9 +119,9 @@ function yamlManager(description: string, query: string): PresetRule {
  *
  * The answers to `?strip=revision` carry the revision as `digest`, so a new revision alone is seen, too.
  */
-function repackagedManager({ names, lookup: { url } }: PresetContext, tellsRevision: boolean): PresetRule {
-  // What is fixed depends on it.
-  const revision = tellsRevision ? '&revision={{encodeURIComponent currentDigest}}' : '';
+function repackagedManager({ names, lookup: { url }, statics }: PresetContext): PresetRule {
+  // What is fixed depends on it, and what a view does not take back.
+  const revision = statics ? '' : '&revision={{encodeURIComponent currentDigest}}';
   const sources = names.map((name) => name.replaceAll('.', '\\.')).join('|');
   return {
     description: ['melange: version and epoch of a recipe that repackages an APK'],

@@ -207,6 +207,20 @@ describe('a pin', () => {
     expect(await versions(all.service, '/wolfi@7d/jq?current=1.7-r0')).toEqual(['1.6-r0', '1.7-r0']);
   });
 
+  test.each([
+    ['8.0', '0', '8.0', '0'],
+    ['8.0', '1', '8.0', '1'],
+    // A revision that the repository does not have.
+    ['8.1', '5', '8.1', '0'],
+  ])('of a recipe with %s and revision %s is not taken back', async (current, revision, version, digest) => {
+    await using upstream = await startUpstream();
+    await offer(upstream, [curl, pkg('curl', '8.0-r1', days(1)), curlNew]);
+    await using service = await serving(upstream, { now: START });
+    const path = `/wolfi@7d/curl?strip=revision&current=${current}&revision=${revision}`;
+    const { releases } = (await service.get(path)).json<{ releases: object[] }>();
+    expect(releases.at(-1)).toMatchObject({ version, digest });
+  });
+
   test('is not taken for withdrawn because a younger version was served without an age', async () => {
     await using all = await started();
     await all.service.get('/wolfi/curl');

@@ -81,7 +81,9 @@ describe('pins', () => {
     expect(asked('libstdc++')).toBe(`${beacon.url}/-/for/libstdc%2B%2B?current=15.2.0-r10`);
     expect(asked('so:libssl.so.3')).toBe(`${beacon.url}/-/for/so%3Alibssl.so.3?current=3`);
     expect(asked('go')).toBe(`${beacon.url}/-/for/go?current=%3D~1.25`);
-    expect(asked('linux-lts')).toBe(`${beacon.url}/alpine/linux-lts?strip=revision&current=6.18.42`);
+    expect(asked('linux-lts')).toBe(
+      `${beacon.url}/alpine/linux-lts?strip=revision&current=6.18.42&revision=1`,
+    );
   });
 
   test('Renovate has nothing to warn of', () => {
