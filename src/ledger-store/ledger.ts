@@ -108,7 +108,8 @@ export class Ledger {
   readonly #kind: LedgerKind;
   #error: string | undefined;
   #restsUntil = -Infinity;
-  #clockBehind = 0;
+  /** The newest time in it that was met; unix milliseconds. */
+  #newest = -Infinity;
   #republished = 0;
   #lost = 0;
   /** Of indexes whose first generation is being written. */
@@ -125,7 +126,7 @@ export class Ledger {
     return {
       kind: this.#kind,
       error: this.#error,
-      clockBehind: this.#clockBehind,
+      clockBehind: Math.max(0, Math.round((this.#newest - this.#options.now()) / 1000)),
       republished: this.#republished,
       lost: this.#lost,
     };
@@ -321,6 +322,7 @@ export class Ledger {
     const { packages, digest } = taken;
     const now = this.#options.now();
     const seenAt = ledgerTime(now, head.seenAt);
+    this.#newest = Math.max(this.#newest, seenAt);
     this.#tellClock(index, seenAt - now);
     const isCurrent =
       known?.generation === head.number &&
@@ -476,10 +478,9 @@ export class Ledger {
   }
 
   #tellClock({ label }: LedgerIndex, behind: number): void {
-    this.#clockBehind = Math.max(0, Math.round(behind / 1000));
     if (behind <= TOLD_BEHIND) return;
     this.#options.log.warn(
-      `${label}: the clock is ${this.#clockBehind} s behind the newest time in the ledger; what is new is dated by the ledger`,
+      `${label}: the clock is ${Math.round(behind / 1000)} s behind the newest time in the ledger; what is new is dated by the ledger`,
     );
   }
 

@@ -242,7 +242,11 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       const dates = await one.see([old, built('curl', '8.1-r0', START), built('curl', '8.2-r0', START)]);
       expect(dates).toMatchObject({ 'curl-8.1-r0': 10, 'curl-8.2-r0': 10 });
       expect(one.logs.join()).toContain('the clock is 864000 s behind');
+      const other = { ...wolfi, arch: 'aarch64' };
+      for (const stanzas of [[old], []]) await one.see(stanzas, { index: other });
       expect(one.ledger.status.clockBehind).toBe(10 * DAY);
+      one.now += 10 * DAY;
+      expect(one.ledger.status.clockBehind).toBe(0);
     });
 
     test('one that was never set dates nothing', async () => {
