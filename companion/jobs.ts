@@ -31,16 +31,22 @@ export type Pipeline = Readonly<Record<string, Job | readonly unknown[]>>;
 
 /**
  * The generator decides which jobs run. Without explicit rules, GitLab would leave these jobs out of merge request
- * pipelines.
+ * pipelines. What is to be published is not cancelled by the next commit, whose pipeline does not publish it.
  */
-const always = { workflow: { rules: [{ when: 'always' }] } };
+const workflow = (purpose: Purpose) => ({
+  ...(purpose === 'publish' ? { auto_cancel: { on_new_commit: 'none' } } : {}),
+  rules: [{ when: 'always' }],
+});
 
 /** Included by every generated pipeline: the file of the repository that defines the jobs. */
-export const preamble = (template: string) => ({ ...always, include: [{ local: template }] });
+export const preamble = (template: string, purpose: Purpose) => ({
+  workflow: workflow(purpose),
+  include: [{ local: template }],
+});
 
 /** GitLab refuses a pipeline without jobs. */
 export const nothingToDo: Pipeline = {
-  ...always,
+  workflow: workflow('verify'),
   'nothing-to-do': { stage: 'build', script: ['echo "nothing this pipeline builds has changed"'] },
 };
 
@@ -103,7 +109,7 @@ export function imagePipeline(images: readonly Image[], changed: Changed, purpos
   if (touched.length === 0) return nothingToDo;
   const names = touched.map(({ name }) => name).join(' ');
   return Object.assign(
-    preamble('.gitlab/images.yml'),
+    preamble('.gitlab/images.yml', purpose),
     purpose === 'verify' ? { lock: { extends: '.lock-images', variables: { IMAGES: names } } } : {},
     ...touched.map((image) => (purpose === 'verify' ? buildJobs(image) : publishJobs(image))),
   ) as Pipeline;

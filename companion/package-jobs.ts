@@ -38,7 +38,7 @@ export function packagePipeline(
       .filter((name) => built.has(`${name}:${arch}`))
       .map((name) => ({ job: `build:${name}:${arch}`, artifacts: true }));
 
-  const jobs: Record<string, Pipeline[string]> = { ...preamble('.gitlab/packages.yml') };
+  const jobs: Record<string, Pipeline[string]> = { ...preamble('.gitlab/packages.yml', purpose) };
   for (const { name, archs } of touched) {
     for (const arch of archs) {
       const shared = { variables: { PACKAGE: name, ARCH: arch }, tags: [runnerTags.get(arch) ?? arch] };

@@ -94,7 +94,7 @@ describe('image pipeline', () => {
   it('publishes and signs on the default branch, and never on a merge request', () => {
     const pipeline = imagePipeline(images, changed('images/niri.yaml'), 'publish');
     expect(pipeline).toEqual({
-      workflow: { rules: [{ when: 'always' }] },
+      workflow: { auto_cancel: { on_new_commit: 'none' }, rules: [{ when: 'always' }] },
       include: [{ local: '.gitlab/images.yml' }],
       'publish:niri': {
         extends: '.publish-image',
@@ -433,6 +433,19 @@ describe('the pipelines of deploy/gitlab/images', () => {
     );
     expect(extended.length).toBeGreaterThan(2);
     for (const job of extended) expect(stages, job).toContain(stageOf(job));
+  });
+
+  it('are not cancelled by the next commit, which publishes other things, except on merge requests', () => {
+    const { workflow } = load('.gitlab-ci.yml') as unknown as {
+      workflow: { rules: { if: string; auto_cancel?: object }[] };
+    };
+    expect(workflow.rules.map((rule) => rule.auto_cancel)).toEqual([undefined, { on_new_commit: 'none' }]);
+    expect(imagePipeline(images, 'everything', 'verify')['workflow']).not.toHaveProperty('auto_cancel');
+    for (const purpose of ['verify', 'publish'] as const) {
+      const recipe = parseRecipe('package: { name: a, version: "1", epoch: 0 }', 'a');
+      const cancels = packagePipeline('packages', [recipe], 'everything', purpose)['workflow'];
+      expect('auto_cancel' in (cancels ?? {})).toBe(purpose === 'publish');
+    }
   });
 
   it('calls only scripts that are there, and the generator as it is called', () => {
