@@ -2,7 +2,16 @@
  * What the jobs of deploy/gitlab/images do: their scripts as GitLab runs them, in a repository with a history. apko and
  * cosign are stand-ins that write down their arguments.
  */
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -224,6 +233,54 @@ describe('jobs', () => {
       write('images/niri.lock.json', '{}');
       commit();
       expect(publish(own)).toEqual({ apko: '', signed: '' });
+    });
+  });
+
+  describe('publishing packages', () => {
+    const publish = (repository: string) => {
+      command(
+        'melange',
+        'for argument; do [ "$last" != -o ] || echo index > "$argument"; last=$argument; done',
+      );
+      write('key.rsa', 'private');
+      return runJob('.gitlab/packages.yml', '.publish-packages', {
+        APK_REPOSITORY_DIR: repository,
+        APK_SIGNING_KEY: 'key.rsa',
+      });
+    };
+    const there = (repository: string) => readdirSync(repository, { recursive: true }).toSorted();
+
+    it('refuses a runner without the repository, instead of making one', () => {
+      write('built/x86_64/one-1-r0.apk', 'one');
+      const repository = join(temporaryFolder(), 'apks');
+      expect(publish(repository)).toMatchObject({
+        status: 1,
+        output: expect.stringContaining('no directory') as string,
+      });
+      expect(existsSync(repository)).toBe(false);
+    });
+
+    it('leaves nothing behind when one of its packages is published already', () => {
+      write('built/x86_64/one-1-r0.apk', 'one');
+      write('built/x86_64/two-1-r0.apk', 'another two');
+      const repository = temporaryFolder();
+      mkdirSync(join(repository, 'x86_64'));
+      writeFileSync(join(repository, 'x86_64/two-1-r0.apk'), 'two');
+      expect(publish(repository).status).toBe(1);
+      expect(there(repository)).toEqual(['x86_64', 'x86_64/two-1-r0.apk']);
+    });
+
+    it('goes on where a job was stopped', () => {
+      for (const name of ['one', 'two']) write(`built/x86_64/${name}-1-r0.apk`, name);
+      const repository = temporaryFolder();
+      mkdirSync(join(repository, 'x86_64'));
+      writeFileSync(join(repository, 'x86_64/one-1-r0.apk'), 'one');
+      const { status, output } = publish(repository);
+      expect(status, output).toBe(0);
+      expect(there(repository)).toEqual([
+        'x86_64',
+        ...['APKINDEX.tar.gz', 'one-1-r0.apk', 'two-1-r0.apk'].map((name) => `x86_64/${name}`),
+      ]);
     });
   });
 });

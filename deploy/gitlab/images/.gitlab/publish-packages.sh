@@ -4,6 +4,8 @@
 # and sees it on both arches within the time of two renames.
 set -eu
 repository=$1
+# A runner that does not have it would publish to nowhere.
+[ -d "$repository" ] || { echo "publish-packages.sh: $repository is no directory here" >&2; exit 1; }
 
 # A signature names the key by its file's name, which apko wants to end in .rsa.pub. GitLab's own does not.
 keys=$(mktemp -d)
@@ -11,16 +13,21 @@ trap 'rm -rf "$keys"' EXIT
 key=$keys/${APK_KEY_NAME:-packages.rsa}
 cp "$2" "$key"
 
+# A published version never changes its content: hosts and locks know its checksum. What is the same was published by a
+# job that did not come to its end, and is published again.
+for apk in built/*/*.apk; do
+  target=$repository/${apk#built/}
+  if [ -e "$target" ] && ! cmp -s "$apk" "$target"; then
+    echo "$target is published already; raise the epoch" >&2
+    exit 1
+  fi
+done
+
 for directory in built/*/; do
   arch=$(basename "$directory")
   mkdir -p "$repository/$arch"
   for apk in "$directory"*.apk; do
     target=$repository/$arch/$(basename "$apk")
-    # A published version never changes its content: hosts and locks know its checksum.
-    if [ -e "$target" ]; then
-      echo "$target is published already; raise the epoch" >&2
-      exit 1
-    fi
     cp "$apk" "$target.new"
     mv "$target.new" "$target"
   done
