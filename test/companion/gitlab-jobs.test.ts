@@ -180,9 +180,14 @@ describe('jobs', () => {
     it('pushes fresh locks to the branch of the merge request, wherever GitLab is', () => {
       const { status, output, branches, request } = lock({});
       expect(branches, output).toEqual(['main', 'renovate/niri']);
-      const show = (what: string) => mustRun('git', ['-C', project, 'show', what]).stdout;
+      const show = (what: string) => mustRun('git', ['-C', project, 'show', ...what.split(' ')]).stdout;
       expect(show('renovate/niri:images/niri.lock.json')).toBe('fresh\n');
       expect(mustRun('git', ['-C', project, 'rev-parse', 'renovate/niri~']).stdout.trim()).toBe(request);
+      // Whom Renovate is told to ignore.
+      expect(show('--no-patch --format=%ae%n%ce renovate/niri')).toMatch(/^(apko-lock@.+\n){2}$/);
+      expect(readFileSync(join(shipped, 'README.md'), 'utf8')).toContain(
+        '"gitIgnoredAuthors": ["apko-lock@*"]',
+      );
       // The pipeline of the new commit goes on.
       expect(status).toBe(1);
     });
