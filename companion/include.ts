@@ -104,7 +104,7 @@ export interface Resolved {
 }
 
 export function parseDefinition(text: string, file: string): Definition {
-  const result = definitionSchema.safeParse(parseYaml(text));
+  const result = definitionSchema.safeParse(parseYaml(text, file));
   if (result.success) return result.data;
   throw new CompanionError(`${file}: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`);
 }

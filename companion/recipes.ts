@@ -57,7 +57,7 @@ export interface Recipe {
 const bothArchs = ['x86_64', 'aarch64'];
 
 export function parseRecipe(text: string, name: string): Recipe {
-  const result = recipeSchema.safeParse(parseYaml(text));
+  const result = recipeSchema.safeParse(parseYaml(text, name));
   if (!result.success) {
     throw new CompanionError(`${name}: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`);
   }

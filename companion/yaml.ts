@@ -2,8 +2,16 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 
+import { CompanionError, errorLine } from './errors.ts';
+
 /** Scalars are what is written, with or without quotes: `8080` and `3.10` may stand in the place of a text. */
-export const parseYaml = (text: string): unknown => parse(text, { schema: 'failsafe', merge: true });
+export function parseYaml(text: string, file: string): unknown {
+  try {
+    return parse(text, { schema: 'failsafe', merge: true });
+  } catch (error) {
+    throw new CompanionError(`${file}: ${errorLine(error)}`);
+  }
+}
 
 const nothing = new Set<unknown>(['', '~', 'null']);
 

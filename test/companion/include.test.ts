@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 import { mergeInto, parseDefinition, resolveDefinition } from '../../companion/include.ts';
+import { parseRecipe } from '../../companion/recipes.ts';
 
 const resolve = (files: Readonly<Record<string, string>>, name = 'child.yaml') =>
   resolveDefinition(name, (file) => {
@@ -73,6 +74,12 @@ describe('include', () => {
     expect(() => resolve(files)).toThrow(
       'child.yaml includes base.yaml includes child.yaml, which never ends',
     );
+  });
+
+  it('names the file that is no YAML', () => {
+    const files = { 'child.yaml': 'include: base.yaml', 'base.yaml': 'contents: {packages: [a}' };
+    expect(() => resolve(files)).toThrow(/^base\.yaml: .* at line 1, column 24: \S/);
+    expect(() => parseRecipe('package: [', 'one')).toThrow(/^one: .* at line 1/);
   });
 
   it('refuses an unknown key and names the file', () => {
