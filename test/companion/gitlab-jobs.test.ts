@@ -199,6 +199,18 @@ describe('jobs', () => {
       expect(status).toBe(1);
       expect(output).toContain('the locks are stale');
     });
+
+    it('says what to do without a token, in a repository that has no Justfile', () => {
+      const { output } = lock({ LOCK_TOKEN: '' });
+      const [, called] = /^ {2}(\S.*)$/m.exec(output) ?? [];
+      git('checkout', '--quiet', '.');
+      const ran = run('sh', ['-c', called ?? ''], {
+        cwd: work,
+        env: { PATH: `${bin}:${process.env['PATH'] ?? ''}` },
+      });
+      expect(ran.status, ran.output).toBe(0);
+      expect(read('images/niri.lock.json')).toBe('fresh\n');
+    });
   });
 
   describe('publish', () => {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Writes images/NAME.lock.json for the named definitions: lock.sh "bootc.yaml niri.yaml"
-# With the arguments the image is built with, because apko's checksum of the configuration covers them.
+# With the repositories and keys the image is built with, because the lock has the address of every package.
 set -eu
 # The caller's list may have failed to be made.
 [ -n "$1" ] || { echo 'lock.sh: no definition is named' >&2; exit 1; }
