@@ -200,6 +200,18 @@ describe('jobs', () => {
       expect(output).toContain('the locks are stale');
     });
 
+    it('writes no password into a lock', () => {
+      const repositories = 'https://apks.example.org/wolfi@7d https://reader:password@apks.example.org/os';
+      const { status, output, branches } = lock({ APK_REPOSITORIES: repositories });
+      expect({ status, branches }).toEqual({ status: 1, branches: ['main'] });
+      expect(output).toContain('HTTP_AUTH');
+      expect(output).not.toContain('reader:');
+      expect(existsSync(join(work, 'images/niri.lock.json'))).toBe(false);
+      expect(lock({ APK_REPOSITORIES: 'https://apks.example.org/wolfi@7d' }).branches).toContain(
+        'renovate/niri',
+      );
+    });
+
     it('says what to do without a token, in a repository that has no Justfile', () => {
       const { output } = lock({ LOCK_TOKEN: '' });
       const [, called] = /^ {2}(\S.*)$/m.exec(output) ?? [];

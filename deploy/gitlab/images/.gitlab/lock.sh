@@ -7,7 +7,13 @@ set -eu
 cd images
 
 arguments=
-for repository in ${APK_REPOSITORIES:-}; do arguments="$arguments -b $repository"; done
+for repository in ${APK_REPOSITORIES:-}; do
+  host=${repository#*://}
+  case ${host%%/*} in
+    *@*) echo 'lock.sh: the lock would tell the password of a repository; HTTP_AUTH is the place for it' >&2; exit 1 ;;
+  esac
+  arguments="$arguments -b $repository"
+done
 for key in ${APK_KEYS:-}; do arguments="$arguments -k $key"; done
 
 for definition in $1; do
