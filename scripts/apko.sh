@@ -10,8 +10,9 @@ version=$(node companion/main.ts version "$name.yaml")
 set -- --vcs=false --sbom=false "$@"
 [ -z "$version" ] || set -- --annotations "org.opencontainers.image.version:$version" "$@"
 [ ! -f "$packages/local.rsa.pub" ] || set -- -b "$packages" -k "$packages/local.rsa.pub" "$@"
-for repository in ${APK_REPOSITORIES:-}; do set -- -b "$repository" "$@"; done
-for key in ${APK_KEYS:-}; do set -- -k "$key" "$@"; done
+arguments=$(deploy/gitlab/images/.gitlab/apko-arguments.sh)
+# shellcheck disable=SC2086 # one argument each
+set -- $arguments "$@"
 
 # apko resolves `include:` against the directory it is started in.
 cd images

@@ -227,7 +227,7 @@ describe('jobs', () => {
 
   describe('publish', () => {
     /** What apko is called with by a job of this commit, and what is signed. */
-    const publish = (commit: string) => {
+    const publish = (commit: string, env: Readonly<Record<string, string>> = {}) => {
       git('push', '--quiet', project, 'HEAD:refs/heads/main');
       git('checkout', '--quiet', commit);
       command('cosign', 'cat > /dev/null');
@@ -239,11 +239,12 @@ describe('jobs', () => {
         REGISTRY: 'registry.example.org/acme',
         CI_REPOSITORY_URL: project,
         CI_DEFAULT_BRANCH: 'main',
+        ...env,
       });
-      expect(ran.status, ran.output).toBe(0);
       return {
+        ...ran,
         apko: existsSync(join(work, 'apko.txt')) ? read('apko.txt') : '',
-        signed: read('references.txt'),
+        signed: existsSync(join(work, 'references.txt')) ? read('references.txt') : '',
       };
     };
 
@@ -251,7 +252,14 @@ describe('jobs', () => {
       const own = commit();
       write('images/bootc.yaml', 'contents: { packages: [bootc=1-r0] }');
       commit();
-      const { apko, signed } = publish(own);
+      const { status, output, apko, signed } = publish(own, {
+        APK_REPOSITORIES: 'https://apks.example.org/a https://apks.example.org/b',
+        APK_KEYS: 'https://apks.example.org/own.rsa.pub',
+      });
+      expect(status, output).toBe(0);
+      expect(apko).toContain(
+        ' -b https://apks.example.org/a -b https://apks.example.org/b -k https://apks.example.org/own.rsa.pub ',
+      );
       const references = ['latest', '26.04-r0'].map((tag) => `registry.example.org/acme/niri:${tag}`);
       expect(apko).toMatch(new RegExp(`^publish .* niri.yaml ${references.join(' ')}\\n$`));
       expect(signed).toBe('digest\n');
@@ -261,7 +269,12 @@ describe('jobs', () => {
       const own = commit();
       write('images/niri.lock.json', '{}');
       commit();
-      expect(publish(own)).toEqual({ apko: '', signed: '' });
+      expect(publish(own)).toMatchObject({ status: 0, apko: '', signed: '' });
+    });
+
+    it("publishes no password, which apko would write into the image's /etc/apko.json", () => {
+      const repositories = { APK_REPOSITORIES: 'https://reader:password@apks.example.org/os' };
+      expect(publish(commit(), repositories)).toMatchObject({ status: 1, apko: '' });
     });
   });
 
