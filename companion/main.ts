@@ -97,11 +97,27 @@ function withJobs(folder: string, options: { readonly bases: boolean; readonly e
 }
 
 /** Not in subfolders, which hold the sources of recipes. */
-const recipesIn = (folder: string) =>
-  readdirSync(folder)
+function recipesIn(folder: string): readonly Recipe[] {
+  const recipes = readdirSync(folder)
     .filter((path) => path.endsWith('.yaml') && !isHidden(path))
     .sort()
     .map((path) => parseRecipe(readFileSync(join(folder, path), 'utf8'), path.replace(/\.yaml$/, '')));
+  refuseTwins(recipes);
+  return recipes;
+}
+
+/** As after copying a recipe: hosts would get what was published last, or has the higher version. */
+function refuseTwins(recipes: readonly Recipe[]): void {
+  const builtBy = new Map<string, string>();
+  for (const { name, archs, packages } of recipes) {
+    for (const arch of archs) {
+      const built = `${packages[0]?.name ?? ''} for ${arch}`;
+      const other = builtBy.get(built);
+      if (other !== undefined) throw new CompanionError(`${other}.yaml and ${name}.yaml both build ${built}`);
+      builtBy.set(built, name);
+    }
+  }
+}
 
 /** `include:` is relative to apko's working directory, even in a definition of a subfolder. */
 const resolveIn = (folder: string, name: string) =>

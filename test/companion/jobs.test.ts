@@ -374,6 +374,21 @@ describe('apk-beacon-images', () => {
     expect(callIn(folder, 'order').stdout).toBe('one\ntwo\n');
   });
 
+  it('refuses two recipes of one package, unless they are for different archs', () => {
+    const recipe = (arch: string) =>
+      `package: { name: one, version: "1", epoch: 0, target-architecture: [${arch}] }`;
+    const folder = repository({
+      'packages/one.yaml': recipe('x86_64'),
+      'packages/two.yaml': recipe('aarch64'),
+    });
+    expect(callIn(folder, 'order').stdout).toBe('one\ntwo\n');
+    writeFileSync(join(folder, 'packages/two.yaml'), recipe('all'));
+    expect(callIn(folder, 'packages')).toMatchObject({
+      status: 1,
+      stderr: 'one.yaml and two.yaml both build one for x86_64\n',
+    });
+  });
+
   it('runs as one file, in a folder without dependencies', () => {
     const folder = repository({ 'packages/one.yaml': 'package: { name: one, version: "1", epoch: 0 }' });
     expect(spawnSync(process.execPath, ['companion/build.ts', folder]).status).toBe(0);
