@@ -19,7 +19,7 @@ export async function askService(
 ): Promise<string> {
   const token = clientToken && (await readSecret(clientToken, environment));
   const { request } = url.protocol === 'https:' ? await import('node:https') : await import('node:http');
-  let answer: { status: number | undefined; text: string };
+  let answer: { status: number | undefined; type: string; text: string };
   try {
     const asked = request(url, {
       signal,
@@ -32,14 +32,17 @@ export async function askService(
     });
     asked.end(body);
     const [answered] = (await once(asked, 'response')) as [IncomingMessage];
-    answer = { status: answered.statusCode, text: await textOf(answered) };
+    const type = answered.headers['content-type'] ?? '';
+    answer = { status: answered.statusCode, type, text: await textOf(answered) };
   } catch (cause) {
     throw new IndexError('fetch-failed', `cannot ask ${url.host}`, { cause });
   }
-  const { status, text } = answer;
-  if (status === 200) return text;
+  const { status, type, text } = answer;
+  if (status === 200 && type.startsWith('application/json')) return text;
   const wanted =
     token === undefined ? 'a token: set clientToken in the configuration' : 'another clientToken';
+  if (status === 200)
+    throw new IndexError('fetch-failed', `${url.host} is no apk-beacon: it answered ${type || 'no type'}`);
   const said = status === 401 ? `wants ${wanted}` : `answered ${status}: ${printable(text.slice(0, 200))}`;
   throw new IndexError('fetch-failed', `${url.host} ${said}`);
 }

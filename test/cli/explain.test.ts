@@ -7,6 +7,7 @@ import { loadConfig, parseCommandLine } from '../../src/config/config.ts';
 import { startUpstream } from '../support/repository-server.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { pkg, signedIndex } from '../support/signed-index.ts';
+import { startUpstream as startWebServer } from '../support/upstream.ts';
 
 const signal = new AbortController().signal;
 
@@ -111,6 +112,15 @@ describe('explain --url', () => {
 
   test.each(['ftp://127.0.0.1/', '127.0.0.1:3000', ''])('refuses the URL %j', async (url) => {
     await expect(explained('tool', { url })).rejects.toThrow('--url: expected an http or https URL');
+  });
+
+  test('names a server that is another one, such as a page to log in', async () => {
+    const { url } = await startWebServer((_request, response) =>
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html>'),
+    );
+    await expect(explained('tool', { url: url.href })).rejects.toThrow(
+      `${url.host} is no apk-beacon: it answered text/html`,
+    );
   });
 });
 
