@@ -65,7 +65,7 @@ export interface Listen {
 
 /** `0.0.0.0:3000`, `[::1]:3000`, `:3000`. */
 const listen = text('HOST:PORT such as 0.0.0.0:3000').transform((value, context): Listen => {
-  const match = /^(\[[0-9a-fA-F:.]+\]|[^:[\]]*):(\d{1,5})$/.exec(value);
+  const match = /^(\[[0-9a-fA-F:.]+\]|[^:[\]*]*):(\d{1,5})$/.exec(value);
   const port = Number(match?.[2]);
   if (match && port <= 65_535) return { host: match[1]?.replace(/[[\]]/g, '') || '0.0.0.0', port };
   context.addIssue({ code: 'custom', message: 'expected HOST:PORT such as 0.0.0.0:3000' });

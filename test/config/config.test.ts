@@ -185,6 +185,7 @@ describe('errors name the place, the value and the expectation', () => {
       `${at}: signingKey.key: expected { env: NAME } or { file: PATH }, not a literal`,
     ],
     ['listen: "3000"', `${at}: listen: expected HOST:PORT such as 0.0.0.0:3000`],
+    ['listen: "*:3000"', `${at}: listen: expected HOST:PORT such as 0.0.0.0:3000`],
     ['listen: ":99999"', `${at}: listen: expected HOST:PORT such as 0.0.0.0:3000`],
     ['refresh: 15', `${at}: refresh: expected a duration such as 30s, 15m, 6h or 7d`],
     ['refresh: soon', `${at}: refresh: expected a duration such as 30s, 15m, 6h or 7d`],
