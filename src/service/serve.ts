@@ -1,11 +1,12 @@
 /** `serve`: answers lookups and keeps every index fresh until stopped. */
 import { redactAddress } from '../addresses.ts';
+import { createPrivateKey } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { LookupLog } from '../metrics/lookup-log.ts';
 import type { Config } from '../config/config.ts';
-import { errorLine } from '../errors.ts';
+import { errorLine, UsageError } from '../errors.ts';
 import { Lookups } from '../answers/lookup.ts';
 import { LookupCounts } from '../metrics/lookup-counts.ts';
 import { Metrics } from '../metrics/metrics.ts';
@@ -13,7 +14,7 @@ import type { Notifier } from '../notify-delivery/notifier.ts';
 import { PastDatasources } from '../repository/past-datasources.ts';
 import { PinsWithFixes } from '../metrics/pins-with-fixes.ts';
 import { RecentChanges } from '../metrics/recent-changes.ts';
-import { readSecret } from '../repository/credentials.ts';
+import { readSecret, type Secret } from '../repository/credentials.ts';
 import { ServedVersions } from '../answers/served-versions.ts';
 import { Surveyor } from '../metrics/survey.ts';
 import { IndexWriter, type Signer } from '../answers/index-writer.ts';
@@ -143,7 +144,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const { config, logger, signal, onRefreshNow } = options;
   const core = assembleCore(options);
   const { beacon, served, notifiers } = core;
-  await Promise.all([beacon.checkKeys(signal), served.load()]);
+  await Promise.all([beacon.checkKeys(signal), checkSecrets(config), served.load()]);
   const over = new AbortController();
   const ending = AbortSignal.any([signal, over.signal]);
   // Starts before the server is loaded: the first refresh waits for the network and inflates on another thread.
@@ -170,6 +171,25 @@ export async function serve(options: ServeOptions): Promise<void> {
     over.abort();
     await Promise.all([server.close(), telling]);
     await Promise.all([served.save(), beacon.close()]);
+  }
+}
+
+/** Throws for secrets that cannot be used. They are read again for each request, every one of which would fail. */
+async function checkSecrets({ clientToken, signingKey, environment }: Config): Promise<void> {
+  const read = (key: string, secret: Secret): Promise<string> =>
+    readSecret(secret, environment).catch((cause: unknown) => {
+      throw new UsageError(key, { cause });
+    });
+  if (clientToken) await read('clientToken', clientToken);
+  if (signingKey && !isRsaKey(await read('signingKey.key', signingKey.key)))
+    throw new UsageError('signingKey.key: expected an RSA private key in PEM, without a passphrase');
+}
+
+function isRsaKey(pem: string): boolean {
+  try {
+    return createPrivateKey(pem).asymmetricKeyType === 'rsa';
+  } catch {
+    return false;
   }
 }
 

@@ -271,6 +271,23 @@ datasources:
   expect(parse(again.lines.join('\n'))).toEqual(parse(text));
 });
 
+test.each([
+  ['clientToken: { env: NOT_SET }', 'clientToken: environment variable NOT_SET is not set'],
+  [
+    'signingKey: { name: a.rsa.pub, key: { file: /nowhere/a.rsa } }',
+    'signingKey.key: cannot read secret file /nowhere/a.rsa',
+  ],
+  [
+    'signingKey: { name: a.rsa.pub, key: { env: PUBLIC } }',
+    'signingKey.key: expected an RSA private key in PEM, without a passphrase',
+  ],
+])('the service does not start with %s', async (secret, message) => {
+  const config = `listen: 127.0.0.1:0\ncacheDir: none\n${secret}\n`;
+  await using run = start(['--config', config], { PUBLIC: testKey().pem });
+  expect(await run.ended).toBe(2);
+  expect(run.lines.join('\n')).toContain(message);
+});
+
 test.each([['help'], ['--help'], ['-h']])('%s lists commands and options', async (...args) => {
   await using shown = start(args);
   expect(await shown.ended).toBe(0);
