@@ -59,8 +59,9 @@ export function notedManager({ datasource, names, lookup, statics }: PresetConte
 }
 
 /**
- * `ARG GIT_VERSION=2.49.1-r0`, used as `apk add git=$GIT_VERSION`. An expression built from the variable's name finds
- * the package. If no `apk add` uses the variable alone, there is no name, and Renovate drops the dependency.
+ * `ARG GIT_VERSION=2.49.1-r0`, used as `apk add git=$GIT_VERSION`. Expressions built from the variable's name and value
+ * find the package: that of the first use behind the line, up to where the variable gets another value. If no `apk add`
+ * uses the variable alone, there is no name, and Renovate drops the dependency.
  */
 export function variableManager({ datasource, lookup }: PresetContext): PresetRule {
   const end = '(?:[\\s"\\x27\\\\;&|)][\\s\\S]*)?$';
@@ -68,9 +69,16 @@ export function variableManager({ datasource, lookup }: PresetContext): PresetRu
   const command = `[\\s;&|(/"\\x27](?:xx-)?apk(?:[.]static)?[ \\t](?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*?`;
   const mayUse = `${COMMENTS}(?<file>[ \\t]*[^#\\s][\\s\\S]*${command}={1,2}["\\x27]?[$][\\s\\S]*)$`;
   const use = `^[\\s\\S]*?(${command}[\\s"\\x27])(${NAME})={1,2}${variable}|^[\\s\\S]*$`;
-  const used = (group: string): string => `(replace (replace 'VARIABLE' variable '${use}') '${group}' file)`;
+  const assignment = '\\sVARIABLE[ \\t=]+["\\x27]?';
+  const upToValue = `^[\\s\\S]*?${assignment}VALUE[^A-Za-z0-9._~-]`;
+  const ofVariable = (pattern: string): string =>
+    `(replace 'VARIABLE' variable (replace 'VALUE' version '${pattern}'))`;
+  const text = replaced('\\n[ \\t]*#[^\\n]*', '', 'file');
+  const behind = `(replace ${ofVariable(upToValue)} '' ${text})`;
+  const scope = `(replace ${ofVariable(`${assignment}[0-9][\\s\\S]*$`)} '' ${behind})`;
+  const used = (group: string): string => `(replace ${ofVariable(use)} '${group}' ${scope})`;
   const name = used('$2');
-  const upToUse = `(replace (replace 'VARIABLE' variable '${`={1,2}${variable}`}') '' file)`;
+  const upToUse = `(replace ${ofVariable(`(${upToValue}[\\s\\S]*?)={1,2}${variable}`)} '$1' ${text})`;
   return {
     description: ['Dockerfile: ARG and ENV that apk add uses as name=$VARIABLE'],
     customType: 'regex',

@@ -38,6 +38,7 @@ const otherwise: Readonly<Record<string, readonly string[]>> = {
     'fuzzy~=1.5 alpine-3.22',
     'option=1.8-r0 alpine-edge',
     'late=1.9-r0 alpine-3.24',
+    'again=2.1-r0 alpine-3.22',
   ],
   // A recipe's own variables are known.
   'y06-template-var/a.yaml': [
