@@ -64,10 +64,14 @@ export function parseDockerfile(excerpt: string): Dockerfile {
   return { args, stages, aliases };
 }
 
-/** Joined lines with single blanks, without comments, which cannot be continued. */
+/**
+ * Joined lines with single blanks, without comments, which cannot be continued. A repository at the start of a line, as
+ * in a here-document, belongs to the stage in front of it.
+ */
 function instructions(text: string): readonly string[] {
   return text
     .replace(/^[ \t]*#[^\n]*\n/gm, '')
+    .replace(/\r?\n(?=(?:@[A-Za-z0-9._-]+[ \t]+)?https?:\/\/)/g, ' ')
     .replace(/\\[ \t]*\r?\n/g, ' ')
     .split(/\r?\n/)
     .map((line) => separated(line).trim().replace(/\s+/g, ' '))

@@ -46,6 +46,10 @@ describe('what a stage does to its repositories', () => {
       'RUN echo https://apks.example.com/os >> /etc/apk/repositories',
       [{ tag: undefined, address: 'https://apks.example.com/os' }],
     ],
+    // At the start of a line:
+    [`RUN cat <<EOF >> /etc/apk/repositories\n${main}\nEOF`, [plain]],
+    [`RUN echo '${main}\r\n@edge ${main}' >> /etc/apk/repositories`, [plain, { tag: 'edge', address: main }]],
+    [`RUN printf '%s\\n' \\\n${main} \\\n>> /etc/apk/repositories`, [plain]],
     // None of the stage's:
     [`RUN apk add -X ${main} git`, []],
     [`RUN apk add --repository=${main} git`, []],
@@ -60,6 +64,8 @@ describe('what a stage does to its repositories', () => {
   test('is inherited until a stage overwrites the list', () => {
     const inherited = `FROM alpine:3.22 AS a\nRUN echo ${main} >> /etc/apk/repositories\nFROM a`;
     expect(last(inherited)?.repositories).toEqual([plain]);
+    const listed = `${inherited} AS b\nRUN cat > /etc/apk/repositories <<EOF\n${main}\nEOF`;
+    expect(last(listed)).toMatchObject({ isReplaced: true, repositories: [plain] });
     const anew = `${inherited} AS b\nRUN echo https://dl-cdn.alpinelinux.org/alpine/v3.24/main > /etc/apk/repositories`;
     expect(last(anew)).toMatchObject({
       isReplaced: true,
