@@ -2,7 +2,7 @@
  * Versions outside a command: below a comment that names the package, or in a variable that an `apk add` of the same
  * Dockerfile uses.
  */
-import { CONTINUATION, dockerfiles, NAME, scripts, settings, VERSION } from './grammar.ts';
+import { CONTINUATION, dockerfiles, NAME, scripts, settings, TAG, VERSION } from './grammar.ts';
 import { COMMENTS } from '../routing/excerpt.ts';
 import {
   contextParameters,
@@ -68,7 +68,7 @@ export function variableManager({ datasource, lookup }: PresetContext): PresetRu
   const variable = `["\\x27]?[$](?:VARIABLE|[{]VARIABLE[}])${end}`;
   const command = `[\\s;&|(/"\\x27](?:xx-)?apk(?:[.]static)?[ \\t](?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*?`;
   const mayUse = `${COMMENTS}(?<file>[ \\t]*[^#\\s][\\s\\S]*${command}={1,2}["\\x27]?[$][\\s\\S]*)$`;
-  const use = `^[\\s\\S]*?(${command}[\\s"\\x27])(${NAME})={1,2}${variable}|^[\\s\\S]*$`;
+  const use = `^[\\s\\S]*?(${command}[\\s"\\x27])(${NAME})(?:@(${TAG}))?={1,2}${variable}|^[\\s\\S]*$`;
   const assignment = '\\sVARIABLE[ \\t=]+["\\x27]?';
   const upToValue = `^[\\s\\S]*?${assignment}VALUE[^A-Za-z0-9._~-]`;
   const ofVariable = (pattern: string): string =>
@@ -89,6 +89,6 @@ export function variableManager({ datasource, lookup }: PresetContext): PresetRu
     datasourceTemplate: datasource,
     depTypeTemplate: 'apk',
     currentValueTemplate: '{{{version}}}',
-    registryUrlTemplate: `${lookupPath(lookup, name)}?current=${encoded('version')}${onlyParameter(lookup)}${contextParameters('dockerfile', [repositoriesOf(used('$1')), 'none', stages(upToUse)])}`,
+    registryUrlTemplate: `${lookupPath(lookup, name)}?current=${encoded('version')}&tag=${encoded(used('$3'))}${onlyParameter(lookup)}${contextParameters('dockerfile', [repositoriesOf(used('$1')), 'none', stages(upToUse)])}`,
   };
 }

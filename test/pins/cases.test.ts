@@ -39,6 +39,7 @@ const otherwise: Readonly<Record<string, readonly string[]>> = {
     'option=1.8-r0 alpine-edge',
     'late=1.9-r0 alpine-3.24',
     'again=2.1-r0 alpine-3.22',
+    'tagged=1.0-r0 alpine-edge',
   ],
   // A recipe's own variables are known.
   'y06-template-var/a.yaml': [
