@@ -169,11 +169,11 @@ export function expand(text: string, args: ReadonlyMap<string, string>, depth = 
       const value = args.get(braced ?? bare ?? '');
       if (operator === '+') return value ? (word ?? '') : '';
       const chosen = value || (operator === '-' ? word : value);
-      if (!chosen) isKnown = false;
+      if (chosen === undefined) isKnown = false;
       return chosen ?? '';
     },
   );
-  if (!isKnown || expanded === '') return undefined;
+  if (!isKnown || /^$|:$/.test(expanded)) return undefined;
   if (expanded === text) return expanded.includes('$') ? undefined : expanded;
   return expand(expanded, args, depth + 1);
 }

@@ -22,6 +22,9 @@ describe('what a stage builds on', () => {
     ['ARG T\nFROM alpine:${T:-3.22}', 'alpine:3.22'],
     ['ARG T=1\nFROM alpine${T:+:3.22}', 'alpine:3.22'],
     ['ARG T\nFROM alpine:$T', undefined],
+    ['ARG T=\nFROM alpine:$T', undefined],
+    ['ARG R=""\nFROM ${R}alpine:3.22', 'alpine:3.22'],
+    ['ARG R\nFROM ${R}alpine:3.22', undefined],
     ['FROM alpine:${T%.*}', undefined],
     // Only the ARG lines in front of the first FROM count.
     ['FROM x\nARG T=3.22\nFROM alpine:$T', undefined],
