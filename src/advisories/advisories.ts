@@ -1,28 +1,30 @@
-/** What all feeds of a datasource say of a package, and what going from one version to another fixes. */
+/**
+ * The advisories of all feeds of a datasource, and which of them an update from one version to another fixes.
+ */
 import type { Version } from '../apk/version.ts';
 import { isStep, sortInSteps } from '../catalog/steps.ts';
 import { fixedIn, isAffected, isOpen, parseAffected, unite, type Affected } from './affected.ts';
 import type { Feed } from './feed.ts';
 import { ANY } from './feed-builder.ts';
 
-/** Identifiers of which the same is said, all feeds and names taken together. */
+/** Identifiers that affect the same versions, merged over all feeds and names. */
 export interface Group {
   readonly affected: Affected;
-  /** Sorted; a blank in between. */
+  /** Sorted, separated by blanks. */
   readonly ids: string;
   readonly count: number;
 }
 
-/** Identifiers, as many as an answer shows, and how many there are. */
+/** The first identifiers, as many as an answer shows, and their total number. */
 export interface IdList<T> {
   readonly listed: readonly T[];
   readonly count: number;
 }
 
-/** A hit of a scanner that nobody has looked at. */
+/** The status of an unreviewed scanner result. */
 const UNREVIEWED = 'detection';
 
-/** Nothing but hits that nobody has looked at keeps it open. */
+/** Whether only unreviewed scanner results keep it open. */
 export function isUnreviewed({ affected }: Group): boolean {
   const { statuses } = affected;
   return isOpen(affected) && statuses.length > 0 && statuses.every((status) => status === UNREVIEWED);
@@ -35,14 +37,14 @@ export class Advisories {
     this.feeds = feeds;
   }
 
-  /** Whether anything is said of the name. */
+  /** Whether any feed has the name. */
   knows(name: string): boolean {
     return this.feeds.some((feed) => feed.groups(name).length > 0);
   }
 
   /**
-   * What is said of a package that is known by `names`, its own and its origin's, on all of `archs` together: the worst
-   * of them counts.
+   * The advisories of a package with these `names` (its own and its origin's) on `archs`; of several archs the worst
+   * counts.
    */
   *about(names: readonly string[], archs: readonly string[]): Generator<undefined, readonly Group[]> {
     const lines = names.flatMap((name) =>
@@ -56,7 +58,7 @@ export class Advisories {
   }
 }
 
-/** Several lines may speak of the same identifier: affected by any of them is affected. */
+/** Several lines may have the same identifier: a version is affected if any line says so. */
 function* merge(
   lines: ReturnType<Feed['groups']>[],
   archs: readonly string[],
@@ -93,7 +95,7 @@ function groupOf(verdicts: readonly string[], ids: string, count: number, archs:
   return { affected: unite(verdicts.flatMap((verdict) => affectedOn(verdict, archs))), ids, count };
 }
 
-/** Of each arch what is said of it; where nothing is, what is said of the others. */
+/** The entry of each arch; for an arch without one, those of the others. */
 function affectedOn(verdict: string, archs: readonly string[]): readonly Affected[] {
   const byArch = new Map(
     verdict.split(';').map((part) => {
@@ -113,14 +115,14 @@ function countWords(text: string): number {
   return count;
 }
 
-/** Without splitting more of a long list than is wanted. */
+/** Splits no more of a long list than needed. */
 function firstIds({ ids, count }: Group, most: number): readonly string[] {
   return ids.split(' ', Math.min(most, count));
 }
 
 const cves = new WeakMap<Group, IdList<string>>();
 
-/** CVE numbers of a group: the first `most` of them, and how many there are. */
+/** The first `most` CVE numbers of a group, and the number of all. */
 export function cvesOf(group: Group, most: number): IdList<string> {
   const known = cves.get(group);
   if (known) return known;
@@ -138,7 +140,7 @@ export function cvesOf(group: Group, most: number): IdList<string> {
   return found;
 }
 
-/** The first `most` identifiers of those groups that `isMeant`, sorted, each with its group. */
+/** The first `most` identifiers of the groups for which `isMeant` is true, sorted, each with its group. */
 export function listIds(
   groups: readonly Group[],
   isMeant: (group: Group) => boolean,
@@ -158,12 +160,12 @@ export function isOpenAt(version: Version): (group: Group) => boolean {
   return ({ affected }) => isAffected(affected, version);
 }
 
-/** Open at `from`, and not at `to`. */
+/** Whether a group is open at `from` and not at `to`. */
 export function isFixedBetween(from: Version, to: Version): (group: Group) => boolean {
   return ({ affected }) => isAffected(affected, from) && !isAffected(affected, to);
 }
 
-/** The version in which what is open at `version` is fixed, as far as the feeds name it. */
+/** The version that fixes the group at `version`, if the feeds name one. */
 export function fixFor({ affected }: Group, version: Version): string | undefined {
   return fixedIn(affected, version)?.text;
 }

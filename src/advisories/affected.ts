@@ -11,7 +11,7 @@ import { compareVersions, parseVersion, type Version } from '../apk/version.ts';
 /** Versions from `from` (inclusive; `undefined`: from the first) on. */
 export interface Interval {
   readonly from: Version | undefined;
-  /** The first version that is not affected; `undefined` where none is known. */
+  /** The first version that is not affected; `undefined` if unknown. */
   readonly before: Version | undefined;
   /** The last version that is affected. */
   readonly last: Version | undefined;
@@ -20,14 +20,14 @@ export interface Interval {
 export interface Affected {
   /** Several may overlap: a version is affected if it is in any. */
   readonly intervals: readonly Interval[];
-  /** Why there is no fix, in the words of the feed; of those intervals that have no end. */
+  /** Why there is no fix, in the feed's words, for intervals without an end. */
   readonly statuses: readonly string[];
 }
 
 export const NOT_AFFECTED = '0';
 const INTERVAL = /^(?:>=([^<>=!]+))?(?:(<=?)([^<>=!]+)|!([a-z0-9_+]*))$/;
 
-/** Only of texts that `reduceSecdb` and `reduceOsv` have made; what cannot be read affects nothing. */
+/** Parses texts made by `reduceSecdb` and `reduceOsv`; unreadable parts affect nothing. */
 export function parseAffected(text: string): Affected {
   const intervals: Interval[] = [];
   const statuses = new Set<string>();
@@ -70,12 +70,12 @@ export function fixedIn({ intervals }: Affected, version: Version): Version | un
   return undefined;
 }
 
-/** Without a fix that is known: no version is named from which on nothing is affected. */
+/** Whether no fix is known: an interval has no end. */
 export function isOpen({ intervals }: Affected): boolean {
   return intervals.some(({ before, last }) => !before && !last);
 }
 
-/** The highest fixed version, where all is fixed. */
+/** The highest fixed version; `undefined` if an interval has no end. */
 export function highestFix({ intervals }: Affected): Version | undefined {
   let highest: Version | undefined;
   for (const { before } of intervals) {
@@ -85,7 +85,7 @@ export function highestFix({ intervals }: Affected): Version | undefined {
   return highest;
 }
 
-/** Affected by any of them. */
+/** Affected if any of them is. */
 export function unite(all: readonly Affected[]): Affected {
   const [only] = all;
   if (all.length === 1 && only) return only;

@@ -1,4 +1,4 @@
-/** The archives that feeds come in, read as far as needed: plain files, whatever they are called. */
+/** Reads the plain files of tar and zip archives, as far as feeds need it. */
 import { constants, inflateRawSync } from 'node:zlib';
 import { malformed } from './secdb.ts';
 
@@ -7,16 +7,16 @@ export interface ArchiveFile {
   readonly bytes: Buffer;
 }
 
-/** A record has a few kilobytes; lists of all records, which are in the archive as well, are not wanted. */
+/** Larger files are skipped: a record has a few kilobytes; the archive also has lists of all records. */
 const MAX_FILE = 4 * 1024 * 1024;
 const BLOCK = 512;
 
-/** A tar as it comes. Larger files, folders, links and what extends headers are passed over. */
+/** Reads a tar as it arrives. Skips larger files, folders, links and extended headers. */
 export class TarFiles {
   #rest: Buffer = Buffer.alloc(0);
   #passOver = 0;
 
-  /** The files that are whole with this piece. */
+  /** The files that are complete with this piece. */
   *push(piece: Buffer): Generator<ArchiveFile> {
     let bytes = this.#rest.length === 0 ? piece : Buffer.concat([this.#rest, piece]);
     for (;;) {
@@ -42,7 +42,7 @@ export class TarFiles {
     this.#rest = Buffer.from(bytes);
   }
 
-  /** Throws where the archive stops in the middle of a file. */
+  /** Throws if the archive ends inside a file. */
   end(): void {
     if (this.#rest.length > 0 || this.#passOver > 0) throw malformed('tar: it is cut short');
   }
@@ -65,9 +65,9 @@ export type ReadAt = (position: number, length: number) => Buffer;
 const END = 0x06054b50;
 const END_64 = 0x06064b50;
 const CENTRAL = 0x02014b50;
-/** In place of a number of 32 bits: it is in the extra field. */
+/** Instead of a 32-bit number: the number is in the extra field. */
 const IN_EXTRA = 0xffffffff;
-/** Of the end record with the longest comment, and of the pointer before it. */
+/** Size of the end record with the longest comment, and of the locator before it. */
 const TAIL = 22 + 65_535 + 20;
 
 /** A zip of `size` bytes (APPNOTE.TXT), in the order of its directory. */
@@ -133,7 +133,7 @@ function unpack(read: ReadAt, start: number, { method, packed }: { method: numbe
   }
 }
 
-/** Reads ahead: the directory is gone through in small pieces. */
+/** Reads ahead, because the directory is read in small pieces. */
 function buffered(read: ReadAt): ReadAt {
   const AHEAD = 256 * 1024;
   let from = 0;

@@ -1,17 +1,17 @@
-/** What is kept of a feed: the same for every format, small, and ready to be looked up. */
+/** Builds the reduced form of a feed: compact, the same for every format, and ready for lookups. */
 import { combine } from './affected.ts';
 
-/** What one record of a feed says of one package. */
+/** One record of a feed for one package. */
 export interface Finding {
   readonly name: string;
-  /** `undefined`: of all. */
+  /** `undefined` for all archs. */
   readonly arch: string | undefined;
   readonly ids: readonly string[];
   /** See `affected.ts`. */
   readonly affected: string;
 }
 
-/** Of a feed as a whole; the first line of what is kept. */
+/** Facts about a whole feed; the first line of the reduced form. */
 export interface FeedFacts {
   readonly format: number;
   readonly kind: FeedKind;
@@ -21,23 +21,23 @@ export interface FeedFacts {
   readonly pairs: number;
   /** Records or packages that were read. */
   readonly records: number;
-  /** What could not be used: entries without a name, versions apk calls invalid, and such. */
+  /** Unusable entries: without a name, with invalid versions, and so on. */
   readonly skipped: number;
-  /** The first of them. */
+  /** The first unusable entry. */
   readonly firstSkipped?: string;
   /** The time of the newest record that is not dated in the future, in ISO 8601. */
   readonly newest?: string;
-  /** Of a secdb: the branch and repository that it is for, `v3.22/main`. */
+  /** For a secdb: its branch and repository, `v3.22/main`. */
   readonly repository?: string;
 }
 
 export type FeedKind = 'secdb' | 'osv';
 
 export const FORMAT = 1;
-/** The arch of what is said of all. */
+/** The arch of entries for all archs. */
 export const ANY = '*';
 
-/** Texts as numbers. */
+/** Assigns numbers to texts. */
 class Texts {
   readonly #numbers = new Map<string, number>();
   readonly #texts: string[] = [];
@@ -72,7 +72,7 @@ export class FeedBuilder {
     for (const id of ids) pairs.push(this.#ids.numberOf(id), verdict);
   }
 
-  /** Counts what cannot be used. */
+  /** Counts an unusable entry. */
   skip(fact: string): void {
     this.#skipped += 1;
     this.#firstSkipped ??= fact.slice(0, 200);
@@ -136,7 +136,7 @@ export class FeedBuilder {
   }
 }
 
-/** What is said of all archs counts for each; archs of which the same is said are not told apart. */
+/** An entry for all archs counts for each arch; archs with equal entries are merged. */
 function combineArchs(verdicts: readonly string[]): string {
   const byArch = new Map<string, string[]>();
   for (const verdict of verdicts) {

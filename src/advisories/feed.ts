@@ -1,15 +1,15 @@
-/** A feed as `FeedBuilder` wrote it, in one piece of memory. */
+/** A feed in the form that `FeedBuilder` wrote, in one block of memory. */
 import * as facts from './feed-builder.ts';
 import { isPackageName } from './ids.ts';
 import { malformed } from './secdb.ts';
 
 const [NEWLINE, TAB] = [0x0a, 0x09];
 
-/** Identifiers of which the same is said. */
+/** Identifiers that affect the same versions. */
 export interface FeedGroup {
   /** By arch; see `FeedBuilder.finish`. */
   readonly verdict: string;
-  /** Sorted, with a blank in between. */
+  /** Sorted, separated by blanks. */
   readonly ids: string;
 }
 
@@ -17,7 +17,7 @@ export class Feed {
   readonly facts: facts.FeedFacts;
   readonly digest: string;
   readonly #bytes: Buffer;
-  /** Where the line of each package begins, and where the last one ends. */
+  /** The start of each package's line, and the end of the last one. */
   readonly #starts: Uint32Array;
 
   private constructor(read: facts.FeedFacts, digest: string, bytes: Buffer, starts: Uint32Array) {
@@ -27,7 +27,7 @@ export class Feed {
     this.#starts = starts;
   }
 
-  /** Throws `feed-malformed` for bytes that are none of ours. In steps, because there may be many packages. */
+  /** Throws `feed-malformed` for bytes of another form. In steps, because there may be many packages. */
   static *read(bytes: Buffer, digest: string): Generator<undefined, Feed> {
     const headEnd = bytes.indexOf(NEWLINE);
     const read = headEnd < 0 ? undefined : readFacts(bytes.toString('utf8', 0, headEnd));
@@ -43,7 +43,7 @@ export class Feed {
     return new Feed(read, digest, bytes, starts);
   }
 
-  /** What is said of the package called `name`. */
+  /** The groups of the package `name`. */
   groups(name: string): readonly FeedGroup[] {
     // Also because other characters would be cut to Latin-1 and find another package.
     if (!isPackageName(name)) return [];

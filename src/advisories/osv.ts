@@ -8,10 +8,10 @@ import { FeedBuilder } from './feed-builder.ts';
 import { idsIn, isPackageName } from './ids.ts';
 import { asObject } from './secdb.ts';
 
-/** Whose packages are of no branch, so that a feed of several is taken as a whole unless told otherwise. */
+/** Ecosystems without branches; by default a feed of several is used as a whole. */
 const WITHOUT_BRANCH: readonly string[] = ['Wolfi', 'Chainguard', 'MinimOS'];
 
-/** Without a zone, `Date.parse` would take it for local time. */
+/** Requires a zone: without one, `Date.parse` would assume local time. */
 const TIME = /^\d{4}-\d\d-\d\d(T[\d:.]{5,30}(Z|[+-]\d\d:\d\d))?$/;
 
 /** Collects records one by one. */
@@ -85,7 +85,7 @@ export class OsvReducer {
   }
 }
 
-/** Those of the vulnerability, as far as any are told; otherwise the record's own. */
+/** The identifiers of the vulnerability, or the record's own if there are none. */
 function idsOf({ id, upstream, aliases, related }: Readonly<Record<string, unknown>>): readonly string[] {
   for (const each of [upstream, aliases, related]) {
     const ids = texts(each).flatMap(idsIn);
@@ -103,7 +103,9 @@ function archOf(purl: unknown): string | undefined {
   return arch === 'source' ? undefined : arch;
 }
 
-/** As `affected.ts` writes it; `undefined` where nothing can be used. Listed versions count only without a range. */
+/**
+ * In the form of `affected.ts`; `undefined` if nothing is usable. Listed versions count only without a range.
+ */
 function affectedBy(entry: Readonly<Record<string, unknown>>): string | undefined {
   const ranges: readonly unknown[] = Array.isArray(entry['ranges']) ? entry['ranges'] : [];
   const open = `!${statusesOf(entry).join('+')}`;
@@ -114,7 +116,7 @@ function affectedBy(entry: Readonly<Record<string, unknown>>): string | undefine
   return versions.length > 0 ? versions.map((each) => `=${each}`).join(',') : undefined;
 }
 
-/** Of the components of which one is affected. */
+/** The statuses of components, if one of them is affected. */
 function statusesOf(entry: Readonly<Record<string, unknown>>): readonly string[] {
   const components = asObject(entry['ecosystem_specific'])?.['components'];
   if (!Array.isArray(components)) return [];
@@ -134,7 +136,7 @@ interface Event {
   readonly version: Version | undefined;
 }
 
-/** None for a range that is empty, `undefined` for one that cannot be used. */
+/** None for an empty range, `undefined` for an unusable one. */
 function intervalsOf(
   range: Readonly<Record<string, unknown>> | undefined,
   open: string,
@@ -171,7 +173,7 @@ function fromText({ version }: Event): string {
   return version ? `>=${version.text}` : '';
 }
 
-/** `undefined` for a version that apk calls invalid; other events say nothing. */
+/** `undefined` for an invalid version; other events are ignored. */
 function eventsOf(event: Readonly<Record<string, unknown>> | undefined): readonly Event[] | undefined {
   const events: Event[] = [];
   for (const kind of eventKinds) {

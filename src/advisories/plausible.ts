@@ -1,4 +1,7 @@
-/** Is this feed plausible after the last good one? Nothing signs a feed: a broken or replayed one must not pass for news. */
+/**
+ * Whether a feed is plausible after the last good one. Feeds are not signed, so broken and replayed ones must be
+ * detected.
+ */
 import { IndexError } from '../errors.ts';
 import { isStep } from '../catalog/steps.ts';
 import type { Feed, FeedGroup } from './feed.ts';
@@ -6,7 +9,7 @@ import type { Feed, FeedGroup } from './feed.ts';
 export interface FeedPolicy {
   /** `refuse` holds back a feed that is older than the last good one. */
   readonly rollback: 'refuse' | 'accept';
-  /** The share of identifiers (0 to 1) that may be gone at once. */
+  /** The share of identifiers (0 to 1) that may disappear at once. */
   readonly maxShrink: number;
 }
 

@@ -1,4 +1,4 @@
-/** A feed as it is fetched, piece by piece → as it is kept. What it comes in is told by its first bytes. */
+/** Reduces a feed while it is fetched. Its first bytes show the format. */
 import { createGunzip } from 'node:zlib';
 import { TarFiles, zipFiles, type ArchiveFile, type ReadAt } from './archive.ts';
 import type { FeedKind } from './feed-builder.ts';
@@ -7,7 +7,7 @@ import { malformed, parseJson, reduceSecdb } from './secdb.ts';
 
 export interface FeedFormat {
   readonly kind: FeedKind;
-  /** Of an OSV feed, those of its records that are wanted; see `OsvReducer`. */
+  /** For an OSV feed: the ecosystems of the records to keep; see `OsvReducer`. */
   readonly ecosystems?: readonly string[] | undefined;
 }
 
@@ -16,17 +16,19 @@ export interface FeedJob extends FeedFormat {
   readonly latest: number;
 }
 
-/** A file that can be written to its end and then read anywhere; for zip, whose directory comes last. */
+/**
+ * A file that is written sequentially and then read at any position; for zip, whose directory is at the end.
+ */
 export interface Scratch {
   readonly write: (piece: Buffer) => void;
   readonly size: () => number;
   readonly read: ReadAt;
 }
 
-/** Of text, which is held in memory as a whole. */
+/** The largest text, which is held in memory as a whole. */
 const MAX_TEXT = 64 * 1024 * 1024;
 
-/** Throws `feed-malformed` for what is no feed of this kind, or is not whole. */
+/** Throws `feed-malformed` for a feed of another kind or an incomplete one. */
 export async function reduceFeed(
   body: AsyncIterable<Buffer>,
   { kind, ecosystems, latest }: FeedJob,
@@ -111,7 +113,7 @@ function finish(reducer: OsvReducer): Buffer {
   return reducer.finish();
 }
 
-/** Throws `feed-malformed` for bytes that are no gzip, or stop in the middle. */
+/** Throws `feed-malformed` for bytes that are not gzip, or incomplete. */
 async function* gunzipped(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const gunzip = createGunzip({ chunkSize: 256 * 1024 });
   const fed = (async () => {

@@ -5,7 +5,7 @@ import { NOT_AFFECTED } from './affected.ts';
 import { FeedBuilder } from './feed-builder.ts';
 import { idsIn, isPackageName } from './ids.ts';
 
-/** Throws `feed-malformed` for what is no secdb; entries that cannot be used are skipped and counted. */
+/** Throws `feed-malformed` for anything but a secdb; unusable entries are skipped and counted. */
 export function reduceSecdb(text: string): Buffer {
   const feed = asObject(parseJson(text));
   if (!feed || !('packages' in feed)) throw malformed('no object with "packages"');
@@ -27,7 +27,7 @@ export function reduceSecdb(text: string): Buffer {
   });
 }
 
-/** Returns whether it has a name. */
+/** Returns whether the package has a name. */
 function addPackage(pkg: Readonly<Record<string, unknown>> | undefined, builder: FeedBuilder): boolean {
   const name = pkg?.['name'];
   if (!isPackageName(name)) {
@@ -58,7 +58,7 @@ function affectedBelow(version: string): string | undefined {
   return parseVersion(version) ? `<${version}` : undefined;
 }
 
-/** A byte order mark is no part of the text. */
+/** Ignores a byte order mark. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text);

@@ -1,8 +1,8 @@
-/** Bodies of answers and their tags, in steps: that of a name with very many versions has tens of megabytes. */
+/** Bodies of answers and their ETags, made in steps: a name with very many versions has tens of megabytes. */
 import { createHash } from 'node:crypto';
 import { finish, ITEMS_A_STEP } from '../catalog/steps.ts';
 
-/** A string where it is short. */
+/** A string if it is short. */
 export type Body = string | Buffer;
 
 const ITEMS_A_TEXT = 64;

@@ -1,6 +1,6 @@
 /**
- * What `@7d+security` shows although it is too young (docs/decisions/019): the lowest version of a package that fixes
- * all that is open in what the view offers otherwise, and what belongs to it.
+ * Which packages `@7d+security` shows although they are too young (docs/decisions/019): the lowest version of a
+ * package that fixes every open vulnerability of the view that can be fixed, its build, and its exact dependencies.
  */
 import { isExact, RowSet } from '../apk/packages.ts';
 import type { Version } from '../apk/version.ts';
@@ -11,7 +11,7 @@ import { eachInSteps, isStep } from '../catalog/steps.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
 import { newerVersions, Security, urgentFixes } from './security.ts';
 
-/** Of the rows that `cooled` hides those that are shown all the same, one set for each source. */
+/** The rows that `cooled` hides but that are shown nevertheless, one set for each source. */
 export function* earlyFixes(
   { catalog, advisories }: Snapshot,
   cooled: Cooled,
@@ -56,7 +56,7 @@ function* youngPackages({ sources }: Catalog, { hidden }: Cooled): Generator<und
   return young;
 }
 
-/** Those that may be old enough themselves, and are withheld because they need one of the young ones exactly. */
+/** Packages that may be old enough themselves, but need a young one exactly. */
 function* packagesThatNeed(
   young: readonly Taken[],
   { sources }: Catalog,
@@ -78,7 +78,7 @@ function* packagesThatNeed(
   return needing;
 }
 
-/** Names of packages that the feeds know themselves or by their origin. */
+/** Names of packages for which the feeds have the name or the origin. */
 function* namesWithAdvisories(
   young: readonly Taken[],
   advisories: Advisories,
@@ -102,8 +102,8 @@ function withoutProvides(report: NameReport): NameReport {
 }
 
 /**
- * The versions of a name that need not wait and are not shown anyway. Of every major version, what is open in the
- * newest one on offer counts.
+ * The versions of a name that need not wait and are not in the view already. For every major version, the open
+ * vulnerabilities of the newest offered version count.
  */
 function* fixesOf(
   all: NameReport,
@@ -126,7 +126,7 @@ function* fixesOf(
   return all.versions.filter(({ version, offered }) => offered && early.has(version));
 }
 
-/** The packages of one build share it: of one origin at one version, in one index. */
+/** A key shared by the packages of one build: same origin, version and index. */
 function buildOf({ source, package: { name, origin, version } }: Taken): string {
   return JSON.stringify([source, origin === '' ? { name } : origin, version]);
 }

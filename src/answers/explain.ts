@@ -41,7 +41,7 @@ export interface Explanation {
   readonly versions: readonly ExplainedVersion[];
   /** Facts beyond the versions, such as newer series. */
   readonly notes?: readonly string[];
-  /** Of a view: what it holds back, the next to come first. */
+  /** For a view: the versions that it holds back, the next one first. */
   readonly younger?: readonly YoungerVersion[];
   readonly pin?: ExplainedPin;
   /** What the advisories say of the pin. */
@@ -51,9 +51,9 @@ export interface Explanation {
 /** A version that is younger than the age that was asked for. */
 export interface YoungerVersion {
   readonly version: string;
-  /** Absent where nothing tells its age. */
+  /** Absent if its age is unknown. */
   readonly releasedAt?: string;
-  /** From when it is old enough itself; what it needs exactly may be younger. */
+  /** When it is old enough itself; an exact dependency may be younger. */
   readonly visibleFrom?: string;
 }
 
@@ -68,7 +68,7 @@ export interface ExplainedVersion {
   readonly needsElsewhere?: readonly string[];
   /** Why apko refuses it in a build for all archs, although each arch can install it. */
   readonly refusedByApko?: string;
-  /** From when the version is expected to be gone, and why. */
+  /** When the version is expected to be withdrawn, and why. */
   readonly withdrawal?: Withdrawal;
   readonly candidates: readonly ExplainedCandidate[];
 }
@@ -79,7 +79,7 @@ export interface ExplainedCandidate {
   /** `name-version` of the package. */
   readonly package: string;
   readonly builtAt?: string;
-  /** When it counts as released, where that is not when it was built. */
+  /** When it counts as released, if that differs from the build time. */
   readonly releasedAt?: string;
   /** Identity of another package that had this name and version before. */
   readonly republishedFrom?: string;
@@ -105,7 +105,7 @@ export interface ExplainOptions {
   readonly served?: readonly string[];
   /** Of the catalog; pass it to explain many names. */
   readonly needs?: Needs;
-  /** Where the report is a view's. */
+  /** The held-back versions, if the report is of a view. */
   readonly heldBack?: HeldBack | undefined;
 }
 
@@ -191,7 +191,7 @@ function noteOnYounger(younger: readonly YoungerVersion[], { view }: HeldBack): 
   return `${count} not known to be ${ageInWords(view.age)} old; ${from}`;
 }
 
-/** Younger ones that are shown all the same; decision 19. */
+/** Younger versions that are shown nevertheless (decision 19). */
 function* noteOnEarly({ versions }: NameReport, { view }: HeldBack): Generator<undefined, readonly string[]> {
   const early = yield* filterInSteps(
     versions,
@@ -236,7 +236,7 @@ const STOPPED_AFTER = 60;
 /** Newer series than that of a name, newest first, and when the newest was last built. */
 interface NextSeries {
   readonly series: readonly [SeriesName, ...SeriesName[]];
-  /** Unix seconds; 0 where not told. */
+  /** Unix seconds; 0 if unknown. */
   readonly builtAt: number;
 }
 
@@ -301,7 +301,7 @@ function* notesOn(
 
 const seriesIndexes = new Shared((catalog: Catalog) => SeriesIndex.of(catalog.names()));
 
-/** A name that is no longer built while its origin is: the recipe goes on without it. */
+/** A name that is no longer built while others of its origin are: the recipe no longer makes it. */
 function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<undefined, string | undefined> {
   const newest = yield* findLastInSteps(versions, ({ chosen }) => !chosen.provided);
   const own = newest?.chosen;
@@ -347,7 +347,7 @@ function* sortNames(packages: Packages): Generator<undefined, readonly string[]>
   return yield* sortInSteps(names, (a, b) => (a < b ? -1 : 1));
 }
 
-/** When the newest of its versions was built, in unix seconds; 0 where none tells. */
+/** The build time of the newest build, in unix seconds; 0 if unknown. */
 export function* newestBuild({ versions }: NameReport): Generator<undefined, number> {
   let newest = 0;
   yield* eachInSteps(versions, ({ builtAt = 0 }) => {

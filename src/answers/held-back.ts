@@ -1,4 +1,4 @@
-/** What a view holds back of a name (docs/decisions/017). */
+/** The versions of a name that a view holds back (docs/decisions/017). */
 import { satisfies } from '../apk/constraint.ts';
 import { compareVersions, withoutRevision, type Version } from '../apk/version.ts';
 import type { NameReport, VersionReport } from '../catalog/catalog.ts';
@@ -12,7 +12,9 @@ export interface HeldBack {
   readonly versions: readonly VersionReport[];
 }
 
-/** `report` is the view's; `undefined` where the snapshot is none, or the datasource does not know the name. */
+/**
+ * `report` is the view's. `undefined` if the snapshot is not a view, or the datasource does not have the name.
+ */
 export function* heldBackIn(
   { view }: Snapshot,
   { name, archs, versions }: NameReport,
@@ -28,9 +30,9 @@ export function* heldBackIn(
 }
 
 /**
- * A view takes nothing back. If a pin fits none of the versions on offer, but one that is held back, the newest such one
- * counts as offered for it: it is there, and its age would close merge requests and open rollbacks. That goes for the
- * revision of a recipe as well.
+ * Pins are not rolled back by a view: if a pin fits no offered version, but one that is held back, the newest such
+ * version counts as offered for this pin. Otherwise merge requests would be closed and rollbacks opened because of
+ * its age. The same goes for the revision of a recipe.
  */
 export function* withPinned(
   report: NameReport,

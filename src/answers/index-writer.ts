@@ -1,4 +1,4 @@
-/** Writes indexes of stanzas, in the format of apk 2 or of apk 3, signed with the key of the operator. */
+/** Writes indexes from stanzas, in the format of apk 2 or apk 3, signed with the operator's key. */
 import { createHash, createSign } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -31,7 +31,7 @@ export interface IndexArchive {
   readonly etag: string;
 }
 
-/** In between, `undefined` where the writer can pause. */
+/** Stanzas; `undefined` where the writer may pause. */
 export type Stanzas = Iterable<string | undefined> | AsyncIterable<string | undefined>;
 
 export class IndexWriter {
@@ -60,8 +60,8 @@ export class IndexWriter {
   }
 
   /**
-   * The text is never whole in memory: it is compressed as it comes. Its length, with which a tar entry begins, is known
-   * afterwards; so what comes before it is compressed last, as deflate blocks of their own.
+   * The text is never in memory as a whole: it is compressed as it arrives. A tar entry begins with its length, which
+   * is known only at the end; so the part before the text is compressed last, as separate deflate blocks.
    */
   async #archive(stanzas: Stanzas, description: string): Promise<Buffer> {
     const deflate = createDeflateRaw();
@@ -80,7 +80,7 @@ export class IndexWriter {
   }
 }
 
-/** Everything of the archive before the text. */
+/** The part of the archive before the text. */
 async function tarHead(description: string, size: number): Promise<Buffer> {
   const archive = pack();
   archive.entry({ name: 'DESCRIPTION', mtime: new Date(0) }, description);
@@ -100,12 +100,12 @@ function lengthOf(pieces: readonly Buffer[]): number {
   return pieces.reduce((sum, { length }) => sum + length, 0);
 }
 
-/** Of an entry with the end of the archive: filled up to whole blocks. */
+/** The padding of an entry, and the end of the archive. */
 function paddedSize(size: number): number {
   return Math.ceil(size / TAR_BLOCK) * TAR_BLOCK + TAR_END;
 }
 
-/** RFC 1952: deflate, nothing else told. */
+/** RFC 1952: deflate, no other fields. */
 const GZIP_HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
 
 function gzipTrailer(crc: number, size: number): Buffer {

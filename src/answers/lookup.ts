@@ -31,9 +31,9 @@ export interface Lookup {
 /** What a lookup of a known name finds. */
 export interface Found {
   readonly releases: readonly Release[];
-  /** What is told of the pin, behind the link to the changes; empty if nothing. */
+  /** Marks about the pin, appended to the changelog link; may be empty. */
   readonly marks: string;
-  /** The versions that fix something and need not wait; absent without advisories. */
+  /** The fixes that need not wait; absent without advisories. */
   readonly urgent?: readonly UrgentFix[];
 }
 
@@ -62,7 +62,7 @@ export class Lookups {
     return (yield* this.lookUpInSteps(lookup))?.releases;
   }
 
-  /** With what is to be told of the pin. */
+  /** With the marks about the pin. */
   *lookUpInSteps(lookup: Lookup): Generator<undefined, Found | undefined> {
     const { datasource, snapshot, name, query } = lookup;
     const shown = yield* snapshot.catalog.reportInSteps(name, query.archs);
@@ -85,7 +85,7 @@ export class Lookups {
     return { releases, marks: withdrawal + text, urgent };
   }
 
-  /** Versions that were served and that the repositories no longer offer, as far as is known here. */
+  /** Versions that this service served and the repositories no longer offer. */
   #withdrawn(lookup: Lookup, heldBack: HeldBack | undefined): readonly string[] {
     const served = this.#served.recall(lookup.datasource, askedName(lookup));
     if (!heldBack) return served;
@@ -93,12 +93,12 @@ export class Lookups {
     return served.filter((version) => !there.has(version));
   }
 
-  /** Whether any version of the name was ever served, for the archs that are asked for. */
+  /** Whether any version of the name was ever served, for the requested archs. */
   wasServed(lookup: Lookup): boolean {
     return this.#served.recall(lookup.datasource, askedName(lookup)).length > 0;
   }
 
-  /** Versions of the name that were told of at any time, newest first. */
+  /** Versions of the name that were ever served, newest first. */
   served(datasource: string, name: string): readonly string[] {
     return this.#served.recall(datasource, name);
   }
@@ -133,7 +133,7 @@ export class Lookups {
   }
 }
 
-/** Under which served versions are remembered: what one arch has may never have been offered for all. */
+/** The key of served versions: a version of one arch may never have been offered for all. */
 function askedName({ name, query: { archs } }: Lookup): string {
   return archs ? `${name} ${archs.join()}` : name;
 }

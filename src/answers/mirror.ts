@@ -1,6 +1,6 @@
 /**
- * The index of a view for installing (docs/decisions/019): the packages' own stanzas, so that apk and apko verify what
- * they download. Its files are those of the repositories.
+ * The index from which apk can install a view (docs/decisions/019): the original stanzas, so that apk and apko can
+ * verify downloads. The files are those of the repositories.
  */
 import { LRUCache } from 'lru-cache';
 import { normalIdentity } from '../apk/identity.ts';
@@ -28,7 +28,7 @@ export class Mirrors {
     this.#writer = writer;
   }
 
-  /** Whether the packages of an arch have stanzas that can be taken over. */
+  /** Whether all packages of an arch come from apk 2 indexes, whose stanzas can be copied. */
   canMirror({ catalog, origins }: Snapshot, arch: string): boolean {
     return catalog.sources.every((source, i) => source.arch !== arch || origins?.[i]?.format === 'v2');
   }
@@ -45,7 +45,7 @@ export class Mirrors {
     return made;
   }
 
-  /** Where the package of a file name comes from, if the index of the arch lists it. */
+  /** The origin of the package with this file name, if the index of the arch lists it. */
   async find(view: Snapshot, arch: string, file: string): Promise<Origin | undefined> {
     const candidates = splits(file).flatMap(({ name, version }) =>
       view.catalog.sources.flatMap(({ packages }, i) =>
@@ -67,7 +67,7 @@ export class Mirrors {
     return this.#listed.get(view)?.get(arch) ?? [];
   }
 
-  /** What can be installed from the view, as far as it is written in a way that can be taken over. */
+  /** The stanzas of the packages that can be installed from the view and that are safe to copy. */
   async *#stanzas(view: Snapshot, arch: string): AsyncGenerator<string> {
     const ofView = this.#listed.get(view) ?? new Map<string, readonly RowSet[]>();
     this.#listed.set(view, ofView);
@@ -114,7 +114,7 @@ async function* written({ catalog, origins }: Snapshot, rows: readonly RowSet[])
 
 const EXTENSION = '.apk';
 
-/** The names and versions of which a file name may be made. */
+/** The possible splits of a file name into name and version. */
 function splits(file: string): readonly { readonly name: string; readonly version: string }[] {
   if (!file.endsWith(EXTENSION)) return [];
   const text = file.slice(0, -EXTENSION.length);

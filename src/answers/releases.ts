@@ -40,7 +40,7 @@ export interface Release {
   readonly candidate: Candidate | undefined;
   /** Withdrawn; listed as deprecated. */
   readonly withdrawn: boolean;
-  /** A pre-release, only for pins that want one. */
+  /** A pre-release, proposed only for pins that follow pre-releases. */
   readonly unstable: boolean;
 }
 

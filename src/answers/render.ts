@@ -32,11 +32,14 @@ export interface RenderOptions {
   readonly stripRevision: boolean;
   /** The pin: the changelog starts there. */
   readonly current: string | undefined;
-  /** What is told of the pin, behind the link to the changes; see `withdrawalMark` and `securityMarks`. */
+  /** Marks about the pin, appended to the changelog link; see `withdrawalMark` and `securityMarks`. */
   readonly marks?: string | undefined;
-  /** A page of the service, to put them behind where a package has no link of its own: Renovate takes only URLs. */
+  /**
+   * A page of the service, to which the marks are appended if the package has no changelog link: Renovate accepts
+   * only URLs.
+   */
   readonly page?: string | undefined;
-  /** Replaces the link to the changes, of which there may be none. */
+  /** Replaces the changelog link, which may be absent. */
   readonly mark?: ((changelogUrl: string | undefined) => string) | undefined;
 }
 
@@ -65,7 +68,10 @@ function* linksOf(
   return mark ? { ...all, changelogUrl: mark(all.changelogUrl) } : all;
 }
 
-/** The link that marks are put behind. Renovate compiles it with them, so that it must mean nothing to a template. */
+/**
+ * The link to which marks are appended. Renovate compiles both as a template, so the link must not contain template
+ * syntax.
+ */
 function linkBelow({ changelogUrl: changelog, homepage }: Links, page: string): string {
   const link = changelog ?? homepage?.replace(/#.*$/, '') ?? page;
   return link.replace(/[{}]/g, encodeURIComponent);

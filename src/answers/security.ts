@@ -1,4 +1,6 @@
-/** What the advisories say of a pin: what is open there, which version fixes what, and what a lookup tells Renovate of it. */
+/**
+ * The advisories for a pin: what is open, which versions fix it, and the marks that a lookup gives Renovate.
+ */
 import { satisfies } from '../apk/constraint.ts';
 import { compareVersions, parseVersion, type Version } from '../apk/version.ts';
 import {
@@ -17,24 +19,24 @@ import { findLastInSteps, isStep } from '../catalog/steps.ts';
 import { pinnedVersion, versionWithRevision, type LookupQuery } from './query.ts';
 import type { Release } from './releases.ts';
 
-/** Identifiers that an answer lists; what is beyond them is counted. */
+/** The most identifiers in a list of an answer; the others are only counted. */
 const MOST = 1000;
-/** The same in a list for each version. */
+/** The same for the list of each version. */
 const MOST_A_VERSION = 100;
-/** Versions that are looked at, the newest ones; nobody is that far behind. */
+/** Only the newest versions are considered; no real pin is that far behind. */
 const MOST_VERSIONS = 500;
 /** The same in a merge request. */
 const MOST_NAMED = 20;
 
-/** A version that can be gone to, and what that fixes. */
+/** A target version, and what an update to it fixes. */
 export interface Fix {
   readonly version: Version;
   readonly groups: readonly Group[];
-  /** How many identifiers are open there that are not at the pin, without hits that nobody has looked at. */
+  /** The number of identifiers that are open there but not at the pin, without unreviewed ones. */
   readonly opened: number;
 }
 
-/** What the feeds say of one package, by the names under which they know it. */
+/** The advisories of one package, by its name and its origins. */
 export class Security {
   readonly #advisories: Advisories;
   readonly #report: NameReport;
@@ -49,8 +51,8 @@ export class Security {
   }
 
   /**
-   * What is said of the package at `version`: of its name and its origin. A version that is gone is taken for what the
-   * nearest one is.
+   * The advisories for the name and origin of the package at `version`. A withdrawn version has the origin of the
+   * nearest one.
    */
   *at(version: Version | undefined): Generator<undefined, readonly Group[]> {
     const { versions, name } = this.#report;
@@ -63,7 +65,7 @@ export class Security {
     return groups;
   }
 
-  /** What going from `from` to `to` fixes: what is open at the one and known not to be at the other. */
+  /** What an update from `from` to `to` fixes: open at the one and known not to be open at the other. */
   *fixedBetween(from: Version, to: Version): Generator<undefined, readonly Group[]> {
     const before = yield* this.at(from);
     const after = yield* this.at(to);
@@ -79,7 +81,7 @@ export class Security {
     return fixed;
   }
 
-  /** Of `targets` those that fix something, in their order. */
+  /** Those of `targets` that fix something, in their order. */
   *fixes(from: Version, targets: readonly Version[]): Generator<undefined, readonly Fix[]> {
     const fixes: Fix[] = [];
     for (const [i, version] of targets.entries()) {
@@ -112,7 +114,7 @@ function idsOf(groups: readonly Group[]): ReadonlySet<string> {
   return new Set(groups.flatMap(({ ids }) => ids.split(' ')));
 }
 
-/** The place of the first version newer than `version`; invalid ones come first. */
+/** The index of the first version newer than `version`; invalid versions come first. */
 function firstAbove(versions: readonly VersionReport[], version: Version): number {
   let [from, to] = [0, versions.length];
   while (from < to) {
@@ -124,7 +126,7 @@ function firstAbove(versions: readonly VersionReport[], version: Version): numbe
   return from;
 }
 
-/** The version that a pin stands for: of a line the newest that fits. */
+/** The version that a pin stands for; for a line the newest that fits. */
 export function* versionAt(
   { versions }: NameReport,
   query: LookupQuery,
@@ -137,7 +139,7 @@ export function* versionAt(
   return (yield* findLastInSteps(versions, isMeant))?.parsed ?? current.version;
 }
 
-/** On offer and newer than `from`, ascending: the newest of them. */
+/** The newest offered versions above `from`, ascending. */
 export function* newerVersions(
   { versions }: NameReport,
   from: Version,
@@ -153,8 +155,9 @@ export function* newerVersions(
 }
 
 /**
- * The versions that need not wait: the one that fixes all that can be fixed without another major version, and one of
- * another that fixes more. Of several the lowest of those where the fewest others are open. Renovate proposes one of each.
+ * The versions that need not wait: one that fixes all that can be fixed within the major version, and one of another
+ * major version if it fixes more. Of several, those with the fewest other open identifiers, then the lowest. Renovate
+ * proposes one of each.
  */
 export function urgentFixes(from: Version, fixes: readonly Fix[]): readonly Fix[] {
   const isMajor = ({ version }: Fix): boolean => version.parts[0]?.value !== from.parts[0]?.value;
@@ -247,7 +250,7 @@ function fullVersion({ version, revision }: Release, { stripRevision }: LookupQu
   return stripRevision && revision !== undefined ? parseVersion(`${version.text}-r${revision}`) : version;
 }
 
-/** CVE numbers, or where there are none whatever there is; the first of them, and how many there are besides. */
+/** The first CVE numbers, or other identifiers if there are none, and the number of the others. */
 export function identifiers(groups: readonly Group[]): string {
   const cves = groups.map((group) => cvesOf(group, MOST_NAMED));
   const all = cves.some(({ count }) => count > 0)
@@ -265,9 +268,9 @@ export interface AdvisoryEntry {
   readonly id: string;
   /** The version in which it is fixed. */
   readonly fixedIn?: string;
-  /** It was looked at, and no version is affected. */
+  /** Reviewed; no version is affected. */
   readonly notAffected?: true;
-  /** There is no fix; why, in the words of the feed. */
+  /** There is no fix; the reason in the feed's words. */
   readonly status?: readonly string[];
 }
 
@@ -344,13 +347,13 @@ export function* advisoriesInSteps(
   };
 }
 
-/** What `explain` and the pages say of a pin. */
+/** The advisories for a pin in `explain` and on pages. */
 export interface ExplainedAdvisories {
   readonly at: string;
   readonly open: number;
-  /** Hits of scanners that nobody has looked at; not among the open ones. */
+  /** Unreviewed scanner results; not counted as open. */
   readonly unreviewed: number;
-  /** What the lowest versions that fix most fix; they need not wait. */
+  /** The fixes that need not wait. */
   readonly fixes: readonly {
     readonly version: string;
     readonly count: number;

@@ -60,7 +60,7 @@ export class TarReader {
     }
   }
 
-  /** Whether the archive ended in the middle of a file or header, or had an end-of-archive marker. */
+  /** Throws if the archive ends inside a file or block. Returns whether it had an end-of-archive marker. */
   end(): { readonly marked: boolean } {
     if (this.#body) fail(`ends inside ${this.#body.entry.name}`);
     if (this.#headerBytes > 0 || this.#padding > 0) fail('ends inside a block');

@@ -71,8 +71,8 @@ export function checkPlausible(
 }
 
 /**
- * If both indexes have the time when they were made, it decides: a withdrawal may remove the newest package from a
- * later index. Otherwise the index with the older newest package is older.
+ * If both indexes have the time when they were made and it differs, it decides: a withdrawal may remove the newest
+ * package from a later index. Otherwise the newest packages are compared.
  */
 function checkNotOlder(last: IndexSummary, next: IndexSummary): void {
   if (next.madeAt > last.madeAt && last.madeAt > 0) return;
@@ -99,8 +99,8 @@ function checkNotShrunk(last: IndexSummary, next: IndexSummary, maxShrink: numbe
 }
 
 /**
- * Milliseconds since the index last changed: since it was first seen or, if that is earlier, since its newest package
- * was built. So a freeze shows at the first start.
+ * Milliseconds since the index last changed: since it was first seen, or since the later of its own two times if that
+ * is earlier. So a freeze shows at the first start.
  */
 export function unchangedFor(summary: IndexSummary, firstSeenAt: number, now: number): number {
   const content = Math.max(summary.madeAt, summary.newestBuiltAt) * 1000;

@@ -51,9 +51,9 @@ export interface BeaconOptions {
   readonly now: () => number;
   /** Lookups answered so far: while there are some, refreshes use less CPU. */
   readonly lookupCount?: () => number;
-  /** Without the feeds of advisories: what is made is then without what they say. */
+  /** Does not load the feeds of advisories. */
   readonly withoutFeeds?: boolean;
-  /** With the sizes of packages, which answers do not need. */
+  /** Also reads the sizes of packages, which answers do not need. */
   readonly withSizes?: boolean;
   /** No dates are answered: those of the last run will do. */
   readonly withoutDates?: boolean;
@@ -68,7 +68,7 @@ type RefreshListener = (
   seconds: number,
 ) => void;
 
-/** Of a datasource that was loaded once. Throws why there is none. */
+/** The snapshot of a loaded datasource. Throws the reason if it could not be loaded. */
 export function snapshotOf({ name, snapshot, missing: [index] }: LiveDatasource): Snapshot {
   if (snapshot) return snapshot;
   const { code = 'fetch-failed', message = `${name} could not be loaded` } = index?.failure ?? {};
@@ -212,7 +212,7 @@ export class Beacon {
     return await this.ledger.vanished(live?.indexes.map(inLedger) ?? [], names);
   }
 
-  /** Messages of indexes that are held back, by location. */
+  /** The indexes on disk, and what was held back or accepted. */
   get store(): IndexStore {
     return this.#store;
   }
