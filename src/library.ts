@@ -7,7 +7,7 @@ import type { CheckOptions, CheckReport } from './library-types.ts';
 
 export type * from './library-types.ts';
 
-/** Rejects if an index or the service cannot be had. */
+/** Rejects if an index or the service is unavailable. */
 export async function check(options: CheckOptions = {}): Promise<CheckReport> {
   const {
     root = '.',

@@ -4,7 +4,7 @@
  */
 import { parseTime, timeText } from './time.ts';
 
-/** Only what is so old, or what was there at a time (unix milliseconds). */
+/** Only packages of this age, or the packages at a past time (unix milliseconds). */
 export type When = { readonly age: Age } | { readonly at: number };
 
 export interface Age {
@@ -21,7 +21,7 @@ const EXPECTED_AGE =
 const EXPECTED_TIME =
   'expected a time with its zone behind the @, such as wolfi@2026-07-24T06:00Z or wolfi@2026-07-24T08:00+02:00, or a date, which is midnight UTC';
 
-/** The age or time, or what is wrong with the text. Some clients take a plus sign in a path for a blank. */
+/** Parses an age or time; `fact` says what is wrong. Some clients send a plus sign in a path as a blank. */
 export function parseWhen(text: string): When | { readonly fact: string } {
   if (/^\d{4}-/.test(text)) {
     const at = parseTime(text.replace(' ', '+'));

@@ -8,7 +8,7 @@ import { filterInSteps, isStep, sortInSteps } from './steps.ts';
 /** A number, because a hundred thousand are remembered. */
 export type PackageId = number;
 
-/** A package that has a name, by being called so or by providing it. */
+/** A package that has a name: its own or a provided one. */
 export interface Carrier {
   /** Of the package, unique in the catalog. */
   readonly id: PackageId;
@@ -16,7 +16,7 @@ export interface Carrier {
   readonly source: CatalogSource;
   /** The number of the source; of sources with the same arch, the repository listed first has the lowest. */
   readonly rank: number;
-  /** It is called otherwise. */
+  /** It provides the name and is itself called differently. */
   readonly provided: boolean;
   /** Every version at which it has the name: its own, and those of its provides (`undefined`: without one). */
   readonly versions: readonly (string | undefined)[];
@@ -32,8 +32,8 @@ export interface ReadVersion {
 }
 
 /**
- * The carriers and versions read for one report. Each is read once: a name's versions need versions of one other name,
- * and every arch has the same versions. Dropped with the report, so nothing of it is shared.
+ * Caches the carriers and versions read for one report. Versions of a name often need versions of one other name, and
+ * all archs have the same versions. It is dropped with the report.
  */
 export class Reading {
   readonly rule: Rule;
@@ -73,7 +73,7 @@ export class Reading {
     return read;
   }
 
-  /** Who has `name` on `arch`. */
+  /** The packages that have `name` on `arch`. */
   *holders(name: string, arch: string): Generator<undefined, Holders> {
     const ofArch = this.#holders.get(arch) ?? new Map<string, Holders>();
     this.#holders.set(arch, ofArch);
@@ -91,7 +91,9 @@ export class Reading {
     return yield* holders.taken(this.versionKey(version));
   }
 
-  /** The carriers with which `dependency` is met on `arch`: of an exact one the one that apk takes, otherwise all. */
+  /**
+   * The carriers that meet `dependency` on `arch`: for an exact one only the one that apk takes, otherwise all.
+   */
   *meeting(dependency: Dependency, arch: string): Generator<undefined, readonly Carrier[]> {
     if (isExact(dependency)) {
       const taken = yield* this.taken(dependency.name, dependency.version, arch);
@@ -118,13 +120,13 @@ export class Reading {
     );
   }
 
-  /** The same of an exact one where it was read before, as mostly. */
+  /** The same for an exact dependency, if it was read before. */
   knownMeeting({ name, version }: Dependency, arch: string): Carrier | undefined {
     const taken = this.#holders.get(arch)?.get(name)?.knownTaken(this.versionKey(version));
     return taken && !this.isRefused(taken) ? taken : undefined;
   }
 
-  /** Whether any is met with; the versions of a name with many are sorted for the first one that asks. */
+  /** Whether any carrier meets `dependency`. If a name has many versions, they are sorted at the first call. */
   *isMet(dependency: Dependency, arch: string): Generator<undefined, boolean> {
     if (this.rule === 'apko' && dependency.operator === '') return this.#isThere(dependency.name, arch);
     const holders = yield* this.holders(dependency.name, arch);
@@ -134,8 +136,8 @@ export class Reading {
   }
 
   /**
-   * Of a name without a version, apk takes a package only if it has a provider priority or is needed by its own name.
-   * Who needs it is not looked at: that somebody does is enough.
+   * Whether apk takes the package for a name that it provides without a version: only if it has a provider priority
+   * or is needed by its own name. Here it is enough that any package of the arch needs it.
    */
   *isTakenUnversioned({ package: each, source }: Carrier): Generator<undefined, boolean> {
     if (this.rule === 'apko' || each.priority > 0) return true;
@@ -144,7 +146,9 @@ export class Reading {
     return false;
   }
 
-  /** Does a name that is had at `version` (`undefined`: without one) meet the dependency, or what it rules out? */
+  /**
+   * Whether a name at `version` (`undefined`: without one) meets the dependency, or is what a conflict excludes.
+   */
   fits(version: string | undefined, { operator, version: bound }: Dependency): boolean {
     // `><` asks for one build by its identity, which is not looked at.
     if (operator === '' || (operator.includes('<') && operator.includes('>'))) return true;
@@ -169,20 +173,20 @@ export class Reading {
     return names;
   }
 
-  /** Would apk install the package, as far as it is about itself? */
+  /** Whether apk would install the package, regardless of its dependencies. */
   isInstallable(carrier: Carrier): boolean {
     return !carrier.package.unusable && !this.isRefused(carrier);
   }
 
-  /** Does apk refuse the package whatever the request, because it has a name twice? */
+  /** Whether apk always refuses the package, because it has a name twice. */
   isRefused({ package: each }: Carrier): boolean {
     return this.rule === 'apk' && each.conflictsWithItself;
   }
 
   /**
-   * Of carriers with the same version of the name, the one apk takes: of one package name the highest version, of
-   * several the highest provider priority (`k:`), then the repository listed first. What is still equal, apk takes in
-   * the order of the index, which is by name; apko takes the highest version of its own, then by name.
+   * Of carriers with the same version of the name, the one apk takes: among packages of one name the highest version;
+   * among several names the highest provider priority (`k:`), then the repository listed first, then the first by
+   * name, as the index is sorted. apko compares the packages' own versions before their names.
    */
   *preferred(carriers: readonly Carrier[]): Generator<undefined, Carrier | undefined> {
     if (carriers.length < 2) return carriers[0];
@@ -199,8 +203,8 @@ export class Reading {
   }
 
   /**
-   * Of two packages of one name. Where apk sees no difference, it takes the first in the index; to offer nothing that
-   * it might refuse, this takes one that it refuses, then the later build, and then goes by what the packages say.
+   * Compares two packages of one name. If apk sees no difference, it takes the first in the index. To offer nothing
+   * that apk might refuse, a refused package wins here, then the later build, then the text of the packages.
    */
   #compareBuilds(a: Carrier, b: Carrier): number {
     return (
@@ -213,7 +217,7 @@ export class Reading {
     );
   }
 
-  /** Of two packages of different names. */
+  /** Compares two packages of different names. */
   #compare(a: Carrier, b: Carrier): number {
     return (
       a.package.priority - b.package.priority ||
@@ -266,12 +270,12 @@ export class Reading {
   }
 }
 
-/** Packages of a name that are looked through one by one. */
+/** Up to this many packages of a name are examined one by one. */
 const FEW = 64;
 
 /** The versions at which installable packages have a name. */
 interface Installable {
-  /** Whether one that apk takes has it without a version. */
+  /** Whether a package that apk takes has the name without a version. */
   readonly isUnversioned: boolean;
   readonly texts: ReadonlySet<string>;
   /** Oldest first; those that apk calls valid. */
@@ -283,7 +287,9 @@ class Holders {
   /** All of them, in the order of the repositories. */
   readonly carriers: readonly Carrier[];
   readonly #reading: Reading;
-  /** By version key: the usable ones of that version, or, once that was asked for, the one that apk takes. */
+  /**
+   * By version key: the usable carriers of that version, or, after the first request, the one that apk takes.
+   */
   #byVersion: Map<string, Carrier | Carrier[]> | undefined;
   #installable: Installable | undefined;
 
@@ -302,13 +308,13 @@ class Holders {
     return taken;
   }
 
-  /** The same if that was found out before. */
+  /** The same, if it was computed before. */
   knownTaken(versionKey: string): Carrier | undefined {
     const found = this.#byVersion?.get(versionKey);
     return Array.isArray(found) ? undefined : found;
   }
 
-  /** Would one that can be installed meet a dependency on the name, which is not an exact one? For many. */
+  /** Whether an installable package meets a dependency that is not exact. Fast for many packages. */
   *areFitting(dependency: Dependency): Generator<undefined, boolean> {
     const { operator, version: bound } = dependency;
     const reading = this.#reading;
@@ -366,7 +372,7 @@ class Holders {
     return byVersion;
   }
 
-  /** Of the versions at which a carrier has the name, each once. */
+  /** The keys of the versions at which a carrier has the name, each once. */
   #versionKeys({ versions }: Carrier): Iterable<string> {
     const [only] = versions;
     if (versions.length === 1) return only === undefined ? [] : [this.#reading.versionKey(only)];

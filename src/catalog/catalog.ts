@@ -31,23 +31,23 @@ export interface CatalogSource {
   readonly changelog?: string | undefined;
   /** What the ledger knows of the packages; without it the build times count (docs/decisions/016). */
   readonly dates?: ReleaseDates | undefined;
-  /** No package of it tells when it was built. */
+  /** None of its packages has a build time. */
   readonly undated?: boolean | undefined;
-  /** How the repository withdraws versions, where that is known. */
+  /** How the repository withdraws versions, if known. */
   readonly withdrawal?: SourceWithdrawal | undefined;
 }
 
 /** When the packages of an index count as released, by row, in unix seconds; 0 if that is not known. */
 export interface ReleaseDates {
   readonly releasedAt: Uint32Array;
-  /** Packages whose name and version another package had before them. */
+  /** Packages whose name and version another package had before. */
   readonly republished: ReadonlyMap<number, Republished>;
   /** The ledger could not be asked: another try may find earlier dates. */
   readonly isProvisional?: boolean;
 }
 
 export interface Republished {
-  /** Identity of the package before. */
+  /** Identity of the previous package. */
   readonly before: string;
 }
 
@@ -84,7 +84,7 @@ export interface Candidate {
   readonly changelog: string | undefined;
   /** When the package counts as released, in unix seconds. */
   readonly releasedAt: number | undefined;
-  /** The name and version were another package before. */
+  /** Another package had this name and version before. */
   readonly republished: Republished | undefined;
   readonly package: Package;
   /** The package has another name and provides this one. */
@@ -205,7 +205,7 @@ export class Catalog {
     return yield* this.#compare(name, archs);
   }
 
-  /** The same for one of many names: `undefined` for a crowded one, which must not stand in the way of the others. */
+  /** The same for one of many names; `undefined` for a crowded one, so that the others can be processed. */
   *reportUnlessCrowded(
     name: string,
     archs: readonly string[] = this.archs,
@@ -252,8 +252,8 @@ export class Catalog {
   }
 
   /**
-   * Which of these versions, by their places, cannot be installed together on an arch, and why. Each alone can be; one
-   * that is not there is left out.
+   * Which of these versions (by index) cannot be installed together on an arch although each alone can, and why.
+   * Versions that do not exist are ignored.
    */
   *conflict(
     asked: readonly { readonly name: string; readonly version: string }[],
@@ -271,7 +271,10 @@ export class Catalog {
     return { asked: places, unmet: found.unmet };
   }
 
-  /** What packages need and the catalog does not have. For many names, pass the last one: it is kept until it is full. */
+  /**
+   * Finds dependencies that the catalog does not meet. For many names, pass the last result: it is reused until it is
+   * full.
+   */
   needs(last?: Needs): Needs {
     return last && !last.isFull ? last : new Needs(new Reading(this.sources, this.#rule));
   }
@@ -370,7 +373,7 @@ interface Group {
   candidates: Candidate[];
 }
 
-/** Few candidates are the rule, and an array that is pushed to reserves room for sixteen more. */
+/** Most groups have few candidates, and `push` would reserve room for sixteen more. */
 function appended<T>(items: T[], item: T): T[] {
   if (items.length < 4) return [...items, item];
   items.push(item);
@@ -459,7 +462,7 @@ function reportVersion(version: string, { parsed, candidates, chosen, carriedBy 
   };
 }
 
-/** Oldest first; before them, by text, what apk calls invalid. */
+/** Oldest first; invalid versions come before them, sorted by text. */
 function* byVersion(groups: Group[]): Generator<undefined, readonly Group[]> {
   if (groups.length <= ITEMS_A_STEP) return groups.sort(compareGroups);
   const keyed = yield* mapInSteps(groups, (group) => ({

@@ -19,19 +19,19 @@ export interface Unmet {
   readonly dependency: string;
   /** The package with which it or one of its dependencies conflicts; `undefined` if something is missing. */
   readonly conflictsWith: string | undefined;
-  /** A package that apk refuses and would install by itself beside what the dependency asks for. */
+  /** A package that apk refuses but would install automatically with the dependency. */
   readonly intruder?: string;
 }
 
-/** The most packages and names of packages that are looked at together. */
+/** The most packages that are examined together. */
 const MOST_TOGETHER = 64;
-/** The same of an image. */
+/** The same for an image. */
 const MOST_IN_IMAGE = 1024;
 const MOST_NAMES = 4096;
 
-/** A package that does not go with others. */
+/** A package that cannot be installed with others. */
 export interface Misfit {
-  /** The one of those asked for that brings it, and the one that brings what it does not go with. */
+  /** The requested package that needs it, and the requested package that needs the conflicting one. */
   readonly root: Carrier;
   readonly other: Carrier | undefined;
   readonly unmet: Unmet;
@@ -39,19 +39,19 @@ export interface Misfit {
 
 const State = { open: 0, met: 1, unmet: 2 } as const;
 
-/** A package that is not settled yet. */
+/** A package that is not decided yet. */
 interface Open {
   readonly dependencies: readonly Dependency[];
-  /** What the dependencies ask for, in their order. */
+  /** The needs of the dependencies, in their order. */
   readonly needs: Need[];
-  /** The needs that it meets itself while it stands. */
+  /** The needs of others that it meets unless it falls. */
   readonly meets: Need[];
   fallen: boolean;
 }
 
 /** What packages of one arch need: a name, mostly at one version. */
 interface Need {
-  /** How many packages meet it and have not fallen. */
+  /** The number of packages that meet it and have not fallen. */
   standing: number;
   readonly neededBy: Open[];
 }
@@ -110,8 +110,8 @@ export class Coherence {
   }
 
   /**
-   * Which of some packages cannot be installed with the others, each of which alone can be, and why. What they need in
-   * no exact version counts where one of them has the name at a version that does not fit.
+   * Which of some packages cannot be installed with the others, although each alone can, and why. A dependency that
+   * is not exact counts only if one of the packages has the name at a version that does not fit.
    */
   *conflict(roots: readonly Carrier[], reading: Reading): Generator<undefined, Misfit | undefined> {
     const misfit = yield* this.#take(roots, reading, { most: MOST_IN_IMAGE, withRanges: true });
@@ -190,7 +190,7 @@ export class Coherence {
     return intrusion && { root: asked[0] as Carrier, other: undefined, unmet: intrusion };
   }
 
-  /** Settles what is not there for the package and all it needs. */
+  /** Decides for the package and all its dependencies whether something is missing. */
   *#settle(root: Carrier, reading: Reading): Generator<undefined, void> {
     const open = yield* this.#reach(root, reading);
     const falling = [...open.values()].filter(hasUnmetNeed);
@@ -208,8 +208,8 @@ export class Coherence {
   }
 
   /**
-   * The packages that `root` needs, directly or not, and that are not settled, with `root` itself. They may need each
-   * other in circles, so all are taken to stand.
+   * `root` and the undecided packages that it needs, directly or indirectly. Dependencies may be circular, so all are
+   * assumed to be installable at first.
    */
   *#reach(root: Carrier, reading: Reading): Generator<undefined, ReadonlyMap<PackageId, Open>> {
     const open = new Map<PackageId, Open>([[root.id, yield* this.#opened(root, reading)]]);
@@ -249,7 +249,7 @@ export class Coherence {
     return this.#complete || each.needsExactly || this.#intruders.size > 0;
   }
 
-  /** With the dependencies that count and that it does not meet itself. */
+  /** The package with the dependencies that count and that it does not meet itself. */
   *#opened({ package: owner }: Carrier, reading: Reading): Generator<undefined, Open> {
     const dependencies: Dependency[] = [];
     yield* eachInSteps(this.#complete ? owner.dependencies : owner.bindingDependencies, (each) => {
@@ -260,7 +260,7 @@ export class Coherence {
   }
 }
 
-/** Packages that are installed together: no name with a version is had by two of them. */
+/** Packages that are installed together: no two of them may have the same name if one has it with a version. */
 class Together {
   readonly #reading: Reading;
   /** By name, the first that has it. */
@@ -283,7 +283,7 @@ class Together {
     return this.#carrierCount > this.#most || this.#holders.size > MOST_NAMES;
   }
 
-  /** Adds a package and returns the one that it does not go with. */
+  /** Adds a package and returns the one that it conflicts with. */
   add(carrier: Carrier): Carrier | undefined {
     this.#carrierCount += 1;
     for (const { name, version } of this.#reading.namesOf(carrier)) {
@@ -303,7 +303,7 @@ class Together {
     return undefined;
   }
 
-  /** Does one of them meet the exact dependency of `owner`, which is among them? */
+  /** Whether one of them meets the exact dependency of `owner`, which is one of them. */
   meets(dependency: Dependency, owner: Carrier): boolean {
     if (this.#reading.rule === 'apko' && meetsItself(owner.package, dependency, this.#reading)) return true;
     const { name, version: wanted } = dependency;
@@ -315,24 +315,24 @@ class Together {
     return this.#find(name, isSame) !== undefined;
   }
 
-  /** The one that has the name at some version. */
+  /** The package that has the name at some version. */
   carrierOf(name: string): Carrier | undefined {
     return this.#find(name, (holder) => this.#versionOf(name, holder) !== undefined);
   }
 
-  /** Notes a dependency (`!name`) that rules others out. */
+  /** Records a conflict (`!name`). */
   ruleOut(dependency: Dependency, ruling: Ruling): void {
     this.#ruledOut.push({ dependency, ...ruling });
   }
 
-  /** The one that has the name of the dependency, if none has it at a version that fits. */
+  /** A package that has the name of the dependency, if none has it at a version that fits. */
   misfit(dependency: Dependency): Carrier | undefined {
     const { name } = dependency;
     const isFit = (holder: Holder): boolean => this.#reading.fits(this.#versionOf(name, holder), dependency);
     return this.#find(name, isFit) ? undefined : this.carrierOf(name);
   }
 
-  /** The first dependency that rules out one that is among them. */
+  /** The first conflict that excludes one of them. */
   conflict():
     { readonly dependency: Dependency; readonly other: Carrier; readonly root: Carrier } | undefined {
     for (const { dependency, owner, root } of this.#ruledOut) {
@@ -359,8 +359,8 @@ class Together {
   }
 
   /**
-   * At which version it has the name. apko gives a provide without one its package's, and a package one of its own
-   * name.
+   * The version at which it has the name. apko uses the package's version for its own name and for provides without a
+   * version.
    */
   #versionOf(name: string, { carrier, version }: Holder): string | undefined {
     if (this.#reading.rule === 'apk') return version;
@@ -378,7 +378,7 @@ class Together {
   }
 }
 
-/** Who says that another must not be there, and the one of those asked for that brings it. */
+/** The package with a conflict, and the requested package that needs it. */
 interface Ruling {
   readonly owner: Carrier;
   readonly root: Carrier;
@@ -387,12 +387,12 @@ interface Ruling {
 /** A package that has a name, and the next one that has it. */
 interface Holder {
   readonly carrier: Carrier;
-  /** At which it has the name. */
+  /** The version at which it has the name. */
   readonly version: string | undefined;
   next: Holder | undefined;
 }
 
-/** Whether the package has the name it needs itself, at that version; for apko a provide will do at any version. */
+/** Whether the package itself meets its dependency; for apko, a provide of any version does. */
 export function meetsItself(each: Package, dependency: Dependency, reading: Reading): boolean {
   if (each.name === dependency.name && reading.fits(each.version, dependency)) return true;
   const provided = each.provided(dependency.name);

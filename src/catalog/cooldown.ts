@@ -1,15 +1,15 @@
 /**
- * A catalog as if packages younger than an age did not exist (docs/decisions/017). A package is as old as its release
- * date says; without a date it is not known to be old enough.
+ * A catalog as if packages younger than an age did not exist (docs/decisions/017). The age counts from the release
+ * date; packages without one are hidden.
  */
 import { RowSet } from '../apk/packages.ts';
 import type { Catalog } from './catalog.ts';
 
 export interface Cooled {
   readonly catalog: Catalog;
-  /** What it hides, one for each source. */
+  /** The hidden rows, one set for each source. */
   readonly hidden: readonly RowSet[];
-  /** Packages hidden because nothing tells their age. */
+  /** Packages hidden because their age is unknown. */
   readonly undated: number;
   /** It is the same for any time limit from `from` to before `until` (unix seconds). */
   readonly from: number;

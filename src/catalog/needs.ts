@@ -1,18 +1,18 @@
-/** What packages need and no usable package of a catalog meets. */
+/** Dependencies that no usable package of a catalog meets. */
 import type { Package } from '../apk/packages.ts';
 import type { Reading } from './carriers.ts';
 import { dependencyText, meetsItself } from './coherence.ts';
 import { isStep } from './steps.ts';
 
-/** Packages and dependencies that are remembered before they are read again. */
+/** The most packages and dependencies in the cache. */
 const MAX_REMEMBERED = 20_000;
 
-/** For many packages at once, because they need much the same. It remembers what it has read. */
+/** For many packages, because their dependencies are similar. Results are cached. */
 export class Needs {
   readonly #reading: Reading;
   /** By arch and dependency. */
   readonly #met = new Map<string, boolean>();
-  /** Dependencies looked at. */
+  /** Dependencies examined so far. */
   #count = 0;
 
   constructor(reading: Reading) {

@@ -15,7 +15,10 @@ export function finish<T>(work: Generator<undefined, T>): T {
   }
 }
 
-/** What many need of an object, as long as that is in memory. Whoever asks goes on where the last one stopped. */
+/**
+ * A value computed from an object, cached as long as the object is in memory. A new caller continues an interrupted
+ * computation.
+ */
 export class Shared<K extends WeakKey, T> {
   readonly #begin: (key: K) => Generator<undefined, T>;
   readonly #work = new WeakMap<K, Generator<undefined, T>>();

@@ -1,6 +1,6 @@
 /**
- * Which versions a repository is going to withdraw, and from when. An expectation from what repositories have done, not
- * a promise (docs/decisions/012). Ages count from the build time; of a package without one, from when it counts as released.
+ * Which versions a repository is expected to withdraw, and from when, based on past withdrawals (docs/decisions/012).
+ * Ages count from the build time, or, without one, from the release date.
  */
 import type { Candidate, CatalogSource, NameReport, VersionReport } from './catalog.ts';
 import { isStep } from './steps.ts';
@@ -9,7 +9,7 @@ import { isStep } from './steps.ts';
 export type WithdrawalPolicy =
   /** Only the newest version of a name stays, as on Alpine. */
   | { readonly kind: 'replaced' }
-  /** What is old and not the newest goes in a monthly collection, as on Wolfi. */
+  /** Old builds that are not the newest are withdrawn in a monthly collection, as on Wolfi. */
   | {
       readonly kind: 'collected';
       /** Milliseconds. */
@@ -18,20 +18,20 @@ export type WithdrawalPolicy =
       readonly days: readonly [number, number];
     };
 
-/** The policy of one index, and the time up to which the index tells what is there. */
+/** The policy of one index, and the time of its contents. */
 export interface SourceWithdrawal {
   readonly policy: WithdrawalPolicy;
-  /** Unix seconds: the newest build. Not the clock, because an index may be a mirror's or an old one. */
+  /** Unix seconds: the newest build. Not the clock, because an index may be old. */
   readonly asOf: number;
 }
 
 export type WithdrawalRule = keyof typeof shares | 'replaced';
 
 export interface Withdrawal {
-  /** `2026-08-13`; absent where it depends on when the next version comes. */
+  /** `2026-08-13`; absent if it depends on the next version. */
   readonly expectedOn?: string;
   readonly rule: WithdrawalRule;
-  /** The share of such builds that were withdrawn when this was last measured; absent where it was not. */
+  /** The measured share of such builds that were withdrawn; absent if not measured. */
   readonly likelihood?: number;
 }
 
@@ -44,11 +44,11 @@ export function isLikely({ likelihood = 1 }: Withdrawal): boolean {
 const shares = {
   /** Old and not the newest of its name. */
   'old-build': 0.96,
-  /** The same, of a name of which still older builds were kept in a collection. */
+  /** The same, but even older builds of the name survived a collection. */
   'old-build-of-kept-name': 0.57,
   /** Old and the newest of its name, of a series that a newer one has replaced. */
   'ended-series': 0.71,
-  /** It should have gone in an earlier collection and was kept. */
+  /** Overdue: it survived an earlier collection. */
   'kept-before': 0.18,
 } as const;
 
@@ -58,9 +58,9 @@ export interface WithdrawalOptions {
 }
 
 const SECONDS_A_DAY = 86_400;
-/** What is overdue for longer than a month was kept in a collection. */
+/** A build that is overdue for longer has survived a collection. */
 const KEPT_AFTER = 31 * SECONDS_A_DAY;
-/** What is older was kept in several collections; hardly any of it went in the next. */
+/** Older builds survived several collections; hardly any of them was withdrawn in the next. */
 const KEPT_FOR_GOOD_AFTER = 450 * SECONDS_A_DAY;
 /** Wolfi took builds of 2026-02-10 until 6:28 UTC and none from 10:00, 184 days before it withdrew them. */
 const COLLECTION_HOUR = 8 * 3600;
@@ -91,9 +91,9 @@ export function* withdrawalsIn(
 /** What one repository has of one package name on one arch. */
 interface Stream {
   readonly newest: string;
-  /** When the versions passed so far, all newer, began to replace what is older. */
+  /** The earliest build time of the newer versions: since then older ones are replaced. */
   replacedAt: number;
-  /** A build was kept in a collection. */
+  /** Whether a build survived a collection. */
   hasKept: boolean;
 }
 
@@ -147,7 +147,7 @@ function isNewest({ candidate, stream }: Build): boolean {
   return candidate.version === stream.newest;
 }
 
-/** Was it due for so long that a collection has passed it by? */
+/** Whether it has been due for so long that it survived a collection. */
 function wasKept({ source: { policy, asOf }, builtAt, replacedAt }: Build): boolean {
   if (policy.kind !== 'collected' || builtAt === undefined) return false;
   return Math.max(builtAt + policy.age / 1000, replacedAt) + KEPT_AFTER < asOf;

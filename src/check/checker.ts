@@ -36,9 +36,9 @@ interface Image {
   readonly obstacle: ApkoObstacle;
 }
 
-/** Milliseconds. Ages and dates are told by the hour, so that what was judged within one need not be judged again. */
+/** Milliseconds. Ages are rounded to the hour, so that judgments can be cached. */
 const HOUR = 3_600_000;
-/** Pins of an image that are left out one by one to find those that do not go together. */
+/** The most pins of an image that are removed one by one to find the conflicting ones. */
 const MAX_LEFT_OUT = 100;
 const noTags: Tags = { key: '', of: () => undefined };
 
@@ -48,7 +48,7 @@ export class Checker {
   readonly #route: Router;
   readonly #sources: ReadonlyMap<string, Source>;
   readonly #contexts = new Map<ContextParameters, Routed>();
-  /** By what the parameters say: the files of a repository often say the same. */
+  /** By the content of the parameters, which is often equal in the files of a repository. */
   readonly #texts = new Map<string, Routed>();
 
   constructor(options: CheckerOptions) {
@@ -111,7 +111,7 @@ export class Checker {
     return { judgment: { ...judgment, problems: [...spelling, ...problems] }, floating };
   }
 
-  /** A version that is not there may be one of another distribution. */
+  /** A version that does not exist may belong to another distribution. */
   #ofOther(problem: Problem, pin: AskedPin, own: string): Problem {
     if (problem.rule !== 'withdrawn') return problem;
     const other = this.#options.sources.find((each) => each.name !== own && isIn(each, pin))?.name;
@@ -152,7 +152,7 @@ export class Checker {
     return known.length > 0 ? known : source.archs;
   }
 
-  /** `undefined` where not all of them are asked of one datasource, or of one that has what the others have. */
+  /** `undefined` unless one datasource has the repositories of all pins. */
   *#image(world: readonly AskedPin[]): Generator<undefined, Image | undefined> {
     const pins: AskedPin[] = [];
     let widest: { readonly source: Source; readonly routed: Routed } | undefined;
@@ -174,7 +174,7 @@ export class Checker {
     return { pins, source, ...where, obstacle: yield* source.obstacleByApko(pins, where) };
   }
 
-  /** Problems of pins that only others cause, by their places. */
+  /** Problems that pins cause for each other, by index. */
   *#judgeTogether(
     world: readonly AskedPin[],
     judged: readonly Judged[],
@@ -214,7 +214,7 @@ export class Checker {
     return found;
   }
 
-  /** Of exact pins, by what their packages need exactly. */
+  /** A conflict between exact pins because of exact dependencies. */
   *#conflict(
     world: readonly AskedPin[],
     judged: readonly Judged[],
@@ -235,7 +235,7 @@ interface Conflict {
   readonly problem: Problem;
 }
 
-/** Leaves out pins as long as the others still fail: what is left does not go together. */
+/** Removes pins one by one while the rest still fails; the remaining ones conflict. */
 function* conflictByApko({
   pins,
   source,
@@ -253,7 +253,7 @@ function* conflictByApko({
   return left.length < 2 ? undefined : contradiction(left, last);
 }
 
-/** At the last one: those of included files come first. */
+/** Reported at the last pin, because those of included files come first. */
 function contradiction(
   pins: readonly AskedPin[],
   { arch, fact }: { readonly arch: string; readonly fact: string },

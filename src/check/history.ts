@@ -1,4 +1,4 @@
-/** What the ledger adds to judgments: since when a version is gone. Without a ledger nothing is claimed. */
+/** Adds dates from the ledger to judgments: since when a version is withdrawn. */
 import type { Vanished } from '../ledger/changes.ts';
 import type { AskedPin, Judgment, Problem } from './judgment.ts';
 import { meetsOf } from './meets.ts';
@@ -9,7 +9,7 @@ export type ReadHistory = (datasource: string, names: readonly string[]) => Prom
 
 const rules: ReadonlySet<RuleId> = new Set(['withdrawn', 'missing-on-arch', 'unsatisfiable']);
 
-/** The judgments, with dates where the ledger has them. It is asked once for each datasource. */
+/** The judgments, with dates if the ledger has them. The ledger is queried once per datasource. */
 export async function withHistory(
   pins: readonly AskedPin[],
   judgments: readonly Judgment[],

@@ -173,7 +173,7 @@ interface Raise {
   readonly newest: VersionReport;
   readonly target: string | undefined;
   readonly step: Step | undefined;
-  /** The lowest versions that fix most of what is known at the pin. */
+  /** The lowest versions that fix most vulnerabilities known at the pin. */
   readonly fixes: readonly Fix[];
 }
 

@@ -41,7 +41,7 @@ export interface Problem {
   readonly archs?: readonly string[];
   /** If it differs from the rule's level. */
   readonly level?: Level;
-  /** The day on which the version went that the pin needs, `2026-11-20`, where a ledger knows it. */
+  /** The day on which the needed version was withdrawn, such as `2026-11-20`, if a ledger knows it. */
   readonly since?: string;
 }
 
@@ -79,6 +79,6 @@ export interface JudgeOptions {
 
 export interface Judged {
   readonly judgment: Judgment;
-  /** Of an exact pin that is fine, the packages that it needs in no exact version. */
+  /** For an exact pin without problems: the dependencies that are not exact. */
   readonly floating: readonly string[];
 }

@@ -20,7 +20,7 @@ export function meetsOf({ tool, operator, version }: AskedPin): Meets | undefine
   };
 }
 
-/** The same, and no version is read twice. */
+/** The same with a cache. */
 export function remembering(meets: Meets): Meets {
   if (meets === ANY) return ANY;
   const known = new Map<string, boolean>();

@@ -20,18 +20,18 @@ import { ANY, type Meets } from './meets.ts';
 /** Milliseconds: withdrawals expected sooner are worth a warning. */
 const SOON = 31 * 86_400_000;
 
-/** Judgments that are kept; most repositories pin fewer packages. */
+/** The most cached judgments; most repositories pin fewer packages. */
 const MAX_JUDGED = 10_000;
-/** Names whose versions are kept: pins of one name often follow each other. */
+/** The most names with cached versions: pins of one name often follow each other. */
 const MAX_VIEWS = 256;
-/** Builds of apko's that are kept: one for each arch of images with the same archs and tags. */
+/** The most cached apko builds: one for each arch of images with the same archs and tags. */
 const MAX_BUILDS = 8;
-/** Names and constraints of which a build remembers the packages. */
+/** The most names and constraints whose packages a build caches. */
 const MAX_BUILD_SIZE = 20_000;
 
 export type ApkoObstacle = { readonly arch: string; readonly fact: string } | 'none' | 'unknown';
 
-/** A datasource to judge by. Keeps its judgments, within bounds, as long as it is kept itself. */
+/** A datasource to judge by, with bounded caches. */
 export class Source {
   readonly name: string;
   readonly #catalogs: Readonly<Record<Pin['tool'], Catalog>>;
@@ -58,7 +58,7 @@ export class Source {
     return this.#catalogs.apk.archs;
   }
 
-  /** Of its indexes, each repository once. */
+  /** The repositories of its indexes, each once. */
   get repositories(): ReadonlySet<string> {
     return new Set(this.#catalogs.apk.sources.map(({ repository }) => repository));
   }
@@ -117,7 +117,7 @@ export class Source {
     return build;
   }
 
-  /** Which of exact pins do not go together by what they need exactly, and why; on one arch. */
+  /** Which exact pins cannot be installed together because of exact dependencies, and why; on one arch. */
   *conflict(
     pins: readonly AskedPin[],
     tool: Pin['tool'],
@@ -166,7 +166,7 @@ export class Source {
     return finish(this.#close.to(name));
   }
 
-  /** What going from a version to each of `targets`, oldest first, fixes; nothing where it has no advisories. */
+  /** What an update to each of `targets` (oldest first) fixes; empty without advisories. */
   fixes({ report }: View, from: Version, targets: readonly Version[]): readonly Fix[] {
     return this.#advisories ? finish(new Security(this.#advisories, report).fixes(from, targets)) : [];
   }

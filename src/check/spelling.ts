@@ -3,7 +3,7 @@ import { parseVersion } from '../apk/version.ts';
 import { apkoOperators, parseApkoVersion } from './apko.ts';
 import type { AskedPin, Problem } from './judgment.ts';
 
-/** Blanks that look like others are shown by their code, as in `1.0-r0\u{a0}`. */
+/** Shows unusual characters by their code, as in `1.0-r0\u{a0}`. */
 function visible(version: string): string {
   return version.replace(/[^!-~]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16) ?? ''}}`);
 }

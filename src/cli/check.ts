@@ -29,7 +29,7 @@ export interface CheckOptions {
 
 /** The check failed: something at or above `--fail-on`. */
 const FAILED = 1;
-/** The check or the change could not be done: an index or the service could not be had, a file not be written. */
+/** The check or the change failed: an index or the service is unavailable, or a file cannot be written. */
 const UNCHECKED = 3;
 
 export async function checkCommand(words: readonly string[], options: CheckOptions): Promise<number> {
@@ -165,7 +165,7 @@ function changeFiles(
   return hasFailed ? UNCHECKED : 0;
 }
 
-/** A line on a terminal, until what is returned is called. */
+/** Shows a line on a terminal until the returned function is called. */
 function progress(text: string): () => void {
   const { stderr } = process;
   if (!stderr.isTTY) return () => undefined;

@@ -17,7 +17,7 @@ import { createLogger } from '../service/logger.ts';
 export interface ExportOptions {
   readonly out: string | boolean | undefined;
   readonly brotli: boolean;
-  /** Whether the files may hold what the feeds of advisories say, which not everybody may publish. */
+  /** Whether to write advisories, whose licences may forbid publishing. */
   readonly advisories: boolean;
   readonly pages: boolean;
   readonly json: boolean;

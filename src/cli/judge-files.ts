@@ -8,11 +8,11 @@ import { builtNames, judgeHere, type CheckHere } from '../service/check.ts';
 import { askService } from './service-client.ts';
 
 export interface JudgeOptions extends CheckHere {
-  /** Of the service, whose configuration then decides which datasource is asked. */
+  /** The service's URL. Its configuration then chooses the datasources. */
   readonly url: string | undefined;
 }
 
-/** Throws if an index or the service cannot be had. */
+/** Throws if an index or the service is unavailable. */
 export async function judgeFiles(
   files: readonly CheckedFile[],
   { url, ...options }: JudgeOptions,

@@ -1,4 +1,4 @@
-/** `ledger`: takes the ledger out of its database, merges one in, checks it, and shows what was there. */
+/** `ledger`: exports, imports, verifies and shows the ledger. */
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
@@ -72,7 +72,10 @@ export async function ledgerCommand(
   }
 }
 
-/** One generation of each index, with every package; without `--at` and `--generation` what generations there are. */
+/**
+ * Shows one generation of each index with every package, or, without `--at` and `--generation`, the list of
+ * generations.
+ */
 async function show(
   { query }: Database,
   [name, onlyArch]: readonly string[],

@@ -1,10 +1,10 @@
-/** What a host downloads to go from one image to another, by what the index tells of their packages. */
+/** Predicts what a host downloads to update from one image to another, from the sizes in the index. */
 import { layersOf, sum, type Installed, type Layer } from './layers.ts';
 
 /** An image on one arch. */
 export interface Contents {
   readonly packages: readonly Installed[];
-  /** Of `layering`; `undefined` for an image of one layer. */
+  /** The budget of `layering`; `undefined` for an image of one layer. */
   readonly budget: number | undefined;
 }
 
@@ -12,14 +12,14 @@ export interface PackageChange {
   readonly name: string;
   /** Absent if it is new. */
   readonly from?: string;
-  /** Absent if it is gone. */
+  /** Absent if it was removed. */
   readonly to?: string;
 }
 
 export interface DeltaLayer {
   readonly origins: readonly string[];
   readonly packages: readonly string[];
-  /** About so many bytes, compressed. */
+  /** The estimated compressed size. */
   readonly bytes: number;
 }
 
@@ -29,9 +29,9 @@ export interface Delta {
   readonly layers: readonly DeltaLayer[];
   /** The layer that has the database of packages; it changes with every package. 0 if nothing changes. */
   readonly top: number;
-  /** All that is downloaded. */
+  /** The estimated size of the download. */
   readonly bytes: number;
-  /** Of the whole new image, and the number of its layers. */
+  /** The size of the whole new image, and the number of its layers. */
   readonly whole: { readonly bytes: number; readonly layers: number };
 }
 

@@ -1,4 +1,4 @@
-/** From a definition or lock file to the packages of an image on one arch, by the index of today. */
+/** Resolves a definition or lock file to the packages of an image on one arch, with the current index. */
 import { Build, Unresolvable, type SourcesByArch } from '../check/apko-resolver.ts';
 import { operatorSpan } from '../apk/constraint.ts';
 import type { Package } from '../apk/packages.ts';
@@ -9,7 +9,7 @@ import { isLock, type Definition, type Lock } from './definition.ts';
 import type { Installed } from './layers.ts';
 
 export interface Resolution extends Contents {
-  /** Pins that the index does not have any more: of their packages, today's sizes and dependencies are taken. */
+  /** Pins that the index no longer has: their packages count with the current sizes and dependencies. */
   readonly withdrawn: readonly string[];
 }
 

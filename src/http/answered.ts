@@ -7,7 +7,7 @@ import { json, retryLater, type Headers, type Reply } from './reply.ts';
 
 export interface Answered {
   readonly reply: Reply;
-  /** In place of the body of a 200: a package that is passed on. */
+  /** Instead of the body of a 200: a package to forward. */
   readonly file?: PassedOn;
   /** For request time metrics; absent if not measured. */
   readonly route?: string;

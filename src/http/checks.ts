@@ -1,4 +1,4 @@
-/** `POST /-/check`: what the indexes say of the pins of some files, for `apk-beacon check --url`. */
+/** `POST /-/check`: judges the pins of some files, for `apk-beacon check --url`. */
 import { QueryError } from '../answers/query.ts';
 import { parseCheckRequest } from '../check/asked.ts';
 import { Checker } from '../check/checker.ts';
@@ -13,11 +13,11 @@ import { inTurns } from './turns.ts';
 
 /** Milliseconds after which other requests get their turn. */
 const TURN = 5;
-/** What was judged by a snapshot is kept as long as that. */
+/** Judgments are cached as long as their snapshot. */
 const sources = new WeakMap<Snapshot, Source>();
 const oneAtATime = createQueue();
 
-/** Throws `QueryError` for a body that is none. */
+/** Throws `QueryError` for an invalid body. */
 export async function answerCheck(
   body: unknown,
   snapshots: ReadonlyMap<string, Snapshot>,

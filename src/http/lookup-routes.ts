@@ -95,7 +95,7 @@ export class LookupRoutes {
     return answered;
   }
 
-  /** A pin of the datasource that its file builds on. */
+  /** Looks up a pin in the datasource that its file builds on. */
   routed({ name, when }: TargetOf<'routed'>, request: IncomingMessage): Answered | Promise<Answered> {
     const { routed, publicUrl } = this.#options;
     const parameters = parametersOf(request.url ?? '');
@@ -222,7 +222,7 @@ export class LookupRoutes {
     return answered;
   }
 
-  /** What is open at a pin, and what another version fixes. A name that only a feed knows is answered as well. */
+  /** Open vulnerabilities at a pin, and what another version fixes. Also answers names that only a feed has. */
   *#advisories(
     { live, name }: TargetOf<'package'>,
     { catalog, advisories, past }: Snapshot,
@@ -271,7 +271,7 @@ function nothingYet(age: Age, page: string): object {
   return { releases: [], homepage: page, heldBack: `no such release is known to be ${ageInWords(age)} old` };
 }
 
-/** Everything but the generation that the answer to a lookup depends on. */
+/** Everything that the answer to a lookup depends on, except the generation. */
 function keyOf(request: IncomingMessage): string {
   return `${request.url ?? ''} ${speaksForPin({}, request)} ${prefersText(request.headers)}`;
 }

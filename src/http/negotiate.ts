@@ -13,7 +13,7 @@ export function prefersText({ accept, 'user-agent': agent = '' }: IncomingHttpHe
   return quality(accept, 'text/plain') > quality(accept, 'application/json');
 }
 
-/** Does the client name Atom, and not JSON as much? Feed readers do. */
+/** Whether the client prefers Atom to JSON, as feed readers do. */
 export function prefersAtom({ accept = '' }: IncomingHttpHeaders): boolean {
   return quality(accept, 'application/atom+xml') > quality(accept, 'application/json');
 }

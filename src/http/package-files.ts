@@ -1,7 +1,7 @@
 /**
- * Packages that are passed on, from a private repository or a folder here. Nothing is kept: the next piece is read when
- * the client has taken the last one. A client that takes none for too long is disconnected, and when it goes, upstream is
- * left as well.
+ * Forwards packages from a private repository or a local folder. Nothing is stored: the next piece is read when the
+ * client has taken the last one. A client that reads nothing for too long is disconnected. If a client disconnects,
+ * the upstream request is aborted.
  */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -14,7 +14,7 @@ import { busy, problem, type Reply } from './reply.ts';
 export type PassedOn = Exclude<PackageFile, { kind: 'public' }>;
 
 export interface FileLimits {
-  /** Packages at once. */
+  /** The most packages at a time. */
   readonly most: number;
   readonly maxBytes: number;
   /** Milliseconds within which a client must take a piece. */
@@ -76,7 +76,7 @@ export class PackageFiles {
     }
   }
 
-  /** Ends what is under way. */
+  /** Aborts all transfers. */
   close(): void {
     for (const going of this.#underWay) going.abort();
   }

@@ -101,7 +101,7 @@ export class Pages {
     );
   }
 
-  /** What is known of other names and former versions is for a name that no index has. */
+  /** Similar names and former versions are for a name that no index has. */
   *package(
     question: PackageQuestion,
     { closeNames = [], served = [] }: { closeNames?: readonly string[]; served?: readonly string[] } = {},

@@ -54,7 +54,7 @@ const RETRY_AFTER = 15;
 
 export const retryLater: Headers = { 'retry-after': String(RETRY_AFTER), 'cache-control': 'no-store' };
 
-/** 429: what is asked for may be had soon. */
+/** A 429: the client should retry soon. */
 export function busy(error: string): Reply {
   return problem(429, error, retryLater);
 }

@@ -44,14 +44,14 @@ import { datasourceStatus, readiness } from './status.ts';
 import { Turns } from './turns.ts';
 
 export interface RouteOptions extends PageSources, SnapshotOptions, LookupOptions {
-  /** The datasources as far as they tell which pins are theirs. */
+  /** The routing settings of the datasources. */
   readonly routing: readonly RoutingSource[];
   readonly virtualIndexes: VirtualIndexes;
   readonly mirrors: Mirrors;
   readonly ledger: () => LedgerStatus;
-  /** Of the receivers that are told of the datasource. */
+  /** The state of the receivers of a datasource. */
   readonly notifications: (live: LiveDatasource) => readonly NotifyStatus[];
-  /** What appeared and vanished since then (unix milliseconds). */
+  /** The changes since a time (unix milliseconds). */
   readonly changesSince: (live: LiveDatasource, since: number, name: string | undefined) => Promise<Changes>;
   readonly vanished: ReadHistory;
   readonly lookupCounts: LookupCounts;
@@ -118,7 +118,7 @@ export class Routes {
     return { reply: json(openApi()), route: 'openapi' };
   }
 
-  /** Pins of files, judged. Rejects with `QueryError` for a body that is no question. */
+  /** Judges pins of files. Rejects with `QueryError` for an invalid body. */
   async check(body: unknown): Promise<Answered> {
     const { answerCheck } = await import('./checks.ts');
     const { routing, now, vanished } = this.#options;
@@ -209,7 +209,7 @@ export class Routes {
     return createReply(200, headers, text);
   }
 
-  /** The lookups of a datasource, and pins that were not asked of any. Cached until either changes. */
+  /** The lookups of a datasource, and pins that were looked up in none. Cached until either changes. */
   #askedBody(live: LiveDatasource): Buffer {
     const { asked, routed } = this.#options;
     const plain = asked.body(live);
@@ -346,7 +346,7 @@ export class Routes {
     return createReply(200, headers, bytes);
   }
 
-  /** A package of a view: where it is, or the package itself where clients cannot get it. */
+  /** A package of a view: a redirect, or the package itself if clients cannot download it. */
   async #file(target: TargetOf<'file'>): Promise<Answered> {
     const { live, when, arch, file } = target;
     const route = 'file';
@@ -396,7 +396,7 @@ export class Routes {
   }
 }
 
-/** Why there is no answer, if the error is of that kind; otherwise throws it. */
+/** The status and message of an expected error; throws any other. */
 function refusalIn(error: unknown): RefusedError {
   if (error instanceof RefusedError) return error;
   throw error;

@@ -30,7 +30,7 @@ const KEEP_ALIVE = 72_000;
 /** How long a connection may be idle while it is answered, in addition to the wait for a first index. */
 const IDLE_TIMEOUT = 30_000;
 
-/** The body of a check: two thousand pins with what their files say. */
+/** The body of a check: two thousand pins with the context of their files. */
 const MAX_CHECK_BYTES = 8 * 1024 * 1024;
 
 /** Pipelined requests of one connection that wait for earlier answers. Only attackers have more. */
@@ -50,7 +50,7 @@ declare module 'fastify' {
     readonly open?: boolean;
   }
   interface FastifyRequest {
-    /** When it came, by `performance.now()`. */
+    /** When the request arrived, by `performance.now()`. */
     began: number;
   }
 }
@@ -146,7 +146,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   }
 }
 
-/** An index that is read again for a mirror may be gone. */
+/** An `IndexError` is a 502: the index to be read again for a mirror may be gone. */
 function statusOf(error: Error & { statusCode?: number }): number {
   if (error instanceof QueryError) return 400;
   return error instanceof IndexError ? 502 : (error.statusCode ?? 500);

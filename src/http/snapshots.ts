@@ -10,11 +10,14 @@ import { createQueue } from '../repository/pace.ts';
 import type { PastDatasources } from '../repository/past-datasources.ts';
 import { Turns } from './turns.ts';
 
-/** Requests for a view with fixes, or for the search or the virtual index of a view: anyone may ask for any age. */
+/**
+ * The most queued requests for a view with fixes, and for the search or index of a view or past time: anyone may
+ * request any age.
+ */
 const MAX_VIEWS_WAITING = 8;
 
 export interface SnapshotOptions {
-  /** What datasources were. */
+  /** Datasources at past times. */
   readonly pasts: PastDatasources;
   readonly now: () => number;
   /** Milliseconds a lookup waits for the first index. */
@@ -29,7 +32,7 @@ export class Snapshots {
   /** For views with fixes, which take half a second each. */
   readonly #slowViews = new Turns(MAX_VIEWS_WAITING);
   readonly #views: Views;
-  /** For what takes a view up to seconds and megabytes. */
+  /** For slow work on views, which may take seconds and megabytes. */
   readonly #oneViewAtATime = createQueue();
   #viewsWaiting = 0;
 
@@ -39,7 +42,7 @@ export class Snapshots {
     this.#views = new Views(options.now);
   }
 
-  /** What is loaded: of the datasource, or of its view or past if that was made and still holds. */
+  /** The snapshot of the datasource, or that of its view or past time if it is cached and still valid. */
   loaded({ live, when }: AskedDatasource): Snapshot | undefined {
     const { snapshot } = live;
     if (!when || !snapshot) return snapshot;
@@ -77,7 +80,7 @@ export class Snapshots {
     }
   }
 
-  /** The result of `work`. Rejects with a `RefusedError` if it is for a view or a past and too many are in line. */
+  /** The result of `work`. Rejects with a `RefusedError` if it is for a view or a past time and too many are queued. */
   async inLine<T>(when: When | undefined, work: () => Promise<T>): Promise<T> {
     if (!when) return await work();
     if (this.#viewsWaiting >= MAX_VIEWS_WAITING)

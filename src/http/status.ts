@@ -21,7 +21,7 @@ export interface IndexStatus {
   /** Fetched by this process, or restored from the cache and not confirmed since. */
   readonly source?: 'upstream' | 'cache' | undefined;
   readonly confirmedAt?: string | undefined;
-  /** Of a past: of the signed bytes. */
+  /** For a past time: the digest of the signed bytes. */
   readonly digest?: string;
   /** Seconds since it last changed. */
   readonly age?: number | undefined;
@@ -30,7 +30,7 @@ export interface IndexStatus {
   readonly firstSkipped?: string | undefined;
   /** Packages that are used without a field or dependency that could not be read. */
   readonly incompletePackages?: number | undefined;
-  /** No package of it tells when it was built, as in OpenWrt. */
+  /** `false` if none of its packages has a build time, as in OpenWrt. */
   readonly buildTimes?: false | undefined;
   readonly error?: string | undefined;
   readonly errorCode?: string | undefined;
@@ -65,7 +65,7 @@ export function indexStatus(index: LiveIndex, now: number): IndexStatus {
   };
 }
 
-/** Of an index as it was: what is known of it. */
+/** The status of an index at a past time. */
 export function pastIndexStatus({ spec, arch, signer, takenAt, ...index }: PastIndex): IndexStatus {
   const { packages, names, digest } = index;
   return {
@@ -87,14 +87,14 @@ export interface FeedStatus {
   readonly feed: string;
   readonly kind: string;
   readonly state: 'current' | 'failing' | 'missing';
-  /** Packages that it speaks of, and pairs of package and identifier. */
+  /** The number of packages, and of pairs of package and identifier. */
   readonly packages: number | undefined;
   readonly identifiers: number | undefined;
   readonly source: 'upstream' | 'cache' | undefined;
   readonly confirmedAt: string | undefined;
   /** Seconds since it last changed. */
   readonly age: number | undefined;
-  /** The time of its newest record, if it tells. */
+  /** The time of its newest record, if known. */
   readonly newestRecord: string | undefined;
   readonly skippedEntries: number | undefined;
   readonly firstSkipped: string | undefined;
@@ -132,7 +132,7 @@ interface StatusOptions {
   readonly notifications: readonly NotifyStatus[];
 }
 
-/** The summary of one datasource; `snapshot` is its own, that of a view, or what it was. */
+/** The summary of one datasource; `snapshot` is its current one, or that of a view or past time. */
 export function datasourceStatus(
   { name, archs, indexes, feeds }: LiveDatasource,
   snapshot: Snapshot | undefined,
@@ -154,13 +154,13 @@ export function datasourceStatus(
   };
 }
 
-/** What a view hides, and when it next shows more. */
+/** The packages that a view hides, and when it next shows more. */
 export interface HeldBackStatus {
   readonly releasedAfter: string;
   readonly packages: number;
-  /** Those of them that nothing tells the age of. */
+  /** Those of unknown age. */
   readonly withoutDate: number;
-  /** Younger package entries that are shown because of what they fix. */
+  /** Younger packages that are shown because they are fixes. */
   readonly early: number;
   readonly nextAt: string | undefined;
 }
@@ -175,7 +175,7 @@ export function heldBackStatus({ limit, hidden, undated, early, until }: View): 
   };
 }
 
-/** Who has the dates: replicas give the same ones only if they share a database. */
+/** Where the dates are kept: replicas have the same dates only if they share a database. */
 function ledgerSummary({ kind, error, clockBehind, lost }: LedgerStatus): object {
   return {
     store: kind,

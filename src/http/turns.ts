@@ -9,7 +9,7 @@ import { createQueue } from '../repository/pace.ts';
 
 /** Steps of about a millisecond after which a lookup counts as long. */
 const STEPS_AT_ONCE = 8;
-/** Milliseconds that others may wait for a step. */
+/** Milliseconds that other requests wait at most. */
 const TURN = 2;
 
 export class Turns {
@@ -17,7 +17,7 @@ export class Turns {
   readonly #oneAtATime = createQueue();
   readonly #under = new Map<string, Promise<unknown>>();
 
-  /** At most `most` are in line. */
+  /** `most`: how many may be queued. */
   constructor(most = Infinity) {
     this.#most = most;
   }
