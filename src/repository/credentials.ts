@@ -7,7 +7,7 @@ import { loadNetrc, type NetrcEntry } from './netrc.ts';
 import type { Environment } from './proxy.ts';
 import { readTextFile } from './read-text-file.ts';
 
-/** The source of a secret: an environment variable, or a file, whose last line break is ignored. */
+/** The source of a secret: an environment variable or a file. A line break at its end is ignored. */
 export type Secret = { readonly env: string } | { readonly file: string };
 
 /** The credentials configured for one repository. */
@@ -113,10 +113,8 @@ export async function resolveCredentials(
 
 /** Reads the secret. Throws `config-invalid` with the variable or file. */
 export async function readSecret(secret: Secret, environment: Environment): Promise<string> {
-  const text =
-    'env' in secret
-      ? environment[secret.env]
-      : (await readTextFile('secret file', secret.file)).replace(/\r?\n$/, '');
+  const written = 'env' in secret ? environment[secret.env] : await readTextFile('secret file', secret.file);
+  const text = written?.replace(/\r?\n$/, '');
   if (text) return text;
   const fact = text === undefined ? 'not set' : 'empty';
   throw new IndexError('config-invalid', `${secretName(secret)} is ${fact}`);

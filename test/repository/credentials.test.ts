@@ -77,12 +77,14 @@ describe('HTTP_AUTH', () => {
 });
 
 describe("a repository's credentials", () => {
-  const environment = { NAME: 'me', SECRET: 'word', EMPTY: '', LINES: 'two\nlines' };
+  const environment = { NAME: 'me', SECRET: 'word', EMPTY: '', LINE: 'word\n', LINES: 'two\nlines' };
 
   test.each<[RepositoryCredentials, { name: string; value: string }]>([
     [{ basic: { username: 'you', password: { env: 'SECRET' } } }, basic('you:word')],
     [{ basic: { username: { env: 'NAME' }, password: { env: 'SECRET' } } }, basic('me:word')],
+    [{ basic: { username: { env: 'NAME' }, password: { env: 'LINE' } } }, basic('me:word')],
     [{ bearer: { env: 'SECRET' } }, { name: 'authorization', value: 'Bearer word' }],
+    [{ bearer: { env: 'LINE' } }, { name: 'authorization', value: 'Bearer word' }],
     [{ header: { name: 'X-Api-Key', value: { env: 'SECRET' } } }, { name: 'x-api-key', value: 'word' }],
   ])('%j', async (credentials, header) => {
     expect(await resolveCredentials(credentials, environment)).toEqual(header);
