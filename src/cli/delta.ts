@@ -39,7 +39,7 @@ function readImageFile(file: string, folders: readonly string[]): ImageFile {
   return { file, image, budget: isLock(definition) ? undefined : definition.budget };
 }
 
-/** As apko finds included files: by the folder it is started in, which is mostly that of the file. */
+/** Finds included files as apko does, relative to the working directory, but tries several folders. */
 function readIn(folders: readonly string[], name: string): string {
   for (const folder of folders) {
     try {

@@ -1,4 +1,4 @@
-/** Reads what a definition or lock file of apko says of an image's packages and layers. */
+/** Reads an image's packages and layers from an apko definition or lock file. */
 import * as z from 'zod';
 import { parse } from 'yaml';
 import { archOfDefinition } from '../archs.ts';
@@ -13,7 +13,7 @@ export interface Definition {
   readonly budget: number | undefined;
 }
 
-/** What a lock file has, by arch: exact packages with the sizes of their downloads. */
+/** A lock file: exact packages with download sizes, by arch. */
 export interface Lock {
   /** The definition that it was made of. */
   readonly definition: string | undefined;
@@ -23,7 +23,7 @@ export interface Lock {
 export interface LockedPackage {
   readonly name: string;
   readonly version: string;
-  /** `undefined` if it does not tell. */
+  /** `undefined` if not given. */
   readonly packed: number | undefined;
 }
 
@@ -48,7 +48,7 @@ const lockSchema = z.object({
 const MAX_INCLUDES = 20;
 const NEITHER = 'neither a definition of apko nor its lock file';
 
-/** `read` gets an included file by the name that is written. Throws `UsageError` for a file that is none of both. */
+/** `read` returns an included file by its name as written. Throws `UsageError` for any other kind of file. */
 export function readImage(text: string, file: string, read: (name: string) => string): Definition | Lock {
   const value = parsed(text, file);
   const lock = lockSchema.safeParse(value);

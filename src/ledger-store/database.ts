@@ -1,6 +1,6 @@
 /**
- * What the ledger needs of a database. One text of SQL for all of them: `?` stands for a value, and in braces is what each
- * has its own words for.
+ * The database interface of the ledger. The SQL is the same for all databases: `?` stands for a value, and words in
+ * braces are replaced for each database.
  */
 
 export type Value = string | number | Uint8Array | null;
@@ -11,18 +11,18 @@ export type Query = (sql: string, values?: readonly Value[]) => Promise<readonly
 export interface Database {
   readonly kind: 'sqlite' | 'postgres';
   readonly query: Query;
-  /** All of `work` or nothing of it. Transactions of one process come one after another. */
+  /** Runs `work` in a transaction. Transactions of one process run one after another. */
   transaction<T>(work: (query: Query) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
-/** Which index; see `ledgerIndexOf`. */
+/** The identity of an index; see `ledgerIndexOf`. */
 export interface LedgerIndex {
   readonly location: string;
   readonly arch: string;
-  /** The arch is what its packages name, which may change. */
+  /** The arch was found in its packages, so it may change. */
   readonly isArchFound?: boolean;
-  /** Where it was before, newest first. */
+  /** Its former addresses, newest first. */
   readonly formerly: readonly string[];
   /** For logs. */
   readonly label: string;
@@ -55,7 +55,7 @@ export const schema: readonly string[] = [
      due_at BIGINT NOT NULL, attempts INTEGER NOT NULL)`,
 ];
 
-/** The number of an index, which gets one. Nobody else writes what is of it until the transaction ends. */
+/** The number of an index; creates one if needed. Locks the index until the transaction ends. */
 export async function lockIndex(
   query: Query,
   location: string,
@@ -70,7 +70,7 @@ export async function lockIndex(
   return { id: Number(row?.[0]), isNew: added.length > 0 };
 }
 
-/** The words of a database: byte strings, a key that it counts up, two indexes, an identity as text. */
+/** The database's words for: byte strings, an auto-increment key, two indexes, an identity as text. */
 export type Words = Readonly<Record<'id' | 'bytes' | 'by name' | 'present' | 'identity in hex', string>>;
 
 export function worded(sql: string, words: Words): string {

@@ -13,13 +13,15 @@ import { writeAtomically } from '../repository/atomic-file.ts';
 const FORMAT = 1;
 const NEWLINE = 0x0a;
 
-/** Dates, and the generation of the database that they are of. */
+/** Dates, and their generation in the database. */
 export interface Known extends Dated {
-  /** 0 where no database has it. */
+  /** 0 if no database has it. */
   readonly generation: number;
   /** Of the index. */
   readonly digest: string;
-  /** Unix seconds; where no database was reached yet, what was there at first has this date. Not in the file. */
+  /**
+   * Unix seconds. If no database was reached yet, the date of the packages that existed at first. Not in the file.
+   */
   readonly begunAt?: number | undefined;
 }
 

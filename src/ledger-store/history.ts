@@ -1,4 +1,4 @@
-/** What the ledger tells of earlier generations of an index. */
+/** Reads earlier generations of an index from the ledger. */
 import { randomInt } from 'node:crypto';
 import { identityText, wordsOf } from '../apk/identity.ts';
 import type { PackageTable } from '../apk/package-table.ts';
@@ -8,7 +8,7 @@ import { compare, type Dated } from '../ledger/dates.ts';
 import { identityAt, IdentityTable } from '../ledger/identities.ts';
 import { findIndex, type Database, type LedgerIndex, type Query, type Row, type Value } from './database.ts';
 
-/** The packages of an index from when it was taken on. */
+/** One generation of an index. */
 export interface Generation {
   readonly number: number;
   /** Unix milliseconds. */
@@ -90,7 +90,7 @@ export interface RecordedPackage {
   readonly version: string;
   /** `Q1…` */
   readonly identity: string;
-  /** What its publisher says; 0 if nothing. */
+  /** As published (`t:`); 0 if absent. */
   readonly builtAt: number;
   /** When it counted as released. */
   readonly releasedAt: number;
@@ -118,12 +118,12 @@ export async function packagesOf(
   });
 }
 
-/** From texts, because a byte string of its own for each takes longer. */
+/** Decodes texts, because a separate byte string for each takes longer. */
 function identitiesOf(texts: readonly (Value | undefined)[]): Uint8Array {
   return Buffer.from(texts.join(''), 'hex');
 }
 
-/** The packages of a generation with their dates, and what those replaced that took the name and version of another. */
+/** The packages of a generation with their dates, and the packages that were republished. */
 export async function presentIn(
   query: Query,
   id: number,

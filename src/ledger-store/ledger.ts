@@ -31,7 +31,7 @@ import {
 import { readDates, writeDates, type Known } from './dates-file.ts';
 import { presentIn, republishedIn } from './history.ts';
 
-/** An index that was taken. */
+/** An accepted index. */
 export interface Taken {
   readonly packages: PackageTable;
   readonly digest: string;
@@ -41,17 +41,22 @@ export interface Taken {
 }
 
 export interface LedgerOptions {
-  /** For the dates of the last indexes. */
+  /** The folder for the dates of the last indexes. */
   readonly folder: string | undefined;
-  /** Absent: nothing is kept but in memory. */
+  /** Absent for a ledger in memory. */
   readonly open: (() => Promise<Database>) | undefined;
-  /** Milliseconds after a failure in which the database is not asked: many indexes must not wait for it in turn. */
+  /**
+   * Milliseconds after a failure during which the database is not used, so that many indexes do not each wait for it.
+   */
   readonly rest?: number;
-  /** Those in the folder are not compared with the database's, which takes long; an import may have made some earlier. */
+  /**
+   * The dates in the folder are not compared with the database, which takes long. An import may have made some of them
+   * earlier.
+   */
   readonly trustsFolder?: boolean | undefined;
   readonly now: () => number;
   readonly pause: Pause;
-  /** For what nobody waits for; by default `pause`. */
+  /** For background work; by default `pause`. */
   readonly leisurely?: Pause | undefined;
   readonly log: Pick<Console, 'info' | 'warn'>;
 }
@@ -59,7 +64,7 @@ export interface LedgerOptions {
 /** Rows that are read or written between two pauses. */
 const ROWS_A_SLICE = 200;
 const NAMES_A_QUERY = 100;
-/** Versions of so many names that are looked at, the last ones to vanish. */
+/** The most vanished versions that are read, the latest first. */
 const MOST_VANISHED = 5000;
 
 const packageColumns = [
@@ -81,12 +86,14 @@ interface Head {
   readonly madeAt: number;
 }
 
-/** What is seen of an index, and what is known of it. */
+/** An index as observed, and what is known about it. */
 interface Sight {
   readonly index: LedgerIndex;
   readonly taken: Taken;
   readonly known: Known | undefined;
-  /** The database may have earlier dates since: what is known is from a file, or replicas write there as well. */
+  /**
+   * The database may have earlier dates: the known dates are from a file, or replicas write to the database as well.
+   */
   readonly mayDiffer: boolean;
 }
 
@@ -112,9 +119,9 @@ export class Ledger {
   #newest = -Infinity;
   #republished = 0;
   #lost = 0;
-  /** Of indexes whose first generation is being written. */
+  /** Writes of the first generation of an index. */
   readonly #writing = new Map<string, Promise<void>>();
-  /** How many wait for the ledger. */
+  /** How many calls wait for the ledger. */
   #waiting = 0;
 
   constructor(options: LedgerOptions, kind: LedgerKind) {
@@ -142,7 +149,7 @@ export class Ledger {
     return this.#database;
   }
 
-  /** When the packages of an index that was taken count as released; 0 if new ones were seen by a clock never set. */
+  /** The release dates of the packages of an accepted index. While the clock was never set, those of new ones are 0. */
   async datesOf(index: LedgerIndex, taken: Taken): Promise<ReleaseDates> {
     return await this.#inTurn(async () => {
       if (!isSet(this.#options.now())) {
@@ -156,7 +163,9 @@ export class Ledger {
     });
   }
 
-  /** What appeared and vanished since then, of all packages or of one name. What was there at first is no change. */
+  /**
+   * The packages that appeared or vanished since a time, all or of one name. The first generation is not a change.
+   */
   async changes(
     indexes: readonly (LedgerIndex & { readonly repository: string })[],
     since: number,
@@ -412,7 +421,7 @@ export class Ledger {
     }
   }
 
-  /** At leisure, unless someone waits: at a first start, other indexes are still being read. */
+  /** Slow, unless a call waits: at the first start, other indexes are still being read. */
   readonly #unhurried: Pause = () => {
     const { pause, leisurely = pause } = this.#options;
     return this.#waiting > 0 ? pause() : leisurely();
@@ -446,8 +455,7 @@ export class Ledger {
   }
 
   /**
-   * The number of the index, which gets one; a repository that has moved, or whose packages are for another arch than before,
-   * takes its ledger along. Locks the index until the
+   * The number of the index; creates one if needed, or uses that of a former address or arch. Locks the index until the
    * end of the transaction: replicas write one after another.
    */
   async #indexId(query: Query, index: LedgerIndex): Promise<number> {
@@ -542,7 +550,7 @@ function packageValues(id: number, { columns, strings }: PackageTable, row: numb
   ];
 }
 
-/** Are the dates those of the database, as far as their sum tells? An import makes some earlier. */
+/** Whether the dates are those of the database, judged by their sum. An import makes some earlier. */
 async function hasDates(query: Query, id: number, { releasedAt }: Dated): Promise<boolean> {
   const sql = 'SELECT SUM(released_at) FROM ledger_package WHERE index_id = ? AND vanished IS NULL';
   const [row] = await query(sql, [id]);
@@ -587,7 +595,7 @@ async function numberBehind(
   return number === undefined ? undefined : Number(number);
 }
 
-/** What the ledger knows of earlier packages with the names of those that appeared. */
+/** Earlier packages with the names of those that appeared. */
 async function pastOf(
   query: Query,
   id: number,
@@ -622,7 +630,7 @@ async function pastOf(
   };
 }
 
-/** One more than are told, to know whether there are more. */
+/** Reads one more than is returned, to know whether there are more. */
 async function changesOf(
   query: Query,
   id: number,

@@ -8,15 +8,15 @@ import { schema, worded, type Database, type Query, type Row, type Value, type W
 const [CONNECT, ANSWER, CLOSE] = [5000, 30_000, 2000];
 
 /**
- * Limits of a transaction: one that waits for another replica, or whose replica was stopped in the middle, holds up
- * nobody for long. Set in the transaction, because poolers do not let settings of a connection through.
+ * Timeouts of a transaction, so that a waiting or stopped replica does not block others for long. Set in the
+ * transaction, because connection poolers do not pass settings of a connection.
  */
 const BEGIN = `BEGIN;
   SET LOCAL lock_timeout = '10s';
   SET LOCAL statement_timeout = '20s';
   SET LOCAL idle_in_transaction_session_timeout = '60s'`;
 
-/** Only one replica makes the tables. Any number that nothing else in the database uses. */
+/** A lock, so that only one replica creates the tables. The number is arbitrary. */
 const SCHEMA_LOCK = 'SELECT pg_advisory_xact_lock(4242160016)';
 
 /** Types of PostgreSQL, BIGINT and the sum of such, that come as text unless told otherwise. All are below 2⁵³. */
@@ -31,7 +31,7 @@ const words: Words = {
   'identity in hex': "encode(identity, 'hex')",
 };
 
-/** Connects, and makes the tables if they are not there. */
+/** Connects, and creates missing tables. */
 export async function openPostgres(address: string): Promise<Database> {
   const pool = new Pool({
     connectionString: address,
@@ -128,7 +128,7 @@ function numbered(sql: string): string {
   return sql.replaceAll('?', () => `$${(count += 1)}`);
 }
 
-/** PostgreSQL has no text with the character 0. */
+/** PostgreSQL text cannot contain the character 0. */
 function storable(value: Value): Value {
   return typeof value === 'string' ? value.replaceAll('\0', '\ufffd') : value;
 }

@@ -1,4 +1,4 @@
-/** The ledger in a file of SQLite, which comes with Node. */
+/** The ledger in an SQLite file. SQLite comes with Node. */
 import { mkdirSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createQueue } from '../repository/pace.ts';
 import { schema, worded, type Database, type Query, type Row, type Words } from './database.ts';
 
-/** Milliseconds between two tries while another process writes, and how long it is tried. */
+/** Milliseconds between two attempts while another process writes, and in total. */
 const RETRY_EVERY = 20;
 const PATIENCE = 30_000;
 /** Result codes of SQLite: busy, corrupt, not a database. */
@@ -28,7 +28,7 @@ const OUTDATED = 'DROP INDEX IF EXISTS ledger_present';
 /** Statements that are kept prepared. */
 const MAX_STATEMENTS = 50;
 
-/** Opens or makes the file. One that is damaged is moved aside, and `onDamaged` is told where to. */
+/** Opens or creates the file. A damaged file is renamed, and `onDamaged` gets the new name. */
 export async function openSqlite(
   file: string,
   onDamaged: (aside: string, error: unknown) => void,
@@ -104,7 +104,7 @@ function queriesOf(connection: DatabaseSync): Query {
   return (sql, values = []) => patiently(() => prepared(sql).all(...values) as unknown as Row[]);
 }
 
-/** Waits without holding up anything else while another process writes. */
+/** Retries without blocking the thread while another process writes. */
 async function patiently<T>(work: () => T): Promise<T> {
   for (const began = performance.now(); ;) {
     try {
@@ -123,7 +123,7 @@ function codeOf(error: unknown): number | undefined {
     : undefined;
 }
 
-/** Node 22 warns that its SQLite is experimental; the log is no place for that. */
+/** Suppresses the warning of Node 22 that its SQLite is experimental. */
 async function quietly<T>(load: () => Promise<T>): Promise<T> {
   const emitWarning = process.emitWarning.bind(process) as (...all: unknown[]) => void;
   process.emitWarning = (...given: unknown[]) => {

@@ -12,8 +12,8 @@ const packageColumns = [
 ] as const;
 
 /**
- * A line each: what it is; then for each index itself, its generations and its packages. What a service writes meanwhile is
- * left out, so that the packages are those of the generations.
+ * A header line; then lines for each index, its generations and its packages. What a service writes meanwhile is left
+ * out, so that the packages are those of the generations.
  */
 export async function* exportLines({ query }: Pick<Database, 'query'>): AsyncGenerator<string> {
   yield JSON.stringify({ ledger: FORMAT });
@@ -45,7 +45,7 @@ async function* packagesOf(query: Query, id: number, last: number): AsyncGenerat
   }
 }
 
-/** Byte strings as base64 in an object of their own. */
+/** Byte strings become an object with base64. */
 function plain(value: Value): unknown {
   return value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : value;
 }
@@ -58,9 +58,9 @@ function unplain(value: unknown): Value {
 }
 
 export interface Imported {
-  /** Indexes that were not there before. */
+  /** The number of new indexes. */
   readonly added: number;
-  /** Packages of indexes that were there, whose date is now an earlier one. */
+  /** The number of packages of existing indexes that got an earlier date. */
   readonly dated: number;
 }
 
@@ -134,7 +134,7 @@ async function dateEarlier(query: Query, id: number, values: readonly Value[]): 
   return rows.length;
 }
 
-/** What is wrong with a ledger, a line each; empty for a sound one. */
+/** The inconsistencies of a ledger, one per line; empty if there are none. */
 export async function verify({ query }: Pick<Database, 'query'>, now: number): Promise<readonly string[]> {
   const faults: string[] = [];
   for (const [id, location, arch] of await query('SELECT id, location, arch FROM ledger_index ORDER BY id'))

@@ -27,7 +27,7 @@ export interface Vanished {
   readonly name: string;
   readonly version: string;
   readonly arch: string;
-  /** When the ledger saw that it was gone, for the last time; unix milliseconds. */
+  /** When the ledger last saw it vanish; unix milliseconds. */
   readonly at: number;
 }
 

@@ -1,4 +1,4 @@
-/** Pins that were asked for lately and for which a version on offer fixes something. Bounded. */
+/** Recently looked up pins for which an offered version is a fix. Bounded. */
 import { LRUCache } from 'lru-cache';
 import type { UrgentFix } from '../answers/security.ts';
 
@@ -6,7 +6,7 @@ export interface AskedPin {
   readonly name: string;
   /** As it was written. */
   readonly pin: string;
-  /** The versions that need not wait; empty where nothing is to be fixed. */
+  /** The fixes that need not wait; empty if there are none. */
   readonly fixes: readonly UrgentFix[];
   /** Since when these fixes are known. Unix milliseconds, like all times here. */
   readonly since: number;
@@ -14,7 +14,7 @@ export interface AskedPin {
 }
 
 const MAX_PINS = 5000;
-/** A pin that nobody asked for in so long is not there any more. */
+/** A pin that was not looked up for this long is dropped. */
 const FORGET_AFTER = 7 * 86_400_000;
 
 export class PinsWithFixes {
@@ -39,12 +39,12 @@ export class PinsWithFixes {
     return asked;
   }
 
-  /** It was asked for again. */
+  /** Records that it was looked up again. */
   touch(asked: AskedPin): void {
     asked.lastAskedAt = this.#now();
   }
 
-  /** Those for which there is a fix, the latest first. */
+  /** The pins with a fix, latest first. */
   list(datasource: string): readonly AskedPin[] {
     const oldest = this.#now() - FORGET_AFTER;
     return [...(this.#pins.get(datasource)?.values() ?? [])]

@@ -1,4 +1,6 @@
-/** How many versions a whole catalog offers and withholds, and why: counted for the metrics, once someone asks. */
+/**
+ * Counts the offered and withheld versions of a whole catalog, by reason. Started when metrics are requested.
+ */
 import { isStep } from '../catalog/steps.ts';
 import type { Needs } from '../catalog/needs.ts';
 import type { Catalog, NameReport, VersionReport, WithheldReason } from '../catalog/catalog.ts';
@@ -8,16 +10,18 @@ import { createPause, createQueue, leisurely } from '../repository/pace.ts';
 export interface Survey {
   /** Package names; what packages provide is not counted again. */
   readonly names: number;
-  /** Those of them without a single release. */
+  /** Names without any release. */
   readonly namesWithoutRelease: number;
   readonly offered: number;
-  /** Those of them that need something that nothing in the datasource meets, such as a base repository's packages. */
+  /**
+   * Offered versions with a dependency that nothing in the datasource meets, such as a package of a base repository.
+   */
   readonly needingMore: number;
   /** Versions that are in an index and not offered. Each counts for one reason. */
   readonly withheld: Readonly<Record<WithheldReason, number>>;
 }
 
-/** Surveys in steps, at most a name each, so that the caller can do other things in between or give up. */
+/** Counts in steps of at most one name, so that the caller can do other work or stop. */
 export function* surveyCatalog(catalog: Catalog): Generator<undefined, Survey> {
   const withheld: Record<WithheldReason, number> = {
     'invalid-version': 0,
@@ -60,7 +64,7 @@ function* needsMore({ chosenOn }: VersionReport, needs: Needs): Generator<undefi
   return false;
 }
 
-/** What stands against the version where it is missed, or simply that it is missing there. */
+/** The obstacle on an arch that lacks the version, or else that it is missing there. */
 function withheldReason({ candidates, missingOn }: VersionReport, { carriedBy }: NameReport): WithheldReason {
   const refused = candidates.find(
     ({ arch, obstacle }) => obstacle && (carriedBy.length === 0 || missingOn.includes(arch)),
@@ -68,26 +72,24 @@ function withheldReason({ candidates, missingOn }: VersionReport, { carriedBy }:
   return refused?.obstacle?.reason ?? 'missing-on-arch';
 }
 
-/**
- * Surveys the latest generation in the background and a little at a time; where nobody asks, there is nothing to do.
- */
+/** Surveys the latest generation in the background, in small steps, and only on request. */
 export class Surveyor {
   readonly #signal: AbortSignal;
   readonly #onError: (datasource: string, error: unknown) => void;
   readonly #surveys = new Map<string, Survey>();
-  /** By datasource, the snapshot that was surveyed last or is to be. Weak: it must not outlive its use. */
+  /** By datasource, the snapshot of the last or next survey. Weak, so that it does not stay in memory. */
   readonly #begun = new Map<string, WeakRef<Snapshot>>();
   readonly #pause = createPause(leisurely);
   readonly #oneAtATime = createQueue();
   #latest: Promise<void> = Promise.resolve();
 
-  /** Stops when `signal` aborts. `onError` is told of a survey that failed. */
+  /** Stops when `signal` aborts. `onError` is called if a survey fails. */
   constructor(signal: AbortSignal, onError: (datasource: string, error: unknown) => void = () => undefined) {
     this.#signal = signal;
     this.#onError = onError;
   }
 
-  /** What was found last; if that was another generation, the present one is surveyed from now on. */
+  /** The last result; if it is of another generation, a survey of the current one starts. */
   of(datasource: LiveDatasource): Survey | undefined {
     const { name, snapshot } = datasource;
     if (snapshot && this.#begun.get(name)?.deref() !== snapshot) {
@@ -104,7 +106,7 @@ export class Surveyor {
     await this.#latest;
   }
 
-  /** To its end, unless the snapshot is superseded before. */
+  /** Stops early if the snapshot is replaced. */
   async #run(datasource: LiveDatasource, snapshot: Snapshot): Promise<void> {
     const steps = surveyCatalog(snapshot.catalog);
     while (datasource.snapshot === snapshot && !this.#signal.aborted) {

@@ -1,6 +1,6 @@
 /**
- * Tells one receiver when the offer of watched names changes: sees what is offered now, and sends what is to be told
- * (docs/decisions/020).
+ * Calls one receiver when the offered versions of watched names change: compares them with the last ones and sends
+ * events (docs/decisions/020).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Views } from '../answers/views.ts';
@@ -24,11 +24,11 @@ export interface Receiver {
   /** Its name in the configuration. */
   readonly name: string;
   readonly live: LiveDatasource;
-  /** It is told of the datasource as it is asked with this age. */
+  /** Watches the view with this age. */
   readonly age: Age | undefined;
-  /** Absent: all names that were asked for. */
+  /** Absent: all names that were looked up. */
   readonly names: readonly string[] | undefined;
-  /** Reads the secrets, for each call: they may be rotated. */
+  /** Reads the secrets for each call, because they may be rotated. */
   readonly address: () => Promise<Address>;
 }
 
@@ -48,18 +48,18 @@ export interface NotifierServices {
   readonly random?: () => number;
 }
 
-/** Milliseconds between two looks at what others have asked for or left to be told. */
+/** Milliseconds between two checks for lookups and events of other replicas. */
 const LOOK_EVERY = 30_000;
 const LOOK_NEVER_SOONER = 50;
 const retries = { interval: 300_000, firstRetry: 5000 };
-/** Milliseconds after which an event that cannot be delivered is given up. */
+/** Milliseconds after which an undelivered event is dropped. */
 const GIVE_UP = 7 * 86_400_000;
-/** Milliseconds after which a name that nobody asks for is not watched any more. */
+/** Milliseconds without a lookup after which a name is no longer watched. */
 const FORGET = 90 * 86_400_000;
 const MAX_NAMES = 20_000;
-/** A name that is asked for all day is written once a day. */
+/** The time of the last lookup is stored once a day per name. */
 const ASKED_EVERY = 86_400_000;
-/** Statuses below 500 of which another try may be better. */
+/** Statuses below 500 after which a retry may succeed. */
 const worthRetrying: readonly number[] = [408, 425, 429];
 
 type Outcome =
@@ -73,7 +73,7 @@ export class Notifier {
   readonly #outbox: Outbox;
   readonly #views: Views;
   readonly #alarm = new Alarm();
-  /** Generation and names of the last look. */
+  /** Generation and names of the last comparison. */
   #seen = '';
   #watched: ReadonlyMap<string, Watched> | undefined;
   #pending: Pending = { count: 0, oldestAt: undefined, dueAt: undefined };
@@ -81,7 +81,7 @@ export class Notifier {
   #deliveredAt: number | undefined;
   /** Why the last call failed. */
   #callError: string | undefined;
-  /** Why nothing can be compared. */
+  /** Why the last comparison failed. */
   #storeError: string | undefined;
 
   constructor(receiver: Receiver, services: NotifierServices) {
@@ -108,7 +108,7 @@ export class Notifier {
     };
   }
 
-  /** Looks at once. */
+  /** Compares now. */
   wake(): void {
     this.#alarm.ring();
   }
@@ -124,7 +124,7 @@ export class Notifier {
     }
   }
 
-  /** Sees what changed and sends what is due. Returns when there is more to do (unix milliseconds). */
+  /** Records changes and sends due events. Returns when there is more to do (unix milliseconds). */
   async tellOnce(signal: AbortSignal): Promise<number> {
     const { log, now } = this.#services;
     try {
@@ -143,7 +143,7 @@ export class Notifier {
     }
   }
 
-  /** Records what is offered now. Returns when the next package is old enough for the view. */
+  /** Records the offered versions. Returns when the next package is old enough for the view. */
   async #look(): Promise<number> {
     const { pause, now, asked, log } = this.#services;
     const { live, name: receiver } = this.#receiver;
@@ -189,13 +189,13 @@ export class Notifier {
     return this.#views.known(base, age) ?? (await inSteps(this.#views.of(base, age), this.#services.pause));
   }
 
-  /** What is known of the watched names. Where replicas write there as well, it is read each time. */
+  /** The stored state of the watched names. Read each time if replicas share the database. */
   async #stored(): Promise<ReadonlyMap<string, Watched>> {
     if (!this.#watched || (await this.#outbox.isShared())) this.#watched = await this.#outbox.watched();
     return this.#watched;
   }
 
-  /** The configured names, or those that were asked for lately. */
+  /** The configured names, or those looked up recently. */
   #names(
     stored: ReadonlyMap<string, Watched>,
     askedAt: ReadonlyMap<string, number>,

@@ -1,30 +1,30 @@
 /**
- * What was last seen of each watched name, and what is still to be told of it, in the ledger's database. Both change in
- * one transaction: a process that is killed has either not seen a change, and sees it at its next start, or has it to tell.
+ * The last offered versions of each watched name and the pending events, in the ledger's database. Both change in one
+ * transaction: a killed process either has the event, or finds the change at its next start.
  */
 import { createEvent, joinEvents, type Event } from '../notify/event.ts';
 import { changesOf, changeTo, type Change, type Offer } from '../notify/offers.ts';
 import { isBehind, type Position } from '../notify/position.ts';
 import { insertSql, placeholders, type Database, type Query } from '../ledger-store/database.ts';
 
-/** What is known of a name. */
+/** The stored state of a name. */
 export interface Watched extends Offer {
-  /** When it was last asked for; unix milliseconds, like all times here. */
+  /** When it was last looked up; unix milliseconds, like all times here. */
   readonly askedAt: number;
 }
 
-/** What an observer sees of one generation. */
+/** What one replica observes in one generation. */
 export interface Sight {
   readonly position: Position;
   /** `wolfi@7d` */
   readonly datasource: string;
   readonly generation: string;
   readonly offers: ReadonlyMap<string, Offer>;
-  /** When names were last asked for. */
+  /** When names were last looked up. */
   readonly askedAt: ReadonlyMap<string, number>;
-  /** Names that are new here but were asked for before this generation: what was offered then is not known. */
+  /** New names that were looked up before this generation: their earlier versions are unknown. */
   readonly askedBefore: ReadonlySet<string>;
-  /** Names that need not be watched any more. */
+  /** Names that are no longer watched. */
   readonly forgotten: readonly string[];
   readonly at: number;
 }
@@ -32,22 +32,24 @@ export interface Sight {
 export interface Pending {
   readonly count: number;
   readonly oldestAt: number | undefined;
-  /** When the oldest is to be tried. */
+  /** When the oldest event is due. */
   readonly dueAt: number | undefined;
 }
 
-/** Milliseconds after which another process may repeat a call of which nothing more is heard. */
+/** Milliseconds after which another process may repeat an unfinished call. */
 const CLAIM = 120_000;
-/** Milliseconds that a call is put off at most. */
+/** The longest delay of a call, in milliseconds. */
 export const MAX_WAIT = 3_600_000;
-/** The order of sending. At most one was tried and one waits, so a clock that was wrong does not change it. */
+/**
+ * The order of sending. At most one event was tried and one waits, so a wrong clock does not change the order.
+ */
 const inOrder = 'ORDER BY attempts DESC, made_at';
 /** Milliseconds by which clocks of replicas may differ. */
 const CLOCK_SLACK = 60_000;
 const ROWS_A_QUERY = 200;
 const nameColumns = ['watch', 'name', 'newest', 'versions', 'asked_at'] as const;
 
-/** Of one receiver and one datasource. */
+/** The events of one receiver and one datasource. */
 export class Outbox {
   readonly #database: () => Promise<Database>;
   readonly #watch: string;
@@ -65,7 +67,9 @@ export class Outbox {
     return await readWatched((await this.#database()).query, this.#watch);
   }
 
-  /** Writes what is seen and what is to be told of it. Returns the changes; `undefined` if others have seen more. */
+  /**
+   * Stores an observation and the resulting event. Returns the changes; `undefined` if other replicas are ahead.
+   */
   async see(sight: Sight): Promise<readonly Change[] | undefined> {
     const database = await this.#database();
     return await database.transaction(async (query) => {
@@ -103,8 +107,8 @@ export class Outbox {
   }
 
   /**
-   * Takes the oldest event, if it is due, for one call; nobody else gets it until that is settled or given up on. One
-   * that is due later than it can be was put off by a clock that was ahead, and is due.
+   * Claims the oldest event, if it is due, for one call, so that no other process gets it meanwhile. An event that is
+   * due later than possible was postponed by a clock that was ahead, and is due now.
    */
   async claim(now: number): Promise<{ readonly event: Event; readonly attempt: number } | undefined> {
     const database = await this.#database();
@@ -120,13 +124,13 @@ export class Outbox {
     return row && { event: JSON.parse(String(row[0])) as Event, attempt: Number(row[1]) };
   }
 
-  /** It is delivered or given up. */
+  /** Removes an event that was delivered or dropped. */
   async settle(id: string): Promise<void> {
     const database = await this.#database();
     await database.transaction((query) => query('DELETE FROM notify_event WHERE id = ?', [id]));
   }
 
-  /** It is to be sent again. */
+  /** Schedules another call. */
   async postpone(id: string, dueAt: number): Promise<void> {
     const database = await this.#database();
     await database.transaction((query) =>

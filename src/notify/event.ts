@@ -1,33 +1,33 @@
-/** What is told, and the request that tells it. */
+/** Events, and the HTTP request for one. */
 import { createHash, createHmac } from 'node:crypto';
 import { IndexError } from '../errors.ts';
 import { joined, type Change } from './offers.ts';
 
-/** It stays the same, its id as well, however often it is sent. */
+/** An event, its id included, is the same in every call. */
 export interface Event {
   readonly id: string;
   /** Unix milliseconds. */
   readonly at: number;
-  /** As it is asked: `wolfi@7d`. */
+  /** With the age: `wolfi@7d`. */
   readonly datasource: string;
   readonly generation: string;
   readonly changes: readonly Change[];
 }
 
-/** The id tells what happened, so two observers of the same change call it the same. */
+/** The id is a hash of the change, so two observers of the same change use the same id. */
 export function createEvent(watch: string, event: Omit<Event, 'id'>): Event {
   const { datasource, generation, changes } = event;
   const hash = createHash('sha256').update(JSON.stringify([watch, datasource, generation, changes]));
   return { ...event, id: `evt_${hash.digest('hex').slice(0, 32)}` };
 }
 
-/** The event that replaces two of which neither was sent. It is as old as the first. */
+/** Merges two unsent events. The result has the time of the first. */
 export function joinEvents(watch: string, earlier: Event, later: Event): Event {
   const changes = joined(earlier.changes, later.changes);
   return createEvent(watch, { ...later, at: earlier.at, changes });
 }
 
-/** What is written out; of more, only the number. */
+/** The most changes that are listed; the others are only counted. */
 const MAX_CHANGES = 500;
 
 function eventBody({ id, at, datasource, generation, changes }: Event): object {
@@ -40,7 +40,7 @@ function eventBody({ id, at, datasource, generation, changes }: Event): object {
   };
 }
 
-/** How a receiver wants to be called, with the secrets read. */
+/** The format of a receiver's calls, with its secrets. */
 export interface Form {
   /** A key in the form of Standard Webhooks: `whsec_` and base64. */
   readonly secret?: string | undefined;
@@ -53,7 +53,7 @@ export interface Call {
   readonly body: string;
 }
 
-/** The call of an event at a time (unix milliseconds). Throws `config-invalid` for a secret of another form. */
+/** The request for an event at a time (unix milliseconds). Throws `config-invalid` for an invalid secret. */
 export function callOf(event: Event, { secret, gitlab }: Form, now: number): Call {
   // GitLab hands all but the token to the pipeline, as the file TRIGGER_PAYLOAD.
   const body = JSON.stringify({ ...gitlab, ...eventBody(event) });

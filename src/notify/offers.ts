@@ -1,13 +1,13 @@
-/** What a catalog offers of names, and what changed since another one. */
+/** The offered versions of names, and their changes between two catalogs. */
 import { createHash } from 'node:crypto';
 import { isPreRelease } from '../apk/version.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 
-/** Of one name. */
+/** The offered versions of one name. */
 export interface Offer {
   /** The newest version that every arch has; empty if there is none. */
   readonly newest: string;
-  /** A hash of all versions on offer: a line such as 1.35 may move while the newest stays. */
+  /** A hash of all offered versions: a line such as 1.35 may change while the newest version stays. */
   readonly versions: string;
 }
 
@@ -15,7 +15,7 @@ export interface Change {
   readonly name: string;
   /** Absent if none is offered any more. */
   readonly newest?: string | undefined;
-  /** The newest before; absent if there was none, or if it is not known. */
+  /** The newest version before; absent if there was none or it is unknown. */
   readonly before?: string | undefined;
 }
 
@@ -37,7 +37,7 @@ export function* offersInSteps(
   return offers;
 }
 
-/** The changed offers of names of which both are known, in the order of `after`. */
+/** The changes of names that are in both, in the order of `after`. */
 export function changesOf(
   before: ReadonlyMap<string, Offer>,
   after: ReadonlyMap<string, Offer>,
@@ -52,7 +52,7 @@ export function changeTo(name: string, { newest }: Offer, before?: Offer): Chang
   return { name, ...(newest && { newest }), ...(before?.newest && { before: before.newest }) };
 }
 
-/** Both, one after the other. */
+/** Merges two successive changes. */
 export function joined(earlier: readonly Change[], later: readonly Change[]): readonly Change[] {
   const changes = new Map(earlier.map((change) => [change.name, change]));
   for (const { name, newest, before } of later) {

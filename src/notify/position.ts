@@ -1,4 +1,4 @@
-/** How far an observer is: one that is behind must not tell as news what was before. */
+/** How far a replica is: one that is behind must not report old versions as changes. */
 
 /** When each index was made, by its label, and for a view the clock. In unix seconds; null if it is not loaded. */
 export type Position = Readonly<Record<string, number | null>>;
@@ -9,8 +9,8 @@ export const CLOCK = 'clock';
 const MOST_AHEAD = 86_400;
 
 /**
- * Whether `mine` is behind what was seen already: an index is not loaded yet, or, where others observe as well, is older.
- * For a single observer an older index is what upstream has now.
+ * Whether `mine` is behind: an index is not loaded yet, or, with several replicas, is older. For a single observer,
+ * an older index is upstream's current one.
  */
 export function isBehind(mine: Position, seen: Position, isShared: boolean): boolean {
   return Object.entries(mine).some(([label, own]) => {

@@ -8,13 +8,13 @@ export interface NotifyStatus {
   readonly names: number;
   /** Events that are not delivered yet. */
   readonly pending: number;
-  /** When the oldest of them happened; unix milliseconds, like all times here. */
+  /** The time of the oldest one; unix milliseconds, like all times here. */
   readonly oldestAt: number | undefined;
   readonly deliveredAt: number | undefined;
-  /** Calls since the start: that were taken, that failed and are repeated, and events that were given up. */
+  /** Since the start: accepted calls, failed calls that are repeated, and dropped events. */
   readonly delivered: number;
   readonly failed: number;
   readonly givenUp: number;
-  /** Why the last call failed, or why nothing can be compared. */
+  /** Why the last call or comparison failed. */
   readonly error: string | undefined;
 }

@@ -7,9 +7,9 @@ import type { Links } from './links.ts';
 
 export interface DatasourcePage {
   readonly datasource: string;
-  /** What an age leaves out. */
+  /** What a view hides. */
   readonly heldBack?: HeldBackStatus | undefined;
-  /** Of a past: since when it was like this. */
+  /** For a past time: when it last changed before. */
   readonly from?: string | undefined;
   readonly ready: boolean;
   readonly generation: string | undefined;
@@ -20,7 +20,7 @@ export interface DatasourcePage {
   readonly changes: readonly IndexChange[];
   /** The number of withheld versions by reason; absent until counted. */
   readonly withheld: Readonly<Record<string, number>> | undefined;
-  /** Names that clients asked for and that are in no index. */
+  /** Names that clients looked up and no index has. */
   readonly missed: readonly MissedName[];
   /** Unix milliseconds. */
   readonly now: number;

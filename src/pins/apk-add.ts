@@ -1,18 +1,18 @@
 /**
- * `apk add` among the commands of a script, and `make image` of OpenWrt's image builder: which packages they name, and
- * from which repositories.
+ * Finds `apk add` among the commands of a script, and `make image` of OpenWrt's image builder, with their packages and
+ * repositories.
  */
 import { parsePin, type Note, type Pin } from './pin.ts';
 import { isProse, UNKNOWN, type Command, type Word } from './shell.ts';
 import { rangeOf, slice } from './text.ts';
 
-/** The parameters of a lookup besides the command's own. */
+/** The lookup parameters that are not from the command itself. */
 type Context = Pin['context'];
 
 export interface Added {
   readonly pins: readonly Pin[];
   readonly notes: readonly Note[];
-  /** Places of the variables among its words. */
+  /** Positions of the variables in its arguments. */
   readonly uses: readonly number[];
 }
 
@@ -37,7 +37,7 @@ export function packagesAdded(commands: readonly Command[], context: Context): A
 
 interface Invocation {
   readonly packages: readonly Word[];
-  /** Where it stands. */
+  /** Its position in the file. */
   readonly at: number;
   /** `-X URL`, as the preset sends them. */
   readonly options: string;

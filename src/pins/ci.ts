@@ -18,7 +18,7 @@ export function scriptPins(file: Text, path: string): FilePins {
 /** Each is one script. */
 const SCRIPTS = [['before_script', 'script'], ['after_script'], ['run']];
 
-/** Of every job, in the image that it names or that `default` and the top level name. */
+/** The pins of every job, with the image of the job, of `default` or of the top level. */
 export function gitlabPins(file: Text, path: string): FilePins | undefined {
   const parsed = read(file);
   if (!parsed) return undefined;
@@ -64,7 +64,7 @@ export function gitlabPins(file: Text, path: string): FilePins | undefined {
   return { kind: 'gitlab-ci', pins: [...pins.values()], notes: unique(notes), uses };
 }
 
-/** `command` and `entrypoint` of services, and Dockerfiles that stand in `build.dockerfile_inline`. */
+/** `command` and `entrypoint` of services, and Dockerfiles in `build.dockerfile_inline`. */
 export function composePins(file: Text, path: string): FilePins | undefined {
   const parsed = read(file);
   if (!parsed) return undefined;
@@ -125,7 +125,7 @@ function read(file: Text): { roots: readonly Part[]; notes: readonly Note[] } | 
   return { roots, notes };
 }
 
-/** Its own, or that of a mapping that it merges in (`<<: *base`); empty if an image has no name that can be read. */
+/** Its own image, or that of a merged mapping (`<<: *base`); empty if the name cannot be read. */
 function imageOf(part: Part | undefined): string | undefined {
   const image = valueOf(part, 'image');
   if (image === undefined) return undefined;
@@ -133,7 +133,7 @@ function imageOf(part: Part | undefined): string | undefined {
   return isScalar(name) && typeof name.value === 'string' ? name.value : '';
 }
 
-/** The value of a key, also in mappings that are merged in. */
+/** The value of a key, also from merged mappings. */
 function valueOf(
   part: Part | undefined,
   key: string,
@@ -161,7 +161,7 @@ function unique(notes: readonly Note[]): readonly Note[] {
   return [...new Map(notes.map((note) => [`${note.range.start} ${note.message}`, note])).values()];
 }
 
-/** Of a list of lines, also in lists within it. */
+/** The lines of a list, including nested lists. */
 function lines(node: unknown, part: Part, file: Text, seen = new Set<unknown>()): readonly Text[] {
   const value = resolved(node, part.document);
   if (isSeq(value)) {

@@ -135,7 +135,7 @@ function kindOf(root: YAMLMap, text: string): Kind {
   return root.has('image') && root.has('name') ? 'hardened-image' : 'apko';
 }
 
-/** Every `contents.packages` and `needs.packages` at any depth, and what packages need at run time. */
+/** Every `contents.packages` and `needs.packages` at any depth, and runtime dependencies. */
 function packageLists(document: Document, root: YAMLMap): readonly List[] {
   const lists: List[] = [];
   const seen = new Set<unknown>();
@@ -186,7 +186,7 @@ function texts(node: unknown): readonly string[] {
 interface Listed {
   readonly repositories: readonly string[];
   readonly archs: readonly string[];
-  /** Of `contents.packages`; of included files only. */
+  /** The entries of `contents.packages`; only for included files. */
   readonly packages: readonly string[];
   readonly include: string | undefined;
 }
@@ -228,7 +228,9 @@ function include(root: YAMLMap, file: Text): Note['range'] {
   return { start, end: start + (text?.value.length ?? 1) };
 }
 
-/** With what the included files list: repositories are joined, the base's in front; archs are the child's if it has any. */
+/**
+ * Merges the lists of included files: repositories are joined, the base's first; the child's archs win if it has any.
+ */
 function included(own: Listed, readInclude: ReadInclude, notes: Note[], range: Note['range']): Listed {
   let listed = own;
   const seen = new Set<string>();
@@ -306,7 +308,7 @@ function definitionPin(
   return { pins: [pin] };
 }
 
-/** melange's `${{…}}`; `undefined` where one of them is not known. */
+/** Replaces melange's `${{…}}`; `undefined` if one of them is unknown. */
 function substituted(text: string, variables: ReadonlyMap<string, string>): string | undefined {
   if (!text.includes('${{') && !text.includes('{{')) return text;
   let isKnown = true;
@@ -347,7 +349,7 @@ function recipeVariables(root: YAMLMap): ReadonlyMap<string, string> {
   return variables;
 }
 
-/** Packages that the recipe builds: in the repository they go to there is nothing to look them up in yet. */
+/** The packages that the recipe builds, which may not be in any index yet. */
 function builtNames(root: YAMLMap, variables: ReadonlyMap<string, string>): readonly string[] {
   const own = root.get('package');
   const subpackages = root.get('subpackages');
@@ -364,7 +366,7 @@ function builtNames(root: YAMLMap, variables: ReadonlyMap<string, string>): read
   });
 }
 
-/** `vars.VERSION` and the tags of a hardened image, where they repeat a pin of its own packages. */
+/** `vars.VERSION` and tags of a hardened image that repeat the version of a pin. */
 function repeatsOf(root: YAMLMap, pins: readonly Pin[], file: Text): readonly Repeat[] {
   const repeats: Repeat[] = [];
   const vars = root.get('vars');

@@ -20,7 +20,7 @@ interface Instruction {
   readonly line: string;
 }
 
-/** A value made of variables that hold each other is not followed further. */
+/** The most characters of a value, because variables may contain each other. */
 const MAX_VALUE = 10_000;
 
 export function dockerfilePins(file: Text): FilePins {
@@ -29,11 +29,11 @@ export function dockerfilePins(file: Text): FilePins {
   const pins: Pin[] = [];
   const notes: Note[] = [];
   const uses: number[] = [];
-  /** ARG in front of every stage: seen by FROM, and by a stage that declares the name. */
+  /** ARG before the first stage: visible to FROM, and to a stage that declares the name. */
   const global = new Map<string, Text>();
   const environments = new Map<string, ReadonlyMap<string, Text>>();
   let variables = new Map<string, Text>();
-  /** Of the stage: ENV wins over ARG. */
+  /** Variables of the stage: ENV overrides ARG. */
   let environment = new Map<string, Text>();
   let from = '';
   let isInStage = false;
@@ -72,7 +72,7 @@ export function dockerfilePins(file: Text): FilePins {
   return { kind: 'dockerfile', pins, notes, uses };
 }
 
-/** The escape directive is a comment in front of everything else, among other directives. */
+/** The escape directive is a comment at the top of the file, among other directives. */
 function escapeOf(file: string): string {
   for (const line of file.replace(/^\uFEFF/, '').split('\n')) {
     const directive = /^\s*#\s*([A-Za-z]+)\s*=\s*(\S+)\s*$/.exec(line);
@@ -121,7 +121,7 @@ function endOfLine(text: string, start: number): number {
   return end < 0 ? text.length : end;
 }
 
-/** Finds the lines that may end a here-document. It is asked for places further and further down. */
+/** Finds the lines that may end a here-document. Offsets must increase from call to call. */
 class Delimiters {
   readonly #file: string;
   #lines: Map<string, { readonly starts: number[]; next: number }> | undefined;
@@ -130,7 +130,9 @@ class Delimiters {
     this.#file = file;
   }
 
-  /** The end of the first line behind `from` that is this word alone, with tabs in front where they are stripped. */
+  /**
+   * The end of the first line after `from` that is only this word; leading tabs are allowed if they are stripped.
+   */
   endAfter(from: number, delimiter: string, stripsTabs: boolean): number | undefined {
     this.#lines ??= this.#index();
     const own = this.#lines.get(delimiter);
@@ -154,7 +156,7 @@ class Delimiters {
   }
 }
 
-/** Where the here-documents end that a line begins; a mark without an end begins none. */
+/** The end of the here-documents that a line begins; a delimiter that does not follow begins none. */
 function endOfHereDocuments(delimiters: Delimiters, line: string, end: number): number {
   for (const [, dash, , delimiter = ''] of line.matchAll(HERE_DOCUMENT))
     end = delimiters.endAfter(end, delimiter, dash === '-') ?? end;
@@ -163,7 +165,7 @@ function endOfHereDocuments(delimiters: Delimiters, line: string, end: number): 
 
 const HERE_DOCUMENT = /(?:^|[\s;&|(\d])<<(-?)(["']?)([A-Za-z_][\w.-]*)\2(?=$|[\s;&|)>])/g;
 
-/** `ARG A=1 B`, `ENV A=1 B=2`, `ENV A 1`; a value that nothing tells is `undefined`. */
+/** `ARG A=1 B`, `ENV A=1 B=2`, `ENV A 1`; an unknown value is `undefined`. */
 function settings(
   body: Text,
   keyword: 'ARG' | 'ENV',
@@ -212,7 +214,7 @@ export function commandOf(words: readonly Text[]): readonly Command[] {
   return [{ words, assignments: [] }, ...(script ? shellCommands(script) : [])];
 }
 
-/** The JSON form; `undefined` where it is none, which a shell then gets as it stands. */
+/** The JSON form; `undefined` for other text, which is passed to a shell. */
 function jsonWords(text: Text): readonly Text[] | undefined {
   const joined = text.value.replace(/[\\`][ \t]*\r?\n/g, (all) => ' '.repeat(all.length)).trimEnd();
   try {

@@ -1,8 +1,10 @@
-/** What is read out of a file: which packages it asks for, where that stands, and what tells where they come from. */
+/**
+ * What is read from a file: the packages it asks for, their positions, and the context that shows their repositories.
+ */
 import type { ContextParameters } from '../routing/pin-context.ts';
 import type { Range } from './text.ts';
 
-/** Whose rules the constraint is read by. apko's are its own; see `check/apko.ts`. */
+/** The tool whose rules apply to the constraint; for apko's see `check/apko.ts`. */
 export type Tool = 'apk' | 'apko';
 
 /** A package that a file asks for, with or without a version. */
@@ -15,31 +17,33 @@ export interface Pin {
   /** Empty without an operator. */
   readonly version: string;
   readonly tag: string | undefined;
-  /** apk has the tag in front of the operator, apko behind the version. */
+  /** apk has the tag before the operator, apko after the version. */
   readonly tagIsBehind: boolean;
   readonly tool: Tool;
-  /** Where it is asked for; for `$PACKAGE` that is the variable. */
+  /** The position of the pin; for `$PACKAGE` that of the variable. */
   readonly range: Range;
-  /** Where the version stands, which may be the default of a variable; absent where it is put together. */
+  /**
+   * The position of the version, possibly in the default of a variable; absent if it is composed of several parts.
+   */
   readonly versionRange: Range | undefined;
-  /** The variables that hold it, or a part of it; absent for none. */
+  /** The variables that contain it or a part of it; absent if there are none. */
   readonly variables?: readonly string[];
-  /** Those of its version. */
+  /** The variables of its version. */
   readonly versionVariables?: readonly string[];
-  /** The packages that are installed with it have the same one: the place of a list or of a command. */
+  /** Equal for pins that are installed together: the position of their list or command. */
   readonly world: number;
-  /** The line of a package's recipe that lists what it needs at run time: no build fails over it. */
+  /** A runtime dependency in a recipe: it does not affect the build. */
   readonly isRuntime: boolean;
-  /** A lock file has it: nothing to raise by hand. */
+  /** The pin is in a lock file, which is not edited by hand. */
   readonly isLocked: boolean;
-  /** Which datasource it is asked of follows from these, as in a lookup of Renovate's. */
+  /** The parameters that choose its datasource, as in a lookup by Renovate. */
   readonly context: ContextParameters;
 }
 
 export type Kind =
   'apko' | 'apko-lock' | 'melange' | 'hardened-image' | 'dockerfile' | 'script' | 'gitlab-ci' | 'compose';
 
-/** What a file could not be read for. */
+/** A part of a file that could not be read. */
 export interface Note {
   readonly reason: 'unreadable' | 'unknown-variable' | 'missing-include' | 'other-distribution';
   readonly message: string;
@@ -52,38 +56,44 @@ export interface FilePins {
   readonly notes: readonly Note[];
   /** Repeats the version of a pin elsewhere in the file, so that it is raised with it. */
   readonly repeats?: readonly Repeat[];
-  /** Packages of included files, which are installed with the file's own. Their place is where the file is included. */
+  /**
+   * Packages of included files, which are installed together with the file's own. Their position is that of the
+   * include.
+   */
   readonly included?: readonly Pin[];
-  /** Places of the variables that `apk add` gets. */
+  /** Positions of variables in the arguments of `apk add`. */
   readonly uses?: readonly number[];
   /** Names of the packages that the recipe builds. */
   readonly builds?: readonly string[];
 }
 
 export interface Repeat {
-  /** Of the pin whose version is repeated, by its place in `pins`. */
+  /** The pin whose version is repeated, as an index into `pins`. */
   readonly pin: number;
   readonly range: Range;
   readonly hasRevision: boolean;
 }
 
-/** What a constraint without a version of its own looks like to a reader: name, operator, version, tags. */
+/** The parts of a constraint: name, operator, version, tag. */
 export interface Spelled {
   readonly name: string;
   readonly operator: string;
   readonly version: string;
   readonly tag: string | undefined;
   readonly tagIsBehind: boolean;
-  /** Where the version starts in the text. */
+  /** Offset of the version in the text. */
   readonly versionAt: number;
 }
 
 const SPELLED = /^([^\s@=<>~!][^\s@=<>~]*)(?:@([^\s@=<>~]+))?(?:([=<>~]+)([^ \t\r\n@]*))?(?:@([^\s@]+))?$/;
-/** Longer ones are no packages. */
+/** Longer texts are not packages. */
 const MAX_LENGTH = 512;
 const NAME = /^[A-Za-z0-9._/+:,[\]-]+$/;
 
-/** Reads `name`, `name@tag=1.0`, `name=1.0@tag`, `name~=1`. `undefined` for what is no package: `!name`, `./x.apk`. */
+/**
+ * Parses `name`, `name@tag=1.0`, `name=1.0@tag`, `name~=1`. `undefined` for anything but a package: `!name`,
+ * `./x.apk`.
+ */
 export function parsePin(text: string): Spelled | undefined {
   if (text.length > MAX_LENGTH) return undefined;
   const [, name = '', before, operator = '', version = '', behind] = SPELLED.exec(text) ?? [];

@@ -1,4 +1,4 @@
-/** Which kind of file it is, by its name and what it begins with, and the pins in it. */
+/** Detects the kind of a file by its name and beginning, and reads its pins. */
 import { composePins, gitlabPins, scriptPins } from './ci.ts';
 import { definitionPins, type ReadInclude } from './definition.ts';
 import { dockerfilePins } from './dockerfile.ts';
@@ -10,14 +10,14 @@ const NO_DOCKERFILE = /\.(?:md|rst|txt|html?|py|js|ts|go|rs|json|ya?ml|toml|dock
 const SCRIPT = /\.(?:sh|bash|ash)$/;
 const GITLAB = /(?:^|\/)(?:\.gitlab-ci\.ya?ml|\.gitlab\/.*\.ya?ml|[^/]+\.gitlab-ci\.ya?ml)$/;
 const COMPOSE = /(?:^|\/)(?:docker-|podman-|container-)?compose(?:[.-][^/]*)?\.ya?ml$/;
-/** Jobs that a GitLab CI file includes are in files of any name. */
+/** A GitLab CI file may include files of any name; they have jobs. */
 const INCLUDED_JOBS = /^ +(?:before_|after_)?script:/m;
 /** Of `apk add`, and of OpenWrt's image builder. */
 const ADDS = /apk|PACKAGES=/;
 const LOCK = /\.lock\.json$/;
 const SHEBANG = /^\uFEFF?#!\s*\S*\/(?:env\s+)?(?:ba|da|a|z|k)?sh\b/;
 
-/** Whether the name alone tells that a file is worth reading. A file without an extension may be a script. */
+/** Whether a file may have pins, by its name alone. A file without an extension may be a script. */
 export function mayHavePins(path: string): boolean {
   if (isDockerfile(path) || SCRIPT.test(path) || LOCK.test(path)) return true;
   return /\.ya?ml$/.test(path) || !/\.[^/]*$/.test(path.replace(/^.*\//, ''));

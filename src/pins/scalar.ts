@@ -1,4 +1,4 @@
-/** YAML scalars with the place of each of their characters: in plain, quoted and block style. */
+/** YAML scalars with the position of each of their characters, in plain, quoted and block style. */
 import { isScalar, type Scalar } from 'yaml';
 import { mappedText, slice, type Text } from './text.ts';
 
@@ -71,7 +71,7 @@ function flowPlaces(
     for (let i = 0; i < text.length; i += 1) places.push(at);
     return true;
   };
-  /** Up to here blanks are known to be no fold. */
+  /** Up to here, no blank is a fold. */
   let plain = start;
   for (let i = start; i < end;) {
     const escape = escapeAt(source, i);

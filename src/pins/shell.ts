@@ -13,7 +13,7 @@ export interface Command {
   readonly assignments: readonly Assignment[];
 }
 
-/** What the command gets. A part that nothing tells is `UNKNOWN`. */
+/** One word. Parts without a known value are `UNKNOWN`. */
 export type Word = Text;
 
 export interface Assignment {
@@ -32,24 +32,24 @@ export interface ShellOptions {
    * between the two, and comments and empty lines that follow are dropped before the shell sees them.
    */
   readonly dockerEscape?: string;
-  /** What is set here has its value only later, as in an ENV line. */
+  /** Assignments take effect only later, as in an ENV line. */
   readonly isDeclaration?: boolean;
 }
 
-/** Only these separate words. Other blanks of Unicode, such as a no-break space, are part of a word. */
+/** Only these separate words. Other Unicode blanks, such as a no-break space, are part of a word. */
 const BLANK = /[ \t\r\n]/;
 const ENDS_WORD = /[ \t\r\n;&|()<>]/;
-/** A script in a script in a script. */
+/** The depth of nested scripts. */
 const MAX_DEPTH = 12;
-/** Words in front of `-c`. */
+/** The most words before `-c`. */
 const MAX_PREFIX = 40;
-/** Characters of the word that ends a here-document. */
+/** The most characters of the delimiter of a here-document. */
 const MAX_DELIMITER = 256;
-/** Characters of `((…))`. */
+/** The most characters of `((…))`. */
 const MAX_ARITHMETIC = 256;
-/** Characters of all expansions together: variables may hold each other. */
+/** The most characters of all expansions together, because variables may contain each other. */
 const MAX_EXPANDED = 1_000_000;
-/** Words in front of a command. */
+/** Words before a command. */
 const KEYWORDS = new Set([
   'if',
   'then',
@@ -67,13 +67,13 @@ const KEYWORDS = new Set([
   'esac',
 ]);
 const ELSEWHERE = /^(?:\S*\/)?(?:docker|podman|nerdctl|buildah|kubectl|ssh|lxc-attach)$/;
-/** Pass on what they get. */
+/** Commands that pass their input on. */
 const FILTERS = /^(?:\S*\/)?(?:cat|tee|sed|tr|envsubst)$/;
 const SHELLS = /^(?:\S*\/)?(?:sh|ash|bash|dash|zsh|busybox)$/;
 
 /**
- * The simple commands of a script in their order, those of substitutions and inner scripts among them. Variables that
- * the script sets once are known in it.
+ * The simple commands of a script in order, including those of substitutions and inner scripts. Variables that the
+ * script sets once are known.
  */
 export function shellCommands(script: Text, options: ShellOptions = {}): readonly Command[] {
   const commands = new Reader(script, options, { depth: 0, expanded: 0 }).read();
@@ -121,11 +121,11 @@ interface Budget {
 interface HereDocument {
   readonly delimiter: string;
   readonly stripsTabs: boolean;
-  /** Its words were those of a shell, or none. */
+  /** The command was a shell, or empty. */
   isScript: boolean;
 }
 
-/** Finds the lines that end here-documents. One is for a text and all substitutions in it. */
+/** Finds the lines that end here-documents, for a text and all substitutions in it. */
 class Delimiters {
   readonly #source: string;
   #lines: Map<string, number[]> | undefined;
@@ -182,15 +182,15 @@ class Reader {
   #at = 0;
   #words: Word[] = [];
   #assignments: Assignment[] = [];
-  /** No word yet but keywords: assignments may stand here. */
+  /** Only keywords so far: assignments are possible here. */
   #isPrefix = true;
   #waiting: HereDocument[] = [];
   #own: HereDocument[] = [];
-  /** The command gets the here-documents of the one in front of it. */
+  /** The command gets the here-documents of the previous one, through a pipe. */
   #isPiped = false;
 
   readonly #delimiters: Delimiters;
-  /** Where the text begins in the one that the delimiters are of. */
+  /** Offset of the text in the text of the delimiters. */
   readonly #offset: number;
 
   constructor(
@@ -243,7 +243,7 @@ class Reader {
     return this.#commands;
   }
 
-  /** Offset behind what was read. */
+  /** Offset after the part that was read. */
   get position(): number {
     return this.#at;
   }
@@ -284,7 +284,7 @@ class Reader {
     this.#commands.push(...reader.read());
   }
 
-  /** A joined line is as if it had never been two. */
+  /** Skips a line continuation. */
   #skipContinuation(): boolean {
     const { dockerEscape } = this.#options;
     if (this.#source[this.#at] !== (dockerEscape ?? '\\')) return false;
@@ -358,7 +358,7 @@ class Reader {
     }
   }
 
-  /** One word, or several where a variable without quotes holds them; none for a variable that is empty. */
+  /** One word; several for an unquoted variable with several words; none for an empty one. */
   #readWord(isSplit: boolean): readonly Word[] {
     const out = new WordBuilder();
     const from = this.#at;
@@ -397,14 +397,17 @@ class Reader {
     }));
   }
 
-  /** Of `{{ name }}`, `<%= name %>` and `$[[ inputs.name ]]`, which something fills in before the shell; 0 for none. */
+  /**
+   * The length of a template (`{{ name }}`, `<%= name %>`, `$[[ inputs.name ]]`), which is replaced before the shell
+   * runs; 0 for none.
+   */
   #templateLength(): number {
     if (!'{<$'.includes(this.#source[this.#at] ?? ' ')) return 0;
     const rest = this.#source.slice(this.#at, this.#at + 256);
     return /^(?:\{\{[^{}\n]*\}\}|<%[^\n]*?%>|\$\[\[[^\]\n]*\]\])/.exec(rest)?.[0].length ?? 0;
   }
 
-  /** Of `((…))`, in which `<<` shifts; 0 where two subshells begin. */
+  /** The length of `((…))`, in which `<<` is a shift; 0 for two nested subshells. */
   #arithmeticLength(start = this.#at): number {
     if (!this.#source.startsWith('((', start)) return 0;
     const text = this.#source.slice(start, start + MAX_ARITHMETIC);
@@ -474,7 +477,7 @@ class Reader {
     }
   }
 
-  /** `${NAME}`, `${NAME:-word}`; what else may stand there has no known value. */
+  /** `${NAME}`, `${NAME:-word}`; other forms have no known value. */
   #braced(out: WordBuilder, isSplit: boolean): void {
     const start = this.#at;
     let end = start + 2;
@@ -497,14 +500,14 @@ class Reader {
     } else this.#expand(out, operator.endsWith('+') ? undefined : value, isSplit, { name, start });
   }
 
-  /** A default may be quoted and hold variables itself. */
+  /** A default may be quoted and contain variables. */
   #evaluated(text: Text): Text | undefined {
     if (this.#budget.depth >= MAX_DEPTH) return undefined;
     const reader = new Reader(text, this.#options, { ...this.#budget, depth: this.#budget.depth + 1 });
     return reader.#readAll();
   }
 
-  /** As one word, blanks and all. */
+  /** Reads everything as one word, including blanks. */
   #readAll(): Text {
     const out = new WordBuilder();
     while (this.#at < this.#source.length) {
@@ -516,7 +519,7 @@ class Reader {
     return out.end()[0] ?? { value: '', at: this.#text.at };
   }
 
-  /** Without a name the value stands here itself. */
+  /** Without a name, the value is written here. */
   #expand(
     out: WordBuilder,
     value: Text | undefined,
@@ -556,7 +559,9 @@ class Reader {
   }
 }
 
-/** `sh`, `bash -ex`, `sudo sh -s argument`, `ssh host`: reads its script from where a here-document goes. */
+/**
+ * Whether the command reads a script from standard input: `sh`, `bash -ex`, `sudo sh -s argument`, `ssh host`.
+ */
 function runsStandardInput(words: readonly Word[]): boolean {
   const shell = words.findIndex(({ value }) => SHELLS.test(value));
   if (shell < 0) return isLogin(words);
@@ -565,7 +570,7 @@ function runsStandardInput(words: readonly Word[]): boolean {
   return rest.length === 0 || options.some((each) => /^-[a-z]*s[a-z]*$/.test(each));
 }
 
-/** `ssh -p 22 host`, with no command for the host. */
+/** Whether it is `ssh -p 22 host` without a command. */
 function isLogin(words: readonly Word[]): boolean {
   const ssh = words.findIndex(({ value }) => /^(?:\S*\/)?ssh$/.test(value));
   if (ssh < 0) return false;
@@ -575,7 +580,7 @@ function isLogin(words: readonly Word[]): boolean {
   return splitOptions(more, /^$/).rest.length === 0;
 }
 
-/** Options in front, some of which take the next word. */
+/** Splits off leading options, some of which take the next word. */
 function splitOptions(
   words: readonly Word[],
   withValue: RegExp,
@@ -590,7 +595,7 @@ function splitOptions(
   return { options, rest: words.slice(at) };
 }
 
-/** Of `sh -c 'script'`, also behind `sudo`, `su` and the like, and of `eval script`. */
+/** The scripts of `sh -c 'script'`, also after `sudo`, `su` and the like, and of `eval script`. */
 function innerScripts(words: readonly Word[]): readonly Text[] {
   const first = words[0]?.value ?? '';
   if (isProse(first)) return [];
@@ -614,7 +619,7 @@ function isShell(words: readonly Word[]): boolean {
   );
 }
 
-/** Commands that only speak of others. */
+/** Whether the arguments of the command are text, not commands, as for `echo` and `grep`. */
 export function isProse(command: string): boolean {
   return /^(?:echo|printf|grep|logger|cat|sed|awk|:|true|test|\[)$/.test(command);
 }
@@ -623,7 +628,7 @@ function whole(use: Use, { value }: Word): Use {
   return { ...use, start: 0, end: value.length };
 }
 
-/** Collects the characters of a word with their places. */
+/** Collects the characters of a word with their positions. */
 class WordBuilder {
   #value = '';
   #offsets: number[] = [];
@@ -636,12 +641,12 @@ class WordBuilder {
     this.#offsets.push(offset);
   }
 
-  /** Something quoted is a word even where it is empty. */
+  /** Quotes make a word even if it is empty. */
   quote(): void {
     this.#isQuoted = true;
   }
 
-  /** `origin` is the variable that has the text for its value. */
+  /** `origin` is the variable with this value. */
   append({ value, at, uses = [] }: Text, origin?: Pick<Use, 'name' | 'at'>): void {
     if (value === '') return;
     const start = this.#value.length;

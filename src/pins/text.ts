@@ -1,15 +1,15 @@
-/** Texts that know where in their file each character stands, and the lines of a file. */
+/** Texts with the position of each character in their file, and the lines of a file. */
 
-/** What a value is read as, and the place of each of its characters: `ARG V="1.0"` gives `1.0` and three offsets. */
+/** A value and the position of each of its characters: `ARG V="1.0"` gives `1.0` and three offsets. */
 export interface Text {
   readonly value: string;
-  /** Of each UTF-16 unit of `value`, its offset in the file. */
+  /** The offset in the file of each UTF-16 unit of `value`. */
   readonly at: (i: number) => number;
-  /** The variables whose values are part of it; absent for none. */
+  /** The variables whose values are part of it; absent if there are none. */
   readonly uses?: readonly Use[];
 }
 
-/** Where the value of a variable stands in a text, and the place in the file of the `$` that put it there. */
+/** Where the value of a variable is in a text, and the position of its `$` in the file. */
 export interface Use {
   readonly name: string;
   readonly at: number;
@@ -17,10 +17,10 @@ export interface Use {
   readonly end: number;
 }
 
-/** Variables that hold each other have no end of uses. */
+/** A limit, because variables may contain each other. */
 const MAX_USES = 100;
 
-/** A whole file, or what stands there unchanged between two offsets. */
+/** A whole file, or its unchanged part between two offsets. */
 export function plainText(file: string, start = 0, end = file.length): Text {
   return { value: file.slice(start, end), at: (i) => start + i };
 }
@@ -44,14 +44,14 @@ function withUses(text: Text, uses: readonly Use[]): Text {
   return uses.length === 0 ? text : { ...text, uses: uses.slice(0, MAX_USES) };
 }
 
-/** Where the text stands in the file; `undefined` if its characters do not follow each other there. */
+/** The range of the text in the file; `undefined` if its characters are not contiguous there. */
 export function rangeOf({ value, at }: Text): Range | undefined {
   const start = at(0);
   for (let i = 1; i < value.length; i += 1) if (at(i) !== start + i) return undefined;
   return value === '' ? undefined : { start, end: start + value.length };
 }
 
-/** Offsets in a file; `end` is the first one behind. */
+/** Offsets in a file; `end` is exclusive. */
 export interface Range {
   readonly start: number;
   readonly end: number;

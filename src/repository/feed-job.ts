@@ -1,24 +1,24 @@
-/** What a service and the process that starts readers of feeds for it tell each other, over Node's channel. */
+/** Messages between the service and the process that starts feed readers. */
 import type { FeedJob } from '../advisories/reduce.ts';
 
 export interface FeedReaderJob extends FeedJob {
-  /** A folder for a file that is needed for a while. */
+  /** A folder for a temporary file. */
   readonly scratch: string;
 }
 
-/** To the process. Each `piece` is answered by `taken` before the next one is sent. */
+/** To the process. Each `piece` is acknowledged by `taken` before the next one is sent. */
 export type FeedRequest =
   | { readonly job: FeedReaderJob }
   | { readonly piece: Uint8Array }
   | { readonly end: true }
   | { readonly stop: true };
 
-/** From it: what is kept of the feed comes in pieces. */
+/** From the process: the reduced feed, in pieces. */
 export type FeedReply =
   | { readonly taken: true }
   | { readonly output: Uint8Array }
   | { readonly done: true }
   | { readonly failed: string };
 
-/** The exit code for a feed that cannot be used; what is wrong with it is on standard error. */
+/** The exit code for an unusable feed; the reason is on standard error. */
 export const MALFORMED = 3;

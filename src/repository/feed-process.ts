@@ -5,7 +5,7 @@ import { borrowBytes } from '../apk/memory.ts';
 import { IndexError } from '../errors.ts';
 import type { FeedReaderJob, FeedReply, FeedRequest } from './feed-job.ts';
 
-/** Of what is kept of a feed. The largest known one has 20 MB. */
+/** The largest size of a reduced feed. The largest known one has 20 MB. */
 const MAX_REDUCED = 256 * 1024 * 1024;
 
 /** Beside this file in the sources, beside the bundle once built. */
@@ -16,9 +16,9 @@ const starter = fileURLToPath(
 /** One feed that is being read. */
 export interface FeedProcess {
   readonly write: (piece: Buffer) => Promise<void>;
-  /** What is kept of the feed. Rejects with `feed-malformed` for one that cannot be used. */
+  /** The reduced feed. Rejects with `feed-malformed` for an unusable one. */
   readonly end: () => Promise<Buffer>;
-  /** Gives up; nothing is left of it then. */
+  /** Stops the reader and waits until it has ended. */
   readonly stop: () => Promise<void>;
 }
 
@@ -26,7 +26,7 @@ export interface FeedProcess {
 export class FeedReaders {
   #starter: ChildProcess | undefined;
 
-  /** Early, while this process is small: see `feed-starter.ts`. */
+  /** Call it early, while this process is small: see `feed-starter.ts`. */
   start(): ChildProcess {
     if (this.#starter?.connected) return this.#starter;
     const child = fork(starter, {
@@ -101,7 +101,7 @@ export class FeedReaders {
   }
 }
 
-/** Its length in four bytes, then what is kept. */
+/** The length in four bytes, then the reduced feed. */
 class Output {
   #head = Buffer.alloc(0);
   #place: Buffer | undefined;

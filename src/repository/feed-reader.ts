@@ -1,6 +1,6 @@
 /**
- * A process of its own that reads feeds: gigabytes pass through it, and its memory goes with it. The feed comes on its
- * standard input, what is kept goes to its standard output. Its argument is JSON: `FeedJob` and a folder for scratch.
+ * A separate process that reads one feed, because gigabytes pass through it. The feed arrives on standard input; the
+ * reduced feed is written to standard output. The argument is JSON: `FeedJob` and a scratch folder.
  */
 import { randomUUID } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
@@ -32,7 +32,7 @@ async function main({ scratch, ...job }: FeedReaderJob): Promise<void> {
   }
 }
 
-/** A file without a name: it is gone with the process, whatever ends that. */
+/** A file without a name, which disappears with the process. */
 function createScratch(folder: string): { file: Scratch; remove: () => void } {
   const path = join(folder, `feed-${randomUUID()}.new`);
   const file = openSync(path, 'wx+', 0o600);

@@ -1,6 +1,6 @@
 /**
- * Starts a reader for each feed. It is a process of its own because to start one copies the page tables of whoever does:
- * tens of milliseconds for a service with its indexes, nothing for this. It ends with the service.
+ * Starts a reader for each feed. A separate small process, because starting a process copies the page tables of its
+ * parent: tens of milliseconds for the service with its indexes. It ends with the service.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

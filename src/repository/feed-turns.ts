@@ -1,10 +1,12 @@
-/** One feed at a time is fetched and read, as its reader takes memory. A slow one must not keep back other datasources. */
+/**
+ * Fetches and reads one feed at a time, because a reader needs memory. A slow feed must not delay other datasources.
+ */
 import { createQueue } from './pace.ts';
 
 export class FeedTurns {
   readonly #limit: number;
   readonly #oneAtATime = createQueue();
-  /** Feeds in the queue for which their datasource waits. */
+  /** The number of queued feeds that their datasources wait for. */
   #urgent = 0;
   /** Ends the current turn, if it takes longer than the limit. */
   #endTurn: (() => void) | undefined;
@@ -15,8 +17,8 @@ export class FeedTurns {
   }
 
   /**
-   * The result of `work`. If its turn ends before, it starts again at the end of the queue, and is not urgent any more: slow
-   * feeds do not end each other's turns.
+   * The result of `work`. If its turn ends earlier, it is restarted at the end of the queue and is no longer urgent,
+   * so that slow feeds do not end each other's turns.
    */
   async take<T>(isUrgent: boolean, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     for (let urgent = isUrgent; ; urgent = false) {

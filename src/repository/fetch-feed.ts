@@ -1,4 +1,4 @@
-/** A feed of advisories, piece by piece: it may be larger than what may be held of it. */
+/** Fetches a feed of advisories in pieces, because it may be too large for memory. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ export interface FetchFeedOptions {
   readonly credentials: CredentialLookup | undefined;
   readonly validators: Validators | undefined;
   readonly maxBytes: number;
-  /** Takes the feed; the next piece is fetched when this one is taken. */
+  /** Consumes a piece; the next one is fetched afterwards. */
   readonly take: (piece: Buffer) => Promise<void>;
   readonly signal: AbortSignal;
 }
@@ -20,7 +20,7 @@ export interface FetchFeedOptions {
 export type FeedFetch =
   { readonly status: 'modified'; readonly validators: Validators } | { readonly status: 'not-modified' };
 
-/** From an http(s) or `file:` URL or a path, unless it is still what `validators` describe. Throws a `FetchError`. */
+/** Fetches from an http(s) or `file:` URL or a path, unless `validators` still match. Throws a `FetchError`. */
 export async function fetchFeed(location: string, options: FetchFeedOptions): Promise<FeedFetch> {
   const url = URL.parse(location);
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return await fetchRemote(url, options);

@@ -13,13 +13,13 @@ import type { IndexSpec, LiveIndex, LoadedIndex } from './live-index.ts';
 /** One generation of answers. */
 export interface Snapshot {
   readonly catalog: Catalog;
-  /** Of all feeds; `undefined` where none is configured. */
+  /** The advisories of all feeds; `undefined` if none is configured. */
   readonly advisories?: Advisories | undefined;
   /** Changes with any index, feed or rule of the datasource. Replicas with the same have the same generation. */
   readonly generation: string;
-  /** Of a datasource that was asked with an age. */
+  /** For a datasource with an age. */
   readonly view?: View;
-  /** Of a datasource that was asked for a time. */
+  /** For a datasource at a past time. */
   readonly past?: Past;
   /** Where the sources of the catalog come from, in their order. */
   readonly origins?: readonly Origin[] | undefined;
@@ -28,13 +28,13 @@ export interface Snapshot {
 export interface Origin {
   readonly index: LiveIndex;
   readonly format: VerifiedIndex['format'];
-  /** Of the index that the snapshot was made of. */
+  /** The digest of the index in the snapshot. */
   readonly digest: string;
 }
 
-/** What a datasource was. Times are in unix milliseconds. */
+/** A datasource at a past time. Times are in unix milliseconds. */
 export interface Past {
-  /** It was like this from the last change on. */
+  /** The time of the last change before. */
   readonly from: number;
   readonly indexes: readonly PastIndex[];
 }
@@ -56,18 +56,18 @@ export type Part = Pick<LoadedIndex, 'index' | 'dates' | 'summary' | 'confirmedA
   readonly live: LiveIndex;
 };
 
-/** What an age leaves out. Times are in unix seconds. */
+/** A view: what its age hides. Times are in unix seconds. */
 export interface View {
-  /** With everything. */
+  /** The snapshot without an age. */
   readonly base: Snapshot;
   readonly age: Age;
-  /** What was released later is hidden. */
+  /** Packages released later are hidden. */
   readonly limit: number;
   /** The number of hidden packages, counted for each arch and repository. */
   readonly hidden: number;
-  /** The number of younger packages that are shown because of what they fix, counted the same way. */
+  /** The number of younger packages that are shown because they are fixes, counted the same way. */
   readonly early: number;
-  /** Those of them that nothing tells the age of. */
+  /** The hidden packages of unknown age. */
   readonly undated: number;
   /** When the next package is old enough; `Infinity` for none. */
   readonly until: number;
@@ -108,7 +108,9 @@ export class LiveDatasource {
     return this.indexes.filter(({ spec, loaded }) => spec.required && !loaded);
   }
 
-  /** Feeds that were never there: without them answers would lack their marks, and security updates would be closed. */
+  /**
+   * Feeds that were never loaded: without them answers would lack marks, and Renovate would close security updates.
+   */
   get missingFeeds(): readonly LiveFeed[] {
     return this.feeds.filter(({ loaded }) => !loaded);
   }
@@ -187,7 +189,7 @@ export class LiveDatasource {
   }
 }
 
-/** Of what identifies a catalog. */
+/** A hash of what identifies a catalog. */
 export function generationOf(identity: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 12);
 }

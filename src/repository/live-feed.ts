@@ -15,11 +15,11 @@ import { guarded, type IndexStore } from './index-store.ts';
 import { failureOf, type IndexFailure } from './live-index.ts';
 import type { UpstreamClient } from './upstream-client.ts';
 
-/** Which feed, and what it must be like. */
+/** Which feed, and its policy. */
 export interface FeedSpec extends FeedFormat {
   /** Where to fetch it: a URL or a path. */
   readonly location: string;
-  /** What decides what is kept of it; see `KeptIndex`. */
+  /** Everything that decides how it is reduced; see `KeptIndex`. */
   readonly terms: string;
   /** The location for logs and answers, without secrets. */
   readonly label: string;
@@ -27,7 +27,7 @@ export interface FeedSpec extends FeedFormat {
   /** Milliseconds between two fetches. */
   readonly refresh: number;
   readonly maxBytes: number;
-  /** Repositories that the feed may be for, as `v3.22/main` is told by the feed itself. */
+  /** The repositories that the feed may name, such as `v3.22/main`. */
   readonly repositories: readonly string[];
   /** Kept on disk; local files are not. */
   readonly cached: boolean;
@@ -42,7 +42,7 @@ export interface FeedServices {
   readonly turns: FeedTurns;
   readonly pause: Pause;
   readonly warn: (message: string, error: unknown) => void;
-  /** Where there may be files for a while. */
+  /** A folder for temporary files. */
   readonly scratch: string | undefined;
 }
 
@@ -50,7 +50,7 @@ export interface LoadedFeed {
   readonly feed: Feed;
   readonly validators: Validators;
   readonly source: 'upstream' | 'cache';
-  /** When upstream last said that this is the latest; unix milliseconds, like all times here. */
+  /** When upstream last confirmed that this is the latest; unix milliseconds, like all times here. */
   readonly confirmedAt: number;
   /** When these contents were first seen. */
   readonly firstSeenAt: number;
@@ -78,12 +78,12 @@ export class LiveFeed {
     return this.#loaded;
   }
 
-  /** Why the last refresh failed; `undefined` after one that did not. */
+  /** Why the last refresh failed; `undefined` if it succeeded. */
   get failure(): IndexFailure | undefined {
     return this.#failure;
   }
 
-  /** The feed says that it is for another repository than those it is used for. */
+  /** A message if the feed is for another repository than those it is used for. */
   get mismatch(): string | undefined {
     const { repository } = this.#loaded?.feed.facts ?? {};
     if (repository === undefined || this.spec.repositories.some((each) => each.endsWith(`/${repository}`)))
@@ -175,7 +175,7 @@ export class LiveFeed {
     return await inSteps(Feed.read(bytes, digest), pause);
   }
 
-  /** Throws when the feed is held back, and keeps note of it for an operator to accept. */
+  /** Throws if the feed is held back, and records that for an operator to accept. */
   async #guard(last: Feed | undefined, next: Feed, latest: number): Promise<void> {
     const { store, now, pause } = this.#services;
     await guarded(store, this.spec, { last, next, now }, () =>

@@ -1,6 +1,7 @@
 /**
- * What a datasource was at a time: a snapshot of the indexes that were current then (docs/decisions/018). The ledger tells
- * which ones, their files are those that are kept. Anyone may ask for any time, so one is made at a time and few are kept.
+ * Datasources at past times: snapshots of the indexes that were current then (docs/decisions/018). The ledger names
+ * these indexes; their files were kept. Anyone may request any time, so snapshots are made one at a time and few are
+ * cached.
  */
 import type { PackageTable } from '../apk/package-table.ts';
 import type { VerifiedIndex } from '../apk/read-index.ts';
@@ -23,9 +24,12 @@ export interface PastGeneration {
   readonly packages: number;
 }
 
-/** What the ledger knows. */
+/** What past datasources need of the ledger. */
 export interface PastLedger {
-  /** The generation that was current then, and when the next one was seen. `undefined`: it begins later, or never did. */
+  /**
+   * The generation that was current then, and when the next one was seen. `undefined` if the ledger begins later or
+   * is empty.
+   */
   at(
     index: LiveIndex,
     at: number,
@@ -37,19 +41,19 @@ export interface PastLedger {
 }
 
 export interface PastOptions {
-  /** `undefined`: it is in memory, and knows no time but the present. */
+  /** `undefined` for a ledger in memory, which knows only the present. */
   readonly ledger: PastLedger | undefined;
   readonly files: PastIndexes;
   readonly now: () => number;
 }
 
-/** Each takes the memory of its datasource once more, as far as its indexes are not those of another. */
+/** Each takes as much memory as its datasource, except for shared indexes. */
 const MAX_KEPT = 2;
-/** Times that are asked for and not known yet. */
+/** The most requested times that are not loaded yet. */
 const MAX_WAITING = 8;
-/** How long a request waits, in milliseconds. The work goes on. */
+/** How long a request waits, in milliseconds. Loading continues afterwards. */
 const PATIENCE = 30_000;
-/** Replicas whose clocks differ may still add a generation that is so much in the past, in milliseconds. */
+/** How far in the past replicas with another clock may still add a generation, in milliseconds. */
 const CLOCKS_DIFFER = 5 * 60_000;
 
 interface Kept {
@@ -68,7 +72,7 @@ interface Found {
 
 export class PastDatasources {
   readonly #options: PastOptions;
-  /** By what identifies them, the last used one last. */
+  /** By identity, least recently used first. */
   readonly #kept = new Map<string, Kept>();
   readonly #underWay = new Map<string, Promise<Snapshot>>();
   readonly #oneAtATime = createQueue();
@@ -77,7 +81,7 @@ export class PastDatasources {
     this.#options = options;
   }
 
-  /** What `live` was then (unix milliseconds), if that is kept in memory. */
+  /** The snapshot of `live` at that time (unix milliseconds), if it is in memory. */
   known(live: LiveDatasource, at: number): Snapshot | undefined {
     for (const each of this.#kept.values())
       if (each.live === live && each.from <= at && at < each.until) return each.snapshot;
@@ -107,7 +111,7 @@ export class PastDatasources {
     return kept.snapshot;
   }
 
-  /** The generations that were current then, and from when to when they were. */
+  /** The generations that were current then, and the period for which that is true. */
   async #find(
     live: LiveDatasource,
     at: number,
@@ -168,7 +172,7 @@ export class PastDatasources {
     return [index.loaded, ...others].find((each) => each?.index.digest === digest)?.index;
   }
 
-  /** Reads the file, which is verified again: a key that is trusted no longer vouches for nothing, whenever it was used. */
+  /** Reads and verifies the file with the keys that are trusted now, whenever it was signed. */
   async #read({ index, generation }: Found): Promise<VerifiedIndex> {
     const { files } = this.#options;
     const { digest, seenAt } = generation;
@@ -196,7 +200,7 @@ export class PastDatasources {
       : `${fact}; kept is what was there from ${timeText(since)} on`;
   }
 
-  /** From when on every generation can be answered. */
+  /** The time from which on every generation can be answered. */
   async #keptSince(index: LiveIndex): Promise<number | undefined> {
     const { ledger, files } = this.#options;
     let since: number | undefined;

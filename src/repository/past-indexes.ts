@@ -15,7 +15,7 @@ export interface PastIndexOptions {
   /** Milliseconds. */
   readonly keepFor: number;
   readonly now: () => number;
-  /** Milliseconds that pass whatever is done to the clock. */
+  /** A monotonic clock, in milliseconds. */
   readonly uptime?: () => number;
   readonly warn: (message: string) => void;
 }
@@ -26,14 +26,14 @@ export interface KeptFiles {
 }
 
 const DIGEST = /^[0-9a-f]{64}$/;
-/** Milliseconds between two looks for files that are too old, where no file is added. */
+/** Milliseconds between two sweeps if no file is added. */
 const SWEEP_EVERY = 3_600_000;
 
 export class PastIndexes {
   readonly #options: PastIndexOptions;
   #kept: KeptFiles = { files: 0, bytes: 0 };
   #sweptAt = -Infinity;
-  /** What the clock should have shown last, and the uptime then. At first, when a file was confirmed last. */
+  /** The last trusted clock and the uptime then. Initially, when a file was last confirmed. */
   #last: Promise<{ readonly clock: number; readonly uptime: number }> | undefined;
   /** A write failed. Later ones are tried, but not reported again. */
   #complained = false;
@@ -70,7 +70,7 @@ export class PastIndexes {
     await this.sweep();
   }
 
-  /** The index is still the current one. */
+  /** Records that the index is still current. */
   async confirm(digest: string): Promise<void> {
     const path = this.#path(digest);
     if (path === undefined) return;
@@ -125,8 +125,8 @@ export class PastIndexes {
   }
 
   /**
-   * Whether files may be removed by the clock: not if it jumped ahead by more than `keepFor`, until it has gone on from
-   * there for `keepFor`. Called before files are written, whose times it compares.
+   * Whether the clock may be used to remove files: after a jump of more than `keepFor`, only once `keepFor` has
+   * passed. Called before files are written, because it reads their times.
    */
   async #trustsClock(): Promise<boolean> {
     const { keepFor, now, uptime = () => performance.now() } = this.#options;
@@ -140,7 +140,7 @@ export class PastIndexes {
     return isTrusted;
   }
 
-  /** When a file was confirmed last. */
+  /** When any file was last confirmed. */
   async #newest(): Promise<number | undefined> {
     const { folder = '' } = this.#options;
     const names = (await readdir(folder).catch(() => [])).filter((name) => DIGEST.test(name));
@@ -148,7 +148,7 @@ export class PastIndexes {
     return names.length === 0 ? undefined : Math.max(...found.map((each) => each?.mtimeMs ?? 0));
   }
 
-  /** `undefined` for what is no digest: a ledger that was imported may say anything. */
+  /** `undefined` for anything but a digest: an imported ledger may contain any text. */
   #path(digest: string): string | undefined {
     const { folder } = this.#options;
     return folder === undefined || !DIGEST.test(digest) ? undefined : join(folder, digest);
