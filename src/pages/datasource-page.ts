@@ -166,10 +166,10 @@ function changes({ datasource, changes: all, now, links }: DatasourcePage): Html
 
 const reasons: Readonly<Record<string, string>> = {
   'missing-on-arch': 'missing on an arch that carries the name',
-  'dependency-unmet': 'an exact dependency cannot be installed',
+  'dependency-unmet': 'a dependency cannot be installed',
   'invalid-version': 'apk calls the version invalid',
   'unversioned-provide': 'provided without a version',
-  'conflicting-provides': 'the package has the name at several versions',
+  'conflicting-provides': 'the package has a name twice, which apk refuses',
   'foreign-arch': 'the package is for another arch',
   'unknown-field': 'the package has a field that apk refuses',
   'broken-dependency': 'the package has a dependency that apk 3 cannot read',
@@ -197,7 +197,7 @@ function withheld({ withheld: counts }: DatasourcePage): Html {
 function missed({ datasource, missed: names, now, links }: DatasourcePage): Html {
   if (names.length === 0) return [];
   return html`
-    <h2>Asked for, but in no index</h2>
+    <h2>Looked up, but in no index</h2>
     <ul>
       ${names.map(
         ({ name, count, lastAskedAt }) =>

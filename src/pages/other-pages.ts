@@ -32,7 +32,8 @@ export function homePage({ version, datasources, presetUrl, links }: HomePage): 
     main: html`
       <h1>apk-beacon</h1>
       <p>
-        Which versions of an APK package exist? Verified, the same on every arch, for Renovate, curl and CI.
+        Versions of APK packages that can be installed on every arch, from verified indexes. For Renovate,
+        curl and CI.
       </p>
       <div class="scroll" role="region" tabindex="0" aria-label="Datasources">
         <table>
@@ -96,7 +97,7 @@ export function searchPage({ datasource, query, results, more, links }: SearchPa
     ...(links.search && { search: { action: links.search(datasource), query } }),
     main: html`
       <h1>${query === '' ? `Search ${datasource}` : html`Packages like <q>${printable(query)}</q>`}</h1>
-      ${query !== '' && results.length === 0 && html`<p>No name is similar.</p>`}
+      ${query !== '' && results.length === 0 && html`<p>No similar name.</p>`}
       ${
         results.length > 0 &&
         html`<ul>

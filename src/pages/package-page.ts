@@ -143,11 +143,11 @@ function nothingOffered(): VNode {
 function pinForm({ datasource, explanation, links }: PackagePage): Html {
   const { name, pin } = explanation;
   return html`
-    <h2>What becomes of a pin?</h2>
+    <h2>Check a pin</h2>
     <form action=${links.package(datasource, name)} method="get">
       <label for="current">Pinned version</label>
       <input id="current" name="current" value=${pin?.current ?? ''} autocomplete="off" spellcheck="false" />
-      <button type="submit">Ask</button>
+      <button type="submit">Check</button>
     </form>
     ${pin && html`<p class="answer" role="status">${proposal(pin)}</p>`} ${advisoriesOn(explanation)}
   `;

@@ -22,7 +22,8 @@ export function staticHomePage(datasources: readonly StaticDatasource[], links: 
     main: html`
       <h1>apk-beacon</h1>
       <p>
-        Which versions of an APK package exist? Verified, the same on every arch, for Renovate, curl and CI.
+        Versions of APK packages that can be installed on every arch, from verified indexes. For Renovate,
+        curl and CI.
       </p>
       <ul>
         ${datasources.map(
@@ -74,7 +75,7 @@ export function staticDatasourcePage(
       ${linkList(packages, 'names/', 'flow')}
       ${
         provided.length > 0 &&
-        html`<h2>What packages provide</h2>
+        html`<h2>Provided names</h2>
           ${linkList(provided, 'names/')}`
       }
       <h2>Indexes</h2>

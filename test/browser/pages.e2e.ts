@@ -200,7 +200,7 @@ describe.runIf(hasChromium)('in Chromium', () => {
     await using opened = await open('/curl');
     const { page } = opened;
     await page.getByLabel('Pinned version').fill('8.15.0-r2');
-    await page.getByRole('button', { name: 'Ask' }).click();
+    await page.getByRole('button', { name: 'Check' }).click();
     await page.waitForURL('**/curl?current=8.15.0-r2');
     expect(await page.getByRole('status').innerText()).toBe(
       'Renovate proposes 8.16.0-r1 for 8.15.0-r2 (offered): 8.16.0-r1 is the newest release.',
