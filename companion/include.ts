@@ -116,7 +116,7 @@ export function resolveDefinition(file: string, read: (file: string) => string):
 
 function resolve(file: string, read: (file: string) => string, includedBy: readonly string[]): Resolved {
   if (includedBy.includes(file)) {
-    throw new CompanionError(`${[...includedBy, file].join(' includes ')}, which never ends`);
+    throw new CompanionError(`${[...includedBy, file].join(' includes ')}: a cycle`);
   }
   const own = parseDefinition(read(file), file);
   const ownPackages = own.contents?.packages ?? [];

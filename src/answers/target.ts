@@ -123,7 +123,7 @@ function parseExtra(asked: AskedDatasource, [what, ...segments]: readonly string
   if (when && ['asked', 'changes', ATOM].includes(what ?? ''))
     return {
       kind: 'invalid',
-      fact: `${what} is told of the datasource, without an age or time: /${live.name}/-/${what}`,
+      fact: `${what} is only for the datasource without an age or time: /${live.name}/-/${what}`,
     };
   if (what === 'asked' && segments.length === 0) return { kind: 'asked', live };
   if (what === 'changes') {

@@ -65,7 +65,7 @@ export async function openAdb(bytes: Uint8Array, options: OpenOptions): Promise<
   for (const { type, content, at } of blocks(file)) {
     if (type === VALUES && !values) values = content;
     else if (type !== SIGNATURE || !values) {
-      throw new IndexError('archive-malformed', `ADB block at byte ${at} is of a kind that is not due`);
+      throw new IndexError('archive-malformed', `ADB block at byte ${at} is of an unexpected kind`);
     } else if (content.length > MAX_SIGNATURE_BYTES || signatures.length === MAX_SIGNATURES) {
       const most = `${MAX_SIGNATURES} of ${MAX_SIGNATURE_BYTES} bytes`;
       throw new IndexError('archive-malformed', `more or longer signatures than ${most}`);

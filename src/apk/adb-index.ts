@@ -167,7 +167,7 @@ class AdbReader {
   *read(): Generator<undefined, AdbIndex> {
     const root = this.#list(this.#value(ROOT_AT));
     const packages = this.#list(this.#field(root, RootField.packages));
-    if (this.#isIncomplete) this.#reject('has something else in place of its packages');
+    if (this.#isIncomplete) this.#reject('has a value of the wrong kind in place of its packages');
     this.#locate(this.#field(root, RootField.description));
     if (this.#bad !== '') throw new IndexError('apkindex-malformed', `the index ${this.#bad}`);
     const isShort = this.#end - this.#start <= DESCRIPTION_BYTES;

@@ -101,7 +101,7 @@ export class TarReader {
       this.#zeroBlocks += 1;
       return;
     }
-    if (this.#zeroBlocks > 0) fail('goes on behind its end-of-archive marker');
+    if (this.#zeroBlocks > 0) fail('continues after its end-of-archive marker');
     this.#headers += 1;
     if (this.#headers > MAX_HEADERS) fail(`more than ${MAX_HEADERS} entries`);
     const { type, ...entry } = parseHeader(this.#header);
@@ -112,7 +112,7 @@ export class TarReader {
     } else {
       if (type !== '0' && type !== '\0') fail(`${name} is of type ${JSON.stringify(type)}, not a plain file`);
       if (name === '' || name === '.' || name === '..' || name.includes('/'))
-        fail(`name ${name} is not plain`);
+        fail(`${name} is not a plain file name`);
       if (this.#names.has(name)) fail(`${name} is there twice`);
       this.#names.add(name);
       this.#body = { entry, use: this.#handler.entry(entry) ? 'read' : 'skip', remaining: size };

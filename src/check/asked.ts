@@ -98,7 +98,7 @@ class Places {
 export function parseJudgments(text: string): readonly Judgment[] {
   const { judgments } = JSON.parse(text) as { readonly judgments?: unknown };
   if (!Array.isArray(judgments) || !judgments.every(isJudgment))
-    throw new IndexError('fetch-failed', 'the service answered something else than judgments');
+    throw new IndexError('fetch-failed', 'the service answered with something other than judgments');
   return judgments;
 }
 

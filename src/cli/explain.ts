@@ -37,7 +37,7 @@ export async function explainCommand(
 ): Promise<number> {
   const [word, ...more] = words;
   if (word === undefined || more.length > 0)
-    throw new UsageError('usage: explain NAME[=PIN], with quotes where PIN has blanks or signs');
+    throw new UsageError('usage: explain NAME[=PIN]; quote it if it contains blanks, < or >');
   const asked = parseAsked(word);
   const { explanation, close } =
     options.url === undefined

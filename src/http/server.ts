@@ -153,7 +153,7 @@ function statusOf(error: Error & { statusCode?: number }): number {
 }
 
 /** Only Basic is offered: Chromium asks nobody where it is one of several in a header. */
-const unauthorized = problem(401, 'a token is needed, as a bearer or as the password of any user', {
+const unauthorized = problem(401, 'a token is needed, as a bearer token or as the password of any user', {
   'www-authenticate': 'Basic realm="apk-beacon"',
 });
 

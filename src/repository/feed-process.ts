@@ -69,7 +69,7 @@ export class FeedReaders {
       else if ('done' in reply) finish(() => output.whole());
       else fail(reply.failed);
     };
-    const onExit = (): void => fail('its reader is gone');
+    const onExit = (): void => fail('the process that reads it has ended');
     child.on('message', onReply).on('exit', onExit);
     const send = (request: FeedRequest): void => {
       if (child.connected) child.send(request);
@@ -122,9 +122,9 @@ class Output {
 
   whole(): Buffer {
     if (!this.#place || this.#length < this.#place.length)
-      throw new IndexError('feed-malformed', 'its reader stopped');
+      throw new IndexError('feed-malformed', 'the process that reads it has stopped');
     if (this.#place.length > MAX_REDUCED)
-      throw new IndexError('fetch-too-large', `more than ${MAX_REDUCED} bytes would be kept of it`);
+      throw new IndexError('fetch-too-large', `its reduced form has more than ${MAX_REDUCED} bytes`);
     return this.#place;
   }
 }

@@ -118,7 +118,7 @@ export class PastDatasources {
   ): Promise<{ readonly found: readonly Found[]; readonly from: number; readonly until: number }> {
     const { ledger, now } = this.#options;
     if (!ledger)
-      throw new RefusedError(410, `${live.name} keeps no ledger, so no other time is known (cacheDir)`);
+      throw new RefusedError(410, `${live.name} keeps no ledger (cacheDir), so past times are unknown`);
     const found: Found[] = [];
     let [from, until] = [0, now() - CLOCKS_DIFFER];
     try {

@@ -26,7 +26,7 @@ export function createNotifiers({ config, logger, now, beacon, asked }: NotifySe
   const receivers = Object.entries(config.notify ?? {});
   if (receivers.length === 0) return [];
   if (config.cacheDir === undefined && config.ledger === undefined)
-    throw new UsageError('notify: needs a cacheDir or a ledger, where what is not told yet is kept');
+    throw new UsageError('notify: needs a cacheDir or a ledger to store pending events');
   const services: NotifierServices = {
     database: () => beacon.ledger.database() as NonNullable<ReturnType<typeof beacon.ledger.database>>,
     client: beacon.client({ total: CALL_TOTAL }),

@@ -149,7 +149,7 @@ describe('unusable settings end with one clear line and the right code', () => {
     [['serve', 'more'], 2, /^apk-beacon: serve takes no argument, got more$/],
     [['--key', '/nowhere/x.rsa.pub'], 2, /^apk-beacon: cannot read key \/nowhere\/x\.rsa\.pub: ENOENT/],
     [['--config', '/nowhere.yaml'], 2, /^apk-beacon: cannot read the configuration \/nowhere\.yaml: ENOENT/],
-    [['explain'], 2, /^apk-beacon: usage: explain NAME\[=PIN\], with quotes where PIN has blanks or signs$/],
+    [['explain'], 2, /^apk-beacon: usage: explain NAME\[=PIN\]; quote it if it contains blanks, < or >$/],
   ])('%j', async (args, code, message) => {
     await using failing = start(args);
     expect(await failing.ended).toBe(code);

@@ -346,7 +346,7 @@ describe('what cannot be answered', () => {
     const answer = await service.get('/wolfi@2026-07-24T06:00Z/curl');
     expect(answer.statusCode).toBe(410);
     expect(answer.json()).toEqual({
-      error: 'wolfi keeps no ledger, so no other time is known (cacheDir)',
+      error: 'wolfi keeps no ledger (cacheDir), so past times are unknown',
     });
   });
 
