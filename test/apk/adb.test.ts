@@ -336,7 +336,7 @@ describe('values', () => {
 
   test.each([
     ['a description outside', { 1: out }, 'the index has an offset that leads nowhere'],
-    ['packages that could not be written', { 2: error }, 'the index has something else in place of its packages'],
+    ['packages that could not be written', { 2: error }, 'the index has a value of the wrong kind in place of its packages'],
   ])('an index with %s is refused, and the error says so', async (_, fields, fact) => {
     const root = (all: AdbValues): number => all.object({ 2: all.list([packageValue(all, foo)]), ...fields });
     await expect(read(made(root, { asRoot: true }))).rejects.toThrow(fact);
