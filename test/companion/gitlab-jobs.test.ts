@@ -272,6 +272,12 @@ describe('jobs', () => {
       expect(publish(own)).toMatchObject({ status: 0, apko: '', signed: '' });
     });
 
+    it('publishes nothing if it cannot tell whether there is a newer commit', () => {
+      const { status, apko } = publish(commit(), { FILES: ':(nonsense)images/niri.yaml' });
+      expect(apko).toBe('');
+      expect(status).not.toBe(0);
+    });
+
     it("publishes no password, which apko would write into the image's /etc/apko.json", () => {
       const repositories = { APK_REPOSITORIES: 'https://reader:password@apks.example.org/os' };
       expect(publish(commit(), repositories)).toMatchObject({ status: 1, apko: '' });
