@@ -14,7 +14,7 @@ import type { Needs } from '../catalog/needs.ts';
 import { ageInWords } from '../catalog/age.ts';
 import { withPinned, type HeldBack } from './held-back.ts';
 import { pinnedVersion, type LookupQuery } from './query.ts';
-import { steerInSteps, type Steering } from './renovate-order.ts';
+import { filterForRenovateInSteps, type FilteredVersions } from './renovate-order.ts';
 import { timestamp } from './render.ts';
 import { joinInSteps, type Body } from './body.ts';
 import type { ExplainedAdvisories } from './security.ts';
@@ -486,7 +486,7 @@ function* explainPin(
   return {
     current: pin,
     state,
-    ...proposalFor(pinned, yield* steerInSteps(yield* offeredBy(report), pinned), state),
+    ...proposalFor(pinned, yield* filterForRenovateInSteps(yield* offeredBy(report), pinned), state),
   };
 }
 
@@ -544,13 +544,13 @@ function movedTo({ text }: Version, { operator, version }: Constraint): string |
 
 function proposalFor(
   pinned: Version,
-  { road, target }: Steering,
+  { updatePath, target }: FilteredVersions,
   state: ExplainedPin['state'],
 ): Pick<ExplainedPin, 'proposal' | 'because'> {
   if (!target) return { because: 'there is no release at all' };
   if (target.text === pinned.text) return { because: 'the pin is the newest release' };
   const isNewer = compareVersions(target, pinned) > 0;
-  if (road === 'unreachable') {
+  if (updatePath === 'unreachable') {
     const fact = isNewer ? `${target.text} is newer` : `${target.text} is older and the newest release`;
     return { because: `${fact}, but Renovate cannot tell the two apart` };
   }
@@ -560,6 +560,7 @@ function proposalFor(
       because: `the pin is ${state} and nothing newer exists: roll back to ${target.text}`,
     };
   }
-  const detour = road === 'rollback' ? '; Renovate takes it for an older one and calls it a rollback' : '';
+  const detour =
+    updatePath === 'rollback' ? '; Renovate takes it for an older one and calls it a rollback' : '';
   return { proposal: target.text, because: `${target.text} is the newest release${detour}` };
 }

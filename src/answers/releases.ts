@@ -22,8 +22,8 @@ import { pinnedVersion, type LookupQuery } from './query.ts';
 import {
   listAllInSteps,
   safeToListInSteps,
-  steerInSteps,
-  steerRangeInSteps,
+  filterForRenovateInSteps,
+  filterRangeForRenovateInSteps,
   type Listed,
 } from './renovate-order.ts';
 
@@ -82,8 +82,8 @@ function* list(
   remembered: readonly Version[],
 ): Generator<undefined, readonly Listed[]> {
   const pinned = pinnedVersion(query);
-  if (pinned) return (yield* steerInSteps(offered, pinned)).listed;
-  if (query.current) return yield* steerRangeInSteps(offered, query.current);
+  if (pinned) return (yield* filterForRenovateInSteps(offered, pinned)).listed;
+  if (query.current) return yield* filterRangeForRenovateInSteps(offered, query.current);
   const all = yield* listAllInSteps(offered);
   const candidates = select(remembered, query);
   const asked = new Set(candidates.map(({ text }) => text));

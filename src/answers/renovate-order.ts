@@ -3,7 +3,7 @@
  *
  * Renovate decides by its own order which of the listed releases it proposes, and none of its orders is apk's. The
  * preset selects the least wrong one for each pin (`rpm`, but `loose` for pins of a pre-release). If the pin is known
- * (`?current=`), the answer is steered: it lists only releases on which Renovate's order and apk's agree, and the pin
+ * (`?current=`), the answer is filtered: it lists only releases on which Renovate's order and apk's agree, and the pin
  * in the way that makes Renovate move it (docs/decisions/010-renovate-order.md). The rules were observed in Renovate
  * 44.121.2; each names the source file that it mirrors. No code was copied.
  */
@@ -159,17 +159,17 @@ export interface Listed {
 }
 
 /**
- * What Renovate does with a steered answer:
+ * What Renovate does with a filtered answer:
  * - `none`: the pin is the target;
  * - `update`: an ordinary update;
  * - `rollback`: the pin is not listed, and `rollbackPrs` leads to the target. Also used for newer versions that
  *   Renovate considers older;
  * - `unreachable`: Renovate cannot read the pin or the target, or cannot distinguish them.
  */
-export type Road = 'none' | 'update' | 'rollback' | 'unreachable';
+export type UpdatePath = 'none' | 'update' | 'rollback' | 'unreachable';
 
-export interface Steering {
-  readonly road: Road;
+export interface FilteredVersions {
+  readonly updatePath: UpdatePath;
   /** The version that the pin should move to; `undefined` if nothing is offered. */
   readonly target: Version | undefined;
   /** Ascending by apk's order. */
@@ -180,29 +180,32 @@ export interface Steering {
  * The list for a pin of one version. `offered` has all versions, ascending in apk's order. A pin that is not among them
  * counts as withdrawn.
  */
-export function steer(offered: readonly Version[], pin: Version): Steering {
-  return finish(steerInSteps(offered, pin));
+export function filterForRenovate(offered: readonly Version[], pin: Version): FilteredVersions {
+  return finish(filterForRenovateInSteps(offered, pin));
 }
 
-export function* steerInSteps(offered: readonly Version[], pin: Version): Generator<undefined, Steering> {
+export function* filterForRenovateInSteps(
+  offered: readonly Version[],
+  pin: Version,
+): Generator<undefined, FilteredVersions> {
   const target = yield* targetOf(offered, pin);
-  if (!target) return { road: 'none', target, listed: [] };
+  if (!target) return { updatePath: 'none', target, listed: [] };
 
   const present = yield* findInSteps(offered, (version) => compareVersions(version, pin) === 0);
   if (present === target)
-    return { road: 'none', target, listed: yield* flag(yield* agreed(offered, pin, target), pin) };
+    return { updatePath: 'none', target, listed: yield* flag(yield* agreed(offered, pin, target), pin) };
 
-  const road = roadTo(target, pin);
-  switch (road) {
+  const updatePath = updatePathTo(target, pin);
+  switch (updatePath) {
     case 'update': {
       const isNewer = compareVersions(target, pin) > 0;
       const listed = yield* flag(isNewer ? yield* agreed(offered, pin, target) : [target], pin);
-      return { road, target, listed: present ? listed : yield* insert(listed, withdrawn(pin)) };
+      return { updatePath, target, listed: present ? listed : yield* insert(listed, withdrawn(pin)) };
     }
     case 'rollback':
-      return { road, target, listed: yield* flag(yield* upTo(target, offered, pin), pin) };
+      return { updatePath, target, listed: yield* flag(yield* upTo(target, offered, pin), pin) };
     case 'unreachable':
-      return { road, target, listed: yield* flag(offered, pin) };
+      return { updatePath, target, listed: yield* flag(offered, pin) };
   }
 }
 
@@ -217,7 +220,7 @@ function* targetOf(offered: readonly Version[], pin: Version): Generator<undefin
   return isPreRelease(pin) && compareVersions(newestStable, pin) < 0 ? newest : newestStable;
 }
 
-function roadTo(target: Version, pin: Version): Exclude<Road, 'none'> {
+function updatePathTo(target: Version, pin: Version): Exclude<UpdatePath, 'none'> {
   const order = renovateOrderFor(pin);
   if (!order.reads(target) || !order.reads(pin)) return 'unreachable';
   const step = order.compare(target, pin);
@@ -348,11 +351,11 @@ export function listAllInSteps(offered: readonly Version[]): Generator<undefined
  * everything. If nothing is left of its line but newer versions are there, its bound is listed as deprecated for the
  * same reason as a withdrawn pin.
  */
-export function steerRange(offered: readonly Version[], pin: Constraint): readonly Listed[] {
-  return finish(steerRangeInSteps(offered, pin));
+export function filterRangeForRenovate(offered: readonly Version[], pin: Constraint): readonly Listed[] {
+  return finish(filterRangeForRenovateInSteps(offered, pin));
 }
 
-export function* steerRangeInSteps(
+export function* filterRangeForRenovateInSteps(
   offered: readonly Version[],
   pin: Constraint,
 ): Generator<undefined, readonly Listed[]> {

@@ -6,8 +6,8 @@ import {
   listAll,
   renovateOrderFor,
   safeToList,
-  steer,
-  steerRange,
+  filterForRenovate,
+  filterRangeForRenovate,
   type Listed,
 } from '../../src/answers/renovate-order.ts';
 import { misled, versionLists } from '../support/misled.ts';
@@ -55,7 +55,7 @@ describe('an answer for a known pin', () => {
     what: string;
     offered: string[];
     pin: string;
-    road: string;
+    updatePath: string;
     target?: string;
     listed: string[];
   }[] = [
@@ -63,7 +63,7 @@ describe('an answer for a known pin', () => {
       what: 'lists everything where the orders agree',
       offered: ['1.0-r0', '1.0-r1', '1.1-r0'],
       pin: '1.0-r1',
-      road: 'update',
+      updatePath: 'update',
       target: '1.1-r0',
       listed: ['1.0-r0', '1.0-r1', '1.1-r0'],
     },
@@ -71,7 +71,7 @@ describe('an answer for a known pin', () => {
       what: 'lists a withdrawn pin as deprecated when there is something newer',
       offered: ['1.0-r0', '1.1-r0'],
       pin: '1.0-r1',
-      road: 'update',
+      updatePath: 'update',
       target: '1.1-r0',
       listed: ['1.0-r0', '1.0-r1 deprecated', '1.1-r0'],
     },
@@ -79,23 +79,23 @@ describe('an answer for a known pin', () => {
       what: 'does not list a withdrawn pin that has nothing newer: a rollback',
       offered: ['1.0-r0', '1.1-r0'],
       pin: '2.0-r0',
-      road: 'rollback',
+      updatePath: 'rollback',
       target: '1.1-r0',
       listed: ['1.0-r0', '1.1-r0'],
     },
     {
-      what: 'takes the rollback road to a newer version that Renovate takes for an older one',
+      what: 'takes a rollback to a newer version that Renovate takes for an older one',
       offered: ['1.05-r0', '1.1-r0'],
       pin: '1.05-r0',
-      road: 'rollback',
+      updatePath: 'rollback',
       target: '1.1-r0',
       listed: ['1.1-r0'],
     },
     {
-      what: 'takes the update road down to an older version that Renovate takes for a newer one',
+      what: 'takes an update down to an older version that Renovate takes for a newer one',
       offered: ['1.05-r0'],
       pin: '1.1-r0',
-      road: 'update',
+      updatePath: 'update',
       target: '1.05-r0',
       listed: ['1.05-r0', '1.1-r0 deprecated'],
     },
@@ -103,7 +103,7 @@ describe('an answer for a known pin', () => {
       what: 'marks pre-releases for who is on a stable version',
       offered: ['1.0-r0', '1.1-r0', '2.0_rc1-r0'],
       pin: '1.0-r0',
-      road: 'update',
+      updatePath: 'update',
       target: '1.1-r0',
       listed: ['1.0-r0', '1.1-r0', '2.0_rc1-r0 unstable'],
     },
@@ -111,7 +111,7 @@ describe('an answer for a known pin', () => {
       what: 'leaves out a pre-release that Renovate would put above its release',
       offered: ['1.0-r0', '1.1_rc1-r0', '1.1-r0'],
       pin: '1.0-r0',
-      road: 'update',
+      updatePath: 'update',
       target: '1.1-r0',
       listed: ['1.0-r0', '1.1-r0'],
     },
@@ -119,7 +119,7 @@ describe('an answer for a known pin', () => {
       what: 'leads from a pre-release to its release, and not beyond the newest stable one',
       offered: ['1.0_rc1-r0', '1.0-r0', '2.0_rc1-r0'],
       pin: '1.0_rc1-r0',
-      road: 'update',
+      updatePath: 'update',
       target: '1.0-r0',
       listed: ['1.0_rc1-r0 unstable', '1.0-r0'],
     },
@@ -127,7 +127,7 @@ describe('an answer for a known pin', () => {
       what: 'leads from a pre-release to the newest one while its release is not there',
       offered: ['0.9-r0', '1.0_rc1-r0', '1.1_alpha1-r0'],
       pin: '1.0_rc1-r0',
-      road: 'update',
+      updatePath: 'update',
       target: '1.1_alpha1-r0',
       listed: ['0.9-r0', '1.0_rc1-r0', '1.1_alpha1-r0'],
     },
@@ -135,7 +135,7 @@ describe('an answer for a known pin', () => {
       what: 'keeps a package usable that only ever has pre-releases',
       offered: ['0.1_alpha1-r0', '0.2_alpha1-r0'],
       pin: '0.1_alpha1-r0',
-      road: 'update',
+      updatePath: 'update',
       target: '0.2_alpha1-r0',
       listed: ['0.1_alpha1-r0', '0.2_alpha1-r0'],
     },
@@ -143,28 +143,32 @@ describe('an answer for a known pin', () => {
       what: 'is honest about versions Renovate cannot tell apart',
       offered: ['1.05-r0', '1.5-r0'],
       pin: '1.05-r0',
-      road: 'unreachable',
+      updatePath: 'unreachable',
       target: '1.5-r0',
       listed: ['1.05-r0', '1.5-r0'],
     },
   ];
-  test.each(cases)('$what', ({ offered, pin, road, target, listed }) => {
-    const steering = steer(versions(...offered), version(pin));
-    expect(steering.listed.map(show)).toEqual(listed);
-    expect(steering.road).toBe(road);
-    if (target) expect(steering.target?.text).toBe(target);
+  test.each(cases)('$what', ({ offered, pin, updatePath, target, listed }) => {
+    const filtered = filterForRenovate(versions(...offered), version(pin));
+    expect(filtered.listed.map(show)).toEqual(listed);
+    expect(filtered.updatePath).toBe(updatePath);
+    if (target) expect(filtered.target?.text).toBe(target);
   });
 
   test('has nothing to say when nothing is offered', () => {
-    expect(steer([], version('1.0-r0'))).toEqual({ road: 'none', target: undefined, listed: [] });
+    expect(filterForRenovate([], version('1.0-r0'))).toEqual({
+      updatePath: 'none',
+      target: undefined,
+      listed: [],
+    });
   });
 
   test('misleads no pin of any list, present or withdrawn, whatever the buckets', () => {
     fc.assert(
       fc.property(versionLists, ({ offered, pin, buckets }) => {
-        const { listed, road } = steer(offered, pin);
+        const { listed, updatePath } = filterForRenovate(offered, pin);
         const proposals = propose(listed, pin, renovateOrderFor(pin), buckets);
-        if (road === 'unreachable') return;
+        if (updatePath === 'unreachable') return;
         expect(misled(proposals, offered, pin)).toBeUndefined();
       }),
       { numRuns: 20_000 },
@@ -175,15 +179,15 @@ describe('an answer for a known pin', () => {
 describe('an answer for a pin with an operator', () => {
   test('lists everything', () => {
     const offered = versions('1.35.1-r0', '1.36_rc1-r0', '1.36-r0');
-    const listed = steerRange(offered, parseConstraint('~1.35')!);
+    const listed = filterRangeForRenovate(offered, parseConstraint('~1.35')!);
     expect(listed.map(show)).toEqual(['1.35.1-r0', '1.36_rc1-r0 unstable', '1.36-r0']);
   });
   test('lists the bound when its line is gone and newer ones are there', () => {
-    const listed = steerRange(versions('1.36-r0'), parseConstraint('~1.35')!);
+    const listed = filterRangeForRenovate(versions('1.36-r0'), parseConstraint('~1.35')!);
     expect(listed.map(show)).toEqual(['1.35 deprecated', '1.36-r0']);
   });
   test('does not when only older ones are there: that is a rollback', () => {
-    const listed = steerRange(versions('1.34-r0'), parseConstraint('~1.35')!);
+    const listed = filterRangeForRenovate(versions('1.34-r0'), parseConstraint('~1.35')!);
     expect(listed.map(show)).toEqual(['1.34-r0']);
   });
 });
@@ -254,13 +258,13 @@ describe('withdrawn versions in an answer for unknown pins', () => {
   });
 });
 
-test('a name of many versions is steered in a time that grows with their number, not with its square', () => {
+test('a name of many versions is filtered in a time that grows with their number, not with its square', () => {
   const many = (count: number): readonly Version[] =>
     Array.from({ length: count }, (_, i) => parseVersion(`1.${i}.3-r${i % 7}`) as Version);
   // 30,000 took nine seconds.
   const versions = many(30_000);
   const began = process.cpuUsage();
-  const { target, listed } = steer(versions, versions[100] as Version);
+  const { target, listed } = filterForRenovate(versions, versions[100] as Version);
   const remembered = Array.from({ length: 32 }, (_, i) => parseVersion(`1.${i}.2-r0`) as Version);
   expect(safeToList(versions, remembered)).toHaveLength(32);
   const { user } = process.cpuUsage(began);
