@@ -4,7 +4,7 @@
  * Repositories publish packages before their exact dependencies (`D:` with `=`). apk takes one package for each exact
  * dependency and gives up if that one cannot be installed. This does the same: it follows the dependencies of a package
  * and looks for one that is missing or conflicts with the others (`#together`). Above `MOST_TOGETHER` packages it only
- * looks for missing ones (`#settle`), in linear time.
+ * looks for missing ones (`#findMissing`), in linear time.
  *
  * In a `complete` datasource, other dependencies count too, if no installable package meets them.
  */
@@ -64,7 +64,7 @@ export class Coherence {
   readonly #states: Uint8Array;
   readonly #unmet = new Map<PackageId, Unmet>();
   /** The results about missing dependencies only. */
-  readonly #settled = new Map<PackageId, Dependency | undefined>();
+  readonly #missing = new Map<PackageId, Dependency | undefined>();
 
   /** Packages and names looked at since the last step. */
   #work = 0;
@@ -102,8 +102,8 @@ export class Coherence {
     const needsExactly = carrier.package.needsExactly || this.#intruders.size > 0;
     const found = needsExactly && !this.#complete ? yield* this.#together(carrier, reading) : 'too-many';
     if (found !== 'too-many') return found;
-    if (!this.#settled.has(carrier.id)) yield* this.#settle(carrier, reading);
-    const missing = this.#settled.get(carrier.id);
+    if (!this.#missing.has(carrier.id)) yield* this.#findMissing(carrier, reading);
+    const missing = this.#missing.get(carrier.id);
     if (missing) return { dependency: dependencyText(missing), conflictsWith: undefined };
     const together = this.#complete && needsExactly ? yield* this.#together(carrier, reading) : undefined;
     return together === 'too-many' ? undefined : together;
@@ -191,7 +191,7 @@ export class Coherence {
   }
 
   /** Decides for the package and all its dependencies whether something is missing. */
-  *#settle(root: Carrier, reading: Reading): Generator<undefined, void> {
+  *#findMissing(root: Carrier, reading: Reading): Generator<undefined, void> {
     const open = yield* this.#reach(root, reading);
     const falling = [...open.values()].filter(hasUnmetNeed);
     for (let next = falling.pop(), i = 0; next; next = falling.pop(), i += 1) {
@@ -204,7 +204,7 @@ export class Coherence {
       }
     }
     for (const [id, { dependencies, needs }] of open)
-      this.#settled.set(id, dependencies[needs.findIndex(({ standing }) => standing === 0)]);
+      this.#missing.set(id, dependencies[needs.findIndex(({ standing }) => standing === 0)]);
   }
 
   /**
@@ -226,11 +226,11 @@ export class Coherence {
           need = { standing: 0, neededBy: [] };
           needs.set(key, need);
           for (const carrier of yield* reading.meeting(dependency, arch)) {
-            if (this.#settled.get(carrier.id)) continue;
+            if (this.#missing.get(carrier.id)) continue;
             need.standing += 1;
             const known = open.get(carrier.id);
             if (known) known.meets.push(need);
-            else if (!this.#settled.has(carrier.id) && this.#counts(carrier)) {
+            else if (!this.#missing.has(carrier.id) && this.#counts(carrier)) {
               const entered = yield* this.#opened(carrier, reading);
               entered.meets.push(need);
               open.set(carrier.id, entered);
