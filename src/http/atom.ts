@@ -1,6 +1,6 @@
 /** Feeds for feed readers and chat, as Atom (RFC 4287). An entry keeps its id, so readers show it once. */
 import type { Changes } from '../ledger/changes.ts';
-import type { AskedPin } from '../metrics/pins-with-fixes.ts';
+import type { TrackedPin } from '../metrics/pins-with-fixes.ts';
 import { escapeXml } from '../xml.ts';
 
 export interface FeedAddress {
@@ -43,7 +43,7 @@ export function changesAtom({ changes }: Changes, of: FeedAddress, name: string 
 }
 
 /** `/{datasource}/-/advisories.atom`: pins that were asked for and can be fixed. */
-export function advisoriesAtom(pins: readonly AskedPin[], of: FeedAddress): string {
+export function advisoriesAtom(pins: readonly TrackedPin[], of: FeedAddress): string {
   const entries = pins.slice(0, MOST_PINS).map(({ name, pin, fixes, since }): Entry => {
     const page = pageOf(of, name);
     const current = `current=${encodeURIComponent(pin)}`;

@@ -15,7 +15,7 @@ import { parseVersion } from '../apk/version.ts';
 import { ageInWords, nameWith, type Age } from '../catalog/age.ts';
 import type { LookupLog } from '../metrics/lookup-log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { AskedPin, PinsWithFixes } from '../metrics/pins-with-fixes.ts';
+import type { TrackedPin, PinsWithFixes } from '../metrics/pins-with-fixes.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import { notLoaded, type Answered } from './answered.ts';
 import { prefersText } from './negotiate.ts';
@@ -50,7 +50,7 @@ interface Ready {
   readonly asked: AskedDatasource;
   readonly snapshot: WeakRef<Snapshot>;
   readonly name: string;
-  readonly pin: AskedPin | undefined;
+  readonly pin: TrackedPin | undefined;
 }
 
 /** What a routed lookup adds to the datasource's answer. */

@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { UrgentFix } from '../answers/security.ts';
 
-export interface AskedPin {
+export interface TrackedPin {
   readonly name: string;
   /** As it was written. */
   readonly pin: string;
@@ -18,7 +18,7 @@ const MAX_PINS = 5000;
 const FORGET_AFTER = 7 * 86_400_000;
 
 export class PinsWithFixes {
-  readonly #pins = new Map<string, LRUCache<string, AskedPin>>();
+  readonly #pins = new Map<string, LRUCache<string, TrackedPin>>();
   readonly #now: () => number;
 
   constructor(datasources: readonly string[], now: () => number) {
@@ -27,7 +27,7 @@ export class PinsWithFixes {
   }
 
   /** The pin, for `touch`. */
-  note(datasource: string, name: string, pin: string, fixes: readonly UrgentFix[]): AskedPin {
+  note(datasource: string, name: string, pin: string, fixes: readonly UrgentFix[]): TrackedPin {
     const pins = this.#pins.get(datasource);
     const key = `${name}=${pin}`;
     const before = pins?.get(key);
@@ -40,12 +40,12 @@ export class PinsWithFixes {
   }
 
   /** Records that it was looked up again. */
-  touch(asked: AskedPin): void {
+  touch(asked: TrackedPin): void {
     asked.lastAskedAt = this.#now();
   }
 
   /** The pins with a fix, latest first. */
-  list(datasource: string): readonly AskedPin[] {
+  list(datasource: string): readonly TrackedPin[] {
     const oldest = this.#now() - FORGET_AFTER;
     return [...(this.#pins.get(datasource)?.values() ?? [])]
       .filter(({ fixes, lastAskedAt }) => fixes.length > 0 && lastAskedAt >= oldest)
