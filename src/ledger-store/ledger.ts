@@ -32,7 +32,7 @@ import { readDates, writeDates, type Known } from './dates-file.ts';
 import { presentIn, republishedIn } from './history.ts';
 
 /** An accepted index. */
-export interface Taken {
+export interface AcceptedIndex {
   readonly packages: PackageTable;
   readonly digest: string;
   readonly keyName: string | undefined;
@@ -89,7 +89,7 @@ interface Head {
 /** An index as observed, and what is known about it. */
 interface Sight {
   readonly index: LedgerIndex;
-  readonly taken: Taken;
+  readonly taken: AcceptedIndex;
   readonly known: Known | undefined;
   /**
    * The database may have earlier dates: the known dates are from a file, or replicas write to the database as well.
@@ -150,7 +150,7 @@ export class Ledger {
   }
 
   /** The release dates of the packages of an accepted index. While the clock was never set, those of new ones are 0. */
-  async datesOf(index: LedgerIndex, taken: Taken): Promise<ReleaseDates> {
+  async datesOf(index: LedgerIndex, taken: AcceptedIndex): Promise<ReleaseDates> {
     return await this.#inTurn(async () => {
       if (!isSet(this.#options.now())) {
         this.#options.log.warn(`${index.label}: the clock was never set, so no package is dated by it`);
@@ -217,7 +217,10 @@ export class Ledger {
     });
   }
 
-  async #date(index: LedgerIndex, taken: Taken): Promise<Outcome & { readonly isProvisional: boolean }> {
+  async #date(
+    index: LedgerIndex,
+    taken: AcceptedIndex,
+  ): Promise<Outcome & { readonly isProvisional: boolean }> {
     const key = keyOf(index);
     const isRemembered = this.#known.has(key);
     const known = await this.#knownOf(index);
@@ -247,7 +250,7 @@ export class Ledger {
   }
 
   /** New packages are dated now, except by a ledger in memory on its first index. */
-  async #withoutDatabase({ packages, digest }: Taken, known: Known | undefined): Promise<Known> {
+  async #withoutDatabase({ packages, digest }: AcceptedIndex, known: Known | undefined): Promise<Known> {
     const { identities, releasedAt, appeared } = await this.#compare(known ?? nothing, packages);
     const now = Math.floor(this.#options.now() / 1000);
     const isFirst = !known && this.#options.open === undefined;
@@ -569,7 +572,12 @@ async function headOf(query: Query, id: number): Promise<Head | undefined> {
 async function addGeneration(
   query: Query,
   id: number,
-  { number, seenAt, taken, packages }: { number: number; seenAt: number; taken: Taken; packages: number },
+  {
+    number,
+    seenAt,
+    taken,
+    packages,
+  }: { number: number; seenAt: number; taken: AcceptedIndex; packages: number },
 ): Promise<void> {
   const columns = ['index_id', 'number', 'seen_at', 'digest', 'signer', 'made_at', 'packages'];
   const values = [id, number, seenAt, taken.digest, taken.keyName ?? null, taken.madeAt, packages];
@@ -584,7 +592,7 @@ async function numberBehind(
   query: Query,
   id: number,
   head: Head,
-  { digest, madeAt }: Taken,
+  { digest, madeAt }: AcceptedIndex,
 ): Promise<number | undefined> {
   if (madeAt >= head.madeAt) return undefined;
   const [row] = await query(
