@@ -326,7 +326,7 @@ class Holders {
     if (texts.has(bound) && reading.fits(bound, dependency)) return true;
     const parsed = reading.parse(bound);
     if (!parsed) return false;
-    // Versions of one line follow each other, and its bound stands among them.
+    // Versions of one line are contiguous, and its bound is among them.
     const place = placeOf(parsed, sorted);
     return [sorted[0], sorted[place - 1], sorted[place], sorted.at(-1)].some(
       (version) => version && satisfies(version, { operator, version: parsed }),

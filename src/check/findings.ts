@@ -100,7 +100,7 @@ export function findingsOf(file: CheckedFile, judgments: readonly Judgment[]): r
     if (!judgment) continue;
     const { datasource, newest, step } = judgment;
     const target = raised[i - included.length];
-    // Of included packages only what breaks this image; the rest is told of their own file.
+    // For included packages only errors of this image; other problems are reported for their own file.
     const isOwn = i >= included.length;
     const notAsked = isOwn ? judgment.notAsked : undefined;
     const problems = isOwn

@@ -89,7 +89,7 @@ export class Pages {
         versions: snapshot?.catalog.packageCount,
         indexes:
           snapshot?.past?.indexes.map(pastIndexStatus) ?? indexes.map((index) => indexStatus(index, now)),
-        // What follows is told of the datasource itself.
+        // The following is only for the datasource itself.
         changes: when ? [] : changes.of(name),
         withheld: when ? undefined : surveyor.of(live)?.withheld,
         missed: (when ? [] : asked.list(live))

@@ -175,7 +175,7 @@ function settings(
   const commands = shellCommands(body, { dockerEscape: escape, variable, isDeclaration: true });
   const [name, ...more] = keyword === 'ENV' && !commands[0]?.assignments[0] ? (commands[0]?.words ?? []) : [];
   if (name && more.length > 0 && /^[A-Za-z_]\w*$/.test(name.value)) {
-    // The old form takes the rest of the line, of which quotes are removed.
+    // The old form takes the rest of the line and removes quotes.
     const rest = /^\s*\w+\s+([^\s"'$\\`][^"'$\\`\n]*?)\s*$/d.exec(body.value)?.indices?.[1];
     return [[name.value, more.length === 1 ? known(more[0] as Text) : rest && slice(body, ...rest)]];
   }

@@ -13,7 +13,7 @@ export function scalarText(node: unknown, file: Text): Text | undefined {
       node.value,
       offsets.map((each) => file.at(start + each)),
     );
-  // Spelled in a way that is not followed: all of it stands where it begins, and nothing of it can be changed.
+  // A form that is not supported: all characters get the position of its start, so it cannot be changed.
   return mappedText(node.value, Array<number>(node.value.length).fill(file.at(start)));
 }
 

@@ -45,7 +45,7 @@ export class FeedReaders {
     const child = this.start();
     const output = new Output();
     const result = Promise.withResolvers<Buffer>();
-    // Looked at when the feed has been sent, or by the piece that nobody takes any more.
+    // Awaited by `end` and `write`.
     result.promise.catch(() => undefined);
     let taken = Promise.withResolvers<void>();
     let isOver = false;
