@@ -83,14 +83,13 @@ export function closeAdb({ values }: AdbFile): void {
 
 /** The inflated file in its own memory, fast to read. */
 async function unwrap(bytes: Uint8Array, options: OpenOptions): Promise<Buffer> {
-  if (bytes.length < HEADER_BYTES)
-    throw new IndexError('archive-malformed', `an ADB of ${bytes.length} bytes`);
   switch (bytes[3]) {
     case 0x2e: // .
       return copied([bytes], options.limits);
     case 0x64: // d
       return inflated(bytes.subarray(4), 1, options);
     case 0x63: // c
+      if (bytes.length < 6) throw new IndexError('archive-malformed', `an ADB of ${bytes.length} bytes`);
       return inflated(bytes.subarray(6), bytes[4], options);
     case undefined:
     default:
