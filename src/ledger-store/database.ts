@@ -77,6 +77,9 @@ export function worded(sql: string, words: Words): string {
   return sql.replace(/\{([a-z ]+)\}/g, (_, word: keyof Words) => words[word]);
 }
 
+/** Names in one statement. */
+export const NAMES_A_QUERY = 100;
+
 /** The index under its address, or under a former one; if its arch was found in it, also under another arch. */
 export async function findIndex(
   query: Query,

@@ -6,7 +6,7 @@
  * new packages are dated now; the next accepted index makes up for it.
  */
 import { randomInt } from 'node:crypto';
-import { identityText, wordsOf } from '../apk/identity.ts';
+import { wordsOf } from '../apk/identity.ts';
 import type { PackageTable } from '../apk/package-table.ts';
 import { inSteps, type Pause } from '../apk/pieces.ts';
 import type { ReleaseDates, Republished } from '../catalog/catalog.ts';
@@ -25,20 +25,22 @@ import {
   type Database,
   type LedgerIndex,
   type Query,
-  type Row,
   type Value,
 } from './database.ts';
 import { readDates, writeDates, type Known } from './dates-file.ts';
+import { changesOf, vanishedOf } from './changes.ts';
+import {
+  addGeneration,
+  hasDates,
+  headOf,
+  numberBehind,
+  packageColumns,
+  packageValues,
+  pastOf,
+  type AcceptedIndex,
+  type Head,
+} from './generations.ts';
 import { presentIn, republishedIn } from './history.ts';
-
-/** An accepted index. */
-export interface AcceptedIndex {
-  readonly packages: PackageTable;
-  readonly digest: string;
-  readonly keyName: string | undefined;
-  /** Unix seconds. */
-  readonly madeAt: number;
-}
 
 export interface LedgerOptions {
   /** The folder for the dates of the last indexes. */
@@ -63,29 +65,6 @@ export interface LedgerOptions {
 
 /** Rows that are read or written between two pauses. */
 const ROWS_A_SLICE = 200;
-const NAMES_A_QUERY = 100;
-/** The most vanished versions that are read, the latest first. */
-const MOST_VANISHED = 5000;
-
-const packageColumns = [
-  'index_id',
-  'name',
-  'version',
-  'identity',
-  'built_at',
-  'released_at',
-  'appeared',
-  'vanished',
-  'replaces',
-] as const;
-
-interface Head {
-  readonly number: number;
-  readonly seenAt: number;
-  readonly digest: string;
-  readonly madeAt: number;
-}
-
 /** An index as observed, and what is known about it. */
 interface Sight {
   readonly index: LedgerIndex;
@@ -540,167 +519,6 @@ function keyOf({ location, arch, isArchFound }: LedgerIndex): string {
 
 function dateOf(gone: Gone | undefined, now: number): number {
   return gone ? returnDate(gone, now) : now;
-}
-
-/** The values of the first columns of a package: index, name, version, identity, build time. */
-function packageValues(id: number, { columns, strings }: PackageTable, row: number): readonly Value[] {
-  return [
-    id,
-    strings.names.list.text(columns.name[row] as number),
-    strings.values.text(columns.version[row] as number),
-    identityAt(columns.identity, row),
-    columns.builtAt[row] as number,
-  ];
-}
-
-/** Whether the dates are those of the database, judged by their sum. An import makes some earlier. */
-async function hasDates(query: Query, id: number, { releasedAt }: Dated): Promise<boolean> {
-  const sql = 'SELECT SUM(released_at) FROM ledger_package WHERE index_id = ? AND vanished IS NULL';
-  const [row] = await query(sql, [id]);
-  return Number(row?.[0]) === releasedAt.reduce((sum, date) => sum + date, 0);
-}
-
-async function headOf(query: Query, id: number): Promise<Head | undefined> {
-  const [row] = await query(
-    'SELECT number, seen_at, digest, made_at FROM ledger_generation WHERE index_id = ? ORDER BY number DESC LIMIT 1',
-    [id],
-  );
-  if (!row) return undefined;
-  return { number: Number(row[0]), seenAt: Number(row[1]), digest: String(row[2]), madeAt: Number(row[3]) };
-}
-
-async function addGeneration(
-  query: Query,
-  id: number,
-  {
-    number,
-    seenAt,
-    taken,
-    packages,
-  }: { number: number; seenAt: number; taken: AcceptedIndex; packages: number },
-): Promise<void> {
-  const columns = ['index_id', 'number', 'seen_at', 'digest', 'signer', 'made_at', 'packages'];
-  const values = [id, number, seenAt, taken.digest, taken.keyName ?? null, taken.madeAt, packages];
-  await query(insertSql('ledger_generation', columns, 1), values);
-}
-
-/**
- * The number of an earlier generation with this index, seen by another observer. Replicas and mirrors are never exactly
- * in step; if one lags behind, that is not a change of the repository.
- */
-async function numberBehind(
-  query: Query,
-  id: number,
-  head: Head,
-  { digest, madeAt }: AcceptedIndex,
-): Promise<number | undefined> {
-  if (madeAt >= head.madeAt) return undefined;
-  const [row] = await query(
-    'SELECT MAX(number) FROM ledger_generation WHERE index_id = ? AND digest = ? AND number < ?',
-    [id, digest, head.number],
-  );
-  const number = row?.[0] ?? undefined;
-  return number === undefined ? undefined : Number(number);
-}
-
-/** Earlier packages with the names of those that appeared. */
-async function pastOf(
-  query: Query,
-  id: number,
-  packages: PackageTable,
-  appeared: readonly number[],
-): Promise<{ of: (row: number) => { gone: Gone | undefined; other: Uint8Array | undefined } }> {
-  const names = [...new Set(appeared.map((row) => String(packageValues(id, packages, row)[1])))];
-  const rows: Row[] = [];
-  for (let start = 0; start < names.length; start += NAMES_A_QUERY) {
-    const some = names.slice(start, start + NAMES_A_QUERY);
-    // In the order in which they were there, so that the last one counts. With the plus, SQLite finds them by name.
-    const sql = `SELECT p.name, p.version, p.identity, p.released_at, g.seen_at
-      FROM ledger_package p LEFT JOIN ledger_generation g ON g.index_id = p.index_id AND g.number = p.vanished
-      WHERE p.index_id = ? AND p.name IN (${placeholders(some.length)}) ORDER BY +p.appeared`;
-    rows.push(...(await query(sql, [id, ...some])));
-  }
-  const byVersion = Map.groupBy(rows, ([name, version]) => `${String(name)} ${String(version)}`);
-  return {
-    of(row) {
-      const [, name, version, identity] = packageValues(id, packages, row);
-      const same = byVersion.get(`${String(name)} ${String(version)}`) ?? [];
-      const isOwn = (each: Row): boolean =>
-        Buffer.compare(each[2] as Uint8Array, identity as Uint8Array) === 0;
-      const own = same.findLast(isOwn);
-      const other = same.findLast((each) => !isOwn(each))?.[2] as Uint8Array | undefined;
-      const gone =
-        own && (own[4] ?? undefined) !== undefined
-          ? { releasedAt: Number(own[3]), vanishedAt: Math.floor(Number(own[4]) / 1000) }
-          : undefined;
-      return { gone, other };
-    },
-  };
-}
-
-/** Reads one more than is returned, to know whether there are more. */
-async function changesOf(
-  query: Query,
-  id: number,
-  {
-    index: { arch, repository },
-    since,
-    name,
-  }: {
-    readonly index: { readonly arch: string; readonly repository: string };
-    readonly since: number;
-    readonly name: string | undefined;
-  },
-): Promise<readonly Change[]> {
-  const rowsOf = (column: 'appeared' | 'vanished'): Promise<readonly Row[]> =>
-    query(
-      `SELECT g.seen_at, p.name, p.version, p.identity, p.replaces FROM ledger_generation g
-       JOIN ledger_package p ON p.index_id = g.index_id AND p.${column} = g.number
-       WHERE g.index_id = ? AND g.number > 1 AND g.seen_at >= ?${name === undefined ? '' : ' AND p.name = ?'}
-       ORDER BY g.number DESC, p.name, p.id LIMIT ${MOST_CHANGES + 1}`,
-      [id, since, ...(name === undefined ? [] : [name])],
-    );
-  const changeOf = (row: Row, kind: Change['kind']): Change => ({
-    at: Number(row[0]),
-    kind,
-    name: String(row[1]),
-    version: String(row[2]),
-    arch,
-    repository,
-    identity: identityText(row[3] as Uint8Array),
-    ...(kind === 'republished' && { before: identityText(row[4] as Uint8Array) }),
-  });
-  return [
-    ...(await rowsOf('appeared')).map((row) => changeOf(row, row[4] === null ? 'appeared' : 'republished')),
-    ...(await rowsOf('vanished')).map((row) => changeOf(row, 'vanished')),
-  ];
-}
-
-/** `archs` by index. */
-async function vanishedOf(
-  query: Query,
-  archs: ReadonlyMap<number, string>,
-  names: readonly string[],
-): Promise<readonly Vanished[]> {
-  const vanished: Vanished[] = [];
-  for (let start = 0; archs.size > 0 && start < names.length; start += NAMES_A_QUERY) {
-    const some = names.slice(start, start + NAMES_A_QUERY);
-    const rows = await query(
-      `SELECT p.index_id, p.name, p.version, MAX(g.seen_at) FROM ledger_package p
-       JOIN ledger_generation g ON g.index_id = p.index_id AND g.number = p.vanished
-       WHERE p.index_id IN (${placeholders(archs.size)}) AND p.name IN (${placeholders(some.length)})
-       GROUP BY p.index_id, p.name, p.version ORDER BY 4 DESC LIMIT ${MOST_VANISHED}`,
-      [...archs.keys(), ...some],
-    );
-    for (const [id, name, version, at] of rows)
-      vanished.push({
-        name: String(name),
-        version: String(version),
-        arch: archs.get(Number(id)) ?? '',
-        at: Number(at),
-      });
-  }
-  return vanished;
 }
 
 function compareTexts(a: string, b: string): number {
