@@ -77,10 +77,15 @@ function definitionOf(
   const base =
     include === undefined ? undefined : definitionOf(parsed(read(include), include), include, read, files);
   return {
-    packages: [...(base?.packages ?? []), ...(contents?.packages ?? [])],
+    packages: [...(base?.packages ?? []), ...(contents?.packages ?? []).flatMap(wordsOf)],
     archs: archs?.length ? archs.map(archOfDefinition) : (base?.archs ?? []),
     budget: layering?.budget ?? base?.budget,
   };
+}
+
+/** apko splits a string at blanks: `foo>=1 foo<2`. */
+function wordsOf(text: string): readonly string[] {
+  return text.match(/[^ \t\r\n]+/g) ?? [];
 }
 
 function parsed(text: string, file: string): unknown {

@@ -4,7 +4,7 @@
  */
 import { parsePin, type Note, type Pin } from './pin.ts';
 import { isProse, UNKNOWN, type Command, type Word } from './shell.ts';
-import { rangeOf, slice } from './text.ts';
+import { rangeOf, slice, wordsOf } from './text.ts';
 
 /** The lookup parameters that are not from the command itself. */
 type Context = Pin['context'];
@@ -86,12 +86,7 @@ function imageBuilds(words: readonly Word[]): readonly Invocation[] {
   if (!make || !words.some(({ value }) => value === 'image')) return [];
   const packages = words
     .filter(({ value }) => value.startsWith(BUILDER_LIST))
-    .flatMap((word) => {
-      const list = slice(word, BUILDER_LIST.length, word.value.length);
-      return [...list.value.matchAll(/[^ \t\r\n]+/g)].map(({ 0: { length }, index }) =>
-        slice(list, index, index + length),
-      );
-    })
+    .flatMap((word) => wordsOf(slice(word, BUILDER_LIST.length, word.value.length)))
     .filter(({ value }) => /^[^-].*[=~]/.test(value));
   return packages.length === 0 ? [] : [{ packages, at: make.at(0), options: '' }];
 }

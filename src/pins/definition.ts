@@ -12,9 +12,9 @@ import {
   type Node,
   type YAMLMap,
 } from 'yaml';
-import { parsePin, type FilePins, type Kind, type Note, type Pin, type Repeat } from './pin.ts';
+import { asName, parsePin, type FilePins, type Kind, type Note, type Pin, type Repeat } from './pin.ts';
 import { scalarText } from './scalar.ts';
-import { plainText, rangeOf, slice, type Text } from './text.ts';
+import { plainText, rangeOf, slice, wordsOf, type Text } from './text.ts';
 
 /** Reads a file as `include:` names it; `undefined` if there is none. */
 export type ReadInclude = (path: string) => string | undefined;
@@ -101,15 +101,15 @@ function documentPins(document: Document, file: Text, readInclude: ReadInclude):
     for (const item of items) {
       const text = scalarText(resolved(item, document), file);
       if (!text || text.value === '') continue;
-      const pin = definitionPin(text, { variables, tool, world: at, isRuntime, context });
-      if (pin) pins.push(...pin.pins);
-      if (pin?.note) notes.push(pin.note);
+      const listed = pinsOf(text, { variables, tool, world: at, isRuntime, context });
+      pins.push(...listed.pins);
+      if (listed.note) notes.push(listed.note);
     }
   }
   const main = lists.find(({ isMain }) => isMain);
   const base = (main ? listed.packages : []).flatMap((each): readonly Pin[] => {
     const world = { variables, tool, world: main?.at ?? 0, isRuntime: false, context } as const;
-    const pins = definitionPin(plainText(each), world)?.pins ?? [];
+    const { pins } = pinsOf(plainText(each), world);
     return pins.map((pin) => ({ ...pin, range: place, versionRange: undefined }));
   });
   const builds = isRecipe ? builtNames(root, variables) : [];
@@ -276,11 +276,8 @@ interface Listing {
   readonly context: Pin['context'];
 }
 
-/** Several constraints may stand in one string: `foo>=1 foo<2`. */
-function definitionPin(
-  text: Text,
-  { variables, ...surroundings }: Listing,
-): { pins: readonly Pin[]; note?: Note } | undefined {
+/** apko splits a string at blanks: `foo>=1 foo<2`. */
+function pinsOf(text: Text, { variables, ...surroundings }: Listing): { pins: readonly Pin[]; note?: Note } {
   const range = rangeOf(text) ?? { start: text.at(0), end: text.at(text.value.length - 1) + 1 };
   const written = substituted(text.value, variables);
   if (written === undefined) {
@@ -288,24 +285,26 @@ function definitionPin(
     return { pins: [], note: { reason: 'unknown-variable', message, range } };
   }
   const isChanged = written !== text.value;
-  const spelled = parsePin(written);
+  const pins = wordsOf(isChanged ? plainText(written) : text).flatMap(
+    (word) => pinOf(word, surroundings) ?? [],
+  );
+  return { pins: isChanged ? pins.map((pin) => ({ ...pin, range, versionRange: undefined })) : pins };
+}
+
+function pinOf(word: Text, surroundings: Omit<Listing, 'variables'>): Pin | undefined {
+  const isInstalled = surroundings.tool === 'apko' && !surroundings.isRuntime;
+  const spelled = parsePin(word.value) ?? (isInstalled ? asName(word.value) : undefined);
   if (!spelled) return undefined;
   const { versionAt, ...parts } = spelled;
-  const version =
-    isChanged || parts.version === ''
-      ? undefined
-      : rangeOf(slice(text, versionAt, versionAt + parts.version.length));
-  const context = { ...surroundings.context, ...(parts.tag !== undefined && { tag: parts.tag }) };
-  const pin: Pin = {
+  return {
     ...parts,
     ...surroundings,
-    context,
-    text: written,
-    range,
-    versionRange: version,
+    context: { ...surroundings.context, ...(parts.tag !== undefined && { tag: parts.tag }) },
+    text: word.value,
+    range: rangeOf(word) ?? { start: word.at(0), end: word.at(word.value.length - 1) + 1 },
+    versionRange: rangeOf(slice(word, versionAt, versionAt + parts.version.length)),
     isLocked: false,
   };
-  return { pins: [pin] };
 }
 
 /** Replaces melange's `${{…}}`; `undefined` if one of them is unknown. */

@@ -108,3 +108,19 @@ export function parsePin(text: string): Spelled | undefined {
     versionAt: prefix,
   };
 }
+
+/**
+ * What apko makes of a text that is no constraint, such as `!name` and `=`: a name, which no package has. `undefined` for
+ * what another program replaces: `$NAME`.
+ */
+export function asName(text: string): Spelled | undefined {
+  if (text.length > MAX_LENGTH || text.includes('$')) return undefined;
+  return {
+    name: text,
+    operator: '',
+    version: '',
+    tag: undefined,
+    tagIsBehind: false,
+    versionAt: text.length,
+  };
+}

@@ -40,6 +40,13 @@ export function slice({ value, at, uses = [] }: Text, start: number, end: number
   );
 }
 
+/** The parts between blanks. */
+export function wordsOf(text: Text): readonly Text[] {
+  return [...text.value.matchAll(/[^ \t\r\n]+/g)].map(({ 0: { length }, index }) =>
+    slice(text, index, index + length),
+  );
+}
+
 function withUses(text: Text, uses: readonly Use[]): Text {
   return uses.length === 0 ? text : { ...text, uses: uses.slice(0, MAX_USES) };
 }

@@ -21,7 +21,7 @@ test('JSON matches the published schema', () => {
   expect(isValid.errors).toBeNull();
   expect(value).toMatchObject({
     version: 1,
-    summary: { files: 2, pins: 4, known: 3, error: 1, warning: 1, note: 2 },
+    summary: { files: 2, pins: 4, known: 3, error: 2, warning: 1, note: 2 },
   });
   expect(value.findings[0]).toMatchObject({
     rule: 'withdrawn',
@@ -70,11 +70,12 @@ test('code quality of GitLab', () => {
 
 test('JUnit: a test a file, failed for each error, and nothing of it breaks XML', () => {
   const xml = formats.junit(report);
-  expect(xml).toContain('<testsuite name="apk-beacon check" tests="2" failures="1">');
+  expect(xml).toContain('<testsuite name="apk-beacon check" tests="2" failures="2">');
   expect(xml).toContain('name="a &amp; &quot;b&quot;/image.yaml"');
   expect(xml).toMatch(
     /<failure type="withdrawn" message="2:13 curl=8\.12\.0-r0: curl 8\.12\.0-r0 is in no index/,
   );
+  expect(xml).toContain('message="3:33 &lt;evil\\u{1b}[31m&gt;: ');
   expect(xml).not.toMatch(/[\u0000-\u0008\u000b-\u001f]/);
 });
 
@@ -94,7 +95,7 @@ describe('text', () => {
       'a & "b"/image.yaml',
     ]);
     expect(text(false)).toMatch(
-      /^4 packages in 2 files: 1 error, 1 warning, 2 notes \(--all shows them\); 3 more are known to the baseline$/m,
+      /^4 packages in 2 files: 2 errors, 1 warning, 2 notes \(--all shows them\); 3 more are known to the baseline$/m,
     );
   });
   test('notes on request', () => {

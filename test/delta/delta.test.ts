@@ -105,6 +105,9 @@ describe('an image', () => {
       archs: ['x86_64', 'aarch64'],
       budget: 16,
     });
+    expect(read('contents: { packages: ["curl>=8 curl<9 ", jq] }\n')).toMatchObject({
+      packages: ['curl>=8', 'curl<9', 'jq'],
+    });
     expect(read('include: base.yaml\narchs: [arm64]\nlayering: { strategy: origin, budget: 3 }\n')).toEqual({
       packages: ['busybox'],
       archs: ['aarch64'],

@@ -16,7 +16,7 @@ contents:
     - git=2.50@edge
     - !!str tagged=1.0-r1
     - "esc\\x61ped=1.0"
-    - '!conflict=1.0-r0'
+    - $REPLACED
     - >-
       folded=1.0-r0
 environment:
@@ -39,6 +39,22 @@ archs: [x86_64, aarch64]
     ]);
     for (const { version, versionRange } of pinsIn('image.yaml', image))
       if (versionRange) expect(image.slice(versionRange.start, versionRange.end)).toBe(version);
+  });
+
+  test('a string is split at blanks', () => {
+    const text = 'contents:\n  packages:\n    - "a>=1  b~2 "\n    - |\n      c=3\n      d\n';
+    expect(placed('image.yaml', text)).toEqual(['3:8 a>=1', '3:14 b~2', '5:7 c=3', '6:7 d']);
+    expect(pinsIn('image.yaml', text).map(({ version }) => version)).toEqual(['1', '2', '3', '']);
+    const files = { 'base.yaml': 'contents:\n  packages: ["a>=1 b"]\n' };
+    const child = 'include: base.yaml\ncontents:\n  packages: [c]\n';
+    expect(read('image.yaml', child, files)?.included?.map((pin) => pin.text)).toEqual(['a>=1', 'b']);
+  });
+
+  test('what is no constraint is a name', () => {
+    const text = 'contents:\n  packages: ["!a=1", "b = 2", c@, ./d.apk]\n';
+    const pins = pinsIn('image.yaml', text);
+    expect(pins.map(({ name }) => name)).toEqual(['!a=1', 'b', '=', '2', 'c@', './d.apk']);
+    expect(pins.every(({ operator }) => operator === '')).toBe(true);
   });
 
   test('flow lists, several documents, anchors', () => {
