@@ -21,7 +21,7 @@ const table = {
   'contradicting-pins': ['error', 'pins of one image cannot be installed together'],
   'other-distribution': ['error', 'the version belongs to another distribution than the image'],
   'invalid-version': ['error', 'the version is not valid for apk or apko'],
-  'tag-form': ['error', 'the @tag is not where the tool reads it'],
+  'tag-form': ['error', 'the tool cannot read the @tag'],
   'operator-ignored': ['warning', 'the tool does not know the operator and takes any version'],
   'double-equals': ['note', '`==` is read as `=`'],
   'expected-withdrawal': ['warning', 'the version is expected to be withdrawn soon'],

@@ -24,6 +24,11 @@ export function spellingProblems(pin: AskedPin): readonly Problem[] {
       rule: 'tag-form',
       message: `apko reads the tag behind the version: ${name}${operator}${version}@${tag}`,
     });
+  else if (tag !== undefined && tool === 'apko' && !/^[A-Za-z0-9]+$/.test(tag))
+    problems.push({
+      rule: 'tag-form',
+      message: `apko reads tags of letters and digits only, so it takes ${pin.text} for a name`,
+    });
   if (tag !== undefined && operator !== '' && tool === 'apk' && tagIsBehind)
     problems.push({
       rule: 'tag-form',
