@@ -24,7 +24,7 @@ const MAX_INCLUDES = 20;
 /** `undefined` for YAML that is something else. */
 export function definitionPins(file: Text, readInclude: ReadInclude = () => undefined): FilePins | undefined {
   const { value } = file;
-  if (!/\b(?:packages|runtime)["']?\s*:/.test(value)) return undefined;
+  if (!/\b(?:packages|runtime)["']?\s*:|^include\s*:/m.test(value)) return undefined;
   const documents = parseYaml(value);
   const roots = documents.flatMap(({ contents }) => (isMap(contents) ? [contents] : []));
   const failed = documents.find(({ errors }) => errors.length > 0);
@@ -107,11 +107,12 @@ function documentPins(document: Document, file: Text, readInclude: ReadInclude):
     }
   }
   const main = lists.find(({ isMain }) => isMain);
-  const base = (main ? listed.packages : []).flatMap((each): readonly Pin[] => {
+  const base = listed.packages.flatMap((each): readonly Pin[] => {
     const world = { variables, tool, world: main?.at ?? 0, isRuntime: false, context } as const;
     const { pins } = pinsOf(plainText(each), world);
     return pins.map((pin) => ({ ...pin, range: place, versionRange: undefined }));
   });
+  if (lists.length === 0 && base.length === 0) return undefined;
   const builds = isRecipe ? builtNames(root, variables) : [];
   const repeats = kind === 'hardened-image' ? repeatsOf(root, pins, file) : [];
   return {

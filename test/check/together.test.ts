@@ -81,6 +81,13 @@ test('packages of an included file are in the image as well', () => {
   }
 });
 
+test('an image may have nothing but packages of an included file', () => {
+  const base = 'contents:\n  packages: [app=1-r0, lib=2-r0]\n';
+  const child = 'include: base.yaml\ncontents:\n  repositories: [https://packages.wolfi.dev/os]\n';
+  for (const catalog of [plain, complete])
+    expect(contradictions({ 'base.yaml': base, 'child.yaml': child }, catalog)).toHaveLength(1);
+});
+
 test('commands of one stage do not contradict each other', () => {
   const text =
     'FROM cgr.dev/chainguard/wolfi-base\nRUN apk add app=1-r0\nRUN apk del app && apk add lib=2-r0\n';
