@@ -31,6 +31,11 @@ export function judge(pin: AskedPin, source: Source, options: JudgeOptions): Jud
 function judgeAnew(pin: AskedPin, source: Source, options: JudgeOptions): Judged {
   const view = source.view(pin.name, pin.tool, options.archs);
   const datasource = source.name;
+  if (view.report.versions.length === 0 && source.has(pin.name)) {
+    const message = `nothing has or provides ${pin.name} on ${options.archs.join(', ')}`;
+    const problem = { rule: 'missing-on-arch', message, archs: options.archs } as const;
+    return { judgment: { datasource, problems: [problem] }, floating: [] };
+  }
   if (view.report.versions.length === 0) {
     const close = source.closeNames(pin.name);
     const hint = close.length === 0 ? '' : `; there are ${close.join(', ')}`;

@@ -76,6 +76,15 @@ describe('apko', () => {
     expect(rulesOf(dockerfile('v=5'), providers, 'Dockerfile')).toEqual([]);
   });
 
+  test('a name that only other archs have is missing, not unknown', () => {
+    const archs = { x86_64: [[built('a', '1-r0')]], aarch64: [[built('b', '1-r0')]] };
+    const files = { 'i.yaml': `${image('a', 'a=1-r0')}archs: [aarch64]\n` };
+    expect(shown(checked(files, { catalogs: { wolfi: catalogOf(archs) } }))).toEqual([
+      '4:8 missing-on-arch: nothing has or provides a on aarch64',
+      '5:8 missing-on-arch: nothing has or provides a on aarch64',
+    ]);
+  });
+
   test('says on which arch it is missing and since when', () => {
     const archs = { x86_64: [[built('a', '1-r0'), built('a', '2-r0')]], aarch64: [[built('a', '1-r0')]] };
     const found = checked({ 'i.yaml': image('a=2-r0') }, { catalogs: { wolfi: catalogOf(archs) } });
