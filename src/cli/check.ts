@@ -148,7 +148,7 @@ function changeFiles(
       continue;
     }
     try {
-      writeFileSync(join(root, file.path), text, file.encoding);
+      replaceText(join(root, file.path), file, text);
     } catch (error) {
       process.stderr.write(`${printable(file.path)}: left as it is: ${errorLines(error)}\n`);
       hasFailed = true;
@@ -163,6 +163,14 @@ function changeFiles(
       count === 0 ? 'nothing to change\n' : `changed ${count === 1 ? 'one pin' : `${count} pins`}\n`,
     );
   return hasFailed ? UNCHECKED : 0;
+}
+
+/** Throws if the file has another text than the one that was checked, unless it is already the new one. */
+function replaceText(path: string, { text: old, encoding }: CheckedFile, text: string): void {
+  const present = readFileSync(path, encoding);
+  if (present === text) return;
+  if (present !== old) throw new Error('it was changed in the meantime');
+  writeFileSync(path, text, encoding);
 }
 
 /** Shows a line on a terminal until the returned function is called. */

@@ -66,7 +66,7 @@ async function put(path: string, content: string | Uint8Array): Promise<void> {
 async function run(
   words: readonly string[],
   own: Record<string, string | true> = {},
-  more: { pin?: boolean; config?: object } = {},
+  more: { pin?: boolean; meanwhile?: () => void } = {},
 ) {
   const written: string[] = [];
   const take = (chunk: unknown): boolean => written.push(String(chunk)) > 0;
@@ -75,7 +75,10 @@ async function run(
   vi.spyOn(process.stderr, 'write').mockImplementation((chunk: unknown) => errors.push(String(chunk)) > 0);
   const code = await checkCommand(words, {
     own,
-    config: () => loadConfig({ words: [], settings: { config: [join(folder, 'beacon.yml')] }, own: {} }, {}),
+    config: () => {
+      more.meanwhile?.();
+      return loadConfig({ words: [], settings: { config: [join(folder, 'beacon.yml')] }, own: {} }, {});
+    },
     isPlain: false,
     pinsNames: more.pin ?? false,
     root: join(folder, 'repo'),
@@ -251,6 +254,26 @@ test('--fix names a file it cannot understand and leaves it', async () => {
   await put('repo/broken.yaml', broken);
   expect((await run([], { fix: true })).errors).toMatch(/^broken\.yaml: left as it is: /);
   expect(await readFile(join(folder, 'repo/broken.yaml'), 'utf8')).toBe(broken);
+});
+
+test('--fix leaves a file that was changed while the indexes were loaded', async () => {
+  const path = join(folder, 'repo/Dockerfile');
+  const text = 'FROM alpine:3.22\nRUN apk add curl=8.12.0-r0 jq\n';
+  const meanwhile = (): void => fs.writeFileSync(path, text);
+  expect(await run(['Dockerfile'], { fix: true }, { meanwhile })).toEqual({
+    code: 3,
+    output: 'nothing to change\n',
+    errors: 'Dockerfile: left as it is: it was changed in the meantime\n',
+  });
+  expect(await readFile(path, 'utf8')).toBe(text);
+});
+
+test('--fix of a file and of a link to it changes the file once', async () => {
+  await symlink('Dockerfile', join(folder, 'repo/Dockerfile.link'));
+  expect((await run(['Dockerfile', 'Dockerfile.link'], { fix: true })).code).toBe(0);
+  expect(await readFile(join(folder, 'repo/Dockerfile'), 'utf8')).toBe(
+    'FROM alpine:3.22\nRUN apk add curl=8.14.1-r2\n',
+  );
 });
 
 test('a file that is no UTF-8 keeps its other bytes', async () => {
