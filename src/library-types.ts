@@ -45,6 +45,8 @@ export interface CheckFinding {
   readonly name?: string;
   readonly datasource?: string;
   readonly archs?: readonly string[];
+  /** The day on which the needed version was withdrawn, if a ledger knows it: `2026-11-20`. */
+  readonly since?: string;
   readonly newest?: string;
   readonly step?: 'rebuild' | 'patch' | 'minor' | 'major';
   readonly target?: string;

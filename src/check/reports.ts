@@ -62,7 +62,10 @@ function sarifReport({ findings }: Report): string {
     locations: [
       {
         physicalLocation: {
-          artifactLocation: { uri: encodeURI(file), uriBaseId: '%SRCROOT%' },
+          artifactLocation: {
+            uri: file.split('/').map(encodeURIComponent).join('/'),
+            uriBaseId: '%SRCROOT%',
+          },
           region: {
             startLine: start.line,
             startColumn: start.column,

@@ -1,14 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, expectTypeOf, test } from 'vitest';
 import { baselineText, parseBaseline } from '../../src/check/baseline.ts';
 import { reportSchema } from '../../src/check/report-schema.ts';
 import { formats, textReport, type Report } from '../../src/check/reports.ts';
+import type { Finding } from '../../src/check/findings.ts';
+import type { CheckFinding } from '../../src/library-types.ts';
 import { checked } from '../support/checks.ts';
 
 const files = {
   'Dockerfile': 'FROM alpine:3.22\nRUN apk add curl=8.12.0-r0 git==2.49.1-r0 && true\n',
-  'a & "b"/image.yaml': 'contents:\n  repositories: [https://packages.wolfi.dev/os]\n  packages: ["curl=8.19.0-r0", "<evil\u001b[31m>"]\n',
+  'a & "b"/#1?/image.yaml': 'contents:\n  repositories: [https://packages.wolfi.dev/os]\n  packages: ["curl=8.19.0-r0", "<evil\u001b[31m>"]\n',
 }; // prettier-ignore
 const { findings } = checked(files);
 const report: Report = { files: 2, pins: 4, findings, known: 3 };
@@ -34,6 +36,10 @@ test('JSON matches the published schema', () => {
   });
 });
 
+test('the types of the library have all of a finding', () => {
+  expectTypeOf<keyof CheckFinding>().toEqualTypeOf<keyof Finding>();
+});
+
 test('SARIF has the rules that were broken and places of all', () => {
   const { runs, version } = JSON.parse(formats.sarif(report)) as {
     version: string;
@@ -53,7 +59,7 @@ test('SARIF has the rules that were broken and places of all', () => {
       },
     },
   ]);
-  expect(JSON.stringify(results.at(-1)?.locations)).toContain('a%20&%20%22b%22/image.yaml');
+  expect(JSON.stringify(results.at(-1)?.locations)).toContain('"uri":"a%20%26%20%22b%22/%231%3F/image.yaml"');
 });
 
 test('code quality of GitLab', () => {
@@ -71,7 +77,7 @@ test('code quality of GitLab', () => {
 test('JUnit: a test a file, failed for each error, and nothing of it breaks XML', () => {
   const xml = formats.junit(report);
   expect(xml).toContain('<testsuite name="apk-beacon check" tests="2" failures="2">');
-  expect(xml).toContain('name="a &amp; &quot;b&quot;/image.yaml"');
+  expect(xml).toContain('name="a &amp; &quot;b&quot;/#1?/image.yaml"');
   expect(xml).toMatch(
     /<failure type="withdrawn" message="2:13 curl=8\.12\.0-r0: curl 8\.12\.0-r0 is in no index/,
   );
@@ -92,7 +98,7 @@ describe('text', () => {
       'Dockerfile',
       '  2:13  error  curl=8.12.0-r0  curl 8.12.0-r0 is in no index; the newest is 8.14.1-r2; --fix takes 8.14.1-r2  withdrawn',
       '',
-      'a & "b"/image.yaml',
+      'a & "b"/#1?/image.yaml',
     ]);
     expect(text(false)).toMatch(
       /^4 packages in 2 files: 2 errors, 1 warning, 2 notes \(--all shows them\); 3 more are known to the baseline$/m,
