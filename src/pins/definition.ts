@@ -325,8 +325,7 @@ function recipeVariables(root: YAMLMap): ReadonlyMap<string, string> {
   const own = root.get('package');
   const field = (name: string): string | undefined => {
     const node = isMap(own) ? own.get(name, true) : undefined;
-    // As it is spelled: `version: 1.10` is a number in YAML.
-    return isScalar(node) ? (node.source ?? String(node.value)) : undefined;
+    return isScalar(node) ? spelling(node) : undefined;
   };
   const [name, version, epoch] = [field('name'), field('version'), field('epoch')];
   if (name !== undefined) variables.set('package.name', name);
@@ -337,14 +336,13 @@ function recipeVariables(root: YAMLMap): ReadonlyMap<string, string> {
   const vars = root.get('vars');
   if (isMap(vars))
     for (const { key, value } of vars.items)
-      if (isScalar(key) && isScalar(value))
-        variables.set(`vars.${String(key.value)}`, value.source ?? String(value.value));
+      if (isScalar(key) && isScalar(value)) variables.set(`vars.${String(key.value)}`, spelling(value));
   const inputs = root.get('inputs');
   if (isMap(inputs))
     for (const { key, value } of inputs.items) {
       const preset = isMap(value) ? value.get('default', true) : undefined;
       if (isScalar(key) && isScalar(preset) && preset.value !== null)
-        variables.set(`inputs.${String(key.value)}`, preset.source ?? String(preset));
+        variables.set(`inputs.${String(key.value)}`, spelling(preset));
     }
   return variables;
 }
@@ -356,14 +354,38 @@ function builtNames(root: YAMLMap, variables: ReadonlyMap<string, string>): read
   const parts = [own, ...(isSeq(subpackages) ? subpackages.items : [])].filter((each) => isMap(each));
   return parts.flatMap((part) => {
     const name = part.get('name');
-    const written = typeof name === 'string' ? substituted(name, variables) : undefined;
     const dependencies = part.get('dependencies');
     const provides = isMap(dependencies) ? texts(dependencies.get('provides')) : [];
-    return [
-      ...(written === undefined ? [] : [written]),
-      ...provides.flatMap((each) => parsePin(each)?.name ?? []),
-    ];
+    return rangeOver(part, root, variables).flatMap((known) => {
+      const written = typeof name === 'string' ? substituted(name, known) : undefined;
+      return [
+        ...(written === undefined ? [] : [written]),
+        ...provides.flatMap((each) => parsePin(substituted(each, known) ?? each)?.name ?? []),
+      ];
+    });
   });
+}
+
+/** The variables of each package that a subpackage with `range:` becomes. */
+function rangeOver(
+  part: YAMLMap,
+  root: YAMLMap,
+  variables: ReadonlyMap<string, string>,
+): readonly ReadonlyMap<string, string>[] {
+  if (!part.has('range')) return [variables];
+  const data = root.get('data');
+  const lists = isSeq(data) ? data.items.filter((each) => isMap(each)) : [];
+  const items = lists.find((each) => each.get('name') === part.get('range'))?.get('items');
+  if (!isMap(items)) return [];
+  return items.items.map(
+    ({ key, value }) =>
+      new Map([...variables, ['range.key', spelling(key)], ['range.value', spelling(value)]]),
+  );
+}
+
+/** As it is spelled: `version: 1.10` is a number in YAML. */
+function spelling(node: unknown): string {
+  return isScalar(node) ? (node.source ?? String(node.value)) : '';
 }
 
 /** `vars.VERSION` and tags of a hardened image that repeat the version of a pin. */

@@ -171,6 +171,27 @@ subpackages:
     expect(found?.builds).toEqual(['tool', 'virtual', 'tool-doc']);
   });
 
+  test('subpackages of a range are built for each of its items', () => {
+    const ranged = `package:
+  name: tool
+  version: 1.0
+  epoch: 0
+  dependencies: {runtime: [x], provides: ["any-\${{package.name}}=1", "of-\${{vars.unknown}}"]}
+data:
+  - name: versions
+    items: {3.10: "310", 3.11: "311"}
+subpackages:
+  - range: versions
+    name: py\${{range.key}}-\${{package.name}}
+    dependencies: {provides: ["py\${{range.value}}=1"]}
+  - range: none
+    name: other
+`;
+    expect(read('tool.yaml', ranged)?.builds).toEqual([
+      ...['tool', 'any-tool', 'py3.10-tool', 'py310', 'py3.11-tool', 'py311'],
+    ]);
+  });
+
   test('composed versions have no place', () => {
     const own = pinsIn('tool.yaml', recipe).find(({ name }) => name === 'own');
     expect(own?.versionRange).toBeUndefined();
