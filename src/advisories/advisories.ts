@@ -3,7 +3,7 @@
  */
 import type { Version } from '../apk/version.ts';
 import { isStep, sortInSteps } from '../catalog/steps.ts';
-import { fixedIn, isAffected, isOpen, parseAffected, unite, type Affected } from './affected.ts';
+import { fixedIn, isAffected, isUnreviewed, parseAffected, unite, type Affected } from './affected.ts';
 import type { Feed } from './feed.ts';
 import { ANY } from './feed-builder.ts';
 
@@ -19,15 +19,6 @@ export interface Group {
 export interface IdList<T> {
   readonly listed: readonly T[];
   readonly count: number;
-}
-
-/** The status of an unreviewed scanner result. */
-const UNREVIEWED = 'detection';
-
-/** Whether only unreviewed scanner results keep it open. */
-export function isUnreviewed({ affected }: Group): boolean {
-  const { statuses } = affected;
-  return isOpen(affected) && statuses.length > 0 && statuses.every((status) => status === UNREVIEWED);
 }
 
 export class Advisories {
@@ -156,13 +147,20 @@ export function listIds(
   };
 }
 
+/** Whether a group is open at a version, and not only by unreviewed scanner results. */
 export function isOpenAt(version: Version): (group: Group) => boolean {
-  return ({ affected }) => isAffected(affected, version);
+  return ({ affected }) => isAffected(affected, version) && !isUnreviewed(affected, version);
 }
 
-/** Whether a group is open at `from` and not at `to`. */
+/** Whether only unreviewed scanner results leave a group open at a version. */
+export function isUnreviewedAt(version: Version): (group: Group) => boolean {
+  return ({ affected }) => isUnreviewed(affected, version);
+}
+
+/** Whether a group is open at `from`, and at `to` it is not, nor unreviewed. */
 export function isFixedBetween(from: Version, to: Version): (group: Group) => boolean {
-  return ({ affected }) => isAffected(affected, from) && !isAffected(affected, to);
+  const isOpenBefore = isOpenAt(from);
+  return (group) => isOpenBefore(group) && !isAffected(group.affected, to);
 }
 
 /** The version that fixes the group at `version`, if the feeds name one. */

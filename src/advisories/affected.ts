@@ -15,6 +15,8 @@ export interface Interval {
   readonly before: Version | undefined;
   /** The last version that is affected. */
   readonly last: Version | undefined;
+  /** Only unreviewed scanner results say so. */
+  readonly unreviewed: boolean;
 }
 
 export interface Affected {
@@ -25,6 +27,8 @@ export interface Affected {
 }
 
 export const NOT_AFFECTED = '0';
+/** The status of an unreviewed scanner result. */
+const UNREVIEWED = 'detection';
 const INTERVAL = /^(?:>=([^<>=!]+))?(?:(<=?)([^<>=!]+)|!([a-z0-9_+]*))$/;
 
 /** Parses texts made by `reduceSecdb` and `reduceOsv`; unreadable parts affect nothing. */
@@ -34,13 +38,14 @@ export function parseAffected(text: string): Affected {
   for (const part of text === NOT_AFFECTED ? [] : text.split(',')) {
     const [match, from, operator, end, status] = INTERVAL.exec(part) ?? [];
     const only = part.startsWith('=') ? parseVersion(part.slice(1)) : undefined;
-    if (only) intervals.push({ from: only, before: undefined, last: only });
+    if (only) intervals.push({ from: only, before: undefined, last: only, unreviewed: false });
     else if (match !== undefined) {
       const version = end === undefined ? undefined : parseVersion(end);
       intervals.push({
         from: from === undefined ? undefined : parseVersion(from),
         before: operator === '<' ? version : undefined,
         last: operator === '<=' ? version : undefined,
+        unreviewed: status === UNREVIEWED,
       });
       for (const each of status?.split('+') ?? []) if (each !== '') statuses.add(each);
     }
@@ -50,6 +55,12 @@ export function parseAffected(text: string): Affected {
 
 export function isAffected({ intervals }: Affected, version: Version): boolean {
   return intervals.some((interval) => contains(interval, version));
+}
+
+/** Whether only unreviewed scanner results say that a version is affected. */
+export function isUnreviewed({ intervals }: Affected, version: Version): boolean {
+  const around = intervals.filter((interval) => contains(interval, version));
+  return around.length > 0 && around.every(({ unreviewed }) => unreviewed);
 }
 
 function contains({ from, before, last }: Interval, version: Version): boolean {
@@ -97,7 +108,7 @@ export function unite(all: readonly Affected[]): Affected {
 
 /**
  * Of several records on one package, arch and identifier: a record without a fix leaves it open, otherwise the highest
- * fix counts, and any of them beats "not affected".
+ * fix counts, and any of them beats "not affected". Beside unreviewed scanner results, fixes count as well.
  */
 export function combine(texts: readonly string[]): string {
   const all = [...new Set(texts)].filter((text) => text !== NOT_AFFECTED);
@@ -105,7 +116,9 @@ export function combine(texts: readonly string[]): string {
   const open = all.filter((text) => text.startsWith('!'));
   if (open.length > 0) {
     const statuses = new Set(open.flatMap((text) => text.slice(1).split('+')).filter((each) => each !== ''));
-    return `!${[...statuses].sort().join('+')}`;
+    const text = `!${[...statuses].sort().join('+')}`;
+    const others = all.filter((each) => !open.includes(each));
+    return text === `!${UNREVIEWED}` && others.length > 0 ? `${text},${combine(others)}` : text;
   }
   const fixes = all.map((text) => (/^<[^=,]+$/.test(text) ? parseVersion(text.slice(1)) : undefined));
   if (!fixes.every((fix) => fix !== undefined)) return all.sort().join(',');

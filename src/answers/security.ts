@@ -8,7 +8,7 @@ import {
   fixFor,
   isFixedBetween,
   isOpenAt,
-  isUnreviewed,
+  isUnreviewedAt,
   listIds,
   type Advisories,
   type Group,
@@ -95,8 +95,8 @@ export class Security {
   *#opened(from: Version, to: Version): Generator<undefined, number> {
     const before = yield* this.at(from);
     const after = yield* this.at(to);
-    const open = after.filter((group) => isOpenAt(to)(group) && !isUnreviewed(group));
-    if (before === after) return countOf(open.filter(({ affected }) => !isAffected(affected, from)));
+    const open = after.filter(isOpenAt(to));
+    if (before === after) return countOf(open.filter((group) => !isOpenAt(from)(group)));
     return idsOf(open).difference(yield* this.#openIds(from)).size;
   }
 
@@ -314,9 +314,8 @@ export function* advisoriesInSteps(
     return { ...head, advisories: listed, advisoriesCount: count };
   }
   const known = yield* security.at(at);
-  const isReal = (group: Group): boolean => isOpenAt(at)(group) && !isUnreviewed(group);
-  const open = entries(known, isReal, at);
-  const unreviewed = entries(known, (group) => isOpenAt(at)(group) && isUnreviewed(group), at);
+  const open = entries(known, isOpenAt(at), at);
+  const unreviewed = entries(known, isUnreviewedAt(at), at);
   const common = {
     ...head,
     current: pin,
@@ -369,12 +368,12 @@ export function* explainAdvisoriesInSteps(
   const at = yield* versionAt(report, query);
   if (!advisories || !at) return undefined;
   const security = new Security(advisories, report);
-  const open = (yield* security.at(at)).filter(isOpenAt(at));
+  const known = yield* security.at(at);
   const fixes = yield* security.fixes(at, yield* newerVersions(report, at));
   return {
     at: at.text,
-    open: countOf(open.filter((group) => !isUnreviewed(group))),
-    unreviewed: countOf(open.filter(isUnreviewed)),
+    open: countOf(known.filter(isOpenAt(at))),
+    unreviewed: countOf(known.filter(isUnreviewedAt(at))),
     fixes: urgentFixes(at, fixes).map(({ version, groups }) => ({
       version: version.text,
       count: countOf(groups),

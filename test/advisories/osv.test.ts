@@ -3,11 +3,12 @@ import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { ZipFile, type EndOptions, type Options } from 'yazl';
-import { isOpenAt } from '../../src/advisories/advisories.ts';
+import { isOpenAt, isUnreviewedAt } from '../../src/advisories/advisories.ts';
 import { TarFiles, type ArchiveFile } from '../../src/advisories/archive.ts';
+import type { Feed } from '../../src/advisories/feed.ts';
 import { parseVersion, type Version } from '../../src/apk/version.ts';
 import { failure } from '../support/failure.ts';
-import { about, fixture, read, summary } from './support.ts';
+import { about, fixture, osv, read, summary } from './support.ts';
 
 type Expected = Record<
   string,
@@ -127,6 +128,57 @@ describe("OSV.dev's archives, which are zips", async () => {
     expect(await failure(read(bytes, 'osv'))).toMatchObject({ code: 'feed-malformed' });
   });
 });
+
+describe('an unreviewed result of a scanner', () => {
+  const id = 'CVE-2099-0001';
+  const states = (feeds: readonly Feed[]): readonly (readonly [boolean, boolean])[] =>
+    ['1.0-r0', '1.2-r0'].map((text) => {
+      const version = parseVersion(text) as Version;
+      const groups = about(feeds, ['app']);
+      return [groups.some(isOpenAt(version)), groups.some(isUnreviewedAt(version))];
+    });
+  const [unreviewed, open] = [
+    [false, true],
+    [true, false],
+  ] as const;
+
+  test.each<[string, Parameters<typeof osv>[0][], unknown]>([
+    ['alone', [{ app: { [id]: ['0', { status: 'detection' }] } }], [unreviewed, unreviewed]],
+    [
+      'beside a fix in another feed',
+      [{ app: { [id]: ['0', { status: 'detection' }] } }, { app: { [id]: ['0', '1.2-r0'] } }],
+      [open, unreviewed],
+    ],
+    [
+      'beside what is open for no reason given',
+      [{ app: { [id]: ['0', { status: 'detection' }] } }, { app: { [id]: ['0', { status: '' }] } }],
+      [open, open],
+    ],
+  ])('%s', async (_, feeds, expected) => {
+    expect(states(await Promise.all(feeds.map(osv)))).toEqual(expected);
+  });
+
+  test.each<[string, object, unknown]>([
+    ['a fix', { ranges: rangeOf('1.2-r0') }, [open, unreviewed]],
+    ['what is not affected', { ranges: rangeOf('0') }, [unreviewed, unreviewed]],
+    ['what has no fix', openFor('pending_upstream_fix'), [open, open]],
+  ])('beside %s in another record', async (_, other, expected) => {
+    const records = [other, openFor('detection')].map((each, i) => ({
+      id: `CGA-0000-0000-000${i}`,
+      upstream: [id],
+      affected: [{ package: { ecosystem: 'Wolfi', name: 'app' }, ...each }],
+    }));
+    expect(states([await read(JSON.stringify(records), 'osv')])).toEqual(expected);
+  });
+});
+
+function rangeOf(fixed?: string): readonly object[] {
+  return [{ type: 'ECOSYSTEM', events: [{ introduced: '0' }, ...(fixed === undefined ? [] : [{ fixed }])] }];
+}
+
+function openFor(status: string): object {
+  return { ranges: rangeOf(), ecosystem_specific: { components: [{ latest_event_status: status }] } };
+}
 
 describe('odd records', async () => {
   const files = readdirSync(new URL('../fixtures/advisories/odd/osv/', import.meta.url));

@@ -1,0 +1,49 @@
+/** What an update fixes, by the name and the origin that each version has. */
+import { describe, expect, test } from 'vitest';
+import { Advisories } from '../../src/advisories/advisories.ts';
+import { parseLookupQuery } from '../../src/answers/query.ts';
+import { advisoriesInSteps, Security } from '../../src/answers/security.ts';
+import { finish } from '../../src/catalog/steps.ts';
+import { osv } from '../advisories/support.ts';
+import { catalog } from '../support/catalogs.ts';
+import { pkg, type Stanza } from '../support/signed-index.ts';
+
+/** What is open at a pin, and what each newer version fixes. */
+async function known(
+  stanzas: readonly Stanza[],
+  feed: Parameters<typeof osv>[0],
+  [name, pin]: readonly [string, string],
+): Promise<{ open: readonly string[]; fixed: Readonly<Record<string, readonly string[]>> }> {
+  const report = catalog(stanzas).report(name);
+  const security = new Security(new Advisories([await osv(feed)]), report);
+  const query = parseLookupQuery({ current: pin }, report.archs);
+  type Ids = readonly { id: string }[];
+  const { open, versions } = finish(
+    advisoriesInSteps(security, report, query, { pin, target: undefined }),
+  ) as { open: Ids; versions: readonly { version: string; fixed: Ids }[] };
+  const names = (ids: Ids): readonly string[] => ids.map(({ id }) => id);
+  return {
+    open: names(open),
+    fixed: Object.fromEntries(versions.map(({ version, fixed }) => [version, names(fixed)])),
+  };
+}
+
+describe('a version of another origin', () => {
+  const stanzas = [pkg('app', '1.0-r0', { o: 'old' }), pkg('app', '2.0-r0', { o: 'new' })];
+
+  test('fixes what is known to be fixed there', async () => {
+    const feed = { old: { 'CVE-2099-1': ['0', '3-r0'] }, new: { 'CVE-2099-1': ['0', '2.0-r0'] } } as const;
+    expect(await known(stanzas, feed, ['app', '1.0-r0'])).toEqual({
+      open: ['CVE-2099-1'],
+      fixed: { '2.0-r0': ['CVE-2099-1'] },
+    });
+  });
+
+  test('fixes nothing that only a scanner found before', async () => {
+    const feed = {
+      old: { 'CVE-2099-1': ['0', { status: 'detection' }] },
+      new: { 'CVE-2099-1': ['0', '2.0-r0'] },
+    } as const;
+    expect(await known(stanzas, feed, ['app', '1.0-r0'])).toEqual({ open: [], fixed: {} });
+  });
+});
