@@ -85,8 +85,12 @@ export class OsvReducer {
   }
 }
 
-/** The identifiers of the vulnerability, or the record's own if there are none. */
+/**
+ * The identifiers of the vulnerability, or the record's own if there are none. A CVE or GHSA record is of the
+ * vulnerability itself: what is related to it are others.
+ */
 function idsOf({ id, upstream, aliases, related }: Readonly<Record<string, unknown>>): readonly string[] {
+  if (/^(CVE|GHSA)-/.test(String(id))) return [String(id), ...texts(aliases)].flatMap(idsIn);
   for (const each of [upstream, aliases, related]) {
     const ids = texts(each).flatMap(idsIn);
     if (ids.length > 0) return ids;

@@ -180,6 +180,35 @@ function openFor(status: string): object {
   return { ranges: rangeOf(), ecosystem_specific: { components: [{ latest_event_status: status }] } };
 }
 
+test.each<[what: string, record: object, ids: readonly string[]]>([
+  ['of its own', { id: 'CVE-2099-0001' }, ['CVE-2099-0001']],
+  [
+    'of a record with aliases',
+    { id: 'CVE-2099-0001', aliases: ['GHSA-2222-2222-2222'], related: ['CVE-2099-0002'] },
+    ['CVE-2099-0001', 'GHSA-2222-2222-2222'],
+  ],
+  [
+    'of a record with what is related',
+    { id: 'GHSA-2222-2222-2222', related: ['CVE-2099-0002'] },
+    ['GHSA-2222-2222-2222'],
+  ],
+  ["of a distribution's record", { id: 'CGA-2222-2222-2222', related: ['CVE-2099-0001'] }, ['CVE-2099-0001']],
+  [
+    "of a distribution's record with upstream ones",
+    {
+      id: 'CGA-2222-2222-2222',
+      upstream: ['CVE-2099-0001'],
+      aliases: ['MINI-1'],
+      related: ['CVE-2099-0002'],
+    },
+    ['CVE-2099-0001'],
+  ],
+])('the identifiers %s', async (_, record, ids) => {
+  const affected = [{ package: { ecosystem: 'Wolfi', name: 'app' }, ranges: rangeOf('1.2-r0') }];
+  const feed = await read(JSON.stringify([{ ...record, affected }]), 'osv');
+  expect(Object.keys(summary(about([feed], ['app'])))).toEqual(ids);
+});
+
 describe('odd records', async () => {
   const files = readdirSync(new URL('../fixtures/advisories/odd/osv/', import.meta.url));
   const records = files.map((file) => fixture(`odd/osv/${file}`).toString());
