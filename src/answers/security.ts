@@ -36,6 +36,13 @@ export interface Fix {
   readonly opened: number;
 }
 
+/** What the feeds say of a version of a name. */
+export interface Known {
+  readonly groups: readonly Group[];
+  /** That of the package, which may provide the name in another version. */
+  readonly version: Version;
+}
+
 /** The advisories of one package, by its name and its origins. */
 export class Security {
   readonly #advisories: Advisories;
@@ -50,14 +57,28 @@ export class Security {
     this.#archs = report.archs;
   }
 
+  /** The advisories for the newest version. */
+  *all(): Generator<undefined, readonly Group[]> {
+    return yield* this.#about(this.#report.versions.at(-1));
+  }
+
   /**
    * The advisories for the name and origin of the package at `version`. A withdrawn version has the origin of the
-   * nearest one.
+   * nearest one; nothing is known of it if that one only provides the name in another version.
    */
-  *at(version: Version | undefined): Generator<undefined, readonly Group[]> {
-    const { versions, name } = this.#report;
-    const near = versions.at(version ? Math.max(0, firstAbove(versions, version) - 1) : -1);
-    const { name: own = name, origin = '' } = near?.chosen.package ?? {};
+  *at(version: Version): Generator<undefined, Known> {
+    const { versions } = this.#report;
+    const near = versions[Math.max(0, firstAbove(versions, version) - 1)];
+    const packaged = near?.chosen.package.version;
+    if (!near || packaged === near.version) return { groups: yield* this.#about(near), version };
+    const isThere = near.parsed !== undefined && compareVersions(near.parsed, version) === 0;
+    const own = isThere && packaged !== undefined ? parseVersion(packaged) : undefined;
+    return own ? { groups: yield* this.#about(near), version: own } : { groups: [], version };
+  }
+
+  *#about(version: VersionReport | undefined): Generator<undefined, readonly Group[]> {
+    const { name } = this.#report;
+    const { name: own = name, origin = '' } = version?.chosen.package ?? {};
     const names = [...new Set([own, origin])].filter((each) => each !== '');
     const key = names.join(' ');
     let groups = this.#groups.get(key);
@@ -69,12 +90,13 @@ export class Security {
   *fixedBetween(from: Version, to: Version): Generator<undefined, readonly Group[]> {
     const before = yield* this.at(from);
     const after = yield* this.at(to);
-    if (before === after) return before.filter(isFixedBetween(from, to));
+    if (before.groups === after.groups)
+      return before.groups.filter(isFixedBetween(before.version, after.version));
     const isOpenBefore = yield* this.#openIds(from);
     const fixed: Group[] = [];
-    for (const [i, { affected, ids }] of after.entries()) {
+    for (const [i, { affected, ids }] of after.groups.entries()) {
       if (isStep(i)) yield;
-      if (isAffected(affected, to)) continue;
+      if (isAffected(affected, after.version)) continue;
       const own = ids.split(' ').filter((id) => isOpenBefore.has(id));
       if (own.length > 0) fixed.push({ affected, ids: own.join(' '), count: own.length });
     }
@@ -95,16 +117,17 @@ export class Security {
   *#opened(from: Version, to: Version): Generator<undefined, number> {
     const before = yield* this.at(from);
     const after = yield* this.at(to);
-    const open = after.filter(isOpenAt(to));
-    if (before === after) return countOf(open.filter((group) => !isOpenAt(from)(group)));
+    const open = after.groups.filter(isOpenAt(after.version));
+    if (before.groups === after.groups)
+      return countOf(open.filter((group) => !isOpenAt(before.version)(group)));
     return idsOf(open).difference(yield* this.#openIds(from)).size;
   }
 
   /** The identifiers of what is open at a version: worked out once for all versions it is compared with. */
   *#openIds(version: Version): Generator<undefined, ReadonlySet<string>> {
     if (this.#open?.version !== version) {
-      const groups = yield* this.at(version);
-      this.#open = { version, ids: idsOf(groups.filter(isOpenAt(version))) };
+      const known = yield* this.at(version);
+      this.#open = { version, ids: idsOf(known.groups.filter(isOpenAt(known.version))) };
     }
     return this.#open.ids;
   }
@@ -310,12 +333,12 @@ export function* advisoriesInSteps(
   const at = yield* versionAt(report, query);
   const head = { name: report.name, archs: report.archs };
   if (!at) {
-    const { listed, count } = entries(yield* security.at(undefined), () => true, undefined);
+    const { listed, count } = entries(yield* security.all(), () => true, undefined);
     return { ...head, advisories: listed, advisoriesCount: count };
   }
-  const known = yield* security.at(at);
-  const open = entries(known, isOpenAt(at), at);
-  const unreviewed = entries(known, isUnreviewedAt(at), at);
+  const { groups: known, version } = yield* security.at(at);
+  const open = entries(known, isOpenAt(version), version);
+  const unreviewed = entries(known, isUnreviewedAt(version), version);
   const common = {
     ...head,
     current: pin,
@@ -326,18 +349,18 @@ export function* advisoriesInSteps(
     unreviewedCount: unreviewed.count,
   };
   if (target) {
-    const fixed = entries(yield* security.fixedBetween(at, target), () => true, at);
+    const fixed = entries(yield* security.fixedBetween(at, target), () => true, version);
     return { ...common, target: target.text, fixed: fixed.listed, fixedCount: fixed.count };
   }
   const fixes = yield* security.fixes(at, yield* newerVersions(report, at));
   const urgent = urgentFixes(at, fixes);
   return {
     ...common,
-    versions: fixes.map(({ version, groups }) => {
-      const { listed, count } = entries(groups, () => true, at, MOST_A_VERSION);
-      const isUrgent = urgent.some((fix) => fix.version === version);
+    versions: fixes.map((fix) => {
+      const { listed, count } = entries(fix.groups, () => true, version, MOST_A_VERSION);
+      const isUrgent = urgent.includes(fix);
       return {
-        version: version.text,
+        version: fix.version.text,
         ...(isUrgent && { doesNotWait: true }),
         fixed: listed,
         fixedCount: count,
@@ -368,12 +391,12 @@ export function* explainAdvisoriesInSteps(
   const at = yield* versionAt(report, query);
   if (!advisories || !at) return undefined;
   const security = new Security(advisories, report);
-  const known = yield* security.at(at);
+  const { groups: known, version: packaged } = yield* security.at(at);
   const fixes = yield* security.fixes(at, yield* newerVersions(report, at));
   return {
     at: at.text,
-    open: countOf(known.filter(isOpenAt(at))),
-    unreviewed: countOf(known.filter(isUnreviewedAt(at))),
+    open: countOf(known.filter(isOpenAt(packaged))),
+    unreviewed: countOf(known.filter(isUnreviewedAt(packaged))),
     fixes: urgentFixes(at, fixes).map(({ version, groups }) => ({
       version: version.text,
       count: countOf(groups),

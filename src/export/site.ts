@@ -70,7 +70,7 @@ function advisoriesOf(
 ): string | undefined {
   const report = catalog.report(name);
   const security = new Security(advisories, report);
-  if (finish(security.at(undefined)).length === 0) return undefined;
+  if (finish(security.all()).length === 0) return undefined;
   const nothing = { pin: undefined, target: undefined };
   const query = parseLookupQuery({}, catalog.archs);
   return JSON.stringify({ datasource, ...finish(advisoriesInSteps(security, report, query, nothing)) });

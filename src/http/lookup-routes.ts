@@ -245,7 +245,7 @@ export class LookupRoutes {
       throw new QueryError('target: expected an APK version such as 1.2.3-r0, besides current');
     const report = yield* catalog.reportInSteps(name, query.archs);
     const security = new Security(advisories, report);
-    if (report.versions.length === 0 && (yield* security.at(undefined)).length === 0)
+    if (report.versions.length === 0 && (yield* security.all()).length === 0)
       return problem(404, `neither the indexes nor the advisories of ${live.name} know ${name}`, generation);
     const body = yield* advisoriesInSteps(security, report, query, { pin, target });
     return json({ datasource: live.name, ...body }, { ...generation, 'cache-control': 'no-cache' });

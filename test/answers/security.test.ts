@@ -47,3 +47,30 @@ describe('a version of another origin', () => {
     expect(await known(stanzas, feed, ['app', '1.0-r0'])).toEqual({ open: [], fixed: {} });
   });
 });
+
+describe('a version that is only provided is that of its package', () => {
+  const stanzas = [
+    pkg('python-3.14', '3.14.6-r2', { p: 'python-3=0' }),
+    pkg('python-3.11', '3.11.15-r2', { p: 'python-3=3.11.999' }),
+  ];
+  const feed = {
+    'python-3.14': { 'CVE-2099-1': ['0', '3.14.7-r0'], 'CVE-2099-2': ['0', '3.14.5-r0'] },
+    'python-3.11': { 'CVE-2099-1': ['0', '3.11.16-r0'], 'CVE-2099-2': ['0', '3.11.15-r0'] },
+  } as const;
+
+  test.each([
+    ['an update that fixes nothing', '0', ['CVE-2099-1']],
+    ['what is open', '3.11.999', ['CVE-2099-1']],
+    ['nothing of one that is gone', '3.11.900', []],
+  ])('%s', async (_, pin, open) => {
+    expect(await known(stanzas, feed, ['python-3', pin])).toEqual({ open, fixed: {} });
+  });
+
+  test('an update that fixes something', async () => {
+    const fixing = { ...feed, 'python-3.11': { 'CVE-2099-1': ['0', '3.11.15-r2'] } } as const;
+    expect(await known(stanzas, fixing, ['python-3', '0'])).toEqual({
+      open: ['CVE-2099-1'],
+      fixed: { '3.11.999': ['CVE-2099-1'] },
+    });
+  });
+});
