@@ -45,6 +45,22 @@ test('everything that starts the service uses the Node flags of its first line',
   );
 });
 
+test('what makes a cache folder tells the service to use it', () => {
+  const { environment, paths } = parse(readFileSync('apkontainer.yaml', 'utf8')) as {
+    environment: object;
+    paths: { path: string }[];
+  };
+  const cacheDir = '/var/cache/apk-beacon';
+  expect(paths.map(({ path }) => path)).toEqual([cacheDir]);
+  expect(environment).toEqual({ APK_BEACON_CACHE_DIR: cacheDir });
+  const dockerfile = readFileSync('Dockerfile', 'utf8');
+  expect(dockerfile).toMatch(/^COPY .* \/var\/cache\/apk-beacon$/m);
+  expect(dockerfile).toContain(`APK_BEACON_CACHE_DIR=${cacheDir}\n`);
+  // %C is /var/cache, and CacheDirectory is below it.
+  const unit = readFileSync('deploy/apk/files/apk-beacon.service', 'utf8');
+  expect(unit).toMatch(/^CacheDirectory=apk-beacon\nEnvironment=APK_BEACON_CACHE_DIR=%C\/apk-beacon$/m);
+});
+
 test('the image’s last stage runs nothing, so that it needs no shell and no emulation', () => {
   const [, build = '', last = ''] = readFileSync('Dockerfile', 'utf8').split(/^FROM /m);
   expect(build).toMatch(/^--platform=\$BUILDPLATFORM /);
