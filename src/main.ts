@@ -8,7 +8,7 @@ import type { IndexError } from './errors.ts';
 /** The oldest Node this runs on, as in package.json: undici needs 22.19. */
 const OLDEST_NODE = [22, 19] as const;
 /** As a shell reports a process that died of the signal. */
-const FORCED = { SIGINT: 130, SIGTERM: 143 } as const;
+const KILLED = { SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) await main();
@@ -25,10 +25,11 @@ async function main(): Promise<void> {
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
-      if (stop.signal.aborted) process.exit(FORCED[name]);
-      stop.abort(name);
+      if (stop.signal.aborted) process.exit(KILLED[name]);
+      stop.abort(new Error(`stopped by ${name}`));
     });
   }
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', endWithReader);
   const [{ runCommand }, { errorLines }] = await Promise.all([
     import('./cli/commands.ts'),
     import('./errors.ts'),
@@ -39,6 +40,12 @@ async function main(): Promise<void> {
     process.stderr.write(`apk-beacon: ${portInUse(error) ?? errorLines(error)}\n`);
     process.exitCode = (error as Partial<IndexError>).code === 'config-invalid' ? 2 : 1;
   }
+}
+
+/** Ends a command whose reader has enough, such as `head`. Node ignores the signal that would do that. */
+function endWithReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(KILLED.SIGPIPE);
 }
 
 function portInUse(error: unknown): string | undefined {

@@ -90,6 +90,26 @@ describe('serve', () => {
   });
 });
 
+describe('a command', () => {
+  test('whose reader is gone ends as the signal would end it, and says nothing', async () => {
+    await using command = start(['help']);
+    command.child.stdout?.destroy();
+    expect(await command.ended).toBe(141);
+    expect(command.lines).toEqual([]);
+  });
+
+  test('that is stopped says so', async () => {
+    await using upstream = await startUpstream();
+    const asked = new Promise<void>((resolve) => upstream.misbehave('x86_64', () => resolve()));
+    const source = ['--repository', upstream.url, '--key', key];
+    await using command = start(['explain', 'curl', '--cache-dir', 'none', ...source]);
+    await asked;
+    command.child.kill('SIGTERM');
+    expect(await command.ended).toBe(1);
+    expect(command.lines).toEqual(['apk-beacon: stopped by SIGTERM']);
+  });
+});
+
 describe('a cache', () => {
   test('answers before the network does, verified, and a damaged one is passed over with one warning', async () => {
     const cacheDir = join(folder, 'cache');
