@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { provenance } from '../scripts/provenance.ts';
 import { releaseNotes } from '../scripts/release-notes.ts';
 import { only, packageOf } from '../scripts/sbom.ts';
@@ -78,6 +79,14 @@ test('placeholders of the project’s addresses are where docs/release.md says, 
     expect(listed.toSorted(), placeholder).toEqual(found.trim().split('\n'));
   }
   expect(JSON.parse(read('package.json'))).not.toHaveProperty('repository');
+});
+
+test('git reads the checkout in the containers of GitHub’s jobs, where it belongs to another user', () => {
+  const { env } = parse(read('.github/workflows/check.yml')) as { env: Record<string, unknown> };
+  const variables = Object.entries(env).map(([name, value]) => [name, String(value)]);
+  const args = ['config', '--get-all', 'safe.directory'];
+  const options = { env: { PATH: process.env['PATH'], ...Object.fromEntries(variables) }, encoding: 'utf8' };
+  expect(execFileSync('git', args, options as { encoding: 'utf8' }).trim()).toMatch(/^\*$/m);
 });
 
 describe('the changelog', () => {
