@@ -38,7 +38,8 @@ interface Outcome {
 
 /** `.ci/release`, with nothing of this process's environment but what tools need. */
 async function release(args: readonly string[], environment: Record<string, string> = {}): Promise<Outcome> {
-  const env = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...environment };
+  const { PATH = '', HOME = '' } = process.env;
+  const env = { PATH, HOME, CI_REPOSITORY_URL: project, ...environment };
   return execute('.ci/release', args, { cwd: project, env, maxBuffer: 64e6 });
 }
 
@@ -143,6 +144,18 @@ describe.skipIf(!haveTools('npm'))('the npm package', () => {
     await execute('npm', ['pkg', 'set', 'version=8.0.0-rc.1'], { cwd: project });
     await release(['npm'], environment);
     expect(registry.package('apk-beacon')?.['dist-tags']).toEqual({ latest: before, next: '8.0.0-rc.1' });
+    await git('checkout', '--quiet', '--', 'package.json');
+  });
+
+  test('a later release of an older line is not the default version', async () => {
+    const before = registry.package('apk-beacon')?.['dist-tags'];
+    await git('tag', 'v7.7.11');
+    await execute('npm', ['pkg', 'set', 'version=7.7.10'], { cwd: project });
+    const blind = { ...environment, CI_REPOSITORY_URL: '/nowhere' };
+    await expect(release(['npm'], blind)).rejects.toThrow('the tags cannot be listed');
+    await release(['npm'], environment);
+    expect(registry.package('apk-beacon')?.['dist-tags']).toEqual({ ...before, 'release-7.7': '7.7.10' });
+    await git('tag', '--delete', 'v7.7.11');
     await git('checkout', '--quiet', '--', 'package.json');
   });
 
