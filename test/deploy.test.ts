@@ -23,14 +23,18 @@ test('alerts and dashboard use metrics that the service has', async () => {
     type === 'histogram' ? ['_bucket', '_count', '_sum'].map((suffix) => name + suffix) : [name],
   );
   for (const text of [rules, dashboard]) {
-    const used = new Set(
-      text.match(
-        /\b(apk_(index|datasource|lookup|versions|names|asked)|http_server|process|nodejs)_[a-z0-9_]+/g,
-      ),
-    );
+    const used = new Set(text.match(/\b(apk|http_server|process|nodejs)_[a-z0-9_]+/g));
     expect(used.size).toBeGreaterThan(5);
     expect([...used].filter((name) => !known.includes(name))).toEqual([]);
   }
+});
+
+test('the largest value of replicas in the dashboard is not that of several datasources', () => {
+  const largest = [...dashboard.matchAll(/max by \(([^)]*)\)/g)].map(([, labels = '']) => labels.split(', '));
+  expect(largest.length).toBeGreaterThan(3);
+  // A repository is the same in each datasource.
+  for (const labels of largest)
+    expect(labels).toContainEqual(expect.stringMatching(/^(datasource|repository)$/));
 });
 
 test('everything that starts the service uses the Node flags of its first line', () => {
