@@ -59,6 +59,8 @@ export interface CatalogOptions {
   readonly unversionedProvides?: boolean;
   /** The datasource has all dependencies: versions that need anything else are withheld. */
   readonly complete?: boolean;
+  /** Of a catalog without some packages: the one with them. An arch that carries a name there also carries it here. */
+  readonly whole?: Catalog | undefined;
 }
 
 /** Why a candidate is not a release. */
@@ -135,31 +137,36 @@ export class Catalog {
   readonly sources: readonly CatalogSource[];
   readonly isComplete: boolean;
   readonly #rule: Rule;
+  readonly #whole: Catalog | undefined;
   #nameCount: number | undefined;
   /** Remembers its results, so that a survey of all names is fast; its answers never change. */
   readonly #coherence: Coherence;
 
-  constructor({ sources, archs, unversionedProvides = false, complete = false }: CatalogOptions) {
+  constructor({ sources, archs, unversionedProvides = false, complete = false, whole }: CatalogOptions) {
     this.sources = sources;
     this.archs = archs;
     this.isComplete = complete;
     this.#rule = unversionedProvides ? 'apko' : 'apk';
+    this.#whole = whole;
     this.#coherence = new Coherence(complete, sources);
   }
 
   /** A catalog like this one of other sources. */
-  withSources(sources: readonly CatalogSource[]): Catalog {
+  withSources(sources: readonly CatalogSource[], whole?: Catalog): Catalog {
     const { archs, isComplete: complete } = this;
-    return new Catalog({ sources, archs, complete, unversionedProvides: this.#rule === 'apko' });
+    return new Catalog({ sources, archs, complete, unversionedProvides: this.#rule === 'apko', whole });
   }
 
-  /** A catalog like this one as if some packages did not exist: a set of rows for each source. */
+  /**
+   * A catalog like this one as if some packages did not exist: a set of rows for each source. Only the archs that carry
+   * a name are the same, so that a version waits for an arch that has no other.
+   */
   without(hidden: readonly RowSet[]): Catalog {
     const sources = this.sources.map((source, i) => {
       const rows = hidden[i];
       return rows && rows.size > 0 ? { ...source, packages: source.packages.without(rows) } : source;
     });
-    return this.withSources(sources);
+    return this.withSources(sources, this);
   }
 
   /** The number of packages, counted for each arch and repository. */
@@ -237,6 +244,8 @@ export class Catalog {
         }
       }
     }
+    if (this.#whole && carriedBy.size < archs.length)
+      for (const arch of (yield* this.#whole.#compare(name, archs)).carriedBy) carriedBy.add(arch);
     const carryingArchs = archs.filter((arch) => carriedBy.has(arch));
     const versions: VersionReport[] = [];
     for (const [i, group] of (yield* byVersion([...groups.values()])).entries()) {

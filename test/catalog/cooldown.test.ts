@@ -1,4 +1,4 @@
-/** A catalog without what is too young answers as one that never had it. */
+/** A catalog without what is too young answers as one that never had it, but waits for the archs that carry a name. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { simplePackages } from '../support/simple-packages.ts';
@@ -64,11 +64,11 @@ describe.each(optionPairs)('with %j', (options) => {
         const limit = hundreds * 100;
         const old = (repositories: Repositories): Repositories =>
           repositories.map((stanzas) => stanzas.filter(({ t }) => Number(t) <= limit));
-        const expected = catalogOf(
-          Object.fromEntries(Object.entries(archs).map(([name, all]) => [name, old(all)])),
-          options,
-        );
         const all = catalogOf(archs, options);
+        const expected = catalogOf(
+          Object.fromEntries(Object.entries(archs).map(([name, each]) => [name, old(each)])),
+          { ...options, whole: all },
+        );
         const before = answers(all);
         const cooled = cool(all, limit);
         expect(answers(cooled.catalog)).toEqual(answers(expected));
@@ -159,6 +159,16 @@ describe('a time limit', () => {
     const all = catalogOf({ x86_64: [stanzas.slice(0, 2)], aarch64: [[stanzas[0]!, late]] });
     expect(offered(cool(all, 250).catalog, 'curl')).toEqual(['1.0-r0']);
     expect(offered(cool(all, 300).catalog, 'curl')).toEqual(['1.0-r0', '1.1-r0']);
+  });
+
+  test('hides what one arch got too late even if that is all it has of the name, as on Alpine', () => {
+    const all = catalogOf({
+      x86_64: [[pkg('curl', '1.1-r0', { t: '100' })]],
+      aarch64: [[pkg('curl', '1.1-r0', { t: '300' })]],
+    });
+    expect(offered(cool(all, 250).catalog, 'curl')).toEqual([]);
+    expect(offered(cool(all, 250).catalog, 'curl', ['x86_64'])).toEqual(['1.1-r0']);
+    expect(offered(cool(all, 300).catalog, 'curl')).toEqual(['1.1-r0']);
   });
 });
 
