@@ -1,6 +1,12 @@
 /** "Why was this not bumped?": every version of a name, and what a pin would be updated to. */
 import { parseConstraint, satisfies, type Constraint } from '../apk/constraint.ts';
-import { compareVersions, isPreRelease, parseVersion, type Version } from '../apk/version.ts';
+import {
+  compareVersions,
+  isPreRelease,
+  parseVersion,
+  withoutRevision,
+  type Version,
+} from '../apk/version.ts';
 import type { Package, Packages } from '../apk/packages.ts';
 import type {
   Candidate,
@@ -13,7 +19,8 @@ import type {
 import type { Needs } from '../catalog/needs.ts';
 import { ageInWords } from '../catalog/age.ts';
 import { withPinned, type HeldBack } from './held-back.ts';
-import { pinnedVersion, type LookupQuery } from './query.ts';
+import { barePin, pinnedVersion, type LookupQuery } from './query.ts';
+import { offeredReleases } from './releases.ts';
 import { filterForRenovateInSteps, type FilteredVersions } from './renovate-order.ts';
 import { timestamp } from './render.ts';
 import { joinInSteps, type Body } from './body.ts';
@@ -480,27 +487,40 @@ function* explainPin(
   pin: string,
 ): Generator<undefined, ExplainedPin> {
   const pinned = pinnedVersion(query);
-  if (!pinned) return yield* explainRange(report, pin);
-  const found = yield* findInSteps(report.versions, ({ version }) => version === pinned.text);
-  const state = found?.offered ? 'offered' : found ? 'withheld' : 'gone';
+  if (!pinned) return yield* explainRange(report, query, pin);
+  const offered = yield* offeredBy(report, query);
+  const isPin = ({ text }: Version): boolean => text === pinned.text;
+  const state = yield* stateOf(report, query, { isOffered: offered.some(isPin), fits: isPin });
   return {
     current: pin,
     state,
-    ...proposalFor(pinned, yield* filterForRenovateInSteps(yield* offeredBy(report), pinned), state),
+    ...proposalFor(pinned, yield* filterForRenovateInSteps(offered, pinned), state),
   };
 }
 
-function* offeredBy({ versions }: NameReport): Generator<undefined, readonly Version[]> {
-  const all: Version[] = [];
-  yield* eachInSteps(versions, ({ parsed, offered }) => {
-    if (offered && parsed) all.push(parsed);
-  });
-  return all;
+/** What the answer lists for the same query without the pin. */
+function* offeredBy(report: NameReport, query: LookupQuery): Generator<undefined, readonly Version[]> {
+  return yield* mapInSteps(yield* offeredReleases(report, query), ({ version }) => version);
+}
+
+function* stateOf(
+  { versions }: NameReport,
+  { stripRevision }: LookupQuery,
+  { isOffered, fits }: { readonly isOffered: boolean; readonly fits: (version: Version) => boolean },
+): Generator<undefined, 'offered' | 'withheld' | 'gone'> {
+  if (isOffered) return 'offered';
+  const isThere = ({ parsed }: VersionReport): boolean =>
+    parsed !== undefined && fits(stripRevision ? withoutRevision(parsed) : parsed);
+  return (yield* findInSteps(versions, isThere)) ? 'withheld' : 'gone';
 }
 
 /** A pin that allows several versions: `~13`, `=~20250619`, `>=2 <3`. */
-function* explainRange(report: NameReport, pin: string): Generator<undefined, ExplainedPin> {
-  const constraints = pin
+function* explainRange(
+  report: NameReport,
+  query: LookupQuery,
+  pin: string,
+): Generator<undefined, ExplainedPin> {
+  const constraints = barePin(pin)
     .split(/[ ,]+/)
     .filter((part) => part !== '')
     .map(parseConstraint);
@@ -512,11 +532,10 @@ function* explainRange(report: NameReport, pin: string): Generator<undefined, Ex
     return { current: pin, state: 'invalid', because };
   }
   const fits = (version: Version): boolean => constraints.every((each) => satisfies(version, each));
-  const offered = yield* offeredBy(report);
+  const offered = yield* offeredBy(report, query);
   const installed = yield* newestStable(yield* filterInSteps(offered, fits));
   const newest = yield* newestStable(offered);
-  const there = yield* findInSteps(report.versions, ({ parsed }) => parsed !== undefined && fits(parsed));
-  const state = installed ? 'offered' : there ? 'withheld' : 'gone';
+  const state = yield* stateOf(report, query, { isOffered: installed !== undefined, fits });
   const now = installed ? `${installed.text} is the newest release that fits` : 'no release fits';
   if (!newest) return { current: pin, state, because: 'there is no release at all' };
   if (newest === installed) return { current: pin, state, because: 'the newest release fits' };

@@ -46,9 +46,14 @@ function parseArchs(values: readonly string[], known: readonly string[]): readon
 
 /** A pin as people write it: `1.0-r0`, `=1.0-r0`, `~1.0`, `="1.0-r0"`, `@edge=1.0-r0`, `=1.0-r0@edge`. */
 function parseCurrent(value = ''): Constraint | undefined {
-  const plain = value.replace(/["']|@[^=~@"']+/g, '');
+  const plain = barePin(value);
   const version = parseVersion(plain);
   return version ? { operator: '=', version } : parseConstraint(plain);
+}
+
+/** A pin without quotes and tags. */
+export function barePin(text: string): string {
+  return text.replace(/["']|@[^=~@"']+/g, '');
 }
 
 /** The pinned version; `undefined` for a pin that allows several. */

@@ -104,7 +104,8 @@ function textOf({ text }: Version): string {
 
 const OFFERED = { withdrawn: false, unstable: false } as const;
 
-function* offeredReleases(
+/** The offered versions that the query allows, whatever the pin; oldest first. */
+export function* offeredReleases(
   report: NameReport,
   { line, stripRevision }: LookupQuery,
 ): Generator<undefined, readonly Release[]> {

@@ -337,7 +337,40 @@ describe('why', () => {
     ['~0.9', { state: 'gone', proposal: '~1.0', because: 'no release fits; 1.0-r0 is newer' }],
     ['=~0', { state: 'gone', proposal: '=~1', because: 'no release fits; 1.0-r0 is newer' }],
     ['<1', { state: 'gone', because: 'no release fits; 1.0-r0 does not' }],
+    ['~0.9@edge', { state: 'gone', proposal: '~1.0', because: 'no release fits; 1.0-r0 is newer' }],
   ])('for the pin %s', (pin, expected) => {
     expect(explained(pin).pin).toEqual({ current: pin, ...expected });
+  });
+
+  test.each<[parameters: QueryParameters, expected: object]>([
+    [
+      { current: '1.0', strip: 'revision' },
+      { state: 'offered', because: 'the pin is the newest release' },
+    ],
+    [
+      { current: '0.9', strip: 'revision' },
+      { state: 'gone', proposal: '1.0', because: '1.0 is the newest release' },
+    ],
+    [
+      { current: '1.1', strip: 'revision' },
+      {
+        state: 'withheld',
+        proposal: '1.0',
+        because: 'the pin is withheld and nothing newer exists: roll back to 1.0',
+      },
+    ],
+    [
+      { current: '0.9-r0', line: '0.9' },
+      { state: 'gone', because: 'there is no release at all' },
+    ],
+    [
+      { current: '~0.9', line: '0.9' },
+      { state: 'gone', because: 'there is no release at all' },
+    ],
+  ])('for the pin as %j lists it', (parameters, expected) => {
+    const query = parseLookupQuery(parameters, two.archs);
+    const { current } = parameters;
+    const { pin } = explain(two.report('foo'), query, current as string);
+    expect(pin).toEqual({ current, ...expected });
   });
 });
