@@ -186,7 +186,7 @@ export class Reading {
   /**
    * Of carriers with the same version of the name, the one apk takes: among packages of one name the highest version;
    * among several names the highest provider priority (`k:`), then the repository listed first, then the first by
-   * name, as the index is sorted. apko compares the packages' own versions before their names.
+   * name, as the index is sorted. apko compares the packages' own versions instead of their repositories.
    */
   *preferred(carriers: readonly Carrier[]): Generator<undefined, Carrier | undefined> {
     if (carriers.length < 2) return carriers[0];
@@ -210,7 +210,7 @@ export class Reading {
     return (
       this.#compareOwnVersions(a, b) ||
       a.package.priority - b.package.priority ||
-      b.rank - a.rank ||
+      this.#compareRepositories(a, b) ||
       Number(this.isRefused(a)) - Number(this.isRefused(b)) ||
       (a.package.builtAt ?? 0) - (b.package.builtAt ?? 0) ||
       compareTexts(textOf(a.package), textOf(b.package))
@@ -221,10 +221,15 @@ export class Reading {
   #compare(a: Carrier, b: Carrier): number {
     return (
       a.package.priority - b.package.priority ||
-      b.rank - a.rank ||
-      (this.rule === 'apko' ? this.#compareOwnVersions(a, b) : 0) ||
+      (this.rule === 'apko' ? this.#compareOwnVersions(a, b) : this.#compareRepositories(a, b)) ||
       -compareTexts(a.package.name, b.package.name)
     );
+  }
+
+  /** apko sorts its repositories. */
+  #compareRepositories(a: Carrier, b: Carrier): number {
+    const order = this.rule === 'apko' ? compareTexts(b.source.repository, a.source.repository) : 0;
+    return order || b.rank - a.rank;
   }
 
   #compareOwnVersions({ package: a }: Carrier, { package: b }: Carrier): number {

@@ -115,6 +115,36 @@ describe('several repositories', () => {
     expect(two.report('foo').versions[0]?.chosen.package.origin).toBe('it');
   });
 
+  /** As apko 1.2.39 installs `foo=1`. */
+  test.each<[title: string, repositories: Stanza[][], expected: string]>([
+    [
+      'the highest version',
+      [[pkg('bar', '1', { p: 'foo=1' })], [pkg('zoo', '2', { p: 'foo=1', o: 'it' })]],
+      'it',
+    ],
+    [
+      'the first by name',
+      [[pkg('zoo', '1', { p: 'foo=1' })], [pkg('bar', '1', { p: 'foo=1', o: 'it' })]],
+      'it',
+    ],
+  ])(
+    'to apko, %s of different packages counts before the order of the repositories',
+    (_, repositories, expected) => {
+      const two = catalogOf({ x86_64: repositories }, { unversionedProvides: true });
+      expect(two.report('foo').versions[0]?.chosen.package.origin).toBe(expected);
+    },
+  );
+
+  test('apko sorts its repositories', () => {
+    const stanzas = [[pkg('foo', '1', { o: 'it' })], [pkg('foo', '1', { o: 'other' })]];
+    const { sources } = catalogOf({ x86_64: stanzas });
+    for (const unversionedProvides of [false, true]) {
+      const turned = new Catalog({ sources: sources.toReversed(), archs: ['x86_64'], unversionedProvides });
+      const [version] = turned.report('foo').versions;
+      expect(version?.chosen.package.origin).toBe(unversionedProvides ? 'it' : 'other');
+    }
+  });
+
   test('nothing is offered if the package that apk takes cannot be installed', () => {
     const two = catalogOf({ x86_64: [[pkg('foo', '1', { D: 'gone=1' })], [pkg('foo', '1')]] });
     expect(offered(two, 'foo')).toEqual([]);

@@ -123,8 +123,7 @@ class Plain {
     return best.toSorted(
       (a, b) =>
         b.priority - a.priority ||
-        a.repository - b.repository ||
-        (this.#apko ? order(b.version, a.version) : 0) ||
+        (this.#apko ? order(b.version, a.version) : a.repository - b.repository) ||
         (a.name < b.name ? -1 : 1),
     )[0];
   }
