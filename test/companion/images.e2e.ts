@@ -74,6 +74,10 @@ describeWith(workshopTools, 'images built by apko', () => {
   it('runs the service as nobody in particular, in a folder it may write', () => {
     const { config } = image('apkontainer');
     expect(config).toMatchObject({ Entrypoint: ['/usr/bin/apk-beacon'], Cmd: ['serve'], User: '65532' });
+    expect(config).toHaveProperty(
+      'Env',
+      expect.arrayContaining(['APK_BEACON_CACHE_DIR=/var/cache/apk-beacon']),
+    );
     const cache = run('stat', ['-c', '%u:%g %a', join(rootOf('apkontainer'), 'var/cache/apk-beacon')]);
     expect(cache.stdout).toBe('65532:65532 750\n');
   });
