@@ -62,7 +62,10 @@ export function checkBodies(
     if (batch.length === 0) return;
     const contexts = new Places();
     const pins = batch.map((pin) => ({ ...pin, context: contexts.placeOf(pin.context) }));
-    bodies.push(JSON.stringify({ policy, built: [...built], contexts: contexts.all, pins }));
+    const names = new Set(batch.map(({ name }) => name));
+    bodies.push(
+      JSON.stringify({ policy, built: [...names.intersection(built)], contexts: contexts.all, pins }),
+    );
     batch = [];
   };
   for (const pins of files) {

@@ -5,7 +5,8 @@ import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
-import { MAX_PINS } from '../../src/check/asked.ts';
+import { checkBodies, MAX_PINS, parseCheckRequest } from '../../src/check/asked.ts';
+import type { AskedPin } from '../../src/check/judgment.ts';
 import { startUpstream } from '../support/repository-server.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { pkg, signedIndex } from '../support/signed-index.ts';
@@ -152,6 +153,17 @@ describe('POST /-/check', () => {
       question(Array.from({ length: MAX_PINS }, (_, i) => pin(`${i}-r0`))),
     );
     expect(body['judgments']).toHaveLength(MAX_PINS);
+  });
+
+  test('of the names that recipes build, a request has those it asks about', () => {
+    const built = new Set(Array.from({ length: 30_000 }, (_, i) => `built-${i}`));
+    const asked = ['built-1', 'built-29999', 'curl'].map((name) => ({
+      ...(pin('1') as AskedPin),
+      ...{ name, context: { kind: 'script' } },
+    }));
+    const policy = { within: 'major', minAge: 0 } as const;
+    const [body = ''] = checkBodies([asked], { policy, built });
+    expect([...parseCheckRequest(JSON.parse(body)).built]).toEqual(['built-1', 'built-29999']);
   });
 
   test('asks for the token', async () => {
