@@ -27,11 +27,16 @@ export interface LockedPackage {
   readonly packed: number | undefined;
 }
 
+/** An empty one is none. */
+const layeringSchema = z
+  .object({ strategy: z.string().default(''), budget: z.int().nonnegative().default(0) })
+  .transform(({ strategy, budget }) => ({ budget: strategy === '' && budget === 0 ? undefined : budget }));
+
 const definitionSchema = z.object({
   include: z.string().optional(),
   contents: z.object({ packages: z.array(z.string()).nullish() }).nullish(),
   archs: z.array(z.string()).nullish(),
-  layering: z.object({ budget: z.int().nonnegative() }).nullish(),
+  layering: layeringSchema.nullish(),
 });
 
 const range = z.object({ range: z.string().optional() }).nullish();
@@ -79,7 +84,7 @@ function definitionOf(
   return {
     packages: [...(base?.packages ?? []), ...(contents?.packages ?? []).flatMap(wordsOf)],
     archs: archs?.length ? archs.map(archOfDefinition) : (base?.archs ?? []),
-    budget: layering?.budget ?? base?.budget,
+    budget: layering ? layering.budget : base?.budget,
   };
 }
 

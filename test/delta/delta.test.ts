@@ -115,6 +115,15 @@ describe('an image', () => {
     });
   });
 
+  test.each([
+    ['{ strategy: origin }', 0],
+    ['{ strategy: origin, budget: 0 }', 0],
+    ['{}', undefined],
+    ['null', 16],
+  ])('with layering: %s has the budget %j', (layering, budget) => {
+    expect(read(`include: base.yaml\nlayering: ${layering}\n`)).toMatchObject({ budget });
+  });
+
   test('may be locked: exact packages, and the size of their downloads', () => {
     const lock = {
       version: 'v1',
