@@ -223,9 +223,11 @@ export function* securityMarks(
   }
   const fixes = yield* security.fixes(from, [...names.keys()].reverse());
   const nameOf = ({ version }: Fix): string => (names.get(version) as Release).version.text;
-  const updateOf = (fix: Fix): string => {
+  // A recipe has the revision as its digest; what only repeats the version of a pin has none.
+  const updatesOf = (fix: Fix): readonly string[] => {
     const revision = names.get(fix.version)?.revision;
-    return query.stripRevision && revision !== undefined ? `${nameOf(fix)}+${revision}` : nameOf(fix);
+    const isStripped = query.stripRevision && revision !== undefined;
+    return [...(isStripped ? [`${nameOf(fix)}+${revision}`] : []), nameOf(fix)];
   };
   // Of a new revision alone, a digest to Renovate, the new version is not told.
   const isUpdateTo = (fix: Fix): string => {
@@ -247,7 +249,7 @@ export function* securityMarks(
       return `{{#if (or ${versions})}}#fixes=${ids}{{/if}}`;
     }),
     ...urgent.map((fix) => `{{! urgent '${nameOf(fix)}' }}`),
-    ...fixes.map((fix) => `{{! fixes '${updateOf(fix)}' }}`),
+    ...fixes.flatMap(updatesOf).map((update) => `{{! fixes '${update}' }}`),
   ];
   return {
     text: text.join(''),

@@ -46,7 +46,7 @@ export function hardenedVersionQuery(context: PresetContext): string {
     `    "datasource": "${context.datasource}",`,
     '    "depType": "apko",',
     '    "registryUrl": $address($repeated.groups[0], $version, $repeated.groups[1] & $repeated.groups[4])',
-    '      & ($exists($whole) ? "" : "&strip=revision")',
+    '      & ($exists($whole) ? "" : "&strip=revision&revision=" & $substringAfter($repeated.groups[3], "-r"))',
     '  } : []',
     ')',
   ].join('\n');

@@ -65,8 +65,10 @@ export function renovatePreset({ url, names, isPart, statics, security, pages }:
       ...Object.fromEntries(names.map((name) => [name, namedDatasource(url, name)])),
     },
     customManagers: [
-      yamlManager('apko, melange, Docker Hardened Images: what an image or a build holds', pinQuery(context)),
+      // Before that of the pins, because Renovate changes what the later manager found first, and what repeats a pin is
+      // still found after that.
       yamlManager('Docker Hardened Images: vars.VERSION that repeats a pin', hardenedVersionQuery(context)),
+      yamlManager('apko, melange, Docker Hardened Images: what an image or a build holds', pinQuery(context)),
       yamlManager('melange: runtime dependencies', runtimeQuery(context)),
       dockerfileManager(context),
       // Only the service can choose the datasource for these.

@@ -34,6 +34,10 @@ const wolfi = [
   published('waits=1.1-r0', { days: 1 }),
   published('clean=1.0-r0'),
   published('clean=1.1-r0', { days: 1 }),
+  published('hard=1.0-r0'),
+  published('hard=1.1-r0', { days: 1 }),
+  published('calm=1.0-r3'),
+  published('calm=1.1-r0'),
 ];
 const feed = {
   fresh: { '1.0-r1': ['CVE-2099-0001', 'GHSA-2222-3333-4444'] },
@@ -44,6 +48,8 @@ const feed = {
   super: { '3.0-r1': ['CVE-2099-0006'] },
   waits: { '9-r0': ['CVE-2099-0007'] },
   clean: { '0': ['CVE-2099-0008'] },
+  hard: { '1.1-r0': ['CVE-2099-0009'] },
+  calm: { '1.0-r1': ['CVE-2099-0010'] },
 };
 const image = `contents:
   repositories: [https://packages.wolfi.dev/os]
@@ -62,6 +68,15 @@ const recipe = `package:
   # renovate: datasource=custom.wolfi depName=recipe
   version: "1.0"
   epoch: 0
+`;
+/** A definition of Docker's, which repeats the version. */
+const hardened = (name: string, version: string, revision: number): string => `image: registry.example/${name}
+vars:
+  VERSION: "${version}"
+contents:
+  repositories: [https://packages.wolfi.dev/os]
+  packages:
+    - ${name}=${version}-r${revision}
 `;
 /** Everything in one group, which waits; as the repository's own rules, which come after those of the preset. */
 const grouped = {
@@ -95,6 +110,8 @@ beforeAll(async () => {
   await gitea.create('images', {
     'image.yaml': image,
     'recipe.yaml': recipe,
+    'hard.yaml': hardened('hard', '1.0', 0),
+    'calm.yaml': hardened('calm', '1.0', 3),
     'renovate.json': extending(recorder.url, grouped),
   });
   await renovate();
@@ -112,6 +129,7 @@ const renovate = (environment: Readonly<Record<string, string>> = {}) =>
 const expected = [
   'Update everything',
   'Update fresh to 1.0-r1 [SECURITY]',
+  'Update hard [SECURITY]',
   'Update jump to 2.0.0-r0 [SECURITY]',
   'Update libsub to 3.0-r1 [SECURITY]',
   'Update line to ~1.1 [SECURITY]',
@@ -142,6 +160,11 @@ describe('an update that fixes something', () => {
     ['jump', ['-    - jump=1.0.0-r0', '+    - jump=2.0.0-r0'], 'CVE-2099-0003'],
     ['line', ['-    - line~1.0', '+    - line~1.1'], 'CVE-2099-0004'],
     ['recipe', ['-  epoch: 0', '+  epoch: 1'], 'CVE-2099-0005'],
+    [
+      'hard',
+      ['-  VERSION: "1.0"', '+  VERSION: "1.1"', '-    - hard=1.0-r0', '+    - hard=1.1-r0'],
+      'CVE-2099-0009',
+    ],
     ['libsub', ['-    - libsub=3.0-r0', '+    - libsub=3.0-r1'], 'CVE-2099-0006'],
   ])('%s: its lines, label, identifiers, and when its version goes', async (name, lines, id) => {
     const { branch, body, labels } = requestFor(name);
@@ -155,6 +178,10 @@ describe('an update that fixes something', () => {
   test('the rest is in its group: what is old enough, without a label', async () => {
     const { branch, labels } = requestFor('everything');
     expect(await gitea.diff('images', branch)).toEqual([
+      '-  VERSION: "1.0"',
+      '+  VERSION: "1.1"',
+      '-    - calm=1.0-r3',
+      '+    - calm=1.1-r0',
       '-    - jump=1.0.0-r0',
       '+    - jump=1.0.1-r0',
       '-    - plain=1.0-r0',

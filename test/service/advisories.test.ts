@@ -128,8 +128,11 @@ describe('a lookup with a pin', () => {
     expect(text?.match(/\{\{! .*?\}\}/g)).toEqual([
       "{{! urgent '1.1' }}",
       "{{! fixes '1.0+1' }}",
+      "{{! fixes '1.0' }}",
       "{{! fixes '1.1+0' }}",
+      "{{! fixes '1.1' }}",
       "{{! fixes '2.0+0' }}",
+      "{{! fixes '2.0' }}",
     ]);
     expect(await marks(running, 'strip=revision&current=1.0&revision=1')).not.toContain('CVE-2099-0001');
   });
