@@ -256,8 +256,12 @@ export class View {
   }
 }
 
+/** Without a constraint, no version or an invalid one will do. */
 function isInstallable({ obstacle }: Candidate, meets: Meets): boolean {
-  return obstacle === undefined || (meets === ANY && obstacle.reason === 'unversioned-provide');
+  return (
+    obstacle === undefined ||
+    (meets === ANY && /^(?:unversioned-provide|invalid-version)$/.test(obstacle.reason))
+  );
 }
 
 function unmetText({ dependency, conflictsWith }: Unmet): string {

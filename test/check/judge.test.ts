@@ -85,6 +85,14 @@ describe('apko', () => {
     ]);
   });
 
+  test('a name without a constraint may have an invalid version', () => {
+    const archs = { x86_64: [built('odd', '6.8.0p2-r4')], aarch64: [built('odd', '6.8.0p2-r4')] };
+    expect(rulesOf(image('odd'), archs)).toEqual([]);
+    expect(rulesOf(dockerfile('odd'), archs, 'Dockerfile')).toEqual([]);
+    expect(rulesOf(image('odd>=6'), archs)).toEqual(['unsatisfiable']);
+    expect(rulesOf(dockerfile('odd>=6'), archs, 'Dockerfile')).toEqual(['unsatisfiable']);
+  });
+
   test('says on which arch it is missing and since when', () => {
     const archs = { x86_64: [[built('a', '1-r0'), built('a', '2-r0')]], aarch64: [[built('a', '1-r0')]] };
     const found = checked({ 'i.yaml': image('a=2-r0') }, { catalogs: { wolfi: catalogOf(archs) } });
