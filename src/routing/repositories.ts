@@ -31,7 +31,7 @@ export function repositoryId(address: string): RepositoryId {
   const plain = { shown: address, family: undefined, branch: undefined, component: undefined };
   if (/^deb(?:-src)?\s/.test(address)) return { ...plain, id: address, family: 'debian' };
   const place = placeOf(address);
-  if (place === undefined) return { ...plain, id: address.replace(/^\.\//, '') };
+  if (place === undefined) return { ...plain, id: withoutTrailingSlashes(address.replace(/^\.\//, '')) };
   const shown = place;
   const alpine = alpineRepository.exec(place)?.groups as Record<string, string> | undefined;
   if (alpine && alpineMirrors.includes(withoutTrailingSlashes(alpine['base'] ?? '')))

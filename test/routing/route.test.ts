@@ -240,6 +240,15 @@ describe('a list of repositories', () => {
     expect(routed(listing(...repositories), sources)).toBe(datasource);
   });
 
+  test('a folder is the same with and without slashes at its end', () => {
+    const local = source('local', ['/srv/packages']);
+    for (const folder of ['/srv/packages', '/srv/packages/', '@own /srv/packages//'])
+      expect(routed({ ...listing(folder), ...(folder.startsWith('@') && { tag: 'own' }) }, [local])).toBe(
+        'local',
+      );
+    expect(routed(listing('/srv/packages'), [source('local', ['/srv/packages/'])])).toBe('local');
+  });
+
   test('chooses the datasource of its archs among equals', () => {
     const riscv = { ...wolfi, name: 'riscv', archs: ['riscv64'] };
     const asking = (archs: string): string =>
