@@ -208,7 +208,11 @@ export class LookupRoutes {
     const reply = createReply(200, headers, body);
     const times = this.#options.metrics.requestTimes.of(route, 200);
     const written = pinOf(parameters);
-    const pin = found.urgent && written && this.#options.pins.note(datasource, name, written, found.urgent);
+    const how = [shown, query.archs, query.revision].join(' ');
+    const pin =
+      found.urgent &&
+      written &&
+      this.#options.pins.note(datasource, { name, pin: written, how }, found.urgent);
     const answered: Answered = { reply, route, times, lookup: { datasource, result: 'found' } };
     // One that contains the address that this client used is for this client.
     if (url.length <= MAX_TARGET_LENGTH && !isOfAddress)

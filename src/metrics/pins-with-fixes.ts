@@ -26,10 +26,14 @@ export class PinsWithFixes {
     for (const name of datasources) this.#pins.set(name, new LRUCache({ max: MAX_PINS }));
   }
 
-  /** The pin, for `touch`. */
-  note(datasource: string, name: string, pin: string, fixes: readonly UrgentFix[]): TrackedPin {
+  /** The pin, for `touch`. `how` it was asked decides its fixes: in which view, for which archs and so on. */
+  note(
+    datasource: string,
+    { name, pin, how }: { readonly name: string; readonly pin: string; readonly how: string },
+    fixes: readonly UrgentFix[],
+  ): TrackedPin {
     const pins = this.#pins.get(datasource);
-    const key = `${name}=${pin}`;
+    const key = `${name}=${pin} ${how}`;
     const before = pins?.get(key);
     const now = this.#now();
     const isSame =
@@ -44,11 +48,14 @@ export class PinsWithFixes {
     asked.lastAskedAt = this.#now();
   }
 
-  /** The pins with a fix, latest first. */
+  /** The pins with a fix, each once, as it was known first; latest first. */
   list(datasource: string): readonly TrackedPin[] {
     const oldest = this.#now() - FORGET_AFTER;
-    return [...(this.#pins.get(datasource)?.values() ?? [])]
+    const asked = [...(this.#pins.get(datasource)?.values() ?? [])]
       .filter(({ fixes, lastAskedAt }) => fixes.length > 0 && lastAskedAt >= oldest)
       .sort((a, b) => b.since - a.since);
+    return [...new Map(asked.map((each) => [`${each.name}=${each.pin}`, each])).values()].sort(
+      (a, b) => b.since - a.since,
+    );
   }
 }

@@ -244,6 +244,17 @@ test('explain, the page, metrics and Atom tell of a pin that can be fixed', asyn
   expect(atom.body).toContain('<content type="text">1.1-r0 fixes CVE-2099-0001, CVE-2099-0002</content>');
 });
 
+test('a pin counts once, and as long as it can be fixed for someone who asked', async () => {
+  await using running = await service(await withFile({ '1.0-r1': ['CVE-2099-0001'] }));
+  await running.beacon.refreshOnce(signal);
+  const count = async () => /^apk_pins_with_fix\{.*$/m.exec((await running.get('/metrics')).body)?.[0];
+  await marks(running, 'strip=revision&current=1.0&revision=0');
+  await marks(running, 'strip=revision&current=1.0&revision=1');
+  expect(await count()).toBe('apk_pins_with_fix{datasource="wolfi"} 1');
+  await marks(running, 'strip=revision&current=1.0&revision=0&arch=x86_64');
+  expect(await count()).toBe('apk_pins_with_fix{datasource="wolfi"} 1');
+});
+
 describe('a feed', () => {
   type Problem = { feed?: string; state: string; errorCode?: string };
   const state = async (
