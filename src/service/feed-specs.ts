@@ -44,7 +44,7 @@ export function feedSpecs(name: string, datasource: DatasourceConfig): readonly 
   });
 }
 
-/** Of Alpine each branch and repository has its own. */
+/** Of Alpine each branch has one for main and one for community. */
 function knownFeeds(
   name: string,
   urls: readonly string[],
@@ -53,9 +53,8 @@ function knownFeeds(
   const common = { rollback: 'refuse', maxShrink: 0.4 } as const;
   const addresses = ids.flatMap(({ family, branch, component }) => {
     if (family !== 'alpine' || branch === undefined || branch === 'latest-stable') return [];
-    return [
-      `https://secdb.alpinelinux.org/${branch === 'edge' ? branch : `v${branch}`}/${component ?? ''}.json`,
-    ];
+    if (component !== 'main' && component !== 'community') return [];
+    return [`https://secdb.alpinelinux.org/${branch === 'edge' ? branch : `v${branch}`}/${component}.json`];
   });
   if (urls.some((url) => URL.parse(url)?.host === 'packages.mini.dev')) addresses.push(MINIMOS);
   const feeds: FeedConfig[] = [...new Set(addresses)].map((secdb) => ({ secdb, ...common }));

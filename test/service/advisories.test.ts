@@ -387,12 +387,16 @@ test('a feed that comes byte by byte does not keep back other datasources', { ti
 });
 
 test('feeds of Alpine, Wolfi and Chainguard are known; of other repositories none is', async () => {
-  const known = async (url: string): Promise<unknown> => {
-    await using running = await service('known', { repositories: [url] });
+  const known = async (...repositories: readonly string[]): Promise<unknown> => {
+    await using running = await service('known', { repositories });
     return running.beacon.datasources[0]?.feeds.map(({ spec }) => [spec.location, spec.ecosystems?.join()]);
   };
   expect(await known('https://dl-cdn.alpinelinux.org/alpine/v3.22/community')).toEqual([
     ['https://secdb.alpinelinux.org/v3.22/community.json', undefined],
+  ]);
+  const edge = 'https://dl-cdn.alpinelinux.org/alpine/edge';
+  expect(await known(`${edge}/main`, `${edge}/testing`)).toEqual([
+    ['https://secdb.alpinelinux.org/edge/main.json', undefined],
   ]);
   expect(await known('https://packages.wolfi.dev/os')).toEqual([
     ['https://advisories.cgr.dev/chainguard/v3/osv/chainguard-osv.tar.gz', 'Wolfi'],
