@@ -6,7 +6,7 @@
  */
 
 /** Distributions whose packages must not be mixed up. Alpine has one per branch. */
-export type Family = 'alpine' | 'wolfi' | 'chainguard' | 'dhi' | 'debian';
+export type Family = 'alpine' | 'wolfi' | 'chainguard' | 'minimos' | 'dhi' | 'debian';
 
 /** Prefixes of Docker Hub, which Docker drops. */
 export const dockerHubPrefixes: readonly string[] = [
@@ -80,6 +80,7 @@ export const knownRepositories: readonly { readonly prefix: string; readonly fam
   { prefix: 'apk.cgr.dev/chainguard', family: 'chainguard' },
   { prefix: 'packages.cgr.dev/os', family: 'chainguard' },
   { prefix: 'virtualapk.cgr.dev/', family: 'chainguard' },
+  { prefix: 'packages.mini.dev/', family: 'minimos' },
   { prefix: 'dhi.io/apk/', family: 'dhi' },
 ];
 

@@ -21,7 +21,7 @@ export function feedSpecs(name: string, datasource: DatasourceConfig): readonly 
   const { advisories, repositories } = datasource;
   const urls = repositories.map(({ url }) => withoutTrailingSlashes(url));
   const ids = urls.flatMap(heldRepositories);
-  const feeds = advisories === 'known' ? knownFeeds(name, urls, ids) : advisories;
+  const feeds = advisories === 'known' ? knownFeeds(name, ids) : advisories;
   return feeds.map((feed) => {
     const { refresh, rollback, maxShrink, credentials } = feed;
     const format =
@@ -45,18 +45,14 @@ export function feedSpecs(name: string, datasource: DatasourceConfig): readonly 
 }
 
 /** Of Alpine each branch has one for main and one for community. */
-function knownFeeds(
-  name: string,
-  urls: readonly string[],
-  ids: readonly RepositoryId[],
-): readonly FeedConfig[] {
+function knownFeeds(name: string, ids: readonly RepositoryId[]): readonly FeedConfig[] {
   const common = { rollback: 'refuse', maxShrink: 0.4 } as const;
   const addresses = ids.flatMap(({ family, branch, component }) => {
     if (family !== 'alpine' || branch === undefined || branch === 'latest-stable') return [];
     if (component !== 'main' && component !== 'community') return [];
     return [`https://secdb.alpinelinux.org/${branch === 'edge' ? branch : `v${branch}`}/${component}.json`];
   });
-  if (urls.some((url) => URL.parse(url)?.host === 'packages.mini.dev')) addresses.push(MINIMOS);
+  if (ids.some(({ family }) => family === 'minimos')) addresses.push(MINIMOS);
   const feeds: FeedConfig[] = [...new Set(addresses)].map((secdb) => ({ secdb, ...common }));
   if (ids.some(({ family }) => family === 'wolfi' || family === 'chainguard'))
     feeds.push({ osv: CHAINGUARD, ...common });
@@ -74,6 +70,7 @@ function ecosystemsOf(
   const known = ids.flatMap(({ family, branch }) => {
     if (family === 'wolfi') return ['Wolfi'];
     if (family === 'chainguard') return ['Chainguard'];
+    if (family === 'minimos') return ['MinimOS'];
     return family === 'alpine' && branch !== undefined
       ? [`Alpine:${branch === 'edge' ? branch : `v${branch}`}`]
       : [];

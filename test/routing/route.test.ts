@@ -183,6 +183,7 @@ describe('a mirror', () => {
     ['https://user:secret@nexus.example.com/repository/alpine/v3.22/main/', 'FROM alpine:3.22', 'x'],
     ['http://127.0.0.1:3919/os', 'FROM cgr.dev/chainguard/wolfi-base', 'x'],
     ['https://nexus.example.com/repository/wolfi/os', 'FROM cgr.dev/chainguard/wolfi-base', 'x'],
+    ['https://packages.mini.dev/os', 'FROM cgr.dev/chainguard/wolfi-base', '-'],
     // Docker's own packages are not Alpine's.
     ['https://dhi.io/apk/alpine/v3.22/main', 'FROM alpine:3.22', '-'],
     ['https://mirror.example.com/apk/alpine/v3.22/main', 'FROM alpine:3.22', '-'],

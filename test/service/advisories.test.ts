@@ -386,7 +386,7 @@ test('a feed that comes byte by byte does not keep back other datasources', { ti
   await going;
 });
 
-test('feeds of Alpine, Wolfi and Chainguard are known; of other repositories none is', async () => {
+test('feeds of Alpine, Wolfi, Chainguard and MinimOS are known; of other repositories none is', async () => {
   const known = async (...repositories: readonly string[]): Promise<unknown> => {
     await using running = await service('known', { repositories });
     return running.beacon.datasources[0]?.feeds.map(({ spec }) => [spec.location, spec.ecosystems?.join()]);
@@ -400,6 +400,9 @@ test('feeds of Alpine, Wolfi and Chainguard are known; of other repositories non
   ]);
   expect(await known('https://packages.wolfi.dev/os')).toEqual([
     ['https://advisories.cgr.dev/chainguard/v3/osv/chainguard-osv.tar.gz', 'Wolfi'],
+  ]);
+  expect(await known('https://packages.mini.dev/os')).toEqual([
+    ['https://packages.mini.dev/advisories/secdb/security.json', undefined],
   ]);
   await expect(known('https://apks.example.com/private')).rejects.toThrow(/no feed is known/);
 });

@@ -12,6 +12,7 @@ test.each<[repository: string, expected: WithdrawalPolicy | undefined]>([
   ['https://dl-cdn.alpinelinux.org/alpine/v3.22/main', replaced],
   ['https://mirror.example.com/alpine/edge/community', replaced],
   ['https://apk.cgr.dev/chainguard', undefined],
+  ['https://packages.mini.dev/os', undefined],
   ['https://dhi.io/apk/alpine/v3.23/main', undefined],
   ['https://apks.example.com/private', undefined],
   ['/srv/os', undefined],
