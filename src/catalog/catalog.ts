@@ -244,7 +244,7 @@ export class Catalog {
         }
       }
     }
-    if (this.#whole && carriedBy.size < archs.length)
+    if (this.#whole && groups.size > 0 && carriedBy.size < archs.length)
       for (const arch of (yield* this.#whole.#compare(name, archs)).carriedBy) carriedBy.add(arch);
     const carryingArchs = archs.filter((arch) => carriedBy.has(arch));
     const versions: VersionReport[] = [];
