@@ -26,7 +26,8 @@ async function publish(arch: string, stanzas: readonly Stanza[]): Promise<void> 
 }
 
 async function ask(address: string, path: string): Promise<void> {
-  const { body } = await request(address + path);
+  // As curl asks: an explanation is text for it.
+  const { body } = await request(address + path, { headers: { 'user-agent': 'curl/8' } });
   say(`\n$ curl ${address}${path}`);
   say((await body.text()).trimEnd());
 }
