@@ -403,13 +403,15 @@ function multiArchObstacle(
   archs: readonly string[],
 ): string | undefined {
   const textOf = (each: Candidate): string => `${each.package.name}-${each.package.version}`;
-  for (const chosen of chosenOn) {
-    const lacking = archs.filter(
-      (arch) => !candidates.some((each) => each.arch === arch && textOf(each) === textOf(chosen)),
-    );
-    if (lacking.length > 0) return `${textOf(chosen)} is not on ${lacking.join(', ')}`;
+  const missingOn = new Map<string, readonly string[]>();
+  for (const [text, same] of Map.groupBy(candidates, textOf)) {
+    const there = new Set(same.map(({ arch }) => arch));
+    missingOn.set(text, there.size === archs.length ? [] : archs.filter((arch) => !there.has(arch)));
   }
-  return undefined;
+  const lackingOf = (each: Candidate): readonly string[] => missingOn.get(textOf(each)) ?? [];
+  if (candidates.some((each) => !each.obstacle && lackingOf(each).length === 0)) return undefined;
+  const [chosen] = chosenOn;
+  return chosen && `${textOf(chosen)} is not on ${lackingOf(chosen).join(', ')}`;
 }
 
 function explainCandidates({ candidates, chosenOn }: VersionReport): readonly ExplainedCandidate[] {

@@ -67,8 +67,10 @@ test('what a package needs from elsewhere is told and not withheld, unless the d
 
 test('one candidate an arch is chosen, and what apko would refuse for all archs is told', () => {
   const two = catalogOf({
-    x86_64: [[pkg('a', '1-r1', { p: 'foo=1' }), pkg('b', '1-r0', { p: 'foo=1' }), pkg('only', '1-r0')]],
-    aarch64: [[pkg('a', '1-r0', { p: 'foo=1' }), pkg('b', '1-r0', { p: 'foo=1' })]],
+    x86_64: [[pkg('a', '1-r1', { p: 'foo=1' }), pkg('b', '1-r0', { p: 'foo=1 bar=1' }), pkg('only', '1-r0')]],
+    aarch64: [
+      [pkg('a', '1-r0', { p: 'foo=1' }), pkg('b', '1-r0', { p: 'foo=1' }), pkg('c', '1', { p: 'bar=1' })],
+    ],
   });
   const [foo] = explained(two, 'foo').versions;
   expect(foo?.candidates.map((each) => [each.arch, each.package, each.state])).toEqual([
@@ -77,7 +79,9 @@ test('one candidate an arch is chosen, and what apko would refuse for all archs 
     ['aarch64', 'a-1-r0', 'chosen'],
     ['aarch64', 'b-1-r0', 'duplicate'],
   ]);
-  expect(foo?.refusedByApko).toBe('a-1-r1 is not on aarch64');
+  // It takes `b`, which is on both.
+  expect(foo).not.toHaveProperty('refusedByApko');
+  expect(explained(two, 'bar').versions[0]?.refusedByApko).toBe('b-1-r0 is not on aarch64');
   expect(explained(two, 'only').versions[0]?.refusedByApko).toBe('only-1-r0 is not on aarch64');
   expect(explained(two, 'b').versions[0]).not.toHaveProperty('refusedByApko');
 });
