@@ -58,7 +58,9 @@ export function parseDockerfile(excerpt: string): Dockerfile {
     if (from && !isProse(rest)) stages.push(stageOf(line, from, rest));
     else if (/^FROM\s/i.test(line)) {
       const text = withoutTokens(line);
-      aliases.set(text, [...(aliases.get(text) ?? []), stages.length - 1]);
+      const around = aliases.get(text) ?? [];
+      around.push(stages.length - 1);
+      aliases.set(text, around);
     } else if (stages.length === 0) for (const [name, value] of defaults(line)) args.set(name, value);
   }
   return { args, stages, aliases };

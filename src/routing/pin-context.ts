@@ -55,7 +55,7 @@ interface CommandPin {
   readonly commandRepositories: readonly string[];
 }
 
-/** The context was too long for a lookup. */
+/** The context was too long for a lookup, or its Dockerfile has too many stages. */
 export interface CutPin {
   readonly kind: 'cut';
 }
@@ -74,6 +74,9 @@ export const contextFields = {
   note: ['note', 'file'],
 } as const;
 
+/** More stages than a Dockerfile has. Each may build on all before it, and following them takes time. */
+const MAX_STAGES = 250;
+
 export function parsePinContext(given: ContextParameters): PinContext {
   const parameters = unfolded(given);
   if (!parameters) return { kind: 'cut' };
@@ -86,9 +89,11 @@ export function parsePinContext(given: ContextParameters): PinContext {
   switch (text('kind')) {
     case 'dockerfile': {
       const { from } = parameters;
+      const dockerfile = parseDockerfile(text('file'));
+      if (dockerfile.stages.length > MAX_STAGES) return { kind: 'cut' };
       return {
         kind: 'dockerfile',
-        dockerfile: parseDockerfile(text('file')),
+        dockerfile,
         // Empty for a command before all stages.
         from: from === undefined ? undefined : withoutTokens(last(from)),
         ...command,
@@ -108,12 +113,14 @@ export function parsePinContext(given: ContextParameters): PinContext {
     }
     case 'note': {
       const note = text('note');
+      const dockerfile = parseDockerfile(text('file'));
+      if (dockerfile.stages.length > MAX_STAGES) return { kind: 'cut' };
       return {
         kind: 'note',
         datasource: field(note, 'datasource') ?? '',
         name: field(note, 'packageName') ?? field(note, 'depName') ?? '',
         registryUrl: field(note, 'registryUrl'),
-        dockerfile: parseDockerfile(text('file')),
+        dockerfile,
       };
     }
     case 'script':

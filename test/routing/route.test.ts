@@ -241,6 +241,15 @@ describe('a list of repositories', () => {
     expect(routed(listing(...repositories), sources)).toBe(datasource);
   });
 
+  test('a file of very many stages is not followed', () => {
+    const stages = (count: number): string => 'FROM alpine:3.22\n' + 'FROM b AS b\n'.repeat(count);
+    const context = { kind: 'dockerfile', from: 'FROM b AS b' };
+    const cut = 'the file says more of the pin than a lookup can carry';
+    expect(reason({ ...context, file: stages(20_000) })).toBe(cut);
+    expect(reason({ kind: 'note', note: 'datasource=apk depName=curl', file: stages(20_000) })).toBe(cut);
+    expect(routed({ ...context, from: 'FROM alpine:3.22', file: stages(100) })).toBe('alpine-v3.22');
+  });
+
   test('a folder is the same with and without slashes at its end', () => {
     const local = source('local', ['/srv/packages']);
     for (const folder of ['/srv/packages', '/srv/packages/', '@own /srv/packages//'])
