@@ -7,7 +7,7 @@
 import { z } from 'zod';
 
 import { CompanionError } from './errors.ts';
-import { optional, parseYaml, wholeNumber, yesOrNo } from './yaml.ts';
+import { optional, readYaml, wholeNumber, yesOrNo } from './yaml.ts';
 
 const strings = z.array(z.string());
 const stringMap = z.record(z.string(), z.string());
@@ -104,9 +104,7 @@ export interface Resolved {
 }
 
 export function parseDefinition(text: string, file: string): Definition {
-  const result = definitionSchema.safeParse(parseYaml(text, file));
-  if (result.success) return result.data;
-  throw new CompanionError(`${file}: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`);
+  return readYaml(definitionSchema, text, file);
 }
 
 /** `read` gets names as written in `include:`; apko resolves them against its working directory. */

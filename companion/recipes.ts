@@ -6,7 +6,7 @@ import { z } from 'zod';
 
 import { operatorSpan } from '../src/apk/constraint.ts';
 import { CompanionError } from './errors.ts';
-import { optional, parseYaml, wholeNumber } from './yaml.ts';
+import { optional, readYaml, wholeNumber } from './yaml.ts';
 
 const names = optional(z.array(z.string()));
 const dependencies = optional(z.looseObject({ runtime: names, provides: names }));
@@ -57,11 +57,7 @@ export interface Recipe {
 const bothArchs = ['x86_64', 'aarch64'];
 
 export function parseRecipe(text: string, name: string): Recipe {
-  const result = recipeSchema.safeParse(parseYaml(text, name));
-  if (!result.success) {
-    throw new CompanionError(`${name}: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`);
-  }
-  const recipe = result.data;
+  const recipe = readYaml(recipeSchema, text, name);
   const variables = new Map([
     ['package.name', recipe.package.name],
     ['package.version', recipe.package.version],

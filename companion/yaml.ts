@@ -4,8 +4,19 @@ import { z } from 'zod';
 
 import { CompanionError, errorLine } from './errors.ts';
 
+/** Reads a file by a schema. Throws a `CompanionError` that names `file`. */
+export function readYaml<Schema extends z.ZodType>(
+  schema: Schema,
+  text: string,
+  file: string,
+): z.infer<Schema> {
+  const result = schema.safeParse(parseYaml(text, file));
+  if (result.success) return result.data;
+  throw new CompanionError(`${file}: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`);
+}
+
 /** Scalars are what is written, with or without quotes: `8080` and `3.10` may stand in the place of a text. */
-export function parseYaml(text: string, file: string): unknown {
+function parseYaml(text: string, file: string): unknown {
   try {
     return parse(text, { schema: 'failsafe', merge: true });
   } catch (error) {
