@@ -1,6 +1,7 @@
 /** Judges each pin by the datasource that its file builds on, and the pins of an image together. */
 import { parseVersion } from '../apk/version.ts';
 import { finish } from '../catalog/steps.ts';
+import { isExactPin } from '../pins/pin.ts';
 import { parsePinContext, type ContextParameters } from '../routing/pin-context.ts';
 import { heldRepositories, repositoryId } from '../routing/repositories.ts';
 import { createRouter, type Route, type Router, type RoutingSource } from '../routing/route.ts';
@@ -219,7 +220,7 @@ export class Checker {
     world: readonly AskedPin[],
     judged: readonly Judged[],
   ): Generator<undefined, Conflict | undefined> {
-    const pins = world.filter((pin) => !pin.isLocked && !pin.isRuntime && /^=+$/.test(pin.operator));
+    const pins = world.filter((pin) => !pin.isLocked && !pin.isRuntime && isExactPin(pin));
     const datasources = new Set(judged.map(({ judgment }) => judgment.datasource));
     const [first] = pins;
     const source = this.#sources.get([...datasources][0] ?? '');

@@ -1,7 +1,7 @@
 /** Raises pins in the text of a file. Only characters of versions change. */
 import { readPins } from '../pins/read.ts';
 import type { ReadInclude } from '../pins/definition.ts';
-import type { Pin } from '../pins/pin.ts';
+import { isExactPin, type Pin } from '../pins/pin.ts';
 import type { Range } from '../pins/text.ts';
 import type { CheckedFile } from './findings.ts';
 import type { Judgment } from './judgment.ts';
@@ -153,8 +153,7 @@ class Variables {
 
   /** Of an exact version other commands may get the next one, but no image has it for a tag. */
   obstacleToRaise(pin: Pin): string | undefined {
-    const isExact = /^=+$/.test(pin.operator);
-    if (!isExact) return this.obstacle(pin.versionVariables);
+    if (!isExactPin(pin)) return this.obstacle(pin.versionVariables);
     const name = pin.versionVariables?.find((each) => this.#of(each).isImage);
     return name === undefined ? undefined : `$${name} is part of an image's name`;
   }

@@ -12,6 +12,7 @@ import {
 import { countOf, identifiers, urgentFixes, type Fix } from '../answers/security.ts';
 import type { Candidate, VersionReport } from '../catalog/catalog.ts';
 import { finish } from '../catalog/steps.ts';
+import { isExactPin } from '../pins/pin.ts';
 import { steps, type AskedPin, type Judged, type JudgeOptions, type Problem, type Step } from './judgment.ts';
 import { meetsOf, remembering, type Meets } from './meets.ts';
 import type { Source, View } from './source.ts';
@@ -45,7 +46,7 @@ function judgeAnew(pin: AskedPin, source: Source, options: JudgeOptions): Judged
   const constraint = meetsOf(pin);
   if (!constraint) return { judgment: { datasource, problems: [] }, floating: [] };
   const meets = remembering(constraint);
-  const isExact = /^=+$/.test(pin.operator);
+  const isExact = isExactPin(pin);
   const apko =
     pin.isLocked || pin.tool === 'apk'
       ? 'unknown'
@@ -190,7 +191,7 @@ function raised(
 ): Raise | undefined {
   const current = parseVersion(pin.version);
   const isTilde = pin.operator.includes('~') && !/[<>]/.test(pin.operator);
-  const isExact = /^=+$/.test(pin.operator);
+  const isExact = isExactPin(pin);
   if (pin.operator !== '' && (!current || (!isTilde && !isExact))) return undefined;
   const isEligible = ({ parsed, version }: VersionReport): boolean =>
     !current || (!meets(version) && compareVersions(parsed as Version, current) > 0);

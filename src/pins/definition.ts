@@ -12,9 +12,18 @@ import {
   type Node,
   type YAMLMap,
 } from 'yaml';
-import { asName, parsePin, type FilePins, type Kind, type Note, type Pin, type Repeat } from './pin.ts';
+import {
+  asName,
+  isExactPin,
+  parsePin,
+  type FilePins,
+  type Kind,
+  type Note,
+  type Pin,
+  type Repeat,
+} from './pin.ts';
 import { scalarText } from './scalar.ts';
-import { plainText, rangeOf, slice, wordsOf, type Text } from './text.ts';
+import { plainText, rangeOf, slice, spanOf, wordsOf, type Text } from './text.ts';
 
 /** Reads a file as `include:` names it; `undefined` if there is none. */
 export type ReadInclude = (path: string) => string | undefined;
@@ -279,7 +288,7 @@ interface Listing {
 
 /** apko splits a string at blanks: `foo>=1 foo<2`. */
 function pinsOf(text: Text, { variables, ...surroundings }: Listing): { pins: readonly Pin[]; note?: Note } {
-  const range = rangeOf(text) ?? { start: text.at(0), end: text.at(text.value.length - 1) + 1 };
+  const range = spanOf(text);
   const written = substituted(text.value, variables);
   if (written === undefined) {
     const message = `${text.value}: a variable without a known value`;
@@ -302,7 +311,7 @@ function pinOf(word: Text, surroundings: Omit<Listing, 'variables'>): Pin | unde
     ...surroundings,
     context: { ...surroundings.context, ...(parts.tag !== undefined && { tag: parts.tag }) },
     text: word.value,
-    range: rangeOf(word) ?? { start: word.at(0), end: word.at(word.value.length - 1) + 1 },
+    range: spanOf(word),
     versionRange: rangeOf(slice(word, versionAt, versionAt + parts.version.length)),
     isLocked: false,
   };
@@ -393,7 +402,7 @@ function repeatsOf(root: YAMLMap, pins: readonly Pin[], file: Text): readonly Re
   const repeats: Repeat[] = [];
   const vars = root.get('vars');
   const version = isMap(vars) ? scalarText(vars.get('VERSION', true), file) : undefined;
-  const exact = pins.map((pin, i) => ({ pin, i })).filter(({ pin }) => /^=+$/.test(pin.operator));
+  const exact = pins.map((pin, i) => ({ pin, i })).filter(({ pin }) => isExactPin(pin));
   const bare = (text: string): string => text.replace(/-r\d+$/, '');
   const main =
     version &&

@@ -109,6 +109,11 @@ export function parsePin(text: string): Spelled | undefined {
   };
 }
 
+/** Whether the pin asks for exactly one version. */
+export function isExactPin({ operator }: Pick<Pin, 'operator'>): boolean {
+  return /^=+$/.test(operator);
+}
+
 /**
  * What apko makes of a text that is no constraint, such as `!name` and `=`: a name, which no package has. `undefined` for
  * what another program replaces: `$NAME`.

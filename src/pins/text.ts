@@ -58,6 +58,11 @@ export function rangeOf({ value, at }: Text): Range | undefined {
   return value === '' ? undefined : { start, end: start + value.length };
 }
 
+/** The same, or if they are not, from the first to the last of them. */
+export function spanOf(text: Text): Range {
+  return rangeOf(text) ?? { start: text.at(0), end: text.at(text.value.length - 1) + 1 };
+}
+
 /** Offsets in a file; `end` is exclusive. */
 export interface Range {
   readonly start: number;
