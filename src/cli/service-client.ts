@@ -38,11 +38,12 @@ export async function askService(
     throw new IndexError('fetch-failed', `cannot ask ${url.host}`, { cause });
   }
   const { status, type, text } = answer;
-  if (status === 200 && type.startsWith('application/json')) return text;
+  if (status === 200) {
+    if (type.startsWith('application/json')) return text;
+    throw new IndexError('fetch-failed', `${url.host} is no apk-beacon: it answered ${type || 'no type'}`);
+  }
   const wanted =
     token === undefined ? 'a token: set clientToken in the configuration' : 'another clientToken';
-  if (status === 200)
-    throw new IndexError('fetch-failed', `${url.host} is no apk-beacon: it answered ${type || 'no type'}`);
   const said = status === 401 ? `wants ${wanted}` : `answered ${status}: ${printable(text.slice(0, 200))}`;
   throw new IndexError('fetch-failed', `${url.host} ${said}`);
 }

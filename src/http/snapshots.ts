@@ -4,11 +4,10 @@ import type { AskedDatasource } from '../answers/target.ts';
 import { Views } from '../answers/views.ts';
 import { nameWith, type When } from '../catalog/age.ts';
 import { timeText } from '../catalog/time.ts';
-import { RefusedError } from '../errors.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import { createQueue } from '../repository/pace.ts';
 import type { PastDatasources } from '../repository/past-datasources.ts';
-import { Turns } from './turns.ts';
+import { tooManyAges, Turns } from './turns.ts';
 
 /**
  * The most queued requests for a view with fixes, and for the search or index of a view or past time: anyone may
@@ -83,8 +82,7 @@ export class Snapshots {
   /** The result of `work`. Rejects with a `RefusedError` if it is for a view or a past time and too many are queued. */
   async inLine<T>(when: When | undefined, work: () => Promise<T>): Promise<T> {
     if (!when) return await work();
-    if (this.#viewsWaiting >= MAX_VIEWS_WAITING)
-      throw new RefusedError(429, 'too many ages are asked for at once');
+    if (this.#viewsWaiting >= MAX_VIEWS_WAITING) throw tooManyAges();
     this.#viewsWaiting += 1;
     return await this.#oneViewAtATime(work).finally(() => {
       this.#viewsWaiting -= 1;

@@ -12,6 +12,11 @@ const STEPS_AT_ONCE = 8;
 /** Milliseconds that other requests wait at most. */
 const TURN = 2;
 
+/** Why a request for a view is refused while as many are in line as may be. */
+export function tooManyAges(): RefusedError {
+  return new RefusedError(429, 'too many ages are asked for at once');
+}
+
 export class Turns {
   readonly #most: number;
   readonly #oneAtATime = createQueue();
@@ -29,8 +34,7 @@ export class Turns {
   run<T>(key: string, work: () => Generator<undefined, T>): T | Promise<T> {
     const known = this.#under.get(key) as Promise<T> | undefined;
     if (known) return known;
-    if (this.#under.size >= this.#most)
-      return Promise.reject(new RefusedError(429, 'too many ages are asked for at once'));
+    if (this.#under.size >= this.#most) return Promise.reject(tooManyAges());
     const begun = work();
     for (let i = 0; i < STEPS_AT_ONCE; i += 1) {
       const step = begun.next();

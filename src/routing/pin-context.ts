@@ -77,6 +77,12 @@ export const contextFields = {
 /** More stages than a Dockerfile has. Each may build on all before it, and following them takes time. */
 const MAX_STAGES = 250;
 
+/** `undefined` if it has too many stages. */
+function dockerfileOf(excerpt: string): Dockerfile | undefined {
+  const dockerfile = parseDockerfile(excerpt);
+  return dockerfile.stages.length > MAX_STAGES ? undefined : dockerfile;
+}
+
 export function parsePinContext(given: ContextParameters): PinContext {
   const parameters = unfolded(given);
   if (!parameters) return { kind: 'cut' };
@@ -89,8 +95,8 @@ export function parsePinContext(given: ContextParameters): PinContext {
   switch (text('kind')) {
     case 'dockerfile': {
       const { from } = parameters;
-      const dockerfile = parseDockerfile(text('file'));
-      if (dockerfile.stages.length > MAX_STAGES) return { kind: 'cut' };
+      const dockerfile = dockerfileOf(text('file'));
+      if (!dockerfile) return { kind: 'cut' };
       return {
         kind: 'dockerfile',
         dockerfile,
@@ -113,8 +119,8 @@ export function parsePinContext(given: ContextParameters): PinContext {
     }
     case 'note': {
       const note = text('note');
-      const dockerfile = parseDockerfile(text('file'));
-      if (dockerfile.stages.length > MAX_STAGES) return { kind: 'cut' };
+      const dockerfile = dockerfileOf(text('file'));
+      if (!dockerfile) return { kind: 'cut' };
       return {
         kind: 'note',
         datasource: field(note, 'datasource') ?? '',
