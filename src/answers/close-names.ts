@@ -1,5 +1,5 @@
 /** Names similar to an unknown one. */
-import { eachInSteps, isStep } from '../catalog/steps.ts';
+import { eachInSteps, ITEMS_A_STEP } from '../catalog/steps.ts';
 import { editDistance } from '../edit-distance.ts';
 
 const MAX_DISTANCE = 3;
@@ -19,26 +19,33 @@ interface Match {
 }
 
 /**
- * The names of one generation. Each has a mask of its letters. Two names are at least as many edits apart as one has
- * letters that the other lacks, so the mask excludes most names quickly.
+ * The names of one generation. Two names are at least as many edits apart as one has letters that the other lacks. So
+ * masks of their letters and their lengths exclude nearly all names quickly, without a look at the name.
  */
 export class CloseNames {
   readonly #names: readonly string[];
-  readonly #masks: Uint32Array;
+  readonly #lengths: Int32Array;
+  /** Of the letters of each name, and of those that it has more than once. */
+  readonly #masks: Int32Array;
+  readonly #masksOfRepeated: Int32Array;
 
-  private constructor(names: readonly string[], masks: Uint32Array) {
+  private constructor(names: readonly string[], masks: readonly number[], repeated: readonly number[]) {
     this.#names = names;
-    this.#masks = masks;
+    this.#lengths = Int32Array.from(names, ({ length }) => length);
+    this.#masks = Int32Array.from(masks);
+    this.#masksOfRepeated = Int32Array.from(repeated);
   }
 
   static *of(names: Iterable<string>): Generator<undefined, CloseNames> {
     const all: string[] = [];
     const masks: number[] = [];
+    const repeated: number[] = [];
     yield* eachInSteps(names, (name) => {
       all.push(name);
       masks.push(letterMask(name));
+      repeated.push(repeatedMask(name));
     });
-    return new CloseNames(all, Uint32Array.from(masks));
+    return new CloseNames(all, masks, repeated);
   }
 
   /**
@@ -47,27 +54,38 @@ export class CloseNames {
    */
   *to(name: string): Generator<undefined, readonly string[]> {
     const limit = Math.min(MAX_DISTANCE, Math.ceil(name.length / 3));
-    const mask = letterMask(name);
     let closest: Match[] = [];
-    const { length } = name;
-    for (let i = 0; i < this.#masks.length; i += 1) {
-      if (isStep(i)) yield;
-      const own = this.#masks[i] as number;
-      const candidate = this.#names[i] as string;
-      const longer = candidate.length - length;
-      const missing = mask & ~own;
-      // Each letter that the other lacks costs an edit, and so does each letter of difference in length.
-      const mayBeClose =
-        countBits(missing) + Math.max(0, longer) <= limit &&
-        countBits(own & ~mask) + Math.max(0, -longer) <= limit;
-      if (!mayBeClose && (missing !== 0 || longer <= 0)) continue;
-      const score =
-        (longer > 0 && missing === 0 ? scoreOfLonger(name, candidate) : undefined) ??
-        (mayBeClose ? editDistance(name, candidate, limit) : undefined);
-      if (score === undefined || score > (closest[MAX_SUGGESTIONS - 1]?.score ?? Infinity)) continue;
-      closest = [...closest, { name: candidate, score }].sort(byScore).slice(0, MAX_SUGGESTIONS);
+    for (let from = 0; from < this.#names.length; from += ITEMS_A_STEP) {
+      for (const candidate of this.#candidates(name, limit, from)) {
+        const score = scoreOfLonger(name, candidate) ?? editDistance(name, candidate, limit);
+        if (score === undefined || score > (closest[MAX_SUGGESTIONS - 1]?.score ?? Infinity)) continue;
+        closest = [...closest, { name: candidate, score }].sort(byScore).slice(0, MAX_SUGGESTIONS);
+      }
+      yield;
     }
     return closest.map((match) => match.name);
+  }
+
+  /** Those of a step's names, from the one with the number `from`, that may begin with `name` or be close to it. */
+  #candidates(name: string, limit: number, from: number): readonly string[] {
+    const [masks, masksOfRepeated, lengths] = [this.#masks, this.#masksOfRepeated, this.#lengths];
+    const [mask, repeated] = [letterMask(name), repeatedMask(name)];
+    const found: string[] = [];
+    const to = Math.min(masks.length, from + ITEMS_A_STEP);
+    for (let i = from; i < to; i += 1) {
+      const own = masks[i] as number;
+      const missing = mask & ~own;
+      const longer = (lengths[i] as number) - name.length;
+      const mayBeLonger = missing === 0 && longer > 0;
+      if (!mayBeLonger && Math.abs(longer) > limit) continue;
+      // Each letter that the other lacks costs an edit, and so does each letter of difference in length.
+      const ownRepeated = masksOfRepeated[i] as number;
+      const mayBeClose =
+        countBits(missing) + countBits(repeated & ~ownRepeated) + Math.max(0, longer) <= limit &&
+        countBits(own & ~mask) + countBits(ownRepeated & ~repeated) + Math.max(0, -longer) <= limit;
+      if (mayBeClose || mayBeLonger) found.push(this.#names[i] as string);
+    }
+    return found;
   }
 }
 
@@ -77,7 +95,7 @@ export class CloseNames {
 function scoreOfLonger(name: string, candidate: string): number | undefined {
   if (name.length < 3 || !candidate.startsWith(name)) return undefined;
   const rest = candidate.slice(name.length);
-  if (!SEPARATORS.includes(rest.charAt(0))) return undefined;
+  if (rest === '' || !SEPARATORS.includes(rest.charAt(0))) return undefined;
   return LINE_SUFFIX.test(rest) ? 1.5 : MAX_DISTANCE + rest.length / 100;
 }
 
@@ -91,7 +109,18 @@ function byScore(a: Match, b: Match): number {
 export function letterMask(name: string): number {
   let mask = 0;
   for (let i = 0; i < name.length; i += 1) mask |= 1 << (name.charCodeAt(i) & 31);
-  return mask >>> 0;
+  return mask;
+}
+
+/** One bit per letter that occurs more than once. */
+function repeatedMask(name: string): number {
+  let [once, again] = [0, 0];
+  for (let i = 0; i < name.length; i += 1) {
+    const bit = 1 << (name.charCodeAt(i) & 31);
+    again |= once & bit;
+    once |= bit;
+  }
+  return again;
 }
 
 export function countBits(bits: number): number {

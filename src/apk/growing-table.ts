@@ -160,40 +160,75 @@ function mapColumns(columns: Columns, change: <T extends Uint32Array | Uint8Arra
 /** Pairs or keys handled in one step: some tens of microseconds, and less than a millisecond before V8 optimises it. */
 const PAIRS_A_STEP = 2 ** 10;
 
-/** A stable sort of rows by key; each row appears once per key. `rows` defaults to 0, 1, 2 … */
+/** A stable sort of rows by the key beside them; each row appears once per key. `rows` is in order. */
 export function* postings(
   { kept, scratch }: Arenas,
   keyCount: number,
   keys: Uint32Array,
-  rows?: Uint32Array,
+  rows: Uint32Array,
 ): Generator<undefined, Postings> {
-  const starts = kept.numbers(keyCount + 1);
-  // For each key, the last row counted plus one; later the position of its next row.
-  const next = scratch.numbers(keyCount);
-  for (let i = 0; i < keys.length; i += 1) {
-    const key = keys[i] as number;
-    const row = rows ? (rows[i] as number) : i;
-    if (i % PAIRS_A_STEP === 0) yield;
-    if (next[key] === row + 1) continue;
-    next[key] = row + 1;
-    starts[key + 1] = (starts[key + 1] as number) + 1;
+  const sort = new RowSort(keys, rows, kept.numbers(keyCount + 1), scratch.numbers(keyCount));
+  yield* inRanges(keys.length, (from, to) => sort.count(from, to));
+  yield* inRanges(keyCount, (from, to) => sort.addUp(from, to));
+  const sorted = kept.numbers(sort.starts[keyCount] as number);
+  yield* inRanges(keys.length, (from, to) => sort.place(sorted, from, to));
+  return { starts: sort.starts, rows: sorted, usedKeys: sort.usedKeys };
+}
+
+/** Calls `work` for ranges of `count` items. V8 optimises a function that is called often sooner than one long loop. */
+function* inRanges(count: number, work: (from: number, to: number) => void): Generator<undefined, void> {
+  for (let from = 0; from < count; from += PAIRS_A_STEP) {
+    work(from, Math.min(count, from + PAIRS_A_STEP));
+    yield;
   }
-  let usedKeys = 0;
-  for (let key = 0; key < keyCount; key += 1) {
-    if (key % PAIRS_A_STEP === 0) yield;
-    if (starts[key + 1] !== 0) usedKeys += 1;
-    next[key] = starts[key] as number;
-    starts[key + 1] = (starts[key + 1] as number) + (starts[key] as number);
+}
+
+/** The passes of `postings`. */
+class RowSort {
+  usedKeys = 0;
+  /** Where the rows of each key start; while they are counted, their number, one key further. */
+  readonly starts: Uint32Array;
+  /** The last row counted for each key, plus one; later the position of its next row. */
+  readonly #next: Uint32Array;
+  readonly #keys: Uint32Array;
+  readonly #rows: Uint32Array;
+
+  constructor(keys: Uint32Array, rows: Uint32Array, starts: Uint32Array, next: Uint32Array) {
+    this.starts = starts;
+    this.#next = next;
+    this.#keys = keys;
+    this.#rows = rows;
   }
-  const sorted = kept.numbers(starts[keyCount] as number);
-  for (let i = 0; i < keys.length; i += 1) {
-    const key = keys[i] as number;
-    const row = rows ? (rows[i] as number) : i;
-    const place = next[key] as number;
-    if (i % PAIRS_A_STEP === 0) yield;
-    if (place > (starts[key] as number) && sorted[place - 1] === row) continue;
-    sorted[place] = row;
-    next[key] = place + 1;
+
+  count(from: number, to: number): void {
+    const [keys, rows, starts, last] = [this.#keys, this.#rows, this.starts, this.#next];
+    for (let i = from; i < to; i += 1) {
+      const key = keys[i] as number;
+      const row = rows[i] as number;
+      if (last[key] === row + 1) continue;
+      last[key] = row + 1;
+      starts[key + 1] = (starts[key + 1] as number) + 1;
+    }
   }
-  return { starts, rows: sorted, usedKeys };
+
+  addUp(from: number, to: number): void {
+    const [starts, next] = [this.starts, this.#next];
+    for (let key = from; key < to; key += 1) {
+      if (starts[key + 1] !== 0) this.usedKeys += 1;
+      next[key] = starts[key] as number;
+      starts[key + 1] = (starts[key + 1] as number) + (starts[key] as number);
+    }
+  }
+
+  place(sorted: Uint32Array, from: number, to: number): void {
+    const [keys, rows, starts, next] = [this.#keys, this.#rows, this.starts, this.#next];
+    for (let i = from; i < to; i += 1) {
+      const key = keys[i] as number;
+      const row = rows[i] as number;
+      const at = next[key] as number;
+      if (at > (starts[key] as number) && sorted[at - 1] === row) continue;
+      sorted[at] = row;
+      next[key] = at + 1;
+    }
+  }
 }

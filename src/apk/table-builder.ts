@@ -126,7 +126,7 @@ export class TableBuilder {
     // Room for ids, identities and commits of `most` packages in columns, starts and postings, and for the strings.
     const kept = new Arena(most * (4 * 13 + IDENTITY_BYTES + COMMIT_BYTES) + compressedBytes * 2);
     const slots = identitySlots(typical) + slotNumbers(values);
-    const scratch = new Arena(4 * (slots + most * 3 + typical * 3));
+    const scratch = new Arena(4 * (slots + most * 4 + typical * 3));
     this.#options = options;
     this.#arenas = { kept, scratch };
     this.#typical = typical;
@@ -343,10 +343,16 @@ export class TableBuilder {
       if (foreign.has(id)) flags[row] = ((flags[row] as number) & ~Flag.unusable) | FOREIGN_ARCH;
   }
 
+  #everyRow(): Uint32Array {
+    const rows = this.#arenas.scratch.numbers(this.#rows.count);
+    for (let row = 0; row < rows.length; row += 1) rows[row] = row;
+    return rows;
+  }
+
   *#makeTable(): Generator<undefined, PackageTable> {
     const columns = this.#rows.finished();
     const names = this.names.list.count;
-    const byName = yield* postings(this.#arenas, names, columns.name);
+    const byName = yield* postings(this.#arenas, names, columns.name, this.#everyRow());
     const byProvide = yield* postings(
       this.#arenas,
       names,

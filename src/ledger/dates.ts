@@ -54,10 +54,11 @@ export function* compare(
   const appeared: number[] = [];
   const words = wordsOf(identities);
   const old = yield* IdentityTable.make(before.identities, seed);
+  const isNew = before.releasedAt.length === 0;
   const fresh = areDistinct ? undefined : new IdentityTable(identities, seed);
   for (let row = 0; row < count; row += 1) {
     if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;
-    const found = old.find(words, row);
+    const found = isNew ? -1 : old.find(words, row);
     if (found < 0) {
       if (fresh?.add(row) ?? true) appeared.push(row);
       continue;
