@@ -1,4 +1,5 @@
 /** Requests to other servers, which may not answer, answer slowly, or send without end. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { borrowBytes } from '../apk/memory.ts';
@@ -89,6 +90,21 @@ export interface UpstreamClient {
   readonly post: (url: URL, options: PostOptions) => Promise<PostAnswer>;
   /** Closes all connections; running requests fail. */
   readonly close: () => Promise<void>;
+}
+
+const SENT = 'undici:client:sendHeaders';
+
+/** Resolves once any client has connected and sends its request, after `most` milliseconds at the latest. */
+export function firstRequestSent(most: number): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      unsubscribe(SENT, done);
+      resolve();
+    };
+    const timer = setTimeout(done, most);
+    subscribe(SENT, done);
+  });
 }
 
 export function createUpstreamClient(options: UpstreamClientOptions): UpstreamClient {

@@ -15,6 +15,7 @@ import { PastDatasources } from '../repository/past-datasources.ts';
 import { PinsWithFixes } from '../metrics/pins-with-fixes.ts';
 import { RecentChanges } from '../metrics/recent-changes.ts';
 import { readSecret, type Secret } from '../repository/credentials.ts';
+import { firstRequestSent } from '../repository/upstream-client.ts';
 import { ServedVersions } from '../answers/served-versions.ts';
 import { Surveyor } from '../metrics/survey.ts';
 import { IndexWriter, type Signer } from '../answers/index-writer.ts';
@@ -26,6 +27,8 @@ import { localUrl, presetFor, routingSources } from './preset.ts';
 import { onRefreshRequest } from './refresh-request.ts';
 
 const SAVE_EVERY = 30_000;
+/** How long the server waits at most for the first request to an upstream, in milliseconds. */
+const SERVER_WAITS = 100;
 
 export interface ServeOptions {
   readonly config: Config;
@@ -147,9 +150,11 @@ export async function serve(options: ServeOptions): Promise<void> {
   await Promise.all([beacon.checkKeys(signal), checkSecrets(config), served.load()]);
   const over = new AbortController();
   const ending = AbortSignal.any([signal, over.signal]);
-  // Starts before the server is loaded: the first refresh waits for the network and inflates on another thread.
+  const sent = firstRequestSent(SERVER_WAITS);
   const fresh = keepCurrent(beacon, ending);
   fresh.catch(() => undefined);
+  // Nothing is sent while the server is loaded, which takes a tenth of a second; what arrives meanwhile is kept.
+  await sent;
   const telling = Promise.all(notifiers.map((notifier) => notifier.keepTelling(ending)));
   const server = await listening(core, options).catch(async (error: unknown) => {
     over.abort();

@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { errorLine } from '../../src/errors.ts';
 import { Dispatchers } from '../../src/repository/dispatchers.ts';
 import { FetchError } from '../../src/repository/fetch-error.ts';
+import { firstRequestSent } from '../../src/repository/upstream-client.ts';
 import { startProxy } from '../support/proxy.ts';
 import { mutualTls, serverTls, tlsPath } from '../support/tls.ts';
 import { failure } from '../support/failure.ts';
@@ -27,6 +28,27 @@ function redirecting(targets: () => Record<string, string>, status = 302): Reque
     else response.writeHead(status, { location }).end('moved');
   };
 }
+
+describe('the first request', () => {
+  test('is told of when it is sent, not when it is answered', async () => {
+    let answer: (() => void) | undefined;
+    const { url } = await startUpstream((_request, response) => {
+      answer = () => response.end('hello');
+      if (isTold) answer();
+    });
+    let isTold = false;
+    const sent = firstRequestSent(2 ** 30);
+    const answered = startClient().get(url, { maxBytes });
+    await sent;
+    isTold = true;
+    answer?.();
+    expect(text(await answered)).toBe('hello');
+  });
+
+  test('is waited for no longer than asked', async () => {
+    await expect(firstRequestSent(1)).resolves.toBeUndefined();
+  });
+});
 
 describe('a redirect', () => {
   test.each([301, 302, 303, 307, 308])(
