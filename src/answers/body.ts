@@ -1,5 +1,5 @@
 /** Bodies of answers and their ETags, made in steps: a name with very many versions has tens of megabytes. */
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { finish, ITEMS_A_STEP } from '../catalog/steps.ts';
 
 /** A string if it is short. */
@@ -51,12 +51,11 @@ export function etagOf(body: Body): string {
 }
 
 export function* etagInSteps(body: Body): Generator<undefined, string> {
-  const hash = createHash('sha1');
-  if (typeof body === 'string') hash.update(body);
-  else
-    for (let at = 0; at < body.length; at += BYTES_A_STEP) {
-      hash.update(body.subarray(at, at + BYTES_A_STEP));
-      yield;
-    }
-  return `"${hash.digest('base64url')}"`;
+  if (typeof body === 'string') return `"${hash('sha1', body, 'base64url')}"`;
+  const whole = createHash('sha1');
+  for (let at = 0; at < body.length; at += BYTES_A_STEP) {
+    whole.update(body.subarray(at, at + BYTES_A_STEP));
+    yield;
+  }
+  return `"${whole.digest('base64url')}"`;
 }
