@@ -54,6 +54,7 @@ export class Views {
         hidden: countOf(hidden),
         early: countOf(fixes),
         undated,
+        since: from + age.seconds,
         until: until + age.seconds,
       },
     };

@@ -18,8 +18,9 @@ export interface AskedName {
   readonly lastAskedAt: number;
   /** Whether an index has the name now. */
   readonly known: boolean;
-  /** The generation in which this process first saw the name. */
+  /** The generation of the datasource, whatever the age, in which this process first saw the name, and when. */
   readonly firstIn: string;
+  readonly firstAskedAt: number;
 }
 
 interface Entry {
@@ -29,6 +30,7 @@ interface Entry {
   /** The generation for which `known` was computed. Not a snapshot, which would stay in memory. */
   generation: string;
   readonly firstIn: string;
+  readonly firstAskedAt: number;
 }
 
 interface Lookup {
@@ -49,17 +51,21 @@ export class LookupLog {
   }
 
   /** Records a lookup of `name`; `pinned` if the request suggests a pin. */
-  note(datasource: string, name: string, { known, pinned }: Lookup, { generation }: Snapshot): void {
+  note(datasource: string, name: string, { known, pinned }: Lookup, { generation, view }: Snapshot): void {
     const names = this.#names.get(datasource);
     const entry = names?.get(name);
     if (!known && !pinned && !entry) return;
     this.#revision += 1;
+    const now = this.#now();
     if (entry) {
       entry.count += 1;
-      entry.lastAskedAt = this.#now();
+      entry.lastAskedAt = now;
       entry.known = known;
       entry.generation = generation;
-    } else names?.set(name, { count: 1, lastAskedAt: this.#now(), known, generation, firstIn: generation });
+    } else {
+      const first = { firstIn: view?.base.generation ?? generation, firstAskedAt: now };
+      names?.set(name, { count: 1, lastAskedAt: now, known, generation, ...first });
+    }
   }
 
   /** `GET /{datasource}/-/asked`: cached until another name is looked up. */
@@ -81,8 +87,8 @@ export class LookupLog {
           entry.known = snapshot.catalog.has(name);
           entry.generation = snapshot.generation;
         }
-        const { count, lastAskedAt, known, firstIn } = entry;
-        return { name, count, lastAskedAt, known, firstIn };
+        const { count, lastAskedAt, known, firstIn, firstAskedAt } = entry;
+        return { name, count, lastAskedAt, known, firstIn, firstAskedAt };
       })
       .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }

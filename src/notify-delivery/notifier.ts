@@ -149,27 +149,28 @@ export class Notifier {
     const { live, name: receiver } = this.#receiver;
     const snapshot = await this.#snapshot();
     if (!snapshot) return Infinity;
-    const changesAt = (snapshot.view?.until ?? Infinity) * 1000;
+    const { view, generation } = snapshot;
+    const changesAt = (view?.until ?? Infinity) * 1000;
     const at = now();
     const lookedUp = this.#receiver.names ? [] : asked(live);
     const stored = await this.#stored();
     const askedAt = new Map(lookedUp.map(({ name, lastAskedAt }) => [name, sinceDay(lastAskedAt)]));
     const names = this.#names(stored, askedAt, at);
     const watched = new Set(names);
-    const seen = JSON.stringify([snapshot.generation, names.length, lookedUp.length && [...askedAt]]);
+    const seen = JSON.stringify([generation, names.length, lookedUp.length && [...askedAt]]);
     if (seen === this.#seen) return changesAt;
-    const generations = new Set([
-      snapshot.generation,
-      snapshot.view?.base.generation,
-      live.snapshot?.generation,
-    ]);
+    const generations = [view?.base.generation ?? generation, live.snapshot?.generation];
+    const since = (view?.since ?? -Infinity) * 1000;
+    const askedBefore = lookedUp.filter(
+      ({ firstIn, firstAskedAt }) => !generations.includes(firstIn) || firstAskedAt < since,
+    );
     const changes = await this.#outbox.see({
       position: positionOf(live, snapshot, at),
       datasource: this.#datasource,
-      generation: snapshot.generation,
+      generation,
       offers: await inSteps(offersInSteps(snapshot.catalog, names), pause),
       askedAt,
-      askedBefore: new Set(lookedUp.flatMap((each) => (generations.has(each.firstIn) ? [] : [each.name]))),
+      askedBefore: new Set(askedBefore.map((each) => each.name)),
       forgotten: [...stored.keys()].filter((name) => !watched.has(name)),
       at,
     });

@@ -69,6 +69,8 @@ export interface View {
   readonly early: number;
   /** The hidden packages of unknown age. */
   readonly undated: number;
+  /** When the last package became old enough; `-Infinity` for none. */
+  readonly since: number;
   /** When the next package is old enough; `Infinity` for none. */
   readonly until: number;
 }

@@ -265,6 +265,31 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       expect(await notifier?.tellOnce(signal)).toBe(START + HOUR + 7 * DAY);
     });
 
+    test.each([
+      ['wolfi', 'wolfi@7d'],
+      ['wolfi@3d', 'wolfi'],
+      ['wolfi@3d', 'wolfi@7d'],
+    ])('for %s, a name that is first asked of %s has not changed by that', async (datasource, asked) => {
+      const stage = await set({ datasource });
+      stage.clock.now += HOUR;
+      await stage.publish([old, next]);
+      stage.clock.now += 5 * DAY;
+      await stage.ask(`/${asked}/curl?current=8.0-r0`);
+      expect(stage.told).toEqual([]);
+      expect(await stage.status()).toMatchObject({ names: 1 });
+    });
+
+    test('what became old enough between the first question and the first look at it is told', async () => {
+      const stage = await set({ datasource: 'wolfi@7d' });
+      stage.clock.now += HOUR;
+      await stage.publish([old, next]);
+      stage.clock.now += 7 * DAY - SECOND;
+      await stage.service.get('/wolfi@7d/curl?current=8.0-r0');
+      stage.clock.now += SECOND;
+      await stage.tell();
+      expect(stage.told).toEqual(['curl 8.1-r0']);
+    });
+
     test('what is withdrawn before it is old enough is not told', async () => {
       const stage = await set({ datasource: 'wolfi@7d' });
       await stage.ask('/wolfi@7d/curl?current=8.0-r0');
