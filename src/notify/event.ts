@@ -21,10 +21,9 @@ export function createEvent(watch: string, event: Omit<Event, 'id'>): Event {
   return { ...event, id: `evt_${hash.digest('hex').slice(0, 32)}` };
 }
 
-/** Merges two unsent events. The result has the time of the first. */
+/** Merges two unsent events. The result has the time of the last, from which its calls are repeated for a week. */
 export function joinEvents(watch: string, earlier: Event, later: Event): Event {
-  const changes = joined(earlier.changes, later.changes);
-  return createEvent(watch, { ...later, at: earlier.at, changes });
+  return createEvent(watch, { ...later, changes: joined(earlier.changes, later.changes) });
 }
 
 /** The most changes that are listed; the others are only counted. */

@@ -435,6 +435,24 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       expect(body).toContain('apk_notify_pending{receiver="renovate"} 0');
     });
 
+    test('is gone for a week still gets what happened in the last days of it', async () => {
+      const stage = await changed(answering(500));
+      stage.clock.now += HOUR;
+      await stage.publish([old, next, third]);
+      await stage.tell();
+      stage.clock.now += 6 * DAY;
+      await stage.publish([old, next, third, built('curl', '8.3-r0')]);
+      await stage.tell();
+      stage.clock.now += DAY + HOUR;
+      await stage.tell();
+      expect(await stage.status()).toMatchObject({ pending: 1, givenUp: 1 });
+      stage.receiver.answer = answering(200);
+      stage.clock.now += SOON;
+      await stage.tell();
+      expect(stage.told.at(-1)).toBe('curl 8.3-r0');
+      expect(await stage.status()).toMatchObject({ pending: 0, delivered: 1 });
+    });
+
     test('is called with its credential and signature', async () => {
       const stage = await set({
         credentials: { header: { name: 'X-Token', value: { env: 'HOOK_TOKEN' } } },

@@ -90,7 +90,7 @@ describe('an event', () => {
     expect(createEvent('renovate', { ...rest, changes: [{ name: 'curl' }] }).id).not.toBe(id);
   });
 
-  test('takes up the next one: from the first version to the last, as old as the first', () => {
+  test('takes up the next one: from the first version to the last, as new as the last', () => {
     const later = (at: number, changes: readonly Change[]): Event =>
       createEvent('renovate', { ...event, at, generation: 'ba9876543210', changes });
     const both = joinEvents(
@@ -102,7 +102,7 @@ describe('an event', () => {
       ]),
     );
     expect(both).toMatchObject({
-      at: AT,
+      at: AT + 5000,
       generation: 'ba9876543210',
       changes: [
         { name: 'curl', before: '8.0-r0' },
