@@ -147,11 +147,13 @@ export class Notifier {
   async #look(): Promise<number> {
     const { pause, now, asked, log } = this.#services;
     const { live, name: receiver } = this.#receiver;
+    const at = now();
+    // Before the view is made, so that it is not further than the snapshot.
+    const position = positionOf(this.#receiver, at);
     const snapshot = await this.#snapshot();
     if (!snapshot) return Infinity;
     const { view, generation } = snapshot;
     const changesAt = (view?.until ?? Infinity) * 1000;
-    const at = now();
     const lookedUp = this.#receiver.names ? [] : asked(live);
     const stored = await this.#stored();
     const askedAt = new Map(lookedUp.map(({ name, lastAskedAt }) => [name, sinceDay(lastAskedAt)]));
@@ -165,7 +167,7 @@ export class Notifier {
       ({ firstIn, firstAskedAt }) => !generations.includes(firstIn) || firstAskedAt < since,
     );
     const changes = await this.#outbox.see({
-      position: positionOf(live, snapshot, at),
+      position,
       datasource: this.#datasource,
       generation,
       offers: await inSteps(offersInSteps(snapshot.catalog, names), pause),
@@ -276,12 +278,15 @@ function outcomeOf(host: string, { status, header }: PostAnswer, now: number): O
   return { status: 'failed', fact, retryAfter: parseRetryAfter(header('retry-after'), now) };
 }
 
-function positionOf({ indexes }: LiveDatasource, { view }: Snapshot, now: number): Position {
-  const made = indexes.map(({ spec, loaded }) => [
+/** A view made of provisional dates hides too much: as if the index were not loaded. */
+function positionOf({ live, age }: Receiver, now: number): Position {
+  const made = live.indexes.map(({ spec, loaded }) => [
     spec.label,
-    loaded ? Math.max(loaded.summary.madeAt, loaded.summary.newestBuiltAt) : null,
+    loaded && !(age && loaded.dates?.isProvisional)
+      ? Math.max(loaded.summary.madeAt, loaded.summary.newestBuiltAt)
+      : null,
   ]);
-  return { ...Object.fromEntries(made), ...(view && { [CLOCK]: Math.floor(now / 1000) }) } as Position;
+  return { ...Object.fromEntries(made), ...(age && { [CLOCK]: Math.floor(now / 1000) }) } as Position;
 }
 
 function sinceDay(time: number): number {

@@ -290,6 +290,21 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       expect(stage.told).toEqual(['curl 8.1-r0']);
     });
 
+    test('nothing vanishes while the ledger cannot date, as after a start before the clock is set', async () => {
+      const stage = await set({ datasource: 'wolfi@7d' });
+      await stage.ask('/wolfi@7d/curl?current=8.0-r0');
+      await stage.stop();
+      stage.clock.now = 0;
+      await stage.start();
+      expect(await stage.status()).toMatchObject({ pending: 0 });
+      stage.clock.now = START + HOUR;
+      await stage.tell();
+      await stage.publish([old, next]);
+      stage.clock.now += 7 * DAY;
+      await stage.tell();
+      expect(stage.told).toEqual(['curl 8.1-r0']);
+    });
+
     test('what is withdrawn before it is old enough is not told', async () => {
       const stage = await set({ datasource: 'wolfi@7d' });
       await stage.ask('/wolfi@7d/curl?current=8.0-r0');
