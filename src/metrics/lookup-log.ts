@@ -1,6 +1,6 @@
 /**
  * Names that clients looked up recently. A name that is in no index (any more) shows here before a build fails.
- * Bounded: the oldest are forgotten first.
+ * Bounded: the oldest are forgotten first, and all that nobody asked for in a week: a pin may have been mended.
  *
  * Browsers, probes and scanners ask for paths that nobody pins (`/favicon.ico`, `/health`, `/.env`). So an unknown name
  * is listed only if the request had a pin or came from Renovate, or if the name was found before.
@@ -9,6 +9,8 @@ import { LRUCache } from 'lru-cache';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 
 const MAX_NAMES = 5000;
+/** Milliseconds. */
+const FORGET_AFTER = 7 * 86_400_000;
 
 export interface AskedName {
   readonly name: string;
@@ -80,8 +82,9 @@ export class LookupLog {
 
   /** Recent lookups by name. Names that a refresh removed become unknown, even if they are not asked again. */
   list({ name: datasource, snapshot }: LiveDatasource): readonly AskedName[] {
-    const entries = [...(this.#names.get(datasource)?.entries() ?? [])];
-    return entries
+    const oldest = this.#now() - FORGET_AFTER;
+    return [...(this.#names.get(datasource)?.entries() ?? [])]
+      .filter(([, { lastAskedAt }]) => lastAskedAt >= oldest)
       .map(([name, entry]) => {
         if (snapshot && entry.generation !== snapshot.generation) {
           entry.known = snapshot.catalog.has(name);

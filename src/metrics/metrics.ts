@@ -179,7 +179,7 @@ export class Metrics {
     );
     this.#datasourceGauge(
       'apk_asked_names',
-      'Different names looked up lately; GET /{datasource}/-/asked lists them',
+      'Different names looked up in the last week; GET /{datasource}/-/asked lists them',
       ['state'],
       (datasource) => {
         const names = asked.list(datasource);

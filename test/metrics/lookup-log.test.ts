@@ -44,6 +44,19 @@ test('the least recently asked name is forgotten first', () => {
   ]);
 });
 
+test('a name that nobody asked for in a week is forgotten, so that a mended pin alarms no more', () => {
+  let now = Date.UTC(2026, 0, 1);
+  const asked = new LookupLog(['wolfi'], () => now);
+  const snapshot = snapshotOf('curl');
+  const listed = (): readonly string[] => asked.list(live(snapshot)).map(({ name }) => name);
+  asked.note('wolfi', 'typo', { known: false, pinned: true }, snapshot);
+  now += 7 * 86_400_000;
+  asked.note('wolfi', 'curl', { known: true, pinned: true }, snapshot);
+  expect(listed()).toEqual(['curl', 'typo']);
+  now += 1;
+  expect(listed()).toEqual(['curl']);
+});
+
 test('a name that no index knows and nothing speaks for is not listed', () => {
   const asked = new LookupLog(['wolfi'], Date.now);
   const first = snapshotOf('curl');
