@@ -54,6 +54,9 @@ export interface IndexSpec {
   readonly cached: boolean;
 }
 
+/** Milliseconds between two calls of `onProgress`. */
+const PROGRESS_EVERY = 2000;
+
 /** Whether keys may be fetched, or only keys on disk be used. */
 export type KeyOrigin = 'anywhere' | 'disk';
 
@@ -77,6 +80,7 @@ export interface IndexServices {
   readonly oneAtATime: <T>(work: () => Promise<T>) => Promise<T>;
   /** Yields to other work; called often. */
   readonly pause: Pause;
+  /** Called from time to time in a long fetch. */
   readonly onProgress?: (index: IndexSpec, received: number, expected: number | undefined) => void;
   readonly warn: (message: string, error: unknown) => void;
 }
@@ -242,13 +246,18 @@ export class LiveIndex {
     const keys = await this.#services.keys(signal, 'anywhere');
     // If the keys changed, the index is verified again, even if upstream has nothing newer.
     const trusted = fingerprint(keys);
+    let progressAt = performance.now();
     const fetched = await fetchIndex(this.spec.location, {
       client,
       credentials,
       alternative: this.spec.alternative,
       validators: before?.trusted === trusted ? before.validators : undefined,
       maxBytes: this.spec.maxCompressedBytes,
-      onProgress: (received, expected) => onProgress?.(this.spec, received, expected),
+      onProgress: (received, expected) => {
+        if (performance.now() - progressAt < PROGRESS_EVERY) return;
+        progressAt = performance.now();
+        onProgress?.(this.spec, received, expected);
+      },
       pause,
       signal,
     });

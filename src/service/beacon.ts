@@ -37,8 +37,6 @@ import { createUpstreamClient, type Timeouts, type UpstreamClient } from '../rep
 
 /** Milliseconds after the first failure. */
 const FIRST_RETRY = 2000;
-/** Milliseconds between progress messages of a long fetch. */
-const PROGRESS_EVERY = 2000;
 /** Milliseconds for a whole feed of advisories, which may have 200 MB. */
 const FEED_TOTAL = 3_600_000;
 
@@ -362,7 +360,6 @@ export class Beacon {
       netrcFile: config.netrc,
       ...(url && repository.credentials && { repository: { url, credentials: repository.credentials } }),
     });
-    let progressAt = performance.now();
     return {
       client,
       packages: this.#client(repository, { total: Math.max(PACKAGE_TOTAL, config.timeouts.total) }),
@@ -376,8 +373,6 @@ export class Beacon {
       pause: this.#pause,
       warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
       onProgress: ({ label }, received, expected) => {
-        if (performance.now() - progressAt < PROGRESS_EVERY) return;
-        progressAt = performance.now();
         const whole = expected === undefined ? '' : ` of ${megabytes(expected)}`;
         logger.info({ index: label }, `fetching: ${megabytes(received)}${whole} MB`);
       },

@@ -1,5 +1,5 @@
 /** What those who run the service see of it: metrics, who asked for what, logs. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { startUpstream, type Upstream } from '../support/repository-server.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { pkg, signedIndex, type Stanza } from '../support/signed-index.ts';
@@ -172,6 +172,9 @@ describe('logs', () => {
     await service.beacon.refreshOnce(signal);
     expect(service.logs.slice(before)).toEqual([]);
     await serveIndexes(upstream, [...curl, pkg('new', '2-r0', { t: '1769904001' })]);
+    const time = performance.now.bind(performance);
+    const later = vi.spyOn(performance, 'now').mockImplementation(() => time() + 900_000);
+    onTestFinished(() => later.mockRestore());
     await service.beacon.refreshOnce(signal);
     const lines = parsed(service).slice(before);
     expect(lines).toHaveLength(2);
