@@ -38,11 +38,13 @@ const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86
 
 /**
  * Parses a time (`2026-07-24T06:00Z`, `2026-07-24`) or an age (`24h`, `7d`) to unix milliseconds; `undefined` for other
- * texts.
+ * texts. The plus sign of a zone is a blank in a query, unless it is escaped.
  */
 export function parseSince(text: string, now: number): number | undefined {
   const [, amount, unit = ''] = /^(\d{1,5})([mhd])$/.exec(text) ?? [];
-  return amount === undefined ? parseTime(text) : now - Number(amount) * (units[unit] ?? NaN);
+  return amount === undefined
+    ? parseTime(text.replace(' ', '+'))
+    : now - Number(amount) * (units[unit] ?? NaN);
 }
 
 export function changeJson({ at, ...change }: Change): object {
