@@ -29,6 +29,11 @@ export function* heldBackIn(
   };
 }
 
+/** Whether the datasource has the name, even if the view holds all of it back. */
+export function isKnown({ catalog, view }: Snapshot, name: string): boolean {
+  return (view?.base.catalog ?? catalog).has(name);
+}
+
 /**
  * Pins are not rolled back by a view: if a pin fits no offered version, but one that is held back, the newest such
  * version counts as offered for this pin. Otherwise merge requests would be closed and rollbacks opened because of

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { joinInSteps } from '../answers/body.ts';
 import { describe } from '../answers/describe.ts';
 import { explainInSteps, explanationBody } from '../answers/explain.ts';
-import { heldBackIn } from '../answers/held-back.ts';
+import { heldBackIn, isKnown } from '../answers/held-back.ts';
 import type { Lookups } from '../answers/lookup.ts';
 import { parseLookupQuery, QueryError, type QueryParameters } from '../answers/query.ts';
 import { newestInRange } from '../answers/range.ts';
@@ -172,8 +172,7 @@ export class LookupRoutes {
     const found = yield* lookups.lookUpInSteps(lookup);
     const releases = found?.releases;
     const peer = releases || routed ? undefined : parsePeerName(name, live.archs);
-    if (peer && snapshot.catalog.has(peer.name))
-      return yield* this.#lookUpPeer(target, peer, snapshot, request);
+    if (peer && isKnown(snapshot, peer.name)) return yield* this.#lookUpPeer(target, peer, snapshot, request);
     const pinned = speaksForPin(parameters, request) || lookups.wasServed(lookup);
     // What is asked of the past tells nothing of what is missing now.
     if (!snapshot.past) asked.note(datasource, name, { known: releases !== undefined, pinned }, snapshot);

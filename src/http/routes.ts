@@ -1,5 +1,6 @@
 /** Routes requests to replies: lookups to `lookup-routes.ts`, the rest is answered here. */
 import type { IncomingMessage } from 'node:http';
+import { isKnown } from '../answers/held-back.ts';
 import type { Mirrors } from '../answers/mirror.ts';
 import { parseLookupQuery, QueryError, type QueryParameters } from '../answers/query.ts';
 import { Searches } from '../answers/search.ts';
@@ -264,12 +265,12 @@ export class Routes {
         const snapshot = await this.#snapshots.of(target);
         if (!snapshot) return pages.problem(429, `${live.name} is not loaded yet`, retryLater);
         const question = questionOf(target, snapshot, request);
-        const isKnown = snapshot.catalog.has(name);
+        const isName = isKnown(snapshot, name);
         const peer = parsePeerName(name, live.archs);
-        if (!isKnown && peer && snapshot.catalog.has(peer.name)) return undefined;
+        if (!isName && peer && isKnown(snapshot, peer.name)) return undefined;
         const { lookups } = this.#options;
         return this.#turns.run(`page ${snapshot.generation} ${request.url}`, function* () {
-          if (isKnown) return yield* pages.package(question);
+          if (isName) return yield* pages.package(question);
           return yield* pages.package(question, {
             closeNames: yield* lookups.closeNames(snapshot, name),
             served: snapshot.past ? [] : lookups.served(live.name, name),

@@ -241,6 +241,18 @@ describe('a pin', () => {
       error: 'no package nothing in wolfi@7d (x86_64, aarch64)',
     });
   });
+
+  test.each(['brandnew.json', 'x86_64/brandnew', 'aarch64/brandnew.json'])(
+    'of such a name at the path of a similar service, %s, is the same',
+    async (path) => {
+      await using all = await started();
+      const own = await all.service.get('/wolfi@7d/brandnew');
+      for (const accept of ['application/json', BROWSER]) {
+        const answer = await all.service.get(`/wolfi@7d/${path}`, { accept });
+        expect([answer.statusCode, answer.body]).toEqual([200, own.body]);
+      }
+    },
+  );
 });
 
 test('explain tells what is held back, and from when it is not', async () => {
