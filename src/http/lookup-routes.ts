@@ -227,7 +227,7 @@ export class LookupRoutes {
 
   /** Open vulnerabilities at a pin, and what another version fixes. Also answers names that only a feed has. */
   *#advisories(
-    { live, name }: TargetOf<'package'>,
+    { live, name, when }: TargetOf<'package'>,
     { catalog, advisories, past }: Snapshot,
     parameters: QueryParameters,
     generation: Headers,
@@ -249,7 +249,11 @@ export class LookupRoutes {
     const report = yield* catalog.reportInSteps(name, query.archs);
     const security = new Security(advisories, report);
     if (report.versions.length === 0 && (yield* security.all()).length === 0)
-      return problem(404, `neither the indexes nor the advisories of ${live.name} know ${name}`, generation);
+      return problem(
+        404,
+        `neither the indexes nor the advisories of ${nameWith(live.name, when)} know ${name}`,
+        generation,
+      );
     const body = yield* advisoriesInSteps(security, report, query, { pin, target });
     return json({ datasource: live.name, ...body }, { ...generation, 'cache-control': 'no-cache' });
   }

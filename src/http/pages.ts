@@ -137,7 +137,8 @@ export class Pages {
   *badge({ snapshot, name, query }: PackageQuestion): Generator<undefined, Reply> {
     const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
     const { newest } = yield* packageFacts(report, query, snapshot.catalog);
-    const message = newest ?? (report.versions.length === 0 ? 'not found' : 'none on offer');
+    const isFound = report.versions.length > 0 || (yield* heldBackIn(snapshot, report)) !== undefined;
+    const message = newest ?? (isFound ? 'none on offer' : 'not found');
     const picture = badge({ label: name, message, isGood: newest !== undefined });
     // 200 even if there is no such package: a README shows only pictures that load.
     const headers = { 'content-type': 'image/svg+xml; charset=utf-8', 'cache-control': 'max-age=300' };

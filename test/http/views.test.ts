@@ -237,6 +237,7 @@ describe('a pin', () => {
       heldBack: 'no such release is known to be 7 days old',
     });
     expect((await all.service.get('/wolfi@7d/brandnew/latest')).statusCode).toBe(404);
+    expect((await all.service.get('/wolfi@7d/brandnew/badge.svg')).body).toContain('brandnew: none on offer');
     expect((await all.service.get('/wolfi@7d/nothing')).json()).toMatchObject({
       error: 'no package nothing in wolfi@7d (x86_64, aarch64)',
     });
@@ -441,6 +442,9 @@ describe('with +security', () => {
       expect(await versions(service, `/wolfi@${age}/curl`), age).toEqual(['8.0-r0', '8.1-r0']);
     expect((await service.get('/wolfi@7d+security/curl/latest')).body).toBe('8.1-r0\n');
     expect(await versions(service, '/@7d+security/wolfi/curl')).toEqual(['8.0-r0', '8.1-r0']);
+    expect((await service.get('/wolfi@7d/brandnew/advisories')).json()).toEqual({
+      error: 'neither the indexes nor the advisories of wolfi@7d know brandnew',
+    });
     // Without advisories nothing is known to be a fix.
     expect(await versions(service, '/plain@7d+security/curl')).toEqual(['8.0-r0']);
 
