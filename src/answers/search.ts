@@ -19,7 +19,10 @@ export interface SearchHit {
 export type Match = 'exact' | 'prefix' | 'substring' | 'typo';
 
 export interface SearchHits {
-  /** Best first: exact, prefixes, substrings, typing errors. Packages come before provided names. */
+  /**
+   * Best first: exact, prefixes, substrings, typing errors, one before two. Among equals, packages come before provided
+   * names.
+   */
   readonly hits: readonly SearchHit[];
   /** Whether there are more hits than listed. */
   readonly more: boolean;
@@ -103,21 +106,21 @@ export class NameSearch {
       return { hits: [], more: false };
     const inside = query.length >= MIN_INSIDE ? this.#containing(query, limit) : [];
     const starting = this.#containing(`\n${query}`, limit);
-    const found = new Map<number, Match>();
-    for (const i of this.#containing(`\n${query}\n`, limit)) found.set(i, 'exact');
-    for (const i of starting) if (!found.has(i)) found.set(i, 'prefix');
-    for (const i of inside) if (!found.has(i)) found.set(i, 'substring');
+    const found = new Map<number, Rank>();
+    for (const i of this.#containing(`\n${query}\n`, limit)) found.set(i, 0);
+    for (const i of starting) if (!found.has(i)) found.set(i, 1);
+    for (const i of inside) if (!found.has(i)) found.set(i, 2);
     if (found.size < limit && query.length >= MIN_TYPO)
-      for (const i of this.#similar(query)) if (!found.has(i)) found.set(i, 'typo');
+      for (const [i, errors] of this.#similar(query)) if (!found.has(i)) found.set(i, errors === 1 ? 3 : 4);
     const ranked = [...found].sort(this.#byRank);
     const hits = ranked
       .slice(0, limit)
-      .map(([i, match]) => ({ name: this.#name(i), match, provided: i >= this.#packages }));
+      .map(([i, rank]) => ({ name: this.#name(i), match: matches[rank], provided: i >= this.#packages }));
     return { hits, more: ranked.length > limit };
   }
 
-  readonly #byRank = ([a, matchOfA]: [number, Match], [b, matchOfB]: [number, Match]): number =>
-    ranks[matchOfA] - ranks[matchOfB] ||
+  readonly #byRank = ([a, rankOfA]: [number, Rank], [b, rankOfB]: [number, Rank]): number =>
+    rankOfA - rankOfB ||
     Number(a >= this.#packages) - Number(b >= this.#packages) ||
     this.#size(a) - this.#size(b) ||
     this.#compare(a, b);
@@ -156,18 +159,19 @@ export class NameSearch {
     return low;
   }
 
-  /** Numbers of names with one or two typing errors, at most one for every three characters of `query`. */
-  #similar(query: string): readonly number[] {
+  /** Names with typing errors, and how many: one or two, at most one for every three characters of `query`. */
+  #similar(query: string): readonly (readonly [number: number, errors: number])[] {
     const limit = Math.min(MAX_TYPOS, Math.floor(query.length / 3));
     const mask = letterMask(query);
     const length = Buffer.byteLength(query);
-    const found: number[] = [];
+    const found: [number, number][] = [];
     for (let i = 0; i < this.#masks.length; i += 1) {
       // An edit changes one character of up to four bytes.
       if (Math.abs(this.#size(i) - length) > limit * 4) continue;
       const own = this.#masks[i] as number;
       if (countBits(mask & ~own) > limit || countBits(own & ~mask) > limit) continue;
-      if (editDistance(query, this.#folded(i), limit) !== undefined) found.push(i);
+      const errors = editDistance(query, this.#folded(i), limit);
+      if (errors !== undefined) found.push([i, errors]);
       if (found.length === MAX_CANDIDATES) break;
     }
     return found;
@@ -222,7 +226,9 @@ async function folded(names: readonly string[], pause?: Pause): Promise<FoldedNa
 }
 
 /** Lower is better. */
-const ranks: Readonly<Record<Match, number>> = { exact: 0, prefix: 1, substring: 2, typo: 3 };
+type Rank = 0 | 1 | 2 | 3 | 4;
+
+const matches: Readonly<Record<Rank, Match>> = ['exact', 'prefix', 'substring', 'typo', 'typo'];
 
 function isSearched(name: string): boolean {
   return name.length <= MAX_NAME_BYTES && !name.includes('\n');

@@ -47,6 +47,18 @@ test.each([
   expect(search.find(typed).hits).toEqual([{ name: meant, provided: false, match: 'typo' }]);
 });
 
+test('one typing error comes before two, as with the name that another distribution has', async () => {
+  const names = ['openjdk-8', 'openjdk-11', 'openjdk-17', 'openjdk-21', 'openjdk-25'];
+  const search = await NameSearch.build(catalog(names.map((name) => pkg(name, '1-r0'))));
+  expect(namesOf(search, 'openjdk21')).toEqual([
+    'openjdk-21',
+    'openjdk-8',
+    'openjdk-11',
+    'openjdk-17',
+    'openjdk-25',
+  ]);
+});
+
 test('neighbours in memory are not taken for one name', async () => {
   const search = await NameSearch.build(catalog([pkg('ab', '1-r0'), pkg('cd', '1-r0')]));
   expect(namesOf(search, 'bc')).toEqual([]);
