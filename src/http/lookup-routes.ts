@@ -121,9 +121,8 @@ export class LookupRoutes {
     const { live, view: route } = target;
     const answer = (snapshot: Snapshot | undefined): Answered | Promise<Answered> => {
       if (!snapshot) return { ...notLoaded(live, routed?.headers), route };
-      return this.#turns.run(
-        `answer ${snapshot.generation} ${keyOf(request)} ${routed || snapshot.advisories ? request.headers.host : ''}`,
-        () => this.#lookUp(target, snapshot, request, routed),
+      return this.#turns.run(`answer ${snapshot.generation} ${keyOf(request)}`, () =>
+        this.#lookUp(target, snapshot, request, routed),
       );
     };
     const snapshot = this.#snapshots.of(target);
@@ -280,7 +279,8 @@ function nothingYet(age: Age, page: string): object {
 
 /** Everything that the answer to a lookup depends on, except the generation. */
 function keyOf(request: IncomingMessage): string {
-  return `${request.url ?? ''} ${speaksForPin({}, request)} ${prefersText(request.headers)}`;
+  const { url = '', headers } = request;
+  return `${url} ${speaksForPin({}, request)} ${prefersText(headers)} ${headers.host}`;
 }
 
 /** Whether the request has a pin or comes from Renovate, which only asks for pins. */

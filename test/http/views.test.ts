@@ -243,6 +243,20 @@ describe('a pin', () => {
     });
   });
 
+  test('of such a name with very many versions links to the address that each client used', async () => {
+    await using upstream = await startUpstream();
+    const many = Array.from({ length: 5000 }, (_, i) => pkg('many', `${i}-r0`, days(1)));
+    await offer(upstream, many);
+    await using service = await serving(upstream, { now: START });
+    // The view is there when both ask.
+    await service.get('/wolfi@7d/few');
+    const hosts = ['beacon:3000', 'other:3000'];
+    const answers = await Promise.all(hosts.map((host) => service.get('/wolfi@7d/many', { host })));
+    expect(answers.map((answer) => answer.json<{ homepage: string }>().homepage)).toEqual(
+      hosts.map((host) => `http://${host}/wolfi@7d/many`),
+    );
+  });
+
   test.each(['brandnew.json', 'x86_64/brandnew', 'aarch64/brandnew.json'])(
     'of such a name at the path of a similar service, %s, is the same',
     async (path) => {
