@@ -7,6 +7,8 @@ type Route =
   | Exclude<Target['kind'], 'package' | 'invalid'>
   | View
   | 'adbIndex'
+  | 'changesOfPackage'
+  | 'wholePreset'
   | 'check'
   | 'live'
   | 'ready'
@@ -21,14 +23,17 @@ interface Described {
   readonly query?: readonly string[];
   /** Media types of a 200; the first is the default. */
   readonly types: readonly string[];
-  /** Statuses besides 200. */
+  /** Statuses besides 200, and 401 where a token is needed. */
   readonly others: readonly number[];
+  /** No token is ever needed. */
+  readonly open?: true;
 }
 
 const JSON_TYPE = 'application/json';
 const HTML = 'text/html';
 const TEXT = 'text/plain';
-const ofPackage = ['arch', 'current', 'line', 'strip'];
+const ATOM = 'application/atom+xml';
+const ofPackage = ['arch', 'current', 'line', 'strip', 'revision'];
 
 const routes: Readonly<Record<Route, Described>> = {
   root: { path: '/', summary: 'The datasources', types: [JSON_TYPE, HTML], others: [] },
@@ -36,97 +41,110 @@ const routes: Readonly<Record<Route, Described>> = {
     path: '/{datasource}',
     summary: 'Indexes, their state and age',
     types: [JSON_TYPE, HTML],
-    others: [],
+    others: [400, 410, 429],
   },
   releases: {
     path: '/{datasource}/{package}',
     summary: 'Releases as Renovate’s custom datasource reads them',
     query: ofPackage,
     types: [JSON_TYPE, HTML],
-    others: [304, 400, 404, 422, 429],
+    others: [304, 400, 404, 410, 422, 429],
   },
   latest: {
     path: '/{datasource}/{package}/latest',
     summary: 'The newest version as text',
     query: ['arch', 'line', 'range', 'strip'],
     types: [TEXT],
-    others: [400, 404, 422, 429],
+    others: [400, 404, 410, 422, 429],
   },
   explain: {
     path: '/{datasource}/{package}/explain',
     summary: 'Every version, why one is not offered, and what becomes of a pin',
-    query: ['arch', 'current', 'all'],
+    query: [...ofPackage, 'all'],
     types: [JSON_TYPE, TEXT],
-    others: [400, 422, 429],
+    others: [400, 410, 422, 429],
   },
   advisories: {
     path: '/{datasource}/{package}/advisories',
     summary: 'What is open at a pin, and what going to another version fixes',
     query: ['current', 'target', 'arch'],
     types: [JSON_TYPE],
-    others: [400, 404, 422, 429],
+    others: [400, 404, 410, 422, 429],
   },
   'badge.svg': {
     path: '/{datasource}/{package}/badge.svg',
     summary: 'The newest version as a picture',
     query: ['arch', 'line'],
     types: ['image/svg+xml'],
-    others: [400, 422, 429],
+    others: [400, 410, 422, 429],
   },
   routed: {
     path: '/-/for/{package}',
     summary: 'Releases from the datasource that the file of a pin builds on, or no opinion',
-    query: ['kind', 'at', 'only', 'current', 'line', 'strip'],
+    query: ['kind', 'at', 'only', ...ofPackage],
     types: [JSON_TYPE],
-    others: [304, 400, 404, 422, 429],
+    others: [304, 400, 404, 410, 422, 429],
   },
   search: {
     path: '/{datasource}/-/search',
     summary: 'Names of packages and what they provide: exact, prefixes, substrings, typing errors',
     query: ['q'],
     types: [JSON_TYPE, HTML],
-    others: [400, 429],
+    others: [400, 404, 410, 429],
   },
   asked: {
     path: '/{datasource}/-/asked',
     summary: 'Names that were looked up lately',
     types: [JSON_TYPE],
-    others: [],
+    others: [400, 404],
   },
   changes: {
     path: '/{datasource}/-/changes',
-    summary: 'What appeared, vanished or was published anew; behind a slash, of one package',
+    summary: 'What appeared, vanished or was published anew',
     query: ['since'],
-    types: [JSON_TYPE, 'application/atom+xml'],
-    others: [400],
+    types: [JSON_TYPE, ATOM],
+    others: [400, 404],
+  },
+  changesOfPackage: {
+    path: '/{datasource}/-/changes/{package}',
+    summary: 'The same of one package',
+    query: ['since'],
+    types: [JSON_TYPE, ATOM],
+    others: [400, 404],
   },
   atom: {
     path: '/{datasource}/-/advisories.atom',
     summary: 'Pins that were asked for and can be fixed',
-    types: ['application/atom+xml'],
-    others: [],
+    types: [ATOM],
+    others: [400, 404],
   },
   index: {
     path: '/{datasource}/{arch}/APKINDEX.tar.gz',
     summary: 'An index of what is offered, for Renovate’s own apk datasource',
     types: ['application/gzip'],
-    others: [304, 404, 429],
+    others: [304, 400, 404, 410, 429, 502],
   },
   adbIndex: {
     path: '/{datasource}/{arch}/Packages.adb',
     summary: 'The same index in the format of apk 3',
     types: ['application/octet-stream'],
-    others: [304, 404, 429],
+    others: [304, 400, 404, 410, 429, 502],
   },
   file: {
     path: '/{datasource}@{age}/{arch}/{file}',
     summary: 'A package that the index of a view lists: a redirect to it, or the package',
     types: ['application/octet-stream'],
-    others: [302, 403, 404, 429, 502],
+    others: [302, 400, 403, 404, 429, 502],
   },
   preset: {
     path: '/{datasource}/renovate.json',
-    summary: 'The Renovate preset',
+    summary: 'The Renovate preset of one datasource',
+    types: [JSON_TYPE],
+    others: [400, 404],
+  },
+  wholePreset: {
+    path: '/renovate.json',
+    summary: 'The Renovate preset of all datasources',
     types: [JSON_TYPE],
     others: [],
   },
@@ -135,11 +153,17 @@ const routes: Readonly<Record<Route, Described>> = {
     method: 'post',
     summary: 'What the indexes say of the pins of some files; apk-beacon check --url asks here',
     types: [JSON_TYPE],
-    others: [400, 413, 422, 429],
+    others: [400, 413, 415, 422, 429],
   },
-  live: { path: '/livez', summary: 'Whether the process answers', types: [TEXT], others: [] },
-  ready: { path: '/readyz', summary: 'Whether lookups are answered', types: [JSON_TYPE], others: [503] },
-  metrics: { path: '/metrics', summary: 'Metrics for Prometheus', types: [TEXT], others: [] },
+  live: { path: '/livez', summary: 'Whether the process answers', types: [TEXT], others: [], open: true },
+  ready: {
+    path: '/readyz',
+    summary: 'Whether lookups are answered',
+    types: [JSON_TYPE],
+    others: [503],
+    open: true,
+  },
+  metrics: { path: '/metrics', summary: 'Metrics for Prometheus', types: [TEXT], others: [], open: true },
   openapi: { path: '/openapi.json', summary: 'This description', types: [JSON_TYPE], others: [] },
 };
 
@@ -147,9 +171,12 @@ const meanings: Readonly<Record<number, string>> = {
   302: 'Where it is',
   304: 'Not changed since the ETag that was given',
   400: 'A question that cannot be answered as put',
+  401: 'The service has a token, and the request has not',
   403: 'Of a private repository, and clients need no token',
-  404: 'Not in any index',
+  404: 'Not in any index, or no such datasource',
+  410: 'That past time is not known any more',
   413: 'More than one request may ask',
+  415: 'Not JSON',
   422: 'More packages have the name than are compared',
   429: 'Not loaded yet; Retry-After says when to ask again',
   502: 'The repository does not give it',
@@ -159,7 +186,7 @@ const meanings: Readonly<Record<number, string>> = {
 /** OpenAPI 3.1. */
 export function openApi(): object {
   const paths = Object.entries(routes).map(
-    ([operationId, { path, method = 'get', summary, query = [], types, others }]) => {
+    ([operationId, { path, method = 'get', summary, query = [], types, others, open }]) => {
       const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
         name,
         in: 'path',
@@ -170,7 +197,9 @@ export function openApi(): object {
       const content = Object.fromEntries(types.map((type) => [type, {}]));
       const responses = {
         200: { description: summary, content },
-        ...Object.fromEntries(others.map((status) => [status, { description: meanings[status] }])),
+        ...Object.fromEntries(
+          [...others, ...(open ? [] : [401])].map((status) => [status, { description: meanings[status] }]),
+        ),
       };
       return [path, { [method]: { operationId, summary, parameters: [...named, ...asked], responses } }];
     },
@@ -180,7 +209,7 @@ export function openApi(): object {
     info: {
       title: 'apk-beacon',
       description:
-        'A datasource may be given an age (`/wolfi@7d/…`): it then answers as if younger packages did not exist; `/wolfi@7d+security/…` shows fixes at once. Or a time (`/wolfi@2026-07-24T06:00Z/…`): it then answers as it was, or with 410 if that is not known any more. `asked`, `changes` and `advisories.atom` are without either.',
+        'Without a datasource, the default one answers: `/{package}`. A datasource may be given an age (`/wolfi@7d/…`): it then answers as if younger packages did not exist; `/wolfi@7d+security/…` shows fixes at once. Or a time (`/wolfi@2026-07-24T06:00Z/…`): it then answers as it was, or with 410 if that is not known any more. `asked`, `changes` and `advisories.atom` are without either.',
       version,
       license: { name: 'MIT', identifier: 'MIT' },
     },

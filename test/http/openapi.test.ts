@@ -1,5 +1,6 @@
 /** The description of the routes is what they answer, and no route is missing in it. */
 import { expect, test } from 'vitest';
+import { openApi } from '../../src/http/openapi.ts';
 import { startService } from '../support/service.ts';
 import { pkg, signedIndex } from '../support/signed-index.ts';
 import { startUpstream } from '../support/repository-server.ts';
@@ -48,17 +49,49 @@ test('every path answers with every type that is described, and every measured r
   expect(operations).toEqual(expect.arrayContaining(routes));
 });
 
-test('an answer that is described as an error is one', async () => {
+test('every refusal is described', async () => {
   await using upstream = await startUpstream();
   upstream.serve('x86_64', await signedIndex([pkg('curl', '8.20.0-r0')]));
   await using service = await startService({
-    config: { datasources: { wolfi: { repositories: [upstream.url], archs: ['x86_64'] } } },
+    config: {
+      clientToken: { env: 'TOKEN' },
+      datasources: { wolfi: { repositories: [upstream.url], archs: ['x86_64'] } },
+    },
+    environment: { TOKEN: 'secret' },
   });
-  expect((await service.get('/wolfi/curl')).statusCode).toBe(429);
-  expect((await service.get('/wolfi/curl/badge.svg')).statusCode).toBe(429);
-  expect((await service.get('/readyz')).statusCode).toBe(503);
+  const authorization = 'Bearer secret';
+  const { paths } = (await service.get('/openapi.json', { authorization })).json<{
+    paths: Record<string, Described>;
+  }>();
+  const expectDescribed = async (status: number, template: string, path: string, token = authorization) => {
+    expect((await service.get(path, { authorization: token })).statusCode, path).toBe(status);
+    expect(Object.keys(paths[template]?.get?.responses ?? {}), template).toContain(String(status));
+  };
+  await expectDescribed(429, '/{datasource}/{package}', '/wolfi/curl');
+  await expectDescribed(429, '/{datasource}/{package}/badge.svg', '/wolfi/curl/badge.svg');
+  await expectDescribed(503, '/readyz', '/readyz');
   await service.beacon.refreshOnce(new AbortController().signal);
-  expect((await service.get('/wolfi/crul')).statusCode).toBe(404);
-  expect((await service.get('/wolfi/curl?arch=pdp11')).statusCode).toBe(400);
-  expect((await service.get('/wolfi/curl/badge.svg?arch=pdp11')).statusCode).toBe(400);
+  for (const template of Object.keys(paths).filter((each) => each.startsWith('/{datasource}'))) {
+    const path = template
+      .replace(/@\{age\}|\{datasource\}/g, '')
+      .replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? 'curl.apk');
+    await expectDescribed(400, template, `/wolfi@x${path}`);
+    const isOfPast = paths[template]?.get?.responses['410'] !== undefined;
+    if (isOfPast) await expectDescribed(410, template, `/wolfi@2020-01-01${path}`);
+    await expectDescribed(401, template, `/wolfi${path}`, 'Bearer other');
+  }
+  await expectDescribed(404, '/{datasource}/{package}', '/wolfi/crul');
+  for (const extra of ['-/asked', '-/changes', '-/search', 'renovate.json'])
+    await expectDescribed(404, `/{datasource}/${extra}`, `/volfi/${extra}`);
+  await expectDescribed(400, '/{datasource}/{package}', '/wolfi/curl?arch=pdp11');
+  await expectDescribed(400, '/{datasource}/{package}/badge.svg', '/wolfi/curl/badge.svg?arch=pdp11');
+});
+
+test('parameters are described wherever they count', () => {
+  const { paths } = openApi() as { paths: Record<string, Described> };
+  for (const template of ['/{datasource}/{package}', '/{datasource}/{package}/explain', '/-/for/{package}'])
+    expect(
+      paths[template]?.get?.parameters.map(({ name }) => name),
+      template,
+    ).toEqual(expect.arrayContaining(['arch', 'current', 'line', 'strip', 'revision']));
 });
