@@ -5,6 +5,9 @@ import type { Version } from '../apk/version.ts';
 import { newestRelease, type Release } from './releases.ts';
 import { QueryError } from './query.ts';
 
+/** A version with its revision. Other versions are ranges of semver: `1.2` is any 1.2. */
+const EXACT = /^\d[^ ]*-r\d+$/;
+
 /** Throws `QueryError` for a range that is neither. */
 export function* newestInRange(
   releases: readonly Release[],
@@ -17,15 +20,13 @@ export function* newestInRange(
 }
 
 /**
- * APK constraints, separated by blanks or commas, all of which must hold (`~1.35`, `>=2.3 <3`). Anything else is a
- * semver range (`^1.2`, `1.x
- *
- * 2.x`), compared with the first three numbers of a version.
+ * APK constraints, separated by blanks or commas, all of which must hold (`~1.35`, `>=2.3 <3`, `1.35.4-r0`). Anything
+ * else is a semver range (`^1.2`, `1.x`), compared with the first three numbers of a version.
  */
 function parseRange(range: string): (version: Version) => boolean {
   if (range.length > 256) throw new QueryError('range: longer than 256 characters');
   const parts = new Set(range.split(/[ ,]/).filter((part) => part !== ''));
-  const constraints = [...parts].map(parseConstraint);
+  const constraints = [...parts].map((part) => parseConstraint(EXACT.test(part) ? `=${part}` : part));
   if (constraints.length > 0 && constraints.every((each): each is Constraint => each !== undefined)) {
     return (version) => constraints.every((constraint) => satisfies(version, constraint));
   }
