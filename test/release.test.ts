@@ -81,6 +81,18 @@ test('placeholders of the project’s addresses are where docs/release.md says, 
   expect(JSON.parse(read('package.json'))).not.toHaveProperty('repository');
 });
 
+test('GitLab and GitHub run every suite that .ci/run does', () => {
+  const whole = read('.ci/run');
+  const [, beside = ''] = /^for suite in (.+); do$/m.exec(whole) ?? [];
+  const alone = [...whole.matchAll(/^step bash \.ci\/(\w+)$/gm)].map(([, suite]) => suite);
+  const suites = [...beside.split(' '), ...alone].toSorted();
+  expect(suites).toContain('chain');
+  for (const file of ['.gitlab-ci.yml', '.github/workflows/check.yml']) {
+    const [, matrix = ''] = /^ *(?:- )?suite: \[(.+)\]$/im.exec(read(file)) ?? [];
+    expect(matrix.split(', ').toSorted(), file).toEqual(suites);
+  }
+});
+
 test('git reads the checkout in the containers of GitHub’s jobs, where it belongs to another user', () => {
   const { env } = parse(read('.github/workflows/check.yml')) as { env: Record<string, unknown> };
   const variables = Object.entries(env).map(([name, value]) => [name, String(value)]);

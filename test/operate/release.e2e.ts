@@ -301,6 +301,7 @@ describe.skipIf(!haveTools(parser, 'actionlint', 'shellcheck'))('the pipelines',
     'suite: [operate]',
     'suite: [companion]',
     'suite: [browser]',
+    'suite: [chain]',
   ];
 
   test('on GitLab are checks and suites for a change, and all of a release for a tag', async () => {
