@@ -160,3 +160,37 @@ describe('just flash', () => {
     expect(statSync(device).size).toBe(0);
   });
 });
+
+describe('just packages', () => {
+  let folder = '';
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'apk-beacon-packages-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** With a melange that writes the package's first file and then ends so. */
+  const build = (end: string) => {
+    const melange = `#!/bin/sh
+      case $1 in
+        keygen) : > "$2.pub" ;;
+        query) echo nori-user-1-r0 ;;
+        build) mkdir -p '${folder}/apks/'$(uname -m); : > '${folder}/apks/'$(uname -m)/nori-user-1-r0.apk; echo built; ${end} ;;
+      esac`;
+    writeFileSync(join(folder, 'melange'), melange, { mode: 0o755 });
+    const { status, stdout } = spawnSync(
+      'scripts/build-packages.sh',
+      [join(folder, 'apks'), 'packages/nori-user.yaml'],
+      { encoding: 'utf8', env: { ...process.env, PATH: `${folder}:${process.env['PATH'] ?? ''}` } },
+    );
+    return { status, stdout };
+  };
+
+  it.each([
+    ['failed, as on a full disk', 'exit 1'],
+    ['was interrupted', 'kill -INT $PPID; exit 130'],
+  ])('builds a package again whose build %s after the first file', (_, end) => {
+    expect(build(end)).toEqual({ status: 1, stdout: 'built\n' });
+    expect(build('')).toEqual({ status: 0, stdout: 'built\n' });
+    expect(build('').stdout).toMatch(/nori-user-1-r0\.apk is there\n$/);
+  });
+});
