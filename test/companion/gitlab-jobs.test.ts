@@ -278,6 +278,28 @@ describe('jobs', () => {
       expect(status).not.toBe(0);
     });
 
+    it('gives apko, which is started in images/, and melange the same file as a key', () => {
+      write('keys/own.rsa.pub', 'a key');
+      write('built/x86_64/one-1-r0.apk', 'one');
+      const keys = { APK_KEYS: `keys/own.rsa.pub ${join(work, 'keys/own.rsa.pub')}` };
+      const { apko, output } = publish(commit(), keys);
+      const named = (called: string, option: string) =>
+        [...called.matchAll(new RegExp(` ${option} (\\S+)`, 'g'))].map(([, path = '']) => path);
+      expect(
+        named(apko, '-k').map((key) => readFileSync(resolve(work, 'images', key), 'utf8')),
+        output,
+      ).toEqual(['a key', 'a key']);
+      command('melange', `[ "$1" != build ] || echo "$@" > '${work}/melange.txt'`);
+      const built = runJob('.gitlab/packages.yml', '.build-package', {
+        ARCH: 'x86_64',
+        PACKAGE: 'one',
+        ...keys,
+      });
+      expect(built.status, built.output).toBe(0);
+      const own = named(read('melange.txt'), '--keyring-append').filter((key) => key.endsWith('own.rsa.pub'));
+      expect(own.map((key) => readFileSync(resolve(work, key), 'utf8'))).toEqual(['a key', 'a key']);
+    });
+
     it("publishes no password, which apko would write into the image's /etc/apko.json", () => {
       const repositories = { APK_REPOSITORIES: 'https://reader:password@apks.example.org/os' };
       expect(publish(commit(), repositories)).toMatchObject({ status: 1, apko: '' });
