@@ -1,7 +1,7 @@
 /**
  * The child pipeline of an image repository, for GitLab: which images a change affects, and what is done with each. An
- * image is affected by its own file and by every file it includes, so a raised pin in `bootc.yaml` also rebuilds the
- * container host, the desktop and the router.
+ * image is affected by its own file, by every file it includes and by the keys that they name, so a raised pin in
+ * `bootc.yaml` also rebuilds the container host, the desktop and the router.
  *
  * `.gitlab/images.yml` of the repository defines what a job does; this file only decides which jobs exist.
  */
@@ -72,9 +72,11 @@ export function isBase({ files, ownPackages, definition }: Resolved): boolean {
   return (files[0] ?? '').endsWith('-base.yaml') && versionOf(ownPackages) === undefined && startsNothing;
 }
 
-export function toImage(folder: string, { files, ownPackages }: Resolved): Image {
+export function toImage(folder: string, { files, ownPackages, definition }: Resolved): Image {
   const name = (files[0] ?? '').replace(/\.yaml$/, '');
-  const paths = [...files, `${name}.lock.json`].map((path) => join(folder, path));
+  // Files that become part of the image.
+  const keys = (definition.contents?.keyring ?? []).filter((key) => !key.includes('://'));
+  const paths = [...files, `${name}.lock.json`, ...keys].map((path) => join(folder, path));
   return { name, files: paths, tags: tagsOf(ownPackages[0]), version: versionOf(ownPackages) };
 }
 

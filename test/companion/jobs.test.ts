@@ -64,6 +64,21 @@ describe('image pipeline', () => {
     }
   });
 
+  it('rebuilds an image for a key of its own or of a base, which is in the image', () => {
+    const files: Record<string, string> = {
+      'niri.yaml': 'include: host-base.yaml\ncontents: { keyring: [../keys/niri.rsa.pub] }\ncmd: init',
+      'host-base.yaml': 'contents: { keyring: [keys/host.rsa.pub, "https://example.org/os.rsa.pub"] }',
+    };
+    const image = toImage(
+      'images',
+      resolveDefinition('niri.yaml', (file) => files[file] ?? ''),
+    );
+    for (const path of ['images/keys/host.rsa.pub', 'keys/niri.rsa.pub']) {
+      expect(imagePipeline([image], changed(path), 'verify'), path).toHaveProperty('build:niri');
+    }
+    expect(image.files.filter((path) => path.includes('example.org'))).toEqual([]);
+  });
+
   it('builds no base that is only there to be included', () => {
     expect(images.map(({ name }) => name)).not.toContain('wolfi-base');
     expect(imageJobs(changed('images/alpine-base.yaml'))).toEqual(['nothing-to-do']);
