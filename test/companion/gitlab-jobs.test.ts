@@ -21,6 +21,7 @@ import { mustRun, run, temporaryFolder, type Ran } from './tools.ts';
 const shipped = resolve('deploy/gitlab/images');
 
 interface Job {
+  readonly rules?: readonly { readonly if: string }[];
   readonly extends?: string;
   readonly before_script?: readonly string[];
   readonly script?: readonly string[];
@@ -210,6 +211,11 @@ describe('jobs', () => {
       expect(lock({ APK_REPOSITORIES: 'https://apks.example.org/wolfi@7d' }).branches).toContain(
         'renovate/niri',
       );
+    });
+
+    it('has no job at night that could only fail, without a token', () => {
+      const { 'lock:refresh': refresh } = jobsOf('.gitlab-ci.yml');
+      expect(refresh?.rules).toEqual([{ if: '$CI_PIPELINE_SOURCE == "schedule" && $LOCK_TOKEN' }]);
     });
 
     it('says what to do without a token, in a repository that has no Justfile', () => {
