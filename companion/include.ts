@@ -55,7 +55,7 @@ const definitionSchema = z.strictObject({
         z.array(
           z.strictObject({
             groupname: z.string(),
-            gid: wholeNumber,
+            gid: optional(wholeNumber),
             members: optional(strings),
           }),
         ),
@@ -81,7 +81,8 @@ const definitionSchema = z.strictObject({
   annotations: optional(stringMap),
   volumes: optional(strings),
   layering: optional(
-    z.strictObject({ strategy: z.literal('origin'), budget: wholeNumber.pipe(z.int().positive()) }),
+    // An empty one is none, for a base's layering, too; without a budget there is one layer for all origins.
+    z.strictObject({ strategy: z.enum(['origin', '']).optional(), budget: optional(wholeNumber) }),
   ),
   format: z.string().optional(),
   certificates: optional(

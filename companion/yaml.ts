@@ -36,4 +36,8 @@ export const wholeNumber = z
   .regex(/^(?:0[xX][0-9a-fA-F]+|0[oO]?[0-7]+|0|[1-9][0-9]*)$/, 'not a whole number')
   .transform((text) => Number(text.replace(/^0(?=[0-7])/, '0o')));
 
-export const yesOrNo = z.enum(['true', 'false']).transform((text) => text === 'true');
+/** In any of YAML 1.1's words, which Go still reads. */
+export const yesOrNo = z
+  .string()
+  .regex(/^(?:true|yes|on|y|false|no|off|n)$/i, 'neither true nor false')
+  .transform((text) => /^(?:true|yes|on|y)$/i.test(text));

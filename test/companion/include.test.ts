@@ -118,6 +118,35 @@ environment: { PORT: 8080, PYTHON: 3.10, UMASK: 0022, DEBUG: true, NONE: }
     ]);
   });
 
+  it.each([
+    ['true', true],
+    ['yes', true],
+    ['On', true],
+    ['False', false],
+    ['no', false],
+  ])('reads recursive: %s', (word, recursive) => {
+    const { definition } = resolve({
+      'child.yaml': `paths: [{ path: /x, type: permissions, recursive: ${word} }]`,
+    });
+    expect(definition.paths).toEqual([{ path: '/x', type: 'permissions', recursive }]);
+  });
+
+  it.each(['{ strategy: origin }', '{ strategy: origin, budget: 0 }', '{}'])(
+    'takes layering: %s, in place of that of a base',
+    (layering) => {
+      const { definition } = resolve({
+        'child.yaml': `include: base.yaml\nlayering: ${layering}`,
+        'base.yaml': 'layering: { strategy: origin, budget: 16 }',
+      });
+      expect(definition.layering?.budget ?? 0).toBe(0);
+    },
+  );
+
+  it('takes a group without a number', () => {
+    const { definition } = resolve({ 'child.yaml': 'accounts: { groups: [{ groupname: wheel }] }' });
+    expect(definition.accounts?.groups).toEqual([{ groupname: 'wheel' }]);
+  });
+
   it('and no word in the place of a number', () => {
     expect(() =>
       resolve({ 'child.yaml': 'paths: [{ path: /x, type: directory, permissions: u=rwx }]' }),
