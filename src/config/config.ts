@@ -316,7 +316,7 @@ function yamlFact(error: unknown): string {
 
 /** Validates a file or flag. `source` names it in errors. */
 function parseConfig(value: unknown, source: string): ConfigFile {
-  const result = configSchema.safeParse(value, { error: expectedKind });
+  const result = configSchema.safeParse(value, { error: expectedKind, reportInput: true });
   if (result.success) return result.data;
   const issues = result.error.issues.flatMap(issuesOfForm);
   throw new UsageError(issues.map((issue) => describeIssue(issue, source)).join('\n'));
@@ -335,8 +335,9 @@ const kinds: Readonly<Record<string, string>> = {
 
 /** For values whose schema does not tell what it expects. */
 function expectedKind(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === 'invalid_value') return `expected one of ${issue.values.join(', ')}`;
   const kind = issue.code === 'invalid_type' ? kinds[issue.expected] : undefined;
-  return kind && `expected ${kind}${issue.input === undefined ? ', but there is no such key' : ''}`;
+  return kind && `expected ${kind}`;
 }
 
 /** Of a value that may have several forms: what is wrong in the one that was clearly meant. */
@@ -359,7 +360,8 @@ function describeIssue(issue: z.core.$ZodIssue, source: string): string {
     return issue.keys.map((key) => `${source}: ${of}${unknownKey(key, issue.path)}`).join('\n');
   }
   if (issue.code === 'invalid_key') return `${source}: ${path}: ${issue.issues[0]?.message ?? issue.message}`;
-  return `${source}: ${path || 'top level'}: ${issue.message}`;
+  const missing = issue.input === undefined ? ', but there is no such key' : '';
+  return `${source}: ${path || 'top level'}: ${issue.message}${missing}`;
 }
 
 /** Suggests a similar key, or the levels that the key belongs to. `at` is its place in the file. */
@@ -482,7 +484,7 @@ function isUntrusted(option: Given | undefined): boolean {
 }
 
 function checked<T extends z.ZodType>(schema: T, value: unknown, source: string): z.output<T> {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: expectedKind });
   if (result.success) return result.data;
   throw new UsageError(`${source}: ${result.error.issues[0]?.message ?? ''}`);
 }

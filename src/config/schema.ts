@@ -110,7 +110,7 @@ const secret = z
     ],
     {
       error: ({ input }) =>
-        `expected { env: NAME } or { file: PATH }${typeof input === 'object' ? '' : ', not a literal'}`,
+        `expected { env: NAME } or { file: PATH }${input === undefined || typeof input === 'object' ? '' : ', not a literal'}`,
     },
   )
   .meta({ title: 'a secret', examples: [{ env: 'APKS_TOKEN' }, { file: '/run/secrets/token' }] });

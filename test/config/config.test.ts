@@ -184,6 +184,18 @@ describe('errors name the place, the value and the expectation', () => {
       'signingKey: { name: a.rsa.pub, key: hunter2 }',
       `${at}: signingKey.key: expected { env: NAME } or { file: PATH }, not a literal`,
     ],
+    [
+      'signingKey: {}',
+      `${at}: signingKey.key: expected { env: NAME } or { file: PATH }, but there is no such key`,
+    ],
+    [
+      'notify: { r: { url: https://x.example/hook, gitlab: { ref: main } } }',
+      `${at}: notify.r.gitlab.token: expected { env: NAME } or { file: PATH }, but there is no such key`,
+    ],
+    [
+      datasource.replace('url: x', 'trust: none'),
+      `${at}: datasources.wolfi.repositories[0].url: expected a path, but there is no such key`,
+    ],
     ['listen: "3000"', `${at}: listen: expected HOST:PORT such as 0.0.0.0:3000`],
     ['listen: "*:3000"', `${at}: listen: expected HOST:PORT such as 0.0.0.0:3000`],
     ['listen: ":99999"', `${at}: listen: expected HOST:PORT such as 0.0.0.0:3000`],
@@ -206,7 +218,7 @@ describe('errors name the place, the value and the expectation', () => {
     ],
     [
       datasource.replace('url: x', 'url: x, trust: maybe'),
-      `${at}: datasources.wolfi.repositories[0].trust: Invalid option: expected one of "signed"|"none"`,
+      `${at}: datasources.wolfi.repositories[0].trust: expected one of signed, none`,
     ],
     [
       datasource.replace('url: x', 'url: x, credentials: { token: abc }'),
@@ -305,6 +317,7 @@ describe('errors name the place, the value and the expectation', () => {
     [['--lisen', 'x'], {}, 'unknown option --lisen, did you mean --listen?'],
     [['--listen'], {}, '--listen: expected a value'],
     [['--listen', 'x'], {}, '--listen: expected HOST:PORT such as 0.0.0.0:3000'],
+    [['--log-level', 'inof'], {}, '--log-level: expected one of trace, debug, info, warn, error, silent'],
     [['--arch', 'x/1'], {}, '--arch: expected apk'],
     [['--arch', 'x86_64,amd64'], {}, '--arch: apk calls amd64 x86_64; use that name'],
     [['--arch', 'arm/v6'], {}, '--arch: apk calls arm/v6 armhf; use that name'],
