@@ -72,6 +72,11 @@ test('inline configurations are found where they are', () => {
   ]);
 });
 
+test('npm links the man page: it reads a list, and ignores a single path', async () => {
+  const { man } = JSON.parse(await readFile('package.json', 'utf8')) as { man: unknown };
+  expect(man).toEqual(['docs/apk-beacon.1']);
+});
+
 test('roff prints the man page without a warning', ({ skip }) => {
   let warnings: string;
   try {
