@@ -1,19 +1,4 @@
-/**
- * Prints the child pipeline of an image or package repository, and what else its scripts ask:
- *
- *   apk-beacon-images images   [--folder images]   [--changed FILE] [--publish] [--bases] [--exclude PATH]
- *   apk-beacon-images packages [--folder packages] [--changed FILE] [--publish]
- *   apk-beacon-images list     [--folder images]   [--bases] [--exclude PATH]
- *   apk-beacon-images show     [--folder images]   NAME.yaml
- *   apk-beacon-images version  [--folder images]   NAME.yaml
- *   apk-beacon-images order    [--folder packages] [NAME|IMAGE.yaml ...]
- *
- * FILE has one changed path per line, as `git diff --name-only` prints them; `-` is standard input. Without it
- * everything is built. Definitions are looked for in subfolders too; names that begin with a dot are left out, and
- * `--exclude` leaves out a folder or a file. `list` prints the definitions that get jobs, `show` one with its includes
- * merged, without asking any repository, `version` the version its first package is pinned to, `order` the recipes of
- * the named packages, or of those that a definition of `images/` lists, in an order in which they can be built.
- */
+/** Prints the child pipeline of an image or package repository, and what else its scripts ask: see `help`. */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -27,22 +12,54 @@ import { buildOrder, inBuildOrder, parseRecipe, type Recipe } from './recipes.ts
 
 const usage =
   'usage: apk-beacon-images images|packages|list|show|version|order [--folder DIR] [--changed FILE] [--publish] ' +
-  '[--bases] [--exclude PATH] [NAME]';
+  '[--bases] [--exclude PATH] [NAME]; --help explains it';
+
+const help = `Usage: apk-beacon-images COMMAND [options]
+
+Commands:
+  images                     print the child pipeline for the images
+  packages                   print the child pipeline for the packages
+  list                       list the definitions that get jobs
+  show NAME.yaml             print a definition with its includes merged; asks no repository
+  version NAME.yaml          print the version that the first package of a definition is pinned to
+  order [NAME|IMAGE.yaml …]  list recipes in an order in which they can be built: those of the named packages, or of
+                             those that a definition in images/ lists, with all that they need; all if none is named
+
+Options:
+  --folder DIR    where the definitions or recipes are (images, or packages for packages and order); definitions may be
+                  in subfolders; names that begin with a dot are left out
+  --changed FILE  build only what these changed paths need: one per line, as git diff --name-only prints them; - is
+                  standard input. Without it everything is built
+  --publish       publish what is built; otherwise it is only verified
+  --bases         also give jobs to definitions that are only included
+  --exclude PATH  leave out a folder or a file; repeatable
+`;
+
+function parseCall(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        folder: { type: 'string' },
+        changed: { type: 'string' },
+        publish: { type: 'boolean', default: false },
+        bases: { type: 'boolean', default: false },
+        exclude: { type: 'string', multiple: true, default: [] },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+  } catch (error) {
+    // Node goes on with how to pass an argument that begins with a dash.
+    throw new CompanionError(`${errorLine(error).replace(/\. To .*/, '')}; ${usage}`);
+  }
+}
 
 function run(argv: readonly string[]): string {
-  const { values, positionals } = parseArgs({
-    args: [...argv],
-    allowPositionals: true,
-    options: {
-      folder: { type: 'string' },
-      changed: { type: 'string' },
-      publish: { type: 'boolean', default: false },
-      bases: { type: 'boolean', default: false },
-      exclude: { type: 'string', multiple: true, default: [] },
-    },
-  });
+  const { values, positionals } = parseCall(argv);
   const [command, ...names] = positionals;
   const [name] = names;
+  if (values.help || command === 'help') return help;
   const purpose = values.publish ? 'publish' : 'verify';
   const images = values.folder ?? 'images';
   const packages = values.folder ?? 'packages';
@@ -67,7 +84,9 @@ function run(argv: readonly string[]): string {
     case 'order':
       return lines(order(recipesIn(packages), names));
     case undefined:
+      break;
     default:
+      throw new CompanionError(`unknown command ${command}; ${usage}`);
   }
   throw new CompanionError(usage);
 }

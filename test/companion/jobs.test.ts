@@ -421,8 +421,19 @@ describe('apk-beacon-images', () => {
     expect(call(['order', 'alpine-base.yaml'])).toMatchObject({ status: 0, stdout: '' });
   });
 
+  it.each(['--help', '-h', 'help'])('explains every command and option with %s', (word) => {
+    const { status, stdout } = call([word]);
+    expect(status).toBe(0);
+    const { stderr: usage } = call([]);
+    const words = usage.match(/--[a-z]+|\b(?:images|packages|list|show|version|order)\b/g) ?? [];
+    expect(words.filter((each) => !stdout.includes(`  ${each} `))).toEqual(['--help']);
+  });
+
   it.each([
     [[], 'usage: apk-beacon-images'],
+    [['lst'], 'unknown command lst; usage: apk-beacon-images'],
+    [['list', '--foldr', 'x'], "Unknown option '--foldr'; usage: apk-beacon-images"],
+    [['list', '--folder'], "'--folder <value>' argument missing; usage: apk-beacon-images"],
     [['show', 'missing.yaml'], 'missing.yaml'],
     [['images', '--folder', 'packages'], 'alacritty.yaml: '],
     [['order', 'missing'], 'no recipe builds missing'],
