@@ -1,4 +1,5 @@
 /** The description of the routes is what they answer, and no route is missing in it. */
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { openApi } from '../../src/http/openapi.ts';
 import { startService } from '../support/service.ts';
@@ -94,4 +95,16 @@ test('parameters are described wherever they count', () => {
       paths[template]?.get?.parameters.map(({ name }) => name),
       template,
     ).toEqual(expect.arrayContaining(['arch', 'current', 'line', 'strip', 'revision']));
+});
+
+test('the parameters described are those of docs/http.md', async () => {
+  const page = await readFile('docs/http.md', 'utf8');
+  const [, table = ''] = /\n## Parameters\n([^]*?)\n## /.exec(page) ?? [];
+  const documented = [...table.matchAll(/^\| `(\w+)/gm)].map(([, name]) => name);
+  const { paths } = openApi() as { paths: Record<string, Described> };
+  const described = Object.values(paths).flatMap(({ get }) => get?.parameters ?? []);
+  const names = new Set(described.filter((each) => each.in === 'query').map(({ name }) => name));
+  // In the table of addresses, and of the address that only the preset writes.
+  const elsewhere = ['q', 'kind', 'at', 'only'];
+  expect([...documented, ...elsewhere].toSorted()).toEqual([...names].toSorted());
 });
