@@ -77,7 +77,7 @@ ${table(
 )}
 
 For flags that can be repeated, the variable takes several values, separated by blanks or commas. Credentials can also come
-from \`HTTP_AUTH=basic:host:user:password\` and \`.netrc\`. \`HTTPS_PROXY\` and \`NO_PROXY\` are used.
+from \`HTTP_AUTH=basic:host:user:password\` and \`.netrc\`. \`HTTP_PROXY\`, \`HTTPS_PROXY\` and \`NO_PROXY\` are used.
 
 ${sorted.map((level) => levelSection(level, keys)).join('\n\n')}
 `;

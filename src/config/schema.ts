@@ -491,7 +491,8 @@ export const configSchema = z
       .prefault('15m')
       .meta({ description: 'how often to ask for newer indexes', examples: ['90s', '6h'] }),
     cacheDir: pathOrNone.optional().meta({
-      description: 'folder for the last good indexes; `none` keeps nothing',
+      description:
+        'folder for the last good indexes, by default `apk-beacon` in `XDG_CACHE_HOME` or `~/.cache`; `none` keeps nothing',
       examples: ['/var/cache/apk-beacon', 'none'],
     }),
     keepIndexes: duration
