@@ -101,6 +101,7 @@ describe('a command', () => {
   test('that is stopped says so', async () => {
     await using upstream = await startUpstream();
     const asked = new Promise<void>((resolve) => upstream.misbehave('x86_64', () => resolve()));
+    upstream.misbehave('aarch64', () => undefined);
     const source = ['--repository', upstream.url, '--key', key];
     await using command = start(['explain', 'curl', '--cache-dir', 'none', ...source]);
     await asked;
@@ -180,7 +181,10 @@ describe('unusable settings end with one clear line and the right code', () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const { port } = other.address() as AddressInfo;
-    await using failing = start(['--listen', `127.0.0.1:${port}`]);
+    await using upstream = await startUpstream();
+    for (const arch of ['x86_64', 'aarch64']) upstream.misbehave(arch, () => undefined);
+    const source = ['--repository', upstream.url, '--key', key];
+    await using failing = start(['--listen', `127.0.0.1:${port}`, ...source]);
     expect(await failing.ended).toBe(1);
     expect(failing.lines).toEqual([
       expect.stringContaining(`127.0.0.1:${port} is in use by another process`),
