@@ -35,7 +35,7 @@ export interface Comparison {
   readonly releasedAt: Uint32Array;
   /** Rows of the new index; each identity once. */
   readonly appeared: readonly number[];
-  /** Rows of the old index. */
+  /** Rows of the old index; each identity once. */
   readonly vanished: readonly number[];
 }
 
@@ -66,12 +66,14 @@ export function* compare(
     stayed[found] = 1;
     releasedAt[row] = before.releasedAt[found] as number;
   }
-  for (const table of [old, fresh]) table?.release();
   const vanished: number[] = [];
+  const oldWords = wordsOf(before.identities);
   for (let row = 0; row < stayed.length; row += 1) {
     if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;
-    if (stayed[row] === 0) vanished.push(row);
+    // The first row of an identity tells of all.
+    if (stayed[row] === 0 && old.find(oldWords, row) === row) vanished.push(row);
   }
+  for (const table of [old, fresh]) table?.release();
   return { releasedAt, appeared, vanished };
 }
 

@@ -14,6 +14,15 @@ test('an identity that an index has twice appears once', () => {
   });
 });
 
+test('an identity that the old index had twice vanishes once, or stays', () => {
+  const before = { identities: identities(1, 1, 2, 2), releasedAt: Uint32Array.of(10, 0, 20, 20) };
+  expect(finish(compare(before, { identities: identities(1, 1, 3) }, 7))).toEqual({
+    releasedAt: Uint32Array.of(10, 10, 0),
+    appeared: [2],
+    vanished: [2],
+  });
+});
+
 test('distinct identities are compared with the same result', () => {
   const before = { identities: identities(1, 2, 6), releasedAt: Uint32Array.of(10, 20, 60) };
   const after = identities(3, 2, 4, 6);

@@ -76,6 +76,15 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       expect(await one.ledger.vanished([elsewhere], ['curl'])).toEqual([]);
     });
 
+    test('what an index without identities lists twice does not vanish while it is there', async () => {
+      const one = await observer();
+      const twice = { ...old, C: '' };
+      await one.see([twice, twice]);
+      one.now += DAY;
+      await one.see([twice, twice, built('jq', '1-r0', START)]);
+      expect(await one.ledger.vanished([wolfi], ['curl'])).toEqual([]);
+    });
+
     test('another package of the same name and version counts anew, and is told of', async () => {
       const one = await observer();
       await one.see([old]);
