@@ -125,13 +125,16 @@ export class AdbWriter {
   readonly #dependencies = new Map<string, number>();
 
   add(stanza: string): void {
-    const fields = new Map(stanza.split('\n').map((line) => [line.slice(0, 1), line.slice(2)]));
+    const lines = stanza.split('\n').map((line) => [line.slice(0, 1), line.slice(2)] as const);
+    const fields = new Map(lines);
     const values = this.#values;
     const string = (letter: string): number => values.string(fields.get(letter) ?? '');
     const number = (letter: string): number => values.number(Number(fields.get(letter)));
     const commit = fields.get('c') ?? '';
     const identity = fields.get('C') ?? '';
-    const texts = (letter: string): readonly string[] => tokens(fields.get(letter) ?? '');
+    // Repeated lists add up, as in apk.
+    const texts = (letter: string): readonly (readonly string[])[] =>
+      lines.flatMap(([each, text]) => (each === letter ? [tokens(text)] : []));
     const list = (all: readonly string[]): number => values.list(all.map((token) => this.#dependency(token)));
     this.#packages.push(
       values.object([
@@ -149,10 +152,10 @@ export class AdbWriter {
         number('I'),
         number('S'),
         fields.has('k') ? number('k') : 0,
-        list(texts('D')),
-        list(readable(texts('p'))),
+        list(texts('D').flat()),
+        list(texts('p').flatMap(readable)),
         0,
-        list(texts('i')),
+        list(texts('i').flat()),
       ]),
     );
   }

@@ -22,9 +22,10 @@ const libcurl = pkg('libcurl', '8.0-r0', { ...days(90), p: 'so:libcurl.so.4=4.8 
 const curl = pkg('curl', '8.0-r0', {
   ...days(90),
   ...{ S: '12345', I: '5000000000', T: 'a tool', L: 'curl', o: 'curl', m: 'Jane <jane@example.org>', k: '7' },
+  // For apk, repeated lists add up.
   ...{
-    D: 'libcurl=8.0-r0 so:libcurl.so.4>=4.1 !wget busybox~1.3',
-    p: 'cmd:curl=8.0-r0 virtual',
+    D: 'libcurl=8.0-r0 so:libcurl.so.4>=4.1\nD:!wget busybox~1.3',
+    p: 'cmd:curl=8.0-r0\np:virtual',
     i: 'a b>=2',
   },
 });
