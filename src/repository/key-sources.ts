@@ -98,11 +98,12 @@ async function loadDirectory(path: string): Promise<readonly PublicKey[]> {
   const files = await Promise.all(keyNames.map((name) => readTextFile('key', join(path, name), maxKeyBytes)));
   return keyNames.flatMap((name, i) => {
     const text = files[i] ?? '';
-    return name.endsWith('.pub') || text.includes(PUBLIC_KEY) ? [keyOf(join(path, name), text)] : [];
+    return name.endsWith('.pub') || PUBLIC_KEY.test(text) ? [keyOf(join(path, name), text)] : [];
   });
 }
 
-const PUBLIC_KEY = '-----BEGIN PUBLIC KEY-----';
+/** In SPKI form, or in that of PKCS#1, which apk takes too. */
+const PUBLIC_KEY = /-----BEGIN (RSA )?PUBLIC KEY-----/;
 /** OpenWrt's keys end in `.pem`, as certificates do, which are passed over. */
 const KEY_NAME = /\.(pub|pem)$/;
 
@@ -117,7 +118,7 @@ function keyOf(path: string, text: string): PublicKey {
 /** The normalized PEM of a public key. `what` names it in errors. */
 function toSpki(text: string, what: string): string {
   const labels = text.match(/-----BEGIN [A-Z0-9 ]{1,40}-----/g) ?? [];
-  if (labels.length !== 1 || labels[0] !== PUBLIC_KEY) {
+  if (labels.length !== 1 || !PUBLIC_KEY.test(text)) {
     const found = labels.length === 0 ? 'no PEM block' : cutList(labels);
     throw new IndexError(
       'config-invalid',
@@ -128,7 +129,7 @@ function toSpki(text: string, what: string): string {
     return spkiPem(createPublicKey(text), what);
   } catch (cause) {
     if (cause instanceof IndexError) throw cause;
-    throw new IndexError('config-invalid', `${what} is not a public key in SPKI form`, { cause });
+    throw new IndexError('config-invalid', `${what} is not a public key`, { cause });
   }
 }
 

@@ -43,9 +43,11 @@ describe('keys in files', () => {
     const file = join(directory, 'one.rsa.pub');
     await writeFile(file, pem(one));
     await writeFile(join(directory, 'two.rsa.pub'), `A comment.\n\n${pem(two).trim()}`);
+    await writeFile(join(directory, 'three.pem'), one.export({ type: 'pkcs1', format: 'pem' }));
     await writeFile(join(directory, 'README'), 'no key');
     const keys = [
       { name: 'one.rsa.pub', pem: pem(one) },
+      { name: 'three.pem', pem: pem(one) },
       { name: 'two.rsa.pub', pem: pem(two) },
     ];
     expect(await load([file])).toEqual(keys.slice(0, 1));
@@ -74,11 +76,6 @@ describe('keys in files', () => {
       elliptic.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
       'found -----BEGIN PRIVATE',
     ],
-    [
-      'a PKCS#1 key',
-      one.export({ type: 'pkcs1', format: 'pem' }).toString(),
-      'found -----BEGIN RSA PUBLIC KEY',
-    ],
     ['two keys', pem(one) + pem(two), 'found -----BEGIN PUBLIC KEY-----, -----BEGIN PUBLIC KEY-----'],
     [
       'another kind of key',
@@ -95,7 +92,7 @@ describe('keys in files', () => {
       pem(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey),
       'has 1024 bits, expected at least 2048',
     ],
-    ['half a key', pem(one).slice(0, 200), 'is not a public key in SPKI form'],
+    ['half a key', pem(one).slice(0, 200), 'is not a public key'],
     ['too much', 'x'.repeat(70_000), 'is larger than 65536 bytes'],
   ])('that hold %s are refused by name', async (_name, text, fact) => {
     const file = join(await temporaryDirectory(), 'a.rsa.pub');
