@@ -154,7 +154,8 @@ export class Notifier {
     if (!snapshot) return Infinity;
     const { view, generation } = snapshot;
     const changesAt = (view?.until ?? Infinity) * 1000;
-    const lookedUp = this.#receiver.names ? [] : asked(live);
+    // PostgreSQL does not store the character 0: the name would be new each time.
+    const lookedUp = this.#receiver.names ? [] : asked(live).filter(({ name }) => !name.includes('\0'));
     const stored = await this.#stored();
     const askedAt = new Map(lookedUp.map(({ name, lastAskedAt }) => [name, sinceDay(lastAskedAt)]));
     const names = this.#names(stored, askedAt, at);

@@ -202,6 +202,14 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       expect(stage.told).toEqual(['curl (none), jq 1-r0']);
     });
 
+    test('nothing of a name that no database can store', async () => {
+      const stage = await set();
+      await stage.ask('/wolfi/a%00b?current=1-r0');
+      await stage.publish([old, built('jq', '1-r0')]);
+      await stage.tell();
+      expect(stage.told).toEqual([]);
+    });
+
     test('only of configured names, if there are some', async () => {
       const stage = await set({ names: ['jq', 'zlib'] });
       await stage.ask();
