@@ -16,6 +16,7 @@ import type { NotifyStatus } from '../notify/status.ts';
 import type { CredentialHeader } from '../repository/credentials.ts';
 import { parseRetryAfter } from '../repository/fetch-error.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
+import type { LoadedFeed } from '../repository/live-feed.ts';
 import { Alarm, nextDelay } from '../repository/refresh.ts';
 import type { PostAnswer, UpstreamClient } from '../repository/upstream-client.ts';
 import { MAX_WAIT, Outbox, type Pending, type Watched } from './outbox.ts';
@@ -287,7 +288,17 @@ function positionOf({ live, age }: Receiver, now: number): Position {
       ? Math.max(loaded.summary.madeAt, loaded.summary.newestBuiltAt)
       : null,
   ]);
-  return { ...Object.fromEntries(made), ...(age && { [CLOCK]: Math.floor(now / 1000) }) } as Position;
+  const feeds = age?.security ? live.feeds.map(({ spec, loaded }) => [spec.label, newestOf(loaded)]) : [];
+  return {
+    ...Object.fromEntries([...made, ...feeds]),
+    ...(age && { [CLOCK]: Math.floor(now / 1000) }),
+  } as Position;
+}
+
+/** The time of the newest advisory in unix seconds; 0 if they have none. */
+function newestOf(feed: LoadedFeed | undefined): number {
+  const { newest } = feed?.feed.facts ?? {};
+  return newest === undefined ? 0 : Date.parse(newest) / 1000;
 }
 
 function sinceDay(time: number): number {

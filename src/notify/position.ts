@@ -1,8 +1,8 @@
 /** How far a replica is: one that is behind must not report old versions as changes. */
 
 /**
- * When each index was made, by its label, and for a view the clock. In unix seconds; null if it is not loaded, or for a
- * view if the ledger does not know its dates yet.
+ * When each index was made, by its label; for a view the clock, and with fixes the time of each feed's newest advisory.
+ * In unix seconds; null if it is not loaded, or for a view if the ledger does not know its dates yet.
  */
 export type Position = Readonly<Record<string, number | null>>;
 

@@ -88,12 +88,16 @@ export class Stage {
     this.#folder = folder;
   }
 
-  static async set(store: Readonly<Record<string, string>>, notify: object = {}): Promise<Stage> {
+  static async set(
+    store: Readonly<Record<string, string>>,
+    notify: object = {},
+    datasource: object = {},
+  ): Promise<Stage> {
     const upstream = await startUpstream();
     onTestFinished(() => upstream[Symbol.asyncDispose]());
     const receiver = await startReceiver();
     const config = {
-      datasources: { wolfi: { repositories: [upstream.url] } },
+      datasources: { wolfi: { repositories: [upstream.url], ...datasource } },
       notify: { renovate: { url: receiver.url, ...notify } },
       ...store,
     };

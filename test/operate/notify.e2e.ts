@@ -1,8 +1,11 @@
 /** What receivers are told where replicas share a database. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { postgresStore } from '../ledger/stores.ts';
 import { built, notifySuite, signal, SOON, Stage } from '../notify-delivery/suite.ts';
 import { hasPostgres, startPostgres, type PostgresServer } from '../support/postgres.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 let server: PostgresServer;
 
@@ -64,6 +67,37 @@ describe.runIf(hasPostgres)('replicas with one database', () => {
       await stage.tell();
     }
     expect(stage.told).toEqual(['curl 8.1-r0', 'curl 8.0-r0', 'curl 8.1-r0']);
+  });
+
+  test('one whose advisories are older does not tell that a fix is gone', async () => {
+    const osv = join(await temporaryDirectory(), 'osv.json');
+    const fixed = { ecosystem: 'Wolfi', events: [{ introduced: '0' }, { fixed: '8.1-r0' }] };
+    const record = (id: string, modified: string, name: string): object => ({
+      ...{ id, modified },
+      affected: [{ package: { ecosystem: 'Wolfi', name }, ranges: [{ type: 'ECOSYSTEM', ...fixed }] }],
+    });
+    const records = [record('CVE-2099-0001', '2026-07-01T00:00:00Z', 'jq')];
+    await writeFile(osv, JSON.stringify(records));
+    const stage = await Stage.set(
+      (await postgresStore(server)).config,
+      { datasource: 'wolfi@7d+security' },
+      { advisories: [{ osv, ecosystem: 'Wolfi' }] },
+    );
+    const [first] = stage.services;
+    const second = await stage.start();
+    await stage.ask('/wolfi@7d+security/curl?current=8.0-r0');
+    stage.clock.now += DAY;
+    await stage.publish([old, next]);
+    await writeFile(
+      osv,
+      JSON.stringify([...records, record('CVE-2099-0002', '2026-07-02T00:00:00Z', 'curl')]),
+    );
+    await stage.tell(first);
+    expect(stage.told).toEqual(['curl 8.1-r0']);
+    for (const notifier of second.notifiers) await notifier.tellOnce(signal);
+    expect(stage.told).toEqual(['curl 8.1-r0']);
+    await stage.tell(second);
+    expect(stage.told).toEqual(['curl 8.1-r0']);
   });
 
   test('one of which is gone: the other tells of names that only the first was asked for', async () => {
