@@ -84,6 +84,8 @@ export class Notifier {
   #callError: string | undefined;
   /** Why the last comparison failed. */
   #storeError: string | undefined;
+  /** Why nothing can be compared yet. */
+  #waiting: string | undefined;
 
   constructor(receiver: Receiver, services: NotifierServices) {
     this.#receiver = receiver;
@@ -105,7 +107,7 @@ export class Notifier {
       oldestAt: this.#pending.oldestAt,
       deliveredAt: this.#deliveredAt,
       ...this.#counts,
-      error: this.#storeError ?? this.#callError,
+      error: this.#storeError ?? this.#waiting ?? this.#callError,
     };
   }
 
@@ -178,6 +180,8 @@ export class Notifier {
       forgotten: [...stored.keys()].filter((name) => !watched.has(name)),
       at,
     });
+    const [missing] = Object.entries(position).flatMap(([label, own]) => (own === null ? label : []));
+    this.#waiting = changes || missing === undefined ? undefined : `waiting for ${missing}`;
     // Not the latest: once it is, or another replica tells.
     if (!changes) return at + LOOK_EVERY;
     this.#seen = seen;

@@ -1,6 +1,8 @@
 /** What receivers are told, whatever database keeps what is not told yet. */
 import { once } from 'node:events';
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startUpstream as startServer } from '../support/upstream.ts';
@@ -78,26 +80,26 @@ export class Stage {
   readonly upstream: Upstream;
   readonly receiver: Receiver;
   readonly #config: object;
-  readonly #folder: string;
+  readonly folder: string;
   #services: TestService[] = [];
 
   private constructor(upstream: Upstream, receiver: Receiver, config: object, folder: string) {
     this.upstream = upstream;
     this.receiver = receiver;
     this.#config = config;
-    this.#folder = folder;
+    this.folder = folder;
   }
 
   static async set(
     store: Readonly<Record<string, string>>,
     notify: object = {},
-    datasource: object = {},
+    datasource: (url: string) => object = () => ({}),
   ): Promise<Stage> {
     const upstream = await startUpstream();
     onTestFinished(() => upstream[Symbol.asyncDispose]());
     const receiver = await startReceiver();
     const config = {
-      datasources: { wolfi: { repositories: [upstream.url], ...datasource } },
+      datasources: { wolfi: { repositories: [upstream.url], ...datasource(upstream.url) } },
       notify: { renovate: { url: receiver.url, ...notify } },
       ...store,
     };
@@ -116,7 +118,7 @@ export class Stage {
   async start(): Promise<TestService> {
     const service = await startService({
       config: { ...this.#config, timeouts: { headers: '1s' } },
-      cacheDir: this.#folder,
+      cacheDir: this.folder,
       now: () => this.clock.now,
     });
     await service.beacon.restore(signal);
@@ -169,7 +171,8 @@ export class Stage {
 }
 
 export function notifySuite(makeStore: () => Promise<Readonly<Record<string, string>>>): void {
-  const set = async (notify: object = {}): Promise<Stage> => Stage.set(await makeStore(), notify);
+  const set = async (notify: object = {}, datasource?: (url: string) => object): Promise<Stage> =>
+    Stage.set(await makeStore(), notify, datasource);
 
   describe('what a receiver is told', () => {
     test('a version of a name that was asked for, once every arch has it, and once', async () => {
@@ -237,6 +240,34 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       await stage.publish([old, next]);
       await stage.start();
       expect(stage.told).toEqual(['curl 8.1-r0']);
+    });
+
+    test('nothing while an index is missing that was there before, and the status says which', async () => {
+      const other = await startUpstream();
+      onTestFinished(() => other[Symbol.asyncDispose]());
+      const serve = async (extra: Stanza): Promise<void> => {
+        for (const arch of ['x86_64', 'aarch64'])
+          other.serve(arch, await signedIndex([{ ...extra, A: arch }]));
+      };
+      await serve(built('extra', '1-r0'));
+      const stage = await set({}, (url) => ({
+        repositories: [url, { url: other.url, required: false }],
+      }));
+      await stage.ask('/wolfi/extra?current=1-r0');
+      await stage.stop();
+      await rm(join(stage.folder, 'indexes'), { recursive: true });
+      for (const arch of ['x86_64', 'aarch64'])
+        other.misbehave(arch, (_request, response) => void response.writeHead(500).end());
+      await stage.start();
+      expect(stage.told).toEqual([]);
+      expect(await stage.status()).toMatchObject({
+        error: expect.stringMatching(/^waiting for http:.*APKINDEX/) as string,
+      });
+      for (const arch of ['x86_64', 'aarch64']) other.misbehave(arch, undefined);
+      await serve(built('extra', '2-r0'));
+      await stage.tell();
+      expect(stage.told).toEqual(['extra 2-r0']);
+      expect(await stage.status()).not.toHaveProperty('error');
     });
 
     test('a name that nobody asks for any more is forgotten after 90 days', async () => {

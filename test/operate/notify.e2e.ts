@@ -81,7 +81,7 @@ describe.runIf(hasPostgres)('replicas with one database', () => {
     const stage = await Stage.set(
       (await postgresStore(server)).config,
       { datasource: 'wolfi@7d+security' },
-      { advisories: [{ osv, ecosystem: 'Wolfi' }] },
+      () => ({ advisories: [{ osv, ecosystem: 'Wolfi' }] }),
     );
     const [first] = stage.services;
     const second = await stage.start();
