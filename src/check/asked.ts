@@ -40,7 +40,7 @@ export function parseCheckRequest(body: unknown): CheckRequest {
   const result = schema.safeParse(body);
   if (!result.success) {
     const [issue] = result.error.issues;
-    throw new UsageError(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unreadable'}`);
+    throw new UsageError(`${issue?.path.join('.') || 'the body'}: ${issue?.message ?? 'unreadable'}`);
   }
   const { policy, built, contexts, pins } = result.data;
   const asked = pins.map(({ context, tag, ...pin }): AskedPin => {

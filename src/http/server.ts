@@ -78,6 +78,8 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     },
   });
 
+  // A check is JSON; Fastify would read plain text, too.
+  app.removeContentTypeParser('text/plain');
   app.decorateRequest('began', 0);
   app.addHook('onRequest', refuseFloods());
   app.addHook('preClose', (done) => {

@@ -72,6 +72,14 @@ describe('POST /-/check', () => {
     expect(answer.body).toHaveProperty('error');
   });
 
+  test('a body is JSON and is called so, and a refusal says what was expected', async () => {
+    await using service = await running();
+    for (const type of ['text/plain', 'text/json', 'application/x-www-form-urlencoded'])
+      expect((await post(service.port, question([]), { 'content-type': type })).status, type).toBe(415);
+    const { error } = (await post(service.port, '[]')).body;
+    expect(error).toBe('the body: Invalid input: expected object, received array');
+  });
+
   test('since when a version is gone, where a ledger is kept', async () => {
     await using upstream = await startUpstream();
     await using service = await startService({
