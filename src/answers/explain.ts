@@ -48,7 +48,10 @@ export interface Explanation {
   readonly versions: readonly ExplainedVersion[];
   /** Facts beyond the versions, such as newer series. */
   readonly notes?: readonly string[];
-  /** For a view: the versions that it holds back, the next one first. */
+  /**
+   * For a view: the versions that it holds back, the next one first. Empty if the datasource does not offer them either,
+   * and the view has no others.
+   */
   readonly younger?: readonly YoungerVersion[];
   readonly pin?: ExplainedPin;
   /** What the advisories say of the pin. */
@@ -140,12 +143,11 @@ export function* explainInSteps(
   const needs = given ?? catalog?.needs();
   const series = catalog ? yield* nextSeries(report.name, catalog) : undefined;
   const younger = heldBack ? yield* youngerIn(heldBack) : [];
+  const isHidden = heldBack !== undefined && report.versions.length === 0;
   const notes = [
     ...(heldBack && younger.length > 0 ? [noteOnYounger(younger, heldBack)] : []),
     ...(heldBack?.view.age.security ? yield* noteOnEarly(report, heldBack) : []),
-    ...(catalog && (!heldBack || report.versions.length > 0)
-      ? yield* notesOn(report, catalog, series, served)
-      : []),
+    ...(catalog && !isHidden ? yield* notesOn(report, catalog, series, served) : []),
   ];
   const withdrawals = yield* withdrawalsIn(report, catalog?.sources ?? [], {
     nextSeriesBuiltAt: () => series?.builtAt,
@@ -166,7 +168,7 @@ export function* explainInSteps(
     carriedBy: report.carriedBy,
     versions,
     ...(notes.length > 0 && { notes }),
-    ...(younger.length > 0 && { younger }),
+    ...((younger.length > 0 || isHidden) && { younger }),
     ...(pin !== undefined && {
       pin: yield* explainPin(yield* withPinned(report, heldBack, query), query, pin),
     }),

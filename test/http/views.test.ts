@@ -289,6 +289,20 @@ test('explain tells what is held back, and from when it is not', async () => {
   );
 });
 
+test('a name that the view hides and the datasource withholds is not called unknown', async () => {
+  await using upstream = await startUpstream();
+  await offer(upstream, [
+    pkg('erl-rebar3', '1-r0', { ...days(1), p: 'rebar3' }),
+    pkg('rebar2', '1-r0', days(9)),
+  ]);
+  await using service = await serving(upstream, { now: START });
+  const text = await service.get('/wolfi@7d/rebar3/explain', { 'user-agent': 'curl/8' });
+  expect(text.body).toBe('rebar3 on x86_64, aarch64\n  no version is old enough\n');
+  expect((await service.get('/wolfi@7d/rebar3', { accept: BROWSER })).body).toContain(
+    'No version is old enough for wolfi@7d.',
+  );
+});
+
 test('a package without a date counts from the first sight, and is hidden until then', async () => {
   await using all = await started();
   const { service, clock } = all;
