@@ -76,7 +76,6 @@ interface TableExtras {
   readonly intruders?: readonly Intruder[];
   readonly hidden?: RowSet;
   readonly sizes?: SizeColumns | undefined;
-  readonly hasDistinctIdentities?: boolean;
 }
 
 /** For each name id, its rows: `rows[starts[id]..starts[id + 1])`. */
@@ -95,8 +94,6 @@ export class PackageTable implements Packages {
   readonly rowCount: number;
   readonly packageCount: number;
   readonly intruders: readonly Intruder[];
-  /** Whether no two packages have the same identity. False also if that is not known: some have none in the index. */
-  readonly hasDistinctIdentities: boolean;
   readonly #hidden: RowSet | undefined;
   readonly #sizes: SizeColumns | undefined;
   #nameCount: number | undefined;
@@ -108,14 +105,13 @@ export class PackageTable implements Packages {
     strings: TableStrings,
     columns: Columns,
     { byName, byProvide }: { readonly byName: Postings; readonly byProvide: Postings },
-    { intruders = [], hidden, sizes, hasDistinctIdentities = false }: TableExtras = {},
+    { intruders = [], hidden, sizes }: TableExtras = {},
   ) {
     this.strings = strings;
     this.columns = columns;
     this.byName = byName;
     this.byProvide = byProvide;
     this.intruders = intruders;
-    this.hasDistinctIdentities = hasDistinctIdentities;
     this.#hidden = hidden;
     this.#sizes = sizes;
     this.rowCount = columns.name.length;
@@ -138,7 +134,7 @@ export class PackageTable implements Packages {
       strings,
       columns,
       { byName, byProvide },
-      { intruders, hidden, sizes: this.#sizes, hasDistinctIdentities: this.hasDistinctIdentities },
+      { intruders, hidden, sizes: this.#sizes },
     );
   }
 

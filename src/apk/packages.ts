@@ -28,7 +28,7 @@ export interface Package {
   readonly bindingDependencies: Iterable<Dependency>;
   /** Whether a dependency asks for an exact version. */
   readonly needsExactly: boolean;
-  /** `C:` as `Q1…`, by which apk verifies downloads. If absent, computed from name, version and time. */
+  /** `C:` as `Q1…`, by which apk verifies downloads. If absent, computed from what the package has. */
   readonly identity: string;
   /** `k:`, the provider priority: of several providers, apk prefers the highest; 0 if absent. */
   readonly priority: number;

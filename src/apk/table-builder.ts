@@ -15,7 +15,7 @@ import {
   type Arenas,
 } from './growing-table.ts';
 import { decodeIdentity, hashIdentity, IDENTITY_BYTES } from './identity.ts';
-import { writeNumber } from './lists.ts';
+import { readNumbers, writeNumber } from './lists.ts';
 import { Arena } from './memory.ts';
 import {
   Flag,
@@ -106,7 +106,6 @@ export class TableBuilder {
   readonly #lastCarrier: GrowingNumbers;
   /** The last list added. */
   #lastList = EMPTY;
-  #hasDistinctIdentities = true;
   // The next package, whose identity and commit are written to the next row.
   #hasIdentity = false;
   #hasUsualCommit = false;
@@ -204,10 +203,7 @@ export class TableBuilder {
   add(added: NewPackage): number | undefined {
     const to = this.#rows.reserve();
     const row = this.#rows.count;
-    if (!this.#hasIdentity) {
-      to.identity.set(this.#substitute(added), row * IDENTITY_BYTES);
-      this.#hasDistinctIdentities = false;
-    } else if (!this.#identities.add(this.#rows.identityWords, row)) {
+    if (!(this.#hasIdentity ? this.#isNew(row) : this.#isNewSubstitute(added, row))) {
       this.#duplicateIdentities += 1;
       this.#clearNext();
       return undefined;
@@ -246,10 +242,22 @@ export class TableBuilder {
     return this.#rows.count * bytes;
   }
 
-  /** The identity of a package that has none in the index. */
-  #substitute({ name, version, builtAt }: NewPackage): Uint8Array {
-    const texts = [this.names.list.text(name), this.values.list.text(version)];
-    return hashIdentity(JSON.stringify([...texts, builtAt]));
+  /** Whether no package before `row` has its identity. */
+  #isNew(row: number): boolean {
+    return this.#identities.add(this.#rows.identityWords, row);
+  }
+
+  /** The same for a package without one: it gets one of name, version and time or, if another has it, of more. */
+  #isNewSubstitute({ name, version, arch, builtAt, priority, ...lists }: NewPackage, row: number): boolean {
+    const { list } = this.values;
+    const isNew = (facts: readonly unknown[]): boolean => {
+      this.#rows.columns.identity.set(hashIdentity(JSON.stringify(facts)), row * IDENTITY_BYTES);
+      return this.#isNew(row);
+    };
+    const facts = [this.names.list.text(name), list.text(version), builtAt];
+    if (isNew(facts)) return true;
+    const needs = readNumbers(list.bytes(lists.dependencies)).map((id) => list.text(id));
+    return isNew([...facts, list.text(arch), priority, tokens(list.text(lists.provides)), needs]);
   }
 
   /** Adds a provide of the last added package, at `row`. apk does not install a package that has a name twice. */
@@ -363,13 +371,7 @@ export class TableBuilder {
     const strings = { names: this.names, values: this.values.list };
     const isUsable = (row: number): boolean => ((columns.flags[row] as number) & Flag.unusable) === 0;
     const intruders = this.#intruders.filter(({ row }) => isUsable(row));
-    const [sizes, hasDistinctIdentities] = [this.#sizes, this.#hasDistinctIdentities];
-    return new PackageTable(
-      strings,
-      columns,
-      { byName, byProvide },
-      { intruders, sizes, hasDistinctIdentities },
-    );
+    return new PackageTable(strings, columns, { byName, byProvide }, { intruders, sizes: this.#sizes });
   }
 }
 

@@ -205,11 +205,11 @@ export class History {
   async dates(
     index: LedgerIndex,
     { number, seenAt }: Generation,
-    { columns: { identity }, hasDistinctIdentities: areDistinct }: PackageTable,
+    { columns: { identity } }: PackageTable,
   ): Promise<ReleaseDates> {
     const found = await this.#find(index);
     const known = found ? await presentIn(found.query, found.id, number, this.#pause) : nothing;
-    const compared = compare(known, { identities: identity, areDistinct }, this.#seed);
+    const compared = compare(known, identity, this.#seed);
     const { releasedAt, appeared } = await inSteps(compared, this.#pause);
     // Only in a damaged ledger: of no known age.
     for (const row of appeared) releasedAt[row] = Math.floor(seenAt / 1000);

@@ -452,9 +452,9 @@ export class Ledger {
 
   async #compare(
     before: Dated,
-    { columns: { identity: identities }, hasDistinctIdentities: areDistinct }: PackageTable,
+    { columns: { identity: identities } }: PackageTable,
   ): Promise<Dated & { appeared: readonly number[]; vanished: readonly number[] }> {
-    const work = compare(before, { identities, areDistinct }, this.#seed);
+    const work = compare(before, identities, this.#seed);
     return { identities, ...(await inSteps(work, this.#options.pause)) };
   }
 

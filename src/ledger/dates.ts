@@ -33,16 +33,16 @@ export interface Gone {
 export interface Comparison {
   /** By row of the new index; 0 for new packages. */
   readonly releasedAt: Uint32Array;
-  /** Rows of the new index; each identity once. */
+  /** Rows of the new index. */
   readonly appeared: readonly number[];
-  /** Rows of the old index; each identity once. */
+  /** Rows of the old index. */
   readonly vanished: readonly number[];
 }
 
-/** `areDistinct`: no two of `identities` are the same. */
+/** Compares an index with the new `identities`, of which no two are the same. */
 export function* compare(
   before: Dated,
-  { identities, areDistinct = false }: { readonly identities: Uint8Array; readonly areDistinct?: boolean },
+  identities: Uint8Array,
   seed: number,
 ): Generator<undefined, Comparison> {
   // After a restart the index is mostly the same.
@@ -55,25 +55,22 @@ export function* compare(
   const words = wordsOf(identities);
   const old = yield* IdentityTable.make(before.identities, seed);
   const isNew = before.releasedAt.length === 0;
-  const fresh = areDistinct ? undefined : new IdentityTable(identities, seed);
   for (let row = 0; row < count; row += 1) {
     if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;
     const found = isNew ? -1 : old.find(words, row);
     if (found < 0) {
-      if (fresh?.add(row) ?? true) appeared.push(row);
+      appeared.push(row);
       continue;
     }
     stayed[found] = 1;
     releasedAt[row] = before.releasedAt[found] as number;
   }
+  old.release();
   const vanished: number[] = [];
-  const oldWords = wordsOf(before.identities);
   for (let row = 0; row < stayed.length; row += 1) {
     if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;
-    // The first row of an identity tells of all.
-    if (stayed[row] === 0 && old.find(oldWords, row) === row) vanished.push(row);
+    if (stayed[row] === 0) vanished.push(row);
   }
-  for (const table of [old, fresh]) table?.release();
   return { releasedAt, appeared, vanished };
 }
 

@@ -11,8 +11,7 @@ export class IdentityTable {
   readonly #slots: Uint32Array;
   readonly #seed: number;
 
-  /** Empty, with room for all of these. */
-  constructor(identities: Uint8Array, seed: number) {
+  private constructor(identities: Uint8Array, seed: number) {
     const count = identities.length / IDENTITY_BYTES;
     this.#words = wordsOf(identities);
     this.#slots = new Uint32Array(2 ** Math.ceil(Math.log2(Math.max(16, count * 2))));
@@ -24,7 +23,7 @@ export class IdentityTable {
     const count = identities.length / IDENTITY_BYTES;
     for (let row = 0; row < count; row += 1) {
       if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;
-      table.add(row);
+      table.#add(row);
     }
     return table;
   }
@@ -39,12 +38,10 @@ export class IdentityTable {
     release(this.#slots);
   }
 
-  /** Adds a row; `false` if one with its identity is there. */
-  add(row: number): boolean {
+  /** Adds a row, unless one with its identity is there. */
+  #add(row: number): void {
     const place = this.#place(this.#words, row);
-    if (this.#slots[place] !== 0) return false;
-    this.#slots[place] = row + 1;
-    return true;
+    if (this.#slots[place] === 0) this.#slots[place] = row + 1;
   }
 
   /** The slot of the identity, or the free slot for it. */

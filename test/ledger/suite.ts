@@ -76,13 +76,18 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       expect(await one.ledger.vanished([elsewhere], ['curl'])).toEqual([]);
     });
 
-    test('what an index without identities lists twice does not vanish while it is there', async () => {
+    test('what an index without identities lists twice is dated, and does not vanish while it is there', async () => {
       const one = await observer();
-      const twice = { ...old, C: '' };
-      await one.see([twice, twice]);
-      one.now += DAY;
-      await one.see([twice, twice, built('jq', '1-r0', START)]);
-      expect(await one.ledger.vanished([wolfi], ['curl'])).toEqual([]);
+      const curl = { ...old, C: '' };
+      const jq = { ...built('jq', '1-r0', START), C: '' };
+      const twice = [curl, { ...curl, p: 'cmd:curl' }, jq, jq];
+      const dates = [-30, -30, 1, 1, 2];
+      for (const stanzas of [twice.slice(0, 2), twice, [...twice, old]]) {
+        const { releasedAt = [] } = (await one.take(stanzas)).dates ?? {};
+        expect([...releasedAt].map((at) => (at - START) / DAY)).toEqual(dates.slice(0, stanzas.length));
+        one.now += DAY;
+      }
+      expect(await one.ledger.vanished([wolfi], ['curl', 'jq'])).toEqual([]);
     });
 
     test('another package of the same name and version counts anew, and is told of', async () => {

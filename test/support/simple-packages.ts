@@ -26,16 +26,20 @@ export function simplePackages(text: string, arch: string, format: 'v2' | 'adb' 
     const field = (letter: string): string => stanza.findLast(([key]) => key === letter)?.[1] ?? '';
     const list = (letter: string): readonly string[] =>
       stanza.filter(([key]) => key === letter).flatMap(([, value]) => tokens(value));
-    const provides = stanza.flatMap(([key, value]) => {
+    const provided = stanza.flatMap(([key, value]) => {
       if (key !== 'p') return [];
       const malformed = tokens(value).findIndex(isMalformed);
       const read = malformed < 0 ? tokens(value) : tokens(value).slice(0, malformed);
       const texts = read.map((token) => token.replace(/^!/, ''));
-      return texts.filter((token) => token !== '').map(parseProvide);
+      return texts.filter((token) => token !== '');
     });
+    const provides = provided.map(parseProvide);
     const bad = stanza.some(([key]) => key === '') || field('P') === '' || field('V') === '';
-    if (bad || (field('C') !== '' && identities.has(identity(stanza)))) continue;
-    if (field('C') !== '') identities.add(identity(stanza));
+    const more = [field('A'), priority(field('k')), provided, list('D')];
+    const isAgain = field('C') === '' && identities.has(identity(stanza));
+    const own = identity(stanza, isAgain ? more : []);
+    if (bad || identities.has(own)) continue;
+    identities.add(own);
     packages.push({
       row: packages.length,
       name: field('P'),
@@ -56,7 +60,7 @@ export function simplePackages(text: string, arch: string, format: 'v2' | 'adb' 
         .map(parseDependency)
         .filter((each) => isExact(each) || each.conflict),
       needsExactly: list('D').map(parseDependency).some(isExact),
-      identity: identity(stanza),
+      identity: own,
       priority: priority(field('k')),
       conflictsWithItself: hasNameTwice(field('P'), provides),
       unusable: unusable(stanza, field('A'), arch, format),
@@ -157,11 +161,11 @@ function hasNameTwice(own: string, provides: readonly Provide[]): boolean {
     );
 }
 
-function identity(stanza: readonly Field[]): string {
+function identity(stanza: readonly Field[], more: readonly unknown[] = []): string {
   const field = (letter: string): string => stanza.findLast(([key]) => key === letter)?.[1] ?? '';
   const sha1 = (text: string): string => `Q1${createHash('sha1').update(text).digest('base64')}`;
   const builtAt = /^\d{1,10}$/.test(field('t')) && Number(field('t')) < 2 ** 32 ? Number(field('t')) : 0;
-  if (field('C') === '') return sha1(JSON.stringify([field('P'), field('V'), builtAt]));
+  if (field('C') === '') return sha1(JSON.stringify([field('P'), field('V'), builtAt, ...more]));
   const isBase64 = /^Q(1[A-Za-z0-9+/]{27}=|2[A-Za-z0-9+/]{43}=)/.test(field('C'));
   const isHex = /^X(1[0-9a-f]{40}|2[0-9a-f]{64})/i.test(field('C'));
   if (!isBase64 && !isHex) return sha1(field('C'));
