@@ -17,7 +17,7 @@ const recipeSchema = z.looseObject({
   package: z.looseObject({
     name: z.string(),
     version: z.string(),
-    epoch: wholeNumber,
+    epoch: optional(wholeNumber),
     'target-architecture': names,
     dependencies,
   }),
@@ -58,11 +58,12 @@ const bothArchs = ['x86_64', 'aarch64'];
 
 export function parseRecipe(text: string, name: string): Recipe {
   const recipe = readYaml(recipeSchema, text, name);
+  const epoch = recipe.package.epoch ?? 0;
   const variables = new Map([
     ['package.name', recipe.package.name],
     ['package.version', recipe.package.version],
-    ['package.epoch', `${recipe.package.epoch}`],
-    ['package.full-version', `${recipe.package.version}-r${recipe.package.epoch}`],
+    ['package.epoch', `${epoch}`],
+    ['package.full-version', `${recipe.package.version}-r${epoch}`],
     ...Object.entries(recipe.vars ?? {}).map(([key, value]): [string, string] => [`vars.${key}`, value]),
   ]);
   const listed = (list: readonly string[] | null | undefined, scope: Variables = variables) =>

@@ -307,6 +307,11 @@ subpackages:
       ],
     });
   });
+
+  it('knows a recipe without an epoch, which melange takes for 0', () => {
+    const text = 'package: { name: a, version: "1" }\nsubpackages: [{ name: "a-r${{package.epoch}}" }]';
+    expect(parseRecipe(text, 'a').packages).toMatchObject([{ name: 'a' }, { name: 'a-r0' }]);
+  });
 });
 
 describe('apk-beacon-images', () => {
