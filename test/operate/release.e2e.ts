@@ -70,6 +70,18 @@ describe.skipIf(!haveTools('npm', 'git'))('a new version', () => {
     expect((await release(['notes'])).stdout).toMatch(/^### .*\n\n- /);
   });
 
+  test('is the latest, unless it is a pre-release or of an older line', async () => {
+    const latest = async (): Promise<string> => (await release(['latest'])).stdout;
+    expect(await latest()).toBe('true\n');
+    await git('tag', 'v7.10.0');
+    expect(await latest()).toBe('false\n');
+    await git('tag', '--delete', 'v7.10.0');
+    await execute('npm', ['pkg', 'set', 'version=7.9.0-rc.1'], { cwd: project });
+    expect(await latest()).toBe('false\n');
+    await git('checkout', '--quiet', '--', 'package.json');
+    await expect(release(['latest'], { CI_REPOSITORY_URL: '/nowhere' })).rejects.toThrow('cannot be listed');
+  });
+
   test('is not released while a place names another', async () => {
     const file = join(project, 'compose.yaml');
     const text = await readFile(file, 'utf8');
@@ -344,7 +356,8 @@ describe.skipIf(!haveTools(parser, 'actionlint', 'shellcheck'))('the pipelines',
           scripts.flatMap((line) => /\.ci\/release \w+|npm run \w+|bash "\.ci\/\$SUITE"/.exec(line) ?? []),
         ),
       ].toSorted();
-    expect(steps(github.flat())).toEqual(steps(lines));
+    // GitLab has no release page that is the latest.
+    expect(steps(github.flat())).toEqual([...steps(lines), '.ci/release latest'].toSorted());
     expect(steps(lines)).toEqual([
       '.ci/release check',
       '.ci/release image',
