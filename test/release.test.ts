@@ -101,6 +101,11 @@ test('git reads the checkout in the containers of GitHub’s jobs, where it belo
   expect(execFileSync('git', args, options as { encoding: 'utf8' }).trim()).toMatch(/^\*$/m);
 });
 
+test('releases of several lines do not wait for each other on GitHub, which would cancel one that waits', () => {
+  const { concurrency } = parse(read('.github/workflows/release.yml')) as { concurrency: { group: string } };
+  expect(concurrency.group).toContain('github.ref');
+});
+
 describe('the changelog', () => {
   const changelog =
     '# Changelog\n\n## Unreleased\n\n- A new thing.\n\n## 0.1.0 (2026-01-02)\n\n- The first\n  thing.\n\n## 0.0.1\n';
