@@ -29,6 +29,12 @@ while read -r source target _; do
     "$device"*) refuse "$2: in use, $source is mounted on $target" ;;
   esac
 done < "$mounts"
+swaps=${FLASH_SWAPS:-/proc/swaps}
+[ ! -e "$swaps" ] || while read -r source _; do
+  case $source in
+    "$device"*) refuse "$2: in use, $source is swap space" ;;
+  esac
+done < "$swaps"
 for holder in "$sys/$name"/holders/* "$sys/$name"/"$name"*/holders/*; do
   [ -e "$holder" ] && refuse "$2: in use by ${holder##*/}"
 done

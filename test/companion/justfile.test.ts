@@ -89,6 +89,7 @@ describe('just flash', () => {
     writeFileSync(device, '');
     writeFileSync(join(folder, 'image'), 'an image');
     writeFileSync(join(folder, 'mounts'), '/dev/root / ext4 rw 0 0\n');
+    writeFileSync(join(folder, 'swaps'), 'Filename Type Size Used Priority\n');
     const disk = join(folder, 'sys/sdx');
     mkdirSync(join(disk, 'device'), { recursive: true });
     mkdirSync(join(disk, 'holders'));
@@ -102,7 +103,12 @@ describe('just flash', () => {
     const { status, stderr, stdout } = spawnSync('scripts/flash.sh', [join(folder, 'image'), to], {
       input: answer,
       encoding: 'utf8',
-      env: { ...process.env, FLASH_SYS: join(folder, 'sys'), FLASH_MOUNTS: join(folder, 'mounts') },
+      env: {
+        ...process.env,
+        FLASH_SYS: join(folder, 'sys'),
+        FLASH_MOUNTS: join(folder, 'mounts'),
+        FLASH_SWAPS: join(folder, 'swaps'),
+      },
     });
     return { status, said: stdout + stderr, written: readFileSync(device, 'utf8') };
   };
@@ -136,6 +142,12 @@ describe('just flash', () => {
       () => writeFileSync(join(folder, 'mounts'), `${device}1 /home ext4 rw 0 0\n`),
       'sdx\n',
       'is mounted on /home',
+    ],
+    [
+      'a disk with swap space in use',
+      () => writeFileSync(join(folder, 'swaps'), `${device}2 partition 1048572 0 -2\n`),
+      'sdx\n',
+      'is swap space',
     ],
     [
       'a disk below something else',
