@@ -193,6 +193,22 @@ describe('jobs', () => {
       expect(status).toBe(1);
     });
 
+    it('pushes nothing but the locks where the checkout is merged with the target', () => {
+      write('images/bootc.lock.json', 'old');
+      const own = commit();
+      git('checkout', '--quiet', '-b', 'target');
+      write('images/bootc.lock.json', 'of the target');
+      commit();
+      git('checkout', '--quiet', own);
+      write('README.md', 'of the branch');
+      const source = commit();
+      git('merge', '--quiet', '--no-edit', 'target');
+      const { output } = lock({ CI_MERGE_REQUEST_SOURCE_BRANCH_SHA: source });
+      const show = mustRun('git', ['-C', project, 'diff', '--name-status', source, 'renovate/niri']);
+      expect(show.stdout, output).toBe('A\timages/niri.lock.json\n');
+      expect(mustRun('git', ['-C', project, 'rev-parse', 'renovate/niri~']).stdout.trim()).toBe(source);
+    });
+
     it("pushes nothing of a fork, whose branch may have the name of one of the project's", () => {
       const fork = { CI_MERGE_REQUEST_SOURCE_PROJECT_ID: '2', CI_MERGE_REQUEST_SOURCE_BRANCH_NAME: 'main' };
       const { status, output } = lock(fork);
