@@ -328,6 +328,17 @@ describe('jobs', () => {
     });
   });
 
+  it('tests the version that was built, not a newer one of another repository', () => {
+    const query = `[ "$1" != query ] || echo one=1-r0`;
+    command('melange', `${query}; [ "$1" != test ] || echo "$@" > '${work}/melange.txt'`);
+    const { status, output } = runJob('.gitlab/packages.yml', '.test-package', {
+      ARCH: 'x86_64',
+      PACKAGE: 'one',
+    });
+    expect(status, output).toBe(0);
+    expect(read('melange.txt')).toMatch(/ packages\/one\.yaml one=1-r0\n$/);
+  });
+
   describe('publishing packages', () => {
     const publish = (repository: string) => {
       command(
