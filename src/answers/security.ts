@@ -22,11 +22,11 @@ import type { Release } from './releases.ts';
 /** The most identifiers in a list of an answer; the others are only counted. */
 const MOST = 1000;
 /** The same for the list of each version. */
-const MOST_A_VERSION = 100;
+const MAX_PER_VERSION = 100;
 /** Only the newest versions are considered; no real pin is that far behind. */
-const MOST_VERSIONS = 500;
+const MAX_VERSIONS = 500;
 /** The same in a merge request. */
-const MOST_NAMED = 20;
+const MAX_NAMED = 20;
 
 /** A target version, and what an update to it fixes. */
 export interface Fix {
@@ -169,7 +169,7 @@ export function* newerVersions(
 ): Generator<undefined, readonly Version[]> {
   const newer: Version[] = [];
   const start = firstAbove(versions, from);
-  for (let i = versions.length - 1; i >= start && newer.length < MOST_VERSIONS; i -= 1) {
+  for (let i = versions.length - 1; i >= start && newer.length < MAX_VERSIONS; i -= 1) {
     if (isStep(i)) yield;
     const { parsed, offered } = versions[i] as VersionReport;
     if (offered && parsed) newer.push(parsed);
@@ -215,7 +215,7 @@ export function* securityMarks(
 ): Generator<undefined, SecurityMarks> {
   const names = new Map<Version, Release>();
   // From the newest down, as far as they are newer.
-  for (let i = releases.length - 1; i >= 0 && names.size < MOST_VERSIONS; i -= 1) {
+  for (let i = releases.length - 1; i >= 0 && names.size < MAX_VERSIONS; i -= 1) {
     const release = releases[i] as Release;
     const full = fullVersion(release, query);
     if (!full || compareVersions(full, from) <= 0) break;
@@ -277,15 +277,15 @@ function fullVersion({ version, revision }: Release, { stripRevision }: LookupQu
 
 /** The first CVE numbers, or other identifiers if there are none, and the number of the others. */
 export function identifiers(groups: readonly Group[]): string {
-  const cves = groups.map((group) => cvesOf(group, MOST_NAMED));
+  const cves = groups.map((group) => cvesOf(group, MAX_NAMED));
   const all = cves.some(({ count }) => count > 0)
     ? {
         listed: cves.flatMap(({ listed }) => listed).sort(),
         count: cves.reduce((sum, { count }) => sum + count, 0),
       }
-    : listIds(groups, () => true, MOST_NAMED);
-  const ids = all.listed.map((each) => (typeof each === 'string' ? each : each.id)).slice(0, MOST_NAMED);
-  return [...ids, ...(all.count > MOST_NAMED ? [`${all.count - MOST_NAMED}-more`] : [])].join(',');
+    : listIds(groups, () => true, MAX_NAMED);
+  const ids = all.listed.map((each) => (typeof each === 'string' ? each : each.id)).slice(0, MAX_NAMED);
+  return [...ids, ...(all.count > MAX_NAMED ? [`${all.count - MAX_NAMED}-more`] : [])].join(',');
 }
 
 /** One identifier in an answer. */
@@ -359,7 +359,7 @@ export function* advisoriesInSteps(
   return {
     ...common,
     versions: fixes.map((fix) => {
-      const { listed, count } = entries(fix.groups, () => true, version, MOST_A_VERSION);
+      const { listed, count } = entries(fix.groups, () => true, version, MAX_PER_VERSION);
       const isUrgent = urgent.includes(fix);
       return {
         version: fix.version.text,
@@ -402,7 +402,7 @@ export function* explainAdvisoriesInSteps(
     fixes: urgentFixes(at, fixes).map(({ version, groups }) => ({
       version: version.text,
       count: countOf(groups),
-      ids: listIds(groups, () => true, MOST_NAMED).listed.map(({ id }) => id),
+      ids: listIds(groups, () => true, MAX_NAMED).listed.map(({ id }) => id),
     })),
   };
 }

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { RowSet } from '../apk/packages.ts';
 import { nameWith, type Age } from '../catalog/age.ts';
-import { coolInSteps, showing, type Cooled } from '../catalog/cooldown.ts';
+import { cooledInSteps, showing, type Cooled } from '../catalog/cooldown.ts';
 import { earlyFixes } from './early-fixes.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
 
@@ -38,7 +38,7 @@ export class Views {
 
   *of(base: Snapshot, age: Age): Generator<undefined, Snapshot> {
     const limit = this.#limit(age);
-    const plain = yield* coolInSteps(base.catalog, limit);
+    const plain = yield* cooledInSteps(base.catalog, limit);
     const fixes = age.security ? yield* earlyFixes(base, plain) : [];
     const cooled = fixes.length > 0 ? showing(base.catalog, plain, fixes) : plain;
     const { catalog, hidden, undated, from, until } = cooled;

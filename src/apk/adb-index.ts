@@ -74,7 +74,7 @@ const ROOT_AT = 4;
 const [NEWLINE, EXCLAMATION] = [0x0a, 0x21];
 const DESCRIPTION_BYTES = 4096;
 /** The latest time and the largest size. */
-const [MOST_SECONDS, MOST_BYTES] = [0xffffffff, Number.MAX_SAFE_INTEGER];
+const [MAX_SECONDS, MAX_BYTES] = [0xffffffff, Number.MAX_SAFE_INTEGER];
 /** The cost of a list entry, in bytes of the budget: slightly more than an entry takes in text. */
 const ENTRY_COST = 32;
 /** The cost of a list in addition to its entries. */
@@ -198,11 +198,11 @@ class AdbReader {
     added.origin = this.#string(fields[Field.origin] as number, values, this.#knownValues);
     added.url = this.#string(fields[Field.url] as number, values, this.#knownValues);
     this.#readCommit(fields[Field.commit] as number);
-    added.builtAt = this.#numberUpTo(MOST_SECONDS, fields[Field.builtAt] as number);
+    added.builtAt = this.#numberUpTo(MAX_SECONDS, fields[Field.builtAt] as number);
     added.priority = this.#number16(fields[Field.priority] as number);
     if (this.#table.hasSizes) {
-      added.packed = this.#numberUpTo(MOST_BYTES, fields[Field.packed] as number);
-      added.installed = this.#numberUpTo(MOST_BYTES, fields[Field.installed] as number);
+      added.packed = this.#numberUpTo(MAX_BYTES, fields[Field.packed] as number);
+      added.installed = this.#numberUpTo(MAX_BYTES, fields[Field.installed] as number);
     }
     this.#readList(this.#depends, fields[Field.depends] as number, this.#knownDepends);
     this.#readList(this.#provides, fields[Field.provides] as number, this.#knownProvides);

@@ -60,7 +60,7 @@ const [DOT, DASH, LETTER_R] = [0x2e, 0x2d, 0x72];
 /** Precedes a tag, which an index cannot have. */
 const AT = 0x40; // @
 /** The largest size of a package. */
-const MOST_BYTES = Number.MAX_SAFE_INTEGER;
+const MAX_BYTES = Number.MAX_SAFE_INTEGER;
 
 const UNKNOWN_FIELD = unusableReasons.indexOf('unknown-field' satisfies Unusable);
 /** Its bits include those of `UNKNOWN_FIELD`. */
@@ -204,10 +204,10 @@ export class IndexScanner {
         this.#package.priority = parsePriority(text.bytes, start, end);
         break;
       case Field.packed:
-        if (this.#table.hasSizes) this.#package.packed = parseNumber(text.bytes, start, end, MOST_BYTES);
+        if (this.#table.hasSizes) this.#package.packed = parseNumber(text.bytes, start, end, MAX_BYTES);
         break;
       case Field.installed:
-        if (this.#table.hasSizes) this.#package.installed = parseNumber(text.bytes, start, end, MOST_BYTES);
+        if (this.#table.hasSizes) this.#package.installed = parseNumber(text.bytes, start, end, MAX_BYTES);
         break;
       case Field.identity:
         this.#table.readIdentity(text, start, end);

@@ -82,8 +82,8 @@ export function clearPackage(old: NewPackage): void {
 }
 
 /** Limits for intruders and their conditions; no public index is known to have one. */
-const MOST_INTRUDERS = 1000;
-const MOST_CONDITION_BYTES = 4096;
+const MAX_INTRUDERS = 1000;
+const MAX_CONDITION_BYTES = 4096;
 
 const FOREIGN_ARCH = unusableReasons.indexOf('foreign-arch' satisfies Unusable);
 
@@ -279,9 +279,9 @@ export class TableBuilder {
    */
   installIf(row: number, size: number, list: () => string): void {
     const { flags, name, version } = this.#rows.columns;
-    if (((flags[row] as number) & Flag.conflictsWithItself) === 0 || size > MOST_CONDITION_BYTES) return;
+    if (((flags[row] as number) & Flag.conflictsWithItself) === 0 || size > MAX_CONDITION_BYTES) return;
     const text = list();
-    if (this.#intruders.length >= MOST_INTRUDERS || text.length > MOST_CONDITION_BYTES) return;
+    if (this.#intruders.length >= MAX_INTRUDERS || text.length > MAX_CONDITION_BYTES) return;
     const texts = [this.names.list.text(name[row] as number), this.values.list.text(version[row] as number)];
     const intruder = { row, package: texts.join('-'), installIf: tokens(text).map(parseDependency) };
     this.#intruders.push(intruder);

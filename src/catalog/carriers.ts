@@ -35,12 +35,12 @@ export interface ReadVersion {
  * Caches the carriers and versions read for one report. Versions of a name often need versions of one other name, and
  * all archs have the same versions. It is dropped with the report.
  */
-export class Reading {
+export class CarrierReader {
   readonly rule: Rule;
   readonly #sources: readonly CatalogSource[];
   readonly #versions = new Map<string, ReadVersion>();
   /** By arch, then by name. */
-  readonly #holders = new Map<string, Map<string, Holders>>();
+  readonly #ofNames = new Map<string, Map<string, CarriersOfName>>();
   readonly #names = new Map<PackageId, readonly Provide[]>();
   #carrierCount = 0;
 
@@ -74,21 +74,21 @@ export class Reading {
   }
 
   /** The packages that have `name` on `arch`. */
-  *holders(name: string, arch: string): Generator<undefined, Holders> {
-    const ofArch = this.#holders.get(arch) ?? new Map<string, Holders>();
-    this.#holders.set(arch, ofArch);
-    let holders = ofArch.get(name);
-    if (!holders) {
-      holders = new Holders(yield* this.#carriers(name, arch), this);
-      ofArch.set(name, holders);
+  *carriersOf(name: string, arch: string): Generator<undefined, CarriersOfName> {
+    const ofArch = this.#ofNames.get(arch) ?? new Map<string, CarriersOfName>();
+    this.#ofNames.set(arch, ofArch);
+    let found = ofArch.get(name);
+    if (!found) {
+      found = new CarriersOfName(yield* this.#carriers(name, arch), this);
+      ofArch.set(name, found);
     }
-    return holders;
+    return found;
   }
 
   /** The carrier apk takes for `name=version` on `arch`, whether or not it can be installed. */
   *taken(name: string, version: string, arch: string): Generator<undefined, Carrier | undefined> {
-    const holders = yield* this.holders(name, arch);
-    return yield* holders.taken(this.versionKey(version));
+    const found = yield* this.carriersOf(name, arch);
+    return yield* found.taken(this.versionKey(version));
   }
 
   /**
@@ -100,7 +100,7 @@ export class Reading {
       return taken && !this.isRefused(taken) ? [taken] : [];
     }
     const meeting: Carrier[] = [];
-    const { carriers } = yield* this.holders(dependency.name, arch);
+    const { carriers } = yield* this.carriersOf(dependency.name, arch);
     for (const [i, carrier] of carriers.entries()) {
       if (isStep(i)) yield;
       if (!this.isInstallable(carrier)) continue;
@@ -122,17 +122,17 @@ export class Reading {
 
   /** The same for an exact dependency, if it was read before. */
   knownMeeting({ name, version }: Dependency, arch: string): Carrier | undefined {
-    const taken = this.#holders.get(arch)?.get(name)?.knownTaken(this.versionKey(version));
+    const taken = this.#ofNames.get(arch)?.get(name)?.knownTaken(this.versionKey(version));
     return taken && !this.isRefused(taken) ? taken : undefined;
   }
 
   /** Whether any carrier meets `dependency`. If a name has many versions, they are sorted at the first call. */
   *isMet(dependency: Dependency, arch: string): Generator<undefined, boolean> {
     if (this.rule === 'apko' && dependency.operator === '') return this.#isThere(dependency.name, arch);
-    const holders = yield* this.holders(dependency.name, arch);
-    if (isExact(dependency) || holders.carriers.length <= FEW)
+    const found = yield* this.carriersOf(dependency.name, arch);
+    if (isExact(dependency) || found.carriers.length <= FEW)
       return (yield* this.meeting(dependency, arch)).length > 0;
-    return yield* holders.areFitting(dependency);
+    return yield* found.areFitting(dependency);
   }
 
   /**
@@ -288,19 +288,19 @@ interface Installable {
 }
 
 /** The packages that have one name on one arch. */
-class Holders {
+class CarriersOfName {
   /** All of them, in the order of the repositories. */
   readonly carriers: readonly Carrier[];
-  readonly #reading: Reading;
+  readonly #reader: CarrierReader;
   /**
    * By version key: the usable carriers of that version, or, after the first request, the one that apk takes.
    */
   #byVersion: Map<string, Carrier | Carrier[]> | undefined;
   #installable: Installable | undefined;
 
-  constructor(carriers: readonly Carrier[], reading: Reading) {
+  constructor(carriers: readonly Carrier[], reader: CarrierReader) {
     this.carriers = carriers;
-    this.#reading = reading;
+    this.#reader = reader;
   }
 
   /** The one apk takes for the version, whether or not it can be installed. */
@@ -308,7 +308,7 @@ class Holders {
     this.#byVersion ??= yield* this.#indexByVersion();
     const found = this.#byVersion.get(versionKey);
     if (!Array.isArray(found)) return found;
-    const taken = yield* this.#reading.preferred(found);
+    const taken = yield* this.#reader.preferred(found);
     if (taken) this.#byVersion.set(versionKey, taken);
     return taken;
   }
@@ -322,14 +322,14 @@ class Holders {
   /** Whether an installable package meets a dependency that is not exact. Fast for many packages. */
   *areFitting(dependency: Dependency): Generator<undefined, boolean> {
     const { operator, version: bound } = dependency;
-    const reading = this.#reading;
+    const reader = this.#reader;
     this.#installable ??= yield* this.#readInstallable();
     const { isUnversioned, texts, sorted } = this.#installable;
-    if (isUnversioned && reading.fits(undefined, dependency)) return true;
+    if (isUnversioned && reader.fits(undefined, dependency)) return true;
     // What a text that is no version meets is met by all.
-    if (texts.size > 0 && reading.fits('', dependency)) return true;
-    if (texts.has(bound) && reading.fits(bound, dependency)) return true;
-    const parsed = reading.parse(bound);
+    if (texts.size > 0 && reader.fits('', dependency)) return true;
+    if (texts.has(bound) && reader.fits(bound, dependency)) return true;
+    const parsed = reader.parse(bound);
     if (!parsed) return false;
     // Versions of one line are contiguous, and its bound is among them.
     const place = placeOf(parsed, sorted);
@@ -339,7 +339,7 @@ class Holders {
   }
 
   *#readInstallable(): Generator<undefined, Installable> {
-    const carriers = yield* filterInSteps(this.carriers, (each) => this.#reading.isInstallable(each));
+    const carriers = yield* filterInSteps(this.carriers, (each) => this.#reader.isInstallable(each));
     const texts = new Set<string>();
     for (const [i, { versions }] of carriers.entries()) {
       if (isStep(i)) yield;
@@ -350,14 +350,14 @@ class Holders {
     }
     const parsed: Version[] = [];
     for (const text of texts) {
-      const version = this.#reading.parse(text);
+      const version = this.#reader.parse(text);
       if (version) parsed.push(version);
       if (isStep(parsed.length)) yield;
     }
     let isUnversioned = false;
     for (const [i, each] of carriers.entries()) {
       if (isStep(i)) yield;
-      isUnversioned ||= each.versions.includes(undefined) && (yield* this.#reading.isTakenUnversioned(each));
+      isUnversioned ||= each.versions.includes(undefined) && (yield* this.#reader.isTakenUnversioned(each));
     }
     return { isUnversioned, texts, sorted: yield* sortInSteps(parsed, compareVersions) };
   }
@@ -380,8 +380,8 @@ class Holders {
   /** The keys of the versions at which a carrier has the name, each once. */
   #versionKeys({ versions }: Carrier): Iterable<string> {
     const [only] = versions;
-    if (versions.length === 1) return only === undefined ? [] : [this.#reading.versionKey(only)];
-    return new Set(versions.flatMap((text) => (text === undefined ? [] : this.#reading.versionKey(text))));
+    if (versions.length === 1) return only === undefined ? [] : [this.#reader.versionKey(only)];
+    return new Set(versions.flatMap((text) => (text === undefined ? [] : this.#reader.versionKey(text))));
   }
 }
 

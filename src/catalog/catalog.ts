@@ -7,7 +7,7 @@
  *
  * - A provide counts with *its* version, not that of its package. Without a version it is not a release.
  * - A package that has a name twice, at least once with a version, is refused as a whole.
- * - Of several packages apk takes one (`Reading.preferred`) and fails if that one cannot be installed. That concerns
+ * - Of several packages apk takes one (`CarrierReader.preferred`) and fails if that one cannot be installed. That concerns
  *   packages whose exact dependencies are missing, packages that need them (`Coherence`), and packages with which apk
  *   also installs another that it refuses.
  * - A release exists on every arch that carries the name; apko refuses any other.
@@ -15,7 +15,7 @@
 import { cut } from '../errors.ts';
 import { compareVersions, orderKey, type Version } from '../apk/version.ts';
 import { isExact, type Package, type Packages, type RowSet, type Unusable } from '../apk/packages.ts';
-import { Reading, type Carrier, type Rule } from './carriers.ts';
+import { CarrierReader, type Carrier, type Rule } from './carriers.ts';
 import { Coherence, type Unmet } from './coherence.ts';
 import { Needs } from './needs.ts';
 import { finish, isStep, ITEMS_A_STEP, mapInSteps, sortInSteps } from './steps.ts';
@@ -130,7 +130,7 @@ export interface Taken {
 }
 
 /** Packages with one name, over all archs, that can be compared in a second or two. The most in Wolfi are 514 an arch. */
-const MOST_CARRIERS = 40_000;
+const MAX_CARRIERS = 40_000;
 
 export class Catalog {
   readonly archs: readonly string[];
@@ -208,7 +208,7 @@ export class Catalog {
   /** The same in steps of about a millisecond: a name may have as many versions as an index has packages. */
   *reportInSteps(name: string, archs: readonly string[] = this.archs): Generator<undefined, NameReport> {
     const carriers = this.#countCarriers(name, archs);
-    if (carriers > MOST_CARRIERS) throw new CrowdedNameError(name, carriers);
+    if (carriers > MAX_CARRIERS) throw new CrowdedNameError(name, carriers);
     return yield* this.#compare(name, archs);
   }
 
@@ -217,7 +217,7 @@ export class Catalog {
     name: string,
     archs: readonly string[] = this.archs,
   ): Generator<undefined, NameReport | undefined> {
-    const isCrowded = this.#countCarriers(name, archs) > MOST_CARRIERS;
+    const isCrowded = this.#countCarriers(name, archs) > MAX_CARRIERS;
     return isCrowded ? undefined : yield* this.#compare(name, archs);
   }
 
@@ -228,18 +228,18 @@ export class Catalog {
   }
 
   *#compare(name: string, archs: readonly string[]): Generator<undefined, NameReport> {
-    const reading = new Reading(this.sources, this.#rule);
+    const reader = new CarrierReader(this.sources, this.#rule);
     /** By version key. */
     const groups = new Map<string, Group>();
     const carriedBy = new Set<string>();
     let candidates = 0;
     for (const arch of archs) {
-      for (const carrier of (yield* reading.holders(name, arch)).carriers) {
-        if (this.#coherence.isOpen(carrier)) yield* this.#coherence.settle(carrier, reading);
+      for (const carrier of (yield* reader.carriersOf(name, arch)).carriers) {
+        if (this.#coherence.isOpen(carrier)) yield* this.#coherence.settle(carrier, reader);
         const { versions, obstacle } = this.#claims(carrier);
         for (const version of versions) {
           if (isStep((candidates += 1))) yield;
-          const added = this.#addCandidate(groups, carrier, version, { obstacle, reading });
+          const added = this.#addCandidate(groups, carrier, version, { obstacle, reader });
           if (!added.obstacle || added.obstacle.reason === 'dependency-unmet') carriedBy.add(arch);
         }
       }
@@ -250,11 +250,11 @@ export class Catalog {
     const versions: VersionReport[] = [];
     for (const [i, group] of (yield* byVersion([...groups.values()])).entries()) {
       if (isStep(i)) yield;
-      const chosen = takenAlone(group) ?? (yield* takenOf(group, reading));
+      const chosen = takenAlone(group) ?? (yield* takenOf(group, reader));
       const { parsed, candidates: all } = group;
       const known = { parsed, candidates: all, chosen, carriedBy: carryingArchs };
       const version = onlyText(group);
-      if (version === undefined) yield* addSpellings(versions, known, reading);
+      if (version === undefined) yield* addSpellings(versions, known, reader);
       else versions.push(reportVersion(version, known));
     }
     return { name, archs, carriedBy: carryingArchs, versions };
@@ -268,13 +268,13 @@ export class Catalog {
     asked: readonly { readonly name: string; readonly version: string }[],
     arch: string,
   ): Generator<undefined, { readonly asked: readonly number[]; readonly unmet: Unmet } | undefined> {
-    const reading = new Reading(this.sources, this.#rule);
+    const reader = new CarrierReader(this.sources, this.#rule);
     const roots = new Map<Carrier, number>();
     for (const [i, { name, version }] of asked.entries()) {
-      const carrier = yield* reading.taken(name, version, arch);
+      const carrier = yield* reader.taken(name, version, arch);
       if (carrier) roots.set(carrier, i);
     }
-    const found = yield* this.#coherence.conflict([...roots.keys()], reading);
+    const found = yield* this.#coherence.conflict([...roots.keys()], reader);
     if (!found) return undefined;
     const places = [found.root, found.other].flatMap((root) => (root && roots.get(root)) ?? []);
     return { asked: places, unmet: found.unmet };
@@ -285,16 +285,16 @@ export class Catalog {
    * full.
    */
   needs(last?: Needs): Needs {
-    return last && !last.isFull ? last : new Needs(new Reading(this.sources, this.#rule));
+    return last && !last.isFull ? last : new Needs(new CarrierReader(this.sources, this.#rule));
   }
 
   /** The packages that apk takes for the exact dependencies of a package, each with the number of its source. */
   *takenFor(each: Package, arch: string): Generator<undefined, readonly Taken[]> {
-    const reading = new Reading(this.sources, this.#rule);
+    const reader = new CarrierReader(this.sources, this.#rule);
     const taken: Taken[] = [];
     for (const dependency of each.bindingDependencies) {
       if (!isExact(dependency)) continue;
-      const carriers = yield* reading.meeting(dependency, arch);
+      const carriers = yield* reader.meeting(dependency, arch);
       for (const { rank, package: needed } of carriers) taken.push({ source: rank, package: needed });
     }
     return taken;
@@ -304,9 +304,9 @@ export class Catalog {
     groups: Map<string, Group>,
     carrier: Carrier,
     version: string,
-    { obstacle, reading }: { readonly obstacle: Obstacle | undefined; readonly reading: Reading },
+    { obstacle, reader }: { readonly obstacle: Obstacle | undefined; readonly reader: CarrierReader },
   ): Candidate {
-    const { parsed, key } = reading.read(version);
+    const { parsed, key } = reader.read(version);
     const against = obstacle ?? obstacleOf(carrier, parsed) ?? this.#unmet(carrier);
     const candidate = toCandidate(carrier, version, against);
     const group = groups.get(key);
@@ -320,7 +320,8 @@ export class Catalog {
   /** The versions that a carrier claims: one, or several unusable ones. */
   #claims({ package: each, versions: given }: Carrier): { versions: readonly string[]; obstacle?: Obstacle } {
     // Nearly every package has a name at one version.
-    const versions = given.length === 1 && given.every(isTold) ? given : [...new Set(given)].filter(isTold);
+    const versions =
+      given.length === 1 && given.every(isDefined) ? given : [...new Set(given)].filter(isDefined);
     if (versions.length === 0)
       return { versions: [each.version], obstacle: { reason: 'unversioned-provide' } };
     if (versions.length > 1 || (this.#rule === 'apk' && each.conflictsWithItself))
@@ -341,11 +342,11 @@ class CrowdedNameError extends Error {
   readonly statusCode = 422;
 
   constructor(name: string, count: number) {
-    super(`${cut(name)}: ${count} packages have this name, more than the ${MOST_CARRIERS} that are compared`);
+    super(`${cut(name)}: ${count} packages have this name, more than the ${MAX_CARRIERS} that are compared`);
   }
 }
 
-function isTold(version: string | undefined): version is string {
+function isDefined(version: string | undefined): version is string {
   return version !== undefined;
 }
 
@@ -392,7 +393,7 @@ function appended<T>(items: T[], item: T): T[] {
 /** The candidates of the packages that apk takes, in the order of the archs. */
 function* takenOf(
   { parsed, carriers, candidates }: Group,
-  reading: Reading,
+  reader: CarrierReader,
 ): Generator<undefined, readonly Candidate[]> {
   const taken: Candidate[] = [];
   for (let start = 0, end; parsed && start < carriers.length; start = end) {
@@ -400,7 +401,7 @@ function* takenOf(
     const rivals: Carrier[] = [];
     for (let i = start; i < end; i += 1)
       if (canBeTaken(candidates[i] as Candidate)) rivals.push(carriers[i] as Carrier);
-    const best = rivals.length > 1 ? yield* reading.preferred(rivals) : rivals[0];
+    const best = rivals.length > 1 ? yield* reader.preferred(rivals) : rivals[0];
     for (let i = start; i < end; i += 1)
       if (carriers[i]?.id === best?.id) taken.push(candidates[i] as Candidate);
   }
@@ -436,13 +437,13 @@ function onlyText({ candidates }: Group): string | undefined {
 function* addSpellings(
   versions: VersionReport[],
   known: Known,
-  reading: Reading,
+  reader: CarrierReader,
 ): Generator<undefined, void> {
   const byText = Map.groupBy(known.candidates, ({ version }) => version);
   for (const [i, version] of [...byText.keys()].sort().entries()) {
     if (isStep(i)) yield;
     const candidates = byText.get(version) as readonly Candidate[];
-    versions.push(reportVersion(version, { ...known, parsed: reading.parse(version), candidates }));
+    versions.push(reportVersion(version, { ...known, parsed: reader.parse(version), candidates }));
   }
 }
 

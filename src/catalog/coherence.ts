@@ -3,14 +3,14 @@
  *
  * Repositories publish packages before their exact dependencies (`D:` with `=`). apk takes one package for each exact
  * dependency and gives up if that one cannot be installed. This does the same: it follows the dependencies of a package
- * and looks for one that is missing or conflicts with the others (`#together`). Above `MOST_TOGETHER` packages it only
+ * and looks for one that is missing or conflicts with the others (`#together`). Above `MAX_TOGETHER` packages it only
  * looks for missing ones (`#findMissing`), in linear time.
  *
  * In a `complete` datasource, other dependencies count too, if no installable package meets them.
  */
 import { isExact, type Dependency, type Intruder, type Package } from '../apk/packages.ts';
 import type { CatalogSource } from './catalog.ts';
-import type { Carrier, PackageId, Reading } from './carriers.ts';
+import type { Carrier, PackageId, CarrierReader } from './carriers.ts';
 import { eachInSteps, isStep, ITEMS_A_STEP } from './steps.ts';
 
 /** Why a package cannot be installed. */
@@ -24,10 +24,10 @@ export interface Unmet {
 }
 
 /** The most packages that are examined together. */
-const MOST_TOGETHER = 64;
+const MAX_TOGETHER = 64;
 /** The same for an image. */
-const MOST_IN_IMAGE = 1024;
-const MOST_NAMES = 4096;
+const MAX_IN_IMAGE = 1024;
+const MAX_NAMES = 4096;
 
 /** A package that cannot be installed with others. */
 export interface Misfit {
@@ -87,8 +87,8 @@ export class Coherence {
   }
 
   /** Decides whether the carrier's package can be installed. */
-  *settle(carrier: Carrier, reading: Reading): Generator<undefined, void> {
-    const unmet = yield* this.#find(carrier, reading);
+  *settle(carrier: Carrier, reader: CarrierReader): Generator<undefined, void> {
+    const unmet = yield* this.#find(carrier, reader);
     this.#states[carrier.id] = unmet ? State.unmet : State.met;
     if (unmet) this.#unmet.set(carrier.id, unmet);
   }
@@ -98,14 +98,14 @@ export class Coherence {
     return this.#states[id] === State.unmet ? this.#unmet.get(id) : undefined;
   }
 
-  *#find(carrier: Carrier, reading: Reading): Generator<undefined, Unmet | undefined> {
+  *#find(carrier: Carrier, reader: CarrierReader): Generator<undefined, Unmet | undefined> {
     const needsExactly = carrier.package.needsExactly || this.#intruders.size > 0;
-    const found = needsExactly && !this.#complete ? yield* this.#together(carrier, reading) : 'too-many';
+    const found = needsExactly && !this.#complete ? yield* this.#together(carrier, reader) : 'too-many';
     if (found !== 'too-many') return found;
-    if (!this.#missing.has(carrier.id)) yield* this.#findMissing(carrier, reading);
+    if (!this.#missing.has(carrier.id)) yield* this.#findMissing(carrier, reader);
     const missing = this.#missing.get(carrier.id);
     if (missing) return { dependency: dependencyText(missing), conflictsWith: undefined };
-    const together = this.#complete && needsExactly ? yield* this.#together(carrier, reading) : undefined;
+    const together = this.#complete && needsExactly ? yield* this.#together(carrier, reader) : undefined;
     return together === 'too-many' ? undefined : together;
   }
 
@@ -113,24 +113,24 @@ export class Coherence {
    * Which of some packages cannot be installed with the others, although each alone can, and why. A dependency that
    * is not exact counts only if one of the packages has the name at a version that does not fit.
    */
-  *conflict(roots: readonly Carrier[], reading: Reading): Generator<undefined, Misfit | undefined> {
-    const misfit = yield* this.#take(roots, reading, { most: MOST_IN_IMAGE, withRanges: true });
+  *conflict(roots: readonly Carrier[], reader: CarrierReader): Generator<undefined, Misfit | undefined> {
+    const misfit = yield* this.#take(roots, reader, { most: MAX_IN_IMAGE, withRanges: true });
     return misfit === 'too-many' ? undefined : misfit;
   }
 
-  *#together(root: Carrier, reading: Reading): Generator<undefined, Unmet | 'too-many' | undefined> {
-    const misfit = yield* this.#take([root], reading, { most: MOST_TOGETHER, withRanges: false });
+  *#together(root: Carrier, reader: CarrierReader): Generator<undefined, Unmet | 'too-many' | undefined> {
+    const misfit = yield* this.#take([root], reader, { most: MAX_TOGETHER, withRanges: false });
     return typeof misfit === 'object' ? misfit.unmet : misfit;
   }
 
   /** Takes packages one after another as apk does, until all exact dependencies are met or one cannot be. */
   *#take(
     asked: readonly Carrier[],
-    reading: Reading,
+    reader: CarrierReader,
     { most, withRanges }: { readonly most: number; readonly withRanges: boolean },
   ): Generator<undefined, Misfit | 'too-many' | undefined> {
     const arch = asked[0]?.source.arch ?? '';
-    const taken = new Together(reading, most);
+    const taken = new Together(reader, most);
     const waiting: { carrier: Carrier; because: Dependency | undefined; root: Carrier }[] = [];
     const roots = asked.length > 1 ? new Map<PackageId, Carrier>() : undefined;
     const problem = (root: Carrier, because: Dependency, conflictsWith?: Carrier): Misfit => ({
@@ -160,8 +160,7 @@ export class Coherence {
         if (taken.meets(dependency, owner)) continue;
         const other = taken.carrierOf(dependency.name);
         if (other) return problem(root, because, other);
-        const carrier =
-          reading.knownMeeting(dependency, arch) ?? (yield* reading.meeting(dependency, arch))[0];
+        const carrier = reader.knownMeeting(dependency, arch) ?? (yield* reader.meeting(dependency, arch))[0];
         if (!carrier) return problem(root, because);
         const unfit = taken.add(carrier);
         if (unfit) return problem(root, because, unfit);
@@ -183,16 +182,16 @@ export class Coherence {
           if (isStep((this.#work += 1))) yield;
           if (dependency.conflict || dependency.operator === '' || isExact(dependency)) continue;
           const other = taken.misfit(dependency);
-          if (other && !meetsItself(carrier.package, dependency, reading))
+          if (other && !meetsItself(carrier.package, dependency, reader))
             return problem(root, dependency, other);
         }
-    const intrusion = reading.rule === 'apk' ? taken.intrusion(this.#intruders, arch) : undefined;
+    const intrusion = reader.rule === 'apk' ? taken.intrusion(this.#intruders, arch) : undefined;
     return intrusion && { root: asked[0] as Carrier, other: undefined, unmet: intrusion };
   }
 
   /** Decides for the package and all its dependencies whether something is missing. */
-  *#findMissing(root: Carrier, reading: Reading): Generator<undefined, void> {
-    const open = yield* this.#reach(root, reading);
+  *#findMissing(root: Carrier, reader: CarrierReader): Generator<undefined, void> {
+    const open = yield* this.#reach(root, reader);
     const falling = [...open.values()].filter(hasUnmetNeed);
     for (let next = falling.pop(), i = 0; next; next = falling.pop(), i += 1) {
       if (isStep(i)) yield;
@@ -211,8 +210,8 @@ export class Coherence {
    * `root` and the undecided packages that it needs, directly or indirectly. Dependencies may be circular, so all are
    * assumed to be installable at first.
    */
-  *#reach(root: Carrier, reading: Reading): Generator<undefined, ReadonlyMap<PackageId, Open>> {
-    const open = new Map<PackageId, Open>([[root.id, yield* this.#opened(root, reading)]]);
+  *#reach(root: Carrier, reader: CarrierReader): Generator<undefined, ReadonlyMap<PackageId, Open>> {
+    const open = new Map<PackageId, Open>([[root.id, yield* this.#opened(root, reader)]]);
     const needs = new Map<string, Need>();
     const waiting = [root];
     for (let next = waiting.pop(), i = 0; next; next = waiting.pop()) {
@@ -225,13 +224,13 @@ export class Coherence {
         if (!need) {
           need = { standing: 0, neededBy: [] };
           needs.set(key, need);
-          for (const carrier of yield* reading.meeting(dependency, arch)) {
+          for (const carrier of yield* reader.meeting(dependency, arch)) {
             if (this.#missing.get(carrier.id)) continue;
             need.standing += 1;
             const known = open.get(carrier.id);
             if (known) known.meets.push(need);
             else if (!this.#missing.has(carrier.id) && this.#counts(carrier)) {
-              const entered = yield* this.#opened(carrier, reading);
+              const entered = yield* this.#opened(carrier, reader);
               entered.meets.push(need);
               open.set(carrier.id, entered);
               waiting.push(carrier);
@@ -250,10 +249,10 @@ export class Coherence {
   }
 
   /** The package with the dependencies that count and that it does not meet itself. */
-  *#opened({ package: owner }: Carrier, reading: Reading): Generator<undefined, Open> {
+  *#opened({ package: owner }: Carrier, reader: CarrierReader): Generator<undefined, Open> {
     const dependencies: Dependency[] = [];
     yield* eachInSteps(this.#complete ? owner.dependencies : owner.bindingDependencies, (each) => {
-      if (each.conflict || !(this.#complete || isExact(each)) || meetsItself(owner, each, reading)) return;
+      if (each.conflict || !(this.#complete || isExact(each)) || meetsItself(owner, each, reader)) return;
       dependencies.push(each);
     });
     return { dependencies, needs: [], meets: [], fallen: false };
@@ -262,15 +261,15 @@ export class Coherence {
 
 /** Packages that are installed together: no two of them may have the same name if one has it with a version. */
 class Together {
-  readonly #reading: Reading;
+  readonly #reader: CarrierReader;
   /** By name, the first that has it. */
   readonly #holders = new Map<string, Holder>();
   readonly #ruledOut: (Ruling & { readonly dependency: Dependency })[] = [];
   readonly #most: number;
   #carrierCount = 0;
 
-  constructor(reading: Reading, most: number) {
-    this.#reading = reading;
+  constructor(reader: CarrierReader, most: number) {
+    this.#reader = reader;
     this.#most = most;
   }
 
@@ -280,13 +279,13 @@ class Together {
   }
 
   get isTooLarge(): boolean {
-    return this.#carrierCount > this.#most || this.#holders.size > MOST_NAMES;
+    return this.#carrierCount > this.#most || this.#holders.size > MAX_NAMES;
   }
 
   /** Adds a package and returns the one that it conflicts with. */
   add(carrier: Carrier): Carrier | undefined {
     this.#carrierCount += 1;
-    for (const { name, version } of this.#reading.namesOf(carrier)) {
+    for (const { name, version } of this.#reader.namesOf(carrier)) {
       const added: Holder = { carrier, version, next: undefined };
       let last = this.#holders.get(name);
       if (!last) {
@@ -305,12 +304,12 @@ class Together {
 
   /** Whether one of them meets the exact dependency of `owner`, which is one of them. */
   meets(dependency: Dependency, owner: Carrier): boolean {
-    if (this.#reading.rule === 'apko' && meetsItself(owner.package, dependency, this.#reading)) return true;
+    if (this.#reader.rule === 'apko' && meetsItself(owner.package, dependency, this.#reader)) return true;
     const { name, version: wanted } = dependency;
     const isSame = (holder: Holder): boolean => {
       const version = this.#versionOf(name, holder);
       if (version === undefined || version === wanted) return version === wanted;
-      return this.#reading.versionKey(version) === this.#reading.versionKey(wanted);
+      return this.#reader.versionKey(version) === this.#reader.versionKey(wanted);
     };
     return this.#find(name, isSame) !== undefined;
   }
@@ -328,7 +327,7 @@ class Together {
   /** A package that has the name of the dependency, if none has it at a version that fits. */
   misfit(dependency: Dependency): Carrier | undefined {
     const { name } = dependency;
-    const isFit = (holder: Holder): boolean => this.#reading.fits(this.#versionOf(name, holder), dependency);
+    const isFit = (holder: Holder): boolean => this.#reader.fits(this.#versionOf(name, holder), dependency);
     return this.#find(name, isFit) ? undefined : this.carrierOf(name);
   }
 
@@ -338,7 +337,7 @@ class Together {
     for (const { dependency, owner, root } of this.#ruledOut) {
       const other = this.#find(
         dependency.name,
-        ({ carrier, version }) => carrier.id !== owner.id && this.#reading.fits(version, dependency),
+        ({ carrier, version }) => carrier.id !== owner.id && this.#reader.fits(version, dependency),
       );
       if (other) return { dependency, other, root };
     }
@@ -350,7 +349,7 @@ class Together {
     if (intruders.size === 0) return undefined;
     const isThere = (dependency: Dependency): boolean =>
       !dependency.conflict &&
-      this.#find(dependency.name, ({ version }) => this.#reading.fits(version, dependency)) !== undefined;
+      this.#find(dependency.name, ({ version }) => this.#reader.fits(version, dependency)) !== undefined;
     for (const name of this.#holders.keys()) {
       const found = intruders.get(`${arch} ${name}`)?.find(({ installIf }) => installIf.every(isThere));
       if (found) return { dependency: name, conflictsWith: undefined, intruder: found.package };
@@ -363,7 +362,7 @@ class Together {
    * version.
    */
   #versionOf(name: string, { carrier, version }: Holder): string | undefined {
-    if (this.#reading.rule === 'apk') return version;
+    if (this.#reader.rule === 'apk') return version;
     const own = carrier.package;
     if (own.name === name) return own.version;
     if (version !== undefined) return version;
@@ -393,12 +392,12 @@ interface Holder {
 }
 
 /** Whether the package itself meets its dependency; for apko, a provide of any version does. */
-export function meetsItself(each: Package, dependency: Dependency, reading: Reading): boolean {
-  if (each.name === dependency.name && reading.fits(each.version, dependency)) return true;
+export function meetsItself(each: Package, dependency: Dependency, reader: CarrierReader): boolean {
+  if (each.name === dependency.name && reader.fits(each.version, dependency)) return true;
   const provided = each.provided(dependency.name);
-  return reading.rule === 'apko'
+  return reader.rule === 'apko'
     ? provided.length > 0
-    : provided.some((version) => reading.fits(version, dependency));
+    : provided.some((version) => reader.fits(version, dependency));
 }
 
 function hasUnmetNeed({ needs }: Open): boolean {

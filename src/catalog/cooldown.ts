@@ -20,7 +20,7 @@ export interface Cooled {
 const ROWS_A_STEP = 2 ** 16;
 
 /** Hides what was released after `limit` (unix seconds). */
-export function* coolInSteps(catalog: Catalog, limit: number): Generator<undefined, Cooled> {
+export function* cooledInSteps(catalog: Catalog, limit: number): Generator<undefined, Cooled> {
   const found: Found = { undated: 0, from: -Infinity, until: Infinity };
   const hidden: RowSet[] = [];
   for (const { packages, dates } of catalog.sources) {

@@ -1,6 +1,6 @@
 /** Dependencies that no usable package of a catalog meets. */
 import type { Package } from '../apk/packages.ts';
-import type { Reading } from './carriers.ts';
+import type { CarrierReader } from './carriers.ts';
 import { dependencyText, meetsItself } from './coherence.ts';
 import { isStep } from './steps.ts';
 
@@ -9,18 +9,18 @@ const MAX_REMEMBERED = 20_000;
 
 /** For many packages, because their dependencies are similar. Results are cached. */
 export class Needs {
-  readonly #reading: Reading;
+  readonly #reader: CarrierReader;
   /** By arch and dependency. */
   readonly #met = new Map<string, boolean>();
   /** Dependencies examined so far. */
   #count = 0;
 
-  constructor(reading: Reading) {
-    this.#reading = reading;
+  constructor(reader: CarrierReader) {
+    this.#reader = reader;
   }
 
   get isFull(): boolean {
-    return this.#reading.size + this.#met.size > MAX_REMEMBERED;
+    return this.#reader.size + this.#met.size > MAX_REMEMBERED;
   }
 
   /** Plain names, ranges and exact versions, as the package writes them. */
@@ -39,10 +39,10 @@ export class Needs {
       const key = `${arch} ${text}`;
       let isMet = this.#met.get(key);
       if (isMet === undefined) {
-        isMet = yield* this.#reading.isMet(dependency, arch);
+        isMet = yield* this.#reader.isMet(dependency, arch);
         this.#met.set(key, isMet);
       }
-      if (!isMet && !meetsItself(each, dependency, this.#reading)) missing.push(text);
+      if (!isMet && !meetsItself(each, dependency, this.#reader)) missing.push(text);
     }
     return missing;
   }

@@ -3,7 +3,7 @@ import { parseVersion } from '../apk/version.ts';
 import { finish } from '../catalog/steps.ts';
 import { isExactPin } from '../pins/pin.ts';
 import { parsePinContext, type ContextParameters } from '../routing/pin-context.ts';
-import { heldRepositories, repositoryId } from '../routing/repositories.ts';
+import { repositoriesAt, repositoryId } from '../routing/repositories.ts';
 import { createRouter, type Route, type Router, type RoutingSource } from '../routing/route.ts';
 import { judge } from './judge.ts';
 import type { AskedPin, Judged, Judgment, Policy, Problem, Tags } from './judgment.ts';
@@ -298,7 +298,7 @@ function tagsOf(lines: readonly { readonly address: string; readonly tag?: strin
   );
   if (tags.size === 0) return noTags;
   const of = (repository: string): string | undefined =>
-    heldRepositories(repository)
+    repositoriesAt(repository)
       .map(({ id }) => tags.get(id))
       .find((tag) => tag !== undefined);
   return { key: JSON.stringify([...tags]), of };

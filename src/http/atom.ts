@@ -22,7 +22,7 @@ interface Entry {
   readonly text: string;
 }
 
-const MOST_PINS = 100;
+const MAX_PINS = 100;
 
 /** `/{datasource}/-/changes`, of all packages or of one. */
 export function changesAtom({ changes }: Changes, of: FeedAddress, name: string | undefined): string {
@@ -44,7 +44,7 @@ export function changesAtom({ changes }: Changes, of: FeedAddress, name: string 
 
 /** `/{datasource}/-/advisories.atom`: pins that were asked for and can be fixed. */
 export function advisoriesAtom(pins: readonly TrackedPin[], of: FeedAddress): string {
-  const entries = pins.slice(0, MOST_PINS).map(({ name, pin, fixes, since }): Entry => {
+  const entries = pins.slice(0, MAX_PINS).map(({ name, pin, fixes, since }): Entry => {
     const page = pageOf(of, name);
     const current = `current=${encodeURIComponent(pin)}`;
     const versions = fixes.map(({ version }) => version).join(' or ');

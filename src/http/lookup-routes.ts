@@ -172,7 +172,7 @@ export class LookupRoutes {
     const releases = found?.releases;
     const peer = releases || routed ? undefined : parsePeerName(name, live.archs);
     if (peer && isKnown(snapshot, peer.name)) return yield* this.#lookUpPeer(target, peer, snapshot, request);
-    const pinned = speaksForPin(parameters, request) || lookups.wasServed(lookup);
+    const pinned = isAboutPin(parameters, request) || lookups.wasServed(lookup);
     // What is asked of the past tells nothing of what is missing now.
     if (!snapshot.past) asked.note(datasource, name, { known: releases !== undefined, pinned }, snapshot);
     if (!found || !releases) {
@@ -280,10 +280,10 @@ function nothingYet(age: Age, page: string): object {
 /** Everything that the answer to a lookup depends on, except the generation. */
 function keyOf(request: IncomingMessage): string {
   const { url = '', headers } = request;
-  return `${url} ${speaksForPin({}, request)} ${prefersText(headers)} ${headers.host}`;
+  return `${url} ${isAboutPin({}, request)} ${prefersText(headers)} ${headers.host}`;
 }
 
 /** Whether the request has a pin or comes from Renovate, which only asks for pins. */
-function speaksForPin({ current }: QueryParameters, { headers }: IncomingMessage): boolean {
+function isAboutPin({ current }: QueryParameters, { headers }: IncomingMessage): boolean {
   return (current !== undefined && current !== '') || /renovate/i.test(headers['user-agent'] ?? '');
 }

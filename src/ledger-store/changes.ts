@@ -1,10 +1,10 @@
 /** What appeared and vanished since a time, read from the ledger's database. */
 import { identityText } from '../apk/identity.ts';
-import { MOST_CHANGES, type Change, type Vanished } from '../ledger/changes.ts';
+import { MAX_CHANGES, type Change, type Vanished } from '../ledger/changes.ts';
 import { NAMES_A_QUERY, placeholders, type Query, type Row } from './database.ts';
 
 /** The most vanished versions that are read, the latest first. */
-const MOST_VANISHED = 5000;
+const MAX_VANISHED = 5000;
 
 /** Reads one more than is returned, to know whether there are more. */
 export async function changesOf(
@@ -25,7 +25,7 @@ export async function changesOf(
       `SELECT g.seen_at, p.name, p.version, p.identity, p.replaces FROM ledger_generation g
        JOIN ledger_package p ON p.index_id = g.index_id AND p.${column} = g.number
        WHERE g.index_id = ? AND g.number > 1 AND g.seen_at >= ?${name === undefined ? '' : ' AND p.name = ?'}
-       ORDER BY g.number DESC, p.name, p.id LIMIT ${MOST_CHANGES + 1}`,
+       ORDER BY g.number DESC, p.name, p.id LIMIT ${MAX_CHANGES + 1}`,
       [id, since, ...(name === undefined ? [] : [name])],
     );
   const changeOf = (row: Row, kind: Change['kind']): Change => ({
@@ -57,7 +57,7 @@ export async function vanishedOf(
       `SELECT p.index_id, p.name, p.version, MAX(g.seen_at) FROM ledger_package p
        JOIN ledger_generation g ON g.index_id = p.index_id AND g.number = p.vanished
        WHERE p.index_id IN (${placeholders(archs.size)}) AND p.name IN (${placeholders(some.length)})
-       GROUP BY p.index_id, p.name, p.version ORDER BY 4 DESC LIMIT ${MOST_VANISHED}`,
+       GROUP BY p.index_id, p.name, p.version ORDER BY 4 DESC LIMIT ${MAX_VANISHED}`,
       [...archs.keys(), ...some],
     );
     for (const [id, name, version, at] of rows)

@@ -11,8 +11,8 @@ import type { PackageTable } from '../apk/package-table.ts';
 import { inSteps, type Pause } from '../apk/pieces.ts';
 import type { ReleaseDates, Republished } from '../catalog/catalog.ts';
 import { errorLine } from '../errors.ts';
-import { MOST_CHANGES, type Change, type Changes, type Vanished } from '../ledger/changes.ts';
-import { isSet, ledgerTime, TOLD_BEHIND } from '../ledger/clock.ts';
+import { MAX_CHANGES, type Change, type Changes, type Vanished } from '../ledger/changes.ts';
+import { isSet, ledgerTime, TOLERATED_LAG } from '../ledger/clock.ts';
 import { compare, firstDate, mergeDates, returnDate, type Dated, type Gone } from '../ledger/dates.ts';
 import { IdentityTable, identityAt } from '../ledger/identities.ts';
 import type { LedgerKind, LedgerStatus } from '../ledger/status.ts';
@@ -158,7 +158,7 @@ export class Ledger {
       if (found) all.push(...(await changesOf(database.query, found.id, { index, since, name })));
     }
     all.sort((a, b) => b.at - a.at || compareTexts(a.name, b.name) || compareTexts(a.arch, b.arch));
-    return { changes: all.slice(0, MOST_CHANGES), more: all.length > MOST_CHANGES };
+    return { changes: all.slice(0, MAX_CHANGES), more: all.length > MAX_CHANGES };
   }
 
   /** The versions of these names that vanished from these indexes. Nothing while the database fails. */
@@ -468,7 +468,7 @@ export class Ledger {
   }
 
   #tellClock({ label }: LedgerIndex, behind: number): void {
-    if (behind <= TOLD_BEHIND) return;
+    if (behind <= TOLERATED_LAG) return;
     this.#options.log.warn(
       `${label}: the clock is ${Math.round(behind / 1000)} s behind the newest time in the ledger; what is new is dated by the ledger`,
     );

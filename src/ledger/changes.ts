@@ -32,7 +32,7 @@ export interface Vanished {
 }
 
 /** The limit of changes in one answer. */
-export const MOST_CHANGES = 1000;
+export const MAX_CHANGES = 1000;
 
 const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 

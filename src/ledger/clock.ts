@@ -8,7 +8,7 @@
 const EARLIEST = Date.UTC(2026, 0, 1);
 
 /** How far a clock may be behind the ledger without a warning, in milliseconds: clocks of replicas differ slightly. */
-export const TOLD_BEHIND = 5 * 60_000;
+export const TOLERATED_LAG = 5 * 60_000;
 
 export function isSet(now: number): boolean {
   return now >= EARLIEST;

@@ -9,7 +9,7 @@ export type Position = Readonly<Record<string, number | null>>;
 export const CLOCK = 'clock';
 
 /** Seconds: one that was further ahead was wrong. Otherwise nobody would tell anything until it is right. */
-const MOST_AHEAD = 86_400;
+const MAX_AHEAD = 86_400;
 
 /**
  * Whether `mine` is behind: an index is not loaded yet, or, with several replicas, is older. For a single observer,
@@ -20,7 +20,7 @@ export function isBehind(mine: Position, seen: Position, isShared: boolean): boo
     const other = seen[label];
     if (other === undefined || other === null) return false;
     if (own === null) return true;
-    const isWrong = label === CLOCK && other - own > MOST_AHEAD;
+    const isWrong = label === CLOCK && other - own > MAX_AHEAD;
     return isShared && own < other && !isWrong;
   });
 }

@@ -3,7 +3,7 @@
  * repositories.
  */
 import { parsePin, type Note, type Pin } from './pin.ts';
-import { isProse, UNKNOWN, type Command, type Word } from './shell.ts';
+import { takesText, UNKNOWN, type Command, type Word } from './shell.ts';
 import { rangeOf, slice, wordsOf } from './text.ts';
 
 /** The lookup parameters that are not from the command itself. */
@@ -45,7 +45,7 @@ interface Invocation {
 
 /** `apk add …` as the command, or behind `sudo`, `xargs`, `chroot DIR` and the like; `xx-apk` is that of tonistiigi/xx. */
 function invocations(words: readonly Word[]): readonly Invocation[] {
-  if (isProse(words[0]?.value ?? '')) return [];
+  if (takesText(words[0]?.value ?? '')) return [];
   const start = words.findIndex(({ value }) => /^(?:\S*\/)?(?:xx-)?apk(?:\.static)?$/.test(value));
   if (start < 0) return [];
   const packages: Word[] = [];
@@ -81,7 +81,7 @@ const BUILDER_LIST = 'PACKAGES=';
  * and list.
  */
 function imageBuilds(words: readonly Word[]): readonly Invocation[] {
-  if (isProse(words[0]?.value ?? '')) return [];
+  if (takesText(words[0]?.value ?? '')) return [];
   const make = words.find(({ value }) => /^(?:\S*\/)?make$/.test(value));
   if (!make || !words.some(({ value }) => value === 'image')) return [];
   const packages = words

@@ -598,7 +598,7 @@ function splitOptions(
 /** The scripts of `sh -c 'script'`, also after `sudo`, `su` and the like, and of `eval script`. */
 function innerScripts(words: readonly Word[]): readonly Text[] {
   const first = words[0]?.value ?? '';
-  if (isProse(first)) return [];
+  if (takesText(first)) return [];
   if (first === 'eval') return words.slice(1);
   const option = words
     .slice(0, MAX_PREFIX)
@@ -620,7 +620,7 @@ function isShell(words: readonly Word[]): boolean {
 }
 
 /** Whether the arguments of the command are text, not commands, as for `echo` and `grep`. */
-export function isProse(command: string): boolean {
+export function takesText(command: string): boolean {
   return /^(?:echo|printf|grep|logger|cat|sed|awk|:|true|test|\[)$/.test(command);
 }
 

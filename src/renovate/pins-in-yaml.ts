@@ -5,7 +5,7 @@
  *
  * `[a,b][p].(…)` iterates over the characters of a single string, so lists are assigned first.
  */
-import { MOST_CONTEXT } from '../routing/excerpt.ts';
+import { MAX_CONTEXT } from '../routing/excerpt.ts';
 import { NAME, OPERATOR, TAG, VERSION } from './grammar.ts';
 import { onlyParameter, type LookupUrl } from './lookup-url.ts';
 import type { PresetContext } from './preset.ts';
@@ -87,7 +87,7 @@ function preamble({ lookup, statics }: PresetContext): readonly string[] {
 
 function routedAddress(lookup: LookupUrl): readonly string[] {
   return [
-    `  $context := $length($repositories) > ${MOST_CONTEXT} ? "&kind=cut" : "&kind=definition&repositories=" & $repositories`,
+    `  $context := $length($repositories) > ${MAX_CONTEXT} ? "&kind=cut" : "&kind=definition&repositories=" & $repositories`,
     '    & ($type($includes[0]) = "string" ? "&include=" & $encodeUrlComponent($substring($includes[0], 0, 300)) : "")',
     '    & "&archs=" & $encodeUrlComponent($substring($join($platforms[$type($) = "string"], ","), 0, 300));',
     '  $address := function($name, $value, $tags) {',

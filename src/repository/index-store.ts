@@ -220,7 +220,7 @@ interface Digested {
  * Runs `check` on what upstream offers. If that throws an `IndexError`, the offer is held back and recorded for an
  * operator to accept, and the error is thrown; an accepted offer passes.
  */
-export async function guarded(
+export async function checkOrHoldBack(
   store: IndexStore,
   kept: Guarded,
   {

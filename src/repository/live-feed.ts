@@ -11,7 +11,7 @@ import type { Validators } from './fetch-index.ts';
 import type { FeedProcess, FeedReaders } from './feed-process.ts';
 import type { FeedTurns } from './feed-turns.ts';
 import { CLOCK_SLACK } from './guards.ts';
-import { guarded, type IndexStore } from './index-store.ts';
+import { checkOrHoldBack, type IndexStore } from './index-store.ts';
 import { failureOf, type IndexFailure } from './live-index.ts';
 import type { UpstreamClient } from './upstream-client.ts';
 
@@ -178,7 +178,7 @@ export class LiveFeed {
   /** Throws if the feed is held back, and records that for an operator to accept. */
   async #guard(last: Feed | undefined, next: Feed, latest: number): Promise<void> {
     const { store, now, pause } = this.#services;
-    await guarded(store, this.spec, { last, next, now }, () =>
+    await checkOrHoldBack(store, this.spec, { last, next, now }, () =>
       inSteps(checkFeed(last, next, this.spec.guards, latest), pause),
     );
   }

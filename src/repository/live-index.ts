@@ -16,7 +16,7 @@ import type { CredentialHeader, CredentialLookup } from './credentials.ts';
 import { FetchError } from './fetch-error.ts';
 import { fetchIndex, type Validators } from './fetch-index.ts';
 import { checkPlausible, summarize, type GuardPolicy, type IndexSummary } from './guards.ts';
-import { guarded, type IndexStore } from './index-store.ts';
+import { checkOrHoldBack, type IndexStore } from './index-store.ts';
 import type { PastIndexes } from './past-indexes.ts';
 import { Alarm } from './refresh.ts';
 import type { UpstreamClient } from './upstream-client.ts';
@@ -341,7 +341,7 @@ export class LiveIndex {
   /** Throws if the index is held back, and records that for an operator to accept. */
   async #guard(last: IndexSummary | undefined, next: IndexSummary, label: string): Promise<void> {
     const { store, now } = this.#services;
-    await guarded(store, { ...this.spec, label }, { last, next, now }, () =>
+    await checkOrHoldBack(store, { ...this.spec, label }, { last, next, now }, () =>
       checkPlausible(last, next, this.spec.guards),
     );
   }

@@ -55,7 +55,7 @@ export function parseDockerfile(excerpt: string): Dockerfile {
   for (const line of instructions(excerpt)) {
     const from = FROM.exec(line);
     const rest = from?.[4] ?? '';
-    if (from && !isProse(rest)) stages.push(stageOf(line, from, rest));
+    if (from && !hasOtherWords(rest)) stages.push(stageOf(line, from, rest));
     else if (/^FROM\s/i.test(line)) {
       const text = withoutTokens(line);
       const around = aliases.get(text) ?? [];
@@ -115,7 +115,7 @@ export function withoutTokens(line: string): string {
 }
 
 /** Words after image and name that are not tokens: the line belongs to a script or query. Comments are allowed. */
-function isProse(rest: string): boolean {
+function hasOtherWords(rest: string): boolean {
   return /[^\s"'=]/.test(rest.replace(TOKEN, ' ').replace(/\s#.*$/, ''));
 }
 

@@ -117,13 +117,13 @@ export const IMAGE_LINES_KEPT = '$1$2$3$4';
  * The limit of encoded context in an address, in bytes: proxies often allow 8 KiB for a whole address. A longer context
  * is replaced by `CUT`. The longest of 19,000 public pins needed 1.5 kB.
  */
-export const MOST_CONTEXT = 2000;
+export const MAX_CONTEXT = 2000;
 export const CUT = 'cut';
 /** RE2 counts to 1000 at most. */
-export const TOO_LONG = `^${'[!-~]{1000}'.repeat(MOST_CONTEXT / 1000)}[!-~]+$`;
+export const TOO_LONG = `^${'[!-~]{1000}'.repeat(MAX_CONTEXT / 1000)}[!-~]+$`;
 
 /** Of a repeated piece in JavaScript: longer addresses and commands are no real ones. */
-const MOST_REPEATED = 300;
+const MAX_REPEATED = 300;
 /**
  * For JavaScript, which backtracks: without limits, a line of many commands or addresses takes more than the square of its
  * length. RE2 takes no such time, but limits would slow it down.
@@ -131,8 +131,8 @@ const MOST_REPEATED = 300;
 const BOUNDED_FROM_LINES = [PIECE, DOUBLE, SINGLE, LETTER, URL_CHARS].reduce(
   (text, piece) =>
     text
-      .replaceAll(`${piece}*`, `${piece}{0,${MOST_REPEATED}}`)
-      .replaceAll(`${piece}+`, `${piece}{1,${MOST_REPEATED}}`),
+      .replaceAll(`${piece}*`, `${piece}{0,${MAX_REPEATED}}`)
+      .replaceAll(`${piece}+`, `${piece}{1,${MAX_REPEATED}}`),
   FROM_LINES,
 );
 

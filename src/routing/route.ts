@@ -7,7 +7,7 @@ import { foundationOf, type Dockerfile, type Foundation } from './dockerfile.ts'
 import { imageFacts, matchesGlob, matchesImage, parseImage } from './images.ts';
 import { namedAlpine, openwrtFeed, type Family } from './known.ts';
 import type { DefinitionPin, DockerfilePin, NotePin, PinContext, ScriptPin } from './pin-context.ts';
-import { heldRepositories, repositoryId, type RepositoryId, type RepositoryLine } from './repositories.ts';
+import { repositoriesAt, repositoryId, type RepositoryId, type RepositoryLine } from './repositories.ts';
 
 /** The properties of a datasource that routing uses. */
 export interface RoutingSource {
@@ -66,7 +66,7 @@ export function createRouter(sources: readonly RoutingSource[]): Router {
 }
 
 export function candidate(source: RoutingSource): Candidate {
-  const told = source.repositories.flatMap(heldRepositories);
+  const told = source.repositories.flatMap(repositoriesAt);
   const ids = told.some(({ family }) => family !== undefined)
     ? told
     : [...told, ...namedRepositories(source.name)];

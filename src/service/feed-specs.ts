@@ -3,7 +3,7 @@ import { isRemote, redactAddress, withoutTrailingSlashes } from '../addresses.ts
 import type { DatasourceConfig, FeedConfig } from '../config/config.ts';
 import { UsageError } from '../errors.ts';
 import type { FeedSpec } from '../repository/live-feed.ts';
-import { heldRepositories, type RepositoryId } from '../routing/repositories.ts';
+import { repositoriesAt, type RepositoryId } from '../routing/repositories.ts';
 
 /** Chainguard's feed v3, of Wolfi's packages as well. It may be used, and not passed on (docs/advisories.md). */
 const CHAINGUARD = 'https://advisories.cgr.dev/chainguard/v3/osv/chainguard-osv.tar.gz';
@@ -20,7 +20,7 @@ export interface ConfiguredFeed {
 export function feedSpecs(name: string, datasource: DatasourceConfig): readonly ConfiguredFeed[] {
   const { advisories, repositories } = datasource;
   const urls = repositories.map(({ url }) => withoutTrailingSlashes(url));
-  const ids = urls.flatMap(heldRepositories);
+  const ids = urls.flatMap(repositoriesAt);
   const feeds = advisories === 'known' ? knownFeeds(name, ids) : advisories;
   return feeds.map((feed) => {
     const { refresh, rollback, maxShrink, credentials } = feed;

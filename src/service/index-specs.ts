@@ -13,7 +13,7 @@ import type { Config, DatasourceConfig, RepositoryConfig } from '../config/confi
 import type { WithdrawalPolicy } from '../catalog/withdrawal.ts';
 import type { IndexSpec } from '../repository/live-index.ts';
 import type { Family } from '../routing/known.ts';
-import { heldRepositories } from '../routing/repositories.ts';
+import { repositoriesAt } from '../routing/repositories.ts';
 
 /** The indexes of a repository: one per arch, or the one file that its address names. */
 export function indexSpecs(
@@ -71,7 +71,7 @@ function withdrawalOf({ url, withdrawal }: RepositoryConfig): WithdrawalPolicy |
   if (withdrawal === 'none') return undefined;
   if (withdrawal === 'replaced') return { kind: 'replaced' };
   if (withdrawal) return { kind: 'collected', ...withdrawal };
-  const family = heldRepositories(url).find((each) => each.family !== undefined)?.family;
+  const family = repositoriesAt(url).find((each) => each.family !== undefined)?.family;
   return family && withdrawalPolicies[family];
 }
 

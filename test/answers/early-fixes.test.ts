@@ -8,7 +8,7 @@ import { virtualIndex } from '../../src/answers/virtual-index.ts';
 import { isExact, type RowSet } from '../../src/apk/packages.ts';
 import { compareVersions, parseVersion } from '../../src/apk/version.ts';
 import type { Catalog } from '../../src/catalog/catalog.ts';
-import { coolInSteps } from '../../src/catalog/cooldown.ts';
+import { cooledInSteps } from '../../src/catalog/cooldown.ts';
 import { finish } from '../../src/catalog/steps.ts';
 import type { Snapshot } from '../../src/repository/live-datasource.ts';
 import { osv, read } from '../advisories/support.ts';
@@ -323,7 +323,7 @@ describe.each(optionPairs)('with %j', (options) => {
           const archs = { x86_64: withOrigin(first), ...(second && { aarch64: withOrigin(second) }) };
           const limit = hundreds * 100;
           const all = catalogOf(archs, options);
-          const cooled = finish(coolInSteps(all, limit));
+          const cooled = finish(cooledInSteps(all, limit));
           const advisories = await advisoriesOf(fixes);
           const early = finish(earlyFixes({ catalog: all, advisories, generation: '' }, cooled));
           const { catalog } = viewOf(all, advisories, limit);

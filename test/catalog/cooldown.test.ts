@@ -6,7 +6,7 @@ import { virtualIndex } from '../../src/answers/virtual-index.ts';
 import { RowSet, type Packages } from '../../src/apk/packages.ts';
 import { ageInWords, nameWith, parseWhen } from '../../src/catalog/age.ts';
 import type { Catalog, NameReport, ReleaseDates } from '../../src/catalog/catalog.ts';
-import { coolInSteps, type Cooled } from '../../src/catalog/cooldown.ts';
+import { cooledInSteps, type Cooled } from '../../src/catalog/cooldown.ts';
 import { finish } from '../../src/catalog/steps.ts';
 import { catalog, catalogOf, offered, scanned } from '../support/catalogs.ts';
 import {
@@ -19,7 +19,7 @@ import {
 } from '../support/random-indexes.ts';
 import { indexText, pkg } from '../support/signed-index.ts';
 
-const cool = (from: Catalog, limit: number): Cooled => finish(coolInSteps(from, limit));
+const cool = (from: Catalog, limit: number): Cooled => finish(cooledInSteps(from, limit));
 
 /** All that a report says, but for the places of packages in their index. */
 function facts({ versions, ...report }: NameReport): object {

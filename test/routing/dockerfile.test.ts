@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { expand, foundationOf, parseDockerfile } from '../../src/routing/dockerfile.ts';
-import { CUT, excerptOf, MOST_CONTEXT, TOO_LONG } from '../../src/routing/excerpt.ts';
+import { CUT, excerptOf, MAX_CONTEXT, TOO_LONG } from '../../src/routing/excerpt.ts';
 
 const last = (file: string) => {
   const dockerfile = parseDockerfile(excerptOf(file));
@@ -175,7 +175,7 @@ describe('what a stage does to its repositories', () => {
 test('a context that would be too long is cut', () => {
   const bounded = (text: string): string => encodeURIComponent(text).replace(new RegExp(TOO_LONG, 'g'), CUT);
   for (const text of ['a', ' ', 'é', "FROM alpine:3.22 AS '!~*()\n"]) {
-    const most = Math.floor(MOST_CONTEXT / encodeURIComponent(text).length);
+    const most = Math.floor(MAX_CONTEXT / encodeURIComponent(text).length);
     expect(bounded(text.repeat(most))).toBe(encodeURIComponent(text.repeat(most)));
     expect(bounded(text.repeat(most + 1))).toBe(CUT);
   }
