@@ -11,6 +11,8 @@ import { optional, readYaml, wholeNumber } from './yaml.ts';
 const names = optional(z.array(z.string()));
 const dependencies = optional(z.looseObject({ runtime: names, provides: names }));
 const environment = optional(z.looseObject({ contents: optional(z.looseObject({ packages: names })) }));
+const pipeline = optional(z.array(z.looseObject({ needs: optional(z.looseObject({ packages: names })) })));
+const test = optional(z.looseObject({ environment, pipeline }));
 
 // Not strict about style: melange checks its recipes itself.
 const recipeSchema = z.looseObject({
@@ -22,7 +24,8 @@ const recipeSchema = z.looseObject({
     dependencies,
   }),
   environment,
-  test: optional(z.looseObject({ environment })),
+  pipeline,
+  test,
   vars: optional(z.record(z.string(), z.string())),
   data: optional(z.array(z.looseObject({ name: z.string(), items: z.record(z.string(), z.string()) }))),
   subpackages: optional(
@@ -31,7 +34,8 @@ const recipeSchema = z.looseObject({
         name: z.string(),
         range: z.string().optional(),
         dependencies,
-        test: optional(z.looseObject({ environment })),
+        pipeline,
+        test,
       }),
     ),
   ),
@@ -87,14 +91,21 @@ export function parseRecipe(text: string, name: string): Recipe {
     );
   });
   const archs = recipe.package['target-architecture'] ?? [];
+  const needed = (steps: z.infer<typeof pipeline>) =>
+    (steps ?? []).flatMap(({ needs }) => listed(needs?.packages));
+  const all = [recipe, ...(recipe.subpackages ?? [])];
   return {
     name,
     version: recipe.package.version,
     archs: archs.length === 0 || archs.includes('all') ? bothArchs : archs,
-    build: listed(recipe.environment?.contents?.packages),
-    test: [recipe, ...(recipe.subpackages ?? [])].flatMap(({ test }) =>
-      listed(test?.environment?.contents?.packages),
-    ),
+    build: [
+      ...listed(recipe.environment?.contents?.packages),
+      ...all.flatMap(({ pipeline }) => needed(pipeline)),
+    ],
+    test: all.flatMap(({ test }) => [
+      ...listed(test?.environment?.contents?.packages),
+      ...needed(test?.pipeline),
+    ]),
     packages: [toPackage(recipe.package.name, recipe.package.dependencies), ...subpackages],
   };
 }

@@ -308,6 +308,16 @@ subpackages:
     });
   });
 
+  it('waits for what a step of a pipeline needs', () => {
+    const needs = (name: string) => `[{ needs: { packages: [${name}] }, runs: ${name} }]`;
+    const text = `package: { name: a, version: "1" }
+pipeline: ${needs('one')}
+test: { pipeline: ${needs('two')} }
+subpackages:
+  - { name: a-dev, pipeline: ${needs('three')}, test: { pipeline: ${needs('four')} } }`;
+    expect(parseRecipe(text, 'a')).toMatchObject({ build: ['one', 'three'], test: ['two', 'four'] });
+  });
+
   it('knows a recipe without an epoch, which melange takes for 0', () => {
     const text = 'package: { name: a, version: "1" }\nsubpackages: [{ name: "a-r${{package.epoch}}" }]';
     expect(parseRecipe(text, 'a').packages).toMatchObject([{ name: 'a' }, { name: 'a-r0' }]);
