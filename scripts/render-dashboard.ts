@@ -145,7 +145,7 @@ function format(value: number, unit: string): string {
   if (value >= 86_400) return `${(value / 86_400).toFixed(1)} d`;
   if (value >= 7200) return `${(value / 3600).toFixed(1)} h`;
   if (value >= 120) return `${(value / 60).toFixed(0)} min`;
-  return value >= 1 ? `${value.toFixed(0)} s` : `${(value * 1000).toFixed(1)} ms`;
+  return value >= 1 ? `${Number(value.toPrecision(3))} s` : `${(value * 1000).toFixed(1)} ms`;
 }
 
 function escape(text: string): string {

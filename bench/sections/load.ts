@@ -113,7 +113,7 @@ export async function loadSection(setting: Setting): Promise<SectionResult> {
         y: 'MB',
         logarithmic: true,
         series: [
-          { name: 'gunzipSync alone: peak', points: series(FLOOR, (each) => each.peak / 1e6) },
+          { name: 'gunzipSync: peak', points: series(FLOOR, (each) => each.peak / 1e6) },
           { name: 'load: peak', points: series('load', (each) => each.peak / 1e6) },
           { name: 'load: kept', points: series('load', (each) => Math.max(1, each.kept / 1e6)) },
         ],

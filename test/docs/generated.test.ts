@@ -90,6 +90,15 @@ test('roff prints the man page without a warning', ({ skip }) => {
   expect(warnings).toBe('');
 });
 
+test('texts of plots end inside the picture, in a wide font too', async () => {
+  for await (const file of glob('docs/performance/*.svg')) {
+    const svg = await readFile(file, 'utf8');
+    const [, width] = /viewBox="0 0 (\d+)/.exec(svg) ?? [];
+    for (const [, x, text = ''] of svg.matchAll(/<text x="([\d.]+)"[^>]*text-anchor="start"[^>]*>([^<]*)/g))
+      expect(Number(x) + 6.6 * text.length, `${file}: ${text}`).toBeLessThan(Number(width));
+  }
+});
+
 describe('an example of a configuration', () => {
   const ajv = new Ajv({ strict: false, formats: { uri: true } });
   const isValid = ajv.compile(configJsonSchema());
