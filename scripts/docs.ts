@@ -177,7 +177,7 @@ ${GENERATED}
 
 \`[options]\` are those of [the configuration](configuration.md#flags-and-variables). \`apk-beacon COMMAND --help\` prints
 the same as this page, and so does \`man apk-beacon\` after \`npm install --global apk-beacon\`. Exit codes: 0 done, 1 failed, 2
-wrong usage or configuration; \`check\` also has [3](check.md#exit-codes).
+wrong usage or configuration; \`check\` and \`pin\` fail with [3](check.md#exit-codes).
 
 ${sections.join('\n\n')}
 `;

@@ -20,7 +20,7 @@ export function manPage(commands: readonly Command[]): string {
       entry(flag, variable === '' ? help : `${help} (${variable})`),
     ),
     '.SH EXIT STATUS',
-    roff('0 done, 1 failed, 2 wrong usage or configuration.'),
+    roff('0 done, 1 failed, 2 wrong usage or configuration; check and pin fail with 3.'),
     '',
   ].join('\n');
 }

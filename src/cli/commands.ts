@@ -142,7 +142,8 @@ const check: Command = {
 const pin: Command = {
   name: 'pin',
   summary: 'turn package names without a version into exact pins',
-  details: 'Reads the same files as check. Each name gets the newest version that every arch has.',
+  details:
+    'Reads the same files as check. Each name gets the newest version that every arch has. Exits with 3 if an index cannot be loaded.',
   operands: '[PATH …]',
   flags: raising.filter(({ name }) => !['within', 'security'].includes(name)),
   isConfigured: true,

@@ -19,7 +19,7 @@ ${optionHelp()
   .join('\n')}
 
 apk-beacon COMMAND --help prints the flags of a command and an example.
-Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration; check and pin fail with 3.
 `;
 }
 
