@@ -102,6 +102,9 @@ function parseAsked(word: string): Asked {
 
 function datasourceOf(name: string, config: Config): { datasource: string; name: string } {
   const slash = name.indexOf('/');
+  const [, viewed] = /^([^/@]+)@[^/]*\//.exec(name) ?? [];
+  if (viewed !== undefined && Object.hasOwn(config.datasources, viewed))
+    throw new UsageError(`${name.slice(0, slash)} needs --url: only a running service has ages and times`);
   if (slash <= 0 || !Object.hasOwn(config.datasources, name.slice(0, slash)))
     return { datasource: config.defaultDatasource, name };
   return { datasource: name.slice(0, slash), name: name.slice(slash + 1) };

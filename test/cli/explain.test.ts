@@ -167,3 +167,11 @@ test('an index that cannot be had is named, with the reason', async () => {
   });
   await expect(explaining).rejects.toThrow('cannot read /nowhere/apks/x86_64/APKINDEX.tar.gz: ENOENT');
 });
+
+test.each(['wolfi@7d/curl', 'wolfi@2026-07-24T06:00Z/curl'])('%s is asked of a service', async (word) => {
+  const config = loadConfig(parseCommandLine([], {}), {});
+  const flags = { json: false, all: false, url: undefined, signal };
+  await expect(explainCommand([word], () => config, flags)).rejects.toThrow(
+    `${word.replace('/curl', '')} needs --url: only a running service has ages and times`,
+  );
+});
