@@ -62,7 +62,7 @@ datasources:
     archs: [x86_64]
     keys: [/etc/apk/keys/melange.rsa.pub]
     repositories:
-      - url: https://apks.example.com/os
+      - url: https://apks.example.com/acme
         credentials: { bearer: { env: APKS_TOKEN } }
 \`\`\`
 
