@@ -5,7 +5,7 @@
  */
 import { FROM_LINES, FROM_LINES_KEPT } from '../routing/excerpt.ts';
 import { alpineMirrors } from '../routing/known.ts';
-import { candidate, type Candidate, type RoutingSource } from '../routing/route.ts';
+import { candidatesOf, type Candidate, type RoutingSource } from '../routing/route.ts';
 import { encoded, replaced } from './lookup-url.ts';
 
 /** A file without an opinion; `noOpinionBody` explains its form. */
@@ -19,7 +19,7 @@ export function staticDockerfileUrl(url: string, sources: readonly RoutingSource
     '$1',
     'from',
   );
-  const branches = sources.map(candidate).flatMap((each) => {
+  const branches = candidatesOf(sources).flatMap((each) => {
     const expression = imageExpression(each);
     if (expression === undefined) return [];
     return `{{else if (equals ${replaced(`^(?:${expression})(?:@sha256:[0-9a-f]+)?$`, 'yes', image)} "yes")}}${url}/${each.source.name}/${encoded('depName')}`;
@@ -56,9 +56,9 @@ function alpineExpressions(branch: string): readonly string[] {
 
 /** JSONata: the datasource of `$plain`, `$tagged` and `$include`, or `""`. */
 export function staticDefinitionRoute(sources: readonly RoutingSource[]): readonly string[] {
-  const all = sources
-    .map(candidate)
-    .toSorted((a, b) => a.source.repositories.length - b.source.repositories.length);
+  const all = candidatesOf(sources).toSorted(
+    (a, b) => a.source.repositories.length - b.source.repositories.length,
+  );
   const listed = all.flatMap((each) => {
     const expression = repositoryExpression(each);
     if (expression === undefined) return [];

@@ -53,7 +53,7 @@ export type Router = (context: PinContext) => Route;
 
 /** Routes among these datasources. Results that depend only on the configuration are computed once. */
 export function createRouter(sources: readonly RoutingSource[]): Router {
-  const candidates = sources.map(candidate);
+  const candidates = candidatesOf(sources);
   return (context) => {
     const found = decide(context, candidates);
     if ('candidates' in found) return { datasource: (found.candidates[0] as Candidate).source.name };
@@ -65,8 +65,18 @@ export function createRouter(sources: readonly RoutingSource[]): Router {
   };
 }
 
-export function candidate(source: RoutingSource): Candidate {
-  const told = source.repositories.flatMap(repositoriesAt);
+export function candidatesOf(sources: readonly RoutingSource[]): readonly Candidate[] {
+  const addresses = sources.flatMap(({ repositories }) => repositories);
+  const named = new Set(addresses.map((address) => repositoryId(address).id));
+  return sources.map((source) => candidate(source, named));
+}
+
+/** `named` are the repositories that configured addresses name: no other is taken for a mirror of one by its path. */
+function candidate(source: RoutingSource, named: ReadonlySet<string>): Candidate {
+  const told = source.repositories.flatMap((address) => {
+    const own = repositoryId(address);
+    return repositoriesAt(address).filter(({ id }) => id === own.id || !named.has(id));
+  });
   const ids = told.some(({ family }) => family !== undefined)
     ? told
     : [...told, ...namedRepositories(source.name)];

@@ -192,6 +192,21 @@ describe('a mirror', () => {
     expect(routed(inDockerfile(file), [source('x', [repository])])).toBe(datasource);
   });
 
+  test.each([
+    ['https://packages.wolfi.dev/os', 'https://apks.example.com/os', 'FROM cgr.dev/chainguard/wolfi-base'],
+    [`${cdn}/v3.22/main`, 'https://apks.example.com/alpine/v3.22/main', 'FROM alpine:3.22'],
+  ])('of %s is not known by its path where that itself is configured', (known, like, file) => {
+    for (const sources of [
+      [source('like', [like]), source('known', [known])],
+      [source('known', [known]), source('like', [like])],
+    ]) {
+      expect(routed(inDockerfile(file), sources)).toBe('known');
+      expect(routed(listing(known), sources)).toBe('known');
+      expect(routed(listing(like), sources)).toBe('like');
+      expect(routed(listing(known, like), sources)).toBe('-');
+    }
+  });
+
   test('has what a file lists by its public address, but not by that of a stranger', () => {
     const sources = [source('x', ['http://127.0.0.1:3919/alpine/v3.22/main'])];
     expect(routed(listing(`${cdn}/v3.22/main`), sources)).toBe('x');
