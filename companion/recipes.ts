@@ -11,7 +11,13 @@ import { optional, readYaml, wholeNumber } from './yaml.ts';
 const names = optional(z.array(z.string()));
 const dependencies = optional(z.looseObject({ runtime: names, provides: names }));
 const environment = optional(z.looseObject({ contents: optional(z.looseObject({ packages: names })) }));
-const pipeline = optional(z.array(z.looseObject({ needs: optional(z.looseObject({ packages: names })) })));
+const step = z.looseObject({
+  needs: optional(z.looseObject({ packages: names })),
+  get pipeline() {
+    return pipeline;
+  },
+});
+const pipeline = optional(z.array(step));
 const test = optional(z.looseObject({ environment, pipeline }));
 
 // Not strict about style: melange checks its recipes itself.
@@ -91,8 +97,8 @@ export function parseRecipe(text: string, name: string): Recipe {
     );
   });
   const archs = recipe.package['target-architecture'] ?? [];
-  const needed = (steps: z.infer<typeof pipeline>) =>
-    (steps ?? []).flatMap(({ needs }) => listed(needs?.packages));
+  const needed = (steps: z.infer<typeof pipeline>): readonly string[] =>
+    (steps ?? []).flatMap((each) => [...listed(each.needs?.packages), ...needed(each.pipeline)]);
   const all = [recipe, ...(recipe.subpackages ?? [])];
   return {
     name,

@@ -193,6 +193,13 @@ describe('jobs', () => {
       expect(status).toBe(1);
     });
 
+    it('pushes a lock whose name git would quote', () => {
+      write('images/café.yaml', 'contents: { packages: [caddy=2.11.4-r2] }');
+      const { output } = lock({ IMAGES: 'café' });
+      const show = mustRun('git', ['-C', project, 'show', 'renovate/niri:images/café.lock.json']);
+      expect(show.stdout, output).toBe('fresh\n');
+    });
+
     it('pushes nothing but the locks where the checkout is merged with the target', () => {
       write('images/bootc.lock.json', 'old');
       const own = commit();

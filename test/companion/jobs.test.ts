@@ -311,7 +311,7 @@ subpackages:
   it('waits for what a step of a pipeline needs', () => {
     const needs = (name: string) => `[{ needs: { packages: [${name}] }, runs: ${name} }]`;
     const text = `package: { name: a, version: "1" }
-pipeline: ${needs('one')}
+pipeline: [{ pipeline: ${needs('one')} }]
 test: { pipeline: ${needs('two')} }
 subpackages:
   - { name: a-dev, pipeline: ${needs('three')}, test: { pipeline: ${needs('four')} } }`;

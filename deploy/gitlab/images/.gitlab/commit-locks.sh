@@ -4,15 +4,15 @@ set -eu
 branch=$1
 shift
 
-changed=$(git diff --name-only -- 'images/*.lock.json')
-if [ -z "$changed" ]; then
+changed=$(mktemp)
+git diff --name-only -z -- 'images/*.lock.json' > "$changed"
+if [ ! -s "$changed" ]; then
   echo "the locks are fresh"
   exit 0
 fi
 # With merged results or a merge train, the checkout has commits of the target and of others, which would be pushed, too.
 [ -z "${CI_MERGE_REQUEST_SOURCE_BRANCH_SHA:-}" ] || git reset --quiet "$CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"
-# shellcheck disable=SC2086 # one argument each
-git add -- $changed
+git add --pathspec-from-file="$changed" --pathspec-file-nul
 git -c user.name=apko-lock -c user.email="apko-lock@$CI_SERVER_HOST" commit -m "chore(images): refresh the locks"
 # Force only on the branch that is made for this; on somebody's merge request a lost race must fail.
 force=
