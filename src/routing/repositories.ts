@@ -60,6 +60,15 @@ export function repositoriesAt(address: string): readonly RepositoryId[] {
   return [own];
 }
 
+/** The same for the addresses of one configuration: none mirrors by its path what another one is. */
+export function repositoriesAmong(all: readonly string[]): (address: string) => readonly RepositoryId[] {
+  const configured = new Set(all.map((address) => repositoryId(address).id));
+  return (address) => {
+    const own = repositoryId(address);
+    return repositoriesAt(address).filter(({ id }) => id === own.id || !configured.has(id));
+  };
+}
+
 function alpineId(
   { branch = '', component = '' }: Readonly<Record<string, string>>,
   shown: string,

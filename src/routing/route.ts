@@ -7,7 +7,7 @@ import { foundationOf, type Dockerfile, type Foundation } from './dockerfile.ts'
 import { imageFacts, matchesGlob, matchesImage, parseImage } from './images.ts';
 import { namedAlpine, openwrtFeed, type Family } from './known.ts';
 import type { DefinitionPin, DockerfilePin, NotePin, PinContext, ScriptPin } from './pin-context.ts';
-import { repositoriesAt, repositoryId, type RepositoryId, type RepositoryLine } from './repositories.ts';
+import { repositoriesAmong, repositoryId, type RepositoryId, type RepositoryLine } from './repositories.ts';
 
 /** The properties of a datasource that routing uses. */
 export interface RoutingSource {
@@ -66,17 +66,12 @@ export function createRouter(sources: readonly RoutingSource[]): Router {
 }
 
 export function candidatesOf(sources: readonly RoutingSource[]): readonly Candidate[] {
-  const addresses = sources.flatMap(({ repositories }) => repositories);
-  const named = new Set(addresses.map((address) => repositoryId(address).id));
-  return sources.map((source) => candidate(source, named));
+  const repositoriesOf = repositoriesAmong(sources.flatMap(({ repositories }) => repositories));
+  return sources.map((source) => candidate(source, source.repositories.flatMap(repositoriesOf)));
 }
 
-/** `named` are the repositories that configured addresses name: no other is taken for a mirror of one by its path. */
-function candidate(source: RoutingSource, named: ReadonlySet<string>): Candidate {
-  const told = source.repositories.flatMap((address) => {
-    const own = repositoryId(address);
-    return repositoriesAt(address).filter(({ id }) => id === own.id || !named.has(id));
-  });
+/** `told` are the repositories that its addresses tell. */
+function candidate(source: RoutingSource, told: readonly RepositoryId[]): Candidate {
   const ids = told.some(({ family }) => family !== undefined)
     ? told
     : [...told, ...namedRepositories(source.name)];

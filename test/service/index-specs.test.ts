@@ -20,6 +20,11 @@ test.each<[repository: string, expected: WithdrawalPolicy | undefined]>([
   expect(withdrawalOf({ settings: { repository: [repository] } })).toEqual(expected);
 });
 
+test('a repository at the path of one that is configured itself is no mirror of it', () => {
+  const repository = ['https://apks.example.com/os', 'https://packages.wolfi.dev/os'];
+  expect(withdrawalOf({ settings: { repository } })).toBeUndefined();
+});
+
 function withdrawalOf({ settings }: { settings: Record<string, string[]> }): WithdrawalPolicy | undefined {
   const config = loadConfig({ words: [], settings, own: {} }, {});
   const [datasource] = Object.values(config.datasources);
