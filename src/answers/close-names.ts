@@ -18,6 +18,15 @@ interface Match {
   readonly score: number;
 }
 
+/** What excludes names that are not close to a name. */
+interface Sought {
+  readonly length: number;
+  readonly mask: number;
+  readonly repeated: number;
+  /** The most edits. */
+  readonly limit: number;
+}
+
 /**
  * The names of one generation. Two names are at least as many edits apart as one has letters that the other lacks. So
  * masks of their letters and their lengths exclude nearly all names quickly, without a look at the name.
@@ -54,9 +63,10 @@ export class CloseNames {
    */
   *to(name: string): Generator<undefined, readonly string[]> {
     const limit = Math.min(MAX_DISTANCE, Math.ceil(name.length / 3));
+    const sought = { length: name.length, mask: letterMask(name), repeated: repeatedMask(name), limit };
     let closest: Match[] = [];
     for (let from = 0; from < this.#names.length; from += ITEMS_A_STEP) {
-      for (const candidate of this.#candidates(name, limit, from)) {
+      for (const candidate of this.#candidates(sought, from)) {
         const score = scoreOfLonger(name, candidate) ?? editDistance(name, candidate, limit);
         if (score === undefined || score > (closest[MAX_SUGGESTIONS - 1]?.score ?? Infinity)) continue;
         closest = [...closest, { name: candidate, score }].sort(byScore).slice(0, MAX_SUGGESTIONS);
@@ -66,16 +76,15 @@ export class CloseNames {
     return closest.map((match) => match.name);
   }
 
-  /** Those of a step's names, from the one with the number `from`, that may begin with `name` or be close to it. */
-  #candidates(name: string, limit: number, from: number): readonly string[] {
+  /** Those of a step's names, from the one with the number `from`, that may begin with the name or be close to it. */
+  #candidates({ length, mask, repeated, limit }: Sought, from: number): readonly string[] {
     const [masks, masksOfRepeated, lengths] = [this.#masks, this.#masksOfRepeated, this.#lengths];
-    const [mask, repeated] = [letterMask(name), repeatedMask(name)];
     const found: string[] = [];
     const to = Math.min(masks.length, from + ITEMS_A_STEP);
     for (let i = from; i < to; i += 1) {
       const own = masks[i] as number;
       const missing = mask & ~own;
-      const longer = (lengths[i] as number) - name.length;
+      const longer = (lengths[i] as number) - length;
       const mayBeLonger = missing === 0 && longer > 0;
       if (!mayBeLonger && Math.abs(longer) > limit) continue;
       // Each letter that the other lacks costs an edit, and so does each letter of difference in length.

@@ -225,9 +225,9 @@ async function folded(names: readonly string[], pause?: Pause): Promise<FoldedNa
   return { text: Buffer.concat(pieces), starts, masks, originals };
 }
 
-/** Lower is better. */
 type Rank = 0 | 1 | 2 | 3 | 4;
 
+/** By rank, of which the lowest is the best. The last two are one and two typing errors. */
 const matches: Readonly<Record<Rank, Match>> = ['exact', 'prefix', 'substring', 'typo', 'typo'];
 
 function isSearched(name: string): boolean {
