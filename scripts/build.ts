@@ -35,6 +35,11 @@ const replaced: Readonly<Record<string, string>> = {
       ProxyAgent: require('undici/lib/dispatcher/proxy-agent'),
     };`,
   'undici/lib/web': leftOut('a body of form data'),
+  // Upstreams are asked by HTTP/1.1, and so is the service.
+  './client-h2.js': `module.exports = () => { ${leftOut('HTTP/2')} };`,
+  'node:http2': 'module.exports = {};',
+  // Only asked for examples of observations, which the metrics do not have.
+  '@opentelemetry/api': 'module.exports = {};',
   '@fastify/ajv-compiler': `module.exports = () => () => { ${leftOut('a schema of a request')} };`,
   '@fastify/fast-json-stringify-compiler': `module.exports = () => () => { ${leftOut('a schema of a reply')} };`,
   'light-my-request': leftOut('an injected request'),
@@ -96,7 +101,9 @@ export async function bundle(outdir: string): Promise<Metafile> {
     legalComments: 'linked',
     // Loaded by pg only on request.
     external: ['pg-native'],
-    plugins: [nodeByRequire, onlyWhatRuns, versionOnly],
+    // undici's own name for what is built without its experimental parser.
+    define: { esbuildDetection: '"apk-beacon"' },
+    plugins: [onlyWhatRuns, nodeByRequire, versionOnly],
     metafile: true,
     // Some dependencies are CommonJS and load parts of Node with require().
     banner: {

@@ -1,6 +1,7 @@
 /** Names similar to an unknown one. */
 import { eachInSteps, ITEMS_A_STEP } from '../catalog/steps.ts';
 import { editDistance } from '../edit-distance.ts';
+import { compareNaturally } from './natural-order.ts';
 
 const MAX_DISTANCE = 3;
 const MAX_SUGGESTIONS = 3;
@@ -9,8 +10,6 @@ const MAX_SUGGESTIONS = 3;
 const LINE_SUFFIX = /^-?\d[\d.]*$/;
 /** Positions at which a name can end and a suffix begin. */
 const SEPARATORS = '-.0123456789';
-
-const collator = new Intl.Collator('en', { numeric: true });
 
 interface Match {
   readonly name: string;
@@ -110,7 +109,7 @@ function scoreOfLonger(name: string, candidate: string): number | undefined {
 
 function byScore(a: Match, b: Match): number {
   if (a.score !== b.score) return a.score - b.score;
-  const order = collator.compare(a.name, b.name);
+  const order = compareNaturally(a.name, b.name);
   return a.score === 1.5 ? -order : order;
 }
 

@@ -19,6 +19,7 @@ import {
   mapInSteps,
   sortInSteps,
 } from '../catalog/steps.ts';
+import { compareNaturally } from './natural-order.ts';
 
 /** A versioning of Renovate: which versions it can read, and their order. */
 export interface RenovateOrder {
@@ -132,12 +133,10 @@ const loose: RenovateOrder = {
     }
     if (left.suffix === '' || right.suffix === '')
       return Number(left.suffix === '') - Number(right.suffix === '');
-    return collator.compare(left.suffix, right.suffix);
+    return compareNaturally(left.suffix, right.suffix);
   },
   minorOf: ({ text }) => joinNumbers(splitAtSuffix(text).numbers),
 };
-
-const collator = new Intl.Collator('en', { numeric: true });
 
 function splitAtSuffix(text: string): { readonly numbers: readonly string[]; readonly suffix: string } {
   const numbers = /^\d+(?:\.\d+)*/.exec(text)?.[0] ?? '';
