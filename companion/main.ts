@@ -8,11 +8,12 @@ import { CompanionError, errorLine } from './errors.ts';
 import { resolveDefinition } from './include.ts';
 import { imagePipeline, isBase, toImage, versionOf, type Changed } from './jobs.ts';
 import { packagePipeline } from './package-jobs.ts';
+import { publishedIn } from './published.ts';
 import { buildOrder, inBuildOrder, parseRecipe, type Recipe } from './recipes.ts';
 
 const usage =
   'usage: apk-beacon-images images|packages|list|show|version|order [--folder DIR] [--changed FILE] [--publish] ' +
-  '[--bases] [--exclude PATH] [NAME]; --help explains it';
+  '[--missing-in REPOSITORY] [--bases] [--exclude PATH] [NAME]; --help explains it';
 
 const help = `Usage: apk-beacon-images COMMAND [options]
 
@@ -31,6 +32,8 @@ Options:
   --changed FILE  build only what these changed paths need: one per line, as git diff --name-only prints them; - is
                   standard input. Without it everything is built
   --publish       publish what is built; otherwise it is only verified
+  --missing-in REPOSITORY
+                  build only packages whose version is not in this repository; repeatable. Asks it with HTTP_AUTH
   --bases         also give jobs to definitions that are only included
   --exclude PATH  leave out a folder or a file; repeatable
 `;
@@ -44,6 +47,7 @@ function parseCall(argv: readonly string[]) {
         folder: { type: 'string' },
         changed: { type: 'string' },
         publish: { type: 'boolean', default: false },
+        'missing-in': { type: 'string', multiple: true, default: [] },
         bases: { type: 'boolean', default: false },
         exclude: { type: 'string', multiple: true, default: [] },
         help: { type: 'boolean', short: 'h', default: false },
@@ -55,7 +59,7 @@ function parseCall(argv: readonly string[]) {
   }
 }
 
-function run(argv: readonly string[]): string {
+async function run(argv: readonly string[]): Promise<string> {
   const { values, positionals } = parseCall(argv);
   const [command, ...names] = positionals;
   const [name] = names;
@@ -71,7 +75,9 @@ function run(argv: readonly string[]): string {
     case 'packages': {
       const recipes = recipesIn(packages);
       warnOfCycles(recipes);
-      return toText(packagePipeline(packages, recipes, readChanged(values.changed), purpose));
+      const archs = [...new Set(recipes.flatMap((recipe) => recipe.archs))];
+      const published = await publishedIn(values['missing-in'], archs, process.env);
+      return toText(packagePipeline(packages, recipes, readChanged(values.changed), purpose, published));
     }
     case 'list':
       return lines(withJobs(images, values).map(({ files }) => files[0] ?? ''));
@@ -172,7 +178,7 @@ function readChanged(file: string | undefined): Changed {
 }
 
 try {
-  process.stdout.write(run(process.argv.slice(2)));
+  process.stdout.write(await run(process.argv.slice(2)));
 } catch (error) {
   process.stderr.write(`${errorLine(error)}\n`);
   process.exitCode = 1;

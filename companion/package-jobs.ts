@@ -21,14 +21,22 @@ const runnerTags = new Map([
   ['aarch64', 'arm64'],
 ]);
 
+/** `published` is what is not built again: see `publishedIn`. */
 export function packagePipeline(
   folder: string,
   recipes: readonly Recipe[],
   changed: Changed,
   purpose: Purpose,
+  published: ReadonlySet<string> = new Set(),
 ): Pipeline {
   const order = buildOrder(recipes);
-  const touched = recipes.filter(({ name }) => isRecipeTouched(join(folder, name), changed, purpose));
+  const touched = recipes
+    .filter(({ name }) => isRecipeTouched(join(folder, name), changed, purpose))
+    .map(({ name, packages: [first], version, archs }) => ({
+      name,
+      archs: archs.filter((arch) => !published.has(`${arch}/${first?.name ?? ''}-${version}`)),
+    }))
+    .filter(({ archs }) => archs.length > 0);
   if (touched.length === 0) return nothingToDo;
 
   const built = new Set(touched.flatMap(({ name, archs }) => archs.map((arch) => `${name}:${arch}`)));

@@ -56,6 +56,7 @@ interface Package {
 export interface Recipe {
   /** The file's name without `.yaml`, which is also the folder with its sources. */
   readonly name: string;
+  /** With the epoch, as apk writes it: `8.21.0-r0`. */
   readonly version: string;
   readonly archs: readonly string[];
   /** Packages needed to build and to test it; names without constraints. */
@@ -69,11 +70,12 @@ const bothArchs = ['x86_64', 'aarch64'];
 export function parseRecipe(text: string, name: string): Recipe {
   const recipe = readYaml(recipeSchema, text, name);
   const epoch = recipe.package.epoch ?? 0;
+  const fullVersion = `${recipe.package.version}-r${epoch}`;
   const variables = new Map([
     ['package.name', recipe.package.name],
     ['package.version', recipe.package.version],
     ['package.epoch', `${epoch}`],
-    ['package.full-version', `${recipe.package.version}-r${epoch}`],
+    ['package.full-version', fullVersion],
     ...Object.entries(recipe.vars ?? {}).map(([key, value]): [string, string] => [`vars.${key}`, value]),
   ]);
   const listed = (list: readonly string[] | null | undefined, scope: Variables = variables) =>
@@ -102,7 +104,7 @@ export function parseRecipe(text: string, name: string): Recipe {
   const all = [recipe, ...(recipe.subpackages ?? [])];
   return {
     name,
-    version: recipe.package.version,
+    version: fullVersion,
     archs: archs.length === 0 || archs.includes('all') ? bothArchs : archs,
     build: [
       ...listed(recipe.environment?.contents?.packages),

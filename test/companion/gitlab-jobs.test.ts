@@ -16,6 +16,7 @@ import { dirname, join, resolve } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
+import { pkg, signedIndex } from '../support/signed-index.ts';
 import { mustRun, run, temporaryFolder, type Ran } from './tools.ts';
 
 const shipped = resolve('deploy/gitlab/images');
@@ -153,6 +154,20 @@ describe('jobs', () => {
         ]);
       },
     );
+
+    it('makes up at night for packages that a failed pipeline left out', async () => {
+      commit();
+      const published = { one: '1-r0', two: '0-r0' };
+      for (const arch of ['x86_64', 'aarch64']) {
+        mkdirSync(join(work, 'apks', arch), { recursive: true });
+        const index = await signedIndex(
+          Object.entries(published).map(([name, version]) => pkg(name, version, { A: arch })),
+        );
+        writeFileSync(join(work, 'apks', arch, 'APKINDEX.tar.gz'), index);
+      }
+      const env = { CI_PIPELINE_SOURCE: 'schedule', APK_REPOSITORIES: join(work, 'apks') };
+      expect(generate(env)).toEqual(['publish:niri', 'build:two:x86_64']);
+    });
   });
 
   describe('lock', () => {

@@ -187,6 +187,20 @@ describe('package pipeline', () => {
     expect(needsOf('build:bootc:x86_64', jobs)).toEqual([]);
   });
 
+  it('leaves out what is published, arch by arch', () => {
+    const builds = `bootc-${recipes.find(({ name }) => name === 'bootc')?.version}`;
+    const jobsWithout = (...published: string[]) =>
+      jobNames(
+        packagePipeline('packages', recipes, changed('packages/bootc.yaml'), 'publish', new Set(published)),
+      );
+    expect(jobsWithout('x86_64/bootc-0.1-r0', `aarch64/${builds}`)).toEqual([
+      'build:bootc:x86_64',
+      'test:bootc:x86_64',
+      'publish',
+    ]);
+    expect(jobsWithout(`x86_64/${builds}`, `aarch64/${builds}`)).toEqual(['nothing-to-do']);
+  });
+
   it('counts the sources of a recipe as the recipe, and not those of one whose name is longer', () => {
     const jobs = jobNames(packageJobs(changed('packages/linux-lts/config')));
     expect(jobs).toContain('build:linux-lts:x86_64');
@@ -440,7 +454,7 @@ describe('apk-beacon-images', () => {
     const { status, stdout } = call([word]);
     expect(status).toBe(0);
     const { stderr: usage } = call([]);
-    const words = usage.match(/--[a-z]+|\b(?:images|packages|list|show|version|order)\b/g) ?? [];
+    const words = usage.match(/--[a-z-]+|\b(?:images|packages|list|show|version|order)\b/g) ?? [];
     expect(words.filter((each) => !stdout.includes(`  ${each} `))).toEqual(['--help']);
   });
 

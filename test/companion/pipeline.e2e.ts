@@ -169,7 +169,7 @@ describeWith(workshopTools, 'the pipelines and the real tools', () => {
       const { stdout } = mustRun('melange', [
         'query',
         `packages/${file}`,
-        '{{.Package.Name}} {{.Package.Version}}{{range .Subpackages}} {{.Name}}{{end}}',
+        '{{.Package.Name}} {{.Package.Version}}-r{{.Package.Epoch}}{{range .Subpackages}} {{.Name}}{{end}}',
       ]);
       const { packages, version } = recipe(name);
       const [own, ...subpackages] = packages.map((each) => each.name);

@@ -22,8 +22,9 @@ describeWith(tools, 'recipes that repackage', () => {
   const folder = makeFolder();
   const repositoryKey = signingKey();
   const alpineKey = signingKey('alpine-test.rsa.pub');
-  const { version } = recipe('linux-lts');
-  const firmware = recipe('linux-firmware').version;
+  const sourceVersion = (name: string) => recipe(name).version.replace(/-r\d+$/, '');
+  const version = sourceVersion('linux-lts');
+  const firmware = sourceVersion('linux-firmware');
   const served = new Map<string, Buffer>();
   const requested: string[] = [];
   let mirror: Server;

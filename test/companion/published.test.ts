@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+
+import { CompanionError } from '../../companion/errors.ts';
+import { publishedIn } from '../../companion/published.ts';
+import { failure } from '../support/failure.ts';
+import { pkg, signedIndex } from '../support/signed-index.ts';
+import { startUpstream } from '../support/upstream.ts';
+
+const archs = ['x86_64', 'aarch64'];
+
+/** A private repository, which has one arch yet. */
+async function startRepository() {
+  const index = await signedIndex([pkg('one', '1-r0'), pkg('one', '1-r1')]);
+  const { url } = await startUpstream((request, response) => {
+    const expected = `Basic ${Buffer.from('ci:secret').toString('base64')}`;
+    if (request.headers.authorization !== expected) response.writeHead(401).end();
+    else if (request.url?.endsWith('/x86_64/APKINDEX.tar.gz')) response.end(index);
+    else response.writeHead(404).end();
+  });
+  return { address: new URL('os/', url).href, host: url.hostname };
+}
+
+describe('what is published', () => {
+  it('is every version of each arch that has an index', async () => {
+    const { address, host } = await startRepository();
+    const published = await publishedIn([address], archs, { HTTP_AUTH: `basic:${host}:ci:secret` });
+    expect(published).toEqual(new Set(['x86_64/one-1-r0', 'x86_64/one-1-r1']));
+  });
+
+  it('is nothing without a repository', async () => {
+    expect(await publishedIn([], archs, {})).toEqual(new Set());
+  });
+
+  it('is not known if a repository refuses to tell: nothing must count as missing then', async () => {
+    const { address } = await startRepository();
+    const error = await failure(publishedIn([address], archs, {}));
+    expect(error).toBeInstanceOf(CompanionError);
+    expect(error.message).toMatch(/^http.*\/os\/x86_64\/APKINDEX\.tar\.gz answered 401/);
+  });
+});
