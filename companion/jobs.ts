@@ -51,7 +51,7 @@ export const nothingToDo: Pipeline = {
 };
 
 /** Changes of these files affect every job. */
-export function concernsEveryJob(path: string): boolean {
+function concernsEveryJob(path: string): boolean {
   return path === '.gitlab-ci.yml' || path.startsWith('.gitlab/');
 }
 

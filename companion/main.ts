@@ -33,7 +33,8 @@ Options:
                   standard input. Without it everything is built
   --publish       publish what is built; otherwise it is only verified
   --missing-in REPOSITORY
-                  build only packages whose version is not in this repository; repeatable. Asks it with HTTP_AUTH
+                  publish only packages whose version is not in this repository, and verify no changed recipe whose
+                  version is; repeatable. The repository is asked with HTTP_AUTH
   --bases         also give jobs to definitions that are only included
   --exclude PATH  leave out a folder or a file; repeatable
 `;

@@ -5,14 +5,8 @@
  */
 import { join } from 'node:path/posix';
 
-import {
-  concernsEveryJob,
-  nothingToDo,
-  preamble,
-  type Changed,
-  type Pipeline,
-  type Purpose,
-} from './jobs.ts';
+import { CompanionError } from './errors.ts';
+import { isTouched, nothingToDo, preamble, type Changed, type Pipeline, type Purpose } from './jobs.ts';
 import { buildOrder, type Recipe } from './recipes.ts';
 
 /** Tags of GitLab's runners, with Go's names of archs. */
@@ -21,7 +15,10 @@ const runnerTags = new Map([
   ['aarch64', 'arm64'],
 ]);
 
-/** `published` is what is not built again: see `publishedIn`. */
+/**
+ * `published` is not built again: see `publishedIn`. A merge request that changes a recipe of it is refused, because
+ * what was published is never replaced, and the change would reach nobody.
+ */
 export function packagePipeline(
   folder: string,
   recipes: readonly Recipe[],
@@ -31,10 +28,9 @@ export function packagePipeline(
 ): Pipeline {
   const order = buildOrder(recipes);
   const touched = recipes
-    .filter(({ name }) => isRecipeTouched(join(folder, name), changed, purpose))
-    .map(({ name, packages: [first], version, archs }) => ({
-      name,
-      archs: archs.filter((arch) => !published.has(`${arch}/${first?.name ?? ''}-${version}`)),
+    .map((recipe) => ({
+      name: recipe.name,
+      archs: archsToBuild(recipe, join(folder, recipe.name), changed, purpose, published),
     }))
     .filter(({ archs }) => archs.length > 0);
   if (touched.length === 0) return nothingToDo;
@@ -66,12 +62,26 @@ export function packagePipeline(
   return jobs;
 }
 
-function isRecipeTouched(path: string, changed: Changed, purpose: Purpose): boolean {
+/** `path` is the recipe's, without `.yaml`. */
+function archsToBuild(
+  { packages: [first], version, archs }: Recipe,
+  path: string,
+  changed: Changed,
+  purpose: Purpose,
+  published: ReadonlySet<string>,
+): readonly string[] {
+  const built = `${first?.name ?? ''}-${version}`;
+  const missing = archs.filter((arch) => !published.has(`${arch}/${built}`));
+  if (purpose === 'publish') return isChanged(path, changed) ? missing : [];
+  if (changed !== 'everything' && isChanged(path, changed) && missing.length < archs.length)
+    throw new CompanionError(`${path}.yaml: ${built} is published already; raise the version or the epoch`);
+  // A change of the pipeline is tested on every recipe, but does not publish versions again.
+  return isChanged(path, changed) || isTouched([], changed) ? archs : [];
+}
+
+/** Whether the recipe or one of its sources changed. */
+function isChanged(path: string, changed: Changed): boolean {
   if (changed === 'everything') return true;
-  for (const file of changed) {
-    if (file === `${path}.yaml` || file.startsWith(`${path}/`)) return true;
-    // A change of the pipeline is tested on every recipe, but does not publish versions again.
-    if (purpose === 'verify' && concernsEveryJob(file)) return true;
-  }
+  for (const file of changed) if (file === `${path}.yaml` || file.startsWith(`${path}/`)) return true;
   return false;
 }

@@ -155,18 +155,39 @@ describe('jobs', () => {
       },
     );
 
-    it('makes up at night for packages that a failed pipeline left out', async () => {
-      commit();
-      const published = { one: '1-r0', two: '0-r0' };
-      for (const arch of ['x86_64', 'aarch64']) {
-        mkdirSync(join(work, 'apks', arch), { recursive: true });
-        const index = await signedIndex(
-          Object.entries(published).map(([name, version]) => pkg(name, version, { A: arch })),
-        );
-        writeFileSync(join(work, 'apks', arch, 'APKINDEX.tar.gz'), index);
-      }
-      const env = { CI_PIPELINE_SOURCE: 'schedule', APK_REPOSITORIES: join(work, 'apks') };
-      expect(generate(env)).toEqual(['publish:niri', 'build:two:x86_64']);
+    describe('with a repository', () => {
+      let env: Record<string, string>;
+
+      beforeEach(async () => {
+        env = { APK_REPOSITORIES: join(work, 'apks') };
+        for (const arch of ['x86_64', 'aarch64']) {
+          mkdirSync(join(work, 'apks', arch), { recursive: true });
+          const published = [pkg('one', '1-r0', { A: arch }), pkg('two', '0-r0', { A: arch })];
+          writeFileSync(join(work, 'apks', arch, 'APKINDEX.tar.gz'), await signedIndex(published));
+        }
+      });
+
+      it('makes up at night for packages that a failed pipeline left out', () => {
+        commit();
+        expect(generate({ ...env, CI_PIPELINE_SOURCE: 'schedule' })).toEqual([
+          'publish:niri',
+          'build:two:x86_64',
+        ]);
+      });
+
+      it('refuses a merge request that changes a published package without a new version', () => {
+        const base = commit();
+        write('packages/one/config', '');
+        const request = { CI_PIPELINE_SOURCE: 'merge_request_event', CI_MERGE_REQUEST_DIFF_BASE_SHA: base };
+        commit();
+        expect(runJob('.gitlab-ci.yml', 'generate', { ...env, ...request })).toMatchObject({
+          status: 1,
+          output: expect.stringContaining('one-1-r0 is published already; raise') as string,
+        });
+        write('packages/one.yaml', 'package: { name: one, version: "1", epoch: 1 }');
+        commit();
+        expect(generate({ ...env, ...request })).toEqual(['build:one:x86_64']);
+      });
     });
   });
 

@@ -201,6 +201,19 @@ describe('package pipeline', () => {
     expect(jobsWithout(`x86_64/${builds}`, `aarch64/${builds}`)).toEqual(['nothing-to-do']);
   });
 
+  it('refuses a change that would reach nobody, as its version is published already', () => {
+    const { version } = recipes.find(({ name }) => name === 'dracut') ?? {};
+    const published = new Set([`x86_64/dracut-${version}`]);
+    const verify = (...paths: string[]) =>
+      jobNames(packagePipeline('packages', recipes, changed(...paths), 'verify', published));
+    expect(() => verify('packages/dracut/30-bootc.conf')).toThrow(
+      `packages/dracut.yaml: dracut-${version} is published already; raise the version or the epoch`,
+    );
+    expect(verify('packages/bootc.yaml')).toContain('build:bootc:x86_64');
+    // Nothing would be published.
+    expect(verify('.gitlab/packages.yml')).toContain('build:dracut:x86_64');
+  });
+
   it('counts the sources of a recipe as the recipe, and not those of one whose name is longer', () => {
     const jobs = jobNames(packageJobs(changed('packages/linux-lts/config')));
     expect(jobs).toContain('build:linux-lts:x86_64');
