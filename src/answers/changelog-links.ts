@@ -1,5 +1,6 @@
 /** Links to the history of the recipe that a package was built from. */
 import type { Candidate } from '../catalog/catalog.ts';
+import { dateOf } from '../catalog/time.ts';
 
 const DAY = 86_400;
 
@@ -29,8 +30,8 @@ export function changelogUrl(candidate: Candidate, since: number | undefined): s
     origin: origin || name,
     commit,
     component: repository.slice(repository.lastIndexOf('/') + 1),
-    since: since === undefined ? undefined : day(since),
-    until: builtAt === undefined ? undefined : day(builtAt + DAY),
+    since: since === undefined ? undefined : dateOf(since),
+    until: builtAt === undefined ? undefined : dateOf(builtAt + DAY),
   };
   const filled = template.replace(/\{(\w+)\}/g, (_, key: string) => encodeURIComponent(values[key] ?? ''));
   // Query parameters without a value are left out.
@@ -38,8 +39,4 @@ export function changelogUrl(candidate: Candidate, since: number | undefined): s
   if (!url) return undefined;
   for (const [key, value] of [...url.searchParams]) if (value === '') url.searchParams.delete(key);
   return url.href;
-}
-
-function day(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().slice(0, 10);
 }

@@ -38,6 +38,7 @@ import {
   sortInSteps,
 } from '../catalog/steps.ts';
 import { SeriesIndex, type SeriesName } from '../catalog/series.ts';
+import { dateOf } from '../catalog/time.ts';
 import { withdrawalsIn, type Withdrawal } from '../catalog/withdrawal.ts';
 
 export interface Explanation {
@@ -299,7 +300,7 @@ function* notesOn(
     const days = Math.floor((builtAt - lastBuilt) / DAY);
     const stopped =
       lastBuilt > 0 && days >= STOPPED_AFTER
-        ? `; this one was last built on ${day(lastBuilt)}, ${days} days before ${series[0].name}`
+        ? `; this one was last built on ${dateOf(lastBuilt)}, ${days} days before ${series[0].name}`
         : '';
     notes.push(`newer series: ${namesOf(series.slice(0, 3))}${stopped}`);
   }
@@ -331,7 +332,7 @@ function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<und
   }
   const days = Math.floor(((latest?.builtAt ?? 0) - builtAt) / DAY);
   if (!latest || days < STOPPED_AFTER) return undefined;
-  return `last built on ${day(builtAt)}, ${days} days before ${latest.name}-${latest.version} of the same origin`;
+  return `last built on ${dateOf(builtAt)}, ${days} days before ${latest.name}-${latest.version} of the same origin`;
 }
 
 const sortedNames = new Shared(sortNames);
@@ -371,10 +372,6 @@ function namesOf(series: readonly SeriesName[]): string {
 
 function listed(texts: readonly string[]): string {
   return texts.length > 3 ? `${texts.slice(0, 3).join(', ')} and ${texts.length - 3} more` : texts.join(', ');
-}
-
-function day(seconds: number): string {
-  return timestamp(seconds).slice(0, 10);
 }
 
 function explainVersion(
@@ -440,8 +437,7 @@ function explainCandidate(each: Candidate, isChosen: boolean): ExplainedCandidat
 
 /** In words, each reason once, whatever the number of archs and packages. */
 function reasonsOf({ candidates, missingOn, releasedAt }: VersionReport): readonly string[] {
-  const since =
-    releasedAt === undefined ? '' : ` since ${timestamp(releasedAt).slice(0, 10)}, when another arch got it`;
+  const since = releasedAt === undefined ? '' : ` since ${dateOf(releasedAt)}, when another arch got it`;
   const reasons = candidates
     .filter((each) => each.obstacle)
     .map((each) => `${describeObstacle(each)} on ${each.arch}`);

@@ -9,6 +9,7 @@ import { webAddress } from '../addresses.ts';
 import { newestRelease, type Release } from './releases.ts';
 import type { Candidate } from '../catalog/catalog.ts';
 import { findInSteps } from '../catalog/steps.ts';
+import { dateOf } from '../catalog/time.ts';
 import { jsonInSteps, joinInSteps, type Body } from './body.ts';
 import { changelogUrl } from './changelog-links.ts';
 
@@ -89,9 +90,15 @@ function renderRelease(release: Release, stripRevision: boolean): RenovateReleas
   };
 }
 
+/** `00` to `59`. */
+const twoDigits = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'));
+
 /** `2026-07-24T12:00:00.000Z`, from unix seconds. */
 export function timestamp(seconds: number): string {
-  return new Date(seconds * 1000).toISOString();
+  const second = seconds % 86_400;
+  const minute = Math.floor(second / 60);
+  const time = `${twoDigits[Math.floor(minute / 60)]}:${twoDigits[minute % 60]}:${twoDigits[second % 60]}`;
+  return `${dateOf(seconds)}T${time}.000Z`;
 }
 
 function links(candidate: Candidate, since: number | undefined): Links {

@@ -1,11 +1,11 @@
-/** Times in addresses and parameters, in unix milliseconds: `2026-07-24T06:00Z`, `2026-07-24T08:00:30+02:00`. */
+/** Times as text, such as those in addresses and parameters: `2026-07-24T06:00Z`, `2026-07-24T08:00:30+02:00`. */
 
 const TIME =
   /^(\d{4}-\d\d-\d\d)(?:T((?:[01]\d|2[0-3]):[0-5]\d)(?::([0-5]\d|60)(\.\d{1,3})?)?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d))?$/;
 const DAY = 86_400_000;
 
 /**
- * A time needs its zone; a date is midnight UTC. Unix time does not count leap seconds, so 23:59:60 UTC is the midnight
+ * In unix milliseconds. A time needs its zone; a date is midnight UTC. Unix time does not count leap seconds, so 23:59:60 UTC is the midnight
  * that follows. `undefined` for other texts and for days that do not exist.
  */
 export function parseTime(text: string): number | undefined {
@@ -19,7 +19,20 @@ export function parseTime(text: string): number | undefined {
   return minute + Number(`${second}${fraction}`) * 1000;
 }
 
-/** The shortest form in UTC: `2026-07-24T06:00Z`. */
+/** By day since 1970: the packages of an index are from few days, and `toISOString` is slow. */
+const dates = new Map<number, string>();
+
+/** `2026-07-24`, from unix seconds. */
+export function dateOf(seconds: number): string {
+  const day = Math.floor(seconds / 86_400);
+  const known = dates.get(day);
+  if (known !== undefined) return known;
+  const date = new Date(day * DAY).toISOString().slice(0, 10);
+  dates.set(day, date);
+  return date;
+}
+
+/** The shortest form in UTC, from unix milliseconds: `2026-07-24T06:00Z`. */
 export function timeText(milliseconds: number): string {
   return new Date(milliseconds).toISOString().replace(/(?::00\.000|\.000)Z$/, 'Z');
 }

@@ -4,6 +4,7 @@
  */
 import type { Candidate, CatalogSource, NameReport, VersionReport } from './catalog.ts';
 import { isStep } from './steps.ts';
+import { dateOf } from './time.ts';
 
 /** How a repository withdraws. */
 export type WithdrawalPolicy =
@@ -158,7 +159,7 @@ function withdrawalOf(build: Build, { nextSeriesBuiltAt }: WithdrawalOptions): W
   const { policy, asOf } = source;
   if (policy.kind === 'replaced')
     return {
-      ...(!isNewest(build) && { expectedOn: dateOf(Math.floor(asOf / SECONDS_A_DAY)) }),
+      ...(!isNewest(build) && { expectedOn: dateOf(asOf) }),
       rule: 'replaced',
     };
   if (builtAt === undefined) return undefined;
@@ -183,12 +184,8 @@ function collectionOn(due: number, asOf: number, [first, last]: readonly [number
   const month = (offset: number): number =>
     Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + offset) / 1000 / SECONDS_A_DAY;
   const isOver = day > month(0) + last - 1;
-  return dateOf(isOver ? month(1) + first - 1 : Math.max(dueDay, month(0) + first - 1));
-}
-
-/** `2026-08-13`, from days since 1970. */
-function dateOf(day: number): string {
-  return new Date(day * SECONDS_A_DAY * 1000).toISOString().slice(0, 10);
+  const expected = isOver ? month(1) + first - 1 : Math.max(dueDay, month(0) + first - 1);
+  return dateOf(expected * SECONDS_A_DAY);
 }
 
 /** A day before the unknown day of the next version. */

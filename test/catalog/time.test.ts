@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nameWith, parseWhen } from '../../src/catalog/age.ts';
+import { timestamp } from '../../src/answers/render.ts';
 import { parseTime, timeText } from '../../src/catalog/time.ts';
 
 describe('a time', () => {
@@ -65,4 +67,13 @@ test('what is behind the @ is an age or a time', () => {
   });
   expect(nameWith('wolfi', { at: Date.UTC(2026, 6, 24, 6) })).toBe('wolfi@2026-07-24T06:00Z');
   expect(nameWith('wolfi', undefined)).toBe('wolfi');
+});
+
+test('unix seconds as text are what JavaScript makes of them', () => {
+  fc.assert(
+    fc.property(fc.nat({ max: 2 ** 32 - 1 }), (seconds) => {
+      expect(timestamp(seconds)).toBe(new Date(seconds * 1000).toISOString());
+    }),
+    { examples: [[0], [86_399], [86_400], [2 ** 32 - 1]] },
+  );
 });
