@@ -42,7 +42,7 @@ export interface TableOptions {
 
 export interface ScannedIndex {
   readonly packages: PackageTable;
-  /** The arch of most packages, apart from `noarch`; `undefined` if no package names one. */
+  /** The arch of most packages, apart from `noarch` and `all`; `undefined` if no package names one. */
   readonly arch: string | undefined;
   /** Build time of its newest package, in unix seconds; 0 if unknown. */
   readonly newestBuiltAt: number;
@@ -315,14 +315,14 @@ export class TableBuilder {
 
   /**
    * Marks the packages that name another arch, which apk 3 refuses. Throws `apkindex-malformed` if most packages do:
-   * the index is in the wrong folder.
+   * the index is in the wrong folder. `all`, which early OpenWrt has in place of `noarch`, is no arch of any folder; apk
+   * refuses its packages, too.
    */
   #settleArch(): string | undefined {
     const { archs = [] } = this.#options;
     const ids = countsOf(this.#rowArchs.all());
     const counts = new Map([...ids].map(([id, count]) => [this.values.list.text(id), count]));
-    counts.delete('');
-    counts.delete('noarch');
+    for (const none of ['', 'noarch', 'all']) counts.delete(none);
     const [mostNamed] = [...counts.keys()].toSorted((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0));
     const wanted = archs.filter((each) => counts.has(each));
     const chosen = wanted.toSorted((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0))[0];
@@ -339,13 +339,14 @@ export class TableBuilder {
         `most packages are for ${escaped(mostNamed.slice(0, 60))}, expected ${this.#options.arch ?? (archs.join(' or ') || 'one arch')}`,
       );
     }
-    if (foreign > 0) this.#markForeign(arch ?? '', ids.keys());
+    this.#markForeign(arch ?? '', ids.keys());
     return arch;
   }
 
   #markForeign(own: string, archs: Iterable<number>): void {
     const { list } = this.values;
     const foreign = new Set([...archs].filter((id) => !['', 'noarch', own].includes(list.text(id))));
+    if (foreign.size === 0) return;
     const { flags } = this.#rows.columns;
     for (const [row, id] of this.#rowArchs.all().entries())
       if (foreign.has(id)) flags[row] = ((flags[row] as number) & ~Flag.unusable) | FOREIGN_ARCH;

@@ -527,6 +527,21 @@ describe('values', () => {
     expect(unusable).toEqual([undefined, 'foreign-arch', undefined]);
   });
 
+  test.each([{ arch: 'x86_64' }, { archs: ['x86_64'] }, {}])(
+    'an index of packages for `all` is one, though apk installs none of them: %o',
+    async (wanted) => {
+      const made = [
+        { name: 'a', version: '1', arch: 'all' },
+        { name: 'b', version: '1', arch: 'all' },
+        { name: 'n', version: '1', arch: 'noarch' },
+      ];
+      const { arch, packages } = await read(signedAdb(indexValues(made)), wanted);
+      expect(arch).toBe(wanted.arch);
+      const unusable = ['a', 'b', 'n'].map((name) => packages.named(name)[0]?.unusable);
+      expect(unusable).toEqual(['foreign-arch', 'foreign-arch', undefined]);
+    },
+  );
+
   test('mostly bad packages are no index', async () => {
     await expect(
       read(signedAdb(indexValues([foo, { name: '', version: '1' }, { name: '', version: '2' }]))),
