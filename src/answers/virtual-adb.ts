@@ -129,7 +129,9 @@ export class AdbWriter {
     const fields = new Map(lines);
     const values = this.#values;
     const string = (letter: string): number => values.string(fields.get(letter) ?? '');
-    const number = (letter: string): number => values.number(Number(fields.get(letter)));
+    // The digits at its start, as in apk.
+    const number = (letter: string): number =>
+      values.number(Number(/^\d*/.exec(fields.get(letter) ?? '')?.[0]));
     const commit = fields.get('c') ?? '';
     const identity = fields.get('C') ?? '';
     // Repeated lists add up, as in apk.
@@ -148,10 +150,10 @@ export class AdbWriter {
         string('m'),
         string('U'),
         /^[0-9a-f]{40}$/.test(commit) ? values.bytes(Buffer.from(commit, 'hex')) : 0,
-        fields.has('t') ? number('t') : 0,
+        number('t'),
         number('I'),
         number('S'),
-        fields.has('k') ? number('k') : 0,
+        number('k'),
         list(texts('D').flat()),
         list(texts('p').flatMap(readable)),
         0,

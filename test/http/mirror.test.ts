@@ -32,7 +32,8 @@ const curl = pkg('curl', '8.0-r0', {
 const stanzas = [
   curl,
   libcurl,
-  pkg('busybox', '1.36-r0', days(100)),
+  // What apk reads of these numbers are the digits at their start.
+  pkg('busybox', '1.36-r0', { ...days(100), S: '0x10', I: ' 7', k: '10abc' }),
   pkg('busybox', '1.37-r0', days(1)),
   // Its identity is written in hexadecimal digits.
   pkg('data', '1-r0', { ...days(100), A: 'noarch', C: `X1${'0123456789'.repeat(4)}` }),
@@ -99,7 +100,8 @@ test('the index of a view has the stanzas of the repository as they are, and is 
 
   const { rawPayload } = await service.get('/wolfi@7d/x86_64/Packages.adb');
   // apk installs a package of size 0 without its files.
-  expect(adbText(rawPayload)).toContain('\nI:5000000000\nS:12345\n');
+  expect(adbText(rawPayload)).toContain('\nI:5000000000\nS:12345\nk:7\n');
+  expect(adbText(rawPayload)).toContain('\nI:0\nS:0\nk:10\n');
   const adb = await readIndex(rawPayload, options);
   expect(adb).toMatchObject({ format: 'adb', keyName: 'beacon.rsa.pub', report: { incompletePackages: 0 } });
   const facts = ({ packages }: typeof index): unknown =>
