@@ -28,7 +28,8 @@ interface Sought {
 
 /**
  * The names of one generation. Two names are at least as many edits apart as one has letters that the other lacks. So
- * masks of their letters and their lengths exclude nearly all names quickly, without a look at the name.
+ * masks of their letters and their lengths exclude nearly all names quickly, without a look at the name. Upper and lower
+ * case are the same letter.
  */
 export class CloseNames {
   readonly #names: readonly string[];
@@ -57,16 +58,18 @@ export class CloseNames {
   }
 
   /**
-   * Up to three similar names, in this order: one edit apart, release lines (`etcd-3.6` for `etcd`) newest first, then
-   * names further apart or with the same beginning.
+   * Up to three similar names, in this order: at most one edit apart, release lines (`etcd-3.6` for `etcd`) newest first,
+   * then names further apart or with the same beginning.
    */
-  *to(name: string): Generator<undefined, readonly string[]> {
+  *to(given: string): Generator<undefined, readonly string[]> {
+    const name = given.toLowerCase();
     const limit = Math.min(MAX_DISTANCE, Math.ceil(name.length / 3));
     const sought = { length: name.length, mask: letterMask(name), repeated: repeatedMask(name), limit };
     let closest: Match[] = [];
     for (let from = 0; from < this.#names.length; from += ITEMS_A_STEP) {
       for (const candidate of this.#candidates(sought, from)) {
-        const score = scoreOfLonger(name, candidate) ?? editDistance(name, candidate, limit);
+        const lower = candidate.toLowerCase();
+        const score = scoreOfLonger(name, lower) ?? editDistance(name, lower, limit);
         if (score === undefined || score > (closest[MAX_SUGGESTIONS - 1]?.score ?? Infinity)) continue;
         closest = [...closest, { name: candidate, score }].sort(byScore).slice(0, MAX_SUGGESTIONS);
       }
@@ -113,7 +116,7 @@ function byScore(a: Match, b: Match): number {
   return a.score === 1.5 ? -order : order;
 }
 
-/** One bit per letter; some letters share a bit. */
+/** One bit per letter, whatever its case; some letters share a bit. */
 export function letterMask(name: string): number {
   let mask = 0;
   for (let i = 0; i < name.length; i += 1) mask |= 1 << (name.charCodeAt(i) & 31);

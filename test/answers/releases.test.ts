@@ -214,7 +214,10 @@ test.each<[name: string, expected: readonly string[]]>([
   ['etcd', ['etcd-3.10', 'etcd-3.6', 'ed']],
   ['etc', []],
   ['libssl', ['libssl-dev']],
-  ['NGINX', []],
+  ['NGINX', ['nginx']],
+  ['libssl-DEV', ['libssl-dev']],
+  ['libLLVM', ['libLLVM-22']],
+  ['libllvm', ['libLLVM-22']],
   ['zzzzzz', []],
   ['x'.repeat(256), []],
 ])('names close to %s: %j', (name, expected) => {
@@ -228,6 +231,7 @@ test.each<[name: string, expected: readonly string[]]>([
     'etcd-3.6',
     'etcd-3.10',
     'libssl-dev',
+    'libLLVM-22',
   ];
   expect(finish(finish(CloseNames.of(known)).to(name))).toEqual(expected);
 });
