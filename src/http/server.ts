@@ -15,7 +15,8 @@ import { IndexError } from '../errors.ts';
 import type { Answered } from './answered.ts';
 import { BodiesInFlight } from './bodies-in-flight.ts';
 import { PackageFiles } from './package-files.ts';
-import { matches, notModified, problem } from './reply.ts';
+import { matches, notModified, problem, type Reply } from './reply.ts';
+import { pathOf } from './request.ts';
 import { Routes, type RouteOptions } from './routes.ts';
 
 export interface ServerOptions extends RouteOptions {
@@ -30,6 +31,7 @@ const KEEP_ALIVE = 72_000;
 /** How long a connection may be idle while it is answered, in addition to the wait for a first index. */
 const IDLE_TIMEOUT = 30_000;
 
+const CHECK = '/-/check';
 /** The body of a check: two thousand pins with the context of their files. */
 const MAX_CHECK_BYTES = 8 * 1024 * 1024;
 
@@ -97,9 +99,10 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   app.get('/readyz', open, (request, reply) => send(request, reply, routes.readyz()));
   app.get('/metrics', open, async (request, reply) => send(request, reply, await routes.metrics()));
   app.get('/openapi.json', async (request, reply) => send(request, reply, await routes.openApi()));
-  app.post('/-/check', { bodyLimit: MAX_CHECK_BYTES }, async (request, reply) =>
+  app.post(CHECK, { bodyLimit: MAX_CHECK_BYTES }, async (request, reply) =>
     send(request, reply, await routes.check(request.body)),
   );
+  app.get(CHECK, (request, reply) => send(request, reply, { reply: unsupported('POST') }));
   app.get('/*', (request, reply) => {
     const answered = routes.answer(request.raw);
     if (!(answered instanceof Promise)) {
@@ -112,7 +115,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     send(request, reply, {
       reply: ['GET', 'HEAD'].includes(request.method)
         ? problem(400, 'the request target is not a path')
-        : problem(405, 'only GET and HEAD are supported, and POST at /-/check', { allow: 'GET, HEAD' }),
+        : unsupported(pathOf(request.raw) === CHECK ? 'POST' : 'GET, HEAD'),
     }),
   );
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
@@ -146,6 +149,10 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     const timesOf = times && !isSame ? times : metrics.requestTimes.of(route, status);
     timesOf.observe((performance.now() - began) / 1000);
   }
+}
+
+function unsupported(allow: string): Reply {
+  return problem(405, `only GET and HEAD are supported, and POST at ${CHECK}`, { allow });
 }
 
 /** An `IndexError` is a 502: the index to be read again for a mirror may be gone. */

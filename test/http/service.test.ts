@@ -169,6 +169,10 @@ describe('a lookup', () => {
     }
     const post = await service.ask('POST', '/curl');
     expect([post.statusCode, post.headers['allow']]).toEqual([405, 'GET, HEAD']);
+    for (const method of ['GET', 'HEAD', 'PUT', 'OPTIONS']) {
+      const answer = await service.ask(method, '/-/check?x');
+      expect([answer.statusCode, answer.headers['allow']], method).toEqual([405, 'POST']);
+    }
   });
 
   test('may ask for the newest version as plain text', async () => {
