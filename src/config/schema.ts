@@ -462,8 +462,10 @@ const receiver = z
 const reservedNames = [
   'livez',
   'readyz',
+  'healthz',
   'startupz',
   'metrics',
+  'openapi.json',
   'renovate.json',
   'index.html',
   'latest',

@@ -211,6 +211,8 @@ describe('errors name the place, the value and the expectation', () => {
       'datasources: { metrics: { repositories: [x] } }',
       `${at}: datasources.metrics: is reserved, as are livez, readyz`,
     ],
+    ['datasources: { healthz: { repositories: [x] } }', `${at}: datasources.healthz: is reserved`],
+    ['datasources: { openapi.json: { repositories: [x] } }', `${at}: datasources.openapi.json: is reserved`],
     ['datasources: { "a/b": { repositories: [x] } }', `${at}: datasources.a/b: expected lower case letters`],
     [
       datasource.replace('url: x', 'ulr: x'),
