@@ -156,7 +156,6 @@ function intervalsOf(
   let from: Event | undefined;
   // Introduced once more, which counts where the first is fixed by that version.
   let again: Event | undefined;
-  let early = 0;
   for (const event of events) {
     if (event.kind === 'introduced') {
       from ??= event;
@@ -166,10 +165,11 @@ function intervalsOf(
       const operator = event.kind === 'fixed' ? '<' : '<=';
       if (!isEmpty && event.version) intervals.push(`${fromText(from)}${operator}${event.version.text}`);
       from = again && compareBounds(again, event) === 0 ? again : undefined;
-    } else early += 1;
+    }
   }
   // One that is fixed before it is introduced is empty.
-  if (from && early === 0) intervals.push(`${fromText(from)}${open}`);
+  const isReversed = events[0]?.kind !== 'introduced';
+  if (from && !isReversed) intervals.push(`${fromText(from)}${open}`);
   return intervals;
 }
 
