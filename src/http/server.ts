@@ -111,17 +111,15 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     }
     return answered.then((each) => send(request, reply, each));
   });
-  app.setNotFoundHandler((request, reply) =>
-    send(request, reply, {
-      reply: ['GET', 'HEAD'].includes(request.method)
-        ? problem(400, 'the request target is not a path')
-        : unsupported(pathOf(request.raw) === CHECK ? 'POST' : 'GET, HEAD'),
-    }),
-  );
+  app.setNotFoundHandler((request, reply) => send(request, reply, { reply: noRoute(request) }));
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     const status = statusOf(error);
     if (status >= 500) options.logger.error({ err: error }, 'a request failed');
-    const failed = problem(status, status === 500 ? 'internal error' : error.message);
+    // A body that cannot be read, at an address that takes none.
+    const isMisplaced = request.is404 && status < 500;
+    const failed = isMisplaced
+      ? noRoute(request)
+      : problem(status, status === 500 ? 'internal error' : error.message);
     send(request, reply, { route: 'failed', reply: failed });
   });
   return app;
@@ -149,6 +147,12 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     const timesOf = times && !isSame ? times : metrics.requestTimes.of(route, status);
     timesOf.observe((performance.now() - began) / 1000);
   }
+}
+
+/** The reply where no route matches. */
+function noRoute({ method, raw }: FastifyRequest): Reply {
+  if (['GET', 'HEAD'].includes(method)) return problem(400, 'the request target is not a path');
+  return unsupported(pathOf(raw) === CHECK ? 'POST' : 'GET, HEAD');
 }
 
 function unsupported(allow: string): Reply {

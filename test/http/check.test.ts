@@ -24,9 +24,9 @@ async function running(config: object = {}): Promise<TestService & { readonly po
   return Object.assign(service, { port: (service.server.server.address() as AddressInfo).port });
 }
 
-async function post(port: number, body: string, headers: Record<string, string> = {}) {
+async function post(port: number, body: string, headers: Record<string, string> = {}, path = '/-/check') {
   const asked = request({
-    ...{ host: '127.0.0.1', port, method: 'POST', path: '/-/check' },
+    ...{ host: '127.0.0.1', port, method: 'POST', path },
     headers: { 'content-type': 'application/json', ...headers },
   });
   asked.end(body);
@@ -46,6 +46,17 @@ const question = (pins: readonly object[], more: object = {}): string =>
   });
 
 describe('POST /-/check', () => {
+  test('at another address is told where, whatever the body', async () => {
+    await using service = await running();
+    for (const body of [question([]), 'x', ' '.repeat(5000)]) {
+      const { status, body: answer } = await post(service.port, body, {}, '/wolfi/-/check');
+      expect([status, answer['error']]).toEqual([
+        405,
+        'only GET and HEAD are supported, and POST at /-/check',
+      ]);
+    }
+  });
+
   test('one judgment a pin, in their order', async () => {
     await using service = await running();
     const { status, body } = await post(service.port, question([pin('8.20.0-r0'), pin('8.0-r0'), pin('x')]));
