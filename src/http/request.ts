@@ -13,9 +13,11 @@ export function parametersOf(url: string): QueryParameters {
   return query === undefined ? {} : parseQueryString(query);
 }
 
+/** Of a whole URL, which a client may send as the target (RFC 9112), the same. */
 export function splitUrl(url: string): readonly [path: string, query?: string] {
-  const start = url.indexOf('?');
-  return start < 0 ? [url] : [url.slice(0, start), url.slice(start + 1)];
+  const target = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?]*/i, '');
+  const start = target.indexOf('?');
+  return start < 0 ? [target] : [target.slice(0, start), target.slice(start + 1)];
 }
 
 /** The pin as written; `undefined` if empty. */

@@ -39,7 +39,7 @@ import {
   type Headers,
   type Reply,
 } from './reply.ts';
-import { ownUrl, parametersOf, pathOf, pinOf } from './request.ts';
+import { ownUrl, parametersOf, pathOf, pinOf, splitUrl } from './request.ts';
 import { Snapshots, type SnapshotOptions } from './snapshots.ts';
 import { datasourceStatus, readiness } from './status.ts';
 import { Turns } from './turns.ts';
@@ -373,7 +373,7 @@ export class Routes {
 
   async #changes({ live, name }: TargetOf<'changes'>, request: IncomingMessage): Promise<Reply> {
     const { changesSince, now, publicUrl, ledger } = this.#options;
-    const target = request.url ?? '';
+    const target = splitUrl(request.url ?? '').join('?');
     const { since: given = '7d' } = parametersOf(target);
     const since = typeof given === 'string' ? parseSince(given, now()) : undefined;
     if (since === undefined)

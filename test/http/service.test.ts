@@ -46,6 +46,7 @@ describe('a lookup', () => {
       '/wolfi/curl/',
       '/wolfi/c%75rl',
       '/curl?unknown=1',
+      'http://apk-beacon:3000/wolfi/curl?unknown=1',
     ]) {
       const answer = await service.get(path);
       expect(answer.statusCode, path).toBe(200);
