@@ -73,7 +73,7 @@ export function parseDockerfile(excerpt: string): Dockerfile {
 function instructions(text: string): readonly string[] {
   return text
     .replace(/^[ \t]*#[^\n]*\n/gm, '')
-    .replace(/\r?\n(?=(?:@[A-Za-z0-9._-]+[ \t]+)?https?:\/\/)/g, ' ')
+    .replace(/\r?\n[ \t]*(?=(?:@[A-Za-z0-9._-]+[ \t]+)?https?:\/\/)/g, ' ')
     .replace(/\\[ \t]*\r?\n/g, ' ')
     .split(/\r?\n/)
     .map((line) => separated(line).trim().replace(/\s+/g, ' '))

@@ -6,6 +6,8 @@
 
 /** A shell word that may be an address. */
 const URL_CHARS = '[^\\s"\\x27\\\\;&|<>)]';
+const ADDRESS = `https?://${URL_CHARS}+`;
+const TAGGED = '@[A-Za-z0-9._-]+[ \\t]+';
 /** A blank or a line continuation. */
 const GAP = '(?:[ \\t=]|\\\\[ \\t]*\\r?\\n)*';
 const LIST = '/etc/apk/repositories';
@@ -33,14 +35,16 @@ const BEFORE_PATH = `(?:[ \\t"\\x27]|${CONTINUES}["\\x27]?)`;
  * has, a line to insert, a variable to search for.
  */
 const BRANCH =
-  '(?:edge|latest-stable|testing|v3|v[\\[\\\\$]|/v[.]|[^0-9.]3\\\\*[.][0-9]|\\\\?[0-9$][ai][ \\t\\\\]*(?:@|https?:))';
+  '(?:edge|latest-stable|testing|v3|v[\\[\\\\$]|/v[.]|[^0-9.]3\\\\*[.][0-9]|\\\\?[0-9$][ \\t]*[ai][ \\t\\\\]*(?:@|https?:))';
 const VARIABLE = 's[/|#,@;!~%:][$]';
 /** In a word, in a quoted one, or as one. */
 const BRANCH_WORD = `(?:${BRANCH}|[ \\t]${VARIABLE}|"(?:${DOUBLE}*?${BRANCH}|(?:${DOUBLE}*?[\\s;])?${VARIABLE})${DOUBLE}*"|\\x27${SINGLE}*?${BRANCH}${SINGLE}*\\x27)`;
 /** What stands in front of the path of a list that is edited, or of the folder of one that is copied there. */
 const EDITS = [
   `${BEFORE}sed(?:[ \\t"]|${CONTINUES})${PIECE}*?${BRANCH_WORD}${PIECE}*?${BEFORE_PATH}`,
-  `${BEFORE}tee${BLANKS}["\\x27]?`,
+  `${BEFORE}tee${BLANKS}(?:-[^\\s]*${BLANKS})*["\\x27]?`,
+  // What is added there cannot be read, or an alternative in front would have taken it.
+  '>>[ \\t]*["\\x27]?',
   `${BEFORE}(?:mv|rm)(?:[ \\t"]|${CONTINUES})(?:${PIECE}*${BEFORE_PATH})?`,
   // Not the first operand, which is only read.
   `${BEFORE}(?:cp|ln|install)${BLANKS}(?:-[^\\s]*${BLANKS})*[^-\\s\\\\;&|]${PIECE}*${BEFORE_PATH}`,
@@ -75,16 +79,17 @@ const HARMLESS =
 /**
  * Keeps FROM lines, the global ARG lines directly before the first, and the changes of a stage to its repositories:
  * `@tag URL`, addresses of components (`…/main`), addresses added to the list, `>` for an overwritten list, and the
- * path of the list if its branch is edited. Drops comments and repositories of a single command (`-X`).
+ * path of the list if its branch is edited or something else is added, as by `echo $REPOSITORY >>`. Drops comments and
+ * repositories of a single command (`-X`).
  */
 export const FROM_LINES = [
   `((?:${GLOBAL_ARGS}|\\n)[ \\t]*[Ff][Rr][Oo][Mm][ \\t]${CONTINUED})`,
   '\\n[ \\t]*#[^\\n]*',
   `(?:-X|--repository)${GAP}["\\x27]?[^\\s"\\x27]+`,
-  `([\\s"\\x27=]@[A-Za-z0-9._-]+[ \\t]+https?://${URL_CHARS}+)`,
-  `([\\s"\\x27=]https?://${URL_CHARS}+)["\\x27]?[ \\t]*(?:>>[ \\t]*["\\x27]?${LIST}|[|][ \\t]*tee[ \\t]+(?:(?:-a|--append)[ \\t]+["\\x27]?${LIST}|["\\x27]?${LIST}[.]d/))`,
-  `((?:[\\s"\\x27=]https?://${URL_CHARS}+["\\x27]?[ \\t]*)?>)[ \\t]*["\\x27]?${LIST}(${SUFFIX})`,
-  `([\\s"\\x27=]https?://${URL_CHARS}*/(?:edge|latest-stable|v[0-9]+[.][0-9]+)/(?:main|community|testing)${URL_CHARS}*)`,
+  `([\\s"\\x27=](?:${TAGGED})?${ADDRESS})["\\x27]?${GAP}(?:>>[ \\t]*["\\x27]?${LIST}|[|][ \\t]*tee[ \\t]+(?:(?:-a|--append)[ \\t]+["\\x27]?${LIST}|["\\x27]?${LIST}[.]d/))`,
+  `>>[ \\t]*["\\x27]?${LIST}["\\x27]?(?:[ \\t]*<<-?[ \\t]*["\\x27]?[A-Za-z_]+["\\x27]?)?((?:[ \\t\\r]*\\n[ \\t]*(?:${TAGGED})?${ADDRESS})+)[ \\t\\r]*\\n[ \\t]*[A-Za-z_]`,
+  `((?:[\\s"\\x27=]${ADDRESS}["\\x27]?[ \\t]*)?>)[ \\t]*["\\x27]?${LIST}(${SUFFIX})`,
+  `([\\s"\\x27=](?:${TAGGED}${ADDRESS}|https?://${URL_CHARS}*/(?:edge|latest-stable|v[0-9]+[.][0-9]+)/(?:main|community|testing)${URL_CHARS}*))`,
   `(?:${EDITS})(${EDITED_PATH})`,
   EDITED_FIRST,
   `${BEFORE}cd[ \\t]+["\\x27]?(/etc/apk)/?["\\x27]?[ \\t]*(?:&&|;)${LETTER}*[ \\t"\\x27>]repositories`,
