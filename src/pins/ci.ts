@@ -6,13 +6,11 @@ import { commandOf, dockerfilePins } from './dockerfile.ts';
 import type { FilePins, Note, Pin } from './pin.ts';
 import { scalarText } from './scalar.ts';
 import { shellCommands, singleAssignments } from './shell.ts';
-import { slice, type Text } from './text.ts';
+import type { Text } from './text.ts';
 
 export function scriptPins(file: Text, path: string): FilePins {
   const context = { kind: 'script', path };
-  // A byte order mark is no part of the first word.
-  const script = file.value.startsWith('\uFEFF') ? slice(file, 1, file.value.length) : file;
-  return { kind: 'script', ...packagesAdded(shellCommands(script), context) };
+  return { kind: 'script', ...packagesAdded(shellCommands(file), context) };
 }
 
 /** Each is one script. */

@@ -20,6 +20,12 @@ interface Instruction {
   readonly line: string;
 }
 
+/** Of a stage. */
+interface Variables {
+  readonly variables: ReadonlyMap<string, Text>;
+  readonly environment: ReadonlyMap<string, Text>;
+}
+
 /** The most characters of a value, because variables may contain each other. */
 const MAX_VALUE = 10_000;
 
@@ -31,7 +37,8 @@ export function dockerfilePins(file: Text): FilePins {
   const uses: number[] = [];
   /** ARG before the first stage: visible to FROM, and to a stage that declares the name. */
   const global = new Map<string, Text>();
-  const environments = new Map<string, ReadonlyMap<string, Text>>();
+  /** By name. A stage inherits the variables of the one it builds on, ARG as well as ENV. */
+  const stages = new Map<string, Variables>();
   let variables = new Map<string, Text>();
   /** Variables of the stage: ENV overrides ARG. */
   let environment = new Map<string, Text>();
@@ -45,13 +52,14 @@ export function dockerfilePins(file: Text): FilePins {
     const keyword = nested?.[1]?.toUpperCase() ?? instruction.keyword;
     const body = nested ? slice(rest, nested[0].length, rest.value.length) : rest;
     if (keyword === 'FROM') {
-      if (name !== undefined) environments.set(name, environment);
+      if (name !== undefined) stages.set(name, { variables, environment });
       isInStage = true;
       from = withoutTokens(instruction.line);
       const [, image = '', alias] = /^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?/i.exec(from) ?? [];
       name = alias?.toLowerCase();
-      variables = new Map();
-      environment = new Map(environments.get(image.toLowerCase()));
+      const parent = stages.get(image.toLowerCase());
+      variables = new Map(parent?.variables);
+      environment = new Map(parent?.environment);
     } else if (keyword === 'ARG' || keyword === 'ENV') {
       for (const [variable, value] of settings(body, keyword, escape, lookup)) {
         const known = value ?? (keyword === 'ARG' ? global.get(variable) : undefined);
@@ -74,7 +82,7 @@ export function dockerfilePins(file: Text): FilePins {
 
 /** The escape directive is a comment at the top of the file, among other directives. */
 function escapeOf(file: string): string {
-  for (const line of file.replace(/^\uFEFF/, '').split('\n')) {
+  for (const line of file.split('\n')) {
     const directive = /^\s*#\s*([A-Za-z]+)\s*=\s*(\S+)\s*$/.exec(line);
     if (!directive) return '\\';
     if (directive[1]?.toLowerCase() === 'escape') return directive[2] === '`' ? '`' : '\\';
@@ -86,7 +94,7 @@ function* instructions(file: Text, escape: string): Generator<Instruction> {
   const { value } = file;
   const delimiters = new Delimiters(value);
   const continued = escape === '`' ? /`[ \t]*\r?$/ : /\\[ \t]*\r?$/;
-  for (let at = value.startsWith('\uFEFF') ? 1 : 0; at < value.length;) {
+  for (let at = 0; at < value.length;) {
     let end = endOfLine(value, at);
     const first = value.slice(at, end);
     if (/^\s*(?:#[^\n]*)?$/.test(first)) {

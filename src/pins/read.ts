@@ -15,7 +15,7 @@ const INCLUDED_JOBS = /^ +(?:before_|after_)?script:/m;
 /** Of `apk add`, and of OpenWrt's image builder. */
 const ADDS = /apk|PACKAGES=/;
 const LOCK = /\.lock\.json$/;
-const SHEBANG = /^\uFEFF?#!\s*\S*\/(?:env\s+)?(?:ba|da|a|z|k)?sh\b/;
+const SHEBANG = /^#!\s*\S*\/(?:env\s+)?(?:ba|da|a|z|k)?sh\b/;
 
 /** Whether a file may have pins, by its name alone. A file without an extension may be a script. */
 export function mayHavePins(path: string): boolean {
@@ -43,8 +43,10 @@ export function readPins(path: string, text: string, readInclude?: ReadInclude):
   }
 }
 
-function read(path: string, text: string, readInclude?: ReadInclude): FilePins | undefined {
-  const file = plainText(text);
+function read(path: string, whole: string, readInclude?: ReadInclude): FilePins | undefined {
+  // Without the byte order mark, which is no part of the first line.
+  const file = plainText(whole, whole.startsWith('\uFEFF') ? 1 : 0);
+  const text = file.value;
   if (isDockerfile(path)) return ADDS.test(text) ? dockerfilePins(file) : undefined;
   if (SCRIPT.test(path) || SHEBANG.test(text)) return ADDS.test(text) ? scriptPins(file, path) : undefined;
   if (GITLAB.test(path)) return gitlabPins(file, path);

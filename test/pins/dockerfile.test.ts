@@ -95,6 +95,11 @@ describe('ARG and ENV', () => {
     ['ARG V=1\nFROM alpine\nARG V\nRUN apk add a=$V', ['a=1']],
     ['FROM alpine\nARG V=1\nENV V=2\nRUN apk add a=$V', ['a=2']],
     ['FROM alpine AS one\nENV V=1\nFROM one\nRUN apk add a=$V', ['a=1']],
+    // https://docs.docker.com/build/building/variables/#scoping
+    [
+      'FROM alpine AS one\nARG V=1\nFROM one AS two\nARG W=2\nFROM two\nRUN apk add a=$V b=$W',
+      ['a=1', 'b=2'],
+    ],
     ['FROM alpine\nENV V 1.0-r0\nRUN apk add a=$V', ['a=1.0-r0']],
     ['FROM alpine\nENV A="1" B=\'2\' \\\n  C=3\nRUN apk add a=$A b=$B c=$C', ['a=1', 'b=2', 'c=3']],
     ['FROM alpine\nARG A=1\nARG B=$A-r0\nRUN apk add a=$B', ['a=1-r0']],
@@ -107,7 +112,6 @@ describe('ARG and ENV', () => {
   test.each([
     // An ARG in front of FROM is not seen in a stage that does not declare it.
     'ARG V=1\nFROM alpine\nRUN apk add a=$V',
-    'FROM alpine AS one\nARG V=1\nFROM one\nRUN apk add a=$V',
     'FROM alpine\nARG V\nRUN apk add a=$V',
     'FROM alpine\nRUN apk add a=$V\nARG V=1',
   ])('%j: not known, and noted', (text) => {
@@ -131,6 +135,11 @@ test('the pins of a command have that for their world and their stage for their 
     [42, 'FROM alpine:3.22 AS a'],
     [75, 'FROM alpine:3.24'],
   ]);
+});
+
+test('a byte order mark does not hide the first stage', () => {
+  const [pin] = pinsIn('Dockerfile', '\uFEFFFROM alpine:3.22\nRUN apk add x=1\n');
+  expect(pin?.context).toMatchObject({ from: 'FROM alpine:3.22', file: 'FROM alpine:3.22' });
 });
 
 test('the old form of ENV has the rest of the line', () => {
