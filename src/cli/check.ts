@@ -27,6 +27,8 @@ export interface CheckOptions {
   readonly signal: AbortSignal;
 }
 
+/** Flags of the report, which is not made if files are changed. */
+const REPORTING = ['format', 'output', 'fail-on', 'all', 'baseline', 'write-baseline'];
 /** The check failed: something at or above `--fail-on`. */
 const FAILED = 1;
 /** The check or the change failed: an index or the service is unavailable, or a file cannot be written. */
@@ -46,6 +48,10 @@ export async function checkCommand(words: readonly string[], options: CheckOptio
 async function run(words: readonly string[], options: CheckOptions): Promise<number> {
   const { own, config, isPlain, pinsNames, root, signal } = options;
   const text = (name: string): string | undefined => (typeof own[name] === 'string' ? own[name] : undefined);
+  const isChanging = pinsNames || own['fix'] === true || own['diff'] === true;
+  const useless = isChanging ? REPORTING.find((name) => own[name] !== undefined) : undefined;
+  if (useless !== undefined)
+    throw new UsageError(`--${useless} is for the report, which --fix and --diff do not make`);
   const format = text('format');
   if (format !== undefined && format !== 'text' && !isFormat(format))
     throw new UsageError(`--format: expected text, ${Object.keys(formats).join(', ')}, got ${format}`);
@@ -80,7 +86,7 @@ async function run(words: readonly string[], options: CheckOptions): Promise<num
   } finally {
     done();
   }
-  if (pinsNames || own['fix'] === true || own['diff'] === true) {
+  if (isChanging) {
     const change = pinsNames ? pinNames : raisePins;
     return changeFiles(files, judgments, change, { root, isDiff: own['diff'] === true });
   }

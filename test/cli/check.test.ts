@@ -125,6 +125,10 @@ describe('exit codes', () => {
     [[], { 'write-baseline': true }, /needs --baseline/],
     [[], { baseline: 'none.json' }, /--write-baseline makes it/],
     [[], { url: 'x' }, /--url/],
+    [[], { fix: true, 'fail-on': 'warning' }, /--fail-on is for the report/],
+    [[], { diff: true, format: 'json' }, /--format is for the report/],
+    [[], { fix: true, output: 'x.json' }, /--output is for the report/],
+    [[], { fix: true, baseline: 'base.json' }, /--baseline is for the report/],
   ] as [string[], Record<string, string | true>, RegExp][])(
     '%j %j is wrong usage',
     async (words, own, message) => {
