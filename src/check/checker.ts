@@ -3,7 +3,12 @@ import { parseVersion } from '../apk/version.ts';
 import { finish } from '../catalog/steps.ts';
 import { isExactPin } from '../pins/pin.ts';
 import { parsePinContext, type ContextParameters } from '../routing/pin-context.ts';
-import { repositoriesAt, repositoryId } from '../routing/repositories.ts';
+import {
+  repositoriesAmong,
+  repositoryId,
+  type RepositoryId,
+  type RepositoryLine,
+} from '../routing/repositories.ts';
 import { createRouter, type Route, type Router, type RoutingSource } from '../routing/route.ts';
 import { judge } from './judge.ts';
 import type { AskedPin, Judged, Judgment, Policy, Problem, Tags } from './judgment.ts';
@@ -47,6 +52,7 @@ export class Checker {
   readonly #options: CheckerOptions;
   readonly #now: number;
   readonly #route: Router;
+  readonly #repositoriesOf: (address: string) => readonly RepositoryId[];
   readonly #sources: ReadonlyMap<string, Source>;
   readonly #contexts = new Map<ContextParameters, Routed>();
   /** By the content of the parameters, which is often equal in the files of a repository. */
@@ -56,6 +62,7 @@ export class Checker {
     this.#options = options;
     this.#now = Math.floor(options.now / HOUR) * HOUR;
     this.#route = createRouter(options.routing);
+    this.#repositoriesOf = repositoriesAmong(options.routing.flatMap(({ repositories }) => repositories));
     this.#sources = new Map(options.sources.map((source) => [source.name, source]));
   }
 
@@ -143,7 +150,7 @@ export class Checker {
     return {
       route: this.#route(parsed),
       archs: isDefinition ? parsed.archs : [],
-      tags: isDefinition ? tagsOf(parsed.repositories) : noTags,
+      tags: isDefinition ? tagsOf(parsed.repositories, this.#repositoriesOf) : noTags,
     };
   }
 
@@ -290,7 +297,10 @@ function isReadable(spelling: readonly Problem[]): boolean {
   return !spelling.some(({ rule }) => rule === 'invalid-version' || rule === 'tag-form');
 }
 
-function tagsOf(lines: readonly { readonly address: string; readonly tag?: string | undefined }[]): Tags {
+function tagsOf(
+  lines: readonly RepositoryLine[],
+  repositoriesOf: (address: string) => readonly RepositoryId[],
+): Tags {
   const tags = new Map(
     lines.flatMap(({ address, tag }) =>
       tag === undefined ? [] : [[repositoryId(address).id, tag] as const],
@@ -298,7 +308,7 @@ function tagsOf(lines: readonly { readonly address: string; readonly tag?: strin
   );
   if (tags.size === 0) return noTags;
   const of = (repository: string): string | undefined =>
-    repositoriesAt(repository)
+    repositoriesOf(repository)
       .map(({ id }) => tags.get(id))
       .find((tag) => tag !== undefined);
   return { key: JSON.stringify([...tags]), of };

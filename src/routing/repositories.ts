@@ -47,7 +47,7 @@ export function repositoryId(address: string): RepositoryId {
  * The repositories of a configured address: the address itself and, if its path looks like a mirror's, the public one.
  * The path of an operator's mirror is trusted; the path of an address in a file is not.
  */
-export function repositoriesAt(address: string): readonly RepositoryId[] {
+function repositoriesAt(address: string): readonly RepositoryId[] {
   const own = repositoryId(address);
   const place = placeOf(address);
   if (own.family !== undefined || place === undefined) return [own];

@@ -331,7 +331,7 @@ export class Beacon {
 
   #feeds(name: string, datasource: DatasourceConfig): readonly LiveFeed[] {
     const { config, logger, now } = this.#options;
-    return feedSpecs(name, datasource).map(({ spec, credentials }) => {
+    return feedSpecs(name, datasource, config).map(({ spec, credentials }) => {
       const url = URL.parse(spec.location);
       return new LiveFeed(spec, {
         client: this.#client(undefined, { total: Math.max(FEED_TOTAL, config.timeouts.total) }),

@@ -1,9 +1,10 @@
 /** Which feeds of advisories a configured datasource has. */
 import { isRemote, redactAddress, withoutTrailingSlashes } from '../addresses.ts';
-import type { DatasourceConfig, FeedConfig } from '../config/config.ts';
+import type { Config, DatasourceConfig, FeedConfig } from '../config/config.ts';
 import { UsageError } from '../errors.ts';
 import type { FeedSpec } from '../repository/live-feed.ts';
-import { repositoriesAt, type RepositoryId } from '../routing/repositories.ts';
+import type { RepositoryId } from '../routing/repositories.ts';
+import { repositoriesIn } from './repositories.ts';
 
 /** Chainguard's feed v3, of Wolfi's packages as well. It may be used, and not passed on (docs/advisories.md). */
 const CHAINGUARD = 'https://advisories.cgr.dev/chainguard/v3/osv/chainguard-osv.tar.gz';
@@ -17,10 +18,14 @@ export interface ConfiguredFeed {
   readonly credentials: FeedConfig['credentials'];
 }
 
-export function feedSpecs(name: string, datasource: DatasourceConfig): readonly ConfiguredFeed[] {
+export function feedSpecs(
+  name: string,
+  datasource: DatasourceConfig,
+  config: Config,
+): readonly ConfiguredFeed[] {
   const { advisories, repositories } = datasource;
   const urls = repositories.map(({ url }) => withoutTrailingSlashes(url));
-  const ids = urls.flatMap(repositoriesAt);
+  const ids = urls.flatMap(repositoriesIn(config));
   const feeds = advisories === 'known' ? knownFeeds(name, ids) : advisories;
   return feeds.map((feed) => {
     const { refresh, rollback, maxShrink, credentials } = feed;

@@ -13,7 +13,7 @@ import type { Config, DatasourceConfig, RepositoryConfig } from '../config/confi
 import type { WithdrawalPolicy } from '../catalog/withdrawal.ts';
 import type { IndexSpec } from '../repository/live-index.ts';
 import type { Family } from '../routing/known.ts';
-import { repositoriesAmong } from '../routing/repositories.ts';
+import { repositoriesIn } from './repositories.ts';
 
 /** The indexes of a repository: one per arch, or the one file that its address names. */
 export function indexSpecs(
@@ -67,15 +67,11 @@ const withdrawalPolicies: Partial<Record<Family, WithdrawalPolicy>> = {
 };
 
 /** As configured, or as the distribution does whose repository or mirror the address names. */
-function withdrawalOf(
-  { url, withdrawal }: RepositoryConfig,
-  { datasources }: Config,
-): WithdrawalPolicy | undefined {
+function withdrawalOf({ url, withdrawal }: RepositoryConfig, config: Config): WithdrawalPolicy | undefined {
   if (withdrawal === 'none') return undefined;
   if (withdrawal === 'replaced') return { kind: 'replaced' };
   if (withdrawal) return { kind: 'collected', ...withdrawal };
-  const all = Object.values(datasources).flatMap(({ repositories }) => repositories.map((each) => each.url));
-  const family = repositoriesAmong(all)(url).find((each) => each.family !== undefined)?.family;
+  const family = repositoriesIn(config)(url).find((each) => each.family !== undefined)?.family;
   return family && withdrawalPolicies[family];
 }
 

@@ -93,3 +93,19 @@ test('commands of one stage do not contradict each other', () => {
     'FROM cgr.dev/chainguard/wolfi-base\nRUN apk add app=1-r0\nRUN apk del app && apk add lib=2-r0\n';
   expect(contradictions({ Dockerfile: text }, plain)).toEqual([]);
 });
+
+test('a tag of Wolfi is not one of a private repository at the path of a mirror', () => {
+  const { sources } = catalogOf({ x86_64: [[built('curl', '1-r0')], [built('app', '1-r0')]] });
+  const repositories = ['https://packages.wolfi.dev/os', 'https://apks.example.com/os'];
+  const catalog = new Catalog({
+    sources: sources.map((source, i) => ({ ...source, repository: repositories[i] as string })),
+    archs: ['x86_64'],
+    complete: true,
+  });
+  const text = `contents:\n  repositories: ["@wolfi ${repositories[0]}", "${repositories[1]}"]\n  packages: [app=1-r0, curl=1-r0@wolfi]\narchs: [x86_64]\n`;
+  const { findings } = checked(
+    { 'i.yaml': text },
+    { catalogs: { both: catalog }, routing: { repositories } },
+  );
+  expect(findings).toEqual([]);
+});

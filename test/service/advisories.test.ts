@@ -407,6 +407,19 @@ test('feeds of Alpine, Wolfi, Chainguard and MinimOS are known; of other reposit
   await expect(known('https://apks.example.com/private')).rejects.toThrow(/no feed is known/);
 });
 
+test('feeds of Wolfi are not those of a private repository at the path of a mirror, beside Wolfi', async () => {
+  const datasource = (url: string) => ({ archs: ['x86_64'], repositories: [url], advisories: 'known' });
+  const apks = datasource('https://apks.example.com/os');
+  const started = async (datasources: object): Promise<unknown> => {
+    await using running = await startService({ config: { datasources } });
+    return running.beacon.datasources.map(({ feeds }) => feeds.length);
+  };
+  expect(await started({ apks })).toEqual([1]);
+  await expect(started({ apks, wolfi: datasource('https://packages.wolfi.dev/os') })).rejects.toThrow(
+    'datasource apks: advisories: no feed is known',
+  );
+});
+
 describe.skipIf(!sharedData)("with Wolfi's real index", () => {
   if (!sharedData) return;
   const data = sharedData;
