@@ -120,6 +120,7 @@ export class Pages {
     const text = packagePage({
       datasource: nameWith(live.name, when),
       explanation,
+      query,
       newest,
       about,
       closeNames,

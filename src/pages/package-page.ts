@@ -2,6 +2,7 @@
 import { describeAdvisories } from '../answers/describe.ts';
 import type { VNode } from 'preact';
 import type { ExplainedPin, ExplainedVersion, Explanation } from '../answers/explain.ts';
+import type { LookupQuery } from '../answers/query.ts';
 import { webAddress } from '../addresses.ts';
 import { withdrawalText } from '../answers/withdrawal-text.ts';
 import { printable } from '../errors.ts';
@@ -11,6 +12,8 @@ import type { Links } from './links.ts';
 export interface PackagePage {
   readonly datasource: string;
   readonly explanation: Explanation;
+  /** What was asked; absent on a static page. */
+  readonly query?: LookupQuery | undefined;
   /** Facts about the package of the newest version. */
   readonly about?: About | undefined;
   /** The version to pin; absent if nothing is offered. */
@@ -140,17 +143,30 @@ function nothingOffered(): VNode {
   return html`<p class="bad">No version can be pinned now; the table says why.</p>`;
 }
 
-function pinForm({ datasource, explanation, links }: PackagePage): Html {
+function pinForm({ datasource, explanation, query, links }: PackagePage): Html {
   const { name, pin } = explanation;
   return html`
     <h2>Check a pin</h2>
     <form action=${links.package(datasource, name)} method="get">
       <label for="current">Pinned version</label>
       <input id="current" name="current" value=${pin?.current ?? ''} autocomplete="off" spellcheck="false" />
+      ${query && restrictions(query)}
       <button type="submit">Check</button>
     </form>
     ${pin && html`<p class="answer" role="status">${proposal(pin)}</p>`} ${advisoriesOn(explanation)}
   `;
+}
+
+/** A checked pin is of the same archs and the same line as the page. */
+function restrictions({ archs, line, stripRevision }: LookupQuery): Html {
+  const parameters = [
+    ['arch', archs?.join(',')],
+    ['line', line?.text],
+    ['strip', stripRevision ? 'revision' : undefined],
+  ] as const;
+  return parameters.flatMap(([name, value]) =>
+    value === undefined ? [] : html`<input type="hidden" name=${name} value=${value} />`,
+  );
 }
 
 function advisoriesOn({ advisories }: Explanation): Html {

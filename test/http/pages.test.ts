@@ -103,6 +103,23 @@ test('the page of a package says what to pin, what becomes of a pin and why a ve
   expect(withheld.body).toContain('<a href="/wolfi/curl">curl</a>');
 });
 
+test('a pin is checked for the archs and the line of the page', async () => {
+  await using upstream = await startUpstream();
+  await using service = await loaded(upstream);
+  const hidden = async (query: string): Promise<readonly unknown[]> => {
+    const { body } = await service.get(`/wolfi/curl${query}`, { accept: BROWSER });
+    return [...body.matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)"/g)].map((match) =>
+      match.slice(1),
+    );
+  };
+  expect(await hidden('?current=8.20.0-r0')).toEqual([]);
+  expect(await hidden('?arch=x86_64&line=8.20&strip=revision')).toEqual([
+    ['arch', 'x86_64'],
+    ['line', '8.20'],
+    ['strip', 'revision'],
+  ]);
+});
+
 test('errors are pages, too: a name with those close to it, a question, a path', async () => {
   await using upstream = await startUpstream();
   await using service = await loaded(upstream);
