@@ -184,10 +184,13 @@ function field(note: string, name: string): string | undefined {
   return new RegExp(`(?:^|[\\s#])${name}=(\\S+)`).exec(note)?.[1];
 }
 
+/** The list of the image, as for `--root`, and an empty one: neither names a repository. */
+const PLAIN_LISTS = ['/etc/apk/repositories', '/dev/null'];
+
 function commandRepositories(text: string): readonly string[] {
-  return [...text.matchAll(/(?:^|\s)(?:-X|--repository|--repositories-file)[\s=\\]*["']?([^\s"']+)/g)].map(
-    (match) => match[1] ?? '',
-  );
+  return [...text.matchAll(/(?:^|\s)(?:-X|--repository|--repositories-file)[\s=\\]*["']?([^\s"']+)/g)]
+    .map((match) => match[1] ?? '')
+    .filter((each) => !PLAIN_LISTS.includes(each));
 }
 
 /** `image: X`, `image: { name: X }`, and `image:` with `name: X` below it; an image without a name is empty. */

@@ -442,6 +442,21 @@ describe('a context in one parameter', () => {
       'alpine-edge',
     ],
     [
+      'the list of the image',
+      at('dockerfile', [' --repositories-file /etc/apk/repositories', 'FROM alpine:3.22', excerptOf(file)]),
+      'alpine-v3.22',
+    ],
+    [
+      'a repository instead of the list',
+      at('dockerfile', [` --repositories-file=/dev/null ${edge}`, 'FROM alpine:3.22', excerptOf(file)]),
+      'alpine-edge',
+    ],
+    [
+      'another list',
+      at('dockerfile', [' --repositories-file /tmp/list', 'FROM alpine:3.22', excerptOf(file)]),
+      '-',
+    ],
+    [
       'a tag in front',
       at('dockerfile', ['', 'FROM alpine:3.22', excerptOf(file)], '@edge=1.0-r0'),
       'alpine-edge',
