@@ -7,7 +7,12 @@
 /** A shell word that may be an address. */
 const URL_CHARS = '[^\\s"\\x27\\\\;&|<>)]';
 const ADDRESS = `https?://${URL_CHARS}+`;
-const TAGGED = '@[A-Za-z0-9._-]+[ \\t]+';
+const LINE = `(?:@[A-Za-z0-9._-]+[ \\t]+)?${ADDRESS}`;
+/** Between the lines of a list in arguments, as in `echo -e "URL\nURL"` and `printf '%s\n' 'URL' 'URL'`. */
+const BETWEEN = '(?:["\\x27 \\t]|\\\\n|\\\\[ \\t]*\\r?\\n)';
+const NEXT_LINE = `(?:${BETWEEN}+${LINE})`;
+const FIRST = '[\\s"\\x27=](?:\\\\n)*';
+const LINES = `${FIRST}${LINE}${NEXT_LINE}*`;
 /** A blank or a line continuation. */
 const GAP = '(?:[ \\t=]|\\\\[ \\t]*\\r?\\n)*';
 const LIST = '/etc/apk/repositories';
@@ -17,12 +22,12 @@ const CONTINUED = '(?:\\\\[ \\t]*\\r?\\n|[^\\n])*';
 export const COMMENTS = '^(?:[ \\t]*(?:#[^\\n]*)?\\r?\\n)*';
 /** ARG lines before the first FROM, with comments and template lines (`{% … %}`) between them. */
 const GLOBAL_ARGS = `^(?:[ \\t]*(?:[#{%][^\\n]*|[Aa][Rr][Gg][ \\t]${CONTINUED})?\\r?\\n)*`;
-/** A piece of a command: a letter, a quoted word, a line continuation. */
 /** The end of a line that a backslash continues, and comments behind it. One with a backslash at its end is a letter. */
 const LINE_END = '[ \\t]*\\r?\\n(?:[ \\t]*#(?:[^\\n]*[^\\\\\\s])?[ \\t]*\\r?\\n)*';
 const CONTINUES = `\\\\${LINE_END}`;
 const DOUBLE = `(?:[^"\\\\\\n]|\\\\[\\s\\S])`;
 const SINGLE = `(?:[^\\x27\\\\\\n]|\\\\(?:${LINE_END})?)`;
+/** A piece of a command: a letter, a quoted word, a line continuation. */
 const PIECE = `(?:[^\\n;&|"\\x27\\\\]|\\\\[^\\n]|${CONTINUES}|"${DOUBLE}*"|\\x27${SINGLE}*\\x27)`;
 /** Of an instruction. */
 const LETTER = `(?:${CONTINUES}|[^\\n])`;
@@ -86,10 +91,10 @@ export const FROM_LINES = [
   `((?:${GLOBAL_ARGS}|\\n)[ \\t]*[Ff][Rr][Oo][Mm][ \\t]${CONTINUED})`,
   '\\n[ \\t]*#[^\\n]*',
   `(?:-X|--repository)${GAP}["\\x27]?[^\\s"\\x27]+`,
-  `([\\s"\\x27=](?:${TAGGED})?${ADDRESS})["\\x27]?${GAP}(?:>>[ \\t]*["\\x27]?${LIST}|[|][ \\t]*tee[ \\t]+(?:(?:-a|--append)[ \\t]+["\\x27]?${LIST}|["\\x27]?${LIST}[.]d/))`,
-  `>>[ \\t]*["\\x27]?${LIST}["\\x27]?(?:[ \\t]*<<-?[ \\t]*["\\x27]?[A-Za-z_]+["\\x27]?)?((?:[ \\t\\r]*\\n[ \\t]*(?:${TAGGED})?${ADDRESS})+)[ \\t\\r]*\\n[ \\t]*[A-Za-z_]`,
-  `((?:[\\s"\\x27=]${ADDRESS}["\\x27]?[ \\t]*)?>)[ \\t]*["\\x27]?${LIST}(${SUFFIX})`,
-  `([\\s"\\x27=](?:${TAGGED}${ADDRESS}|https?://${URL_CHARS}*/(?:edge|latest-stable|v[0-9]+[.][0-9]+)/(?:main|community|testing)${URL_CHARS}*))`,
+  `(${LINES})${BETWEEN}*(?:>>[ \\t]*["\\x27]?${LIST}|[|][ \\t]*tee[ \\t]+(?:(?:-a|--append)[ \\t]+["\\x27]?${LIST}|["\\x27]?${LIST}[.]d/))`,
+  `(?:>>|(>))[ \\t]*["\\x27]?${LIST}["\\x27]?(?:[ \\t]*<<-?[ \\t]*["\\x27]?[A-Za-z_]+["\\x27]?)?((?:[ \\t\\r]*\\n[ \\t]*${LINE})+)[ \\t\\r]*\\n[ \\t]*[A-Za-z_]`,
+  `((?:${LINES}${BETWEEN}*)?>)[ \\t]*["\\x27]?${LIST}(${SUFFIX})`,
+  `(${FIRST}(?:@[A-Za-z0-9._-]+[ \\t]+${ADDRESS}|https?://${URL_CHARS}*/(?:edge|latest-stable|v[0-9]+[.][0-9]+)/(?:main|community|testing)${URL_CHARS}*))`,
   `(?:${EDITS})(${EDITED_PATH})`,
   EDITED_FIRST,
   `${BEFORE}cd[ \\t]+["\\x27]?(/etc/apk)/?["\\x27]?[ \\t]*(?:&&|;)${LETTER}*[ \\t"\\x27>]repositories`,
@@ -97,7 +102,7 @@ export const FROM_LINES = [
   HARMLESS,
   '[\\s\\S]',
 ].join('|');
-export const FROM_LINES_KEPT = '$1$2$3$4$5$6$7$8$9';
+export const FROM_LINES_KEPT = '$1$2$3$4$5$6$7$8$9$10';
 /** `-X URL`, `--repository=URL`. */
 export const REPOSITORY_OPTION = `\\s(?:-X|--repository|--repositories-file)${GAP}["\\x27]?[^\\s"\\x27]+`;
 /** Keeps the repositories of one command. */
@@ -129,6 +134,8 @@ export const TOO_LONG = `^${'[!-~]{1000}'.repeat(MAX_CONTEXT / 1000)}[!-~]+$`;
 
 /** Of a repeated piece in JavaScript: longer addresses and commands are no real ones. */
 const MAX_REPEATED = 300;
+/** Of lines in arguments. */
+const MAX_LINES = 20;
 /**
  * For JavaScript, which backtracks: without limits, a line of many commands or addresses takes more than the square of its
  * length. RE2 takes no such time, but limits would slow it down.
@@ -138,7 +145,7 @@ const BOUNDED_FROM_LINES = [PIECE, DOUBLE, SINGLE, LETTER, URL_CHARS].reduce(
     text
       .replaceAll(`${piece}*`, `${piece}{0,${MAX_REPEATED}}`)
       .replaceAll(`${piece}+`, `${piece}{1,${MAX_REPEATED}}`),
-  FROM_LINES,
+  FROM_LINES.replaceAll(`${NEXT_LINE}*`, `${NEXT_LINE}{0,${MAX_LINES}}`),
 );
 
 /** The excerpt of a whole Dockerfile, as the preset makes it. */

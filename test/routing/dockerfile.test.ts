@@ -37,6 +37,7 @@ describe('what a stage builds on', () => {
 describe('what a stage does to its repositories', () => {
   const main = 'https://dl-cdn.alpinelinux.org/alpine/edge/main';
   const plain = { tag: undefined, address: main };
+  const acme = { tag: undefined, address: 'https://apks.example.com/os' };
   test.each([
     [`RUN echo ${main} >> /etc/apk/repositories`, [plain]],
     [`RUN echo "${main}" >>/etc/apk/repositories`, [plain]],
@@ -45,10 +46,7 @@ describe('what a stage does to its repositories', () => {
       `RUN printf '%s\\n' '@e ${main}' '${main}' > /etc/apk/repositories`,
       [{ tag: 'e', address: main }, plain],
     ],
-    [
-      'RUN echo https://apks.example.com/os >> /etc/apk/repositories',
-      [{ tag: undefined, address: 'https://apks.example.com/os' }],
-    ],
+    ['RUN echo https://apks.example.com/os >> /etc/apk/repositories', [acme]],
     // At the start of a line:
     [`RUN cat <<EOF >> /etc/apk/repositories\n${main}\nEOF`, [plain]],
     [`RUN echo '${main}\r\n@edge ${main}' >> /etc/apk/repositories`, [plain, { tag: 'edge', address: main }]],
@@ -59,11 +57,17 @@ describe('what a stage does to its repositories', () => {
     ],
     [
       'RUN cat >> /etc/apk/repositories <<-EOF\n\t@edge https://apks.example.com/edge\n\thttps://apks.example.com/os\n\tEOF',
-      [
-        { tag: 'edge', address: 'https://apks.example.com/edge' },
-        { tag: undefined, address: 'https://apks.example.com/os' },
-      ],
+      [{ tag: 'edge', address: 'https://apks.example.com/edge' }, acme],
     ],
+    [
+      `RUN printf '\\n@edge ${main}\\n${main}\\n' >> /etc/apk/repositories`,
+      [{ tag: 'edge', address: main }, plain],
+    ],
+    [`RUN echo "${main} " >> /etc/apk/repositories`, [plain]],
+    // Private ones beside those of Alpine:
+    [`RUN printf '%s\\n' 'https://apks.example.com/os' '${main}' >> /etc/apk/repositories`, [acme, plain]],
+    [`RUN echo -e "https://apks.example.com/os\\n${main}" > /etc/apk/repositories`, [acme, plain]],
+    [`RUN cat > /etc/apk/repositories <<EOF\n${main}\nhttps://apks.example.com/os\nEOF`, [plain, acme]],
     // None of the stage's:
     [`RUN apk add -X ${main} git`, []],
     [`RUN apk add --repository=${main} git`, []],
@@ -240,6 +244,9 @@ test.each([
   `"`,
   `'`,
   '=http://abc',
+  ' http://abc \\\n',
+  '"\\n',
+  '>> /etc/apk/repositories\nhttp://abc',
   '\\\n#',
   ' cp a \\\n# b\n',
   ' cd /etc/apk;',
