@@ -52,8 +52,11 @@ export function gitlabPins(file: Text, path: string): FilePins | undefined {
           variable: (name) => (own.has(name) ? own.get(name) : variable(name)),
         });
         const added = packagesAdded(commands, context);
-        // Jobs that share lines by an anchor have them at one place.
-        for (const pin of added.pins) pins.set(`${pin.range.start} ${context.images}`, pin);
+        // Jobs that share lines by an anchor have them at one place, and may have other variables.
+        for (const pin of added.pins) {
+          const version = pin.versionRange?.start ?? pin.text;
+          pins.set(`${pin.range.start} ${version} ${context.images}`, pin);
+        }
         notes.push(...added.notes);
         uses.push(...added.uses);
       }

@@ -1,6 +1,6 @@
 /** GitLab CI and compose files: lines and images by anchors, and jobs in files of any name. */
 import { expect, test } from 'vitest';
-import { pinsIn, placed, read } from '../support/pins.ts';
+import { pinsIn, placed, read, versioned } from '../support/pins.ts';
 
 test('lines of a job that it takes by an anchor, once for each image', () => {
   const text = `.install: &install
@@ -93,4 +93,19 @@ four:
 `;
   const found = pinsIn('.gitlab-ci.yml', text).map((pin) => `${pin.text} ${String(pin.context['images'])}`);
   expect(found).toEqual(['a=1 image: alpine:3.22', 'b=2 image: ', 'c=3 image: ', 'd=4 image: alpine:3.23']);
+});
+
+test('lines that jobs share by an anchor have the variables of each job', () => {
+  const text = `image: alpine:3.22
+one:
+  variables: { V: 1-r0 }
+  script: &lines ['apk add a=$V', 'apk add b=1']
+two:
+  variables: { V: 2-r0 }
+  script: *lines
+`;
+  expect(versioned('.gitlab-ci.yml', text)).toEqual(['a=1-r0', 'b=1', 'a=2-r0']);
+  // As many after both were raised.
+  const raised = text.replace('1-r0', '2-r0');
+  expect(versioned('.gitlab-ci.yml', raised)).toEqual(['a=2-r0', 'b=1', 'a=2-r0']);
 });
