@@ -37,19 +37,24 @@ export function gitlabPins(file: Text, path: string): FilePins | undefined {
     root,
     ...root.map.items.flatMap(({ value }) => (isMap(value) ? [{ ...root, map: value }] : [])),
   ]);
+  const heirs = heirsIn(jobs, roots);
   for (const job of jobs) {
     const own = imageOf(job) ?? (job.map.has('extends') ? undefined : shared);
-    const images = own === undefined ? all : [own];
-    const context = { kind: 'script', path, images: images.map((image) => `image: ${image}`).join('\n') };
     const known = new Map([...variables, ...variablesOf(job, file)]);
     for (const names of SCRIPTS) {
+      const inherited = names.filter((name) => job.map.has(name));
+      const others = heirs.flatMap(({ map, bases, image }) =>
+        bases.has(job.map) && inherited.some((name) => !map.has(name)) ? [image] : [],
+      );
+      const images = own === undefined ? all : [...new Set([own, ...others])];
+      const context = { kind: 'script', path, images: images.map((image) => `image: ${image}`).join('\n') };
       const script = names.flatMap((name) => lines(job.map.get(name, true), job, file));
       const variable = (name: string): Text | undefined => known.get(name);
       // What one line sets is known in the next.
-      const own = singleAssignments(script.flatMap((line) => shellCommands(line, { variable })));
+      const set = singleAssignments(script.flatMap((line) => shellCommands(line, { variable })));
       for (const line of script) {
         const commands = shellCommands(line, {
-          variable: (name) => (own.has(name) ? own.get(name) : variable(name)),
+          variable: (name) => (set.has(name) ? set.get(name) : variable(name)),
         });
         const added = packagesAdded(commands, context);
         // Jobs that share lines by an anchor have them at one place, and may have other variables.
@@ -100,6 +105,36 @@ export function composePins(file: Text, path: string): FilePins | undefined {
   return { kind: 'compose', pins: [...pins.values()], notes: unique(notes), uses };
 }
 
+/** A job with its own image that takes keys of other jobs, by `extends` or `<<`. */
+interface Heir {
+  readonly map: YAMLMap;
+  readonly image: string;
+  readonly bases: ReadonlySet<YAMLMap>;
+}
+
+function heirsIn(jobs: readonly Part[], roots: readonly Part[]): readonly Heir[] {
+  const basesOf = (part: Part, bases = new Set<YAMLMap>()): ReadonlySet<YAMLMap> => {
+    const names = listed(part, 'extends').flatMap((name) => (isScalar(name) ? [String(name.value)] : []));
+    const extended = roots.flatMap((root) => names.map((name) => inside(root, root.map.get(name, true))));
+    for (const base of [...extended, ...listed(part, '<<').map((node) => inside(part, node))]) {
+      if (!base || bases.has(base.map)) continue;
+      bases.add(base.map);
+      basesOf(base, bases);
+    }
+    return bases;
+  };
+  return jobs.flatMap((job) => {
+    const image = job.map.has('image') ? imageOf(job) : undefined;
+    return image === undefined ? [] : [{ map: job.map, image, bases: basesOf(job) }];
+  });
+}
+
+/** The items of a list, or a single value. */
+function listed({ map, document }: Part, key: string): readonly unknown[] {
+  const value = resolved(map.get(key, true), document);
+  return isSeq(value) ? value.items : [value];
+}
+
 /** A mapping, and the document whose anchors it may name. */
 interface Part {
   readonly map: YAMLMap;
@@ -144,9 +179,9 @@ function valueOf(
   seen.add(part.map);
   const { map, document } = part;
   if (map.has(key)) return { value: resolved(map.get(key, true), document), part };
-  const merged = resolved(map.get('<<', true), document);
-  const bases = isSeq(merged) ? merged.items : [merged];
-  return bases.map((base) => valueOf(inside(part, base), key, seen)).find((each) => each !== undefined);
+  return listed(part, '<<')
+    .map((base) => valueOf(inside(part, base), key, seen))
+    .find((each) => each !== undefined);
 }
 
 function variablesOf({ map, document }: Part, file: Text): readonly (readonly [string, Text])[] {

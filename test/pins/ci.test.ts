@@ -109,3 +109,25 @@ two:
   const raised = text.replace('1-r0', '2-r0');
   expect(versioned('.gitlab-ci.yml', raised)).toEqual(['a=2-r0', 'b=1', 'a=2-r0']);
 });
+
+test('a script is in the images of the jobs that inherit it, too', () => {
+  const text = `.apk: &apk
+  image: alpine:3.22
+  before_script: [apk add a=1]
+  after_script: [apk add b=1]
+.more:
+  extends: [.unknown, .apk, .more]
+one:
+  extends: .more
+  image: alpine:3.23
+  after_script: [ls]
+two:
+  <<: *apk
+  image: { name: alpine:3.24 }
+  before_script: [ls]
+`;
+  expect(pinsIn('.gitlab-ci.yml', text).map((pin) => [pin.text, pin.context['images']])).toEqual([
+    ['a=1', 'image: alpine:3.22\nimage: alpine:3.23'],
+    ['b=1', 'image: alpine:3.22\nimage: alpine:3.24'],
+  ]);
+});
