@@ -78,10 +78,6 @@ export class FeedBuilder {
     this.#firstSkipped ??= fact.slice(0, 200);
   }
 
-  get skipped(): number {
-    return this.#skipped;
-  }
-
   /**
    * One line of JSON, `FeedFacts`, then a line for each package, in the order of their names:
    *

@@ -54,15 +54,6 @@ export class Lookups {
   }
 
   /** The releases that match the query, oldest first; `undefined` for a name that is in no index. */
-  releases(lookup: Lookup): readonly Release[] | undefined {
-    return finish(this.releasesInSteps(lookup));
-  }
-
-  *releasesInSteps(lookup: Lookup): Generator<undefined, readonly Release[] | undefined> {
-    return (yield* this.lookUpInSteps(lookup))?.releases;
-  }
-
-  /** With the marks about the pin. */
   *lookUpInSteps(lookup: Lookup): Generator<undefined, Found | undefined> {
     const { datasource, snapshot, name, query } = lookup;
     const shown = yield* snapshot.catalog.reportInSteps(name, query.archs);

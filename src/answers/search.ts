@@ -100,23 +100,23 @@ export class NameSearch {
     return this.#text.byteLength + this.#starts.byteLength + this.#masks.byteLength;
   }
 
-  find(text: string, limit = MAX_HITS): SearchHits {
+  find(text: string): SearchHits {
     const query = text.trim().toLowerCase();
     if (query === '' || query.includes('\n') || query.length > MAX_NAME_BYTES)
       return { hits: [], more: false };
-    const inside = query.length >= MIN_INSIDE ? this.#containing(query, limit) : [];
-    const starting = this.#containing(`\n${query}`, limit);
+    const inside = query.length >= MIN_INSIDE ? this.#containing(query) : [];
+    const starting = this.#containing(`\n${query}`);
     const found = new Map<number, Rank>();
-    for (const i of this.#containing(`\n${query}\n`, limit)) found.set(i, 0);
+    for (const i of this.#containing(`\n${query}\n`)) found.set(i, 0);
     for (const i of starting) if (!found.has(i)) found.set(i, 1);
     for (const i of inside) if (!found.has(i)) found.set(i, 2);
-    if (found.size < limit && query.length >= MIN_TYPO)
+    if (found.size < MAX_HITS && query.length >= MIN_TYPO)
       for (const [i, errors] of this.#similar(query)) if (!found.has(i)) found.set(i, errors === 1 ? 3 : 4);
     const ranked = [...found].sort(this.#byRank);
     const hits = ranked
-      .slice(0, limit)
+      .slice(0, MAX_HITS)
       .map(([i, rank]) => ({ name: this.#name(i), match: matches[rank], provided: i >= this.#packages }));
-    return { hits, more: ranked.length > limit };
+    return { hits, more: ranked.length > MAX_HITS };
   }
 
   readonly #byRank = ([a, rankOfA]: [number, Rank], [b, rankOfB]: [number, Rank]): number =>
@@ -126,7 +126,7 @@ export class NameSearch {
     this.#compare(a, b);
 
   /** Numbers of names that contain `needle`: those of packages first, with enough of each kind. */
-  #containing(needle: string, limit: number): readonly number[] {
+  #containing(needle: string): readonly number[] {
     const bytes = Buffer.from(needle);
     const found: number[] = [];
     const end = this.#starts.length - 1;
@@ -134,7 +134,7 @@ export class NameSearch {
       [0, this.#packages],
       [this.#packages, end],
     ] as const) {
-      const isEnough = from > 0 && found.length > limit;
+      const isEnough = from > 0 && found.length > MAX_HITS;
       const before = found.length;
       let i = from;
       while (!isEnough && i < to && found.length - before < MAX_CANDIDATES) {

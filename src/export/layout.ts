@@ -24,12 +24,6 @@ export function fileOf(name: string, names: Names): string {
   return isPlain(path) && !isShadowed(name, path, names) ? path : escaped(name);
 }
 
-/** The name of the answer at `path`. */
-export function nameOf(path: string, names: Names): string {
-  if (path.startsWith(ESCAPED)) return unescaped(path);
-  return names.has(path) ? path : `/${path}`;
-}
-
 function isPlain(path: string): boolean {
   const segments = path.split('/');
   if (segments[0] === '-' || /\.(gz|br)$|\.html\//.test(path)) return false;
@@ -52,8 +46,4 @@ function escaped(name: string): string {
   const encoded = encodeURIComponent(name).replaceAll('.', '%2E');
   const segments = encoded.match(new RegExp(`.{1,${MAX_SEGMENT}}`, 'g')) ?? [];
   return `${ESCAPED}${segments.join('+/')}`;
-}
-
-function unescaped(path: string): string {
-  return decodeURIComponent(path.slice(ESCAPED.length).replaceAll('+/', ''));
 }

@@ -12,14 +12,9 @@ const MAX_CHANGES = 20;
 
 export class RecentChanges {
   readonly #changes = new Map<string, readonly RecentChange[]>();
-  readonly #max: number;
-
-  constructor({ max = MAX_CHANGES } = {}) {
-    this.#max = max;
-  }
 
   note(datasource: string, change: RecentChange): void {
-    this.#changes.set(datasource, [change, ...this.of(datasource)].slice(0, this.#max));
+    this.#changes.set(datasource, [change, ...this.of(datasource)].slice(0, MAX_CHANGES));
   }
 
   /** Latest first. */

@@ -8,9 +8,7 @@ import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts'
 import { createPause, createQueue, leisurely } from '../repository/pace.ts';
 
 export interface Survey {
-  /** Package names; what packages provide is not counted again. */
-  readonly names: number;
-  /** Names without any release. */
+  /** Package names without any release; what packages provide is not counted again. */
   readonly namesWithoutRelease: number;
   readonly offered: number;
   /**
@@ -33,7 +31,6 @@ export function* surveyCatalog(catalog: Catalog): Generator<undefined, Survey> {
     'dependency-unmet': 0,
     'missing-on-arch': 0,
   };
-  let names = 0;
   let namesWithoutRelease = 0;
   let offered = 0;
   let needingMore = 0;
@@ -51,12 +48,11 @@ export function* surveyCatalog(catalog: Catalog): Generator<undefined, Survey> {
         if (yield* needsMore(version, needs)) needingMore += 1;
       }
     }
-    names += 1;
     offered += released;
     if (released === 0) namesWithoutRelease += 1;
     yield;
   }
-  return { names, namesWithoutRelease, offered, needingMore, withheld };
+  return { namesWithoutRelease, offered, needingMore, withheld };
 }
 
 function* needsMore({ chosenOn }: VersionReport, needs: Needs): Generator<undefined, boolean> {

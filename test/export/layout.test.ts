@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fileOf, nameOf } from '../../src/export/layout.ts';
+import { fileOf } from '../../src/export/layout.ts';
 
 test.each([
   ['curl', 'curl'],
@@ -47,6 +47,13 @@ const names = fc.uniqueArray(
   ),
   { minLength: 1, maxLength: 12 },
 );
+
+/** The name of the answer at `path`. */
+function nameOf(path: string, names: ReadonlySet<string>): string {
+  if (path.startsWith('-/name/'))
+    return decodeURIComponent(path.slice('-/name/'.length).replaceAll('+/', ''));
+  return names.has(path) ? path : `/${path}`;
+}
 
 test('every path leads back to its name, and no file is in the way of another or of its copies', () => {
   fc.assert(
