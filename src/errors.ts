@@ -50,6 +50,11 @@ export class RefusedError extends Error {
   }
 }
 
+/** The code of an error of the system or of ours, such as `ENOENT`. */
+export function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
 /** Length of a line in logs and `/readyz`. */
 const MAX_LINE = 2000;
 /** Length of a foreign error's message, which may quote foreign text, such as names in a certificate. */

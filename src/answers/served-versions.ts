@@ -4,6 +4,7 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import * as z from 'zod';
+import { codeOf } from '../errors.ts';
 import { removeOrphansOf, writeAtomically } from '../repository/atomic-file.ts';
 
 const FORMAT = 1;
@@ -70,7 +71,7 @@ export class ServedVersions {
       for (const [id, list] of versions.slice(-this.#maxNames))
         this.#versions.set(id, list.slice(0, MAX_VERSIONS));
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
+      if (codeOf(error) === 'ENOENT') return;
       this.#warn(`ignoring the versions served before, ${this.#file}`, error);
     }
   }

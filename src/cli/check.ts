@@ -12,7 +12,7 @@ import { formats, isFormat, textReport, type Report } from '../check/reports.ts'
 import { compareLevels, type Level } from '../check/rules.ts';
 import type { CommandLine, Config } from '../config/config.ts';
 import { parseDuration } from '../config/schema.ts';
-import { errorLines, IndexError, printable, UsageError } from '../errors.ts';
+import { codeOf, errorLines, IndexError, printable, UsageError } from '../errors.ts';
 import { judgeFiles } from './judge-files.ts';
 
 export interface CheckOptions {
@@ -39,7 +39,7 @@ export async function checkCommand(words: readonly string[], options: CheckOptio
     return await run(words, options);
   } catch (error) {
     // 1 means that something was found, so no other failure may end with it.
-    if (error instanceof Error && 'code' in error && error.code === 'config-invalid') throw error;
+    if (codeOf(error) === 'config-invalid') throw error;
     process.stderr.write(`apk-beacon: ${errorLines(error)}\n`);
     return UNCHECKED;
   }

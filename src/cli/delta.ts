@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { DeltaLayer, PackageChange } from '../delta/delta.ts';
 import { isLock, readImage } from '../delta/definition.ts';
-import { printable, printableJson, UsageError } from '../errors.ts';
+import { codeOf, printable, printableJson, UsageError } from '../errors.ts';
 import { deltasHere, type ArchDelta, type ImageFile } from '../service/delta.ts';
 
 export interface DeltaOptions {
@@ -45,7 +45,7 @@ function readIn(folders: readonly string[], name: string): string {
     try {
       return readFileSync(join(folder, name), 'utf8');
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+      if (codeOf(error) !== 'ENOENT') throw error;
     }
   }
   throw new UsageError(`${name} is in none of ${folders.join(', ')}`);

@@ -6,7 +6,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
-import { errorLine } from '../errors.ts';
+import { codeOf, errorLine } from '../errors.ts';
 import { FetchError } from '../repository/fetch-error.ts';
 import type { PackageFile } from '../repository/live-index.ts';
 import { busy, problem, type Reply } from './reply.ts';
@@ -102,15 +102,11 @@ export class PackageFiles {
 
   #fail(response: ServerResponse, error: unknown): void {
     const isGone =
-      isMissing(error) || (error instanceof FetchError && [404, 410].includes(error.status ?? 0));
+      codeOf(error) === 'ENOENT' || (error instanceof FetchError && [404, 410].includes(error.status ?? 0));
     if (!isGone) this.#logger.warn(`cannot pass a package on: ${errorLine(error)}`);
     const fact = isGone ? 'the repository does not have the package' : 'the package cannot be fetched';
     answer(response, problem(isGone ? 404 : 502, fact));
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 type Begin = (length: string | undefined) => void;

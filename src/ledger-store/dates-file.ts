@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { IDENTITY_BYTES } from '../apk/identity.ts';
+import { codeOf } from '../errors.ts';
 import type { Dated } from '../ledger/dates.ts';
 import { writeAtomically } from '../repository/atomic-file.ts';
 
@@ -60,6 +61,6 @@ function pathOf(folder: string, key: string): string {
 }
 
 function ignoreMissing(error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+  if (codeOf(error) === 'ENOENT') return undefined;
   throw error;
 }

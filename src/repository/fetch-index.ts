@@ -8,7 +8,7 @@ import { borrowBytes } from '../apk/memory.ts';
 import { isAdb } from '../apk/adb-file.ts';
 import { isGzip } from '../apk/gzip-members.ts';
 import type { Pause } from '../apk/pieces.ts';
-import { cut } from '../errors.ts';
+import { codeOf, cut } from '../errors.ts';
 import type { CredentialLookup } from './credentials.ts';
 import { FetchError, parseRetryAfter } from './fetch-error.ts';
 import type { UpstreamAnswer, UpstreamClient } from './upstream-client.ts';
@@ -73,8 +73,7 @@ const NOTHING_THERE = [403, 404, 410];
 function isNothingThere(error: unknown): boolean {
   if (!(error instanceof FetchError)) return false;
   const { status, cause } = error;
-  if (status !== undefined) return NOTHING_THERE.includes(status);
-  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+  return status === undefined ? codeOf(cause) === 'ENOENT' : NOTHING_THERE.includes(status);
 }
 
 async function fetchFrom(location: URL | string, options: FetchIndexOptions): Promise<IndexFetch> {

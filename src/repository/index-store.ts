@@ -11,9 +11,8 @@ import { open, readdir, readFile, rm, stat, unlink, utimes, type FileHandle } fr
 import { join } from 'node:path';
 import * as z from 'zod';
 import { borrowBytes } from '../apk/memory.ts';
-import { IndexError } from '../errors.ts';
+import { codeOf, IndexError } from '../errors.ts';
 import { removeOrphans, writeAtomically } from './atomic-file.ts';
-
 import type { Validators } from './fetch-index.ts';
 
 const FORMAT = 3;
@@ -101,7 +100,7 @@ export class IndexStore {
       if (identity !== identityOf(index)) throw new Error('it is of another index');
       return { validators, firstSeenAt, bytes, confirmedAt: mtimeMs };
     } catch (error) {
-      if (!isMissing(error)) this.#warn(`ignoring the cached index ${path}`, error);
+      if (codeOf(error) !== 'ENOENT') this.#warn(`ignoring the cached index ${path}`, error);
       return undefined;
     } finally {
       await swept;
@@ -294,8 +293,4 @@ function identityOf({ location, terms }: KeptIndex): string {
   return createHash('sha256')
     .update(JSON.stringify([FORMAT, addressIdentity(location), terms]))
     .digest('hex');
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

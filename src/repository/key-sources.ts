@@ -13,7 +13,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { checkKey } from '../apk/signature.ts';
-import { cut, cutList, IndexError } from '../errors.ts';
+import { codeOf, cut, cutList, IndexError } from '../errors.ts';
 import { percentDecoded, type CredentialLookup } from './credentials.ts';
 import { FetchError, shortUrl } from './fetch-error.ts';
 import { statusError } from './fetch-index.ts';
@@ -90,8 +90,8 @@ async function loadPath(path: string): Promise<readonly PublicKey[]> {
 
 /** The keys in a directory; none if it does not exist. */
 async function loadDirectory(path: string): Promise<readonly PublicKey[]> {
-  const names = await readdir(path).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return [];
+  const names = await readdir(path).catch((cause: unknown) => {
+    if (codeOf(cause) === 'ENOENT') return [];
     throw new IndexError('config-invalid', `cannot read the keys in ${path}`, { cause });
   });
   const keyNames = names.filter((name) => KEY_NAME.test(name)).sort();
@@ -264,7 +264,7 @@ async function keep(keys: readonly PublicKey[], directory: string): Promise<void
     await rename(temporary, directory);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = codeOf(error);
     if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
   }
 }

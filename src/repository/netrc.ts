@@ -3,7 +3,7 @@
  * SECRET`, `account NAME`, and `macdef NAME` with lines up to an empty one. A word may be in double quotes, with the
  * escapes `\"`, `\\`, `\n`, `\r` and `\t`. A line that starts with `#` is a comment.
  */
-import { IndexError } from '../errors.ts';
+import { codeOf, IndexError } from '../errors.ts';
 import { readTextFile } from './read-text-file.ts';
 
 export interface NetrcEntry {
@@ -18,14 +18,9 @@ export async function loadNetrc(path: string): Promise<readonly NetrcEntry[]> {
   try {
     return parseNetrc(await readTextFile('netrc file', path), path);
   } catch (error) {
-    if (isMissing(error)) return [];
+    if (error instanceof IndexError && codeOf(error.cause) === 'ENOENT') return [];
     throw error;
   }
-}
-
-function isMissing(error: unknown): boolean {
-  const cause = error instanceof IndexError ? error.cause : undefined;
-  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
 }
 
 /** Entries with a login or a password, in file order; the first match for a machine is used. `path` is for messages. */

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { borrowBytes } from '../apk/memory.ts';
 import type { Pause } from '../apk/pieces.ts';
-import { IndexError } from '../errors.ts';
+import { codeOf, IndexError } from '../errors.ts';
 import type { CredentialHeader } from './credentials.ts';
 import type { LookupFunction } from 'node:net';
 import { Dispatchers, type ClientCertificate, type Hop } from './dispatchers.ts';
@@ -271,7 +271,7 @@ function fetchError(url: URL, cause: unknown, timeouts: Timeouts): FetchError {
 }
 
 function fetchFailure(error: unknown, timeouts: Timeouts): string {
-  switch (error instanceof Error && 'code' in error ? error.code : undefined) {
+  switch (codeOf(error)) {
     case 'UND_ERR_CONNECT_TIMEOUT':
       return `no connection ${within(timeouts.connect)}`;
     case 'UND_ERR_HEADERS_TIMEOUT':
