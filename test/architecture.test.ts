@@ -4,7 +4,15 @@ import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 /** Single files that every folder may import. */
-const common = ['errors.ts', 'addresses.ts', 'archs.ts', 'edit-distance.ts', 'version.ts', 'xml.ts'];
+const common = [
+  'errors.ts',
+  'addresses.ts',
+  'archs.ts',
+  'edit-distance.ts',
+  'sorted.ts',
+  'version.ts',
+  'xml.ts',
+];
 
 /** Allowed imports per folder, besides itself and the common files; a name that ends in `:` is a prefix. */
 const allowed: Readonly<Record<string, readonly string[]>> = {

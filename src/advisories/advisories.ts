@@ -3,6 +3,7 @@
  */
 import type { Version } from '../apk/version.ts';
 import { isStep, sortInSteps } from '../catalog/steps.ts';
+import { compareTexts } from '../sorted.ts';
 import { fixedIn, isAffected, isUnreviewed, parseAffected, unite, type Affected } from './affected.ts';
 import type { Feed } from './feed.ts';
 import { ANY } from './feed-builder.ts';
@@ -72,14 +73,10 @@ function* merge(
   }
   const groups: Group[] = [];
   for (const [verdict, ids] of byVerdict) {
-    const sorted = yield* sortInSteps(ids, compareIds);
+    const sorted = yield* sortInSteps(ids, compareTexts);
     groups.push(groupOf(verdict.split('\n'), sorted.join(' '), ids.length, archs));
   }
   return groups;
-}
-
-function compareIds(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
 }
 
 function groupOf(verdicts: readonly string[], ids: string, count: number, archs: readonly string[]): Group {
@@ -141,7 +138,7 @@ export function listIds(
   return {
     listed: meant
       .flatMap((group) => firstIds(group, most).map((id) => ({ id, group })))
-      .sort((a, b) => compareIds(a.id, b.id))
+      .sort((a, b) => compareTexts(a.id, b.id))
       .slice(0, most),
     count: meant.reduce((sum, { count }) => sum + count, 0),
   };

@@ -1,5 +1,6 @@
 /** A feed in the form that `FeedBuilder` wrote, in one block of memory. */
-import * as facts from './feed-builder.ts';
+import { countBefore } from '../sorted.ts';
+import { FORMAT, type FeedFacts } from './feed-builder.ts';
 import { isPackageName } from './ids.ts';
 import { malformed } from './secdb.ts';
 
@@ -14,13 +15,13 @@ export interface FeedGroup {
 }
 
 export class Feed {
-  readonly facts: facts.FeedFacts;
+  readonly facts: FeedFacts;
   readonly digest: string;
   readonly #bytes: Buffer;
   /** The start of each package's line, and the end of the last one. */
   readonly #starts: Uint32Array;
 
-  private constructor(read: facts.FeedFacts, digest: string, bytes: Buffer, starts: Uint32Array) {
+  private constructor(read: FeedFacts, digest: string, bytes: Buffer, starts: Uint32Array) {
     this.facts = read;
     this.digest = digest;
     this.#bytes = bytes;
@@ -64,29 +65,21 @@ export class Feed {
   }
 
   #find(key: Buffer): number | undefined {
-    let [from, to] = [0, this.#starts.length - 1];
-    while (from < to) {
-      const middle = (from + to) >>> 1;
-      const start = this.#starts[middle] as number;
-      const order = this.#bytes.compare(
-        key,
-        0,
-        key.length,
-        start,
-        Math.min(start + key.length, this.#bytes.length),
-      );
-      if (order === 0) return middle;
-      if (order > 0) to = middle;
-      else from = middle + 1;
-    }
-    return undefined;
+    const orderOf = (line: number): number => {
+      const start = this.#starts[line] as number;
+      const end = Math.min(start + key.length, this.#bytes.length);
+      return this.#bytes.compare(key, 0, key.length, start, end);
+    };
+    const lines = this.#starts.length - 1;
+    const line = countBefore(lines, (each) => orderOf(each) < 0);
+    return line < lines && orderOf(line) === 0 ? line : undefined;
   }
 }
 
-function readFacts(line: string): facts.FeedFacts | undefined {
+function readFacts(line: string): FeedFacts | undefined {
   try {
-    const read = JSON.parse(line) as facts.FeedFacts;
-    return read.format === facts.FORMAT && Number.isSafeInteger(read.packages) ? read : undefined;
+    const read = JSON.parse(line) as FeedFacts;
+    return read.format === FORMAT && Number.isSafeInteger(read.packages) ? read : undefined;
   } catch {
     return undefined;
   }

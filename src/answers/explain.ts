@@ -37,6 +37,7 @@ import {
   Shared,
   sortInSteps,
 } from '../catalog/steps.ts';
+import { compareTexts, countBefore } from '../sorted.ts';
 import { SeriesIndex, type SeriesName } from '../catalog/series.ts';
 import { dateOf } from '../catalog/time.ts';
 import { withdrawalsIn, type Withdrawal } from '../catalog/withdrawal.ts';
@@ -339,12 +340,8 @@ const sortedNames = new Shared(sortNames);
 
 function* namesStartingWith(prefix: string, packages: Packages): Generator<undefined, readonly string[]> {
   const names = yield* sortedNames.of(packages);
-  let [start, end] = [0, names.length];
-  while (start < end) {
-    const middle = (start + end) >>> 1;
-    if ((names[middle] as string) < prefix) start = middle + 1;
-    else end = middle;
-  }
+  const start = countBefore(names.length, (i) => (names[i] as string) < prefix);
+  let end = start;
   while (names[end]?.startsWith(prefix)) end += 1;
   return names.slice(start, end);
 }
@@ -354,7 +351,7 @@ function* sortNames(packages: Packages): Generator<undefined, readonly string[]>
   yield* eachInSteps(packages.names(), (name) => {
     names.push(name);
   });
-  return yield* sortInSteps(names, (a, b) => (a < b ? -1 : 1));
+  return yield* sortInSteps(names, compareTexts);
 }
 
 /** The build time of the newest build, in unix seconds; 0 if unknown. */

@@ -19,6 +19,7 @@ import {
   mapInSteps,
   sortInSteps,
 } from '../catalog/steps.ts';
+import { countBefore } from '../sorted.ts';
 import { compareNaturally } from './natural-order.ts';
 
 /** A versioning of Renovate: which versions it can read, and their order. */
@@ -451,13 +452,9 @@ class Sorted {
 
   /** The index of the first version for which `isBefore` is false. */
   #place(version: Version, isBefore: (order: number) => boolean): number {
-    let [from, to] = [0, this.#versions.length];
-    while (from < to) {
-      const middle = (from + to) >>> 1;
-      if (isBefore(this.#order.compare(this.#versions[middle] as Version, version))) from = middle + 1;
-      else to = middle;
-    }
-    return from;
+    return countBefore(this.#versions.length, (i) =>
+      isBefore(this.#order.compare(this.#versions[i] as Version, version)),
+    );
   }
 }
 

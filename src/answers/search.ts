@@ -6,6 +6,7 @@ import type { Pause } from '../apk/pieces.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
 import { createPause } from '../repository/pace.ts';
+import { countBefore } from '../sorted.ts';
 import { editDistance } from '../edit-distance.ts';
 import { countBits, letterMask } from './close-names.ts';
 
@@ -140,23 +141,12 @@ export class NameSearch {
       while (!isEnough && i < to && found.length - before < MAX_CANDIDATES) {
         const at = this.#text.indexOf(bytes, (this.#starts[i] as number) - 1);
         if (at < 0 || at >= (this.#starts[to] as number) - 1) break;
-        i = this.#numberAt(needle.startsWith('\n') ? at + 1 : at, i, to);
-        found.push(i);
-        i += 1;
+        const start = needle.startsWith('\n') ? at + 1 : at;
+        i += countBefore(to - i, (each) => (this.#starts[i + each] as number) <= start);
+        found.push(i - 1);
       }
     }
     return found;
-  }
-
-  /** The name in `[from, to)` that contains the byte at `offset`. */
-  #numberAt(offset: number, from: number, to: number): number {
-    let [low, high] = [from, to];
-    while (high - low > 1) {
-      const middle = (low + high) >>> 1;
-      if ((this.#starts[middle] as number) <= offset) low = middle;
-      else high = middle;
-    }
-    return low;
   }
 
   /** Names with typing errors, and how many: one or two, at most one for every three characters of `query`. */

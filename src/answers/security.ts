@@ -16,6 +16,7 @@ import {
 import { highestFix, isAffected, isOpen } from '../advisories/affected.ts';
 import type { NameReport, VersionReport } from '../catalog/catalog.ts';
 import { findLastInSteps, isStep } from '../catalog/steps.ts';
+import { countBefore } from '../sorted.ts';
 import { pinnedVersion, versionWithRevision, type LookupQuery } from './query.ts';
 import type { Release } from './releases.ts';
 
@@ -139,14 +140,10 @@ function idsOf(groups: readonly Group[]): ReadonlySet<string> {
 
 /** The index of the first version newer than `version`; invalid versions come first. */
 function firstAbove(versions: readonly VersionReport[], version: Version): number {
-  let [from, to] = [0, versions.length];
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    const { parsed } = versions[middle] as VersionReport;
-    if (parsed && compareVersions(parsed, version) > 0) to = middle;
-    else from = middle + 1;
-  }
-  return from;
+  return countBefore(versions.length, (i) => {
+    const { parsed } = versions[i] as VersionReport;
+    return !parsed || compareVersions(parsed, version) <= 0;
+  });
 }
 
 /** The version that a pin stands for; for a line the newest that fits. */

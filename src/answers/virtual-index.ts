@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import type { Catalog, VersionReport } from '../catalog/catalog.ts';
 import { eachInSteps, isStep, sortInSteps } from '../catalog/steps.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
+import { compareTexts } from '../sorted.ts';
 import { createQueue } from '../repository/pace.ts';
 import type { IndexArchive, IndexFormat, IndexWriter } from './index-writer.ts';
 
@@ -71,7 +72,7 @@ function* recordNames(catalog: Catalog): Generator<undefined, readonly string[]>
       yield* eachInSteps(some, (name) => {
         if (PACKAGE_NAME.test(name)) names.add(name);
       });
-  return yield* sortInSteps([...names], (a, b) => (a < b ? -1 : 1));
+  return yield* sortInSteps([...names], compareTexts);
 }
 
 function stanza(name: string, { version, releasedAt, chosen }: VersionReport, arch: string): string {

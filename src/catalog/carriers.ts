@@ -2,6 +2,7 @@
 import { satisfies } from '../apk/constraint.ts';
 import { isExact, type Dependency, type Package, type Provide } from '../apk/packages.ts';
 import { canonicalText, compareVersions, parseVersion, type Version } from '../apk/version.ts';
+import { compareTexts, countBefore } from '../sorted.ts';
 import type { CatalogSource } from './catalog.ts';
 import { filterInSteps, isStep, sortInSteps } from './steps.ts';
 
@@ -332,8 +333,8 @@ class CarriersOfName {
     const parsed = reader.parse(bound);
     if (!parsed) return false;
     // Versions of one line are contiguous, and its bound is among them.
-    const place = placeOf(parsed, sorted);
-    return [sorted[0], sorted[place - 1], sorted[place], sorted.at(-1)].some(
+    const older = countBefore(sorted.length, (i) => compareVersions(sorted[i] as Version, parsed) < 0);
+    return [sorted[0], sorted[older - 1], sorted[older], sorted.at(-1)].some(
       (version) => version && satisfies(version, { operator, version: parsed }),
     );
   }
@@ -385,21 +386,6 @@ class CarriersOfName {
   }
 }
 
-/** The index of the first version that is not older. */
-function placeOf(version: Version, sorted: readonly Version[]): number {
-  let [from, to] = [0, sorted.length];
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    if (compareVersions(sorted[middle] as Version, version) < 0) from = middle + 1;
-    else to = middle;
-  }
-  return from;
-}
-
 function textOf({ dependencies, provides }: Package): string {
   return JSON.stringify([[...dependencies], provides]);
-}
-
-function compareTexts(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
 }

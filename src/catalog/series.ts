@@ -1,5 +1,6 @@
 /** Names that are series of one thing: `grafana-12.3`, `grafana-12.4`, `grafana-13.0`; `php-8.3-cli`, `php-8.4-cli`. */
 import { compareVersions, parseVersion, type Version } from '../apk/version.ts';
+import { countBefore } from '../sorted.ts';
 import { eachInSteps, isStep, sortInSteps } from './steps.ts';
 
 export interface SeriesName {
@@ -44,13 +45,8 @@ export class SeriesIndex {
     const own = split(name);
     if (!own) return [];
     const all = this.#series.get(keyOf(own)) ?? [];
-    let [start, end] = [0, all.length];
-    while (start < end) {
-      const middle = (start + end) >>> 1;
-      if (compareVersions((all[middle] as SeriesName).series, own.series) > 0) start = middle + 1;
-      else end = middle;
-    }
-    return all.slice(0, start);
+    const isNewer = (i: number): boolean => compareVersions((all[i] as SeriesName).series, own.series) > 0;
+    return all.slice(0, countBefore(all.length, isNewer));
   }
 }
 

@@ -2,6 +2,7 @@
  * Lists of all names, for finding one without a search: packages by first letter, provided names by kind. A long list
  * has an index of ranges and one page for each range, `p.html`, `p-1.html`, `p-2.html`.
  */
+import { compareTexts } from '../sorted.ts';
 
 export interface NameList {
   readonly title: string;
@@ -62,6 +63,6 @@ function letterOf(name: string): string | undefined {
 function alphabetical(names: readonly string[]): readonly string[] {
   return names
     .map((name) => [name.toLowerCase(), name] as const)
-    .toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .toSorted(([a], [b]) => compareTexts(a, b))
     .map(([, name]) => name);
 }

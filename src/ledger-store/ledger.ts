@@ -16,6 +16,7 @@ import { isSet, ledgerTime, TOLERATED_LAG } from '../ledger/clock.ts';
 import { compare, firstDate, mergeDates, returnDate, type Dated, type Gone } from '../ledger/dates.ts';
 import { IdentityTable, identityAt } from '../ledger/identities.ts';
 import type { LedgerKind, LedgerStatus } from '../ledger/status.ts';
+import { compareTexts } from '../sorted.ts';
 import { createQueue } from '../repository/pace.ts';
 import {
   findIndex,
@@ -519,8 +520,4 @@ function keyOf({ location, arch, isArchFound }: LedgerIndex): string {
 
 function dateOf(gone: Gone | undefined, now: number): number {
   return gone ? returnDate(gone, now) : now;
-}
-
-function compareTexts(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
 }

@@ -5,6 +5,7 @@
  *
  * POSIX.1-2024, Shell Command Language, 2.3 (tokens), 2.6.2 (parameters), 2.7.4 (here-documents).
  */
+import { countBefore } from '../sorted.ts';
 import { mappedText, slice, type Text, type Use } from './text.ts';
 
 /** The words of one simple command, without its redirections and assignments. */
@@ -141,13 +142,7 @@ class Delimiters {
   ): { readonly start: number; readonly next: number } | undefined {
     this.#lines ??= this.#index();
     const starts = this.#lines.get((stripsTabs ? '-' : '=') + delimiter) ?? [];
-    let [low, high] = [0, starts.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((starts[middle] as number) < from) low = middle + 1;
-      else high = middle;
-    }
-    const start = starts[low];
+    const start = starts[countBefore(starts.length, (i) => (starts[i] as number) < from)];
     if (start === undefined) return undefined;
     const newline = this.#source.indexOf('\n', start);
     return { start, next: newline < 0 ? this.#source.length : newline + 1 };

@@ -1,4 +1,5 @@
 /** Texts with the position of each character in their file, and the lines of a file. */
+import { countBefore } from '../sorted.ts';
 
 /** A value and the position of each of its characters: `ARG V="1.0"` gives `1.0` and three offsets. */
 export interface Text {
@@ -84,12 +85,7 @@ export class Lines {
   }
 
   position(offset: number): Position {
-    let [low, high] = [0, this.#starts.length];
-    while (high - low > 1) {
-      const middle = (low + high) >>> 1;
-      if ((this.#starts[middle] as number) <= offset) low = middle;
-      else high = middle;
-    }
-    return { line: low + 1, column: offset - (this.#starts[low] as number) + 1 };
+    const line = countBefore(this.#starts.length, (i) => (this.#starts[i] as number) <= offset);
+    return { line, column: offset - (this.#starts[line - 1] as number) + 1 };
   }
 }
