@@ -16,12 +16,6 @@ export interface Group {
   readonly count: number;
 }
 
-/** The first identifiers, as many as an answer shows, and their total number. */
-export interface IdList<T> {
-  readonly listed: readonly T[];
-  readonly count: number;
-}
-
 export class Advisories {
   readonly feeds: readonly Feed[];
 
@@ -108,10 +102,19 @@ function firstIds({ ids, count }: Group, most: number): readonly string[] {
   return ids.split(' ', Math.min(most, count));
 }
 
-const cves = new WeakMap<Group, IdList<string>>();
+/** The most identifiers in a merge request. */
+export const MAX_NAMED = 20;
 
-/** The first `most` CVE numbers of a group, and the number of all. */
-export function cvesOf(group: Group, most: number): IdList<string> {
+interface Cves {
+  /** The first ones, as many as are named. */
+  readonly listed: readonly string[];
+  readonly count: number;
+}
+
+const cves = new WeakMap<Group, Cves>();
+
+/** The CVE numbers of a group. */
+export function cvesOf(group: Group): Cves {
   const known = cves.get(group);
   if (known) return known;
   const { ids } = group;
@@ -120,7 +123,7 @@ export function cvesOf(group: Group, most: number): IdList<string> {
   for (let at = ids.indexOf('CVE-'); at >= 0; at = ids.indexOf('CVE-', at + 4)) {
     if (at > 0 && ids[at - 1] !== ' ') continue;
     const end = ids.indexOf(' ', at);
-    if (listed.length < most) listed.push(ids.slice(at, end < 0 ? undefined : end));
+    if (listed.length < MAX_NAMED) listed.push(ids.slice(at, end < 0 ? undefined : end));
     count += 1;
   }
   const found = { listed, count };
@@ -128,20 +131,15 @@ export function cvesOf(group: Group, most: number): IdList<string> {
   return found;
 }
 
-/** The first `most` identifiers of the groups for which `isMeant` is true, sorted, each with its group. */
+/** The first `most` identifiers, sorted, each with its group. */
 export function listIds(
   groups: readonly Group[],
-  isMeant: (group: Group) => boolean,
   most: number,
-): IdList<{ readonly id: string; readonly group: Group }> {
-  const meant = groups.filter(isMeant);
-  return {
-    listed: meant
-      .flatMap((group) => firstIds(group, most).map((id) => ({ id, group })))
-      .sort((a, b) => compareTexts(a.id, b.id))
-      .slice(0, most),
-    count: meant.reduce((sum, { count }) => sum + count, 0),
-  };
+): readonly { readonly id: string; readonly group: Group }[] {
+  return groups
+    .flatMap((group) => firstIds(group, most).map((id) => ({ id, group })))
+    .sort((a, b) => compareTexts(a.id, b.id))
+    .slice(0, most);
 }
 
 /** Whether a group is open at a version, and not only by unreviewed scanner results. */

@@ -10,6 +10,7 @@ import {
   isOpenAt,
   isUnreviewedAt,
   listIds,
+  MAX_NAMED,
   type Advisories,
   type Group,
 } from '../advisories/advisories.ts';
@@ -26,8 +27,6 @@ const MOST = 1000;
 const MAX_PER_VERSION = 100;
 /** Only the newest versions are considered; no real pin is that far behind. */
 const MAX_VERSIONS = 500;
-/** The same in a merge request. */
-const MAX_NAMED = 20;
 
 /** A target version, and what an update to it fixes. */
 export interface Fix {
@@ -221,17 +220,18 @@ export function* securityMarks(
   const fixes = yield* security.fixes(from, [...names.keys()].reverse());
   const nameOf = ({ version }: Fix): string => (names.get(version) as Release).version.text;
   // A recipe has the revision as its digest; what only repeats the version of a pin has none.
+  const digestOf = ({ version }: Fix): string | undefined =>
+    query.stripRevision ? names.get(version)?.revision : undefined;
   const updatesOf = (fix: Fix): readonly string[] => {
-    const revision = names.get(fix.version)?.revision;
-    const isStripped = query.stripRevision && revision !== undefined;
-    return [...(isStripped ? [`${nameOf(fix)}+${revision}`] : []), nameOf(fix)];
+    const digest = digestOf(fix);
+    return [...(digest === undefined ? [] : [`${nameOf(fix)}+${digest}`]), nameOf(fix)];
   };
   // Of a new revision alone, a digest to Renovate, the new version is not told.
   const isUpdateTo = (fix: Fix): string => {
-    const revision = names.get(fix.version)?.revision;
-    return query.stripRevision && revision !== undefined
-      ? `(and (equals newValue '${nameOf(fix)}') (equals newDigest '${revision}'))`
-      : `(equals newVersion '${nameOf(fix)}')`;
+    const digest = digestOf(fix);
+    return digest === undefined
+      ? `(equals newVersion '${nameOf(fix)}')`
+      : `(and (equals newValue '${nameOf(fix)}') (equals newDigest '${digest}'))`;
   };
   const notes = new Map<string, Fix[]>();
   for (const [i, fix] of fixes.entries()) {
@@ -274,15 +274,15 @@ function fullVersion({ version, revision }: Release, { stripRevision }: LookupQu
 
 /** The first CVE numbers, or other identifiers if there are none, and the number of the others. */
 export function identifiers(groups: readonly Group[]): string {
-  const cves = groups.map((group) => cvesOf(group, MAX_NAMED));
-  const all = cves.some(({ count }) => count > 0)
-    ? {
-        listed: cves.flatMap(({ listed }) => listed).sort(),
-        count: cves.reduce((sum, { count }) => sum + count, 0),
-      }
-    : listIds(groups, () => true, MAX_NAMED);
-  const ids = all.listed.map((each) => (typeof each === 'string' ? each : each.id)).slice(0, MAX_NAMED);
-  return [...ids, ...(all.count > MAX_NAMED ? [`${all.count - MAX_NAMED}-more`] : [])].join(',');
+  const cves = groups.map(cvesOf);
+  const cveCount = cves.reduce((sum, { count }) => sum + count, 0);
+  const ids = cveCount > 0 ? cves.flatMap(({ listed }) => listed).sort() : firstIds(groups);
+  const more = (cveCount || countOf(groups)) - MAX_NAMED;
+  return [...ids.slice(0, MAX_NAMED), ...(more > 0 ? [`${more}-more`] : [])].join(',');
+}
+
+function firstIds(groups: readonly Group[]): readonly string[] {
+  return listIds(groups, MAX_NAMED).map(({ id }) => id);
 }
 
 /** One identifier in an answer. */
@@ -301,14 +301,9 @@ export interface AdvisoryList {
   readonly listed: readonly AdvisoryEntry[];
 }
 
-function entries(
-  groups: readonly Group[],
-  isMeant: (group: Group) => boolean,
-  at: Version | undefined,
-  most = MOST,
-): AdvisoryList {
-  const { listed, count } = listIds(groups, isMeant, most);
-  return { count, listed: listed.map(({ id, group }) => entryOf(id, group, at)) };
+function entries(groups: readonly Group[], at: Version | undefined, most = MOST): AdvisoryList {
+  const listed = listIds(groups, most).map(({ id, group }) => entryOf(id, group, at));
+  return { count: countOf(groups), listed };
 }
 
 function entryOf(id: string, group: Group, at: Version | undefined): AdvisoryEntry {
@@ -332,12 +327,12 @@ export function* advisoriesInSteps(
   const at = yield* versionAt(report, query);
   const head = { name: report.name, archs: report.archs };
   if (!at) {
-    const { listed, count } = entries(yield* security.all(), () => true, undefined);
+    const { listed, count } = entries(yield* security.all(), undefined);
     return { ...head, advisories: listed, advisoriesCount: count };
   }
   const { groups: known, version } = yield* security.at(at);
-  const open = entries(known, isOpenAt(version), version);
-  const unreviewed = entries(known, isUnreviewedAt(version), version);
+  const open = entries(known.filter(isOpenAt(version)), version);
+  const unreviewed = entries(known.filter(isUnreviewedAt(version)), version);
   const common = {
     ...head,
     current: pin,
@@ -348,7 +343,7 @@ export function* advisoriesInSteps(
     unreviewedCount: unreviewed.count,
   };
   if (target) {
-    const fixed = entries(yield* security.fixedBetween(at, target), () => true, version);
+    const fixed = entries(yield* security.fixedBetween(at, target), version);
     return { ...common, target: target.text, fixed: fixed.listed, fixedCount: fixed.count };
   }
   const fixes = yield* security.fixes(at, yield* newerVersions(report, at));
@@ -356,7 +351,7 @@ export function* advisoriesInSteps(
   return {
     ...common,
     versions: fixes.map((fix) => {
-      const { listed, count } = entries(fix.groups, () => true, version, MAX_PER_VERSION);
+      const { listed, count } = entries(fix.groups, version, MAX_PER_VERSION);
       const isUrgent = urgent.includes(fix);
       return {
         version: fix.version.text,
@@ -399,7 +394,7 @@ export function* explainAdvisoriesInSteps(
     fixes: urgentFixes(at, fixes).map(({ version, groups }) => ({
       version: version.text,
       count: countOf(groups),
-      ids: listIds(groups, () => true, MAX_NAMED).listed.map(({ id }) => id),
+      ids: firstIds(groups),
     })),
   };
 }
