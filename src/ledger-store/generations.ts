@@ -13,16 +13,10 @@ export interface AcceptedIndex {
   readonly madeAt: number;
 }
 
+/** The columns of a generation, and of a package, behind the number of the index. */
+export const generationColumns = ['number', 'seen_at', 'digest', 'signer', 'made_at', 'packages'] as const;
 export const packageColumns = [
-  'index_id',
-  'name',
-  'version',
-  'identity',
-  'built_at',
-  'released_at',
-  'appeared',
-  'vanished',
-  'replaces',
+  ...['name', 'version', 'identity', 'built_at', 'released_at', 'appeared', 'vanished', 'replaces'],
 ] as const;
 
 /** The newest generation. */
@@ -70,9 +64,8 @@ export async function addGeneration(
     packages,
   }: { number: number; seenAt: number; taken: AcceptedIndex; packages: number },
 ): Promise<void> {
-  const columns = ['index_id', 'number', 'seen_at', 'digest', 'signer', 'made_at', 'packages'];
   const values = [id, number, seenAt, taken.digest, taken.keyName ?? null, taken.madeAt, packages];
-  await query(insertSql('ledger_generation', columns, 1), values);
+  await query(insertSql('ledger_generation', ['index_id', ...generationColumns], 1), values);
 }
 
 /**

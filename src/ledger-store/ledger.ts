@@ -13,7 +13,7 @@ import type { ReleaseDates, Republished } from '../catalog/catalog.ts';
 import { errorLine } from '../errors.ts';
 import { MAX_CHANGES, type Change, type Changes, type Vanished } from '../ledger/changes.ts';
 import { isSet, ledgerTime, TOLERATED_LAG } from '../ledger/clock.ts';
-import { compare, firstDate, mergeDates, returnDate, type Dated, type Gone } from '../ledger/dates.ts';
+import { compare, firstDate, mergeDates, returnDate, type Dated } from '../ledger/dates.ts';
 import { IdentityTable, identityAt } from '../ledger/identities.ts';
 import type { LedgerKind, LedgerStatus } from '../ledger/status.ts';
 import { compareTexts } from '../sorted.ts';
@@ -314,6 +314,7 @@ export class Ledger {
     const { packages, digest } = taken;
     const now = this.#options.now();
     const seenAt = ledgerTime(now, head.seenAt);
+    const seenAtSeconds = Math.floor(seenAt / 1000);
     this.#newest = Math.max(this.#newest, seenAt);
     this.#tellClock(index, seenAt - now);
     const isCurrent =
@@ -323,7 +324,7 @@ export class Ledger {
     const behind = isCurrent ? undefined : await numberBehind(query, id, head, taken);
     const base =
       behind !== undefined
-        ? await this.#present(query, id, behind)
+        ? await presentIn(query, id, behind, this.#options.pause)
         : isCurrent
           ? known
           : await this.#merged(query, id, head, known);
@@ -336,7 +337,7 @@ export class Ledger {
       const { gone, other } = past.of(row);
       const found = lastKnown?.find(words, row) ?? -1;
       if (found >= 0) releasedAt[row] = (known as Known).releasedAt[found] as number;
-      else releasedAt[row] = dateOf(gone, Math.floor(seenAt / 1000));
+      else releasedAt[row] = gone ? returnDate(gone, seenAtSeconds) : seenAtSeconds;
       if (other) replaces.set(row, other);
     }
     lastKnown?.release();
@@ -368,7 +369,7 @@ export class Ledger {
 
   /** The packages of the last generation, with the earlier of their dates there and in the file of dates. */
   async #merged(query: Query, id: number, head: Head, known: Known | undefined): Promise<Dated> {
-    const base = await this.#present(query, id, head.number);
+    const base = await presentIn(query, id, head.number, this.#options.pause);
     if (!known) return base;
     const earlier = await inSteps(mergeDates(base, known, this.#seed), this.#options.pause);
     for (const row of earlier) {
@@ -380,10 +381,6 @@ export class Ledger {
       await this.#options.pause();
     }
     return base;
-  }
-
-  async #present(query: Query, id: number, number: number): Promise<Dated> {
-    return await presentIn(query, id, number, this.#options.pause);
   }
 
   async #vanish(
@@ -419,7 +416,7 @@ export class Ledger {
     for (let start = 0; start < count; start += ROWS_A_SLICE) {
       const rows = Math.min(ROWS_A_SLICE, count - start);
       const values = Array.from({ length: rows }, (_, i) => valuesOf(start + i)).flat();
-      await query(insertSql('ledger_package', packageColumns, rows), values);
+      await query(insertSql('ledger_package', ['index_id', ...packageColumns], rows), values);
       await pause();
     }
   }
@@ -516,8 +513,4 @@ const nothing: Dated = { identities: new Uint8Array(0), releasedAt: new Uint32Ar
 /** Of what is kept in memory and in the folder. */
 function keyOf({ location, arch, isArchFound }: LedgerIndex): string {
   return `${location} ${isArchFound ? '*' : arch}`;
-}
-
-function dateOf(gone: Gone | undefined, now: number): number {
-  return gone ? returnDate(gone, now) : now;
 }

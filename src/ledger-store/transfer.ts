@@ -1,15 +1,11 @@
 /** `ledger export`, `import` and `verify`: the whole ledger as lines of JSON, and whether it is consistent. */
 import { identityText } from '../apk/identity.ts';
 import { insertSql, lockIndex, type Database, type Query, type Row, type Value } from './database.ts';
+import { generationColumns, packageColumns } from './generations.ts';
 
 const FORMAT = 1;
 const ROWS_A_PAGE = 2000;
 const ROWS_A_SLICE = 200;
-
-const generationColumns = ['number', 'seen_at', 'digest', 'signer', 'made_at', 'packages'] as const;
-const packageColumns = [
-  ...['name', 'version', 'identity', 'built_at', 'released_at', 'appeared', 'vanished', 'replaces'],
-] as const;
 
 /**
  * A header line; then lines for each index, its generations and its packages. What a service writes meanwhile is left
