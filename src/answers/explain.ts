@@ -21,7 +21,7 @@ import { ageInWords } from '../catalog/age.ts';
 import { withPinned, type HeldBack } from './held-back.ts';
 import { barePin, pinnedVersion, type LookupQuery } from './query.ts';
 import { offeredReleases } from './releases.ts';
-import { filterForRenovateInSteps, type FilteredVersions } from './renovate-order.ts';
+import { filterForRenovate, type FilteredVersions } from './renovate-order.ts';
 import { timestamp } from './render.ts';
 import { joinInSteps, type Body } from './body.ts';
 import type { ExplainedAdvisories } from './security.ts';
@@ -491,7 +491,7 @@ function* explainPin(
   return {
     current: pin,
     state,
-    ...proposalFor(pinned, yield* filterForRenovateInSteps(offered, pinned), state),
+    ...proposalFor(pinned, yield* filterForRenovate(offered, pinned), state),
   };
 }
 

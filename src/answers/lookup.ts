@@ -1,5 +1,5 @@
 /** Looks up names in a datasource. HTTP routes, `export` and the command line all use this. */
-import { parseVersions, releasesInSteps, type Release } from './releases.ts';
+import { parseVersions, releasesFor, type Release } from './releases.ts';
 import { CloseNames } from './close-names.ts';
 import type { LookupQuery } from './query.ts';
 import { nameWith } from '../catalog/age.ts';
@@ -63,7 +63,7 @@ export class Lookups {
     // What was served at other times was not there then.
     const isPast = snapshot.past !== undefined;
     const remembered = query.current || isPast ? [] : parseVersions(this.#withdrawn(lookup, heldBack));
-    const releases = yield* releasesInSteps(report, query, remembered);
+    const releases = yield* releasesFor(report, query, remembered);
     const offered = yield* filterInSteps(shown.versions, (version) => version.offered);
     const newest = offered.slice(-MAX_VERSIONS).map(({ version }) => version);
     if (newest.length > 0 && !isPast) this.#served.note(datasource, askedName(lookup), newest);

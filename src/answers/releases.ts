@@ -13,17 +13,16 @@ import {
   eachInSteps,
   filterInSteps,
   findLastInSteps,
-  finish,
   isStep,
   mapInSteps,
   sortInSteps,
 } from '../catalog/steps.ts';
 import { pinnedVersion, type LookupQuery } from './query.ts';
 import {
-  listAllInSteps,
-  safeToListInSteps,
-  filterForRenovateInSteps,
-  filterRangeForRenovateInSteps,
+  listAll,
+  safeToList,
+  filterForRenovate,
+  filterRangeForRenovate,
   type Listed,
 } from './renovate-order.ts';
 
@@ -49,15 +48,7 @@ export interface Release {
  * version (docs/decisions/010). Otherwise everything is listed, including those withdrawn versions (`remembered`) that
  * cannot cause a wrong update.
  */
-export function releasesFor(
-  report: NameReport,
-  query: LookupQuery,
-  remembered: readonly Version[],
-): readonly Release[] {
-  return finish(releasesInSteps(report, query, remembered));
-}
-
-export function* releasesInSteps(
+export function* releasesFor(
   report: NameReport,
   query: LookupQuery,
   remembered: readonly Version[],
@@ -82,15 +73,15 @@ function* list(
   remembered: readonly Version[],
 ): Generator<undefined, readonly Listed[]> {
   const pinned = pinnedVersion(query);
-  if (pinned) return (yield* filterForRenovateInSteps(offered, pinned)).listed;
-  if (query.current) return yield* filterRangeForRenovateInSteps(offered, query.current);
-  const all = yield* listAllInSteps(offered);
+  if (pinned) return (yield* filterForRenovate(offered, pinned)).listed;
+  if (query.current) return yield* filterRangeForRenovate(offered, query.current);
+  const all = yield* listAll(offered);
   const candidates = select(remembered, query);
   const asked = new Set(candidates.map(({ text }) => text));
   const there = new Set(yield* filterInSteps(yield* mapInSteps(offered, textOf), (text) => asked.has(text)));
   const gone = candidates.filter(({ text }) => !there.has(text));
   if (gone.length === 0) return all;
-  const withdrawn = (yield* safeToListInSteps(offered, gone)).map((version) => ({
+  const withdrawn = (yield* safeToList(offered, gone)).map((version) => ({
     version,
     deprecated: true,
     unstable: false,

@@ -14,7 +14,6 @@ import {
   filterInSteps,
   findInSteps,
   findLastInSteps,
-  finish,
   isStep,
   mapInSteps,
   sortInSteps,
@@ -180,11 +179,7 @@ export interface FilteredVersions {
  * The list for a pin of one version. `offered` has all versions, ascending in apk's order. A pin that is not among them
  * counts as withdrawn.
  */
-export function filterForRenovate(offered: readonly Version[], pin: Version): FilteredVersions {
-  return finish(filterForRenovateInSteps(offered, pin));
-}
-
-export function* filterForRenovateInSteps(
+export function* filterForRenovate(
   offered: readonly Version[],
   pin: Version,
 ): Generator<undefined, FilteredVersions> {
@@ -338,11 +333,7 @@ function* insert(listed: readonly Listed[], added: Listed): Generator<undefined,
 }
 
 /** If the pin is not known, everything is listed. */
-export function listAll(offered: readonly Version[]): readonly Listed[] {
-  return finish(listAllInSteps(offered));
-}
-
-export function listAllInSteps(offered: readonly Version[]): Generator<undefined, readonly Listed[]> {
+export function listAll(offered: readonly Version[]): Generator<undefined, readonly Listed[]> {
   return flag(offered, undefined);
 }
 
@@ -351,15 +342,11 @@ export function listAllInSteps(offered: readonly Version[]): Generator<undefined
  * everything. If nothing is left of its line but newer versions are there, its bound is listed as deprecated for the
  * same reason as a withdrawn pin.
  */
-export function filterRangeForRenovate(offered: readonly Version[], pin: Constraint): readonly Listed[] {
-  return finish(filterRangeForRenovateInSteps(offered, pin));
-}
-
-export function* filterRangeForRenovateInSteps(
+export function* filterRangeForRenovate(
   offered: readonly Version[],
   pin: Constraint,
 ): Generator<undefined, readonly Listed[]> {
-  const listed = yield* listAllInSteps(offered);
+  const listed = yield* listAll(offered);
   const newest = offered.at(-1);
   const isLost =
     pin.operator.includes('~') &&
@@ -379,11 +366,7 @@ export function* filterRangeForRenovateInSteps(
  *
  * They must be listed without a timestamp: with `minimumReleaseAge` Renovate might prefer an older one for its age.
  */
-export function safeToList(offered: readonly Version[], remembered: readonly Version[]): readonly Version[] {
-  return finish(safeToListInSteps(offered, remembered));
-}
-
-export function* safeToListInSteps(
+export function* safeToList(
   offered: readonly Version[],
   remembered: readonly Version[],
 ): Generator<undefined, readonly Version[]> {

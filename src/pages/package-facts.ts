@@ -1,7 +1,7 @@
 /** What the page of a package shows besides its versions. */
 import { changelogUrl } from '../answers/changelog-links.ts';
 import type { LookupQuery } from '../answers/query.ts';
-import { newestRelease, releasesInSteps } from '../answers/releases.ts';
+import { newestRelease, releasesFor } from '../answers/releases.ts';
 import type { Catalog, NameReport } from '../catalog/catalog.ts';
 import type { About } from './package-page.ts';
 
@@ -17,7 +17,7 @@ export function* packageFacts(
   query: LookupQuery,
   catalog: Catalog,
 ): Generator<undefined, PackageFacts> {
-  const newest = yield* newestRelease(yield* releasesInSteps(report, { ...query, current: undefined }, []));
+  const newest = yield* newestRelease(yield* releasesFor(report, { ...query, current: undefined }, []));
   const candidate = newest?.candidate ?? report.versions.at(-1)?.chosen;
   if (!candidate) return { newest: undefined, about: undefined };
   const { origin, url } = candidate.package;

@@ -10,6 +10,7 @@ import {
   filterRangeForRenovate,
   type Listed,
 } from '../../src/answers/renovate-order.ts';
+import { finish } from '../../src/catalog/steps.ts';
 import { misled, versionLists } from '../support/misled.ts';
 import { propose } from '../support/renovate-model.ts';
 
@@ -149,14 +150,14 @@ describe('an answer for a known pin', () => {
     },
   ];
   test.each(cases)('$what', ({ offered, pin, updatePath, target, listed }) => {
-    const filtered = filterForRenovate(versions(...offered), version(pin));
+    const filtered = finish(filterForRenovate(versions(...offered), version(pin)));
     expect(filtered.listed.map(show)).toEqual(listed);
     expect(filtered.updatePath).toBe(updatePath);
     if (target) expect(filtered.target?.text).toBe(target);
   });
 
   test('has nothing to say when nothing is offered', () => {
-    expect(filterForRenovate([], version('1.0-r0'))).toEqual({
+    expect(finish(filterForRenovate([], version('1.0-r0')))).toEqual({
       updatePath: 'none',
       target: undefined,
       listed: [],
@@ -166,7 +167,7 @@ describe('an answer for a known pin', () => {
   test('misleads no pin of any list, present or withdrawn, whatever the buckets', () => {
     fc.assert(
       fc.property(versionLists, ({ offered, pin, buckets }) => {
-        const { listed, updatePath } = filterForRenovate(offered, pin);
+        const { listed, updatePath } = finish(filterForRenovate(offered, pin));
         const proposals = propose(listed, pin, renovateOrderFor(pin), buckets);
         if (updatePath === 'unreachable') return;
         expect(misled(proposals, offered, pin)).toBeUndefined();
@@ -179,15 +180,15 @@ describe('an answer for a known pin', () => {
 describe('an answer for a pin with an operator', () => {
   test('lists everything', () => {
     const offered = versions('1.35.1-r0', '1.36_rc1-r0', '1.36-r0');
-    const listed = filterRangeForRenovate(offered, parseConstraint('~1.35')!);
+    const listed = finish(filterRangeForRenovate(offered, parseConstraint('~1.35')!));
     expect(listed.map(show)).toEqual(['1.35.1-r0', '1.36_rc1-r0 unstable', '1.36-r0']);
   });
   test('lists the bound when its line is gone and newer ones are there', () => {
-    const listed = filterRangeForRenovate(versions('1.36-r0'), parseConstraint('~1.35')!);
+    const listed = finish(filterRangeForRenovate(versions('1.36-r0'), parseConstraint('~1.35')!));
     expect(listed.map(show)).toEqual(['1.35 deprecated', '1.36-r0']);
   });
   test('does not when only older ones are there: that is a rollback', () => {
-    const listed = filterRangeForRenovate(versions('1.34-r0'), parseConstraint('~1.35')!);
+    const listed = finish(filterRangeForRenovate(versions('1.34-r0'), parseConstraint('~1.35')!));
     expect(listed.map(show)).toEqual(['1.34-r0']);
   });
 });
@@ -232,7 +233,7 @@ describe('withdrawn versions in an answer for unknown pins', () => {
     },
   ];
   test.each(cases)('$what', ({ offered, remembered, safe }) => {
-    const listed = safeToList(versions(...offered), versions(...remembered));
+    const listed = finish(safeToList(versions(...offered), versions(...remembered)));
     expect(listed.map(({ text }) => text)).toEqual(safe);
   });
 
@@ -241,9 +242,9 @@ describe('withdrawn versions in an answer for unknown pins', () => {
       fc.property(versionLists, fc.infiniteStream(fc.boolean()), ({ offered: all, buckets }, coin) => {
         const offered = all.filter(() => coin.next().value);
         const remembered = all.filter((one) => !offered.includes(one)).reverse();
-        const safe = safeToList(offered, remembered);
+        const safe = finish(safeToList(offered, remembered));
         const listed = [
-          ...listAll(offered),
+          ...finish(listAll(offered)),
           ...safe.map((one): Listed => ({ version: one, deprecated: true, unstable: false })),
         ];
         for (const pin of all) {
@@ -264,9 +265,9 @@ test('a name of many versions is filtered in a time that grows with their number
   // 30,000 took nine seconds.
   const versions = many(30_000);
   const began = process.cpuUsage();
-  const { target, listed } = filterForRenovate(versions, versions[100] as Version);
+  const { target, listed } = finish(filterForRenovate(versions, versions[100] as Version));
   const remembered = Array.from({ length: 32 }, (_, i) => parseVersion(`1.${i}.2-r0`) as Version);
-  expect(safeToList(versions, remembered)).toHaveLength(32);
+  expect(finish(safeToList(versions, remembered))).toHaveLength(32);
   const { user } = process.cpuUsage(began);
   expect([target?.text, listed.length]).toEqual(['1.29999.3-r4', 30_000]);
   expect(user / 1000).toBeLessThan(3000);

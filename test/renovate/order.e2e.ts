@@ -10,6 +10,7 @@ import { defaultReadLimits, readIndex } from '../../src/apk/read-index.ts';
 import type { Packages } from '../../src/apk/packages.ts';
 import { compareVersions, isPreRelease, parseVersion, type Version } from '../../src/apk/version.ts';
 import { listAll, renovateOrderFor, filterForRenovate } from '../../src/answers/renovate-order.ts';
+import { finish } from '../../src/catalog/steps.ts';
 import { misled, versionLists } from '../support/misled.ts';
 import { readOracle } from '../support/oracle.ts';
 import { propose } from '../support/renovate-model.ts';
@@ -33,9 +34,10 @@ const plain =
 const ways: Record<string, Way> = {
   'versioning apk, plain list': plain('apk'),
   'versioning loose, plain list': plain('loose'),
-  'preset, pin unknown': (offered, pin) => lookup(listAll(offered).map(toRelease), pin.text, preset(pin)),
+  'preset, pin unknown': (offered, pin) =>
+    lookup(finish(listAll(offered)).map(toRelease), pin.text, preset(pin)),
   'preset, pin known': (offered, pin) =>
-    lookup(filterForRenovate(offered, pin).listed.map(toRelease), pin.text, preset(pin)),
+    lookup(finish(filterForRenovate(offered, pin)).listed.map(toRelease), pin.text, preset(pin)),
 };
 
 function preset(pin: Version): object {
@@ -165,7 +167,7 @@ describe('the order of versions, by Renovate itself', () => {
 
   test('proposes for filtered and plain answers what the model says', async () => {
     for (const { offered, pin, buckets } of fc.sample(versionLists, { numRuns: 400, seed: 2 })) {
-      for (const listed of [filterForRenovate(offered, pin).listed, listAll(offered)]) {
+      for (const listed of [finish(filterForRenovate(offered, pin)).listed, finish(listAll(offered))]) {
         const real = await lookup(listed.map(toRelease), pin.text, { ...preset(pin), ...buckets });
         const modelled = propose(listed, pin, renovateOrderFor(pin), buckets).map(({ text }) => text);
         expect([...real].sort(), `${pin.text} among ${offered.map(({ text }) => text).join(' ')}`).toEqual(
@@ -178,7 +180,9 @@ describe('the order of versions, by Renovate itself', () => {
   test('misleads no pin of a generated list that the preset passes on', async () => {
     const lists = fc.sample(versionLists, { numRuns: 120, seed: 3 }).map(({ offered }) => offered);
     const found = await countMisled(new Map(lists.map((list, i) => [`list ${i}`, list])), (list) =>
-      list.every((pin) => ['none', 'update', 'rollback'].includes(filterForRenovate(list, pin).updatePath)),
+      list.every((pin) =>
+        ['none', 'update', 'rollback'].includes(finish(filterForRenovate(list, pin)).updatePath),
+      ),
     );
     report('generated lists', found);
     expect(found.asked).toBeGreaterThan(400);

@@ -3,6 +3,7 @@ import { IndexScanner } from '../../src/apk/index-scanner.ts';
 import { defaultReadLimits } from '../../src/apk/read-index.ts';
 import type { Packages } from '../../src/apk/packages.ts';
 import { releasesFor, parseVersions, type Release } from '../../src/answers/releases.ts';
+import { finish } from '../../src/catalog/steps.ts';
 import { Catalog, type CatalogOptions } from '../../src/catalog/catalog.ts';
 import { parseLookupQuery, type QueryParameters } from '../../src/answers/query.ts';
 import { indexText, type Stanza } from './signed-index.ts';
@@ -48,5 +49,5 @@ export function releases(
   remembered: readonly string[] = [],
 ): readonly Release[] {
   const query = parseLookupQuery(parameters, from.archs);
-  return releasesFor(from.report(name, query.archs), query, parseVersions(remembered));
+  return finish(releasesFor(from.report(name, query.archs), query, parseVersions(remembered)));
 }
