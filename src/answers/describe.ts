@@ -2,7 +2,8 @@
 import { printable } from '../errors.ts';
 import { eachInSteps, filterInSteps } from '../catalog/steps.ts';
 import type { ExplainedAdvisories } from './security.ts';
-import type { ExplainedPin, ExplainedVersion, Explanation } from './explain.ts';
+import type { ExplainedVersion, Explanation } from './explain.ts';
+import type { ExplainedPin } from './explain-pin.ts';
 import { withdrawalText } from './withdrawal-text.ts';
 
 /** Versions shown by default. */

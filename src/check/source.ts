@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Advisories } from '../advisories/advisories.ts';
 import type { Version } from '../apk/version.ts';
 import { CloseNames } from '../answers/close-names.ts';
-import { newestBuild } from '../answers/explain.ts';
+import { newestBuild } from '../answers/explain-notes.ts';
 import { Security, type Fix } from '../answers/security.ts';
 import { withdrawalText } from '../answers/withdrawal-text.ts';
 import { Catalog, type Candidate, type NameReport, type VersionReport } from '../catalog/catalog.ts';

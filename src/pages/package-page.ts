@@ -1,7 +1,8 @@
 /** `/{datasource}/{package}` in a browser: the version to pin, and why others are withheld. */
 import { describeAdvisories } from '../answers/describe.ts';
 import type { VNode } from 'preact';
-import type { ExplainedPin, ExplainedVersion, Explanation } from '../answers/explain.ts';
+import type { ExplainedVersion, Explanation } from '../answers/explain.ts';
+import type { ExplainedPin } from '../answers/explain-pin.ts';
 import type { LookupQuery } from '../answers/query.ts';
 import { webAddress } from '../addresses.ts';
 import { withdrawalText } from '../answers/withdrawal-text.ts';
