@@ -83,15 +83,12 @@ export interface ExplainOptions {
   readonly heldBack?: HeldBack | undefined;
 }
 
-/**
- * `catalog` is the one of the report; with it, the explanation includes needs that nothing meets, newer series and expected
- * withdrawals. `pin` is as people write it; see `explainPin`.
- */
+/** `catalog` is the one of the report. `pin` is as people write it; see `explainPin`. */
 export function explain(
   report: NameReport,
   query: LookupQuery,
   pin: string | undefined,
-  catalog?: Catalog,
+  catalog: Catalog,
   options?: ExplainOptions,
 ): Explanation {
   return finish(explainInSteps(report, query, pin, catalog, options));
@@ -101,19 +98,18 @@ export function* explainInSteps(
   report: NameReport,
   query: LookupQuery,
   pin: string | undefined,
-  catalog?: Catalog,
-  { served = [], needs: given, heldBack }: ExplainOptions = {},
+  catalog: Catalog,
+  { served = [], needs = catalog.needs(), heldBack }: ExplainOptions = {},
 ): Generator<undefined, Explanation> {
-  const needs = given ?? catalog?.needs();
-  const series = catalog ? yield* nextSeries(report.name, catalog) : undefined;
+  const series = yield* nextSeries(report.name, catalog);
   const younger = heldBack ? yield* youngerIn(heldBack) : [];
   const isHidden = heldBack !== undefined && report.versions.length === 0;
   const notes = [
     ...(heldBack && younger.length > 0 ? [noteOnYounger(younger, heldBack)] : []),
     ...(heldBack?.view.age.security ? yield* noteOnEarly(report, heldBack) : []),
-    ...(catalog && !isHidden ? yield* notesOn(report, catalog, series, served) : []),
+    ...(isHidden ? [] : yield* notesOn(report, catalog, series, served)),
   ];
-  const withdrawals = yield* withdrawalsIn(report, catalog?.sources ?? [], {
+  const withdrawals = yield* withdrawalsIn(report, catalog.sources, {
     nextSeriesBuiltAt: () => series?.builtAt,
   });
   const versions: ExplainedVersion[] = [];
@@ -123,7 +119,7 @@ export function* explainInSteps(
       candidates = 0;
       yield;
     }
-    const missing = needs ? yield* missingOf(version, needs) : [];
+    const missing = yield* missingOf(version, needs);
     versions.push(explainVersion(version, report, missing, withdrawals.get(version)));
   }
   return {

@@ -66,17 +66,20 @@ const KEPT_FOR_GOOD_AFTER = 450 * SECONDS_A_DAY;
 /** Wolfi took builds of 2026-02-10 until 6:28 UTC and none from 10:00, 184 days before it withdrew them. */
 const COLLECTION_HOUR = 8 * 3600;
 
-/** The versions of a report that are expected to be withdrawn. A release ends when the first arch loses it. */
+/**
+ * The versions of a report that are expected to be withdrawn; `sources` are those of its catalog. A release ends when the
+ * first arch loses it.
+ */
 export function* withdrawalsIn(
   { versions }: NameReport,
   sources: readonly CatalogSource[],
   options: WithdrawalOptions = {},
 ): Generator<undefined, ReadonlyMap<VersionReport, Withdrawal>> {
   const expected = new Map<VersionReport, Withdrawal>();
-  const withdrawing = sources.flatMap(({ repository, arch, withdrawal }) =>
-    withdrawal ? [{ repository, arch, withdrawal, streams: new Map<string, Stream>() }] : [],
+  const withdrawing = sources.map(
+    ({ withdrawal }) => withdrawal && { withdrawal, streams: new Map<string, Stream>() },
   );
-  if (withdrawing.length === 0) return expected;
+  if (!withdrawing.some((source) => source)) return expected;
   const builds = yield* buildsOf(versions, withdrawing);
   for (const [i, version] of versions.entries()) {
     if (isStep(i)) yield;
@@ -108,24 +111,20 @@ interface Build {
 
 /** An index whose repository withdraws, and its streams by package name. */
 interface WithdrawingSource {
-  readonly repository: string;
-  readonly arch: string;
   readonly withdrawal: SourceWithdrawal;
   readonly streams: Map<string, Stream>;
 }
 
 function* buildsOf(
   versions: readonly VersionReport[],
-  sources: readonly WithdrawingSource[],
+  sources: readonly (WithdrawingSource | undefined)[],
 ): Generator<undefined, ReadonlyMap<Candidate, Build>> {
   const builds = new Map<Candidate, Build>();
   for (let i = versions.length - 1; i >= 0; i -= 1) {
     if (isStep(i)) yield;
     const { parsed, candidates } = versions[i] as VersionReport;
     for (const candidate of parsed ? candidates : []) {
-      const from = sources.find(
-        ({ arch, repository }) => arch === candidate.arch && repository === candidate.repository,
-      );
+      const from = sources[candidate.source];
       if (!from) continue;
       const { name, builtAt: told } = candidate.package;
       let stream = from.streams.get(name);

@@ -279,7 +279,7 @@ describe('why', () => {
   });
   const explained = (current?: string) => {
     const query = parseLookupQuery({ current }, two.archs);
-    return explain(two.report('foo'), query, current);
+    return explain(two.report('foo'), query, current, two);
   };
 
   test('every version has its reason', () => {
@@ -377,7 +377,7 @@ describe('why', () => {
   ])('for the pin as %j lists it', (parameters, expected) => {
     const query = parseLookupQuery(parameters, two.archs);
     const { current } = parameters;
-    const { pin } = explain(two.report('foo'), query, current as string);
+    const { pin } = explain(two.report('foo'), query, current as string, two);
     expect(pin).toEqual({ current, ...expected });
   });
 });

@@ -471,6 +471,7 @@ describe.skipIf(!sharedData)('on the real Wolfi pair', async () => {
       wolfi.report('ceph-20'),
       { archs: undefined, current: undefined, line: undefined, stripRevision: false },
       undefined,
+      wolfi,
     );
     const withheld = report.versions.filter((version) => !version.offered);
     expect(withheld.map(({ version }) => version)).toContain('20.2.1-r0');
