@@ -26,7 +26,7 @@ export type Target =
   /** What appeared and vanished, of all packages or of one. */
   | { readonly kind: 'changes'; readonly live: LiveDatasource; readonly name: string | undefined }
   | { readonly kind: 'atom'; readonly live: LiveDatasource }
-  | ({ readonly kind: 'package'; readonly name: string; readonly view: View } & AskedDatasource)
+  | ({ readonly kind: 'package'; readonly name: string; readonly route: PackageRoute } & AskedDatasource)
   /** A package of the datasource that the pin's file builds on. */
   | { readonly kind: 'routed'; readonly name: string; readonly when: When | undefined }
   /** The virtual index of one arch, or of what all have. */
@@ -50,12 +50,12 @@ const indexes: ReadonlyMap<string, IndexFormat> = new Map([
 const ATOM = 'advisories.atom';
 
 /** The requested form of an answer: the last segment of the path, unless the name has only one. */
-export type View = 'releases' | 'latest' | 'explain' | 'advisories' | 'badge.svg';
+export type PackageRoute = 'releases' | 'latest' | 'explain' | 'advisories' | 'badge.svg';
 
-const views: readonly string[] = ['latest', 'explain', 'advisories', 'badge.svg'] satisfies View[];
+const routes: readonly string[] = ['latest', 'explain', 'advisories', 'badge.svg'] satisfies PackageRoute[];
 
-export function isView(segment: string): boolean {
-  return views.includes(segment);
+export function isPackageRoute(segment: string): boolean {
+  return routes.includes(segment);
 }
 
 /**
@@ -113,7 +113,7 @@ function parseRest(
   return parsePackage(asked, rest);
 }
 
-/** Paths after `/-/`, which is not a package name: everything but lookups, and views as static files have them. */
+/** Paths after `/-/`, which is not a package name: everything but lookups, and lookups as static files have them. */
 function parseExtra(asked: AskedDatasource, [what, ...segments]: readonly string[]): Target {
   const { live, when } = asked;
   if (what === 'search' && segments.length === 0) return { kind: 'search', ...asked };
@@ -143,10 +143,10 @@ function parseRouted(name: string, when: When | undefined): Target {
 
 function parsePackage(asked: AskedDatasource, segments: readonly string[]): Target {
   const last = segments.at(-1) ?? '';
-  const hasView = segments.length > 1 && isView(last);
-  const name = (hasView ? segments.slice(0, -1) : segments).join('/');
+  const hasRoute = segments.length > 1 && isPackageRoute(last);
+  const name = (hasRoute ? segments.slice(0, -1) : segments).join('/');
   if (name.length > MAX_NAME_LENGTH) return TOO_LONG;
-  return { kind: 'package', ...asked, name, view: hasView ? (last as View) : 'releases' };
+  return { kind: 'package', ...asked, name, route: hasRoute ? (last as PackageRoute) : 'releases' };
 }
 
 /**

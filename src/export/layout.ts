@@ -4,10 +4,10 @@
  * `wolfi/bin/sh`).
  *
  * Other names are percent-encoded at `-/name/`: names with characters that a URL cannot contain; names that end like a
- * compressed copy (`.gz`, `.br`) or a view (`…/latest`); and names that need a file as a directory, either that of
+ * compressed copy (`.gz`, `.br`) or a route (`…/latest`); and names that need a file as a directory, either that of
  * another name (`/bin/sh` beside a package `bin`) or that of a page (`….html/…`). The mapping is reversible.
  */
-import { isView } from '../answers/target.ts';
+import { isPackageRoute } from '../answers/target.ts';
 
 /** Names of one datasource. */
 export type Names = Pick<ReadonlySet<string>, 'has'>;
@@ -27,7 +27,7 @@ export function fileOf(name: string, names: Names): string {
 function isPlain(path: string): boolean {
   const segments = path.split('/');
   if (segments[0] === '-' || /\.(gz|br)$|\.html\//.test(path)) return false;
-  if (segments.length > 1 && isView(segments.at(-1) ?? '')) return false;
+  if (segments.length > 1 && isPackageRoute(segments.at(-1) ?? '')) return false;
   return segments.every((segment) => PLAIN_SEGMENT.test(segment) && segment !== '.' && segment !== '..');
 }
 

@@ -107,7 +107,7 @@ export class LookupRoutes {
     const mark = needsMark(parameters)
       ? (changelogUrl: string | undefined) => markedLink(changelogUrl, live.name, page)
       : undefined;
-    return this.package({ kind: 'package', live, when, name, view: 'releases' }, request, {
+    return this.package({ kind: 'package', live, when, name, route: 'releases' }, request, {
       headers: { 'x-apk-beacon-datasource': live.name },
       mark,
     });
@@ -118,7 +118,7 @@ export class LookupRoutes {
     request: IncomingMessage,
     routed?: Routed,
   ): Answered | Promise<Answered> {
-    const { live, view: route } = target;
+    const { live, route } = target;
     const answer = (snapshot: Snapshot | undefined): Answered | Promise<Answered> => {
       if (!snapshot) return { ...notLoaded(live, routed?.headers), route };
       return this.#turns.run(`answer ${snapshot.generation} ${keyOf(request)}`, () =>
@@ -135,7 +135,7 @@ export class LookupRoutes {
     request: IncomingMessage,
     routed?: Routed,
   ): Generator<undefined, Answered> {
-    const { live, name, view: route } = target;
+    const { live, name, route } = target;
     const { lookups, asked, maxAge } = this.#options;
     const { url = '' } = request;
     const parameters = parametersOf(url);

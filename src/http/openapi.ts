@@ -1,11 +1,11 @@
 /** `/openapi.json` describes every route. `test/http/openapi.test.ts` requests each of them. */
-import type { Target, View } from '../answers/target.ts';
+import type { PackageRoute, Target } from '../answers/target.ts';
 import { version } from '../version.ts';
 
 /** The kinds of requests; the compiler finds a route that is not described. */
 type Route =
   | Exclude<Target['kind'], 'package' | 'invalid'>
-  | View
+  | PackageRoute
   | 'adbIndex'
   | 'changesOfPackage'
   | 'wholePreset'

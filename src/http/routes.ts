@@ -150,7 +150,7 @@ export class Routes {
     const target = parsePath(path, this.#datasources, this.#default);
     if (target.kind === 'routed') return this.#lookups.routed(target, request);
     if (target.kind === 'package')
-      return target.view === 'badge.svg'
+      return target.route === 'badge.svg'
         ? this.#badge(target, request)
         : this.#lookups.package(target, request);
     if (target.kind === 'file') return this.#file(target);
@@ -228,7 +228,7 @@ export class Routes {
     const target = parsePath(pathOf(request), this.#datasources, this.#default);
     const hasPage =
       ['root', 'datasource', 'search', 'invalid'].includes(target.kind) ||
-      (target.kind === 'package' && target.view === 'releases');
+      (target.kind === 'package' && target.route === 'releases');
     if (!hasPage) return this.#make(request);
     const pages = await this.#loadPages();
     try {
@@ -289,7 +289,7 @@ export class Routes {
   }
 
   async #badge(target: TargetOf<'package'>, request: IncomingMessage): Promise<Answered> {
-    const route = target.view;
+    const { route } = target;
     const snapshot = await this.#snapshots.of(target);
     if (!snapshot) return { ...notLoaded(target.live), route };
     const question = questionOf(target, snapshot, request);

@@ -18,7 +18,7 @@ test.each([
   ['/bin/sh', 'a name bin/sh', ['bin/sh'], '-/name/%2Fbin%2Fsh'],
   ['/a/b/c', 'a name /a/b', ['/a/b'], '-/name/%2Fa%2Fb%2Fc'],
   ['data.gz', 'the compressed copy of another', [], '-/name/data%2Egz'],
-  ['/x/latest', 'a view of another', [], '-/name/%2Fx%2Flatest'],
+  ['/x/latest', 'a route of another', [], '-/name/%2Fx%2Flatest'],
   ['/etc/../x', 'a way out', [], '-/name/%2Fetc%2F%2E%2E%2Fx'],
   ['..', 'a way out', [], '-/name/%2E%2E'],
   ['a//b', 'an empty segment', [], '-/name/a%2F%2Fb'],
