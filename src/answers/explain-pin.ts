@@ -11,7 +11,7 @@ import type { NameReport, VersionReport } from '../catalog/catalog.ts';
 import { filterInSteps, findInSteps, findLastInSteps, mapInSteps } from '../catalog/steps.ts';
 import { barePin, pinnedVersion, type LookupQuery } from './query.ts';
 import { offeredReleases } from './releases.ts';
-import { filterForRenovate, type FilteredVersions } from './renovate-order.ts';
+import { filterForRenovate, type FilteredVersions } from './renovate-list.ts';
 
 export interface ExplainedPin {
   readonly current: string;

@@ -24,7 +24,7 @@ import {
   filterForRenovate,
   filterRangeForRenovate,
   type Listed,
-} from './renovate-order.ts';
+} from './renovate-list.ts';
 
 /** An offered version, or a withdrawn one that is listed so that its pins are updated. */
 export interface Release {

@@ -13,8 +13,6 @@ import type { CredentialLookup } from './credentials.ts';
 import { FetchError, parseRetryAfter } from './fetch-error.ts';
 import type { UpstreamAnswer, UpstreamClient } from './upstream-client.ts';
 
-export { FetchError } from './fetch-error.ts';
-
 /** Validators of an index, for a conditional request. */
 export interface Validators {
   /** As sent, with quotes and `W/`. For a local file, made from its inode, size and change time. */

@@ -6,12 +6,8 @@ import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { errorLine } from '../../src/errors.ts';
-import {
-  FetchError,
-  fetchIndex,
-  type FetchIndexOptions,
-  type IndexFetch,
-} from '../../src/repository/fetch-index.ts';
+import { FetchError } from '../../src/repository/fetch-error.ts';
+import { fetchIndex, type FetchIndexOptions, type IndexFetch } from '../../src/repository/fetch-index.ts';
 import { failure } from '../support/failure.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { startClient, startRawUpstream, startUpstream } from '../support/upstream.ts';

@@ -2,7 +2,8 @@
  * A small model of what Renovate 44.121.2 proposes for a pin, fast enough for thousands of generated lists.
  * `test/renovate/order.e2e.ts` compares it with Renovate's own code.
  */
-import type { Listed, RenovateOrder } from '../../src/answers/renovate-order.ts';
+import type { Listed } from '../../src/answers/renovate-list.ts';
+import type { RenovateOrder } from '../../src/answers/renovate-order.ts';
 import type { Version } from '../../src/apk/version.ts';
 
 /** Renovate's settings that decide into how many updates the newer versions are sorted; names are Renovate's. */

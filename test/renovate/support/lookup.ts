@@ -2,7 +2,7 @@
  * Renovate's own decision about one pin, without its HTTP client: its `lookupUpdates` runs in this process with a
  * datasource that answers from memory, so that thousands of pins can be asked about.
  */
-import type { Listed } from '../../../src/answers/renovate-order.ts';
+import type { Listed } from '../../../src/answers/renovate-list.ts';
 import { renovateSources } from './install.ts';
 
 const sources = renovateSources();
