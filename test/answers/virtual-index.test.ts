@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { defaultReadLimits, readIndex } from '../../src/apk/read-index.ts';
+import { defaultReadLimits, readIndex, type VerifiedIndex } from '../../src/apk/read-index.ts';
 import { virtualIndex } from '../../src/answers/virtual-index.ts';
 import { catalogOf } from '../support/catalogs.ts';
 import { startUpstream } from '../support/repository-server.ts';
-import { startService } from '../support/service.ts';
+import { startService, type TestService } from '../support/service.ts';
 import { adbText } from '../support/simple-adb.ts';
 import { pkg, signedIndex, testKey } from '../support/signed-index.ts';
 
@@ -72,28 +72,35 @@ describe('the virtual index', () => {
   });
 });
 
+const key = testKey('beacon.rsa.pub');
+
+/** A service with a repository that was read, and the key. */
+async function startSigning(url: string): Promise<TestService> {
+  const service = await startService({
+    config: {
+      datasources: { wolfi: { repositories: [url], archs: ['x86_64'] } },
+      signingKey: { name: key.name, key: { env: 'SIGNING_KEY' } },
+    },
+    environment: { SIGNING_KEY: key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() },
+  });
+  await service.beacon.refreshOnce(new AbortController().signal);
+  return service;
+}
+
+/** Reads an index as one who trusts the key. */
+function read(bytes: Uint8Array): Promise<VerifiedIndex> {
+  return readIndex(bytes, { keys: [key], limits: defaultReadLimits, arch: 'x86_64' });
+}
+
 describe('GET /{datasource}/{arch}/APKINDEX.tar.gz', () => {
   test('is an index that verifies with the operator’s key', async () => {
     await using upstream = await startUpstream();
     upstream.serve('x86_64', await signedIndex([pkg('curl', '8.20.0-r0'), pkg('curl', '8.21.0-r0')]));
-    const key = testKey('beacon.rsa.pub');
-    const privateKey = key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-    await using service = await startService({
-      config: {
-        datasources: { wolfi: { repositories: [upstream.url], archs: ['x86_64'] } },
-        signingKey: { name: key.name, key: { env: 'SIGNING_KEY' } },
-      },
-      environment: { SIGNING_KEY: privateKey },
-    });
-    await service.beacon.refreshOnce(new AbortController().signal);
+    await using service = await startSigning(upstream.url);
 
     const response = await service.get('/wolfi/x86_64/APKINDEX.tar.gz');
     expect(response.statusCode).toBe(200);
-    const index = await readIndex(response.rawPayload, {
-      keys: [key],
-      limits: defaultReadLimits,
-      arch: 'x86_64',
-    });
+    const index = await read(response.rawPayload);
     expect(index.keyName).toBe('beacon.rsa.pub');
     expect(index.packages.named('curl').map(({ version }) => version)).toEqual(['8.20.0-r0', '8.21.0-r0']);
     expect(index.report.badStanzas).toBe(0);
@@ -119,28 +126,13 @@ describe('GET /{datasource}/{arch}/APKINDEX.tar.gz', () => {
       }),
     );
     upstream.serve('x86_64', await signedIndex(stanzas));
-    const key = testKey('beacon.rsa.pub');
-    const privateKey = key.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-    await using service = await startService({
-      config: {
-        datasources: { wolfi: { repositories: [upstream.url], archs: ['x86_64'] } },
-        signingKey: { name: key.name, key: { env: 'SIGNING_KEY' } },
-      },
-      environment: { SIGNING_KEY: privateKey },
-    });
-    await service.beacon.refreshOnce(new AbortController().signal);
+    await using service = await startSigning(upstream.url);
     const [text, adb] = await Promise.all(
       ['APKINDEX.tar.gz', 'Packages.adb'].map((name) => service.get(`/wolfi/x86_64/${name}`)),
     );
     expect(adb?.headers).toMatchObject({ 'content-type': 'application/octet-stream' });
     const [v2, v3] = await Promise.all(
-      [text, adb].map((response) =>
-        readIndex(response?.rawPayload ?? Buffer.alloc(0), {
-          keys: [key],
-          limits: defaultReadLimits,
-          arch: 'x86_64',
-        }),
-      ),
+      [text, adb].map((response) => read(response?.rawPayload ?? Buffer.alloc(0))),
     );
     expect([v2?.format, v3?.format, v3?.keyName]).toEqual(['v2', 'adb', 'beacon.rsa.pub']);
     expect(v3?.description).toBe(v2?.description);
