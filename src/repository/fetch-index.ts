@@ -1,46 +1,29 @@
 import { redactUrl } from '../addresses.ts';
-import type { BigIntStats } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { constants, gunzip, gunzipSync } from 'node:zlib';
 import { borrowBytes } from '../apk/memory.ts';
 import { isAdb } from '../apk/adb-file.ts';
 import { isGzip } from '../apk/gzip-members.ts';
-import type { Pause } from '../apk/pieces.ts';
 import { codeOf, cut } from '../errors.ts';
-import type { CredentialLookup } from './credentials.ts';
-import { FetchError, parseRetryAfter } from './fetch-error.ts';
-import type { UpstreamAnswer, UpstreamClient } from './upstream-client.ts';
-
-/** Validators of an index, for a conditional request. */
-export interface Validators {
-  /** As sent, with quotes and `W/`. For a local file, made from its inode, size and change time. */
-  readonly etag?: string | undefined;
-  /** As sent: servers may compare it as text. */
-  readonly lastModified?: string | undefined;
-  /** It was found at the alternative. */
-  readonly alternative?: boolean | undefined;
-}
+import {
+  getIfChanged,
+  statIfChanged,
+  validatorsOf,
+  type ConditionalGet,
+  type Validators,
+} from './conditional.ts';
+import { FetchError } from './fetch-error.ts';
+import type { UpstreamAnswer } from './upstream-client.ts';
 
 export type IndexFetch =
   | { readonly status: 'modified'; readonly bytes: Uint8Array; readonly validators: Validators }
   | { readonly status: 'not-modified' };
 
-export interface FetchIndexOptions {
-  readonly client: UpstreamClient;
+export interface FetchIndexOptions extends ConditionalGet {
   /** Where to look if nothing is at the location. */
   readonly alternative?: string | undefined;
-  /** Of the current index. */
-  readonly validators?: Validators | undefined;
-  readonly maxBytes: number;
-  /** Used even for a user name in the URL: without it, no credentials are sent. */
-  readonly credentials?: CredentialLookup | undefined;
-  /** `expected` is the announced length, if any. */
-  readonly onProgress?: ((received: number, expected: number | undefined) => void) | undefined;
-  /** Called between two chunks of the index. */
-  readonly pause?: Pause | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -83,45 +66,10 @@ async function fetchFrom(location: URL | string, options: FetchIndexOptions): Pr
 }
 
 async function fetchRemote(url: URL, options: FetchIndexOptions): Promise<IndexFetch> {
-  const { client, credentials, maxBytes, onProgress, pause, signal } = options;
-  const headers = conditionalHeaders(options.validators);
-  const credential = await credentials?.(url);
-  const answer = await client.get(url, { headers, credential, maxBytes, onProgress, pause, signal });
-  if (answer.status === 304 && Object.keys(headers).length > 0) return { status: 'not-modified' };
-  if (answer.status !== 200) throw statusError(url, answer);
-  const bytes = await withoutContentEncoding(url, answer, maxBytes);
+  const answer = await getIfChanged(url, options);
+  if (!answer) return { status: 'not-modified' };
+  const bytes = await withoutContentEncoding(url, answer, options.maxBytes);
   return { status: 'modified', bytes, validators: validatorsOf(answer) };
-}
-
-/** Those that can be sent back. */
-export function validatorsOf(answer: UpstreamAnswer): Validators {
-  return {
-    etag: sendable(answer.header('etag')),
-    lastModified: sendable(answer.header('last-modified')),
-  };
-}
-
-/** The error for an unexpected status. */
-export function statusError(url: URL, answer: UpstreamAnswer): FetchError {
-  const retryAfter = parseRetryAfter(answer.header('retry-after'), Date.now());
-  const hint =
-    answer.status === 401 ? ': it wants credentials, or others (credentials, HTTP_AUTH, netrc)' : '';
-  return new FetchError(`${redactUrl(url)} answered ${answer.status}${hint}`, {
-    status: answer.status,
-    retryAfter,
-  });
-}
-
-export function conditionalHeaders({ etag, lastModified }: Validators = {}): Record<string, string> {
-  return {
-    ...(etag && { 'if-none-match': etag }),
-    ...(lastModified && { 'if-modified-since': lastModified }),
-  };
-}
-
-/** Skips validators that cannot be sent back: they would make every later request fail. */
-function sendable(header: string | undefined): string | undefined {
-  return header !== undefined && /^[\x20-\x7e]{1,1000}$/.test(header) ? header : undefined;
 }
 
 /** A server may list several encodings, and a gateway may add its own. */
@@ -194,22 +142,15 @@ async function readLocal(path: string, options: FetchIndexOptions): Promise<Inde
   const { validators, maxBytes, onProgress, signal } = options;
   signal?.throwIfAborted();
   try {
-    // Checked before the file is opened: opening a pipe would wait for its writer.
-    const stats = await stat(path, { bigint: true });
-    if (!stats.isFile()) throw new FetchError(`${path} is not a file`);
-    const etag = fileEtag(stats);
-    if (validators?.etag === etag) return { status: 'not-modified' };
+    const changed = await statIfChanged(path, validators);
+    if (!changed) return { status: 'not-modified' };
     const bytes = await readFileBytes(path, maxBytes, signal);
     onProgress?.(bytes.length, bytes.length);
-    return { status: 'modified', bytes, validators: { etag } };
+    return { status: 'modified', bytes, validators: { etag: changed.etag } };
   } catch (cause) {
     if (cause instanceof FetchError || signal?.aborted) throw cause;
     throw new FetchError(`cannot read ${path}`, { cause });
   }
-}
-
-export function fileEtag({ ino, size, mtimeNs }: BigIntStats): string {
-  return `"${ino}-${size}-${mtimeNs}"`;
 }
 
 /** Reads up to the size at opening; if the file grows meanwhile, the next refresh gets the rest. */

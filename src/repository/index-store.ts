@@ -13,7 +13,7 @@ import * as z from 'zod';
 import { borrowBytes } from '../apk/memory.ts';
 import { codeOf, IndexError } from '../errors.ts';
 import { removeOrphans, writeAtomically } from './atomic-file.ts';
-import type { Validators } from './fetch-index.ts';
+import type { Validators } from './conditional.ts';
 
 const FORMAT = 3;
 const NEWLINE = 0x0a;

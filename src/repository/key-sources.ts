@@ -14,9 +14,9 @@ import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { checkKey } from '../apk/signature.ts';
 import { codeOf, cut, cutList, IndexError } from '../errors.ts';
+import { statusError } from './conditional.ts';
 import { percentDecoded, type CredentialLookup } from './credentials.ts';
 import { FetchError, shortUrl } from './fetch-error.ts';
-import { statusError } from './fetch-index.ts';
 import { readTextFile } from './read-text-file.ts';
 import type { UpstreamClient } from './upstream-client.ts';
 

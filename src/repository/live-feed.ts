@@ -7,7 +7,7 @@ import type { FeedFormat } from '../advisories/reduce.ts';
 import { IndexError } from '../errors.ts';
 import type { CredentialLookup } from './credentials.ts';
 import { fetchFeed } from './fetch-feed.ts';
-import type { Validators } from './fetch-index.ts';
+import type { Validators } from './conditional.ts';
 import type { FeedProcess, FeedReaders } from './feed-process.ts';
 import type { FeedTurns } from './feed-turns.ts';
 import { CLOCK_SLACK } from './guards.ts';
