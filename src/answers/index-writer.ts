@@ -1,11 +1,13 @@
 /** Writes indexes from stanzas, in the format of apk 2 or apk 3, signed with the operator's key. */
-import { createHash, createSign } from 'node:crypto';
+import { createSign } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { constants, crc32, createDeflateRaw, deflateRawSync, gzip as gzipCallback } from 'node:zlib';
 import { promisify } from 'node:util';
 import { pack } from 'tar-stream';
+import { inSteps } from '../apk/pieces.ts';
 import { createPause } from '../repository/pace.ts';
+import { etagInSteps } from './body.ts';
 import { AdbWriter } from './virtual-adb.ts';
 
 const gzip = promisify(gzipCallback);
@@ -46,7 +48,7 @@ export class IndexWriter {
     const bytes = await (format === 'adb'
       ? this.#adb(stanzas, description)
       : this.#archive(stanzas, description));
-    return { bytes, etag: `"${createHash('sha1').update(bytes).digest('base64url')}"` };
+    return { bytes, etag: await inSteps(etagInSteps(bytes), createPause()) };
   }
 
   async #adb(stanzas: Stanzas, description: string): Promise<Buffer> {

@@ -93,8 +93,6 @@ function textOf({ text }: Version): string {
   return text;
 }
 
-const OFFERED = { withdrawn: false, unstable: false } as const;
-
 /** The offered versions that the query allows, whatever the pin; oldest first. */
 export function* offeredReleases(
   report: NameReport,
@@ -110,7 +108,8 @@ export function* offeredReleases(
       releasedAt,
       revision: revisionOf(parsed),
       candidate: chosen,
-      ...OFFERED,
+      withdrawn: false,
+      unstable: false,
     });
   }
   return stripRevision ? yield* stripRevisions(releases) : releases;
