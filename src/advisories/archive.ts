@@ -1,6 +1,6 @@
 /** Reads the plain files of tar and zip archives, as far as feeds need it. */
 import { constants, inflateRawSync } from 'node:zlib';
-import { malformed } from './secdb.ts';
+import { malformed } from './input.ts';
 
 export interface ArchiveFile {
   readonly name: string;

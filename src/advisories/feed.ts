@@ -2,7 +2,7 @@
 import { countBefore } from '../sorted.ts';
 import { FORMAT, type FeedFacts } from './feed-builder.ts';
 import { isPackageName } from './ids.ts';
-import { malformed } from './secdb.ts';
+import { malformed } from './input.ts';
 
 const [NEWLINE, TAB] = [0x0a, 0x09];
 

@@ -6,7 +6,7 @@ import { compareVersions, parseVersion, type Version } from '../apk/version.ts';
 import { NOT_AFFECTED } from './affected.ts';
 import { FeedBuilder } from './feed-builder.ts';
 import { idsIn, isPackageName } from './ids.ts';
-import { asObject } from './secdb.ts';
+import { asObject } from './input.ts';
 
 /** Ecosystems without branches; by default a feed of several is used as a whole. */
 const WITHOUT_BRANCH: readonly string[] = ['Wolfi', 'Chainguard', 'MinimOS'];

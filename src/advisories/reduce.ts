@@ -2,8 +2,9 @@
 import { createGunzip } from 'node:zlib';
 import { TarFiles, zipFiles, type ArchiveFile, type ReadAt } from './archive.ts';
 import type { FeedKind } from './feed-builder.ts';
+import { malformed, parseJson } from './input.ts';
 import { OsvReducer } from './osv.ts';
-import { malformed, parseJson, reduceSecdb } from './secdb.ts';
+import { reduceSecdb } from './secdb.ts';
 
 export interface FeedFormat {
   readonly kind: FeedKind;

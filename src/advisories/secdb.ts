@@ -1,9 +1,9 @@
 /** Alpine's, Wolfi's and MinimOS's secdb: packages (origins) with the versions in which identifiers were fixed. */
 import { parseVersion } from '../apk/version.ts';
-import { IndexError } from '../errors.ts';
 import { NOT_AFFECTED } from './affected.ts';
 import { FeedBuilder } from './feed-builder.ts';
 import { idsIn, isPackageName } from './ids.ts';
+import { asObject, malformed, parseJson } from './input.ts';
 
 /** Throws `feed-malformed` for anything but a secdb; unusable entries are skipped and counted. */
 export function reduceSecdb(text: string): Buffer {
@@ -56,23 +56,4 @@ function addPackage(pkg: Readonly<Record<string, unknown>> | undefined, builder:
 function affectedBelow(version: string): string | undefined {
   if (version === '0') return NOT_AFFECTED;
   return parseVersion(version) ? `<${version}` : undefined;
-}
-
-/** Ignores a byte order mark. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text);
-  } catch (cause) {
-    throw new IndexError('feed-malformed', 'no JSON', { cause });
-  }
-}
-
-export function asObject(value: unknown): Readonly<Record<string, unknown>> | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Readonly<Record<string, unknown>>)
-    : undefined;
-}
-
-export function malformed(fact: string): IndexError {
-  return new IndexError('feed-malformed', fact);
 }
