@@ -12,10 +12,10 @@ import {
   Shared,
   sortInSteps,
 } from '../catalog/steps.ts';
+import { dateOf } from '../catalog/time.ts';
 import { compareTexts, countBefore } from '../sorted.ts';
 import type { YoungerVersion } from './explain.ts';
 import type { HeldBack } from './held-back.ts';
-import { timestamp } from './render.ts';
 
 export function noteOnYounger(younger: readonly YoungerVersion[], { view }: HeldBack): string {
   const [next] = younger;
@@ -124,7 +124,7 @@ function* noteOnSeries(report: NameReport, { series, builtAt }: NextSeries): Gen
   const days = Math.floor((builtAt - lastBuilt) / DAY);
   const stopped =
     lastBuilt > 0 && days >= STOPPED_AFTER
-      ? `; this one was last built on ${day(lastBuilt)}, ${days} days before ${series[0].name}`
+      ? `; this one was last built on ${dateOf(lastBuilt)}, ${days} days before ${series[0].name}`
       : '';
   return `newer series: ${namesOf(series.slice(0, 3))}${stopped}`;
 }
@@ -150,7 +150,7 @@ function* quietBeside({ versions }: NameReport, catalog: Catalog): Generator<und
   }
   const days = Math.floor(((latest?.builtAt ?? 0) - builtAt) / DAY);
   if (!latest || days < STOPPED_AFTER) return undefined;
-  return `last built on ${day(builtAt)}, ${days} days before ${latest.name}-${latest.version} of the same origin`;
+  return `last built on ${dateOf(builtAt)}, ${days} days before ${latest.name}-${latest.version} of the same origin`;
 }
 
 const sortedNames = new Shared(sortNames);
@@ -186,8 +186,4 @@ function namesOf(series: readonly SeriesName[]): string {
 
 function listed(texts: readonly string[]): string {
   return texts.length > 3 ? `${texts.slice(0, 3).join(', ')} and ${texts.length - 3} more` : texts.join(', ');
-}
-
-function day(seconds: number): string {
-  return timestamp(seconds).slice(0, 10);
 }

@@ -3,6 +3,7 @@ import { isPreRelease } from '../apk/version.ts';
 import type { Candidate, Catalog, NameReport, VersionReport, WithheldReason } from '../catalog/catalog.ts';
 import type { Needs } from '../catalog/needs.ts';
 import { filterInSteps, finish, ITEMS_A_STEP, mapInSteps, sortInSteps } from '../catalog/steps.ts';
+import { dateOf } from '../catalog/time.ts';
 import { withdrawalsIn, type Withdrawal } from '../catalog/withdrawal.ts';
 import { joinInSteps, type Body } from './body.ts';
 import { nextSeries, noteOnEarly, notesOn, noteOnYounger } from './explain-notes.ts';
@@ -237,8 +238,7 @@ function explainCandidate(each: Candidate, isChosen: boolean): ExplainedCandidat
 
 /** In words, each reason once, whatever the number of archs and packages. */
 function reasonsOf({ candidates, missingOn, releasedAt }: VersionReport): readonly string[] {
-  const since =
-    releasedAt === undefined ? '' : ` since ${timestamp(releasedAt).slice(0, 10)}, when another arch got it`;
+  const since = releasedAt === undefined ? '' : ` since ${dateOf(releasedAt)}, when another arch got it`;
   const reasons = candidates
     .filter((each) => each.obstacle)
     .map((each) => `${describeObstacle(each)} on ${each.arch}`);
