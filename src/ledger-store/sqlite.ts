@@ -37,8 +37,7 @@ export async function openSqlite(
   try {
     return await open(file);
   } catch (error) {
-    const code = codeOf(error);
-    if (code !== CORRUPT && code !== NOT_A_DATABASE) throw error;
+    if (!isDamage(error)) throw naming(file, error);
     const aside = `${file}.damaged-${new Date().toISOString().replaceAll(':', '')}`;
     await rename(file, aside);
     for (const end of ['-wal', '-shm']) await rename(file + end, aside + end).catch(() => undefined);
@@ -62,23 +61,28 @@ async function open(file: string): Promise<Database> {
     throw error;
   }
   const oneAtATime = createQueue();
+  const named = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      throw naming(file, error);
+    });
   // Another connection: what is read need not wait for what is written, and sees nothing that is not committed.
   const reader = new DatabaseSync(file, { readOnly: true });
+  const read = queriesOf(reader);
+  const transaction = async <T>(work: (query: Query) => Promise<T>): Promise<T> => {
+    await patiently(() => database.exec('BEGIN IMMEDIATE'));
+    try {
+      const result = await work(query);
+      database.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (database.isTransaction) database.exec('ROLLBACK');
+      throw error;
+    }
+  };
   return {
     kind: 'sqlite',
-    query: queriesOf(reader),
-    transaction: (work) =>
-      oneAtATime(async () => {
-        await patiently(() => database.exec('BEGIN IMMEDIATE'));
-        try {
-          const result = await work(query);
-          database.exec('COMMIT');
-          return result;
-        } catch (error) {
-          if (database.isTransaction) database.exec('ROLLBACK');
-          throw error;
-        }
-      }),
+    query: (sql, values) => named(read(sql, values)),
+    transaction: (work) => oneAtATime(() => named(transaction(work))),
     close: () =>
       oneAtATime(() => {
         reader.close();
@@ -114,6 +118,22 @@ async function patiently<T>(work: () => T): Promise<T> {
       await sleep(RETRY_EVERY);
     }
   }
+}
+
+/**
+ * An error of SQLite with the file, which its own messages leave out. Damage within the file shows only when that part is
+ * read; the file may be in use then, so it is left to the operator.
+ */
+function naming(file: string, error: unknown): unknown {
+  if (codeOf(error) === undefined) return error;
+  const advice =
+    'damaged; stop the service, move this file and those beside it (-wal, -shm) away, and start it again';
+  return new Error(isDamage(error) ? `${file} is ${advice}` : file, { cause: error });
+}
+
+function isDamage(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === CORRUPT || code === NOT_A_DATABASE;
 }
 
 /** The primary result code, which is the lowest byte of an extended one. */

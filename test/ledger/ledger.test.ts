@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { open, rm, writeFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { Ledger } from '../../src/ledger-store/ledger.ts';
@@ -41,6 +41,30 @@ test('a damaged ledger is moved aside', async () => {
   await one.see([old, later]);
   await one.restart(() => writeFile(store.file, 'no database'.repeat(1000)));
   expect(await one.see([old, later])).toEqual({ 'curl-8.0-r0': -30, 'curl-8.1-r0': 1 });
+});
+
+test('damage within the file is told with the file and what to do, after which the dates go on', async () => {
+  const store = await sqliteStore();
+  const one = new Observer({ folder: await temporaryDirectory(), store });
+  const many = Array.from({ length: 500 }, (_, i) => built(`name-${i}`, '1-r0', START - 30 * DAY));
+  await one.see(many);
+  await one.restart(async () => {
+    const file = await open(store.file, 'r+');
+    const { size } = await file.stat();
+    // The first page has the names of the tables, by which the file is opened.
+    await file.write(Buffer.alloc(size - 4096, 0xaa), 0, size - 4096, 4096);
+    await file.close();
+  });
+  one.now += DAY;
+  expect(await one.see([...many, old])).toMatchObject({ 'name-7-1-r0': -30, 'curl-8.0-r0': 1 });
+  expect(one.ledger.status.error).toBe(
+    `${store.file} is damaged; stop the service, move this file and those beside it (-wal, -shm) away, and start it again: database disk image is malformed`,
+  );
+  await one.restart(async () => {
+    for (const end of ['', '-wal', '-shm']) await rm(store.file + end, { force: true });
+  });
+  expect(await one.see([...many, old])).toMatchObject({ 'name-7-1-r0': -30, 'curl-8.0-r0': 1 });
+  expect(one.ledger.status).toMatchObject({ error: undefined });
 });
 
 test('who was killed while the first generation was written goes on with its dates, and nothing is called lost', async () => {
