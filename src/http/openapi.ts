@@ -103,14 +103,14 @@ const routes: Readonly<Record<Route, Described>> = {
     summary: 'What appeared, vanished or was published anew',
     query: ['since'],
     types: [JSON_TYPE, ATOM],
-    others: [400, 404],
+    others: [400, 404, 429],
   },
   changesOfPackage: {
     path: '/{datasource}/-/changes/{package}',
     summary: 'The same of one package',
     query: ['since'],
     types: [JSON_TYPE, ATOM],
-    others: [400, 404],
+    others: [400, 404, 429],
   },
   atom: {
     path: '/{datasource}/-/advisories.atom',

@@ -15,7 +15,7 @@ import {
 import { ANY_ARCH, type VirtualIndexes } from '../answers/virtual-index.ts';
 import { nameWith, type When } from '../catalog/age.ts';
 import type { ReadHistory } from '../check/history.ts';
-import { RefusedError } from '../errors.ts';
+import { errorLine, RefusedError } from '../errors.ts';
 import { changeJson, parseSince, type Changes } from '../ledger/changes.ts';
 import type { LedgerStatus } from '../ledger/status.ts';
 import type { LookupCounts } from '../metrics/lookup-counts.ts';
@@ -378,7 +378,9 @@ export class Routes {
     const since = typeof given === 'string' ? parseSince(given, now()) : undefined;
     if (since === undefined)
       throw new QueryError('since: expected a time such as 2026-07-24T06:00Z or an age such as 24h or 7d');
-    const found = await changesSince(live, since, name);
+    const found = await changesSince(live, since, name).catch((error: unknown) => {
+      throw new RefusedError(429, `the ledger cannot be read: ${errorLine(error)}`);
+    });
     if (prefersAtom(request.headers)) {
       const url = publicUrl ?? ownUrl(request);
       const feed = { datasource: live.name, url, self: `${url}${target}`, now: now() };

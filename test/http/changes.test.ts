@@ -87,6 +87,15 @@ test('a file that was of no arch goes on with its ledger when packages of one co
   expect((await service.get('/wolfi@7d/curl')).json()).toMatchObject({ releases: [] });
 });
 
+test('a ledger that cannot be read now is asked for later', async () => {
+  const ledger = 'postgres://127.0.0.1:1/none';
+  const wolfi = { repositories: ['http://127.0.0.1:1'], archs: ['x86_64'] };
+  await using service = await startService({ config: { ledger, datasources: { wolfi } } });
+  const { statusCode, headers, body } = await service.get('/wolfi/-/changes');
+  expect([statusCode, headers['retry-after']]).toEqual([429, '15']);
+  expect(body).toMatch(/the ledger cannot be read: no connection to PostgreSQL/);
+});
+
 test('a ledger in memory says that it keeps none', async () => {
   await using upstream = await startUpstream();
   upstream.serve('x86_64', await signedIndex([curl]));
