@@ -35,6 +35,14 @@ interface Entry {
   readonly firstAskedAt: number;
 }
 
+interface CachedBody {
+  readonly body: Buffer;
+  readonly revision: number;
+  readonly generation: string | undefined;
+  /** When the first of its names is forgotten; unix milliseconds. */
+  readonly until: number;
+}
+
 interface Lookup {
   readonly known: boolean;
   readonly pinned: boolean;
@@ -43,7 +51,7 @@ interface Lookup {
 export class LookupLog {
   readonly #names = new Map<string, LRUCache<string, Entry>>();
   readonly #now: () => number;
-  readonly #bodies = new Map<string, { body: Buffer; revision: number; generation: string | undefined }>();
+  readonly #bodies = new Map<string, CachedBody>();
   /** Increases with every note. */
   #revision = 0;
 
@@ -70,13 +78,17 @@ export class LookupLog {
     }
   }
 
-  /** `GET /{datasource}/-/asked`: cached until another name is looked up. */
+  /** `GET /{datasource}/-/asked`: cached until another name is looked up or one is forgotten. */
   body(live: LiveDatasource): Buffer {
     const generation = live.snapshot?.generation;
+    const revision = this.#revision;
     const last = this.#bodies.get(live.name);
-    if (last && last.revision === this.#revision && last.generation === generation) return last.body;
-    const body = Buffer.from(JSON.stringify(askedBody(live.name, this.list(live))));
-    this.#bodies.set(live.name, { body, revision: this.#revision, generation });
+    if (last?.revision === revision && last.generation === generation && this.#now() <= last.until)
+      return last.body;
+    const names = this.list(live);
+    const body = Buffer.from(JSON.stringify(askedBody(live.name, names)));
+    const until = Math.min(...names.map(({ lastAskedAt }) => lastAskedAt)) + FORGET_AFTER;
+    this.#bodies.set(live.name, { body, revision, generation, until });
     return body;
   }
 

@@ -53,8 +53,10 @@ test('a name that nobody asked for in a week is forgotten, so that a mended pin 
   now += 7 * 86_400_000;
   asked.note('wolfi', 'curl', { known: true, pinned: true }, snapshot);
   expect(listed()).toEqual(['curl', 'typo']);
+  expect(asked.body(live(snapshot)).toString()).toContain('typo');
   now += 1;
   expect(listed()).toEqual(['curl']);
+  expect(asked.body(live(snapshot)).toString()).not.toContain('typo');
 });
 
 test('a name that no index knows and nothing speaks for is not listed', () => {
