@@ -78,7 +78,7 @@ export class ExportFolder {
   ) {
     this.#brotli = brotli;
     this.#before = entriesIn(folder);
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     this.#folder = realpathSync(folder);
     this.discard();
     mkdirSync(join(this.#folder, STAGING));
@@ -224,6 +224,13 @@ function entriesIn(folder: string): readonly string[] {
   const entries = readdirSync(folder);
   if (entries.length === 0 || (entries.includes(STAGING) && !entries.includes(MANIFEST))) return [];
   throw new UsageError(`${folder} is not empty and is not an export`);
+}
+
+/** Node's own way to make a folder and those above it never ends where none can be made, as in /proc. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder);
 }
 
 function isCaseFolded(folder: string): boolean {

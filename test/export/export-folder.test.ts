@@ -132,6 +132,13 @@ test('a folder with other content is refused; files beside the datasources are l
   expect(Object.keys(await tree(site))).toEqual(['manifest.json', 'robots.txt', 'wolfi/b']);
 });
 
+test('a folder is made with those above it; where none can be made, that is an error', async () => {
+  const out = join(await temporaryDirectory(), 'new/folder');
+  exportTo(out, { 'wolfi/a': 'a' });
+  expect(Object.keys(await tree(out))).toEqual(['manifest.json', 'wolfi/a']);
+  expect(() => new ExportFolder('/proc/no/folder')).toThrow(/ENOENT|EACCES|EROFS/);
+});
+
 describe('nothing outside the folder is touched, whatever is in it', () => {
   /** A foreign folder beside the export, with a file. */
   async function besideVictim(): Promise<{ out: string; victim: string }> {
