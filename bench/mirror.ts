@@ -14,6 +14,7 @@ import { defaultReadLimits, readIndex } from '../src/apk/read-index.ts';
 import { Catalog } from '../src/catalog/catalog.ts';
 import { finish } from '../src/catalog/steps.ts';
 import type { Origin, Snapshot } from '../src/repository/live-datasource.ts';
+import { createQueue } from '../src/repository/pace.ts';
 import { testKey } from '../test/support/signed-index.ts';
 
 const ARCH = 'x86_64';
@@ -43,6 +44,7 @@ const mirrors = new Mirrors(
 );
 const now = read.newestBuiltAt * 1000;
 
+const line = createQueue();
 for (const days of [7, 30]) {
   const view = finish(new Views(() => now).of(base, { seconds: days * 86_400, security: false }));
   for (const format of ['v2', 'adb'] as const) {
@@ -51,7 +53,7 @@ for (const days of [7, 30]) {
     delay.enable();
     const began = performance.now();
     const cpu = process.cpuUsage();
-    const { bytes } = await mirrors.archive(view, ARCH, format);
+    const { bytes } = await mirrors.archive(view, ARCH, format, line);
     const { user, system } = process.cpuUsage(cpu);
     delay.disable();
     process.stdout.write(
@@ -65,6 +67,7 @@ for (const days of [7, 30]) {
     view,
     ARCH,
     `busybox-${view.catalog.report('busybox').versions.at(-1)?.version}.apk`,
+    line,
   );
   process.stdout.write(
     `${days}d: ${found ? 'found' : 'not found'} in ${(performance.now() - began).toFixed(2)} ms\n`,

@@ -10,7 +10,7 @@ import { stanzasOf } from '../apk/stanzas.ts';
 import { parseVersion } from '../apk/version.ts';
 import { mirroredRows } from '../catalog/mirrored.ts';
 import type { Origin, Snapshot } from '../repository/live-datasource.ts';
-import { createPause, createQueue } from '../repository/pace.ts';
+import { createPause, type Queue } from '../repository/pace.ts';
 import type { IndexArchive, IndexFormat, IndexWriter } from './index-writer.ts';
 import { PACKAGE_NAME } from './virtual-index.ts';
 
@@ -21,8 +21,9 @@ export class Mirrors {
   readonly #writer: IndexWriter;
   /** By arch, what the index lists: rows of each source. */
   readonly #listed = new WeakMap<Snapshot, Map<string, readonly RowSet[]>>();
+  /** What is being listed, by generation and arch. */
+  readonly #listing = new Map<string, Promise<readonly RowSet[]>>();
   readonly #archives = new LRUCache<string, Promise<IndexArchive>>({ max: MAX_ARCHIVES });
-  readonly #oneAtATime = createQueue();
 
   constructor(writer: IndexWriter) {
     this.#writer = writer;
@@ -33,11 +34,12 @@ export class Mirrors {
     return catalog.sources.every((source, i) => source.arch !== arch || origins?.[i]?.format === 'v2');
   }
 
-  archive(view: Snapshot, arch: string, format: IndexFormat): Promise<IndexArchive> {
+  /** What is not there yet is made in `line`, once for all who ask for it meanwhile. */
+  archive(view: Snapshot, arch: string, format: IndexFormat, line: Queue): Promise<IndexArchive> {
     const key = `${view.generation} ${arch} ${format}`;
     const known = this.#archives.get(key);
     if (known) return known;
-    const made = this.#oneAtATime(() =>
+    const made = line(() =>
       this.#writer.write(this.#stanzas(view, arch), `apk-beacon ${view.generation}`, format),
     );
     this.#archives.set(key, made);
@@ -46,19 +48,28 @@ export class Mirrors {
   }
 
   /** The origin of the package with this file name, if the index of the arch lists it. */
-  async find(view: Snapshot, arch: string, file: string): Promise<Origin | undefined> {
+  async find(view: Snapshot, arch: string, file: string, line: Queue): Promise<Origin | undefined> {
     const candidates = splits(file).flatMap(({ name, version }) =>
       view.catalog.sources.flatMap(({ packages }, i) =>
         packages.named(name).flatMap((each) => (each.version === version ? { i, row: each.row } : [])),
       ),
     );
     if (candidates.length === 0 || !this.canMirror(view, arch)) return undefined;
-    const rows = this.#listed.get(view)?.get(arch) ?? (await this.#oneAtATime(() => this.#list(view, arch)));
+    const rows = this.#listed.get(view)?.get(arch) ?? (await this.#listOnce(view, arch, line));
     const listed = candidates.find(({ i, row }) => rows[i]?.has(row));
     return listed && view.origins?.[listed.i];
   }
 
-  /** For a package that is asked for before the index. */
+  /** For packages that are asked for before the index. */
+  #listOnce(view: Snapshot, arch: string, line: Queue): Promise<readonly RowSet[]> {
+    const key = `${view.generation} ${arch}`;
+    const known = this.#listing.get(key);
+    if (known) return known;
+    const rows = line(() => this.#list(view, arch)).finally(() => this.#listing.delete(key));
+    this.#listing.set(key, rows);
+    return rows;
+  }
+
   async #list(view: Snapshot, arch: string): Promise<readonly RowSet[]> {
     const known = this.#listed.get(view)?.get(arch);
     if (known) return known;

@@ -8,8 +8,8 @@ import { createHash } from 'node:crypto';
 import type { Catalog, VersionReport } from '../catalog/catalog.ts';
 import { eachInSteps, isStep, sortInSteps } from '../catalog/steps.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
+import { createQueue, type Queue } from '../repository/pace.ts';
 import { compareTexts } from '../sorted.ts';
-import { createQueue } from '../repository/pace.ts';
 import type { IndexArchive, IndexFormat, IndexWriter } from './index-writer.ts';
 
 /** In place of an arch: what every arch of the datasource has. */
@@ -31,16 +31,21 @@ export class VirtualIndexes {
     this.#writer = writer;
   }
 
-  /** The APKINDEX.tar.gz of an arch, or of `any`, or the same as Packages.adb. */
-  archive(snapshot: Snapshot, arch: string, format: IndexFormat): Promise<IndexArchive> {
+  /**
+   * The APKINDEX.tar.gz of an arch, or of `any`, or the same as Packages.adb. What is not there yet is made in `line`,
+   * once for all who ask for it meanwhile.
+   */
+  archive(snapshot: Snapshot, arch: string, format: IndexFormat, line: Queue): Promise<IndexArchive> {
     const ofSnapshot = this.#archives.get(snapshot) ?? new Map<string, Promise<IndexArchive>>();
     this.#archives.set(snapshot, ofSnapshot);
     const key = `${format} ${arch}`;
     const known = ofSnapshot.get(key);
     if (known) return known;
     const { catalog, generation } = snapshot;
-    const made = this.#oneAtATime(() =>
-      this.#writer.write(virtualIndex(catalog, arch), `apk-beacon ${generation}`, format),
+    const made = line(() =>
+      this.#oneAtATime(() =>
+        this.#writer.write(virtualIndex(catalog, arch), `apk-beacon ${generation}`, format),
+      ),
     );
     ofSnapshot.set(key, made);
     made.catch(() => ofSnapshot.delete(key));

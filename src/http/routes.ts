@@ -309,7 +309,7 @@ export class Routes {
     const snapshot = await this.#snapshots.of(target);
     if (!snapshot && pages) return pages.problem(429, `${live.name} is not loaded yet`, retryLater);
     if (!snapshot) return notLoaded(live).reply;
-    const found = await this.#snapshots.inLine(when, () => this.#searches.find(snapshot, query));
+    const found = await this.#snapshots.lineOf(when)(() => this.#searches.find(snapshot, query));
     const datasource = nameWith(live.name, when);
     if (pages) return pages.search(datasource, query, found);
     const headers = { 'x-apk-beacon-generation': snapshot.generation, ...negotiated };
@@ -335,9 +335,8 @@ export class Routes {
         404,
         `the packages of ${live.name} for ${arch} are not those of apk 2: no mirror of them`,
       );
-    const { bytes, etag } = await this.#snapshots.inLine(target.when, () =>
-      (isMirror ? mirrors : virtualIndexes).archive(snapshot, arch, format),
-    );
+    const line = this.#snapshots.lineOf(target.when);
+    const { bytes, etag } = await (isMirror ? mirrors : virtualIndexes).archive(snapshot, arch, format, line);
     const headers: Headers = {
       'x-apk-beacon-generation': snapshot.generation,
       'cache-control': `max-age=${maxAge}`,
@@ -353,7 +352,8 @@ export class Routes {
     const route = 'file';
     const snapshot = await this.#snapshots.of(target);
     if (!snapshot) return { ...notLoaded(live), route };
-    const origin = await this.#options.mirrors.find(snapshot, arch, file);
+    const line = this.#snapshots.lineOf(when);
+    const origin = await this.#options.mirrors.find(snapshot, arch, file, line);
     const shown = nameWith(live.name, when);
     if (!origin) return { reply: problem(404, `no ${file} in the index of ${shown} for ${arch}`), route };
     const found = await origin.index.packageFile(file);

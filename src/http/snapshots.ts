@@ -5,13 +5,13 @@ import { Views } from '../answers/views.ts';
 import { nameWith, type When } from '../catalog/age.ts';
 import { timeText } from '../catalog/time.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
-import { createQueue } from '../repository/pace.ts';
+import { createQueue, type Queue } from '../repository/pace.ts';
 import type { PastDatasources } from '../repository/past-datasources.ts';
 import { tooManyAges, Turns } from './turns.ts';
 
 /**
- * The most queued requests for a view with fixes, and for the search or index of a view or past time: anyone may
- * request any age.
+ * How many views with fixes, and how many searches, indexes and lists of packages of views or past times, may be queued:
+ * anyone may request any age.
  */
 const MAX_VIEWS_WAITING = 8;
 
@@ -79,9 +79,12 @@ export class Snapshots {
     }
   }
 
-  /** The result of `work`. Rejects with a `RefusedError` if it is for a view or a past time and too many are queued. */
-  async inLine<T>(when: When | undefined, work: () => Promise<T>): Promise<T> {
-    if (!when) return await work();
+  /** Where slow work waits. For a view or a past time it rejects with a `RefusedError` if too much is queued. */
+  lineOf(when: When | undefined): Queue {
+    return when ? (work) => this.#inLine(work) : (work) => work();
+  }
+
+  async #inLine<T>(work: () => Promise<T>): Promise<T> {
     if (this.#viewsWaiting >= MAX_VIEWS_WAITING) throw tooManyAges();
     this.#viewsWaiting += 1;
     return await this.#oneViewAtATime(work).finally(() => {

@@ -45,8 +45,11 @@ export function createPause(
   };
 }
 
+/** Runs tasks when it is their turn. */
+export type Queue = <T>(work: () => Promise<T>) => Promise<T>;
+
 /** Runs tasks one after the other, in order. */
-export function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
+export function createQueue(): Queue {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {
     const result = last.then(work);

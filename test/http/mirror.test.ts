@@ -154,6 +154,23 @@ test('packages of a public repository are where they are, if the index lists the
   expect((await service.get('/wolfi/x86_64/busybox-1.36-r0.apk')).statusCode).toBe(404);
 });
 
+test('any number may ask for one index and its packages at once, but not for those of many ages', async () => {
+  await using upstream = await startUpstream();
+  const hourly = Array.from({ length: 30 }, (_, i) => pkg(`hour-${i}`, '1-r0', days((i + 0.5) / 24)));
+  upstream.serve('x86_64', await signedIndex([...stanzas, ...hourly]));
+  await using service = await serving({
+    datasources: { wolfi: { repositories: [upstream.url], archs: ['x86_64'] } },
+  });
+  const statuses = async (paths: readonly string[]): Promise<ReadonlySet<number>> =>
+    new Set((await Promise.all(paths.map((path) => service.get(path)))).map(({ statusCode }) => statusCode));
+  const index = '/wolfi@7d/x86_64/APKINDEX.tar.gz';
+  const same = names.map((name) => `/wolfi@7d/x86_64/${name}.apk`);
+  expect(await statuses([...same, ...same, ...same])).toEqual(new Set([302]));
+  expect(await statuses(Array<string>(30).fill(index))).toEqual(new Set([200]));
+  const ages = Array.from({ length: 30 }, (_, i) => `/wolfi@${i + 1}h/x86_64/curl-8.0-r0.apk`);
+  expect(await statuses(ages)).toEqual(new Set([302, 429]));
+});
+
 test('packages of a folder are sent from there', async () => {
   const folder = await temporaryDirectory();
   await mkdir(join(folder, 'x86_64'));
