@@ -115,7 +115,7 @@ export async function bundle(outdir: string): Promise<Metafile> {
   const declared = 'export declare function check(options?: CheckOptions): Promise<CheckReport>;';
   writeFileSync(
     join(outdir, 'check.d.ts'),
-    `${types}\n/** Rejects if an index or the service cannot be had. */\n${declared}\n`,
+    `${types}\n/** Rejects if an index or the service is unavailable. */\n${declared}\n`,
   );
   return metafile;
 }
