@@ -108,11 +108,10 @@ export async function importLines(database: Database, lines: AsyncIterable<strin
           if (waiting.length === ROWS_A_SLICE) await flush();
         } else throw new Error('neither an index, a generation nor a package');
       } catch (cause) {
-        throw new Error(`line ${number}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-          cause,
-        });
+        throw new Error(`line ${number}`, { cause });
       }
     }
+    if (number === 0) throw new Error('there is nothing to import: the input is empty');
     await flush();
     // Without statistics, which PostgreSQL gathers a minute later by itself, it plans badly what is asked next.
     if (database.kind === 'postgres') await query('ANALYZE ledger_package');
