@@ -70,7 +70,8 @@ export async function addGeneration(
 
 /**
  * The number of an earlier generation with this index, seen by another observer. Replicas and mirrors are never exactly
- * in step; if one lags behind, that is not a change of the repository.
+ * in step; if one lags behind, that is not a change of the repository. Many indexes have no time (those of melange, apk 3), so the
+ * same time does not decide.
  */
 export async function numberBehind(
   query: Query,
@@ -78,7 +79,7 @@ export async function numberBehind(
   head: Head,
   { digest, madeAt }: AcceptedIndex,
 ): Promise<number | undefined> {
-  if (madeAt >= head.madeAt) return undefined;
+  if (madeAt > head.madeAt) return undefined;
   const [row] = await query(
     'SELECT MAX(number) FROM ledger_generation WHERE index_id = ? AND digest = ? AND number < ?',
     [id, digest, head.number],

@@ -292,17 +292,27 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       expect(await two.see(stanzas, made)).toEqual(dates);
     });
 
-    test('one that is behind is no change of the repository', async () => {
+    test.each([
+      ['', 100, 200],
+      [', though indexes have no time', 0, 0],
+    ])('one that is behind is no change of the repository%s', async (_, earlier, later) => {
       const one = await observer();
       const two = await beside(one);
       const next = [old, built('curl', '8.1-r0', START)];
-      const first = await one.see([old], { madeAt: 100 });
+      const first = await one.see([old], { madeAt: earlier });
       one.now += DAY;
-      const second = await one.see(next, { madeAt: 200 });
+      const second = await one.see(next, { madeAt: later });
       two.now += 2 * DAY;
-      expect(await two.see([old], { madeAt: 100 })).toEqual(first);
-      expect(await two.see(next, { madeAt: 200 })).toEqual(second);
+      expect(await two.see([old], { madeAt: earlier })).toEqual(first);
+      expect(await two.see(next, { madeAt: later })).toEqual(second);
       expect(await generations(one)).toHaveLength(2);
+    });
+
+    test('a repository that goes back to an earlier index without a time has changed', async () => {
+      const one = await observer();
+      for (const stanzas of [[old], [old, built('curl', '8.1-r0', START)], [old]])
+        await one.see(stanzas, { madeAt: 0 });
+      expect(await generations(one)).toHaveLength(3);
     });
   });
 
