@@ -33,7 +33,7 @@ export const places: readonly (readonly [file: string, pattern: RegExp])[] = [
   ['docs/check.md', reference],
 ];
 
-const isApk = (file: string): boolean => /^(apkontainer\.yaml|packages\/)/.test(file);
+const isApk = (file: string): boolean => ['apkontainer.yaml', 'deploy/apk/apk-beacon.yaml'].includes(file);
 
 export function apkVersion(version: string): string {
   return version.replace(/-([a-z]+)\.(\d+)$/, '_$1$2');
