@@ -1,7 +1,7 @@
 /** `apk add` in the scripts of GitLab CI files, in the commands of compose files, and in shell scripts. */
 import { isMap, isScalar, isSeq, type Document, type YAMLMap } from 'yaml';
 import { packagesAdded } from './apk-add.ts';
-import { parseYaml, resolved } from './definition.ts';
+import { parseYaml, resolved, unreadableParts } from './definition.ts';
 import { commandOf, dockerfilePins } from './dockerfile.ts';
 import type { FilePins, Note, Pin } from './pin.ts';
 import { scalarText } from './scalar.ts';
@@ -149,16 +149,10 @@ function inside({ document }: Part, node: unknown): Part | undefined {
 function read(file: Text): { roots: readonly Part[]; notes: readonly Note[] } | undefined {
   if (!/\bapk\b|PACKAGES=/.test(file.value)) return undefined;
   const documents = parseYaml(file.value);
-  const notes = documents.flatMap(({ errors: [error] }): Note[] => {
-    if (!error) return [];
-    const start = file.at(error.pos[0]);
-    const message = error.message.split('\n', 1)[0] ?? '';
-    return [{ reason: 'unreadable', message, range: { start, end: start + 1 } }];
-  });
   const roots = documents.flatMap((document) =>
     isMap(document.contents) ? [{ map: document.contents, document }] : [],
   );
-  return { roots, notes };
+  return { roots, notes: unreadableParts(documents, file) };
 }
 
 /** Its own image, or that of a merged mapping (`<<: *base`); empty if the name cannot be read. */

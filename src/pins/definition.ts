@@ -35,25 +35,12 @@ export function definitionPins(file: Text, readInclude: ReadInclude = () => unde
   const { value } = file;
   if (!/\b(?:packages|runtime)["']?\s*:|^include\s*:/m.test(value)) return undefined;
   const documents = parseYaml(value);
-  const roots = documents.flatMap(({ contents }) => (isMap(contents) ? [contents] : []));
-  const failed = documents.find(({ errors }) => errors.length > 0);
-  if (failed) {
+  const [unreadable] = unreadableParts(documents, file);
+  if (unreadable) {
     if (!/^[ \t]*contents:|^package:/m.test(value)) return undefined;
-    const error = failed.errors[0];
-    const start = file.at(error?.pos[0] ?? 0);
-    const message = (error?.message ?? 'no YAML').split('\n', 1)[0] ?? '';
-    return {
-      kind: 'apko',
-      pins: [],
-      notes: [{ reason: 'unreadable', message, range: { start, end: start + 1 } }],
-    };
+    return { kind: 'apko', pins: [], notes: [unreadable] };
   }
-  const all = documents.flatMap((document) => {
-    const found = documentPins(document, file, readInclude);
-    return found ? [found] : [];
-  });
-  if (roots.length === 0 || all.length === 0) return undefined;
-  return merged(all);
+  return merged(documents.flatMap((document) => documentPins(document, file, readInclude) ?? []));
 }
 
 export function parseYaml(text: string): readonly Document[] {
@@ -64,6 +51,16 @@ export function parseYaml(text: string): readonly Document[] {
     prettyErrors: false,
   });
   return Array.isArray(parsed) ? (parsed as Document[]) : [];
+}
+
+/** The first error of each document. */
+export function unreadableParts(documents: readonly Document[], file: Text): readonly Note[] {
+  return documents.flatMap(({ errors: [error] }): Note[] => {
+    if (!error) return [];
+    const start = file.at(error.pos[0]);
+    const message = error.message.split('\n', 1)[0] ?? '';
+    return [{ reason: 'unreadable', message, range: { start, end: start + 1 } }];
+  });
 }
 
 function merged([first, ...others]: readonly FilePins[]): FilePins | undefined {

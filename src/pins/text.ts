@@ -21,9 +21,9 @@ export interface Use {
 /** A limit, because variables may contain each other. */
 const MAX_USES = 100;
 
-/** A whole file, or its unchanged part between two offsets. */
-export function plainText(file: string, start = 0, end = file.length): Text {
-  return { value: file.slice(start, end), at: (i) => start + i };
+/** A whole file. */
+export function plainText(file: string): Text {
+  return { value: file, at: (i) => i };
 }
 
 /** A text whose characters were decoded or moved. */
