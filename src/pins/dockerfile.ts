@@ -8,7 +8,7 @@ import { withoutTokens } from '../routing/dockerfile.ts';
 import { excerptOf } from '../routing/excerpt.ts';
 import { packagesAdded } from './apk-add.ts';
 import type { FilePins, Note, Pin } from './pin.ts';
-import { shellCommands, UNKNOWN, type Command } from './shell.ts';
+import { assignmentOf, shellCommands, UNKNOWN, type Command } from './shell.ts';
 import { mappedText, slice, type Text } from './text.ts';
 
 interface Instruction {
@@ -187,16 +187,11 @@ function settings(
     const rest = /^\s*\w+\s+([^\s"'$\\`][^"'$\\`\n]*?)\s*$/d.exec(body.value)?.indices?.[1];
     return [[name.value, more.length === 1 ? known(more[0] as Text) : rest && slice(body, ...rest)]];
   }
-  const words = commands.flatMap((each) => [
-    ...each.assignments.map(({ name, value }) => ({ name, value })),
-    ...each.words.map((word) => {
-      const name = /^([A-Za-z_]\w*)=/.exec(word.value)?.[1];
-      return name === undefined
-        ? { name: word.value, value: undefined }
-        : { name, value: slice(word, name.length + 1, word.value.length) };
-    }),
+  const all = commands.flatMap(({ assignments, words }) => [
+    ...assignments,
+    ...words.map((word) => assignmentOf(word) ?? { name: word.value, value: undefined }),
   ]);
-  return words.map(({ name, value }) => [name, value && known(value)] as const);
+  return all.map(({ name, value }) => [name, value && known(value)] as const);
 }
 
 function known(value: Text): Text | undefined {

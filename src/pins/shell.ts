@@ -109,7 +109,8 @@ function overwritten([first, ...words]: readonly Word[]): readonly string[] {
   return first?.value === 'read' ? words.map(({ value }) => value) : [];
 }
 
-function assignmentOf(word: Word): Assignment | undefined {
+/** `NAME=value`. */
+export function assignmentOf(word: Word): Assignment | undefined {
   const name = /^([A-Za-z_]\w*)=/.exec(word.value)?.[1];
   return name === undefined ? undefined : { name, value: slice(word, name.length + 1, word.value.length) };
 }
