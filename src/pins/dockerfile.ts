@@ -7,6 +7,7 @@
 import { withoutTokens } from '../routing/dockerfile.ts';
 import { excerptOf } from '../routing/excerpt.ts';
 import { packagesAdded } from './apk-add.ts';
+import { Delimiters } from './here-documents.ts';
 import type { FilePins, Note, Pin } from './pin.ts';
 import { assignmentOf, shellCommands, UNKNOWN, type Command } from './shell.ts';
 import { mappedText, slice, type Text } from './text.ts';
@@ -113,7 +114,7 @@ function* instructions(file: Text, escape: string): Generator<Instruction> {
     const line = value.slice(start, end);
     const head = /^\s*([A-Za-z]+)(?=\s|$)/.exec(line);
     const keyword = head?.[1]?.toUpperCase() ?? '';
-    if (/^(?:RUN|COPY|ADD|ONBUILD)$/.test(keyword)) end = endOfHereDocuments(delimiters, line, end);
+    if (/^(?:RUN|COPY|ADD|ONBUILD)$/.test(keyword)) end = endOfHereDocuments(value, delimiters, line, end);
     if (keyword !== '')
       yield {
         keyword,
@@ -129,45 +130,12 @@ function endOfLine(text: string, start: number): number {
   return end < 0 ? text.length : end;
 }
 
-/** Finds the lines that may end a here-document. Offsets must increase from call to call. */
-class Delimiters {
-  readonly #file: string;
-  #lines: Map<string, { readonly starts: number[]; next: number }> | undefined;
-
-  constructor(file: string) {
-    this.#file = file;
-  }
-
-  /**
-   * The end of the first line after `from` that is only this word; leading tabs are allowed if they are stripped.
-   */
-  endAfter(from: number, delimiter: string, stripsTabs: boolean): number | undefined {
-    this.#lines ??= this.#index();
-    const own = this.#lines.get(delimiter);
-    if (!own) return undefined;
-    while ((own.starts[own.next] ?? Infinity) <= from) own.next += 1;
-    for (let i = own.next; i < own.starts.length; i += 1) {
-      const start = own.starts[i] as number;
-      if (stripsTabs || this.#file[start] !== '\t') return endOfLine(this.#file, start);
-    }
-    return undefined;
-  }
-
-  #index(): Map<string, { readonly starts: number[]; next: number }> {
-    const lines = new Map<string, { readonly starts: number[]; next: number }>();
-    for (const { index, 1: word = '' } of this.#file.matchAll(/^\t*([A-Za-z_][\w.-]*)[ \t]*\r?$/gm)) {
-      const known = lines.get(word);
-      if (known) known.starts.push(index);
-      else lines.set(word, { starts: [index], next: 0 });
-    }
-    return lines;
-  }
-}
-
 /** The end of the here-documents that a line begins; a delimiter that does not follow begins none. */
-function endOfHereDocuments(delimiters: Delimiters, line: string, end: number): number {
-  for (const [, dash, , delimiter = ''] of line.matchAll(HERE_DOCUMENT))
-    end = delimiters.endAfter(end, delimiter, dash === '-') ?? end;
+function endOfHereDocuments(file: string, delimiters: Delimiters, line: string, end: number): number {
+  for (const [, dash, , delimiter = ''] of line.matchAll(HERE_DOCUMENT)) {
+    const found = delimiters.after(end + 1, { delimiter, stripsTabs: dash === '-' });
+    if (found) end = endOfLine(file, found.start);
+  }
   return end;
 }
 

@@ -5,7 +5,7 @@
  *
  * POSIX.1-2024, Shell Command Language, 2.3 (tokens), 2.6.2 (parameters), 2.7.4 (here-documents).
  */
-import { countBefore } from '../sorted.ts';
+import { Delimiters, type HereDocument } from './here-documents.ts';
 import { mappedText, slice, type Text, type Use } from './text.ts';
 
 /** The words of one simple command, without its redirections and assignments. */
@@ -44,8 +44,6 @@ const ENDS_WORD = /[ \t\r\n;&|()<>]/;
 const MAX_DEPTH = 12;
 /** The most words before `-c`. */
 const MAX_PREFIX = 40;
-/** The most characters of the delimiter of a here-document. */
-const MAX_DELIMITER = 256;
 /** The most characters of `((…))`. */
 const MAX_ARITHMETIC = 256;
 /** The most characters of all expansions together, because variables may contain each other. */
@@ -120,53 +118,9 @@ interface Budget {
   expanded: number;
 }
 
-interface HereDocument {
-  readonly delimiter: string;
-  readonly stripsTabs: boolean;
+interface WaitingDocument extends HereDocument {
   /** The command was a shell, or empty. */
   isScript: boolean;
-}
-
-/** Finds the lines that end here-documents, for a text and all substitutions in it. */
-class Delimiters {
-  readonly #source: string;
-  #lines: Map<string, number[]> | undefined;
-
-  constructor(source: string) {
-    this.#source = source;
-  }
-
-  /** The first line at or behind `from` that is the delimiter alone: where it starts, and where the next one does. */
-  after(
-    from: number,
-    { delimiter, stripsTabs }: Pick<HereDocument, 'delimiter' | 'stripsTabs'>,
-  ): { readonly start: number; readonly next: number } | undefined {
-    this.#lines ??= this.#index();
-    const starts = this.#lines.get((stripsTabs ? '-' : '=') + delimiter) ?? [];
-    const start = starts[countBefore(starts.length, (i) => (starts[i] as number) < from)];
-    if (start === undefined) return undefined;
-    const newline = this.#source.indexOf('\n', start);
-    return { start, next: newline < 0 ? this.#source.length : newline + 1 };
-  }
-
-  #index(): Map<string, number[]> {
-    const lines = new Map<string, number[]>();
-    const put = (key: string, start: number): void => {
-      const known = lines.get(key);
-      if (known) known.push(start);
-      else lines.set(key, [start]);
-    };
-    let start = 0;
-    for (const whole of this.#source.split('\n')) {
-      const line = whole.replace(/\r$/, '');
-      if (line.length <= MAX_DELIMITER) {
-        put(`=${line}`, start);
-        put(`-${line.replace(/^\t+/, '')}`, start);
-      }
-      start += whole.length + 1;
-    }
-    return lines;
-  }
 }
 
 class Reader {
@@ -180,8 +134,8 @@ class Reader {
   #assignments: Assignment[] = [];
   /** Only keywords so far: assignments are possible here. */
   #isPrefix = true;
-  #waiting: HereDocument[] = [];
-  #own: HereDocument[] = [];
+  #waiting: WaitingDocument[] = [];
+  #own: WaitingDocument[] = [];
   /** The command gets the here-documents of the previous one, through a pipe. */
   #isPiped = false;
 

@@ -64,6 +64,11 @@ describe('instructions', () => {
     expect(found(text)).toEqual(['3:9 a=1', '4:3 b=2', '15:10 c=3', '21:9 d=4', '27:13 e=5', '28:13 f=6']);
   });
 
+  test('a delimiter with a blank behind it does not end a here-document, as for BuildKit', () => {
+    const text = 'FROM alpine:3.22\nCOPY <<EOF /x\nEOF \nRUN apk add no=1\nEOF\nRUN apk add a=1\n';
+    expect(found(text)).toEqual(['6:13 a=1']);
+  });
+
   test('flags, the JSON form, lower case, indentation, CRLF, a byte order mark, no line break at the end', () => {
     expect(
       found(
