@@ -191,7 +191,7 @@ export class Checker {
     const found = new Map<number, readonly Problem[]>();
     const exact = new Map<string, AskedPin>();
     for (const [i, pin] of world.entries()) {
-      if (pin.isLocked || !/^=$/.test(pin.operator)) continue;
+      if (pin.isLocked || pin.operator !== '=') continue;
       const other = exact.get(pin.name);
       if (!other) exact.set(pin.name, pin);
       else if (other.version !== pin.version && pin.tool === 'apko')

@@ -55,8 +55,7 @@ function repositoriesAt(address: string): readonly RepositoryId[] {
   const base = alpine?.['base'] ?? '';
   if (alpine && /^[^/]+\/$|\/alpine\/$/.test(base) && !base.endsWith('/apk/alpine/'))
     return [own, alpineId(alpine, place)];
-  if (/^[^/]+\/(?:.*\/)?(?:wolfi\/)?os$/.test(place) && /^[^/]+\/os$|\/wolfi\/os$/.test(place))
-    return [own, { ...own, id: 'wolfi', family: 'wolfi' }];
+  if (/^[^/]+\/os$|\/wolfi\/os$/.test(place)) return [own, { ...own, id: 'wolfi', family: 'wolfi' }];
   return [own];
 }
 

@@ -288,7 +288,7 @@ function isAlone(ids: readonly RepositoryId[], foundations: ReadonlySet<string>)
 /** Repositories with different names must not be mixed: a distribution, for Alpine a branch; `''` if private. */
 function foundationName({ family, branch }: RepositoryId): string {
   if (family === 'alpine') return `alpine ${branch}`;
-  return family === undefined ? '' : family;
+  return family ?? '';
 }
 
 function missing({ source }: Candidate, archs: readonly string[]): number {
