@@ -59,10 +59,10 @@ export interface Running extends AsyncDisposable {
 }
 
 /** Starts a command that keeps running. */
-export function start(command: string, args: readonly string[], env: Record<string, string> = {}): Running {
+export function start(command: string, args: readonly string[]): Running {
   const process_ = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { ...environment, ...env },
+    env: environment,
   });
   return running(endWithUs(process_), [command, ...args].join(' '));
 }

@@ -46,7 +46,7 @@ export interface Line {
   readonly rows: readonly Row[];
 }
 
-export function verdict({ value, must, aim, atLeast = false }: Row): string {
+function verdict({ value, must, aim, atLeast = false }: Row): string {
   const reaches = (target: number): boolean => (atLeast ? value.median >= target : value.median <= target);
   if (must === undefined) return '';
   if (aim !== undefined && reaches(aim)) return 'aim';

@@ -17,7 +17,7 @@ import { exportLines, importLines, verify } from '../ledger-store/transfer.ts';
 import { createLogger } from '../service/logger.ts';
 import { ledgerLocations, openLedger } from '../service/ledger.ts';
 
-export const ledgerActions = ['export', 'import', 'show', 'verify'] as const;
+const ledgerActions = ['export', 'import', 'show', 'verify'] as const;
 
 export interface LedgerOptions {
   readonly input: Readable;

@@ -17,17 +17,12 @@ export async function requestRefresh(cacheDir: string): Promise<void> {
 }
 
 /** Calls `refreshNow` for each request until `signal` aborts. Does not keep the process alive. */
-export function onRefreshRequest(
-  cacheDir: string,
-  refreshNow: () => void,
-  signal: AbortSignal,
-  { lookEvery = LOOK_EVERY } = {},
-): void {
+export function onRefreshRequest(cacheDir: string, refreshNow: () => void, signal: AbortSignal): void {
   if (signal.aborted) return;
   const file = fileIn(cacheDir);
   const listener: Parameters<typeof watchFile>[1] = (current, previous) => {
     if (current.mtimeMs > 0 && current.mtimeMs !== previous.mtimeMs) refreshNow();
   };
-  watchFile(file, { persistent: false, interval: lookEvery }, listener);
+  watchFile(file, { persistent: false, interval: LOOK_EVERY }, listener);
   signal.addEventListener('abort', () => unwatchFile(file, listener), { once: true });
 }
