@@ -38,7 +38,9 @@ export async function ledgerCommand(
   if (action === undefined || !(ledgerActions as readonly string[]).includes(action))
     throw new UsageError(`usage: ledger ${ledgerActions.join('|')}`);
   if (more.length > (isShow ? 2 : 0) || (!isShow && (at ?? generation) !== undefined))
-    throw new UsageError('usage: ledger show [DATASOURCE [ARCH]] [--at TIME | --generation N]');
+    throw new UsageError(
+      `usage: ledger ${isShow ? 'show [DATASOURCE [ARCH]] [--at TIME | --generation N]' : action}`,
+    );
   const { logLevel, logFormat: format } = config;
   const logger = await createLogger(logLevel, { format, terminal: process.stderr.isTTY, destination: 2 });
   const ledger = openLedger(config, { logger, now: Date.now, pause: () => undefined });

@@ -121,7 +121,8 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
     test.each([
       ['show other', {}, 'unknown datasource other, expected one of wolfi'],
       ['show wolfi x86_64 more', {}, 'usage: ledger show'],
-      ['verify', { at: '2026-07-24' }, 'usage: ledger show'],
+      ['verify', { at: '2026-07-24' }, 'usage: ledger verify'],
+      ['export wolfi', {}, 'usage: ledger export'],
       ['show', { at: 'yesterday' }, '--at: expected a time with its zone'],
       ['show', { at: '9999-12-31' }, '--at: 9999-12-31T00:00Z is in the future'],
       ['show', { generation: '0' }, '--generation: expected a number'],
