@@ -2,7 +2,7 @@
 import type { Config } from '../config/config.ts';
 import { printable, printableJson, UsageError } from '../errors.ts';
 import { Beacon } from '../service/beacon.ts';
-import { createLogger } from '../service/logger.ts';
+import { commandLogger } from '../service/logger.ts';
 import { requestRefresh } from '../service/refresh-request.ts';
 
 export async function acceptCommand(
@@ -17,11 +17,7 @@ export async function acceptCommand(
       'accept needs a cache directory; change rollback or maxShrink of the repository instead',
     );
   }
-  const logger = await createLogger(config.logLevel, {
-    format: config.logFormat,
-    terminal: process.stderr.isTTY,
-    destination: 2,
-  });
+  const logger = await commandLogger(config.logLevel, config.logFormat);
   const beacon = new Beacon({ config, logger, now: Date.now });
   const { datasources, store } = beacon;
   const datasource = datasources.find((each) => each.name === name);

@@ -13,7 +13,7 @@ import { printableJson, UsageError } from '../errors.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
 import { askService } from './service-client.ts';
 import { Beacon, snapshotOf } from '../service/beacon.ts';
-import { createLogger } from '../service/logger.ts';
+import { commandLogger } from '../service/logger.ts';
 
 export interface ExplainOptions {
   readonly json: boolean;
@@ -57,7 +57,7 @@ interface Explained {
 
 async function explainHere(asked: Asked, config: Config, signal: AbortSignal): Promise<Explained> {
   const { datasource, name } = datasourceOf(asked.name, config);
-  const logger = await createLogger('warn', { terminal: process.stderr.isTTY, destination: 2 });
+  const logger = await commandLogger('warn');
   const beacon = new Beacon({ config, logger, now: Date.now });
   await beacon.loadOnce(signal);
   const live = beacon.datasources.find((each) => each.name === datasource) as LiveDatasource;

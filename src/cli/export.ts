@@ -12,7 +12,7 @@ import { NO_OPINION, noOpinionFile } from '../renovate/static-routes.ts';
 import { createPause } from '../repository/pace.ts';
 import { ServedVersions } from '../answers/served-versions.ts';
 import { Beacon, snapshotOf } from '../service/beacon.ts';
-import { createLogger } from '../service/logger.ts';
+import { commandLogger } from '../service/logger.ts';
 
 export interface ExportOptions {
   readonly out: string | boolean | undefined;
@@ -59,11 +59,7 @@ interface Loaded {
 }
 
 async function loadAll(config: Config, advisories: boolean, signal: AbortSignal): Promise<readonly Loaded[]> {
-  const logger = await createLogger(config.logLevel, {
-    format: config.logFormat,
-    terminal: process.stderr.isTTY,
-    destination: 2,
-  });
+  const logger = await commandLogger(config.logLevel, config.logFormat);
   const beacon = new Beacon({ config, logger, now: Date.now, withoutFeeds: !advisories });
   await beacon.loadOnce(signal);
   return beacon.datasources.map(current);

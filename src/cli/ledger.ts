@@ -14,7 +14,7 @@ import {
   type Generation,
 } from '../ledger-store/history.ts';
 import { exportLines, importLines, verify } from '../ledger-store/transfer.ts';
-import { createLogger } from '../service/logger.ts';
+import { commandLogger } from '../service/logger.ts';
 import { ledgerLocations, openLedger } from '../service/ledger.ts';
 
 const ledgerActions = ['export', 'import', 'show', 'verify'] as const;
@@ -41,8 +41,7 @@ export async function ledgerCommand(
     throw new UsageError(
       `usage: ledger ${isShow ? 'show [DATASOURCE [ARCH]] [--at TIME | --generation N]' : action}`,
     );
-  const { logLevel, logFormat: format } = config;
-  const logger = await createLogger(logLevel, { format, terminal: process.stderr.isTTY, destination: 2 });
+  const logger = await commandLogger(config.logLevel, config.logFormat);
   const ledger = openLedger(config, { logger, now: Date.now, pause: () => undefined });
   const database = await ledger.database();
   if (!database)

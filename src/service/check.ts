@@ -7,7 +7,7 @@ import { Source } from '../check/source.ts';
 import type { Config } from '../config/config.ts';
 import type { RoutingSource } from '../routing/route.ts';
 import { Beacon, snapshotOf } from './beacon.ts';
-import { createLogger } from './logger.ts';
+import { commandLogger } from './logger.ts';
 import { routingSources } from './preset.ts';
 
 export interface CheckHere {
@@ -24,7 +24,7 @@ export async function judgeHere(
   files: readonly CheckedFile[],
   { config, asksAll, policy, now, signal }: CheckHere,
 ): Promise<readonly (readonly Judgment[])[]> {
-  const logger = await createLogger('warn', { terminal: process.stderr.isTTY, destination: 2 });
+  const logger = await commandLogger('warn');
   const beacon = new Beacon({ config, logger, now: Date.now, withoutDates: true });
   await beacon.loadOnce(signal);
   const sources = beacon.datasources.map((live) => {

@@ -7,7 +7,7 @@ import { resolveImage, type Resolution } from '../delta/resolve.ts';
 import { UsageError } from '../errors.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
 import { Beacon, snapshotOf } from './beacon.ts';
-import { createLogger } from './logger.ts';
+import { commandLogger } from './logger.ts';
 
 /** An image as a file has it. */
 export interface ImageFile {
@@ -37,7 +37,7 @@ export async function deltasHere(
     throw new UsageError(
       `--in: no datasource ${datasource}, expected one of ${Object.keys(config.datasources).join(', ')}`,
     );
-  const logger = await createLogger('warn', { terminal: process.stderr.isTTY, destination: 2 });
+  const logger = await commandLogger('warn');
   const only = { ...config, datasources: { [datasource]: own }, defaultDatasource: datasource };
   const beacon = new Beacon({ config: only, logger, now: Date.now, withoutFeeds: true, withSizes: true });
   await beacon.loadOnce(signal);

@@ -14,6 +14,11 @@ export interface LoggerOptions {
   readonly destination?: number;
 }
 
+/** For commands: standard output is for their results. */
+export async function commandLogger(level: string, format?: LoggerOptions['format']): Promise<Logger> {
+  return await createLogger(level, { format, terminal: process.stderr.isTTY, destination: 2 });
+}
+
 export async function createLogger(
   level: string,
   { format, terminal, destination = 1 }: LoggerOptions,
