@@ -1,6 +1,5 @@
 /** `explain`: "why was this not bumped?" Loads the indexes, or asks a running service. */
 import { styleText } from 'node:util';
-import { withoutTrailingSlashes } from '../addresses.ts';
 import { operatorSpan } from '../apk/constraint.ts';
 import { describe } from '../answers/describe.ts';
 import { explain, type Explanation } from '../answers/explain.ts';
@@ -11,7 +10,7 @@ import { finish } from '../catalog/steps.ts';
 import type { Config } from '../config/config.ts';
 import { printableJson, UsageError } from '../errors.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
-import { askService } from './service-client.ts';
+import { askService, serviceUrl } from './service-client.ts';
 import { Beacon, snapshotOf } from '../service/beacon.ts';
 import { commandLogger } from '../service/logger.ts';
 
@@ -78,8 +77,7 @@ async function explainThere(
   config: Config,
   signal: AbortSignal,
 ): Promise<Explained> {
-  const url = URL.parse(`${withoutTrailingSlashes(base)}/${pathOf(name)}/explain`);
-  if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError(`--url: expected an http or https URL`);
+  const url = new URL(`${serviceUrl(base)}/${pathOf(name)}/explain`);
   if (pin !== undefined) url.searchParams.set('current', pin);
   const text = await askService(url, { accept: 'application/json' }, config, signal);
   return { explanation: JSON.parse(text) as Explanation, close: [] };

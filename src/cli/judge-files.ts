@@ -1,11 +1,9 @@
 /** Judgments of each file's pins, by a running service or by the indexes themselves. */
-import { withoutTrailingSlashes } from '../addresses.ts';
 import { checkBodies, parseJudgments } from '../check/asked.ts';
 import { askedPins, judgmentsOf, type CheckedFile } from '../check/findings.ts';
 import type { Judgment } from '../check/judgment.ts';
-import { UsageError } from '../errors.ts';
 import { builtNames, judgeHere, type CheckHere } from '../service/check.ts';
-import { askService } from './service-client.ts';
+import { askService, serviceUrl } from './service-client.ts';
 
 export interface JudgeOptions extends CheckHere {
   /** The service's URL. Its configuration then chooses the datasources. */
@@ -26,8 +24,7 @@ async function judgeThere(
   base: string,
   { config, policy, signal }: CheckHere,
 ): Promise<readonly (readonly Judgment[])[]> {
-  const url = URL.parse(`${withoutTrailingSlashes(base)}/-/check`);
-  if (!url || !/^https?:$/.test(url.protocol)) throw new UsageError('--url: expected an http or https URL');
+  const url = new URL(`${serviceUrl(base)}/-/check`);
   const asked = files.map(askedPins);
   const bodies = checkBodies(asked, { policy, built: builtNames(files) });
   const answers = bodies.map(async (body) => parseJudgments(await askService(url, {}, config, signal, body)));

@@ -1,8 +1,8 @@
 /** `preset`: prints the Renovate preset of the configuration, as `serve` answers it at `/renovate.json`. */
-import { withoutTrailingSlashes } from '../addresses.ts';
 import type { Config } from '../config/config.ts';
 import { UsageError } from '../errors.ts';
 import { localUrl, presetFor } from '../service/preset.ts';
+import { serviceUrl } from './service-client.ts';
 
 export function presetCommand(
   words: readonly string[],
@@ -14,13 +14,7 @@ export function presetCommand(
     const known = Object.keys(config.datasources).join(', ');
     throw new UsageError(`unknown datasource ${unknown}, expected some of ${known}`);
   }
-  const address = typeof url === 'string' ? checkedUrl(url) : (config.publicUrl ?? localUrl(config));
+  const address = typeof url === 'string' ? serviceUrl(url) : (config.publicUrl ?? localUrl(config));
   process.stdout.write(`${JSON.stringify(presetFor(config, words, address, { isStatic }), null, 2)}\n`);
   return 0;
-}
-
-function checkedUrl(text: string): string {
-  const url = URL.parse(text);
-  if (url && ['http:', 'https:'].includes(url.protocol)) return withoutTrailingSlashes(text);
-  throw new UsageError(`--url: expected an http or https URL, got ${text}`);
 }

@@ -2,9 +2,16 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { text as textOf } from 'node:stream/consumers';
+import { withoutTrailingSlashes } from '../addresses.ts';
 import type { Config } from '../config/config.ts';
-import { IndexError, printable } from '../errors.ts';
+import { IndexError, printable, UsageError } from '../errors.ts';
 import { readSecret } from '../repository/credentials.ts';
+
+/** The address of a service as given with `--url`, without slashes at the end. */
+export function serviceUrl(text: string): string {
+  if (/^https?:$/.test(URL.parse(text)?.protocol ?? '')) return withoutTrailingSlashes(text);
+  throw new UsageError(`--url: expected an http or https URL, got ${text}`);
+}
 
 /**
  * The body of a 200. Shows the `clientToken` of the own configuration, if there is one. With a `body` it is a POST of JSON.
