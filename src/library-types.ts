@@ -37,7 +37,7 @@ export interface CheckFinding {
   readonly level: 'error' | 'warning' | 'note';
   readonly file: string;
   readonly start: CheckPosition;
-  /** Behind the last character. */
+  /** After the last character. */
   readonly end: CheckPosition;
   readonly message: string;
   /** As the tool gets it: `curl=8.14.1-r2`. */

@@ -28,7 +28,7 @@ export interface Finding {
   readonly datasource?: string;
   readonly message: string;
   readonly archs?: readonly string[];
-  /** The day on which the version went that the pin needs, where a ledger knows it. */
+  /** The day on which the needed version was withdrawn, if a ledger knows it. */
   readonly since?: string;
   /** The version to which `--fix` would raise it. */
   readonly target?: string;

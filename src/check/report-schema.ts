@@ -13,7 +13,7 @@ export const reportSchema = z
     summary: z.strictObject({
       files: count.describe('files in which packages were found'),
       pins: count.describe('packages that they ask for, with and without a version'),
-      known: count.describe('findings that the baseline lists, which are left out'),
+      known: count.describe('findings that are omitted because the baseline lists them'),
       error: count,
       warning: count,
       note: count,
@@ -24,20 +24,20 @@ export const reportSchema = z
         level: z.enum(['error', 'warning', 'note']),
         file: z.string().describe('path from where the check was started, with slashes'),
         start: position,
-        end: position.describe('behind the last character'),
+        end: position.describe('after the last character'),
         message: z.string(),
         pin: z.string().optional().describe('as the tool gets it: `curl=8.14.1-r2`'),
         name: z.string().optional(),
         datasource: z.string().optional(),
-        archs: z.array(z.string()).optional().describe('archs that it is about'),
+        archs: z.array(z.string()).optional().describe('archs that it concerns'),
         since: z
           .string()
           .optional()
-          .describe('day on which the version was withdrawn, where a ledger knows it: `2026-11-20`'),
+          .describe('day on which the needed version was withdrawn, if a ledger knows it: `2026-11-20`'),
         newest: z.string().optional(),
         step: z.enum(steps).optional(),
         target: z.string().optional().describe('what `--fix` would raise the pin to'),
-        fingerprint: z.string().describe('the same wherever in the file the finding stands'),
+        fingerprint: z.string().describe('stays the same if the finding moves within its file'),
       }),
     ),
   })

@@ -59,14 +59,14 @@ const routes: Readonly<Record<Route, Described>> = {
   },
   explain: {
     path: '/{datasource}/{package}/explain',
-    summary: 'Every version, why one is not offered, and what becomes of a pin',
+    summary: 'Every version, why it is or is not offered, and what Renovate would propose for a pin',
     query: [...ofPackage, 'all'],
     types: [JSON_TYPE, TEXT],
     others: [400, 410, 422, 429],
   },
   advisories: {
     path: '/{datasource}/{package}/advisories',
-    summary: 'What is open at a pin, and what going to another version fixes',
+    summary: 'Vulnerabilities at a pin, and which of them another version fixes',
     query: ['current', 'target', 'arch'],
     types: [JSON_TYPE],
     others: [400, 404, 410, 422, 429],
@@ -87,7 +87,7 @@ const routes: Readonly<Record<Route, Described>> = {
   },
   search: {
     path: '/{datasource}/-/search',
-    summary: 'Names of packages and what they provide: exact, prefixes, substrings, typing errors',
+    summary: 'Names of packages and provided names that match: exact, prefixes, parts, typos',
     query: ['q'],
     types: [JSON_TYPE, HTML],
     others: [400, 404, 410, 429],
@@ -100,27 +100,27 @@ const routes: Readonly<Record<Route, Described>> = {
   },
   changes: {
     path: '/{datasource}/-/changes',
-    summary: 'What appeared, vanished or was published anew',
+    summary: 'Packages that appeared, vanished or were republished',
     query: ['since'],
     types: [JSON_TYPE, ATOM],
     others: [400, 404, 429],
   },
   changesOfPackage: {
     path: '/{datasource}/-/changes/{package}',
-    summary: 'The same of one package',
+    summary: 'The same for one package',
     query: ['since'],
     types: [JSON_TYPE, ATOM],
     others: [400, 404, 429],
   },
   atom: {
     path: '/{datasource}/-/advisories.atom',
-    summary: 'Pins that were asked for and can be fixed',
+    summary: 'Pins that were looked up and have a fix',
     types: [ATOM],
     others: [400, 404],
   },
   index: {
     path: '/{datasource}/{arch}/APKINDEX.tar.gz',
-    summary: 'An index of what is offered, for Renovate’s own apk datasource',
+    summary: 'An index of the offered versions, for Renovate’s own apk datasource',
     types: ['application/gzip'],
     others: [304, 400, 404, 410, 429, 502],
   },
@@ -151,7 +151,7 @@ const routes: Readonly<Record<Route, Described>> = {
   check: {
     path: '/-/check',
     method: 'post',
-    summary: 'What the indexes say of the pins of some files; apk-beacon check --url asks here',
+    summary: 'Judges pins of files; used by apk-beacon check --url',
     types: [JSON_TYPE],
     others: [400, 413, 415, 422, 429],
   },
@@ -168,18 +168,18 @@ const routes: Readonly<Record<Route, Described>> = {
 };
 
 const meanings: Readonly<Record<number, string>> = {
-  302: 'Where it is',
-  304: 'Not changed since the ETag that was given',
-  400: 'A question that cannot be answered as put',
-  401: 'The service has a token, and the request has not',
-  403: 'Of a private repository, and clients need no token',
+  302: 'The address of the package',
+  304: 'Not changed since the given ETag',
+  400: 'The address or a parameter is invalid',
+  401: 'The request lacks the token of the service',
+  403: 'The package is of a private repository, and no clientToken is set',
   404: 'Not in any index, or no such datasource',
-  410: 'That past time is not known any more',
-  413: 'More than one request may ask',
-  415: 'Not JSON',
-  422: 'More packages have the name than are compared',
-  429: 'Not loaded yet; Retry-After says when to ask again',
-  502: 'The repository does not give it',
+  410: 'That past time cannot be answered any more',
+  413: 'The body is too large',
+  415: 'The body is not JSON',
+  422: 'Too many packages have the name to compare them',
+  429: 'Not loaded yet, or too many requests of this kind; see Retry-After',
+  502: 'The repository cannot be read',
   503: 'Not ready',
 };
 
@@ -209,7 +209,7 @@ export function openApi(): object {
     info: {
       title: 'apk-beacon',
       description:
-        'Without a datasource, the default one answers: `/{package}`. A datasource may be given an age (`/wolfi@7d/…`): it then answers as if younger packages did not exist; `/wolfi@7d+security/…` shows fixes at once. Or a time (`/wolfi@2026-07-24T06:00Z/…`): it then answers as it was, or with 410 if that is not known any more. `asked`, `changes` and `advisories.atom` are without either.',
+        'Without a datasource, the default one answers: `/{package}`. A datasource may have an age (`/wolfi@7d/…`): it then answers as if younger packages did not exist; `/wolfi@7d+security/…` shows fixes at once. It may have a time (`/wolfi@2026-07-24T06:00Z/…`): it then answers as it did then, or with 410 if it cannot. `asked`, `changes` and `advisories.atom` have neither.',
       version,
       license: { name: 'MIT', identifier: 'MIT' },
     },

@@ -12,14 +12,14 @@ import { routingSources } from './preset.ts';
 
 export interface CheckHere {
   readonly config: Config;
-  /** The one datasource is asked of all pins of which nothing tells where they belong. */
+  /** Pins of unknown origin are looked up in the one datasource. */
   readonly asksAll: boolean;
   readonly policy: Policy;
   readonly now: number;
   readonly signal: AbortSignal;
 }
 
-/** Judgments of each file's pins. Loads the indexes; throws if one of them cannot be had. */
+/** Judgments of each file's pins. Loads the indexes; throws if one is unavailable. */
 export async function judgeHere(
   files: readonly CheckedFile[],
   { config, asksAll, policy, now, signal }: CheckHere,
