@@ -1,7 +1,7 @@
 #!/bin/sh
 # Prints the arguments that name the repositories and keys of APK_REPOSITORIES and APK_KEYS to apko.
-# apko writes their addresses into locks and into every image (/etc/apko.json), so a password in one is refused.
-# Files are named from the repository's root, as melange is started there, and apko in images/.
+# apko writes their addresses into locks and into every image (/etc/apko.json), so an address with a password is refused.
+# Paths are relative to the root of the repository, where melange is started; apko is started in images/.
 set -eu
 
 from_images() { case $1 in *://* | /*) printf %s "$1" ;; *) printf '../%s' "$1" ;; esac; }

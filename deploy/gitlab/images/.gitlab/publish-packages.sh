@@ -1,20 +1,20 @@
 #!/bin/sh
 # Puts built/ARCH/*.apk into the repository: publish-packages.sh DIRECTORY SIGNING_KEY
-# Packages of every arch first, then the indexes of every arch: a reader never sees a version whose file is missing,
-# and sees it on both arches within the time of two renames.
+# Packages of every arch first, then the indexes of every arch: clients never see a version whose file is missing, and
+# the archs get it within the time of two renames.
 set -eu
 repository=$1
-# A runner that does not have it would publish to nowhere.
+# On a runner without the mount, the packages would be lost.
 [ -d "$repository" ] || { echo "publish-packages.sh: $repository is no directory here" >&2; exit 1; }
 
-# A signature names the key by its file's name, which apko wants to end in .rsa.pub. GitLab's own does not.
+# A signature contains the file name of the key, which must end in .rsa.pub for apko. GitLab's file names do not.
 keys=$(mktemp -d)
 trap 'rm -rf "$keys"' EXIT
 key=$keys/${APK_KEY_NAME:-packages.rsa}
 cp "$2" "$key"
 
-# A published version never changes its content: hosts and locks know its checksum. What is the same was published by a
-# job that did not come to its end, and is published again.
+# The content of a published version never changes: hosts and locks know its checksum. An identical file is from a job
+# that was interrupted; it is published again.
 for apk in built/*/*.apk; do
   target=$repository/${apk#built/}
   if [ -e "$target" ] && ! cmp -s "$apk" "$target"; then
