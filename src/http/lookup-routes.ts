@@ -143,30 +143,10 @@ export class LookupRoutes {
     const generation = { 'x-apk-beacon-generation': snapshot.generation, ...routed?.headers };
     const datasource = live.name;
     const shown = nameWith(datasource, target.when);
-    if (route === 'advisories') {
-      const reply = yield* this.#advisories(target, snapshot, parameters, generation);
-      return { reply, route };
-    }
-    if (route === 'explain') {
-      const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
-      const plain = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog, {
-        served: snapshot.past ? [] : lookups.served(datasource, name),
-        heldBack: yield* heldBackIn(snapshot, report),
-      });
-      const advisories = yield* explainAdvisoriesInSteps(snapshot.advisories, report, query);
-      const explanation = advisories ? { ...plain, advisories } : plain;
-      const headers = { ...generation, 'cache-control': 'no-cache', vary: 'accept, user-agent' };
-      if (!prefersText(request.headers)) {
-        const ofJson = { ...headers, 'content-type': JSON_TYPE };
-        return { reply: createReply(200, ofJson, yield* explanationBody(explanation)), route };
-      }
-      const close = report.versions.length === 0 ? yield* lookups.closeNames(snapshot, name) : [];
-      const all = parameters['all'] !== undefined;
-      const lines = yield* describe(explanation, close, { all, allBy: '?all' });
-      const text = yield* joinInSteps(lines, { separator: '\n', end: '\n' });
-      const ofText = { ...headers, 'content-type': 'text/plain; charset=utf-8' };
-      return { reply: createReply(200, ofText, text), route };
-    }
+    if (route === 'advisories')
+      return { reply: yield* this.#advisories(target, snapshot, parameters, generation), route };
+    if (route === 'explain')
+      return { reply: yield* this.#explain(target, snapshot, request, generation), route };
     const lookup = { datasource, snapshot, name, query };
     const found = yield* lookups.lookUpInSteps(lookup);
     const releases = found?.releases;
@@ -222,6 +202,35 @@ export class LookupRoutes {
         pin: pin || undefined,
       });
     return answered;
+  }
+
+  /** Every version and why it is or is not offered: JSON, or text for people. */
+  *#explain(
+    { live, name }: TargetOf<'package'>,
+    snapshot: Snapshot,
+    { url = '', headers: asked }: IncomingMessage,
+    generation: Headers,
+  ): Generator<undefined, Reply> {
+    const { lookups } = this.#options;
+    const parameters = parametersOf(url);
+    const query = parseLookupQuery(parameters, live.archs);
+    const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
+    const plain = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog, {
+      served: snapshot.past ? [] : lookups.served(live.name, name),
+      heldBack: yield* heldBackIn(snapshot, report),
+    });
+    const advisories = yield* explainAdvisoriesInSteps(snapshot.advisories, report, query);
+    const explanation = advisories ? { ...plain, advisories } : plain;
+    const headers = { ...generation, 'cache-control': 'no-cache', vary: 'accept, user-agent' };
+    if (!prefersText(asked))
+      return createReply(200, { ...headers, 'content-type': JSON_TYPE }, yield* explanationBody(explanation));
+    const close = report.versions.length === 0 ? yield* lookups.closeNames(snapshot, name) : [];
+    const lines = yield* describe(explanation, close, {
+      all: parameters['all'] !== undefined,
+      allBy: '?all',
+    });
+    const text = yield* joinInSteps(lines, { separator: '\n', end: '\n' });
+    return createReply(200, { ...headers, 'content-type': 'text/plain; charset=utf-8' }, text);
   }
 
   /** Open vulnerabilities at a pin, and what another version fixes. Also answers names that only a feed has. */
