@@ -253,5 +253,5 @@ function behind({ newer, newest, step }: Raise, now: number): Problem {
   const first = newer[0]?.builtAt;
   const days = first === undefined ? 0 : Math.floor((now / 1000 - first) / 86_400);
   const age = days > 0 ? `, for ${days === 1 ? 'a day' : `${days} days`}` : '';
-  return { rule: 'behind', message: `${newest.version} is there (${step}), ${count} behind${age}` };
+  return { rule: 'behind', message: `${newest.version} is available (${step}), ${count} behind${age}` };
 }

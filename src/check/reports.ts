@@ -186,7 +186,7 @@ export function textReport(
     return number === 0 ? text : colour(colours[level], text);
   };
   const hidden = all ? '' : findings.some(({ level }) => level === 'note') ? ' (--all shows them)' : '';
-  const baseline = known === 0 ? '' : `; ${known} more are known to the baseline`;
+  const baseline = known === 0 ? '' : `; ${known} more in the baseline`;
   const summary = `${pins} package${pins === 1 ? '' : 's'} in ${files} file${files === 1 ? '' : 's'}: ${count('error', 'error')}, ${count('warning', 'warning')}, ${count('note', 'note')}${hidden}${baseline}`;
   return `${[...parts, summary].join('\n')}\n`;
 }

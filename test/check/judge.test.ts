@@ -222,19 +222,23 @@ describe('behind', () => {
     );
 
   test.each([
-    ['a=1.0.0-r0', ['1.0.0-r0', '1.0.0-r1'], '1.0.0-r1 is there (rebuild), one version behind, for 2 days'],
-    ['a=1.0.0-r0', ['1.0.0-r0', '1.0.1-r0'], '1.0.1-r0 is there (patch), one version behind, for 2 days'],
+    [
+      'a=1.0.0-r0',
+      ['1.0.0-r0', '1.0.0-r1'],
+      '1.0.0-r1 is available (rebuild), one version behind, for 2 days',
+    ],
+    ['a=1.0.0-r0', ['1.0.0-r0', '1.0.1-r0'], '1.0.1-r0 is available (patch), one version behind, for 2 days'],
     [
       'a=1.0.0-r0',
       ['1.0.0-r0', '1.1-r0', '1.2-r0'],
-      '1.2-r0 is there (minor), 2 versions behind, for 2 days',
+      '1.2-r0 is available (minor), 2 versions behind, for 2 days',
     ],
     [
       'a=1.0.0-r0',
       ['1.0.0-r0', '2.0-r0', '3_rc1-r0'],
-      '2.0-r0 is there (major), one version behind, for 2 days',
+      '2.0-r0 is available (major), one version behind, for 2 days',
     ],
-    ['a~1.0', ['1.0.5-r0', '2.0-r0'], '2.0-r0 is there (major), one version behind, for 2 days'],
+    ['a~1.0', ['1.0.5-r0', '2.0-r0'], '2.0-r0 is available (major), one version behind, for 2 days'],
   ])('%s of %j', (pin, versions, message) => {
     const found = judged(pin, versions).findings.filter(({ rule }) => rule === 'behind');
     expect(found.map((each) => each.message)).toEqual([message]);

@@ -97,7 +97,7 @@ test('a folder: broken pins, outdated pins, and the exit code', async () => {
       '  2:13  error  curl=8.12.0-r0  curl 8.12.0-r0 is in no index; the newest is 8.14.1-r2; --fix takes 8.14.1-r2  withdrawn',
       '',
       'images/app.yaml',
-      '  3:14  warning  curl=8.19.0-r0  8.20.0-r0 is there (minor), one version behind  behind',
+      '  3:14  warning  curl=8.19.0-r0  8.20.0-r0 is available (minor), one version behind  behind',
       '',
       '3 packages in 3 files: 1 error, 1 warning, 1 note (--all shows them)',
       '',
@@ -232,7 +232,7 @@ test('a baseline: known findings are left out, new ones fail', async () => {
   expect((await run([], { 'baseline': 'base.json', 'write-baseline': true })).output).toBe('wrote 2 findings to base.json\n'); // prettier-ignore
   expect(await run([], { baseline: 'base.json' })).toMatchObject({
     code: 0,
-    output: expect.stringContaining('2 more are known'),
+    output: expect.stringContaining('2 more in the baseline'),
   });
   await put('repo/Dockerfile', 'FROM alpine:3.22\nRUN apk add curl=8.13.0-r0\n');
   expect((await run([], { baseline: 'base.json' })).code).toBe(1);
