@@ -20,7 +20,7 @@ import { memoryOf } from './memory.ts';
 const NEW_A_DAY = 340;
 const DAY = 86_400;
 const DAYS = 365;
-/** Days between two withdrawals, and the age of what goes. */
+/** Days between two withdrawals, and the age at which packages are withdrawn. */
 const [MONTH, OLD] = [30, 184];
 const START = Date.UTC(2026, 6, 24) / 1000;
 const refreshesADay = Number(process.argv[2] ?? 1);

@@ -55,7 +55,7 @@ function parseCall(argv: readonly string[]) {
       },
     });
   } catch (error) {
-    // Node goes on with how to pass an argument that begins with a dash.
+    // Node's message continues with how to pass an argument that begins with a dash.
     throw new CompanionError(`${errorLine(error).replace(/\. To .*/, '')}; ${usage}`);
   }
 }

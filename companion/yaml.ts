@@ -15,7 +15,7 @@ export function readYaml<Schema extends z.ZodType>(
   throw new CompanionError(`${file}: ${z.prettifyError(result.error).replaceAll('\n', ' ')}`);
 }
 
-/** Scalars are what is written, with or without quotes: `8080` and `3.10` may stand in the place of a text. */
+/** Scalars are what is written, with or without quotes: `8080` and `3.10` may be used as text. */
 function parseYaml(text: string, file: string): unknown {
   try {
     return parse(text, { schema: 'failsafe', merge: true });

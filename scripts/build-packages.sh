@@ -38,7 +38,7 @@ done
 wolfi_keys='https://packages.wolfi.dev/os/wolfi-signing.rsa.pub https://packages.cgr.dev/extras/chainguard-extras.rsa.pub'
 for trusted in "$key.pub" ${WOLFI_KEYS-$wolfi_keys} ${APK_KEYS:-}; do arguments="$arguments --keyring-append $trusted"; done
 
-# melange ends by it, and what it has left is seen to below.
+# An interrupt ends melange; what it leaves is handled below.
 trap : INT
 for recipe in $recipes; do
   case $recipe in

@@ -12,10 +12,10 @@ refuse() {
 [ $# -eq 2 ] || refuse "usage: flash.sh IMAGE DEVICE"
 image=$1
 [ -f "$image" ] || refuse "$image: no such file; \`just image\` makes it"
-# by-id links are welcome: they are the safer name.
+# by-id links are accepted; they are safer.
 device=$(readlink -f -- "$2")
 name=${device##*/}
-# Elsewhere in tests, which have no disk to spare.
+# Tests set another folder.
 sys=${FLASH_SYS:-/sys/block}
 
 [ -n "${FLASH_SYS:-}" ] || [ -b "$device" ] || refuse "$2: not a block device"

@@ -288,7 +288,7 @@ class Resolver {
     }
   }
 
-  /** Of a repository with a tag only for who names the tag, or what is installed already. */
+  /** A package of a tagged repository fits only a constraint with that tag, or if it is installed already. */
   #fitting(
     constraint: Constraint,
     tag: string | undefined,

@@ -97,7 +97,7 @@ class Places {
   }
 }
 
-/** Throws for an invalid answer. Looked at by hand: for thousands of judgments a schema takes longer than all else. */
+/** Throws for an invalid answer. Checked by hand: a schema would be the slowest part for thousands of judgments. */
 export function parseJudgments(text: string): readonly Judgment[] {
   const { judgments } = JSON.parse(text) as { readonly judgments?: unknown };
   if (!Array.isArray(judgments) || !judgments.every(isJudgment))

@@ -39,7 +39,7 @@ export interface Finding {
 }
 
 /**
- * The pins of a file, ready for judgment, behind those of included files. `index` distinguishes the worlds of different
+ * The pins of a file, ready for judgment, after those of included files. `index` distinguishes the worlds of different
  * files.
  */
 export function askedPins({ found }: CheckedFile, index: number): readonly AskedPin[] {

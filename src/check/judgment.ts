@@ -1,4 +1,4 @@
-/** What is asked about a pin, and what is said of it. */
+/** What is asked about a pin, and the judgment of it. */
 import type { Pin } from '../pins/pin.ts';
 import type { Level, RuleId } from './rules.ts';
 

@@ -1,4 +1,4 @@
-/** `check`: will these images build, and what is behind? Loads the indexes itself, or asks a running service. */
+/** `check`: will these images build, which pins are outdated? Loads the indexes itself, or asks a running service. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { styleText } from 'node:util';

@@ -43,7 +43,7 @@ export class PackageFiles {
 
   /** Answers with the package. Never rejects. */
   async send(response: ServerResponse, file: PassedOn, { isHead, closing }: SendOptions): Promise<void> {
-    // It went while the package was looked for, so no `close` will come.
+    // The client left while the package was looked up, so there will be no `close`.
     if (response.destroyed) return;
     if (this.#underWay.size >= this.#limits.most) {
       answer(response, tooMany);
@@ -118,7 +118,7 @@ async function passLocal(path: string, begin: Begin, take: Take, signal: AbortSi
   begin(String(stats.size));
   signal.throwIfAborted();
   if (stats.size === 0) return;
-  // No more than was told, if it grows meanwhile.
+  // No more than the announced length, if the file grows meanwhile.
   const file = createReadStream(path, { end: stats.size - 1, signal });
   for await (const piece of file) await take(piece as Buffer);
 }

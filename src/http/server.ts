@@ -165,7 +165,7 @@ function statusOf(error: Error & { statusCode?: number }): number {
   return error instanceof IndexError ? 502 : (error.statusCode ?? 500);
 }
 
-/** Only Basic is offered: Chromium asks nobody where it is one of several in a header. */
+/** Only Basic is offered: Chromium shows no dialog if one header offers several schemes. */
 const unauthorized = problem(401, 'a token is needed, as a bearer token or as the password of any user', {
   'www-authenticate': 'Basic realm="apk-beacon"',
 });

@@ -1,4 +1,4 @@
-/** What the addresses of a datasource stand for: what is loaded of it, its view with an age, or what it was at a time. */
+/** The snapshot that an address of a datasource refers to: the current one, a view, or that of a past time. */
 import { QueryError } from '../answers/query.ts';
 import type { AskedDatasource } from '../answers/target.ts';
 import { Views } from '../answers/views.ts';

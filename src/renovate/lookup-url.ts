@@ -48,7 +48,7 @@ export function contextParameters(kind: keyof typeof contextFields, values: read
   return `&kind=${kind}&at={{{replace '${TOO_LONG}' '${CUT}' ${json}}}}`;
 }
 
-/** What a Dockerfile tells of its stages. */
+/** The excerpt of a Dockerfile: its stages and their repositories. */
 export function stages(file: string): string {
   return replaced(FROM_LINES, FROM_LINES_KEPT, file);
 }

@@ -52,7 +52,7 @@ const LINE = '(?:^|\\n)[ \\t]*[^\\s#][^\\s]*(?:[ \\t\\r]+[^\\s#][^\\s]*)*';
 const WORD = '(?:^|[\\s"\'])[^\\s"\'`()\\\\=~<>]+[=~][^\\s"\'`()\\\\]*(?:["\'][0-9][^\\s"\'`()\\\\]*)?';
 /** With its value, the name of a virtual package, which is no pin: `-t deps=1.0`. */
 const VIRTUAL = '(?:^|\\s)(?:-[A-Za-z]*t|--virtual)[ \\t]+[^\\s]+';
-/** The value is what comes behind `=`: `~1.2` of `=~1.2`. `pin` is all behind the name, with the tag if there is one. */
+/** The value is what follows `=`: `~1.2` of `=~1.2`. `pin` is everything after the name, with the tag if there is one. */
 const PIN = `^[\\s"']?(?<depName>${NAME})(?<pin>(?:@${TAG})?={0,2}["']?(?<currentValue>(?:~=?)?${VERSION})(?:@${TAG})?)$`;
 
 /** The packages of OpenWrt's image builder: `make image PACKAGES="luci-base=25.292.66247~75e41cb -dnsmasq"`. */

@@ -29,7 +29,7 @@ const ASSIGNMENT =
  *     # renovate: datasource=custom.alpine depName=curl
  *     ARG CURL_VERSION=8.20.0-r0
  *
- * or `# renovate: datasource=repology depName=alpine_3_24/curl`, in front or behind the version on its line.
+ * or `# renovate: datasource=repology depName=alpine_3_24/curl`, before or after the version on its line.
  */
 export function notedManager({ datasource, names, lookup, statics }: PresetContext): PresetRule {
   const ours = [...new Set(['apk', ...names])].map((name) => name.replaceAll('.', '\\.')).join('|');
@@ -60,7 +60,7 @@ export function notedManager({ datasource, names, lookup, statics }: PresetConte
 
 /**
  * `ARG GIT_VERSION=2.49.1-r0`, used as `apk add git=$GIT_VERSION`. Expressions built from the variable's name and value
- * find the package: that of the first use behind the line, up to where the variable gets another value. If no `apk add`
+ * find the package: that of the first use after the line, up to where the variable gets another value. If no `apk add`
  * uses the variable alone, there is no name, and Renovate drops the dependency.
  */
 export function variableManager({ datasource, lookup }: PresetContext): PresetRule {

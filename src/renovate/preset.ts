@@ -119,10 +119,10 @@ function yamlManager(description: string, query: string): PresetRule {
  *     version: "6.18.42"
  *     epoch: 1
  *
- * The answers to `?strip=revision` carry the revision as `digest`, so a new revision alone is seen, too.
+ * The answers to `?strip=revision` carry the revision as `digest`, so a new revision alone is found, too.
  */
 function repackagedManager({ names, lookup: { url }, statics }: PresetContext): PresetRule {
-  // What is fixed depends on it, and what a view does not take back.
+  // Fixes depend on it, and the versions that a view does not roll back.
   const revision = statics ? '' : '&revision={{encodeURIComponent currentDigest}}';
   const sources = names.map((name) => name.replaceAll('.', '\\.')).join('|');
   return {
@@ -146,7 +146,7 @@ function repackagedManager({ names, lookup: { url }, statics }: PresetContext): 
 
 /**
  * A recipe that builds a source from GitHub names the version and the commit of its tag; both are raised together. Only
- * where a comment asks for it, for most recipes are raised by other means:
+ * if a comment asks for it, because most recipes are raised by other means:
  *
  *     # renovate: datasource=github-tags depName=bootc-dev/bootc
  *     version: 1.16.9

@@ -1,6 +1,6 @@
 /**
- * Rules for updates that fix vulnerabilities. Renovate knows none of apk's, so the service's answer carries marks behind
- * the link to the changes (`answers/security.ts`), which rules see as text and people see compiled: docs/advisories.md.
+ * Rules for updates that fix vulnerabilities. Renovate knows none of apk's, so the service's answer has marks after the
+ * link to the changes (`answers/security.ts`), which rules see as text and people see compiled: docs/advisories.md.
  */
 import { FIXES, WITHDRAWAL } from './body-notes.ts';
 import type { PresetRule } from './preset.ts';

@@ -53,7 +53,7 @@ export interface BeaconOptions {
   readonly withoutFeeds?: boolean;
   /** Also reads the sizes of packages, which answers do not need. */
   readonly withSizes?: boolean;
-  /** No dates are answered: those of the last run will do. */
+  /** Answers have no dates, so those of the last run are good enough. */
   readonly withoutDates?: boolean;
   /** Called after a refresh that changed an existing index. */
   readonly onChange?: (datasource: string, index: string, change: IndexChange) => void;

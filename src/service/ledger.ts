@@ -19,7 +19,7 @@ export interface LedgerServices {
   readonly logger: Pick<FastifyBaseLogger, 'info' | 'warn'>;
   readonly now: () => number;
   readonly pause: Pause;
-  /** For what nobody waits for. */
+  /** For background work. */
   readonly leisurely?: Pause | undefined;
   readonly trustsFolder?: boolean | undefined;
 }
@@ -96,7 +96,7 @@ export function ledgerIndexOf(
   };
 }
 
-/** A password is no part of it: a changed one must not begin a ledger anew. The user is, who may see another index. */
+/** Without the password, so that a changed one does not begin a new ledger. With the user, who may see another index. */
 function ledgerAddress(address: string): string {
   const url = URL.parse(address);
   const shown = redactAddress(address);

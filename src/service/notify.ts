@@ -21,7 +21,7 @@ export interface NotifyServices {
   readonly asked: LookupLog;
 }
 
-/** Throws `config-invalid` for an unknown datasource, and if there is nowhere to keep what is to be told. */
+/** Throws `config-invalid` for an unknown datasource, and if there is nowhere to store pending events. */
 export function createNotifiers({ config, logger, now, beacon, asked }: NotifyServices): readonly Notifier[] {
   const receivers = Object.entries(config.notify ?? {});
   if (receivers.length === 0) return [];

@@ -54,11 +54,11 @@ interface Core {
   readonly notifiers: readonly Notifier[];
 }
 
-/** Creates everything of a service without starting it. */
 export interface Service extends Core {
   readonly server: FastifyInstance;
 }
 
+/** Creates everything of a service without starting it; for tests. */
 export async function assemble(options: ServeOptions): Promise<Service> {
   const core = assembleCore(options);
   return { ...core, server: await serverOf(core, options) };
