@@ -55,7 +55,7 @@ function concernsEveryJob(path: string): boolean {
   return path === '.gitlab-ci.yml' || path.startsWith('.gitlab/');
 }
 
-function isTouched(files: Iterable<string>, changed: Changed): boolean {
+export function isTouched(files: Iterable<string>, changed: Changed): boolean {
   if (changed === 'everything') return true;
   for (const path of changed) if (concernsEveryJob(path)) return true;
   for (const file of files) if (changed.has(file)) return true;

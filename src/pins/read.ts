@@ -3,7 +3,7 @@ import { composePins, gitlabPins, scriptPins } from './ci.ts';
 import { definitionPins, type ReadInclude } from './definition.ts';
 import { dockerfilePins } from './dockerfile.ts';
 import type { FilePins } from './pin.ts';
-import { plainText } from './text.ts';
+import { plainText, slice } from './text.ts';
 
 const DOCKERFILE = /(?:^|\/|\.)(?:[Dd]ocker|[Cc]ontainer)file(?:[^/]*)$/;
 const NO_DOCKERFILE = /\.(?:md|rst|txt|html?|py|js|ts|go|rs|json|ya?ml|toml|dockerignore|sha256)$/;
@@ -45,7 +45,7 @@ export function readPins(path: string, text: string, readInclude?: ReadInclude):
 
 function read(path: string, whole: string, readInclude?: ReadInclude): FilePins | undefined {
   // Without the byte order mark, which is no part of the first line.
-  const file = plainText(whole, whole.startsWith('\uFEFF') ? 1 : 0);
+  const file = slice(plainText(whole), whole.startsWith('\uFEFF') ? 1 : 0, whole.length);
   const text = file.value;
   if (isDockerfile(path)) return ADDS.test(text) ? dockerfilePins(file) : undefined;
   if (SCRIPT.test(path) || SHEBANG.test(text)) return ADDS.test(text) ? scriptPins(file, path) : undefined;
