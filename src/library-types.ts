@@ -20,7 +20,7 @@ export interface CheckOptions {
   readonly minAge?: number;
   /** Targets only where they fix known vulnerabilities: the lowest version that fixes most, whatever its age. */
   readonly security?: boolean;
-  /** For credentials, proxies and settings, such as `process.env`; empty unless given. */
+  /** For credentials, proxies and settings; empty unless given, so pass those of the process. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;
 }
