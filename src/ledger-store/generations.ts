@@ -70,8 +70,8 @@ export async function addGeneration(
 
 /**
  * The number of an earlier generation with this index, seen by another observer. Replicas and mirrors are never exactly
- * in step; if one lags behind, that is not a change of the repository. Many indexes have no time (those of melange, apk 3), so the
- * same time does not decide.
+ * in step; if one lags behind, that is not a change of the repository. Many indexes have no time (those of melange and
+ * apk 3), so the same time does not decide.
  */
 export async function numberBehind(
   query: Query,
