@@ -6,7 +6,7 @@ import { describe } from '../answers/describe.ts';
 import { explainInSteps, explanationBody } from '../answers/explain.ts';
 import { heldBackIn, isKnown } from '../answers/held-back.ts';
 import type { Lookups } from '../answers/lookup.ts';
-import { parseLookupQuery, QueryError, type QueryParameters } from '../answers/query.ts';
+import { parseLookupQuery, QueryError, type LookupQuery, type QueryParameters } from '../answers/query.ts';
 import { newestInRange } from '../answers/range.ts';
 import type { RenderOptions } from '../answers/render.ts';
 import { advisoriesInSteps, explainAdvisoriesInSteps, Security } from '../answers/security.ts';
@@ -51,6 +51,14 @@ interface Ready {
   readonly snapshot: WeakRef<Snapshot>;
   readonly name: string;
   readonly pin: TrackedPin | undefined;
+}
+
+/** What is asked of a package. */
+interface Question {
+  readonly parameters: QueryParameters;
+  readonly query: LookupQuery;
+  /** Headers of every reply to it. */
+  readonly generation: Headers;
 }
 
 /** What a routed lookup adds to the datasource's answer. */
@@ -141,12 +149,12 @@ export class LookupRoutes {
     const parameters = parametersOf(url);
     const query = parseLookupQuery(parameters, live.archs);
     const generation = { 'x-apk-beacon-generation': snapshot.generation, ...routed?.headers };
+    const question = { parameters, query, generation };
     const datasource = live.name;
     const shown = nameWith(datasource, target.when);
-    if (route === 'advisories')
-      return { reply: yield* this.#advisories(target, snapshot, parameters, generation), route };
+    if (route === 'advisories') return { reply: yield* this.#advisories(target, snapshot, question), route };
     if (route === 'explain')
-      return { reply: yield* this.#explain(target, snapshot, request, generation), route };
+      return { reply: yield* this.#explain(target, snapshot, question, request), route };
     const lookup = { datasource, snapshot, name, query };
     const found = yield* lookups.lookUpInSteps(lookup);
     const releases = found?.releases;
@@ -208,12 +216,10 @@ export class LookupRoutes {
   *#explain(
     { live, name }: TargetOf<'package'>,
     snapshot: Snapshot,
-    { url = '', headers: asked }: IncomingMessage,
-    generation: Headers,
+    { parameters, query, generation }: Question,
+    request: IncomingMessage,
   ): Generator<undefined, Reply> {
     const { lookups } = this.#options;
-    const parameters = parametersOf(url);
-    const query = parseLookupQuery(parameters, live.archs);
     const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
     const plain = yield* explainInSteps(report, query, pinOf(parameters), snapshot.catalog, {
       served: snapshot.past ? [] : lookups.served(live.name, name),
@@ -222,7 +228,7 @@ export class LookupRoutes {
     const advisories = yield* explainAdvisoriesInSteps(snapshot.advisories, report, query);
     const explanation = advisories ? { ...plain, advisories } : plain;
     const headers = { ...generation, 'cache-control': 'no-cache', vary: 'accept, user-agent' };
-    if (!prefersText(asked))
+    if (!prefersText(request.headers))
       return createReply(200, { ...headers, 'content-type': JSON_TYPE }, yield* explanationBody(explanation));
     const close = report.versions.length === 0 ? yield* lookups.closeNames(snapshot, name) : [];
     const lines = yield* describe(explanation, close, {
@@ -237,8 +243,7 @@ export class LookupRoutes {
   *#advisories(
     { live, name, when }: TargetOf<'package'>,
     { catalog, advisories, past }: Snapshot,
-    parameters: QueryParameters,
-    generation: Headers,
+    { parameters, query, generation }: Question,
   ): Generator<undefined, Reply> {
     if (past)
       throw new QueryError(
@@ -246,7 +251,6 @@ export class LookupRoutes {
       );
     if (!advisories)
       return problem(404, `no advisories are configured for ${live.name} (advisories: known)`, generation);
-    const query = parseLookupQuery(parameters, live.archs);
     const pin = pinOf(parameters);
     if (pin !== undefined && !query.current)
       throw new QueryError('current: expected an APK version such as 1.2.3-r0, or a constraint such as ~1.2');
