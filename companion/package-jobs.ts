@@ -72,11 +72,12 @@ function archsToBuild(
 ): readonly string[] {
   const built = `${first?.name ?? ''}-${version}`;
   const missing = archs.filter((arch) => !published.has(`${arch}/${built}`));
-  if (purpose === 'publish') return isChanged(path, changed) ? missing : [];
-  if (changed !== 'everything' && isChanged(path, changed) && missing.length < archs.length)
+  const isOwnChange = isChanged(path, changed);
+  if (purpose === 'publish') return isOwnChange ? missing : [];
+  if (changed !== 'everything' && isOwnChange && missing.length < archs.length)
     throw new CompanionError(`${path}.yaml: ${built} is published already; raise the version or the epoch`);
   // A change of the pipeline is tested on every recipe, but does not publish versions again.
-  return isChanged(path, changed) || isTouched([], changed) ? archs : [];
+  return isOwnChange || isTouched([], changed) ? archs : [];
 }
 
 /** Whether the recipe or one of its sources changed. */

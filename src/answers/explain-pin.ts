@@ -65,8 +65,7 @@ function* explainRange(
     .split(/[ ,]+/)
     .filter((part) => part !== '')
     .map(parseConstraint);
-  const isRead = (each: Constraint | undefined): each is Constraint => each !== undefined;
-  if (constraints.length === 0 || !constraints.every(isRead)) {
+  if (constraints.length === 0 || !constraints.every((each) => each !== undefined)) {
     const because =
       validOnlyBefore(pin.replace(/^=/, '')) ??
       'the pin is neither an APK version nor a constraint such as ~1.2 or >=1 <2';

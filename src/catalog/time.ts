@@ -5,8 +5,8 @@ const TIME =
 const DAY = 86_400_000;
 
 /**
- * In unix milliseconds. A time needs its zone; a date is midnight UTC. Unix time does not count leap seconds, so 23:59:60 UTC is the midnight
- * that follows. `undefined` for other texts and for days that do not exist.
+ * In unix milliseconds. A time needs its zone; a date is midnight UTC. Unix time does not count leap seconds, so
+ * 23:59:60 UTC is the midnight that follows. `undefined` for other texts and for days that do not exist.
  */
 export function parseTime(text: string): number | undefined {
   const [, date = '', time = '00:00', second = '00', fraction = '', zone = 'Z'] = TIME.exec(text) ?? [];

@@ -7,7 +7,9 @@
 /** A shell word that may be an address. */
 const URL_CHARS = '[^\\s"\\x27\\\\;&|<>)]';
 const ADDRESS = `https?://${URL_CHARS}+`;
-const LINE = `(?:@[A-Za-z0-9._-]+[ \\t]+)?${ADDRESS}`;
+/** Before an address. */
+const TAG = '@[A-Za-z0-9._-]+[ \\t]+';
+const LINE = `(?:${TAG})?${ADDRESS}`;
 /** Between the lines of a list in arguments, as in `echo -e "URL\nURL"` and `printf '%s\n' 'URL' 'URL'`. */
 const BETWEEN = '(?:["\\x27 \\t]|\\\\n|\\\\[ \\t]*\\r?\\n)';
 const NEXT_LINE = `(?:${BETWEEN}+${LINE})`;
@@ -94,7 +96,7 @@ export const FROM_LINES = [
   `(${LINES})${BETWEEN}*(?:>>[ \\t]*["\\x27]?${LIST}|[|][ \\t]*tee[ \\t]+(?:(?:-a|--append)[ \\t]+["\\x27]?${LIST}|["\\x27]?${LIST}[.]d/))`,
   `(?:>>|(>))[ \\t]*["\\x27]?${LIST}["\\x27]?(?:[ \\t]*<<-?[ \\t]*["\\x27]?[A-Za-z_]+["\\x27]?)?((?:[ \\t\\r]*\\n[ \\t]*${LINE})+)[ \\t\\r]*\\n[ \\t]*[A-Za-z_]`,
   `((?:${LINES}${BETWEEN}*)?>)[ \\t]*["\\x27]?${LIST}(${SUFFIX})`,
-  `(${FIRST}(?:@[A-Za-z0-9._-]+[ \\t]+${ADDRESS}|https?://${URL_CHARS}*/(?:edge|latest-stable|v[0-9]+[.][0-9]+)/(?:main|community|testing)${URL_CHARS}*))`,
+  `(${FIRST}(?:${TAG}${ADDRESS}|https?://${URL_CHARS}*/(?:edge|latest-stable|v[0-9]+[.][0-9]+)/(?:main|community|testing)${URL_CHARS}*))`,
   `(?:${EDITS})(${EDITED_PATH})`,
   EDITED_FIRST,
   `${BEFORE}cd[ \\t]+["\\x27]?(/etc/apk)/?["\\x27]?[ \\t]*(?:&&|;)${LETTER}*[ \\t"\\x27>]repositories`,
