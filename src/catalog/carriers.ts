@@ -185,6 +185,15 @@ export class CarrierReader {
   }
 
   /**
+   * Whether a package can be taken for a version of the name. If it has the name at several, one of them never fits, and
+   * solvers look at other packages.
+   */
+  isEligible({ versions }: Carrier): boolean {
+    if (versions.length === 1) return true;
+    return new Set(versions.map((text) => text && this.versionKey(text))).size === 1;
+  }
+
+  /**
    * Of carriers with the same version of the name, the one apk takes: among packages of one name the highest version;
    * among several names the highest provider priority (`k:`), then the repository listed first, then the first by
    * name, as the index is sorted. apko compares the packages' own versions instead of their repositories.
@@ -294,7 +303,8 @@ class CarriersOfName {
   readonly carriers: readonly Carrier[];
   readonly #reader: CarrierReader;
   /**
-   * By version key: the usable carriers of that version, or, after the first request, the one that apk takes.
+   * By version key: the usable and eligible carriers of that version, or, after the first request, the one that apk
+   * takes.
    */
   #byVersion: Map<string, Carrier | Carrier[]> | undefined;
   #installable: Installable | undefined;
@@ -367,7 +377,7 @@ class CarriersOfName {
     const byVersion = new Map<string, Carrier | Carrier[]>();
     for (const [i, carrier] of this.carriers.entries()) {
       if (isStep(i)) yield;
-      if (carrier.package.unusable) continue;
+      if (carrier.package.unusable || !this.#reader.isEligible(carrier)) continue;
       for (const key of this.#versionKeys(carrier)) {
         const before = byVersion.get(key);
         if (before === undefined) byVersion.set(key, carrier);

@@ -400,7 +400,8 @@ function* takenOf(
     end = endOfArch(carriers, start);
     const rivals: Carrier[] = [];
     for (let i = start; i < end; i += 1)
-      if (canBeTaken(candidates[i] as Candidate)) rivals.push(carriers[i] as Carrier);
+      if (canBeTaken(candidates[i] as Candidate) && reader.isEligible(carriers[i] as Carrier))
+        rivals.push(carriers[i] as Carrier);
     const best = rivals.length > 1 ? yield* reader.preferred(rivals) : rivals[0];
     for (let i = start; i < end; i += 1)
       if (carriers[i]?.id === best?.id) taken.push(candidates[i] as Candidate);

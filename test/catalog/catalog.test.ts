@@ -29,6 +29,21 @@ describe('provides', () => {
     ['an invalid provided version', [pkg('bar', '3.0-r0', { p: 'foo=latest' })], []],
     ['the name at two versions', [pkg('bar', '3.0-r0', { p: 'foo=2.0-r0 foo=1.0-r0' })], []],
     ['the name with and without a version', [pkg('bar', '3.0-r0', { p: 'foo=2.0-r0 foo' })], []],
+    [
+      'the name at two versions, beside one at one of them',
+      [pkg('bar', '3.0-r0', { p: 'foo=2.0-r0 foo=1.0-r0', k: '9' }), pkg('foo', '2.0-r0')],
+      ['2.0-r0'],
+    ],
+    [
+      'the name with and without a version, beside one with it',
+      [pkg('bar', '3.0-r0', { p: 'foo=2.0-r0 foo' }), pkg('foo', '2.0-r0')],
+      ['2.0-r0'],
+    ],
+    [
+      'its own name at an earlier version that exists',
+      [pkg('foo', '3.0-r0', { p: 'foo=2.0-r0' }), pkg('foo', '2.0-r0')],
+      ['2.0-r0'],
+    ],
     ['its own name at another version', [pkg('foo', '3.0-r0', { p: 'foo=2.0-r0' })], []],
     ['its own name at its own version', [pkg('foo', '3.0-r0', { p: 'foo=3.0-r0' })], []],
     ['another name twice', [pkg('foo', '3.0-r0', { p: 'bar=1 bar' })], []],
@@ -199,12 +214,13 @@ function versionsByHand(
   const found = stanzas.flatMap(({ P = '', V = '', p = '' }) => {
     const [provided = '', version] = p.split('=');
     const versions = [...(P === name ? [V] : []), ...(provided === name && version ? [version] : [])];
-    return versions.map((each) => ({ P, V, version: each, refused: provided === P }));
+    const refused = provided === P;
+    return versions.map((each) => ({ P, V, version: each, refused, eligible: !refused || version === V }));
   });
   const valid = found.filter(({ version }) => version !== 'latest');
   const rank = ({ P, V, refused }: (typeof found)[number]): string =>
     `${P} ${V === 'latest' ? 9 : 9 - Number(V)} ${refused ? 0 : 1}`;
-  const order = valid.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1));
+  const order = valid.filter(({ eligible }) => eligible).toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1));
   const taken = [...Map.groupBy(order, ({ version }) => version).values()].flatMap(([first]) => first ?? []);
   return {
     carries: valid.some(({ refused }) => !refused),

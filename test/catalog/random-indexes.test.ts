@@ -116,7 +116,10 @@ class Plain {
 
   /** The package that apk takes for `name=version`, whether or not it can be installed. */
   taken(name: string, version: string): Entry | undefined {
-    const rivals = this.#all.filter((each) => this.#versionsOf(each, name).some((has) => same(has, version)));
+    const rivals = this.#all.filter((each) => {
+      const all = this.#versionsOf(each, name);
+      return all.length > 0 && all.every((has) => same(has, version));
+    });
     const best = [...Map.groupBy(rivals, (each) => each.name).values()].map((builds) =>
       builds.reduce((a, b) => (isFirst(a, b, this.#apko) ? a : b)),
     );
@@ -208,11 +211,8 @@ class Plain {
       together.some(({ names }) =>
         names.some((has) => has.name === need.name && fits(has.version, need, this.#apko)),
       );
-    const isIntruded =
-      !this.#apko &&
-      this.#all.some(
-        ({ isDouble, installIf }) => isDouble && installIf.length > 0 && installIf.every(isThere),
-      );
+    const intruders = this.#all.filter(({ isDouble, installIf }) => isDouble && installIf.length > 0);
+    const isIntruded = !this.#apko && intruders.some(({ installIf }) => installIf.every(isThere));
     return !isExcluded && !isIntruded;
   }
 }
