@@ -3,8 +3,9 @@
  *
  * Repositories publish packages before their exact dependencies (`D:` with `=`). apk takes one package for each exact
  * dependency and gives up if that one cannot be installed. This does the same: it follows the dependencies of a package
- * and looks for one that is missing or conflicts with the others (`#together`). Above `MAX_TOGETHER` packages it only
- * looks for missing ones (`#findMissing`), in linear time.
+ * and looks for one that is missing or conflicts with the others (`#together`). A range counts if one of them has the
+ * name at a version that does not fit. Above `MAX_TOGETHER` packages it only looks for missing ones (`#findMissing`), in
+ * linear time.
  *
  * In a `complete` datasource, other dependencies count too, if no installable package meets them.
  */
@@ -109,17 +110,14 @@ export class Coherence {
     return together === 'too-many' ? undefined : together;
   }
 
-  /**
-   * Which of some packages cannot be installed with the others, although each alone can, and why. A dependency that
-   * is not exact counts only if one of the packages has the name at a version that does not fit.
-   */
+  /** Which of some packages cannot be installed with the others, although each alone can, and why. */
   *conflict(roots: readonly Carrier[], reader: CarrierReader): Generator<undefined, Misfit | undefined> {
-    const misfit = yield* this.#take(roots, reader, { most: MAX_IN_IMAGE, withRanges: true });
+    const misfit = yield* this.#take(roots, reader, MAX_IN_IMAGE);
     return misfit === 'too-many' ? undefined : misfit;
   }
 
   *#together(root: Carrier, reader: CarrierReader): Generator<undefined, Unmet | 'too-many' | undefined> {
-    const misfit = yield* this.#take([root], reader, { most: MAX_TOGETHER, withRanges: false });
+    const misfit = yield* this.#take([root], reader, MAX_TOGETHER);
     return typeof misfit === 'object' ? misfit.unmet : misfit;
   }
 
@@ -127,7 +125,7 @@ export class Coherence {
   *#take(
     asked: readonly Carrier[],
     reader: CarrierReader,
-    { most, withRanges }: { readonly most: number; readonly withRanges: boolean },
+    most: number,
   ): Generator<undefined, Misfit | 'too-many' | undefined> {
     const arch = asked[0]?.source.arch ?? '';
     const taken = new Together(reader, most);
@@ -176,15 +174,14 @@ export class Coherence {
     }
     const conflict = taken.conflict();
     if (conflict) return problem(conflict.root, conflict.dependency, conflict.other);
-    if (withRanges)
-      for (const { carrier, root } of waiting)
-        for (const dependency of carrier.package.dependencies) {
-          if (isStep((this.#work += 1))) yield;
-          if (dependency.conflict || dependency.operator === '' || isExact(dependency)) continue;
-          const other = taken.misfit(dependency);
-          if (other && !meetsItself(carrier.package, dependency, reader))
-            return problem(root, dependency, other);
-        }
+    for (const { carrier, because, root } of waiting)
+      for (const dependency of carrier.package.dependencies) {
+        if (isStep((this.#work += 1))) yield;
+        if (dependency.conflict || dependency.operator === '' || isExact(dependency)) continue;
+        const other = taken.misfit(dependency);
+        if (other && !meetsItself(carrier.package, dependency, reader))
+          return problem(root, because ?? dependency, other);
+      }
     const intrusion = reader.rule === 'apk' ? taken.intrusion(this.#intruders, arch) : undefined;
     return intrusion && { root: asked[0] as Carrier, other: undefined, unmet: intrusion };
   }

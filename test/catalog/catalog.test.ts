@@ -287,6 +287,21 @@ describe('coherence', () => {
       [],
     ],
     [
+      'a range that what it needs as well does not meet',
+      [pkg('foo', '2', needs('a=1 b=1')), pkg('a', '1'), pkg('a', '2'), pkg('b', '1', needs('a>1'))],
+      [],
+    ],
+    [
+      'a line that what it needs as well does not meet',
+      [pkg('foo', '2', needs('a=1 b~2')), pkg('a', '1', needs('b=1')), pkg('b', '1'), pkg('b', '2')],
+      [],
+    ],
+    [
+      'a range that what it needs as well meets',
+      [pkg('foo', '2', needs('a=1 b=1')), pkg('a', '1', { p: 'x=3' }), pkg('b', '1', needs('x>2'))],
+      ['2'],
+    ],
+    [
       'two that provide the same name',
       [pkg('foo', '2', needs('a=1 b=1')), pkg('a', '1', { p: 'x=1' }), pkg('b', '1', { p: 'x=2' })],
       [],

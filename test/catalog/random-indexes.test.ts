@@ -213,7 +213,18 @@ class Plain {
       );
     const intruders = this.#all.filter(({ isDouble, installIf }) => isDouble && installIf.length > 0);
     const isIntruded = !this.#apko && intruders.some(({ installIf }) => installIf.every(isThere));
-    return !isExcluded && !isIntruded;
+    // Packages that need nothing exactly are not examined, unless something may come along.
+    const isExamined =
+      root.needs.some(({ operator, excludes }) => operator === '=' && !excludes) || intruders.length > 0;
+    const isOutOfRange = together.some((owner) =>
+      owner.needs.some((need) => {
+        if (need.excludes || ['', '='].includes(need.operator) || this.#meetsItself(owner, need))
+          return false;
+        const held = together.flatMap((each) => this.#versionsOf(each, need.name));
+        return heldAt(need.name).length > 0 && !held.some((has) => fits(has, need, this.#apko));
+      }),
+    );
+    return !isExcluded && !(isExamined && isOutOfRange) && !isIntruded;
   }
 }
 
