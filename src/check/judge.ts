@@ -96,12 +96,12 @@ function floatingNeeds({ report }: View, meets: Meets): readonly string[] {
 function problemOf(pin: AskedPin, view: View, meets: Meets, isExact: boolean): Problem | undefined {
   const { archs, report } = view;
   const wanted = archs.length > 0 ? archs : report.archs;
-  const lacking = wanted.filter((arch) => view.fitting(meets, arch).length === 0);
+  const lacking = wanted.filter((arch) => !view.isMet(meets, arch));
   if (lacking.length === 0) return undefined;
   const fitting = report.versions.filter(({ version }) => meets(version));
   const blocked = fitting
     .flatMap(({ candidates }) => candidates)
-    .find(({ arch, obstacle }) => lacking.includes(arch) && obstacle?.reason === 'dependency-unmet');
+    .findLast(({ arch, obstacle }) => lacking.includes(arch) && obstacle?.reason === 'dependency-unmet');
   if (blocked?.obstacle?.reason === 'dependency-unmet') {
     const { dependency, conflictsWith } = blocked.obstacle;
     const how =

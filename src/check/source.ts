@@ -205,6 +205,24 @@ export class View {
     );
   }
 
+  /**
+   * Whether the pin can be installed on an arch. Solvers take the newest version that fits, and no older one if an exact
+   * dependency of that one is missing.
+   */
+  isMet(meets: Meets, arch: string): boolean {
+    for (const version of this.report.versions.toReversed()) {
+      if (!meets(version.version)) continue;
+      const taken = version.candidates.filter(
+        (each) =>
+          each.arch === arch &&
+          (isInstallable(each, meets) || each.obstacle?.reason === 'dependency-unmet') &&
+          this.#isOnAll(each, version),
+      );
+      if (taken.length > 0) return taken.some((each) => isInstallable(each, meets));
+    }
+    return false;
+  }
+
   /** Versions on every arch, oldest first. */
   get offered(): readonly VersionReport[] {
     this.#offered ??= this.report.versions.filter(

@@ -102,6 +102,35 @@ describe('apko', () => {
   });
 });
 
+describe.each([
+  ['apko', 'image.yaml', image],
+  ['apk', 'Dockerfile', dockerfile],
+] as const)(
+  '%s takes the newest version, and none before it if that one lacks a dependency',
+  (_, path, file) => {
+    test.each([
+      ['a', ['dependency-missing']],
+      ['a~1', ['dependency-missing']],
+      ['a>=1.0', ['dependency-missing']],
+      ['a=1.1-r0', ['dependency-missing']],
+      ['a=1.0-r0', ['behind']],
+      ['a<1.1', []],
+      ['a~1.0', []],
+      ['a>1.1', []],
+      ['v', ['dependency-missing']],
+      ['v<2', []],
+    ])('%s: %j', (pin, rules) => {
+      const all = [
+        built('a', '1.0-r0', { p: 'v=1' }),
+        built('a', '1.0-r1', { p: 'v=1' }),
+        built('a', '1.1-r0', { D: 'b=9', p: 'v=2' }),
+      ];
+      const newer = pin === 'a>1.1' ? [built('a', '1.2-r0')] : [];
+      expect(rulesOf(file(pin), { x86_64: [...all, ...newer] }, path)).toEqual(rules);
+    });
+  },
+);
+
 describe('apk', () => {
   test.each([
     ['curl=8.0', ['withdrawn'], 'a revision counts'],
