@@ -208,14 +208,21 @@ function raised(
   const versions = newer.map(({ parsed }) => parsed as Version);
   const fixes = at ? source.fixes(view, at, versions) : [];
   const urgent = (some: readonly Fix[]): readonly Fix[] => (at ? urgentFixes(at, some) : []);
+  const textFor = ({ parsed, version }: VersionReport): string =>
+    isTilde && current ? asPrecise(parsed as Version, current) : version;
+  // Of a line, the newest version is installed, whether or not it is offered.
+  const isMet = (each: VersionReport): boolean => {
+    const meetsLine = isTilde ? meetsOf({ ...pin, version: textFor(each) }) : undefined;
+    return !meetsLine || view.archs.every((arch) => view.isMet(meetsLine, arch));
+  };
   const safe = urgent(fixes.filter(({ version }) => isWithin(version))).at(-1)?.version;
   const target = policy.security
     ? newer.find(({ parsed }) => parsed === safe)
-    : newer.findLast((each) => isWithin(each.parsed as Version) && isOld(each));
+    : newer.findLast((each) => isWithin(each.parsed as Version) && isOld(each) && isMet(each));
   return {
     newer,
     newest,
-    target: target && (isTilde && current ? asPrecise(target.parsed as Version, current) : target.version),
+    target: target && textFor(target),
     step: current && newer.length > 0 ? stepOf(current, newest.parsed as Version) : undefined,
     fixes: urgent(fixes),
   };
