@@ -69,9 +69,9 @@ export async function addGeneration(
 }
 
 /**
- * The number of an earlier generation with this index, seen by another observer. Replicas and mirrors are never exactly
- * in step; if one lags behind, that is not a change of the repository. Many indexes have no time (those of melange and
- * apk 3), so the same time does not decide.
+ * The number of an earlier generation with this index, seen by another observer, or the newest one if nobody recorded
+ * this older index. Replicas and mirrors are never exactly in step; if one lags behind, that is not a change of the
+ * repository. Many indexes have no time (those of melange and apk 3), so the same time does not decide.
  */
 export async function numberBehind(
   query: Query,
@@ -79,13 +79,14 @@ export async function numberBehind(
   head: Head,
   { digest, madeAt }: AcceptedIndex,
 ): Promise<number | undefined> {
-  if (madeAt > head.madeAt) return undefined;
+  if (digest === head.digest || madeAt > head.madeAt) return undefined;
   const [row] = await query(
     'SELECT MAX(number) FROM ledger_generation WHERE index_id = ? AND digest = ? AND number < ?',
     [id, digest, head.number],
   );
   const number = row?.[0] ?? undefined;
-  return number === undefined ? undefined : Number(number);
+  if (number !== undefined) return Number(number);
+  return madeAt > 0 && madeAt < head.madeAt ? head.number : undefined;
 }
 
 /** Earlier packages with the names of those that appeared. */

@@ -80,6 +80,8 @@ interface Sight {
 interface Outcome {
   readonly known: Known;
   readonly republished: ReadonlyMap<number, Republished>;
+  /** It is not the newest: what is known of that stays. */
+  readonly isBehind?: boolean;
   /** Rows that took the name and version of another package. */
   readonly replacing?: readonly number[];
 }
@@ -217,7 +219,7 @@ export class Ledger {
         });
         this.#error = undefined;
         this.#tellRepublished(index, taken.packages, outcome.replacing ?? []);
-        await this.#keep(key, outcome.known, known);
+        if (outcome.isBehind !== true) await this.#keep(key, outcome.known, known);
         return { ...outcome, isProvisional: false };
       }
     } catch (error) {
@@ -363,6 +365,7 @@ export class Ledger {
     return {
       known: { identities, releasedAt, generation: number, digest },
       republished: await this.#republishedOf(query, id, identities),
+      isBehind: behind !== undefined,
       replacing: isNew ? [...replaces.keys()] : [],
     };
   }

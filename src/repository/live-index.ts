@@ -170,10 +170,11 @@ export class LiveIndex {
       await this.#services.pasts?.keep(index.digest, stored.bytes);
       release(stored.bytes);
       const { validators, confirmedAt, firstSeenAt } = stored;
+      const summary = summarize(index, this.#services.now());
       this.#loaded = {
         index,
-        summary: summarize(index, this.#services.now()),
-        dates: await this.#services.dates?.(this.spec, index),
+        summary,
+        dates: await this.#datesOf({ index, summary }),
         validators,
         trusted: fingerprint(keys),
         source: 'cache',
@@ -280,7 +281,7 @@ export class LiveIndex {
     const after = {
       index,
       summary,
-      dates: isSame ? await this.#datesAgain(before) : await this.#services.dates?.(this.spec, index),
+      dates: isSame ? await this.#datesAgain(before) : await this.#datesOf({ index, summary }),
       validators,
       trusted,
       source: 'upstream',
@@ -305,8 +306,17 @@ export class LiveIndex {
   }
 
   /** Of the same index: where the ledger could not be asked, or the clock was not set, it is tried again. */
-  async #datesAgain({ dates, index }: LoadedIndex): Promise<ReleaseDates | undefined> {
-    return dates && dates.isProvisional !== true ? dates : await this.#services.dates?.(this.spec, index);
+  async #datesAgain(loaded: LoadedIndex): Promise<ReleaseDates | undefined> {
+    const { dates } = loaded;
+    return dates && dates.isProvisional !== true ? dates : await this.#datesOf(loaded);
+  }
+
+  /** To the ledger as well, a time in the future is no time: every later index would look older. */
+  async #datesOf({
+    index,
+    summary: { madeAt },
+  }: Pick<LoadedIndex, 'index' | 'summary'>): Promise<ReleaseDates | undefined> {
+    return await this.#services.dates?.(this.spec, { ...index, madeAt });
   }
 
   /** The address that answered, for messages. */

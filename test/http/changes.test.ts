@@ -1,4 +1,6 @@
 /** `/{datasource}/-/changes`: what the ledger tells of an upstream that changes. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { changesAtom } from '../../src/http/atom.ts';
 import { parseSince } from '../../src/ledger/changes.ts';
@@ -64,6 +66,32 @@ test('what appeared, vanished and was published anew is told, for all and for on
   expect(feed.body.match(/<entry>/g)).toHaveLength(4);
   const explained = await service.get('/wolfi/curl/explain');
   expect(explained.body).toContain(`"republishedFrom":"${curl['C']}"`);
+});
+
+describe('changes of the service, not of the repository', () => {
+  const changesOf = async (service: TestService): Promise<readonly string[]> => {
+    await service.beacon.restore(signal);
+    await service.beacon.refreshOnce(signal);
+    await service.beacon.ledger.settled();
+    const { changes } = (await service.get('/wolfi/-/changes')).json<{ changes: Record<string, string>[] }>();
+    return changes.map(({ kind, name }) => `${name} ${kind}`);
+  };
+
+  test('an index made in the future does not make all later ones look older, whoever sees them', async () => {
+    await using upstream = await startUpstream();
+    const cacheDir = await temporaryDirectory();
+    const config = { datasources: { wolfi: { repositories: [upstream.url], archs: ['x86_64'] } } };
+    const now = Date.now() / 1000;
+    for (const [stanzas, madeAt, expected] of [
+      [[curl], now + 9e7, []],
+      [[curl, jq], now, ['jq appeared']],
+    ] as const) {
+      upstream.serve('x86_64', await signedIndex(stanzas, undefined, Math.floor(madeAt)));
+      await using service = await startService({ config, cacheDir });
+      expect(await changesOf(service)).toEqual(expected);
+      for (const folder of ['indexes', 'ledger/dates']) await rm(join(cacheDir, folder), { recursive: true });
+    }
+  });
 });
 
 test('a file that was of no arch goes on with its ledger when packages of one come', async () => {

@@ -310,9 +310,35 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
 
     test('a repository that goes back to an earlier index without a time has changed', async () => {
       const one = await observer();
-      for (const stanzas of [[old], [old, built('curl', '8.1-r0', START)], [old]])
+      const two = await beside(one);
+      const later = built('curl', '8.1-r0', START);
+      for (const stanzas of [[old, later], [old], [old, later]]) {
         await one.see(stanzas, { madeAt: 0 });
+        one.now += DAY;
+      }
       expect(await generations(one)).toHaveLength(3);
+      const dates = await one.see([old, later], { madeAt: 0 });
+      expect(dates).toEqual({ 'curl-8.0-r0': -30, 'curl-8.1-r0': 1 });
+      // Of the same index, there was an earlier generation with an earlier date.
+      expect(await two.see([old, later], { madeAt: 0 })).toEqual(dates);
+      await two.see([old], { madeAt: 0 });
+      expect(await generations(one)).toHaveLength(4);
+    });
+
+    test('one that is behind is no change either if nobody else saw what it sees', async () => {
+      const one = await observer();
+      const two = await beside(one);
+      const [between, latest] = [built('curl', '8.1-r0', START), built('curl', '8.2-r0', START)];
+      await one.see([old], { madeAt: 100 });
+      one.now += DAY;
+      const dates = await one.see([old, latest], { madeAt: 300 });
+      two.now += 2 * DAY;
+      expect(await two.see([old, between], { madeAt: 200 })).toEqual({
+        'curl-8.0-r0': -30,
+        'curl-8.1-r0': 2,
+      });
+      expect(await generations(one)).toHaveLength(2);
+      expect(await two.see([old, latest], { madeAt: 300 })).toEqual(dates);
     });
   });
 

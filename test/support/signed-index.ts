@@ -49,6 +49,8 @@ export interface TarFile {
   readonly name: string;
   readonly content: string | Uint8Array;
   readonly type?: 'file' | 'directory' | 'symlink' | 'link' | 'pax-header';
+  /** Unix seconds. */
+  readonly madeAt?: number;
 }
 
 /** A tar of these files; `marked: false` leaves out the end-of-archive marker, as signature members do. */
@@ -56,12 +58,15 @@ export async function tar(files: readonly TarFile[], { marked = true } = {}): Pr
   const archive = pack();
   const paxOffsets: number[] = [];
   let offset = 0;
-  for (const { name, content, type = 'file' } of files) {
+  for (const { name, content, type = 'file', madeAt = 0 } of files) {
     const linkname = type === 'link' || type === 'symlink' ? 'APKINDEX' : undefined;
     if (type === 'pax-header') paxOffsets.push(offset);
     const known = type === 'pax-header' ? 'file' : type;
     const bytes = Buffer.from(content);
-    archive.entry({ name, type: known, mtime: new Date(0), ...(linkname && { linkname }) }, bytes);
+    archive.entry(
+      { name, type: known, mtime: new Date(madeAt * 1000), ...(linkname && { linkname }) },
+      bytes,
+    );
     offset += 512 + Math.ceil(bytes.length / 512) * 512;
   }
   archive.finalize();
@@ -80,11 +85,15 @@ export function changeHeader(archive: Buffer, offset: number, change: (header: B
 }
 
 /** The unsigned member of an index with this text. */
-export async function indexBody(text: string | Uint8Array, description = 'test'): Promise<Buffer> {
+export async function indexBody(
+  text: string | Uint8Array,
+  description = 'test',
+  madeAt = 0,
+): Promise<Buffer> {
   return gzipSync(
     await tar([
       { name: 'DESCRIPTION', content: description },
-      { name: 'APKINDEX', content: text },
+      { name: 'APKINDEX', content: text, madeAt },
     ]),
   );
 }
@@ -123,7 +132,8 @@ export async function signatureMember(
 export async function signedIndex(
   stanzas: readonly Stanza[],
   signatures: readonly SignatureSpec[] = [{ key: testKey() }],
+  madeAt = 0,
 ): Promise<Buffer> {
-  const body = await indexBody(indexText(stanzas));
+  const body = await indexBody(indexText(stanzas), 'test', madeAt);
   return Buffer.concat([await signatureMember(body, signatures), body]);
 }
