@@ -64,7 +64,26 @@ function generationOf([number, seenAt, digest, signer, packages]: Row): Generati
 /** Rows of the table that a query reads: a database in this process blocks the thread for as long as that takes. */
 const ROWS_A_QUERY = 4000;
 
-/** Calls `use` with the packages of a generation, some at a time, in the order in which they appeared. */
+/** Calls `use` with the packages for which `condition` is true, some at a time, in the order in which they appeared. */
+async function forEachPackage(
+  query: Query,
+  columns: string,
+  condition: string,
+  values: readonly Value[],
+  use: (rows: readonly Row[]) => Promise<void> | void,
+): Promise<void> {
+  const [[last] = []] = await query('SELECT MAX(id) FROM ledger_package');
+  // By ranges of the key, because a limit of rows would leave open how many others are read.
+  for (let after = 0; after < Number(last); after += ROWS_A_QUERY) {
+    const rows = await query(
+      `SELECT ${columns} FROM ledger_package WHERE id > ? AND id <= ? AND ${condition} ORDER BY id`,
+      [after, after + ROWS_A_QUERY, ...values],
+    );
+    await use(rows);
+  }
+}
+
+/** The same with the packages of a generation. */
 async function forEachPresent(
   query: Query,
   id: number,
@@ -72,16 +91,8 @@ async function forEachPresent(
   columns: string,
   use: (rows: readonly Row[]) => Promise<void> | void,
 ): Promise<void> {
-  const [[last] = []] = await query('SELECT MAX(id) FROM ledger_package');
-  // By ranges of the key, because a limit of rows would leave open how many others are read.
-  for (let after = 0; after < Number(last); after += ROWS_A_QUERY) {
-    const rows = await query(
-      `SELECT ${columns} FROM ledger_package WHERE id > ? AND id <= ? AND +index_id = ? AND +appeared <= ?
-       AND (vanished IS NULL OR vanished > ?) ORDER BY id`,
-      [after, after + ROWS_A_QUERY, id, number, number],
-    );
-    await use(rows);
-  }
+  const condition = '+index_id = ? AND +appeared <= ? AND (vanished IS NULL OR vanished > ?)';
+  await forEachPackage(query, columns, condition, [id, number, number], use);
 }
 
 /** A package of a generation. Dates are in unix seconds. */
@@ -143,6 +154,22 @@ export async function presentIn(
     await pause();
   });
   return { identities: Buffer.concat(identities), releasedAt: joined(dates), replaces };
+}
+
+/** The identities of the packages that vanished after a generation. */
+export async function vanishedAfter(
+  query: Query,
+  id: number,
+  number: number,
+  pause: Pause,
+): Promise<Uint8Array> {
+  const identities: Uint8Array[] = [];
+  const condition = '+index_id = ? AND vanished > ?';
+  await forEachPackage(query, '{identity in hex}', condition, [id, number], async (rows) => {
+    identities.push(identitiesOf(rows.map(([identity]) => identity)));
+    await pause();
+  });
+  return Buffer.concat(identities);
 }
 
 function joined(parts: readonly Uint32Array[]): Uint32Array {

@@ -13,7 +13,7 @@ import type { ReleaseDates, Republished } from '../catalog/catalog.ts';
 import { errorLine } from '../errors.ts';
 import { MAX_CHANGES, type Change, type Changes, type Vanished } from '../ledger/changes.ts';
 import { isSet, ledgerTime, TOLERATED_LAG } from '../ledger/clock.ts';
-import { compare, firstDate, mergeDates, returnDate, type Dated } from '../ledger/dates.ts';
+import { compare, firstDate, mergeDates, returnDate, without, type Dated } from '../ledger/dates.ts';
 import { IdentityTable, identityAt } from '../ledger/identities.ts';
 import type { LedgerKind, LedgerStatus } from '../ledger/status.ts';
 import { compareTexts } from '../sorted.ts';
@@ -41,7 +41,7 @@ import {
   type AcceptedIndex,
   type Head,
 } from './generations.ts';
-import { presentIn, republishedIn } from './history.ts';
+import { presentIn, republishedIn, vanishedAfter } from './history.ts';
 
 export interface LedgerOptions {
   /** The folder for the dates of the last indexes. */
@@ -324,21 +324,22 @@ export class Ledger {
       known.digest === head.digest &&
       (!mayDiffer || (await hasDates(query, id, known)));
     const behind = isCurrent ? undefined : await numberBehind(query, id, head, taken);
+    const last = isCurrent || !known ? undefined : await this.#stillKnown(query, id, known);
     const base =
       behind !== undefined
         ? await presentIn(query, id, behind, this.#options.pause)
         : isCurrent
           ? known
-          : await this.#merged(query, id, head, known);
+          : await this.#merged(query, id, head, last);
     const { identities, releasedAt, appeared, vanished } = await this.#compare(base, packages);
     const past = await pastOf(query, id, packages, appeared);
-    const lastKnown = isCurrent || !known ? undefined : await this.#lookUp(known.identities);
+    const lastKnown = last && (await this.#lookUp(last.identities));
     const words = wordsOf(identities);
     const replaces = new Map<number, Uint8Array>();
     for (const row of appeared) {
       const { gone, other } = past.of(row);
       const found = lastKnown?.find(words, row) ?? -1;
-      if (found >= 0) releasedAt[row] = (known as Known).releasedAt[found] as number;
+      if (found >= 0) releasedAt[row] = (last as Dated).releasedAt[found] as number;
       else releasedAt[row] = gone ? returnDate(gone, seenAtSeconds) : seenAtSeconds;
       if (other) replaces.set(row, other);
     }
@@ -370,8 +371,15 @@ export class Ledger {
     };
   }
 
+  /** What was known, without what vanished since: another observer saw that, and the time of an absence does not count. */
+  async #stillKnown(query: Query, id: number, known: Known): Promise<Dated> {
+    const { pause } = this.#options;
+    const vanished = await vanishedAfter(query, id, known.generation, pause);
+    return await inSteps(without(known, vanished, this.#seed), pause);
+  }
+
   /** The packages of the last generation, with the earlier of their dates there and in the file of dates. */
-  async #merged(query: Query, id: number, head: Head, known: Known | undefined): Promise<Dated> {
+  async #merged(query: Query, id: number, head: Head, known: Dated | undefined): Promise<Dated> {
     const base = await presentIn(query, id, head.number, this.#options.pause);
     if (!known) return base;
     const earlier = await inSteps(mergeDates(base, known, this.#seed), this.#options.pause);

@@ -3,7 +3,7 @@
  * counts only for packages that existed when the ledger began. All times are unix seconds.
  */
 import { IDENTITY_BYTES, wordsOf } from '../apk/identity.ts';
-import { IdentityTable, ROWS_A_STEP } from './identities.ts';
+import { identityAt, IdentityTable, ROWS_A_STEP } from './identities.ts';
 
 /** The packages of one index and when they count as released. */
 export interface Dated {
@@ -72,6 +72,23 @@ export function* compare(
     if (stayed[row] === 0) vanished.push(row);
   }
   return { releasedAt, appeared, vanished };
+}
+
+/** The packages of `dated` without those with these identities. */
+export function* without(dated: Dated, identities: Uint8Array, seed: number): Generator<undefined, Dated> {
+  if (identities.length === 0) return dated;
+  const left: number[] = [];
+  const table = yield* IdentityTable.make(identities, seed);
+  const words = wordsOf(dated.identities);
+  for (let row = 0; row < dated.releasedAt.length; row += 1) {
+    if (row % ROWS_A_STEP === ROWS_A_STEP - 1) yield;
+    if (table.find(words, row) < 0) left.push(row);
+  }
+  table.release();
+  return {
+    identities: Buffer.concat(left.map((row) => identityAt(dated.identities, row))),
+    releasedAt: Uint32Array.from(left, (row) => dated.releasedAt[row] as number),
+  };
 }
 
 /** Keeps the earlier date of packages in both. Returns the rows of `into` that got an earlier date. */

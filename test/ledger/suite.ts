@@ -340,6 +340,36 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       expect(await generations(one)).toHaveLength(2);
       expect(await two.see([old, latest], { madeAt: 300 })).toEqual(dates);
     });
+
+    test('one that was away does not count the time in which a package was away as well', async () => {
+      const one = await observer();
+      const two = await beside(one);
+      const poisoned = built('curl', '8.1-r0', START);
+      await one.see([old]);
+      one.now += DAY;
+      for (const each of [one, two]) await each.see([old, poisoned], { madeAt: one.now });
+      one.now += DAY / 4;
+      await one.see([old]);
+      two.now = one.now + 7 * DAY;
+      expect(await two.see([old, poisoned])).toMatchObject({ 'curl-8.1-r0': 8 });
+    });
+
+    test('one that comes back does not make older what returned meanwhile', async () => {
+      const one = await observer();
+      const two = await beside(one);
+      const poisoned = built('curl', '8.1-r0', START);
+      await one.see([old]);
+      one.now += DAY;
+      for (const each of [one, two]) await each.see([old, poisoned], { madeAt: one.now });
+      one.now += DAY / 4;
+      await one.see([old]);
+      one.now += 7 * DAY;
+      const made = { madeAt: one.now };
+      const dates = await one.see([old, poisoned], made);
+      expect(dates).toMatchObject({ 'curl-8.1-r0': 8 });
+      two.now = one.now;
+      expect(await two.see([old, poisoned], made)).toEqual(dates);
+    });
   });
 
   test('every generation can be rebuilt entry by entry, whatever came and went', async () => {
