@@ -11,6 +11,8 @@ export interface AcceptedIndex {
   readonly keyName: string | undefined;
   /** Unix seconds. */
   readonly madeAt: number;
+  /** From the disk, which may be behind: that it is not the newest is no change of the repository. */
+  readonly isRestored?: boolean;
 }
 
 /** The columns of a generation, and of a package, behind the number of the index. */

@@ -323,7 +323,8 @@ export class Ledger {
       known?.generation === head.number &&
       known.digest === head.digest &&
       (!mayDiffer || (await hasDates(query, id, known)));
-    const behind = isCurrent ? undefined : await numberBehind(query, id, head, taken);
+    const mayLag = !isCurrent || taken.isRestored === true;
+    const behind = mayLag ? await numberBehind(query, id, head, taken) : undefined;
     const last = isCurrent || !known ? undefined : await this.#stillKnown(query, id, known);
     const base =
       behind !== undefined

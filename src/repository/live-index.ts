@@ -75,7 +75,11 @@ export interface IndexServices {
   /** Where files stay after they were current. */
   readonly pasts?: PastIndexes;
   /** When the packages of an index that is taken count as released; does not fail. */
-  readonly dates?: (spec: IndexSpec, index: VerifiedIndex) => Promise<ReleaseDates | undefined>;
+  readonly dates?: (
+    spec: IndexSpec,
+    index: VerifiedIndex,
+    source: LoadedIndex['source'],
+  ) => Promise<ReleaseDates | undefined>;
   readonly now: () => number;
   /** Reading needs CPU and memory, so one index is read at a time. */
   readonly oneAtATime: <T>(work: () => Promise<T>) => Promise<T>;
@@ -174,7 +178,7 @@ export class LiveIndex {
       this.#loaded = {
         index,
         summary,
-        dates: await this.#datesOf({ index, summary }),
+        dates: await this.#datesOf({ index, summary }, 'cache'),
         validators,
         trusted: fingerprint(keys),
         source: 'cache',
@@ -281,7 +285,7 @@ export class LiveIndex {
     const after = {
       index,
       summary,
-      dates: isSame ? await this.#datesAgain(before) : await this.#datesOf({ index, summary }),
+      dates: isSame ? await this.#datesAgain(before) : await this.#datesOf({ index, summary }, 'upstream'),
       validators,
       trusted,
       source: 'upstream',
@@ -308,15 +312,15 @@ export class LiveIndex {
   /** Of the same index: where the ledger could not be asked, or the clock was not set, it is tried again. */
   async #datesAgain(loaded: LoadedIndex): Promise<ReleaseDates | undefined> {
     const { dates } = loaded;
-    return dates && dates.isProvisional !== true ? dates : await this.#datesOf(loaded);
+    return dates && dates.isProvisional !== true ? dates : await this.#datesOf(loaded, 'upstream');
   }
 
   /** To the ledger as well, a time in the future is no time: every later index would look older. */
-  async #datesOf({
-    index,
-    summary: { madeAt },
-  }: Pick<LoadedIndex, 'index' | 'summary'>): Promise<ReleaseDates | undefined> {
-    return await this.#services.dates?.(this.spec, { ...index, madeAt });
+  async #datesOf(
+    { index, summary: { madeAt } }: Pick<LoadedIndex, 'index' | 'summary'>,
+    source: LoadedIndex['source'],
+  ): Promise<ReleaseDates | undefined> {
+    return await this.#services.dates?.(this.spec, { ...index, madeAt }, source);
   }
 
   /** The address that answered, for messages. */

@@ -367,7 +367,8 @@ export class Beacon {
       keys: this.#keys(datasource, repository, client, credentials),
       store: this.#store,
       pasts: this.pasts,
-      dates: (spec, index) => this.ledger.datesOf(ledgerIndexOf(spec, index.arch), index),
+      dates: (spec, index, source) =>
+        this.ledger.datesOf(ledgerIndexOf(spec, index.arch), { ...index, isRestored: source === 'cache' }),
       now,
       oneAtATime: this.#oneAtATime,
       pause: this.#pause,

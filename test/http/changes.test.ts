@@ -77,6 +77,25 @@ describe('changes of the service, not of the repository', () => {
     return changes.map(({ kind, name }) => `${name} ${kind}`);
   };
 
+  test('an index on disk that is older than the ledger, as after a policy was changed and changed back', async () => {
+    await using upstream = await startUpstream();
+    const cacheDir = await temporaryDirectory();
+    const startWith = async (maxShrink: number): Promise<TestService> => {
+      const repositories = [{ url: upstream.url, maxShrink }];
+      const config = { datasources: { wolfi: { repositories, archs: ['x86_64'] } } };
+      return await startService({ config, cacheDir });
+    };
+    for (const [maxShrink, stanzas, expected] of [
+      [0.4, [curl], []],
+      [0.5, [curl, jq], ['jq appeared']],
+      [0.4, [curl, jq], ['jq appeared']],
+    ] as const) {
+      upstream.serve('x86_64', await signedIndex(stanzas));
+      await using service = await startWith(maxShrink);
+      expect(await changesOf(service)).toEqual(expected);
+    }
+  });
+
   test('an index made in the future does not make all later ones look older, whoever sees them', async () => {
     await using upstream = await startUpstream();
     const cacheDir = await temporaryDirectory();
