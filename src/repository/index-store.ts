@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { borrowBytes } from '../apk/memory.ts';
 import { codeOf, IndexError } from '../errors.ts';
+import { version } from '../version.ts';
 import { removeOrphans, writeAtomically } from './atomic-file.ts';
 import type { Validators } from './conditional.ts';
 
@@ -45,6 +46,8 @@ export interface StoredIndex extends StoredMeta {
   readonly bytes: Uint8Array;
   /** When upstream last confirmed that this is the latest. */
   readonly confirmedAt: number;
+  /** The version of the program that kept it; `undefined` if it did not tell yet. */
+  readonly program: string | undefined;
 }
 
 /** A valid header value. */
@@ -59,6 +62,7 @@ const headerSchema = z.object({
     alternative: z.boolean().optional(),
   }),
   firstSeenAt: z.number(),
+  program: z.string().optional(),
 });
 
 /** An index that the guards held back. */
@@ -96,9 +100,9 @@ export class IndexStore {
     const swept = this.#sweep();
     try {
       const { header, bytes, mtimeMs } = await readKept(path, maxBytes);
-      const { identity, validators, firstSeenAt } = parseHeader(header);
+      const { identity, validators, firstSeenAt, program } = parseHeader(header);
       if (identity !== identityOf(index)) throw new Error('it is of another index');
-      return { validators, firstSeenAt, bytes, confirmedAt: mtimeMs };
+      return { validators, firstSeenAt, program, bytes, confirmedAt: mtimeMs };
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') this.#warn(`ignoring the cached index ${path}`, error);
       return undefined;
@@ -113,6 +117,7 @@ export class IndexStore {
       identity: identityOf(index),
       validators,
       firstSeenAt,
+      program: version,
     };
     await this.#write(this.#path(index, 'apkindex'), [`${JSON.stringify(header)}\n`, bytes]);
   }

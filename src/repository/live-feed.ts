@@ -14,6 +14,7 @@ import { CLOCK_SLACK } from './guards.ts';
 import { checkOrHoldBack, type IndexStore } from './index-store.ts';
 import { failureOf, type IndexFailure } from './live-index.ts';
 import type { UpstreamClient } from './upstream-client.ts';
+import { version } from '../version.ts';
 
 /** Which feed, and its policy. */
 export interface FeedSpec extends FeedFormat {
@@ -91,13 +92,17 @@ export class LiveFeed {
     return `it says that it is for ${repository}`;
   }
 
-  /** Reads what is kept on disk; never touches the network. */
+  /**
+   * Reads what is kept on disk; never touches the network. It was reduced by the program that kept it. Another version may
+   * read the feed in another way, so it fetches it anew.
+   */
   async restore(signal: AbortSignal): Promise<void> {
     const { store, warn } = this.#services;
     const stored = this.spec.cached ? await store.load(this.spec, MAX_KEPT) : undefined;
     if (!stored) return;
     try {
-      const { validators, confirmedAt, firstSeenAt } = stored;
+      const { confirmedAt, firstSeenAt } = stored;
+      const validators = stored.program === version ? stored.validators : {};
       const feed = await this.#read(
         Buffer.from(stored.bytes.buffer, stored.bytes.byteOffset, stored.bytes.length),
       );

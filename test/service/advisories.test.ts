@@ -1,6 +1,6 @@
 /** Advisories in a service: its answers, and its behaviour with late, missing, broken or older feeds. */
 import { readFileSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { FilePins } from '../../src/pins/pin.ts';
@@ -317,6 +317,26 @@ describe('a feed', () => {
     expect(after.advisories).toMatchObject([
       { kind: 'secdb', state: 'current', packages: 1, identifiers: 3 },
     ]);
+  });
+
+  test('that another version of the program read is read anew, and answers until then', async () => {
+    serveFeed(secdb(fixes));
+    {
+      await using first = await service(remote());
+      await state(first);
+    }
+    const kept = join(folder, 'indexes');
+    const [name = ''] = (await readdir(kept)).filter((each) => each.includes('security.json'));
+    const read = await readFile(join(kept, name), 'latin1');
+    const other = read
+      .replace(/"program":"[^"]*"/, '"program":"0.0.0"')
+      .replace('CVE-2099-0001', 'CVE-2099-0009');
+    await writeFile(join(kept, name), other, 'latin1');
+    await using second = await service(remote());
+    await second.beacon.restore(signal);
+    expect(await marks(second)).toContain('CVE-2099-0009');
+    await state(second);
+    expect(await marks(second)).toContain('CVE-2099-0001');
   });
 
   test('with a record dated ahead is replaced by a later feed and not by an older one', async () => {
