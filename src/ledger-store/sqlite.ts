@@ -1,9 +1,9 @@
 /** The ledger in an SQLite file. SQLite comes with Node. */
-import { mkdirSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeFolder } from '../repository/atomic-file.ts';
 import { createQueue } from '../repository/pace.ts';
 import { schema, worded, type Database, type Query, type Row, type Words } from './database.ts';
 
@@ -33,7 +33,7 @@ export async function openSqlite(
   file: string,
   onDamaged: (aside: string, error: unknown) => void,
 ): Promise<Database> {
-  mkdirSync(dirname(file), { recursive: true });
+  await makeFolder(dirname(file));
   try {
     return await open(file);
   } catch (error) {

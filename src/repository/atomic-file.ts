@@ -3,7 +3,7 @@
  * containers that share a volume every process has the id 1.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { access, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /** Suffix of files that are being written. */
@@ -14,7 +14,7 @@ const ORPHAN_AGE = 3_600_000;
 /** Replaces the file at `path`; creates its folder if needed. */
 export async function writeAtomically(path: string, pieces: readonly (Uint8Array | string)[]): Promise<void> {
   const aside = `${path}.${randomUUID()}${ENDING}`;
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   try {
     const file = await open(aside, 'wx');
     try {
@@ -28,6 +28,21 @@ export async function writeAtomically(path: string, pieces: readonly (Uint8Array
     await rm(aside, { force: true }).catch(() => undefined);
     throw error;
   }
+}
+
+/** With those above it. Node's own way to do so never ends where none can be made, as in /proc. */
+export async function makeFolder(folder: string): Promise<void> {
+  const isThere = (): Promise<boolean> =>
+    access(folder).then(
+      () => true,
+      () => false,
+    );
+  if (await isThere()) return;
+  await makeFolder(dirname(folder));
+  await mkdir(folder).catch(async (error: unknown) => {
+    // Another process may have been faster.
+    if (!(await isThere())) throw error;
+  });
 }
 
 /** Removes temporary files that killed processes left in `folder` for files whose names start with `prefix`. */

@@ -8,12 +8,13 @@
  */
 import { redactUrl } from '../addresses.ts';
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { checkKey } from '../apk/signature.ts';
 import { codeOf, cut, cutList, IndexError } from '../errors.ts';
+import { makeFolder } from './atomic-file.ts';
 import { statusError } from './conditional.ts';
 import { percentDecoded, type CredentialLookup } from './credentials.ts';
 import { FetchError, shortUrl } from './fetch-error.ts';
@@ -257,7 +258,7 @@ async function pinned(
 /** All keys of a source appear at once or not at all. If several processes share the folder, the first one wins. */
 async function keep(keys: readonly PublicKey[], directory: string): Promise<void> {
   const parent = join(directory, '..');
-  await mkdir(parent, { recursive: true });
+  await makeFolder(parent);
   const temporary = await mkdtemp(join(parent, '.new-'));
   try {
     await Promise.all(keys.map(({ name, pem }) => writeFile(join(temporary, name), pem, { flush: true })));

@@ -3,8 +3,9 @@
  * works without a shell for signals, and from another container with the same volume.
  */
 import { unwatchFile, watchFile } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../repository/atomic-file.ts';
 
 /** Milliseconds between checks of the file. They are cheap, and network file systems do not report changes. */
 const LOOK_EVERY = 2000;
@@ -12,7 +13,7 @@ const LOOK_EVERY = 2000;
 const fileIn = (cacheDir: string): string => join(cacheDir, 'refresh-requested');
 
 export async function requestRefresh(cacheDir: string): Promise<void> {
-  await mkdir(cacheDir, { recursive: true });
+  await makeFolder(cacheDir);
   await writeFile(fileIn(cacheDir), `${new Date().toISOString()}\n`);
 }
 
