@@ -2,19 +2,13 @@
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
+import { shared } from '../scripts/build.ts';
+
 const [outdir = 'dist'] = process.argv.slice(2);
 
 await build({
+  ...shared,
   entryPoints: ['companion/main.ts'],
   outfile: join(outdir, 'apk-beacon-images.mjs'),
-  bundle: true,
-  platform: 'node',
-  target: 'node22',
-  format: 'esm',
-  legalComments: 'linked',
-  // Some dependencies are CommonJS and load parts of Node with require().
-  banner: {
-    js: '#!/usr/bin/env node\nimport{createRequire}from"node:module";const require=createRequire(import.meta.url);',
-  },
-  logLevel: 'warning',
+  banner: { js: `#!/usr/bin/env node\n${shared.banner.js}` },
 });

@@ -4,7 +4,7 @@
  */
 import { globSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, type Metafile, type Plugin } from 'esbuild';
+import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
 
 /**
  * Loads parts of Node with `require`. An import of `node:http` would touch each of its exports, and one of them loads
@@ -77,10 +77,30 @@ const versionOnly: Plugin = {
   },
 };
 
+/** Of the service's bundle and of the companion's. */
+export const shared = {
+  bundle: true,
+  platform: 'node',
+  target: 'node22',
+  format: 'esm',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'linked',
+  // undici's own name for what is built without its experimental parser.
+  define: { esbuildDetection: '"apk-beacon"' },
+  plugins: [onlyWhatRuns, nodeByRequire, versionOnly],
+  // Some dependencies are CommonJS and load parts of Node with require().
+  banner: {
+    js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',
+  },
+  logLevel: 'warning',
+} satisfies BuildOptions;
+
 /** Writes the bundle to a folder. Returns its inputs. */
 export async function bundle(outdir: string): Promise<Metafile> {
   for (const stale of globSync(join(outdir, 'part-*.mjs*'))) rmSync(stale);
   const { metafile } = await build({
+    ...shared,
     // The reader of feeds and what starts it are processes of their own.
     entryPoints: {
       'apk-beacon': 'src/main.ts',
@@ -91,25 +111,10 @@ export async function bundle(outdir: string): Promise<Metafile> {
     outdir,
     outExtension: { '.js': '.mjs' },
     chunkNames: 'part-[hash]',
-    bundle: true,
     splitting: true,
-    platform: 'node',
-    target: 'node22',
-    format: 'esm',
-    minifySyntax: true,
-    minifyWhitespace: true,
-    legalComments: 'linked',
     // Loaded by pg only on request.
     external: ['pg-native'],
-    // undici's own name for what is built without its experimental parser.
-    define: { esbuildDetection: '"apk-beacon"' },
-    plugins: [onlyWhatRuns, nodeByRequire, versionOnly],
     metafile: true,
-    // Some dependencies are CommonJS and load parts of Node with require().
-    banner: {
-      js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);',
-    },
-    logLevel: 'warning',
   });
   const types = readFileSync('src/library-types.ts', 'utf8');
   const declared = 'export declare function check(options?: CheckOptions): Promise<CheckReport>;';

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import fc from 'fast-check';
@@ -450,6 +450,8 @@ describe('apk-beacon-images', () => {
     const folder = repository({ 'packages/one.yaml': 'package: { name: one, version: "1", epoch: 0 }' });
     expect(spawnSync(process.execPath, ['companion/build.ts', folder]).status).toBe(0);
     const bundle = join(folder, 'apk-beacon-images.mjs');
+    // Half of it would be what never runs of undici.
+    expect(statSync(bundle).size).toBeLessThan(1_500_000);
     const { stdout } = spawnSync(process.execPath, [bundle, 'packages'], { cwd: folder, encoding: 'utf8' });
     expect(parse(stdout)).toHaveProperty(['build:one:x86_64']);
   });
