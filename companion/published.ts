@@ -9,7 +9,8 @@ import type { Environment } from '../src/repository/proxy.ts';
 import { createUpstreamClient, type UpstreamClient } from '../src/repository/upstream-client.ts';
 import { CompanionError } from './errors.ts';
 
-const MAX_INDEX_BYTES = 200 * 1024 * 1024;
+/** As in the service's default configuration. */
+const MAX_INDEX_BYTES = 128 * 1024 * 1024;
 
 /**
  * The packages in these repositories, as `x86_64/curl-8.21.0-r0`; an arch without an index has none. Signatures are

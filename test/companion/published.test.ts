@@ -31,6 +31,14 @@ describe('what is published', () => {
     expect(await publishedIn([], archs, {})).toEqual(new Set());
   });
 
+  it('is not read from an index that the service would refuse for its size', async () => {
+    const { url } = await startUpstream((_, response) => {
+      response.writeHead(200, { 'content-length': 2 ** 27 + 1 }).flushHeaders();
+    });
+    const error = await failure(publishedIn([url.href], ['x86_64'], {}));
+    expect(error.message).toContain(`${2 ** 27 + 1} bytes are more than the ${2 ** 27} allowed`);
+  });
+
   it('is not known if a repository refuses to tell: nothing must count as missing then', async () => {
     const { address } = await startRepository();
     const error = await failure(publishedIn([address], archs, {}));
