@@ -16,8 +16,9 @@ import { dirname, join, resolve } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
+import { buildApk, signingKey } from '../support/apk-repository.ts';
 import { pkg, signedIndex } from '../support/signed-index.ts';
-import { mustRun, run, temporaryFolder, type Ran } from './tools.ts';
+import { environment, mustRun, run, temporaryFolder, type Ran } from './tools.ts';
 
 const shipped = resolve('deploy/gitlab/images');
 
@@ -53,19 +54,14 @@ describe('jobs', () => {
     writeFileSync(join(work, path), text);
   };
   const read = (path: string) => readFileSync(join(work, path), 'utf8');
-  const git = (...args: string[]) =>
-    mustRun('git', [
-      '-c',
-      'user.name=a',
-      '-c',
-      'user.email=a@example.org',
-      '-C',
-      work,
-      ...args,
-    ]).stdout.trim();
-  const commit = () => {
+  const gitAt = (date: string, ...args: string[]) =>
+    mustRun('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.org', '-C', work, ...args], {
+      env: { ...environment, GIT_COMMITTER_DATE: date },
+    }).stdout.trim();
+  const git = (...args: string[]) => gitAt('', ...args);
+  const commit = (date = '') => {
     git('add', '--all');
-    git('commit', '--quiet', '--allow-empty', '--message', 'change');
+    gitAt(date, 'commit', '--quiet', '--allow-empty', '--message', 'change');
     return git('rev-parse', 'HEAD');
   };
   const command = (name: string, script: string) => {
@@ -406,27 +402,64 @@ describe('jobs', () => {
       expect(existsSync(repository)).toBe(false);
     });
 
-    it('leaves nothing behind when one of its packages is published already', () => {
-      write('built/x86_64/one-1-r0.apk', 'one');
-      write('built/x86_64/two-1-r0.apk', 'another two');
+    /** A package that a job has built, with a key of its own, of sources that were changed then. */
+    const built = async (name: string, changed: number) => {
+      const apk = { name, version: '1-r0', arch: 'x86_64', buildDate: changed };
+      return (await buildApk(apk, signingKey())).bytes;
+    };
+    const apk = (folder: string, name: string) => join(folder, `x86_64/${name}-1-r0.apk`);
+
+    /** `one`, which is new, and `two`, which another pipeline has published already, of its sources as they were then. */
+    const publishBoth = async (changed: number, published: Buffer) => {
+      mkdirSync(join(work, 'built/x86_64'), { recursive: true });
+      for (const name of ['one', 'two']) {
+        writeFileSync(apk(join(work, 'built'), name), await built(name, changed));
+      }
       const repository = temporaryFolder();
       mkdirSync(join(repository, 'x86_64'));
-      writeFileSync(join(repository, 'x86_64/two-1-r0.apk'), 'two');
-      expect(publish(repository).status).toBe(1);
-      expect(there(repository)).toEqual(['x86_64', 'x86_64/two-1-r0.apk']);
+      writeFileSync(apk(repository, 'two'), published);
+      return { repository, ...publish(repository) };
+    };
+
+    it('leaves nothing behind when one of its packages is published already, from other sources', async () => {
+      for (const published of [await built('two', 1), Buffer.from('no package')]) {
+        const { repository, status, output } = await publishBoth(2, published);
+        expect({ status, output }).toEqual({
+          status: 1,
+          output: expect.stringContaining('two-1-r0.apk is published already') as string,
+        });
+        expect(there(repository)).toEqual(['x86_64', 'x86_64/two-1-r0.apk']);
+        expect(readFileSync(apk(repository, 'two'))).toEqual(published);
+      }
     });
 
-    it('goes on where a job was stopped', () => {
-      for (const name of ['one', 'two']) write(`built/x86_64/${name}-1-r0.apk`, name);
-      const repository = temporaryFolder();
-      mkdirSync(join(repository, 'x86_64'));
-      writeFileSync(join(repository, 'x86_64/one-1-r0.apk'), 'one');
-      const { status, output } = publish(repository);
+    it('goes on where a job was stopped, and where another pipeline built the same', async () => {
+      const published = await built('two', 1);
+      const { repository, status, output } = await publishBoth(1, published);
       expect(status, output).toBe(0);
       expect(there(repository)).toEqual([
         'x86_64',
         ...['APKINDEX.tar.gz', 'one-1-r0.apk', 'two-1-r0.apk'].map((name) => `x86_64/${name}`),
       ]);
+      // Hosts may have it already.
+      expect(readFileSync(apk(repository, 'two'))).toEqual(published);
+      // What goes into the index.
+      expect(readFileSync(apk(join(work, 'built'), 'two'))).toEqual(published);
+    });
+
+    it('knows the same sources at a later commit, and others by their date', () => {
+      command('melange', `[ "$1" != build ] || echo "$SOURCE_DATE_EPOCH" >> '${work}/dates.txt'`);
+      write('built/x86_64/one-1-r0.apk', '');
+      const change = (second: number, path: string) => {
+        write(path, 'changed');
+        commit(`@${second} +0000`);
+        const ran = runJob('.gitlab/packages.yml', '.build-package', { ARCH: 'x86_64', PACKAGE: 'one' });
+        expect(ran.status, ran.output).toBe(0);
+      };
+      change(1001, 'packages/one.yaml');
+      change(1002, 'packages/two.yaml');
+      change(1003, 'packages/one/config');
+      expect(read('dates.txt')).toBe('1001\n1001\n1003\n');
     });
   });
 });

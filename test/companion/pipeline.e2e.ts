@@ -120,11 +120,11 @@ describeWith(workshopTools, 'the pipelines and the real tools', () => {
   });
 
   /** A publishing job's working directory with one package for each arch. */
-  const publish = async (repository: string, name: string, version: string, description = 'a package') => {
+  const publish = async (repository: string, name: string, version: string, changed = 1) => {
     const work = temporaryFolder();
     for (const arch of ['x86_64', 'aarch64']) {
       mkdirSync(join(work, 'built', arch), { recursive: true });
-      const { bytes } = await buildApk({ name, version, arch, description }, workshop.key);
+      const { bytes } = await buildApk({ name, version, arch, buildDate: changed }, workshop.key);
       writeFileSync(join(work, 'built', arch, `${name}-${version}.apk`), bytes);
     }
     const key = join(folder, workshop.key.name.replace(/\.pub$/, ''));
@@ -156,9 +156,9 @@ describeWith(workshopTools, 'the pipelines and the real tools', () => {
     }
     // A job that did not come to its end, started once more.
     expect(await publish(repository, 'one', '1-r0')).toMatchObject({ status: 0 });
-    const again = await publish(repository, 'one', '1-r0', 'another package');
+    const again = await publish(repository, 'one', '1-r0', 2);
     expect(again.status).toBe(1);
-    expect(again.output).toContain('published already; raise the epoch');
+    expect(again.output).toContain('published already, from other sources; raise the epoch');
     expect(indexed(repository, 'x86_64')).toEqual(['one-1-r0', 'two-2-r0']);
   });
 
