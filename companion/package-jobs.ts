@@ -6,7 +6,15 @@
 import { join } from 'node:path/posix';
 
 import { CompanionError } from './errors.ts';
-import { isTouched, nothingToDo, preamble, type Changed, type Pipeline, type Purpose } from './jobs.ts';
+import {
+  isTouched,
+  nothingToDo,
+  preamble,
+  type Changed,
+  type Job,
+  type Pipeline,
+  type Purpose,
+} from './jobs.ts';
 import { buildOrder, type Recipe } from './recipes.ts';
 
 /** Tags of GitLab's runners, with Go's names of archs. */
@@ -36,23 +44,26 @@ export function packagePipeline(
   if (touched.length === 0) return nothingToDo;
 
   const built = new Set(touched.flatMap(({ name, archs }) => archs.map((arch) => `${name}:${arch}`)));
-  // Packages that are not rebuilt come from the published repository.
-  const builds = (names: readonly string[], arch: string) =>
-    names
-      .filter((name) => built.has(`${name}:${arch}`))
-      .map((name) => ({ job: `build:${name}:${arch}`, artifacts: true }));
+  /** Jobs whose packages are needed. Those that are not rebuilt come from the published repository. */
+  const builds = (names: readonly string[], arch: string) => {
+    const rebuilt = names.filter((name) => built.has(`${name}:${arch}`));
+    // A job's artifacts include the packages that it got itself.
+    const handedOn = new Set(rebuilt.flatMap((name) => order.get(name)?.beforeBuild ?? []));
+    return rebuilt.filter((name) => !handedOn.has(name)).map((name) => `build:${name}:${arch}`);
+  };
 
   const jobs: Record<string, Pipeline[string]> = { ...preamble('.gitlab/packages.yml', purpose) };
   for (const { name, archs } of touched) {
     for (const arch of archs) {
       const shared = { variables: { PACKAGE: name, ARCH: arch }, tags: [runnerTags.get(arch) ?? arch] };
       const { beforeBuild = [], beforeTest = [] } = order.get(name) ?? {};
-      jobs[`build:${name}:${arch}`] = {
-        extends: '.build-package',
-        ...shared,
-        needs: builds(beforeBuild, arch),
-      };
-      jobs[`test:${name}:${arch}`] = { extends: '.test-package', ...shared, needs: builds(beforeTest, arch) };
+      const build = { extends: '.build-package', ...shared };
+      const test = { extends: '.test-package', ...shared };
+      Object.assign(
+        jobs,
+        waitingFor(builds(beforeBuild, arch), `build:${name}:${arch}`, build),
+        waitingFor(builds(beforeTest, arch), `test:${name}:${arch}`, test),
+      );
     }
   }
   if (purpose === 'publish') {
@@ -60,6 +71,26 @@ export function packagePipeline(
     jobs['publish'] = { extends: '.publish-packages', resource_group: 'apk-repository' };
   }
   return jobs;
+}
+
+/** As many jobs as GitLab lets a job wait for. */
+const MAX_NEEDS = 50;
+
+/** The job, which gets the packages of others. If those are too many, jobs between them gather the packages. */
+function waitingFor(others: readonly string[], name: string, job: Job): Pipeline {
+  const needing = (names: readonly string[]) => ({
+    ...job,
+    needs: names.map((needed) => ({ job: needed, artifacts: true })),
+  });
+  if (others.length <= MAX_NEEDS) return { [name]: needing(others) };
+  const gathering: Record<string, Job> = {};
+  for (let start = 0; start < others.length; start += MAX_NEEDS) {
+    gathering[`gather:${name}:${start / MAX_NEEDS + 1}`] = {
+      ...needing(others.slice(start, start + MAX_NEEDS)),
+      extends: '.gather-packages',
+    };
+  }
+  return { ...gathering, [name]: needing(Object.keys(gathering)) };
 }
 
 /** `path` is the recipe's, without `.yaml`. */
