@@ -33,6 +33,9 @@ const recipeSchema = z.looseObject({
   pipeline,
   test,
   vars: optional(z.record(z.string(), z.string())),
+  'var-transforms': optional(
+    z.array(z.looseObject({ from: z.string(), match: z.string(), replace: z.string(), to: z.string() })),
+  ),
   data: optional(z.array(z.looseObject({ name: z.string(), items: z.record(z.string(), z.string()) }))),
   subpackages: optional(
     z.array(
@@ -68,7 +71,7 @@ export interface Recipe {
 const bothArchs = ['x86_64', 'aarch64'];
 
 export function parseRecipe(text: string, name: string): Recipe {
-  const recipe = readYaml(recipeSchema, text, name);
+  const recipe = readYaml(recipeSchema, text, `${name}.yaml`);
   const epoch = recipe.package.epoch ?? 0;
   const fullVersion = `${recipe.package.version}-r${epoch}`;
   const variables = new Map([
@@ -78,6 +81,10 @@ export function parseRecipe(text: string, name: string): Recipe {
     ['package.full-version', fullVersion],
     ...Object.entries(recipe.vars ?? {}).map(([key, value]): [string, string] => [`vars.${key}`, value]),
   ]);
+  for (const transform of recipe['var-transforms'] ?? []) {
+    const value = transformed(transform, variables);
+    if (value !== undefined) variables.set(`vars.${transform.to}`, value);
+  }
   const listed = (list: readonly string[] | null | undefined, scope: Variables = variables) =>
     (list ?? []).map((entry) => nameOf(substitute(entry, scope)));
   const toPackage = (
@@ -122,6 +129,23 @@ type Variables = ReadonlyMap<string, string>;
 
 function substitute(text: string, variables: Variables): string {
   return text.replace(/\$\{\{\s*([^}\s]+)\s*\}\}/g, (all, name: string) => variables.get(name) ?? all);
+}
+
+interface Transform {
+  readonly from: string;
+  readonly match: string;
+  readonly replace: string;
+}
+
+/** A variable made of another, or `undefined` if the expression is one that only Go understands. */
+function transformed({ from, match, replace }: Transform, variables: Variables): string | undefined {
+  try {
+    // Go also writes ${1}.
+    const replacement = replace.replace(/\$\{(\d+)\}/g, '$$$1');
+    return substitute(from, variables).replace(new RegExp(match, 'g'), replacement);
+  } catch {
+    return undefined;
+  }
 }
 
 /** `linux-lts~6.18@local` → `linux-lts`. */

@@ -387,6 +387,20 @@ subpackages:
     });
   });
 
+  it.each([
+    ['${{package.version}}', '^(\\d+)\\.(\\d+).*', '$1.$2', 'thing-1.2'],
+    ['${{vars.line}}', '[.]', '_', 'thing-1_x'],
+    ['${{vars.line}}', '([.])x', '${1}y', 'thing-1.y'],
+    // Go's own.
+    ['${{vars.line}}', '(?i)X', 'y', 'thing-${{vars.made}}'],
+  ])('knows a variable made of %s with %s and %s', (from, match, replace, name) => {
+    const text = `package: { name: thing, version: 1.2.3 }
+vars: { line: 1.x }
+var-transforms: [{ from: '${from}', match: '${match}', replace: '${replace}', to: made }]
+subpackages: [{ name: 'thing-\${{vars.made}}' }]`;
+    expect(parseRecipe(text, 'thing').packages.map((own) => own.name)).toEqual(['thing', name]);
+  });
+
   it('waits for what a step of a pipeline needs', () => {
     const needs = (name: string) => `[{ needs: { packages: [${name}] }, runs: ${name} }]`;
     const text = `package: { name: a, version: "1" }
