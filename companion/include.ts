@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 
-import { CompanionError } from './errors.ts';
+import { CompanionError, errorLine } from './errors.ts';
 import { optional, readYaml, wholeNumber, yesOrNo } from './yaml.ts';
 
 const strings = z.array(z.string());
@@ -117,12 +117,21 @@ function resolve(file: string, read: (file: string) => string, includedBy: reado
   if (includedBy.includes(file)) {
     throw new CompanionError(`${[...includedBy, file].join(' includes ')}: a cycle`);
   }
-  const own = parseDefinition(read(file), file);
+  const own = parseDefinition(textOf(file, read, includedBy), file);
   const ownPackages = own.contents?.packages ?? [];
   const { include, ...child } = own;
   if (!include) return { definition: child, ownPackages, files: [file] };
   const base = resolve(include, read, [...includedBy, file]);
   return { definition: mergeInto(child, base.definition), ownPackages, files: [file, ...base.files] };
+}
+
+function textOf(file: string, read: (file: string) => string, includedBy: readonly string[]): string {
+  try {
+    return read(file);
+  } catch (cause) {
+    const path = [...includedBy, file].join(' includes ');
+    throw new CompanionError(`${path}: cannot be read: ${errorLine(cause)}`, { cause });
+  }
 }
 
 /** The child with everything that the base adds. */

@@ -77,7 +77,17 @@ describe('include', () => {
   it('names the file that is no YAML', () => {
     const files = { 'child.yaml': 'include: base.yaml', 'base.yaml': 'contents: {packages: [a}' };
     expect(() => resolve(files)).toThrow(/^base\.yaml: .* at line 1, column 24: \S/);
-    expect(() => parseRecipe('package: [', 'one')).toThrow(/^one: .* at line 1/);
+    expect(() => parseRecipe('package: [', 'one')).toThrow(/^one\.yaml: .* at line 1/);
+  });
+
+  it('names the file that includes what cannot be read', () => {
+    const read = (file: string) => {
+      if (file === 'child.yaml') return 'include: base';
+      throw new Error('EISDIR: illegal operation on a directory, read');
+    };
+    expect(() => resolveDefinition('child.yaml', read)).toThrow(
+      'child.yaml includes base: cannot be read: EISDIR',
+    );
   });
 
   it('refuses an unknown key and names the file', () => {
