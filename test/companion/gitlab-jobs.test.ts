@@ -10,6 +10,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -130,6 +131,15 @@ describe('jobs', () => {
       write('packages/two/größe', '');
       commit();
       expect(mergeRequest(moved)).toEqual(['build:two:x86_64']);
+    });
+
+    it.each([
+      ['images', 'packages', ['build:one:x86_64', 'build:two:x86_64']],
+      ['packages', 'images', ['build:niri']],
+    ])('works in a repository without %s, which has only %s', (absent, _present, jobs) => {
+      rmSync(join(work, absent), { recursive: true });
+      commit();
+      expect(mergeRequest('')).toEqual(jobs);
     });
 
     it('builds what a push has changed, and all if its start is not known', () => {
