@@ -10,8 +10,8 @@ disk_image := 'bootable.img'
 # Arches to publish; those of the definition if none is named. `host` is this machine's.
 archs := env('ARCHS', '')
 
-# Built packages and the key that signs them.
-packages := env('PACKAGES', justfile_directory() / 'out/packages')
+# Built packages and the key that signs them. Relative to this file: apko and melange cannot read a path with a blank.
+packages := env('PACKAGES', 'out/packages')
 
 # Further repositories and keys, for packages and images: `just --set repositories /srv/apks --set keys /srv/apks.rsa.pub …`.
 repositories := env('APK_REPOSITORIES', '')

@@ -9,7 +9,9 @@ shift 3
 version=$(node companion/main.ts version "$name.yaml")
 set -- --vcs=false --sbom=false "$@"
 [ -z "$version" ] || set -- --annotations "org.opencontainers.image.version:$version" "$@"
-[ ! -f "$packages/local.rsa.pub" ] || set -- -b "$packages" -k "$packages/local.rsa.pub" "$@"
+if [ -f "$packages/local.rsa.pub" ]; then
+  export APK_REPOSITORIES="$packages ${APK_REPOSITORIES:-}" APK_KEYS="$packages/local.rsa.pub ${APK_KEYS:-}"
+fi
 arguments=$(deploy/gitlab/images/.gitlab/apko-arguments.sh)
 # shellcheck disable=SC2086 # one argument each
 set -- $arguments "$@"

@@ -13,7 +13,7 @@ refuse() {
 image=$1
 [ -f "$image" ] || refuse "$image: no such file; \`just image\` makes it"
 # by-id links are accepted; they are safer.
-device=$(readlink -f -- "$2")
+device=$(readlink -f -- "$2") || refuse "$2: no such device"
 name=${device##*/}
 # Tests set another folder.
 sys=${FLASH_SYS:-/sys/block}

@@ -25,7 +25,7 @@ const tools = ['apko', 'bwrap', 'just', 'melange', 'skopeo', 'root'];
 
 describeWith(tools, 'the Justfile', () => {
   const folder = makeFolder();
-  const clone = join(folder, 'clone');
+  const clone = join(folder, 'a clone');
   const called = join(folder, 'podman.txt');
 
   beforeAll(async () => {
@@ -151,9 +151,7 @@ describeWith(tools, 'the Justfile', () => {
     const script = join(clone, 'deploy/gitlab/images/.gitlab/lock.sh');
     writeFileSync(script, `#!/bin/sh\nprintf '%s\\n' "$APK_REPOSITORIES" "$1"\n`);
     const output = mustJust('lock');
-    expect(output).toContain(
-      `${join(clone, 'out/packages')} ${join(folder, 'wolfi')}\napko.yaml\nbootc.yaml\n`,
-    );
+    expect(output).toContain(`out/packages ${join(folder, 'wolfi')}\napko.yaml\nbootc.yaml\n`);
     expect(output).not.toMatch(/^wolfi-base.yaml$/m);
   });
 });

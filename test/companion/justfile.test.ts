@@ -171,6 +171,13 @@ describe('just flash', () => {
     expect(stderr).toContain('not a block device');
     expect(statSync(device).size).toBe(0);
   });
+
+  it('names a device whose folder is misspelt', () => {
+    expect(flash('sdx\n', '/dve/sdx')).toMatchObject({
+      status: 1,
+      said: 'flash: /dve/sdx: no such device\n',
+    });
+  });
 });
 
 describe('just packages', () => {
