@@ -1,7 +1,7 @@
 /** What repositories have already. */
 import { indexAddress, redactAddress } from '../src/addresses.ts';
 import { defaultReadLimits, readIndex } from '../src/apk/read-index.ts';
-import { errorLine } from '../src/errors.ts';
+import { codeOf, errorLine } from '../src/errors.ts';
 import { credentialLookup, type CredentialLookup } from '../src/repository/credentials.ts';
 import { FetchError } from '../src/repository/fetch-error.ts';
 import { fetchIndex } from '../src/repository/fetch-index.ts';
@@ -47,7 +47,9 @@ async function fetched(
     const answer = await fetchIndex(address, { client, credentials, maxBytes: MAX_INDEX_BYTES });
     return answer.status === 'modified' ? answer.bytes : undefined;
   } catch (error) {
-    if (error instanceof FetchError && error.status === 404) return undefined;
+    if (error instanceof FetchError && (error.status === 404 || codeOf(error.cause) === 'ENOENT')) {
+      return undefined;
+    }
     throw new CompanionError(errorLine(error), { cause: error });
   }
 }

@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { CompanionError } from '../../companion/errors.ts';
@@ -5,6 +7,7 @@ import { publishedIn } from '../../companion/published.ts';
 import { failure } from '../support/failure.ts';
 import { pkg, signedIndex } from '../support/signed-index.ts';
 import { startUpstream } from '../support/upstream.ts';
+import { temporaryFolder } from './tools.ts';
 
 const archs = ['x86_64', 'aarch64'];
 
@@ -25,6 +28,13 @@ describe('what is published', () => {
     const { address, host } = await startRepository();
     const published = await publishedIn([address], archs, { HTTP_AUTH: `basic:${host}:ci:secret` });
     expect(published).toEqual(new Set(['x86_64/one-1-r0', 'x86_64/one-1-r1']));
+  });
+
+  it('is nothing of an arch that a folder does not have', async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'x86_64'));
+    writeFileSync(join(folder, 'x86_64/APKINDEX.tar.gz'), await signedIndex([pkg('one', '1-r0')]));
+    expect(await publishedIn([folder], archs, {})).toEqual(new Set(['x86_64/one-1-r0']));
   });
 
   it('is nothing without a repository', async () => {
