@@ -1,12 +1,13 @@
 /**
  * nori-user in a real boot of systemd: the user appears on the first one with the password of the credential, and a
- * changed password survives the next. The root is a minimal Debian, made once by `.ci/companion`; its folder is named by
- * APK_BEACON_DEBIAN_ROOT.
+ * changed password survives the next. Users of a package that comes later appear as well. The root is a minimal Debian,
+ * made once by `.ci/companion`; its folder is named by APK_BEACON_DEBIAN_ROOT.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
+import { recipe } from './stand-ins.ts';
 import { buildStaticPackages } from './static-packages.ts';
 import { describeWith, makeFolder, mustRun, run } from './tools.ts';
 
@@ -23,18 +24,17 @@ describeWith(tools, 'nori-user in a real boot', () => {
   beforeAll(() => buildStaticPackages(folder));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** A Debian with the package installed, that switches itself off once it is up. */
+  function addPackage(root: string, name: string): void {
+    const files = `${recipe(name).packages[0]?.name}-${recipe(name).version}.apk`;
+    mustRun('tar', ['-xz', '-C', root, '--exclude=.*', '-f', join(folder, 'built/x86_64', files)]);
+  }
+
+  /** A Debian with the packages installed, that switches itself off once it is up. */
   function install(name: string): string {
     const root = join(folder, name);
     mustRun('cp', ['-a', debian, root]);
-    mustRun('tar', [
-      '-xz',
-      '-C',
-      root,
-      '--exclude=.*',
-      '-f',
-      join(folder, 'built/x86_64/nori-user-1-r0.apk'),
-    ]);
+    addPackage(root, 'bootc-baselayout');
+    addPackage(root, 'nori-user');
     writeFileSync(
       join(root, 'usr/lib/systemd/system/report.service'),
       `[Unit]
@@ -55,15 +55,17 @@ ExecStart=/bin/sh -c 'date +%%s%%N > /booted; id nori > /report 2>&1; stat -c "%
     return root;
   }
 
-  /** Boots as after an update: systemd compares the age of /usr with that of its own marks. */
+  /** /usr is as old as a package of the image, and so not always newer than before. */
   function boot(root: string): { readonly report: string; readonly hash: string } {
     for (const file of ['booted', 'report']) rmSync(join(root, file), { force: true });
-    utimesSync(join(root, 'usr'), new Date(), new Date());
+    utimesSync(join(root, 'usr'), 1_750_000_000, 1_750_000_000);
     const booted = run('systemd-nspawn', [
       ...['--boot', `--directory=${root}`, '--register=no', '--keep-unit', '--private-network'],
       ...['--resolv-conf=off', '--timezone=off', '--console=pipe', `--machine=nori-${process.pid}`],
     ]);
     if (!existsSync(join(root, 'booted'))) throw new Error(`it did not boot: ${booted.output.slice(-4000)}`);
+    // systemd-update-done, which Debian leaves out: units that prepare /etc for a newer /usr have run.
+    mustRun('touch', ['-r', join(root, 'usr'), join(root, 'etc/.updated')]);
     const shadow = readFileSync(join(root, 'etc/shadow'), 'utf8');
     return {
       report: readFileSync(join(root, 'report'), 'utf8'),
@@ -89,6 +91,14 @@ ExecStart=/bin/sh -c 'date +%%s%%N > /booted; id nori > /report 2>&1; stat -c "%
     expect(second.report).toBe(first.report);
     expect(opens('changed by its owner', second.hash)).toBe('yes');
     expect(opens('nori', second.hash)).toBe('no');
+  });
+
+  it('creates the users of a package that comes with an update or another image', () => {
+    const root = install('switched');
+    boot(root);
+    addPackage(root, 'pinewall-config');
+    boot(root);
+    expect(readFileSync(join(root, 'etc/passwd'), 'utf8')).toMatch(/^dnsmasq:/m);
   });
 
   it('locks the user out where the drop-in lacks its section, so the drop-in is what lets one in', () => {

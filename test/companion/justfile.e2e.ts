@@ -82,7 +82,7 @@ describeWith(tools, 'the Justfile', () => {
     mustJust('packages', 'packages/bootc-baselayout.yaml', 'nori-user', 'verify-apk');
     const built = join(clone, 'out/packages/x86_64');
     expect(readdirSync(built)).toEqual(
-      expect.arrayContaining(['APKINDEX.tar.gz', 'nori-user-1-r0.apk', 'sshd-enabled-2-r0.apk']),
+      expect.arrayContaining(['APKINDEX.tar.gz', 'nori-user-1-r0.apk', 'sshd-enabled-3-r0.apk']),
     );
     expect(statSync(join(clone, 'out/packages/local.rsa')).mode & 0o077).toBe(0);
     expect(mustJust('packages', 'nori-user')).toContain('nori-user-1-r0.apk is there');
