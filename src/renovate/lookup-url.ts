@@ -3,10 +3,12 @@
  * (`src/routing/`). Everything is encoded, because Renovate compiles addresses as templates again.
  */
 import {
+  CHANGE,
   COMMAND_REPOSITORIES,
   CUT,
   FROM_LINES,
   FROM_LINES_KEPT,
+  FROM_LINES_ONLY,
   IMAGE_LINES,
   IMAGE_LINES_KEPT,
   TOO_LONG,
@@ -48,9 +50,11 @@ export function contextParameters(kind: keyof typeof contextFields, values: read
   return `&kind=${kind}&at={{{replace '${TOO_LONG}' '${CUT}' ${json}}}}`;
 }
 
-/** The excerpt of a Dockerfile: its stages and their repositories. */
-export function stages(file: string): string {
-  return replaced(FROM_LINES, FROM_LINES_KEPT, file);
+/** The excerpt of `text`, the file or a part of it: its stages and their repositories. */
+export function stages(text: string): string {
+  const isUnchanged = `(equals file ${replaced(CHANGE, '', 'file')})`;
+  const find = `(lookup (toObject 'true' '${FROM_LINES_ONLY}' 'false' '${FROM_LINES}') ${isUnchanged})`;
+  return `(replace ${find} '${FROM_LINES_KEPT}' ${text})`;
 }
 
 /** The repositories of one command. */

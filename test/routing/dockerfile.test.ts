@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { expand, foundationOf, parseDockerfile } from '../../src/routing/dockerfile.ts';
-import { CUT, excerptOf, MAX_CONTEXT, TOO_LONG } from '../../src/routing/excerpt.ts';
+import {
+  CHANGE,
+  COMMENTS,
+  CUT,
+  excerptOf,
+  FROM_LINES_KEPT,
+  FROM_LINES_ONLY,
+  MAX_CONTEXT,
+  TOO_LONG,
+} from '../../src/routing/excerpt.ts';
 
 const last = (file: string) => {
   const dockerfile = parseDockerfile(excerptOf(file));
@@ -212,6 +221,59 @@ test('ARG lines around a line that does not belong in front of the first FROM do
     undefined,
     'alpine:3.20',
   ]);
+});
+
+test('without a change of repositories, the short expression makes the same excerpt', () => {
+  const words = [
+    ...[
+      'FROM alpine:3.22',
+      'from a AS b',
+      'ARG A=1',
+      'RUN',
+      'COPY --from=a',
+      '# FROM c',
+      '{% if x %}',
+      '\n',
+      '\r\n',
+    ],
+    ...[
+      '\\\n',
+      '\\ \n# c\n',
+      ' ',
+      '"',
+      "'",
+      '=',
+      '>',
+      '>>',
+      '|',
+      '&& apk add',
+      '-X https://a.b/os git',
+      '@tag',
+    ],
+    ...[
+      'sed -i "s/v3.22/edge/"',
+      'tee -a',
+      'rm',
+      'repositories',
+      '/main',
+      'https://a.b/main',
+      'curl -o',
+      '<<EOF',
+    ],
+  ];
+  const short = (file: string): string =>
+    file.replace(new RegExp(COMMENTS), '').replace(new RegExp(FROM_LINES_ONLY, 'g'), FROM_LINES_KEPT);
+  const files = fc
+    .array(fc.constantFrom(...words), { maxLength: 30 })
+    .map((all) => all.join(' '))
+    .filter((file) => !new RegExp(CHANGE).test(file));
+  fc.assert(
+    fc.property(files, (file) => {
+      expect(short(file)).toBe(excerptOf(file));
+    }),
+    { numRuns: 1000 },
+  );
+  expect(short('ARG A=1\nFROM alpine:$A\nRUN x\nFROM b')).toBe('ARG A=1\nFROM alpine:$A\nFROM b');
 });
 
 test('any text is read, and an expansion ends', () => {
