@@ -1,5 +1,6 @@
 /** `apk add` in the scripts of GitLab CI files, in the commands of compose files, and in shell scripts. */
 import { isMap, isScalar, isSeq, type Document, type YAMLMap } from 'yaml';
+import { changesOf } from '../routing/excerpt.ts';
 import { packagesAdded } from './apk-add.ts';
 import { parseYaml, resolved, unreadableParts } from './definition.ts';
 import { commandOf, dockerfilePins } from './dockerfile.ts';
@@ -9,7 +10,7 @@ import { shellCommands, singleAssignments } from './shell.ts';
 import type { Text } from './text.ts';
 
 export function scriptPins(file: Text, path: string): FilePins {
-  const context = { kind: 'script', path };
+  const context = { kind: 'script', path, changes: changesOf(file.value) };
   return { kind: 'script', ...packagesAdded(shellCommands(file), context) };
 }
 
@@ -38,6 +39,7 @@ export function gitlabPins(file: Text, path: string): FilePins | undefined {
     ...root.map.items.flatMap(({ value }) => (isMap(value) ? [{ ...root, map: value }] : [])),
   ]);
   const heirs = heirsIn(jobs, roots);
+  const changes = changesOf(file.value);
   for (const job of jobs) {
     const own = imageOf(job) ?? (job.map.has('extends') ? undefined : shared);
     const known = new Map([...variables, ...variablesOf(job, file)]);
@@ -47,7 +49,10 @@ export function gitlabPins(file: Text, path: string): FilePins | undefined {
         bases.has(job.map) && inherited.some((name) => !map.has(name)) ? [image] : [],
       );
       const images = own === undefined ? all : [...new Set([own, ...others])];
-      const context = { kind: 'script', path, images: images.map((image) => `image: ${image}`).join('\n') };
+      const context = {
+        ...{ kind: 'script', path, changes },
+        images: images.map((image) => `image: ${image}`).join('\n'),
+      };
       const script = names.flatMap((name) => lines(job.map.get(name, true), job, file));
       const variable = (name: string): Text | undefined => known.get(name);
       // What one line sets is known in the next.
@@ -82,6 +87,7 @@ export function composePins(file: Text, path: string): FilePins | undefined {
     notes.push(...added.notes);
     uses.push(...(added.uses ?? []));
   };
+  const changes = changesOf(file.value);
   for (const root of parsed.roots) {
     const services = resolved(root.map.get('services', true), root.document);
     // Extensions hold what services take by anchors.
@@ -89,7 +95,7 @@ export function composePins(file: Text, path: string): FilePins | undefined {
     for (const { value } of [...(isMap(services) ? services.items : []), ...extensions]) {
       const service = inside(root, value);
       const image = imageOf(service);
-      const context = { kind: 'script', path, images: image === undefined ? '' : `image: ${image}` };
+      const context = { kind: 'script', path, images: image === undefined ? '' : `image: ${image}`, changes };
       if (!service) continue;
       for (const name of ['entrypoint', 'command']) {
         const given = resolved(service.map.get(name, true), root.document);

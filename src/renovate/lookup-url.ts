@@ -4,6 +4,7 @@
  */
 import {
   CHANGE,
+  CHANGES_KEPT,
   COMMAND_REPOSITORIES,
   CUT,
   FROM_LINES,
@@ -52,9 +53,18 @@ export function contextParameters(kind: keyof typeof contextFields, values: read
 
 /** The excerpt of `text`, the file or a part of it: its stages and their repositories. */
 export function stages(text: string): string {
+  return excerpt(text, FROM_LINES_KEPT);
+}
+
+/** What a script or CI file changes in the repositories of its image. */
+export function changes(file: string): string {
+  return excerpt(file, CHANGES_KEPT);
+}
+
+function excerpt(text: string, kept: string): string {
   const isUnchanged = `(equals file ${replaced(CHANGE, '', 'file')})`;
   const find = `(lookup (toObject 'true' '${FROM_LINES_ONLY}' 'false' '${FROM_LINES}') ${isUnchanged})`;
-  return `(replace ${find} '${FROM_LINES_KEPT}' ${text})`;
+  return `(replace ${find} '${kept}' ${text})`;
 }
 
 /** The repositories of one command. */

@@ -6,7 +6,7 @@
  */
 import { CONTINUATION, dockerfiles, NAME, scripts, TAG, VERSION } from './grammar.ts';
 import { COMMENTS, REPOSITORY_OPTION } from '../routing/excerpt.ts';
-import { contextParameters, images, onlyParameter, stages } from './lookup-url.ts';
+import { changes, contextParameters, images, onlyParameter, stages } from './lookup-url.ts';
 import type { PresetContext, PresetRule } from './preset.ts';
 import { staticDockerfileUrl } from './static-routes.ts';
 
@@ -99,7 +99,13 @@ export function scriptManager(context: PresetContext): PresetRule {
   return {
     ...commandManager(
       context,
-      contextParameters('script', ['options', 'packageFileDir', 'packageFile', images('file')]),
+      contextParameters('script', [
+        'options',
+        'packageFileDir',
+        'packageFile',
+        images('file'),
+        changes('file'),
+      ]),
     ),
     description: ['Shell scripts and CI: apk add name=version'],
     managerFilePatterns: scripts,

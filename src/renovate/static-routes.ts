@@ -3,7 +3,7 @@
  * the service and looks nothing up if it cannot tell: of Dockerfiles it reads only the stage's own FROM line, without
  * stages of stages, ARG defaults, tags or added repositories.
  */
-import { FROM_LINES, FROM_LINES_KEPT } from '../routing/excerpt.ts';
+import { CHANGES_KEPT, FROM_LINES } from '../routing/excerpt.ts';
 import { alpineMirrors } from '../routing/known.ts';
 import { candidatesOf, type Candidate, type RoutingSource } from '../routing/route.ts';
 import { encoded, replaced } from './lookup-url.ts';
@@ -26,11 +26,7 @@ export function staticDockerfileUrl(url: string, sources: readonly RoutingSource
   });
   const none = `${url}/${NO_OPINION}`;
   // Empty unless a stage changes its repositories: without FROM lines, and without the first letters of other files.
-  const changes = replaced(
-    '/etc/apk/?[A-Za-z0-9_.-]',
-    '',
-    replaced(FROM_LINES, FROM_LINES_KEPT.replace('$1', ''), 'file'),
-  );
+  const changes = replaced('/etc/apk/?[A-Za-z0-9_.-]', '', replaced(FROM_LINES, CHANGES_KEPT, 'file'));
   const untold = `(or (containsString pin "@") (containsString command "-X") (containsString command "--repositor") (containsString file "/etc/apk/repositories") ${changes})`;
   return `{{#if ${untold}}}${none}${branches.join('')}{{else}}${none}{{/if}}`;
 }

@@ -9,18 +9,22 @@
  */
 import { parseRepositoryLine, type RepositoryLine } from './repositories.ts';
 
-export interface Stage {
+/** What a stage or a script changes in the repositories of its image. */
+export interface Changes {
+  /** Added to those of the image, after the last edit. */
+  readonly repositories: readonly RepositoryLine[];
+  /** The list of repositories is overwritten. */
+  readonly isReplaced: boolean;
+  /** The branch of the repositories is edited, so they are unknown. */
+  readonly isEdited: boolean;
+}
+
+export interface Stage extends Changes {
   /** The FROM line, with single blanks. */
   readonly from: string;
   readonly image: string;
   /** In lower case: Docker ignores case. */
   readonly name: string | undefined;
-  /** Added to those of the image, after the last edit. */
-  readonly repositories: readonly RepositoryLine[];
-  /** The stage overwrites its list of repositories. */
-  readonly isReplaced: boolean;
-  /** The stage edits the branch of its repositories, so they are unknown. */
-  readonly isEdited: boolean;
 }
 
 export interface Dockerfile {
@@ -90,12 +94,23 @@ function separated(line: string): string {
 }
 
 function stageOf(line: string, from: RegExpExecArray, rest: string): Stage {
-  const tokens = [...rest.matchAll(TOKEN)];
-  const edited = tokens.findLastIndex((token) => EDITED.test(token[4] ?? ''));
   return {
     from: withoutTokens(line),
     image: from[2] ?? '',
     name: from[3]?.toLowerCase(),
+    ...changesIn(rest),
+  };
+}
+
+/** From the excerpt of a script. */
+export function parseChanges(excerpt: string): Changes {
+  return changesIn(instructions(` ${excerpt}`).join(' '));
+}
+
+function changesIn(rest: string): Changes {
+  const tokens = [...rest.matchAll(TOKEN)];
+  const edited = tokens.findLastIndex((token) => EDITED.test(token[4] ?? ''));
+  return {
     repositories: tokens.slice(edited + 1).flatMap(([, tag, url = '']) => {
       if (url === '' || BELOW_COMPONENT.test(url)) return [];
       return [parseRepositoryLine(tag === undefined ? url : `${tag} ${url}`)];
@@ -127,14 +142,11 @@ function* defaults(line: string): Generator<[string, string]> {
 }
 
 /** The image at the bottom of a stage, and the repositories added on the way. */
-export interface Foundation {
+export interface Foundation extends Changes {
   /** `undefined` if an ARG has no default. */
   readonly image: string | undefined;
   /** As written in the file, for messages. */
   readonly written: string;
-  readonly repositories: readonly RepositoryLine[];
-  readonly isReplaced: boolean;
-  readonly isEdited: boolean;
 }
 
 export function foundationOf({ args, stages }: Dockerfile, index: number): Foundation | undefined {

@@ -93,6 +93,8 @@ export const FROM_LINES = [
   '[\\s\\S]',
 ].join('|');
 export const FROM_LINES_KEPT = '$1$2$3$4$5$6$7$8$9$10';
+/** Of a script or CI file: the changes alone. */
+export const CHANGES_KEPT = FROM_LINES_KEPT.replace('$1', '');
 /** What every change of repositories contains. */
 export const CHANGE = `/etc/apk|${TAG}https?:|/${BRANCHES}`;
 /**
@@ -148,4 +150,9 @@ const BOUNDED_FROM_LINES = [PIECE, DOUBLE, SINGLE, LETTER, URL_CHARS].reduce(
 /** The excerpt of a whole Dockerfile, as the preset makes it. */
 export function excerptOf(file: string): string {
   return file.replace(new RegExp(COMMENTS), '').replace(new RegExp(BOUNDED_FROM_LINES, 'g'), FROM_LINES_KEPT);
+}
+
+/** What a script or CI file changes in the repositories of its image. */
+export function changesOf(file: string): string {
+  return file.replace(new RegExp(BOUNDED_FROM_LINES, 'g'), CHANGES_KEPT);
 }

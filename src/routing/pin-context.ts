@@ -3,7 +3,7 @@
  * from the parameters of a lookup, as written by the preset.
  */
 import { archOfDefinition } from '../archs.ts';
-import { parseDockerfile, withoutTokens, type Dockerfile } from './dockerfile.ts';
+import { parseChanges, parseDockerfile, withoutTokens, type Changes, type Dockerfile } from './dockerfile.ts';
 import { parseRepositoryLine, type RepositoryLine } from './repositories.ts';
 
 export type PinContext = DockerfilePin | DefinitionPin | NotePin | ScriptPin | CutPin | UnreadablePin;
@@ -46,6 +46,7 @@ export interface ScriptPin extends CommandPin {
   readonly path: string;
   /** Images in which a CI file runs jobs; one is empty if its name was not found. */
   readonly images: readonly string[];
+  readonly changes: Changes;
 }
 
 interface CommandPin {
@@ -70,7 +71,7 @@ export type ContextParameters = Readonly<Record<string, string | readonly string
 /** What the JSON array of the parameter `at` holds, by kind. */
 export const contextFields = {
   dockerfile: ['x', 'from', 'file'],
-  script: ['x', 'folder', 'path', 'images'],
+  script: ['x', 'folder', 'path', 'images', 'changes'],
   note: ['note', 'file'],
 } as const;
 
@@ -134,6 +135,7 @@ export function parsePinContext(given: ContextParameters): PinContext {
         kind: 'script',
         path: `${text('folder')}/${text('path')}`.replace(/^(?:\.?\/)+/, ''),
         images: imagesOf(text('images')),
+        changes: parseChanges(text('changes')),
         ...command,
       };
     case 'cut':

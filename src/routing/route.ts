@@ -3,7 +3,7 @@
  * worse than none, so only the file and the configuration count, never the loaded indexes (docs/decisions/011).
  */
 import { withoutTrailingSlashes } from '../addresses.ts';
-import { foundationOf, type Dockerfile, type Foundation } from './dockerfile.ts';
+import { foundationOf, type Changes, type Dockerfile, type Foundation } from './dockerfile.ts';
 import { imageFacts, matchesGlob, matchesImage, parseImage } from './images.ts';
 import { namedAlpine, openwrtFeed, type Family } from './known.ts';
 import type { DefinitionPin, DockerfilePin, NotePin, PinContext, ScriptPin } from './pin-context.ts';
@@ -145,21 +145,31 @@ function ofFoundation(
   all: readonly Candidate[],
 ): Found {
   if (!foundation) return { reason: 'the stages of the Dockerfile build on each other' };
-  const { image, written, repositories, isReplaced, isEdited } = foundation;
-  if (tag !== undefined) return ofTag(tag, repositories, all);
-  if (isEdited) return { reason: 'the stage edits /etc/apk/repositories', isElsewhere: true };
+  if (tag !== undefined) return ofTag(tag, foundation.repositories, all);
+  const { image, written } = foundation;
+  const found =
+    image === undefined ? { reason: `no default for the ARG in the image ${written}` } : ofImage(image, all);
+  return ofChanged(found, foundation, 'stage', all);
+}
+
+/** `found` by the image, with the changes of a stage or script to its repositories. */
+function ofChanged(
+  found: Found,
+  { repositories, isReplaced, isEdited }: Changes,
+  by: 'stage' | 'script',
+  all: readonly Candidate[],
+): Found {
+  if (isEdited) return { reason: `the ${by} edits /etc/apk/repositories`, isElsewhere: true };
   const added = untagged(repositories);
   if (isReplaced)
     return added.length > 0
       ? ofRepositories(added, all)
-      : { reason: 'the stage writes /etc/apk/repositories in a way that cannot be read', isElsewhere: true };
-  const found =
-    image === undefined ? { reason: `no default for the ARG in the image ${written}` } : ofImage(image, all);
-  return added.length === 0 ? found : holding(found, added);
+      : { reason: `the ${by} writes /etc/apk/repositories in a way that cannot be read`, isElsewhere: true };
+  return added.length === 0 ? found : holding(found, added, by);
 }
 
-/** The datasources that also have the repositories that the stage adds. */
-function holding(found: Found, added: readonly string[]): Found {
+/** The datasources that also have the repositories that the stage or script adds. */
+function holding(found: Found, added: readonly string[], by: string): Found {
   if (!('candidates' in found)) return found;
   const missing = added
     .map(repositoryId)
@@ -168,7 +178,7 @@ function holding(found: Found, added: readonly string[]): Found {
     added.every((address) => held.has(repositoryId(address).id)),
   );
   if (candidates.length > 0) return { candidates };
-  const what = missing.map(({ shown }) => shown).join(' and ') || 'the repositories that the stage adds';
+  const what = missing.map(({ shown }) => shown).join(' and ') || `the repositories that the ${by} adds`;
   return { reason: `no datasource of the image has ${what} as well`, isElsewhere: true };
 }
 
@@ -366,10 +376,15 @@ function registryAddresses(registryUrl: string | undefined): readonly string[] {
 
 // Scripts
 
-function ofScript({ path, images, tag, commandRepositories }: ScriptPin, all: readonly Candidate[]): Found {
-  if (tag !== undefined)
-    return { reason: `nothing tells which repository @${tag} is in ${path}`, isElsewhere: true };
+function ofScript(pin: ScriptPin, all: readonly Candidate[]): Found {
+  const { tag, changes, commandRepositories } = pin;
+  if (tag !== undefined) return ofTag(tag, changes.repositories, all);
   if (commandRepositories.length > 0) return ofRepositories(commandRepositories, all);
+  return ofChanged(ofItsImages(pin, all), changes, 'script', all);
+}
+
+/** The images that the configuration or the file says it runs in. */
+function ofItsImages({ path, images }: ScriptPin, all: readonly Candidate[]): Found {
   const configured = configuredFor(all, ({ scripts }) =>
     scripts.filter((pattern) => matchesPath(pattern, path)),
   );

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { excerptOf, IMAGE_LINES, IMAGE_LINES_KEPT } from '../../src/routing/excerpt.ts';
+import { changesOf, excerptOf, IMAGE_LINES, IMAGE_LINES_KEPT } from '../../src/routing/excerpt.ts';
 import { parsePinContext, type ContextParameters } from '../../src/routing/pin-context.ts';
 import { createRouter, type RoutingSource } from '../../src/routing/route.ts';
 
@@ -341,6 +341,24 @@ describe('a comment', () => {
 describe('a script', () => {
   const sources = [{ ...wolfi, scripts: ['install.sh', 'ci/*'] }, ...several.slice(1)];
   const script = (path: string, images = ''): ContextParameters => ({ kind: 'script', path, images });
+  test.each([
+    [`sed -i 's/v3.22/edge/' /etc/apk/repositories`, '-'],
+    [`sed -i 's/dl-cdn.alpinelinux.org/mirror.example.com/' /etc/apk/repositories`, 'alpine-v3.22'],
+    [`echo ${cdn}/v3.24/main > /etc/apk/repositories`, 'alpine-v3.24'],
+    ['curl https://example.com/list > /etc/apk/repositories', '-'],
+    [`echo ${cdn}/edge/community >> /etc/apk/repositories`, '-'],
+    [`echo "@edge ${cdn}/edge/community" >> /etc/apk/repositories`, 'alpine-v3.22'],
+    ['cat /etc/apk/repositories', 'alpine-v3.22'],
+  ])('with %s → %s', (line, datasource) => {
+    const context = { ...script('.gitlab-ci.yml', 'image: alpine:3.22'), changes: changesOf(`- ${line}\n`) };
+    expect(routed(context, sources)).toBe(datasource);
+  });
+  test('has the tags that it adds', () => {
+    const changes = changesOf(`echo "@e ${cdn}/edge/community" >> /etc/apk/repositories`);
+    const context = { ...script('.gitlab-ci.yml', 'image: alpine:3.22'), changes };
+    expect(routed({ ...context, current: '@e=1.0-r0' }, sources)).toBe('alpine-edge');
+    expect(routed({ ...context, current: '@x=1.0-r0' }, sources)).toBe('-');
+  });
   test.each([
     ['install.sh', '', 'wolfi'],
     ['docker/install.sh', '', 'wolfi'],
