@@ -122,7 +122,8 @@ function ofDockerfile(
   { dockerfile, from, tag, commandRepositories }: DockerfilePin,
   all: readonly Candidate[],
 ): Found {
-  if (commandRepositories.length > 0) return ofRepositories(commandRepositories, all);
+  // A package with a tag comes only from repositories with that tag.
+  if (commandRepositories.length > 0 && tag === undefined) return ofRepositories(commandRepositories, all);
   const stages = stagesOf(dockerfile, from);
   if (stages.length === 0) return { reason: 'the pin is in no stage' };
   return agreed(

@@ -484,6 +484,11 @@ describe('a context in one parameter', () => {
       at('dockerfile', ['', 'FROM alpine:3.22', excerptOf(file)], '=1.0-r0@edge'),
       'alpine-edge',
     ],
+    [
+      'a tag beside a repository of the command',
+      at('dockerfile', [` -X ${cdn}/v3.24/main`, 'FROM alpine:3.22', excerptOf(file)], '@edge=1.0-r0'),
+      'alpine-edge',
+    ],
     ['a tag of nobody', at('dockerfile', ['', 'FROM alpine:3.22', excerptOf(file)], '@x="1.0-r0'), '-'],
     ['a script', at('script', ['', 'ci', '.gitlab-ci.yml', 'image: alpine:3.22']), 'alpine-v3.22'],
     ['a comment', at('note', ['datasource=repology depName=alpine_3_22/curl', '']), 'alpine-v3.22'],
