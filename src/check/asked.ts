@@ -9,23 +9,34 @@ export const MAX_PINS = 2000;
 
 const text = z.string().max(512);
 const pinSchema = z.object({
-  ...{ text, name: text, operator: text, version: text },
+  text: text.describe('as the tool gets it: `curl=8.14.1-r2`'),
+  name: text,
+  operator: text.describe('empty for a package of any version'),
+  version: text.describe('empty without an operator'),
   tag: text.optional(),
-  tagIsBehind: z.boolean(),
-  tool: z.enum(['apk', 'apko']),
-  isRuntime: z.boolean(),
-  isLocked: z.boolean(),
-  context: z.int().nonnegative(),
-  world: z.string().max(64),
+  tagIsBehind: z.boolean().describe('apk has the tag before the operator, apko after the version'),
+  tool: z.enum(['apk', 'apko']).describe('whose rules apply'),
+  isRuntime: z.boolean().describe('a runtime dependency in a recipe'),
+  isLocked: z.boolean().describe('in a lock file'),
+  context: z.int().nonnegative().describe('a place in `contexts`'),
+  world: z.string().max(64).describe('the same for pins that are installed together'),
 });
-const schema = z.object({
-  policy: z.object({
-    within: z.enum(steps),
-    minAge: z.number().nonnegative(),
-    security: z.boolean().optional(),
-  }),
-  built: z.array(text).max(20_000),
-  contexts: z.array(z.record(z.string().max(32), z.string().max(256 * 1024))).max(MAX_PINS),
+export const checkRequestSchema = z.object({
+  policy: z
+    .object({
+      within: z.enum(steps).describe('the largest update'),
+      minAge: z.number().nonnegative().describe('milliseconds since the version was released'),
+      security: z
+        .boolean()
+        .optional()
+        .describe('only to the lowest version that fixes most, whatever its age'),
+    })
+    .describe('the versions to which a pin may be raised'),
+  built: z.array(text).max(20_000).describe('names of packages that the files build themselves'),
+  contexts: z
+    .array(z.record(z.string().max(32), z.string().max(256 * 1024)))
+    .max(MAX_PINS)
+    .describe('the parameters of `/-/for/{package}` that choose the datasource of a pin'),
   pins: z.array(pinSchema).max(MAX_PINS),
 });
 
@@ -37,7 +48,7 @@ export interface CheckRequest {
 
 /** Throws `UsageError` for an invalid body. */
 export function parseCheckRequest(body: unknown): CheckRequest {
-  const result = schema.safeParse(body);
+  const result = checkRequestSchema.safeParse(body);
   if (!result.success) {
     const [issue] = result.error.issues;
     throw new UsageError(`${issue?.path.join('.') || 'the body'}: ${issue?.message ?? 'unreadable'}`);

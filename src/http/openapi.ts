@@ -1,6 +1,7 @@
 /** `/openapi.json` describes every route. `test/http/openapi.test.ts` requests each of them. */
-import type { PackageRoute, Target } from '../answers/target.ts';
+import { MAX_NAME_LENGTH, type PackageRoute, type Target } from '../answers/target.ts';
 import { version } from '../version.ts';
+import { bodySchemas, referenceTo, type BodyName } from './body-schemas.ts';
 
 /** The kinds of requests; the compiler finds a route that is not described. */
 type Route =
@@ -20,9 +21,15 @@ interface Described {
   /** GET unless given. */
   readonly method?: 'post';
   readonly summary: string;
-  readonly query?: readonly string[];
+  readonly query?: readonly (keyof typeof parameters)[];
   /** Media types of a 200; the first is the default. */
   readonly types: readonly string[];
+  /** The schema of the JSON of a 200. */
+  readonly body?: BodyName;
+  /** The same of the other statuses; `Problem` unless given. */
+  readonly otherBody?: BodyName;
+  /** The schema of the body of the request. */
+  readonly request?: BodyName;
   /** Statuses besides 200, and 401 where a token is needed. */
   readonly others: readonly number[];
   /** No token is ever needed. */
@@ -33,14 +40,56 @@ const JSON_TYPE = 'application/json';
 const HTML = 'text/html';
 const TEXT = 'text/plain';
 const ATOM = 'application/atom+xml';
-const ofPackage = ['arch', 'current', 'line', 'strip', 'revision'];
+const ofPackage = ['arch', 'current', 'line', 'strip', 'revision'] as const;
+
+const string = { type: 'string' };
+
+/** Parameters of paths and queries by name. */
+const parameters = {
+  datasource: { description: 'Its name in the configuration, with an age or a time if any', schema: string },
+  package: {
+    description: 'Name of a package, or a provided name such as so:libssl.so.3',
+    schema: { type: 'string', maxLength: MAX_NAME_LENGTH },
+  },
+  age: { description: 'Whole hours or days, also with +security', schema: string, example: '7d' },
+  file: { description: 'As in the index', schema: string, example: 'curl-8.20.0-r1.apk' },
+  arch: {
+    description:
+      'One of the datasource, in a path of an index also any; in a query several, separated by commas',
+    schema: string,
+    example: 'x86_64',
+  },
+  current: {
+    description: 'The current pin, a version or a constraint',
+    schema: string,
+    example: '8.20.0-r1',
+  },
+  line: { description: 'Only versions of this line', schema: string, example: '8.20' },
+  strip: {
+    description: 'revision: versions without -rN, once each',
+    schema: { type: 'string', enum: ['revision'] },
+  },
+  revision: {
+    description: 'With strip: the revision of the current pin',
+    schema: { type: 'string', pattern: '^[0-9]{1,9}$' },
+  },
+  all: { description: 'As text: every version, not only the ten newest', schema: string },
+  target: { description: 'The version to go to from current', schema: string },
+  range: { description: 'APK constraints, otherwise a semver range', schema: string, example: '>=2.3 <3' },
+  since: { description: 'A time or an age; by default 7d', schema: string, example: '2026-07-24T06:00Z' },
+  q: { description: 'A part of a name', schema: { type: 'string', maxLength: MAX_NAME_LENGTH } },
+  kind: { description: 'The kind of the file, as the preset writes it', schema: string },
+  at: { description: 'A JSON list of what the file tells about the pin', schema: string },
+  only: { description: 'The datasources of the preset, separated by commas', schema: string },
+} as const;
 
 const routes: Readonly<Record<Route, Described>> = {
-  root: { path: '/', summary: 'The datasources', types: [JSON_TYPE, HTML], others: [] },
+  root: { path: '/', summary: 'The datasources', types: [JSON_TYPE, HTML], body: 'Service', others: [] },
   datasource: {
     path: '/{datasource}',
     summary: 'Indexes, their state and age',
     types: [JSON_TYPE, HTML],
+    body: 'Datasource',
     others: [400, 410, 429],
   },
   releases: {
@@ -48,6 +97,7 @@ const routes: Readonly<Record<Route, Described>> = {
     summary: 'Releases as Renovate’s custom datasource reads them',
     query: ofPackage,
     types: [JSON_TYPE, HTML],
+    body: 'Releases',
     others: [304, 400, 404, 410, 422, 429],
   },
   latest: {
@@ -62,6 +112,7 @@ const routes: Readonly<Record<Route, Described>> = {
     summary: 'Every version, why it is or is not offered, and what Renovate would propose for a pin',
     query: [...ofPackage, 'all'],
     types: [JSON_TYPE, TEXT],
+    body: 'Explanation',
     others: [400, 410, 422, 429],
   },
   advisories: {
@@ -69,6 +120,7 @@ const routes: Readonly<Record<Route, Described>> = {
     summary: 'Vulnerabilities at a pin, and which of them another version fixes',
     query: ['current', 'target', 'arch'],
     types: [JSON_TYPE],
+    body: 'Advisories',
     others: [400, 404, 410, 422, 429],
   },
   'badge.svg': {
@@ -83,6 +135,7 @@ const routes: Readonly<Record<Route, Described>> = {
     summary: 'Releases from the datasource that the file of a pin builds on, or no opinion',
     query: ['kind', 'at', 'only', ...ofPackage],
     types: [JSON_TYPE],
+    body: 'Releases',
     others: [304, 400, 404, 410, 422, 429],
   },
   search: {
@@ -90,12 +143,14 @@ const routes: Readonly<Record<Route, Described>> = {
     summary: 'Names of packages and provided names that match: exact, prefixes, parts, typos',
     query: ['q'],
     types: [JSON_TYPE, HTML],
+    body: 'SearchHits',
     others: [400, 404, 410, 429],
   },
   asked: {
     path: '/{datasource}/-/asked',
     summary: 'Names that were looked up lately',
     types: [JSON_TYPE],
+    body: 'Asked',
     others: [400, 404],
   },
   changes: {
@@ -103,6 +158,7 @@ const routes: Readonly<Record<Route, Described>> = {
     summary: 'Packages that appeared, vanished or were republished',
     query: ['since'],
     types: [JSON_TYPE, ATOM],
+    body: 'Changes',
     others: [400, 404, 429],
   },
   changesOfPackage: {
@@ -110,6 +166,7 @@ const routes: Readonly<Record<Route, Described>> = {
     summary: 'The same for one package',
     query: ['since'],
     types: [JSON_TYPE, ATOM],
+    body: 'Changes',
     others: [400, 404, 429],
   },
   atom: {
@@ -140,12 +197,14 @@ const routes: Readonly<Record<Route, Described>> = {
     path: '/{datasource}/renovate.json',
     summary: 'The Renovate preset of one datasource',
     types: [JSON_TYPE],
+    body: 'Preset',
     others: [400, 404],
   },
   wholePreset: {
     path: '/renovate.json',
     summary: 'The Renovate preset of all datasources',
     types: [JSON_TYPE],
+    body: 'Preset',
     others: [],
   },
   check: {
@@ -153,6 +212,8 @@ const routes: Readonly<Record<Route, Described>> = {
     method: 'post',
     summary: 'Judges pins of files; used by apk-beacon check --url',
     types: [JSON_TYPE],
+    request: 'CheckRequest',
+    body: 'CheckAnswer',
     others: [400, 413, 415, 422, 429],
   },
   live: { path: '/livez', summary: 'Whether the process answers', types: [TEXT], others: [], open: true },
@@ -160,11 +221,19 @@ const routes: Readonly<Record<Route, Described>> = {
     path: '/readyz',
     summary: 'Whether lookups are answered',
     types: [JSON_TYPE],
+    body: 'Readiness',
+    otherBody: 'Readiness',
     others: [503],
     open: true,
   },
   metrics: { path: '/metrics', summary: 'Metrics for Prometheus', types: [TEXT], others: [], open: true },
-  openapi: { path: '/openapi.json', summary: 'This description', types: [JSON_TYPE], others: [] },
+  openapi: {
+    path: '/openapi.json',
+    summary: 'This description',
+    types: [JSON_TYPE],
+    body: 'OpenApi',
+    others: [],
+  },
 };
 
 const meanings: Readonly<Record<number, string>> = {
@@ -185,25 +254,10 @@ const meanings: Readonly<Record<number, string>> = {
 
 /** OpenAPI 3.1. */
 export function openApi(): object {
-  const paths = Object.entries(routes).map(
-    ([operationId, { path, method = 'get', summary, query = [], types, others, open }]) => {
-      const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
-        name,
-        in: 'path',
-        required: true,
-        schema: { type: 'string' },
-      }));
-      const asked = query.map((name) => ({ name, in: 'query', required: false, schema: { type: 'string' } }));
-      const content = Object.fromEntries(types.map((type) => [type, {}]));
-      const responses = {
-        200: { description: summary, content },
-        ...Object.fromEntries(
-          [...others, ...(open ? [] : [401])].map((status) => [status, { description: meanings[status] }]),
-        ),
-      };
-      return [path, { [method]: { operationId, summary, parameters: [...named, ...asked], responses } }];
-    },
-  );
+  const paths = Object.entries(routes).map(([operationId, route]) => [
+    route.path,
+    { [route.method ?? 'get']: { operationId, ...operationOf(route) } },
+  ]);
   return {
     openapi: '3.1.0',
     info: {
@@ -214,5 +268,37 @@ export function openApi(): object {
       license: { name: 'MIT', identifier: 'MIT' },
     },
     paths: Object.fromEntries(paths) as object,
+    components: { schemas: bodySchemas() },
   };
+}
+
+function operationOf(route: Described): object {
+  const { path, summary, query = [], types, body, request, others, open } = route;
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as keyof typeof parameters);
+  const statuses = open ? others : [...others, 401];
+  return {
+    summary,
+    parameters: [
+      ...inPath.map((name) => ({ name, in: 'path', required: true, ...parameters[name] })),
+      ...query.map((name) => ({ name, in: 'query', required: false, ...parameters[name] })),
+    ],
+    ...(request && { requestBody: { required: true, content: contentOf([JSON_TYPE], request) } }),
+    responses: {
+      200: { description: summary, content: contentOf(types, body) },
+      ...Object.fromEntries(statuses.map((status) => [status, otherResponse(status, route)])),
+    },
+  };
+}
+
+function otherResponse(status: number, { types, otherBody = 'Problem' }: Described): object {
+  const description = meanings[status];
+  if (status < 400) return { description };
+  // A token is checked before a page is thought of.
+  const forms = types.includes(HTML) && status !== 401 ? [JSON_TYPE, HTML] : [JSON_TYPE];
+  return { description, content: contentOf(forms, otherBody) };
+}
+
+function contentOf(types: readonly string[], body: BodyName | undefined): object {
+  const schema = body && { schema: { $ref: referenceTo(body) } };
+  return Object.fromEntries(types.map((type) => [type, type === JSON_TYPE ? { ...schema } : {}]));
 }

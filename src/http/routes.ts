@@ -80,6 +80,7 @@ export class Routes {
   readonly #lookups: LookupRoutes;
   readonly #searches = new Searches();
   #pages: Promise<Pages> | undefined;
+  #openApi: Promise<Answered> | undefined;
   #metricsUnderWay: Promise<Answered> | undefined;
 
   constructor(options: RouteOptions) {
@@ -114,9 +115,13 @@ export class Routes {
     return { reply: createReply(200, { 'content-type': registry.contentType }, text) };
   }
 
-  async openApi(): Promise<Answered> {
-    const { openApi } = await import('./openapi.ts');
-    return { reply: json(openApi()), route: 'openapi' };
+  /** Made at the first request: most instances never get one. */
+  openApi(): Promise<Answered> {
+    this.#openApi ??= import('./openapi.ts').then(({ openApi }) => ({
+      reply: json(openApi()),
+      route: 'openapi',
+    }));
+    return this.#openApi;
   }
 
   /** Judges pins of files. Rejects with `QueryError` for an invalid body. */

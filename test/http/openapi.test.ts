@@ -108,3 +108,12 @@ test('the parameters described are those of docs/http.md', async () => {
   const elsewhere = ['q', 'kind', 'at', 'only'];
   expect([...documented, ...elsewhere].toSorted()).toEqual([...names].toSorted());
 });
+
+test('every reference leads to a schema', () => {
+  const text = JSON.stringify(openApi());
+  const { components } = openApi() as { components: { schemas: Record<string, object> } };
+  const references = [...text.matchAll(/"\$ref":"([^"]*)"/g)].map(([, reference = '']) => reference);
+  expect(new Set(references)).toEqual(
+    new Set(Object.keys(components.schemas).map((name) => `#/components/schemas/${name}`)),
+  );
+});

@@ -1,4 +1,4 @@
-/** A complete service in this process, queried over a socket. */
+/** A complete service in this process, queried over a socket. Each answer is checked against its description. */
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import {
@@ -17,6 +17,7 @@ import { pino } from 'pino';
 import { stringify } from 'yaml';
 import { assemble, type Service } from '../../src/service/serve.ts';
 import { loadConfig, type Config } from '../../src/config/config.ts';
+import { checkDescribed, operationOf } from './contract.ts';
 import { testKey } from './signed-index.ts';
 
 export interface TestService extends Service, AsyncDisposable {
@@ -66,12 +67,17 @@ export async function startService(options: ServiceOptions): Promise<TestService
   });
   await service.server.ready();
   const asking = client((request, response) => service.server.routing(request, response));
+  const ask: TestService['ask'] = async (method, path, headers) => {
+    const answer = await asking.ask(method, path, headers);
+    checkDescribed(operationOf(path, service.beacon.datasources, config.defaultDatasource), answer);
+    return answer;
+  };
   return {
     ...service,
     config,
     logs,
-    get: (path, headers) => asking.ask('GET', path, headers),
-    ask: asking.ask,
+    get: (path, headers) => ask('GET', path, headers),
+    ask,
     stop: () => stop.abort(),
     async [Symbol.asyncDispose]() {
       stop.abort();
