@@ -17,7 +17,7 @@ export class RoutedLookups {
     this.#route = createRouter(sources);
   }
 
-  /** The datasource for `name`. Pins that are not asked of any datasource are recorded. */
+  /** The datasource for `name`. Pins without a datasource are recorded. */
   route(name: string, parameters: QueryParameters): Route {
     const route = this.#restricted(this.#route(parsePinContext(parameters)), parameters);
     if ('noOpinion' in route) this.notAsked.note(route.noOpinion, name);
@@ -28,7 +28,7 @@ export class RoutedLookups {
   #restricted(route: Route, { only }: QueryParameters): Route {
     if (typeof only !== 'string' || !('datasource' in route)) return route;
     if (only.split(',').includes(route.datasource)) return route;
-    return { noOpinion: `it is of ${route.datasource}, and the preset is that of ${only}` };
+    return { noOpinion: `the pin belongs to ${route.datasource}, but the preset is for ${only}` };
   }
 }
 

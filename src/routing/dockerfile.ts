@@ -141,15 +141,15 @@ function* defaults(line: string): Generator<[string, string]> {
     yield [name, double ?? single ?? bare ?? ''];
 }
 
-/** The image at the bottom of a stage, and the repositories added on the way. */
-export interface Foundation extends Changes {
+/** The base image of a stage, through the stages that it builds on, and the changes that these make. */
+export interface StageBase extends Changes {
   /** `undefined` if an ARG has no default. */
   readonly image: string | undefined;
   /** As written in the file, for messages. */
   readonly written: string;
 }
 
-export function foundationOf({ args, stages }: Dockerfile, index: number): Foundation | undefined {
+export function baseOf({ args, stages }: Dockerfile, index: number): StageBase | undefined {
   const repositories: RepositoryLine[] = [];
   let isEdited = false;
   for (let i = index; i >= 0;) {

@@ -1,4 +1,4 @@
-/** References of container images, and what they tell about the distribution. */
+/** References of container images, and what they show about the distribution. */
 import {
   alpineImage,
   alpineMovingTags,
@@ -35,7 +35,7 @@ export function parseImage(text: string): ImageReference {
 }
 
 /**
- * What the reference tells: a branch of Alpine, a distribution without branches, Alpine of an unknown branch, or
+ * What the reference shows: a branch of Alpine, a distribution without branches, Alpine of an unknown branch, or
  * nothing.
  */
 export type ImageFacts =

@@ -39,7 +39,7 @@ export const openwrtFeed =
 /** Tags of Alpine's image that move to the next branch at its release. */
 export const alpineMovingTags: readonly string[] = ['', 'latest', '3'];
 
-/** An image on Alpine whose name and tag do not tell the branch. */
+/** An image on Alpine whose name and tag do not show the branch. */
 export const someAlpine = /(?:^|[/:._-])alpine(?:$|[:._-])/;
 
 /** Images of Wolfi and Chainguard, and the distributions whose packages they take; the first configured one is used. */
@@ -88,5 +88,5 @@ export const knownRepositories: readonly { readonly prefix: string; readonly fam
 export const alpineRepository =
   /^(?<base>.*\/)?(?<branch>edge|latest-stable|v\d+\.\d+)\/(?<component>main|community|testing)$/;
 
-/** If the address of a mirror tells nothing, the name of the datasource counts. */
+/** If the address of a mirror is meaningless, the name of the datasource counts. */
 export const namedAlpine = /^alpine[-_.]?(?<branch>edge|latest-stable|\d+\.\d+)$/;

@@ -1,5 +1,5 @@
 /**
- * Pins that were not asked of any datasource, by reason. They show where an `images:` line is missing. Bounded: the
+ * Pins that were looked up in no datasource, by reason. They show where an `images:` line is missing. Bounded: the
  * oldest are forgotten first.
  */
 import { LRUCache } from 'lru-cache';

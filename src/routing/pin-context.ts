@@ -1,5 +1,5 @@
 /**
- * What a file tells about a pin. `route` decides from this alone which datasource is asked. `parsePinContext` reads it
+ * What a file says about a pin. `route` decides from this alone which datasource is asked. `parsePinContext` reads it
  * from the parameters of a lookup, as written by the preset.
  */
 import { archOfDefinition } from '../archs.ts';

@@ -59,7 +59,7 @@ function repositoriesAt(address: string): readonly RepositoryId[] {
   return [own];
 }
 
-/** The same for the addresses of one configuration: none mirrors by its path what another one is. */
+/** The same for the addresses of one configuration: a path that looks like a mirror does not count if the original is configured, too. */
 export function repositoriesAmong(all: readonly string[]): (address: string) => readonly RepositoryId[] {
   const configured = new Set(all.map((address) => repositoryId(address).id));
   return (address) => {

@@ -132,7 +132,7 @@ describe('GET /-/for/{name}', () => {
     expect(response.json()).toEqual({
       releases: [],
       homepage: 'http://apk.example.com/-/asked',
-      noOpinion: 'no datasource has Alpine 3.18, which the image alpine:3.18 is of',
+      noOpinion: 'no datasource has Alpine 3.18, the branch of the image alpine:3.18',
     });
   });
 
@@ -147,7 +147,7 @@ describe('GET /-/for/{name}', () => {
   test('keeps to the datasources of the preset', async () => {
     await using service = await startService({ config });
     const other = await service.get(asking('alpine:3.22', '&only=wolfi'));
-    expect(other.json()).toMatchObject({ noOpinion: 'it is of alpine, and the preset is that of wolfi' });
+    expect(other.json()).toMatchObject({ noOpinion: 'the pin belongs to alpine, but the preset is for wolfi' });
     expect((await service.get(asking('alpine:3.22', '&only=alpine'))).statusCode).toBe(429);
   });
 
@@ -160,11 +160,11 @@ describe('GET /-/for/{name}', () => {
       expect((await service.get(path)).json()).toMatchObject({
         notAsked: [
           {
-            reason: 'no datasource has Alpine 3.18, which the image alpine:3.18 is of',
+            reason: 'no datasource has Alpine 3.18, the branch of the image alpine:3.18',
             count: 2,
             names: ['curl', 'jq'],
           },
-          { reason: 'the lookup says nothing of the file that the pin is in', count: 1, names: ['git'] },
+          { reason: 'the lookup has no context of the pin', count: 1, names: ['git'] },
         ],
       });
   });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { expand, foundationOf, parseDockerfile } from '../../src/routing/dockerfile.ts';
+import { baseOf, expand, parseDockerfile } from '../../src/routing/dockerfile.ts';
 import {
   CHANGE,
   COMMENTS,
@@ -14,7 +14,7 @@ import {
 
 const last = (file: string) => {
   const dockerfile = parseDockerfile(excerptOf(file));
-  return foundationOf(dockerfile, dockerfile.stages.length - 1);
+  return baseOf(dockerfile, dockerfile.stages.length - 1);
 };
 
 describe('what a stage builds on', () => {
@@ -216,7 +216,7 @@ test('a context that would be too long is cut', () => {
 test('ARG lines around a line that does not belong in front of the first FROM do not count', () => {
   const file = 'ARG A=alpine:3.22\nLABEL x=y\nARG B=alpine:3.24\nFROM $A\nFROM $B\nFROM alpine:3.20';
   const dockerfile = parseDockerfile(excerptOf(file));
-  expect(dockerfile.stages.map((_, i) => foundationOf(dockerfile, i)?.image)).toEqual([
+  expect(dockerfile.stages.map((_, i) => baseOf(dockerfile, i)?.image)).toEqual([
     undefined,
     undefined,
     'alpine:3.20',
@@ -282,7 +282,7 @@ test('any text is read, and an expansion ends', () => {
       fc.string({ maxLength: 300, unit: fc.constantFrom(...'FROM ARG=${}:-+@\n\\"\'>/ahtps.1'.split('')) }),
       (text) => {
         const dockerfile = parseDockerfile(excerptOf(`FROM a\n${text}`));
-        for (const [i] of dockerfile.stages.entries()) foundationOf(dockerfile, i);
+        for (const [i] of dockerfile.stages.entries()) baseOf(dockerfile, i);
       },
     ),
   );

@@ -84,7 +84,7 @@ describe('an image of OpenWrt', () => {
     ];
     const mixed = source('mixed', [...one.repositories, ...two.repositories]);
     expect(reason(inDockerfile('FROM openwrt/rootfs:x86-64-v25.12.1\nRUN apk add curl=1'), [mixed])).toBe(
-      'no datasource has OpenWrt 25.12.1 for x86-64, which the image openwrt/rootfs:x86-64-v25.12.1 is of',
+      'no datasource has OpenWrt 25.12.1 for x86-64, which the image openwrt/rootfs:x86-64-v25.12.1 needs',
     );
   });
 });
@@ -143,7 +143,7 @@ describe('an image', () => {
     // A digest is of a branch that it does not name.
     const digest = 'sha256:4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1';
     expect(reason(inDockerfile(`FROM alpine@${digest}`), latest)).toBe(
-      `the image alpine@${digest} names no branch of Alpine`,
+      `the image alpine@${digest} does not name a branch of Alpine`,
     );
     expect(routed(inDockerfile(`FROM alpine:latest@${digest}`), latest)).toBe('alpine-latest-stable');
   });
@@ -259,7 +259,7 @@ describe('a list of repositories', () => {
   test('a file of very many stages is not followed', () => {
     const stages = (count: number): string => 'FROM alpine:3.22\n' + 'FROM b AS b\n'.repeat(count);
     const context = { kind: 'dockerfile', from: 'FROM b AS b' };
-    const cut = 'the file says more of the pin than a lookup can carry';
+    const cut = 'the context of the pin is too long for a lookup';
     expect(reason({ ...context, file: stages(20_000) })).toBe(cut);
     expect(reason({ kind: 'note', note: 'datasource=apk depName=curl', file: stages(20_000) })).toBe(cut);
     expect(routed({ ...context, from: 'FROM alpine:3.22', file: stages(100) })).toBe('alpine-v3.22');
@@ -292,7 +292,7 @@ describe('a list of repositories', () => {
     expect(routed({ ...lines, tag: 'edge' })).toBe('alpine-edge');
     expect(routed(lines)).toBe('alpine-v3.24');
     expect(reason({ ...lines, tag: 'local' })).toBe('no datasource has ./packages, which is tagged @local');
-    expect(reason({ ...lines, tag: 'none' })).toBe('the file gives the tag @none to no repository');
+    expect(reason({ ...lines, tag: 'none' })).toBe('the file has no repository with the tag @none');
   });
 });
 
@@ -497,13 +497,13 @@ describe('a context in one parameter', () => {
   test.each(['cut', '', '{}', '[', 'null'])('%j has no meaning, and no datasource is asked', (text) => {
     const asking = several.map((each) => ({ ...each, asksUnknown: true }));
     expect(reason({ kind: 'dockerfile', at: text }, asking)).toBe(
-      'the file says more of the pin than a lookup can carry',
+      'the context of the pin is too long for a lookup',
     );
-    expect(reason({ kind: 'cut' }, asking)).toBe('the file says more of the pin than a lookup can carry');
+    expect(reason({ kind: 'cut' }, asking)).toBe('the context of the pin is too long for a lookup');
   });
 });
 
 test('without a context no datasource is asked', () => {
-  expect(reason({})).toBe('the lookup says nothing of the file that the pin is in');
-  expect(reason({ kind: 'next-year' })).toBe('the lookup says nothing of the file that the pin is in');
+  expect(reason({})).toBe('the lookup has no context of the pin');
+  expect(reason({ kind: 'next-year' })).toBe('the lookup has no context of the pin');
 });
