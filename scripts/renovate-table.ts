@@ -17,7 +17,7 @@ function table(): string {
   const rows = readCases()
     .toSorted((a, b) => (a.about < b.about ? -1 : 1))
     .map((each) => [each.about, filesOf(each), ...resultOf(each)].map((cell) => cell.replaceAll('|', '\\|')));
-  const head = ['what', 'in', 'asked of', 'not asked, because'];
+  const head = ['what', 'in', 'looked up in', 'not looked up, because'];
   const widths = head.map((title, i) =>
     Math.max(...[head, ...rows].map((row) => row[i]?.length ?? 0), title.length),
   );

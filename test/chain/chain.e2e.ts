@@ -184,12 +184,12 @@ describe('the chain', () => {
     note('1. apk-beacon serves a signed repository', 'package names', String(status.names));
   });
 
-  link('2. apko builds images/containerd.yaml, and it is pushed to a registry', async () => {
+  link('2. images/containerd.yaml is built with apko and pushed to a registry', async () => {
     await publishContainerd(readFileSync('images/containerd.yaml', 'utf8'));
     const { bytes, layers } = await host.take(`${registry.host}/containerd:latest`);
     note(
-      '2. apko builds images/containerd.yaml, and it is pushed to a registry',
-      'a host takes it',
+      '2. images/containerd.yaml is built with apko and pushed to a registry',
+      'downloaded by a host',
       `${layers} layers, ${megabytes(bytes)}`,
     );
   });
@@ -325,7 +325,7 @@ describe('the chain', () => {
     note('9. the nano update: a small package is raised', 'downloaded', share(taken));
   });
 
-  link('10. asked with seven days, Renovate waits', async () => {
+  link('10. with an age of seven days, Renovate waits', async () => {
     await gitea.create('weekly', {
       ...images(),
       'renovate.json': JSON.stringify({ extends: [`${url}/@7d/renovate.json`] }),
@@ -396,7 +396,7 @@ describe('disturbed', () => {
     await until(async () => !(await problems()).includes('signature-'));
   });
 
-  link('15. an outage and a crash in it change no answer', async () => {
+  link('15. an outage and a crash during it change no answer', async () => {
     const before = await ask(`/wolfi/containerd?current=${NEW}`);
     repository.answer = (_request, response) => response.writeHead(503).end();
     await until(async () => (await problems()).includes('answered 503'));
@@ -408,7 +408,7 @@ describe('disturbed', () => {
     await until(async () => !(await problems()).includes('answered 503'));
   });
 
-  link('16. a rotated key is taken, and the old one no more', async () => {
+  link('16. a rotated key is accepted, and the old one no longer', async () => {
     const key = signingKey('next.rsa.pub');
     writeFileSync(join(keys, key.name), key.publicPem);
     extra = [...extra, ...both('2.3.8-r0')];
@@ -423,7 +423,7 @@ describe('disturbed', () => {
     await until(async () => !(await problems()).includes('signature-untrusted'));
   });
 
-  link('17. of two replicas on one ledger one is killed; the other goes on, and tells once', async () => {
+  link('17. one of two replicas on one ledger is killed; the other continues and notifies once', async () => {
     expect(hasPostgres).toBe(true);
     await using server = await startPostgres();
     const { address } = await server.schema();

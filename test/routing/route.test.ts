@@ -31,7 +31,7 @@ function routed(parameters: ContextParameters, sources: readonly RoutingSource[]
 }
 const reason = (parameters: ContextParameters, sources: readonly RoutingSource[] = several): string => {
   const route = createRouter(sources)(parsePinContext(parameters));
-  return 'noOpinion' in route ? route.noOpinion : `asked of ${route.datasource}`;
+  return 'noOpinion' in route ? route.noOpinion : `looked up in ${route.datasource}`;
 };
 /** A pin in the last stage of a Dockerfile. */
 const inDockerfile = (file: string, more: ContextParameters = {}): ContextParameters => ({

@@ -47,7 +47,7 @@ function filesBelow(path: string): Readonly<Record<string, string>> {
   return Object.fromEntries(paths.map((file) => [relative(path, file), readFileSync(file, 'utf8')]));
 }
 
-/** Why the pin is asked of nobody; `undefined` for one that is asked. */
+/** Why the pin is not looked up; `undefined` for one that is. */
 export function notAskedOf(pin: string): string | undefined {
   return / - (.*)$/.exec(pin)?.[1];
 }
