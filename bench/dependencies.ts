@@ -70,8 +70,8 @@ const affected = all.filter((each) => plainNeeds(each).length > 0);
 const withheld = affected.filter((each) =>
   plainNeeds(each).some((name) => full.table.providing(name).every((one) => !needed.has(one.name))),
 );
-const intruding = full.table.intruders.length;
+const autoInstalling = full.table.autoInstalls.length;
 process.stdout.write(
   `${affected.length} packages need a name that apk chooses no package for, ${withheld.length} one whose providers nobody needs; ` +
-    `${all.filter((each) => each.conflictsWithItself).length} have a name twice, ${intruding} of them come along by themselves\n`,
+    `${all.filter((each) => each.conflictsWithItself).length} have a name twice, ${autoInstalling} of them would be installed automatically\n`,
 );

@@ -252,8 +252,8 @@ function reasonsOf({ candidates, missingOn, releasedAt }: VersionReport): readon
 function describeObstacle({ version, obstacle, package: each }: Candidate): string {
   switch (obstacle?.reason) {
     case 'dependency-unmet':
-      if (obstacle.intruder !== undefined)
-        return `apk installs ${obstacle.intruder} beside ${obstacle.dependency} by itself (install_if), and refuses it`;
+      if (obstacle.autoInstall !== undefined)
+        return `apk installs ${obstacle.autoInstall} automatically with ${obstacle.dependency} (install_if), but refuses it`;
       return obstacle.conflictsWith === undefined
         ? `${each.name} needs ${obstacle.dependency}, which cannot be installed`
         : `${each.name} needs ${obstacle.dependency}, which cannot be installed with ${obstacle.conflictsWith}`;

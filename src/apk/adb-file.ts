@@ -59,16 +59,16 @@ export function isAdb(bytes: Uint8Array): boolean {
 export async function openAdb(bytes: Uint8Array, options: OpenOptions): Promise<AdbFile> {
   const file = await unwrap(bytes, options);
   if (file.length < HEADER_BYTES || file.toString('latin1', 0, 4) !== MAGIC)
-    throw new IndexError('archive-malformed', 'no ADB inside its envelope');
+    throw new IndexError('archive-malformed', 'no ADB in its envelope');
   let values: Buffer | undefined;
   const signatures: Buffer[] = [];
   for (const { type, content, at } of blocks(file)) {
     if (type === VALUES && !values) values = content;
     else if (type !== SIGNATURE || !values) {
-      throw new IndexError('archive-malformed', `ADB block at byte ${at} is of an unexpected kind`);
+      throw new IndexError('archive-malformed', `ADB block at byte ${at} has an unexpected type`);
     } else if (content.length > MAX_SIGNATURE_BYTES || signatures.length === MAX_SIGNATURES) {
       const most = `${MAX_SIGNATURES} of ${MAX_SIGNATURE_BYTES} bytes`;
-      throw new IndexError('archive-malformed', `more or longer signatures than ${most}`);
+      throw new IndexError('archive-malformed', `more signatures than ${most}, or longer ones`);
     } else signatures.push(content);
   }
   if (!values || values.length < MIN_VALUES_BYTES)
@@ -89,7 +89,7 @@ async function unwrap(bytes: Uint8Array, options: OpenOptions): Promise<Buffer> 
     case 0x64: // d
       return inflated(bytes.subarray(4), 1, options);
     case 0x63: // c
-      if (bytes.length < 6) throw new IndexError('archive-malformed', `an ADB of ${bytes.length} bytes`);
+      if (bytes.length < 6) throw new IndexError('archive-malformed', `an ADB of only ${bytes.length} bytes`);
       return inflated(bytes.subarray(6), bytes[4], options);
     case undefined:
     default:
@@ -164,7 +164,7 @@ async function chunksOf(
 async function* deflated(body: Uint8Array, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
   const used = yield* stream(createInflateRaw({ chunkSize: chunkSize(body) }), body, signal);
   if (used !== body.length)
-    throw new IndexError('archive-malformed', `${body.length - used} bytes behind the deflate stream`);
+    throw new IndexError('archive-malformed', `${body.length - used} bytes after the deflate stream`);
 }
 
 /** Inflates frame by frame, because Node's decoder silently stops after the first. */
@@ -175,7 +175,7 @@ async function* zstdFrames(body: Uint8Array, signal: AbortSignal | undefined): A
     const skipped = skippableFrame(frame);
     if (frames === MAX_FRAMES)
       throw new IndexError('archive-malformed', `more than ${MAX_FRAMES} zstd frames`);
-    if (skipped > frame.length) throw new IndexError('archive-malformed', 'its last zstd frame is cut');
+    if (skipped > frame.length) throw new IndexError('archive-malformed', 'its last zstd frame is truncated');
     at +=
       skipped ||
       (yield* stream(
@@ -193,7 +193,7 @@ async function* stream(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer, number> {
   yield* inflate(engine, body, 'the ADB', signal);
-  if (engine.bytesWritten === 0) throw new IndexError('archive-malformed', 'the ADB is not intact');
+  if (engine.bytesWritten === 0) throw new IndexError('archive-malformed', 'the ADB is damaged');
   return engine.bytesWritten;
 }
 

@@ -243,10 +243,7 @@ class AdbReader {
     this.#budget -= cost;
     if (this.#budget >= 0) return;
     const most = this.#options.maxInflatedBytes;
-    throw new IndexError(
-      'archive-too-large',
-      `its strings and lists would be more than ${most} bytes of text`,
-    );
+    throw new IndexError('archive-too-large', `its strings and lists exceed ${most} bytes of text`);
   }
 
   /** The word at `at`, as a signed number: V8 would store larger ones as objects. */
@@ -259,12 +256,12 @@ class AdbReader {
     const kind = value >>> 28;
     const at = value & 0x0fffffff;
     if (kind !== Kind.list && kind !== Kind.object) {
-      this.#noteOther(value);
+      this.#noteWrongKind(value);
       return -1;
     }
     const count = at + 4 <= this.#length ? this.#view.getUint32(at, true) : 0;
     if (count > 0 && at + 4 * count <= this.#length) return at;
-    this.#reject('has an offset that leads nowhere');
+    this.#reject('has an offset outside the values');
     return -1;
   }
 
@@ -283,8 +280,8 @@ class AdbReader {
     return this.#value(object + 4 * field);
   }
 
-  /** A value of the wrong kind counts as nothing, as in apk. */
-  #noteOther(value: number): void {
+  /** A value of the wrong kind counts as absent, as in apk. */
+  #noteWrongKind(value: number): void {
     if (value !== 0) this.#isIncomplete = true;
   }
 
@@ -294,12 +291,12 @@ class AdbReader {
     const kind = value >>> 28;
     const at = value & 0x0fffffff;
     if (kind < Kind.bytes8 || kind > Kind.bytes32) {
-      this.#noteOther(value);
+      this.#noteWrongKind(value);
       return;
     }
     const start = at + (1 << (kind - Kind.bytes8));
     const end = start > this.#length ? Infinity : start + this.#lengthAt(kind, at);
-    if (end > this.#length) this.#reject('has an offset that leads nowhere');
+    if (end > this.#length) this.#reject('has an offset outside the values');
     else if (end - start > this.#options.maxLineBytes) this.#reject('has a string that is too long');
     else {
       this.#start = start;
@@ -335,7 +332,7 @@ class AdbReader {
     this.#locate(value);
     const length = this.#end - this.#start;
     if (length !== 20 && length !== 32 && length !== 64) {
-      this.#reject('has no hash that apk takes');
+      this.#reject('has no hash that apk accepts');
       return;
     }
     this.#table.copyIdentity(this.#text, this.#start);
@@ -359,7 +356,7 @@ class AdbReader {
     return number > most ? 0 : number;
   }
 
-  /** The lower 16 bits, as apk takes them. Those of a number above 2^53 are read by themselves. */
+  /** The lower 16 bits, as apk takes them. For a number above 2^53 only these bits are read. */
   #number16(value: number): number {
     const number = this.#number(value);
     const isRounded = number > Number.MAX_SAFE_INTEGER;
@@ -371,11 +368,11 @@ class AdbReader {
     const at = value & 0x0fffffff;
     if (kind === Kind.number) return at;
     if (kind !== Kind.number32 && kind !== Kind.number64) {
-      this.#noteOther(value);
+      this.#noteWrongKind(value);
       return 0;
     }
     if (at + (kind === Kind.number32 ? 4 : 8) > this.#length) {
-      this.#reject('has an offset that leads nowhere');
+      this.#reject('has an offset outside the values');
       return 0;
     }
     const high = kind === Kind.number32 ? 0 : this.#view.getUint32(at + 4, true);
@@ -522,7 +519,7 @@ class ListCache {
   /** Values, each with the fields of its list. */
   readonly #slots = new Int32Array(LIST_WORDS * CACHE_PLACES);
 
-  /** Sets `list` to what is known; `false` for a miss. */
+  /** Sets `list` to the cached list; `false` for a miss. */
   get(value: number, list: List): boolean {
     const slots = this.#slots;
     const slot = LIST_WORDS * placeOf(value);

@@ -58,7 +58,7 @@ export async function verifyAdb(
     bad = key;
     await pause?.();
   }
-  if (bad) throw new IndexError('signature-bad', `the signature by ${bad.name} does not fit the index`);
+  if (bad) throw new IndexError('signature-bad', `the signature by ${bad.name} does not match the index`);
   const ids = cutList([...new Set(signatures.map(signerOf))]);
   const known =
     cutList(
@@ -72,7 +72,7 @@ function keyIdOf(block: Buffer): string {
   return block.toString('hex', 2, HEAD_BYTES);
 }
 
-/** For messages: the id of the key, and why the signature was passed over if its key is trusted. */
+/** For messages: the id of the key, and why the signature was skipped if its key is trusted. */
 function signerOf(block: Buffer): string {
   if (block.length < HEAD_BYTES) return 'nothing';
   const [version, digest] = block;

@@ -132,7 +132,8 @@ function placeOf(slots: Uint32Array, words: Uint32Array, row: number): number {
   let place = hashOfRow(words, row, 0) & mask;
   for (let probes = 0; slots[place] !== 0; place = (place + 1) & mask, probes += 1) {
     if (isSameIdentity(words, row, words, (slots[place] as number) - 1)) break;
-    if (probes > MAX_PROBES) throw new IndexError('apkindex-malformed', 'its identities are made to collide');
+    if (probes > MAX_PROBES)
+      throw new IndexError('apkindex-malformed', 'its identities are crafted to collide');
   }
   return place;
 }

@@ -257,7 +257,7 @@ export class IndexScanner {
         const token = this.#table.values.intern(list, start, end);
         addNumber(numbers, token);
         this.#lastFlags |= this.#flagsOf(token, start, end);
-        // apk takes a leading blank for a dependency on nothing, which nothing meets.
+        // apk reads a leading blank as a dependency on an empty name, which nothing meets.
       } else if (start === 0) this.#lastFlags = BROKEN_DEPENDENCY;
       start = end + 1;
     }
@@ -373,14 +373,14 @@ function isMalformed(bytes: Uint8Array, start: number, end: number): boolean {
 function isBrokenDependency(bytes: Buffer, start: number, end: number): boolean {
   const sign = endOfName(bytes, start, end);
   if (isMalformed(bytes, start, end)) return true;
-  if (sign === end || (bytes[sign] === EQUALS && isUsualVersion(bytes, sign + 1, end))) return false;
+  if (sign === end || (bytes[sign] === EQUALS && isSimpleVersion(bytes, sign + 1, end))) return false;
   const { operator, version } = parseDependency(bytes.toString('latin1', start, end));
   const isHash = operator.includes('<') && operator.includes('>');
   return operator !== '' && !isHash && parseVersion(version) === undefined;
 }
 
-/** Whether it is numbers with dots between them, and perhaps `-rN`: those need not be parsed. */
-function isUsualVersion(bytes: Uint8Array, start: number, end: number): boolean {
+/** Whether it consists of dotted numbers and an optional `-rN`. Such versions are valid and need not be parsed. */
+function isSimpleVersion(bytes: Uint8Array, start: number, end: number): boolean {
   let i = start;
   for (; i < end; i += 1) {
     const isDot = bytes[i] === DOT && i > start && isDigit(bytes[i - 1] as number);

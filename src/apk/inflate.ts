@@ -38,7 +38,7 @@ export async function* inflate(
     }
   } catch (cause) {
     if (cause instanceof IndexError || signal?.aborted) throw cause;
-    throw new IndexError('archive-malformed', `${what} is not intact`, { cause });
+    throw new IndexError('archive-malformed', `${what} is damaged`, { cause });
   }
 }
 

@@ -8,8 +8,8 @@ const ALWAYS_MAPPED = 33 * 1024 * 1024;
 /** Below this size the heap is better: it keeps little, and many small indexes would need many maps. */
 const SMALL = 2 * 1024 * 1024;
 
-// V8 compiles code for buffers that are never detached, and drops all of it when the first one is: a release during the
-// first load would. So one is detached before anything is compiled.
+// V8 compiles code on the assumption that buffers are never detached, and drops all of it when the first one is. So one
+// is detached before anything is compiled.
 new ArrayBuffer(1).transfer(0);
 
 /** A zeroed buffer of at least `byteLength` bytes. Only pages that are written to take memory. */
@@ -21,7 +21,7 @@ export function reserve(byteLength: number): ArrayBuffer {
  * Bytes for a short time, such as an archive until it is read. A resizable buffer is mapped separately at any size, but
  * reading single elements is slow. Use for bulk copies only.
  */
-export function borrowBytes(byteLength: number): Buffer<ArrayBuffer> {
+export function temporaryBytes(byteLength: number): Buffer<ArrayBuffer> {
   return Buffer.from(new ArrayBuffer(byteLength, { maxByteLength: byteLength }), 0, byteLength);
 }
 

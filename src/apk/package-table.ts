@@ -7,7 +7,7 @@ import { readNumber, readNumbers } from './lists.ts';
 import {
   isBinding,
   type Dependency,
-  type Intruder,
+  type RefusedAutoInstall,
   type Package,
   type Packages,
   type Provide,
@@ -73,7 +73,7 @@ export interface SizeColumns {
 }
 
 interface TableExtras {
-  readonly intruders?: readonly Intruder[];
+  readonly autoInstalls?: readonly RefusedAutoInstall[];
   readonly hidden?: RowSet;
   readonly sizes?: SizeColumns | undefined;
 }
@@ -93,7 +93,7 @@ export class PackageTable implements Packages {
   readonly byProvide: Postings;
   readonly rowCount: number;
   readonly packageCount: number;
-  readonly intruders: readonly Intruder[];
+  readonly autoInstalls: readonly RefusedAutoInstall[];
   readonly #hidden: RowSet | undefined;
   readonly #sizes: SizeColumns | undefined;
   #nameCount: number | undefined;
@@ -105,13 +105,13 @@ export class PackageTable implements Packages {
     strings: TableStrings,
     columns: Columns,
     { byName, byProvide }: { readonly byName: Postings; readonly byProvide: Postings },
-    { intruders = [], hidden, sizes }: TableExtras = {},
+    { autoInstalls = [], hidden, sizes }: TableExtras = {},
   ) {
     this.strings = strings;
     this.columns = columns;
     this.byName = byName;
     this.byProvide = byProvide;
-    this.intruders = intruders;
+    this.autoInstalls = autoInstalls;
     this.#hidden = hidden;
     this.#sizes = sizes;
     this.rowCount = columns.name.length;
@@ -129,12 +129,12 @@ export class PackageTable implements Packages {
 
   without(hidden: RowSet): PackageTable {
     const { strings, columns, byName, byProvide } = this;
-    const intruders = this.intruders.filter(({ row }) => !hidden.has(row));
+    const autoInstalls = this.autoInstalls.filter(({ row }) => !hidden.has(row));
     return new PackageTable(
       strings,
       columns,
       { byName, byProvide },
-      { intruders, hidden, sizes: this.#sizes },
+      { autoInstalls, hidden, sizes: this.#sizes },
     );
   }
 
@@ -237,7 +237,7 @@ export class PackageTable implements Packages {
     );
   }
 
-  /** Does the number of a name lead to a package that is not hidden? */
+  /** Whether the name with this id has a row that is not hidden. */
   #isUsed({ starts, rows }: Postings, id: number): boolean {
     const end = starts[id + 1] as number;
     let place = starts[id] as number;

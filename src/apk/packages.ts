@@ -32,14 +32,14 @@ export interface Package {
   readonly identity: string;
   /** `k:`, the provider priority: of several providers, apk prefers the highest; 0 if absent. */
   readonly priority: number;
-  /** It has a name twice, at least once with a version. apk then does not install it for any name. */
+  /** It has a name twice, at least once with a version. apk then never installs it. */
   readonly conflictsWithItself: boolean;
   readonly unusable: Unusable | undefined;
   /** Only of indexes that were read with sizes. */
   readonly sizes?: Sizes | undefined;
 }
 
-/** In bytes; 0 where not told. */
+/** In bytes; 0 if unknown. */
 export interface Sizes {
   /** `S:`, the package as it is downloaded. */
   readonly packed: number;
@@ -72,8 +72,8 @@ export function isBinding(dependency: Dependency): boolean {
   return dependency.conflict || isExact(dependency);
 }
 
-/** A package that apk refuses, but would install automatically if all of `installIf` (`i:`) is met. */
-export interface Intruder {
+/** A package that apk would install automatically once all of `installIf` (`i:`) is met, but refuses. */
+export interface RefusedAutoInstall {
   /** Of the package. */
   readonly row: number;
   /** `name-version`. */
@@ -125,7 +125,7 @@ export interface Packages {
   providedNames(): Iterable<string>;
   /** Whether a package has the name or provides it. */
   has(name: string): boolean;
-  /** How many packages are called so, and how many provide it, together; hidden ones are among them. */
+  /** The number of packages with the name plus the number that provide it, hidden ones included. */
   countOf(name: string): number;
   /** The package in that row, hidden or not. */
   at(row: number): Package;
@@ -136,8 +136,8 @@ export interface Packages {
   /** Names that packages depend on, at any version, if they are possible names of packages; built on first use. */
   neededNames(): Generator<undefined, ReadonlySet<string>>;
   /** Empty in nearly all indexes. */
-  readonly intruders: readonly Intruder[];
-  /** When the packages were built, by row, in unix seconds; 0 where not told. */
+  readonly autoInstalls: readonly RefusedAutoInstall[];
+  /** Build times by row, in unix seconds; 0 if unknown. */
   readonly buildTimes: Uint32Array;
   /** The whole index without some packages; the others keep their rows. Copies nothing. */
   without(hidden: RowSet): Packages;

@@ -36,7 +36,7 @@ export const defaultReadLimits: ReadLimits = {
 };
 
 const DESCRIPTION_BYTES = 4096;
-/** Inflated text that is scanned in one go: a few milliseconds' work even for code that V8 has not optimised yet. */
+/** Inflated text that is scanned at once: a few milliseconds' work even for code that V8 has not optimised yet. */
 const PIECE_BYTES = 32 * 1024;
 
 export interface ReadOptions {
@@ -121,7 +121,7 @@ async function readBody(body: Uint8Array, options: ReadOptions): Promise<Scanned
   return { ...(await inSteps(scanner.finish(), pause)), ...step.value };
 }
 
-/** Hands the text of an archive's index to `push`, piece by piece, and yields after each. */
+/** Passes the text of an archive's index to `push` in pieces and yields after each. */
 export async function* unpack(
   body: Uint8Array,
   { limits, pause, signal }: Pick<ReadOptions, 'limits' | 'pause' | 'signal'>,
@@ -164,7 +164,7 @@ export async function* unpack(
   // zlib ignores zero bytes after the last member; apk refuses any byte there.
   if (gunzip.bytesWritten !== body.length) {
     const behind = body.length - gunzip.bytesWritten;
-    throw new IndexError('archive-malformed', `${behind} bytes behind the last gzip member`);
+    throw new IndexError('archive-malformed', `${behind} bytes after the last gzip member`);
   }
   tar.end();
   if (!hasIndex) throw new IndexError('archive-malformed', 'tar: no APKINDEX in it');

@@ -8,7 +8,7 @@ import { inflateMember, isGzip } from './gzip-members.ts';
 import { hashOf, inPieces, type Pause } from './pieces.ts';
 import { TarReader } from './tar.ts';
 
-/** The digest behind each algorithm name apk-tools writes (extract_v2.c); DSA is not supported. */
+/** The digest of each algorithm name that apk-tools writes (extract_v2.c); DSA is not supported. */
 const digests = new Map([
   ['RSA', 'sha1'],
   ['RSA256', 'sha256'],
@@ -29,7 +29,7 @@ export interface TrustedKey {
 }
 
 export interface Signature {
-  /** As written: `RSA`, `RSA256`, `RSA512` or one we do not know. */
+  /** As written: `RSA`, `RSA256`, `RSA512` or an unknown one. */
   readonly algorithm: string;
   readonly keyName: string;
   readonly bytes: Uint8Array;
@@ -85,7 +85,7 @@ export function splitSignatures(bytes: Uint8Array): SignedArchive {
     if (start >= bytes.length) {
       throw new IndexError(
         'archive-malformed',
-        members === 0 ? 'empty file' : 'no index behind the signatures',
+        members === 0 ? 'empty file' : 'no index after the signatures',
       );
     }
     if (!isGzip(bytes, start)) {
@@ -125,11 +125,14 @@ export async function verifySignature(
   if (signatures.length === 0) throw new IndexError('signature-missing', 'the index is not signed');
   for (const { algorithm, keyName, bytes } of signatures) {
     const digest = digests.get(algorithm);
-    // Several keys under one name: a key is being replaced.
+    // Several keys may have one name while a key is replaced.
     const trusted = keys.filter(({ name, key }) => name === keyName && key.asymmetricKeyType === 'rsa');
     if (!digest || trusted.length === 0) continue;
     for (const each of trusted) if (await isSignedBy(each.key, digest, body, bytes, pause)) return each;
-    throw new IndexError('signature-bad', `the ${algorithm} signature by ${keyName} does not fit the index`);
+    throw new IndexError(
+      'signature-bad',
+      `the ${algorithm} signature by ${keyName} does not match the index`,
+    );
   }
   const names = cutList(
     signatures.map(({ algorithm, keyName }) => `${cut(keyName, 60)} (${cut(algorithm, 10)})`),
@@ -146,7 +149,7 @@ export async function verifySignature(
 /** Signatures that are tried with all keys, for a hint. Real indexes have one or two. */
 const MAX_HINTED_SIGNATURES = 4;
 
-/** A trusted key that made one of the signatures under another name. For the message only. */
+/** A trusted key of another name that made one of the signatures. Only for the message. */
 async function misnamedKey(
   { signatures, body }: SignedArchive,
   keys: readonly TrustedKey[],
@@ -158,14 +161,14 @@ async function misnamedKey(
     if (!digest) continue;
     const hash = hashes.get(digest) ?? (await hashOf(body, digest, pause));
     hashes.set(digest, hash);
-    const key = keys.find((each) => signs(each.key, hash, bytes));
-    if (key) return `; key ${key.name} fits, if its file is named ${cut(keyName)}`;
+    const key = keys.find((each) => containsHash(each.key, hash, bytes));
+    if (key) return `; key ${key.name} matches if its file is named ${cut(keyName)}`;
   }
   return '';
 }
 
-/** Whether a signature ends with this hash. Only for the hint; `isSignedBy` decides trust. */
-function signs(key: KeyObject, hash: Buffer, signature: Uint8Array): boolean {
+/** Whether a signature contains this hash. Only for the hint; `isSignedBy` decides trust. */
+function containsHash(key: KeyObject, hash: Buffer, signature: Uint8Array): boolean {
   try {
     const padding = constants.RSA_PKCS1_PADDING;
     return publicDecrypt({ key, padding }, signature).subarray(-hash.length).equals(hash);

@@ -12,10 +12,10 @@ export interface Stanza {
   readonly text: string;
 }
 
-/** Control characters, and what is no UTF-8. */
-const ODD = /[\0-\x1f\x7f-\x9f\uFFFD]/;
+/** Control characters, and the replacement for invalid UTF-8. */
+const UNSAFE = /[\0-\x1f\x7f-\x9f\uFFFD]/;
 
-/** What follows the signatures of an index, if it has that digest; `undefined` also for what is no index. */
+/** The bytes after the signatures of an index; `undefined` if they have another digest or this is not an index. */
 export async function bodyOf(
   bytes: Uint8Array,
   digest: string,
@@ -30,8 +30,8 @@ export async function bodyOf(
 }
 
 /**
- * The stanzas in the body of an index that was verified before. Those are left out that readers may take for different
- * things: with lines that are no fields, control characters, or a name, version or identity twice.
+ * The stanzas in the body of an index that was verified before. Omits stanzas that parsers may read differently: with
+ * lines that are not fields, control characters, or a duplicate name, version or identity.
  */
 export async function* stanzasOf(
   body: Uint8Array,
@@ -45,7 +45,7 @@ export async function* stanzasOf(
   let [incomplete, isDone] = [0, false];
   while (!isDone) {
     isDone = (await unpacked.next()).done === true;
-    // A stanza of many chunks is not searched at each of them, but when it is twice as long.
+    // A stanza of many chunks is searched only when its length has doubled, not at each chunk.
     if (text.length < 2 * incomplete && !isDone) continue;
     const stanzas = text.split('\n\n');
     text = stanzas.pop() ?? '';
@@ -60,7 +60,7 @@ function parseStanza(text: string): Stanza | undefined {
   const lines = text.replace(/^\n+/, '').split('\n');
   const found: Record<'P' | 'V' | 'C', string> = { P: '', V: '', C: '' };
   for (const line of lines) {
-    if (line[1] !== ':' || ODD.test(line)) return undefined;
+    if (line[1] !== ':' || UNSAFE.test(line)) return undefined;
     const letter = line[0];
     if (letter !== 'P' && letter !== 'V' && letter !== 'C') continue;
     if (found[letter] !== '') return undefined;

@@ -76,7 +76,7 @@ export class StringList {
 }
 
 /** The argument of `find`, in bytes. */
-const sought = new ByteBuffer();
+const searchKey = new ByteBuffer();
 
 /** A list with each string once, and a hash table of ids. */
 export class StringTable {
@@ -104,7 +104,7 @@ export class StringTable {
       slot = (slot + 2) & mask;
       probes += 1;
     }
-    if (probes > MAX_PROBES) throw new IndexError('apkindex-malformed', 'its strings are made to collide');
+    if (probes > MAX_PROBES) throw new IndexError('apkindex-malformed', 'its strings are crafted to collide');
     const id = this.list.add(source, start, end);
     slots[slot] = hash;
     slots[slot + 1] = id;
@@ -116,13 +116,13 @@ export class StringTable {
   /** The id of `text`; `undefined` if it is not in the table. */
   find(text: string): number | undefined {
     if (text === '') return EMPTY;
-    sought.setText(text);
-    const hash = sought.hash(0, sought.length);
+    searchKey.setText(text);
+    const hash = searchKey.hash(0, searchKey.length);
     const slots = this.#slots;
     const mask = slots.length - 1;
     let slot = (hash << 1) & mask;
     for (let id = slots[slot + 1] as number; id !== 0; id = slots[slot + 1] as number) {
-      if (slots[slot] === hash && this.list.equals(id, sought, 0, sought.length)) return id;
+      if (slots[slot] === hash && this.list.equals(id, searchKey, 0, searchKey.length)) return id;
       slot = (slot + 2) & mask;
     }
     return undefined;

@@ -25,7 +25,7 @@ import {
   unusableReasons,
   type SizeColumns,
 } from './package-table.ts';
-import type { Intruder, ParseReport, Unusable } from './packages.ts';
+import type { RefusedAutoInstall, ParseReport, Unusable } from './packages.ts';
 import { EMPTY, slotNumbers, StringTable, type StringCapacity } from './string-table.ts';
 
 export interface TableOptions {
@@ -81,8 +81,8 @@ export function clearPackage(old: NewPackage): void {
   old.builtAt = old.priority = old.packed = old.installed = old.flags = 0;
 }
 
-/** Limits for intruders and their conditions; no public index is known to have one. */
-const MAX_INTRUDERS = 1000;
+/** Limits for these packages and their conditions; no public index is known to have one. */
+const MAX_AUTO_INSTALLS = 1000;
 const MAX_CONDITION_BYTES = 4096;
 
 const FOREIGN_ARCH = unusableReasons.indexOf('foreign-arch' satisfies Unusable);
@@ -110,7 +110,7 @@ export class TableBuilder {
   #hasIdentity = false;
   #hasUsualCommit = false;
   #otherCommit = EMPTY;
-  readonly #intruders: Intruder[] = [];
+  readonly #autoInstalls: RefusedAutoInstall[] = [];
   #newestBuiltAt = 0;
   #badPackages = 0;
   #firstBad: string | undefined;
@@ -144,7 +144,7 @@ export class TableBuilder {
     return this.#sizes !== undefined;
   }
 
-  /** Numbers for a reader, of about as many as packages. They are gone when the table is finished. */
+  /** Working memory for a reader: about one number per package. Freed when the table is finished. */
   numbers(): GrowingNumbers {
     return new GrowingNumbers(this.#arenas.scratch, this.#typical);
   }
@@ -203,7 +203,7 @@ export class TableBuilder {
   add(added: NewPackage): number | undefined {
     const to = this.#rows.reserve();
     const row = this.#rows.count;
-    if (!(this.#hasIdentity ? this.#isNew(row) : this.#isNewSubstitute(added, row))) {
+    if (!(this.#hasIdentity ? this.#isNew(row) : this.#isNewWithoutIdentity(added, row))) {
       this.#duplicateIdentities += 1;
       this.#clearNext();
       return undefined;
@@ -215,7 +215,7 @@ export class TableBuilder {
     to.name[row] = added.name;
     to.version[row] = added.version;
     to.origin[row] = added.origin;
-    // Few packages have one, and memory that is not written to is not taken.
+    // Few packages have one, and pages that are not written to take no memory.
     if (added.url !== EMPTY) to.url[row] = added.url;
     to.provides[row] = added.provides;
     to.dependencies[row] = added.dependencies;
@@ -248,7 +248,10 @@ export class TableBuilder {
   }
 
   /** The same for a package without one: it gets one of name, version and time or, if another has it, of more. */
-  #isNewSubstitute({ name, version, arch, builtAt, priority, ...lists }: NewPackage, row: number): boolean {
+  #isNewWithoutIdentity(
+    { name, version, arch, builtAt, priority, ...lists }: NewPackage,
+    row: number,
+  ): boolean {
     const { list } = this.values;
     const isNew = (facts: readonly unknown[]): boolean => {
       this.#rows.columns.identity.set(hashIdentity(JSON.stringify(facts)), row * IDENTITY_BYTES);
@@ -281,10 +284,10 @@ export class TableBuilder {
     const { flags, name, version } = this.#rows.columns;
     if (((flags[row] as number) & Flag.conflictsWithItself) === 0 || size > MAX_CONDITION_BYTES) return;
     const text = list();
-    if (this.#intruders.length >= MAX_INTRUDERS || text.length > MAX_CONDITION_BYTES) return;
+    if (this.#autoInstalls.length >= MAX_AUTO_INSTALLS || text.length > MAX_CONDITION_BYTES) return;
     const texts = [this.names.list.text(name[row] as number), this.values.list.text(version[row] as number)];
-    const intruder = { row, package: texts.join('-'), installIf: tokens(text).map(parseDependency) };
-    this.#intruders.push(intruder);
+    const autoInstall = { row, package: texts.join('-'), installIf: tokens(text).map(parseDependency) };
+    this.#autoInstalls.push(autoInstall);
   }
 
   /**
@@ -299,7 +302,7 @@ export class TableBuilder {
         `${this.#badPackages} of ${total} packages are bad: ${this.#firstBad ?? ''}`,
       );
     }
-    const arch = this.#settleArch();
+    const arch = this.#decideArch();
     return {
       arch,
       newestBuiltAt: this.#newestBuiltAt,
@@ -318,7 +321,7 @@ export class TableBuilder {
    * the index is in the wrong folder. `all`, which early OpenWrt has in place of `noarch`, is no arch of any folder; apk
    * refuses its packages, too.
    */
-  #settleArch(): string | undefined {
+  #decideArch(): string | undefined {
     const { archs = [] } = this.#options;
     const ids = countsOf(this.#rowArchs.all());
     const counts = new Map([...ids].map(([id, count]) => [this.values.list.text(id), count]));
@@ -330,7 +333,7 @@ export class TableBuilder {
     const own = counts.get(arch ?? '') ?? 0;
     const foreign = counts.values().reduce((sum, count) => sum + count, 0) - own;
     if (wanted.length > 1 && foreign >= own) {
-      const fact = `packages for ${wanted.join(' and ')} in one file: name them in archs of the repository`;
+      const fact = `packages for ${wanted.join(' and ')} in one file: list them under archs of the repository`;
       throw new IndexError('apkindex-malformed', fact);
     }
     if (chosen === undefined && mostNamed !== undefined && foreign > this.#rows.count / 2) {
@@ -371,8 +374,8 @@ export class TableBuilder {
     this.#arenas.scratch.release();
     const strings = { names: this.names, values: this.values.list };
     const isUsable = (row: number): boolean => ((columns.flags[row] as number) & Flag.unusable) === 0;
-    const intruders = this.#intruders.filter(({ row }) => isUsable(row));
-    return new PackageTable(strings, columns, { byName, byProvide }, { intruders, sizes: this.#sizes });
+    const autoInstalls = this.#autoInstalls.filter(({ row }) => isUsable(row));
+    return new PackageTable(strings, columns, { byName, byProvide }, { autoInstalls, sizes: this.#sizes });
   }
 }
 

@@ -113,7 +113,7 @@ export class TarReader {
       if (type !== '0' && type !== '\0') fail(`${name} is of type ${JSON.stringify(type)}, not a plain file`);
       if (name === '' || name === '.' || name === '..' || name.includes('/'))
         fail(`${name} is not a plain file name`);
-      if (this.#names.has(name)) fail(`${name} is there twice`);
+      if (this.#names.has(name)) fail(`${name} occurs twice`);
       this.#names.add(name);
       this.#body = { entry, use: this.#handler.entry(entry) ? 'read' : 'skip', remaining: size };
     }
@@ -129,7 +129,7 @@ function parseHeader(header: Uint8Array): TarEntry & { readonly type: string } {
   if (parseNumber(header, 148, 8) !== sum) fail(`header of ${name} has a wrong checksum`);
   const size = parseNumber(header, 124, 12);
   if (size === undefined) fail(`size of ${name} is not a number`);
-  if (size > Number.MAX_SAFE_INTEGER || size < 0) fail(`size of ${name} is absurd`);
+  if (size > Number.MAX_SAFE_INTEGER || size < 0) fail(`size of ${name} is out of range`);
   const modifiedAt = parseNumber(header, 136, 12) ?? 0;
   const isUstar = text(header, 257, 6) === 'ustar';
   const prefix = isUstar ? text(header, 345, 155) : '';

@@ -109,7 +109,7 @@ export function compareVersions(left: Version, right: Version): number {
   }
 }
 
-/** Of two versions equal so far, the one that continues is newer – unless as a pre-release. */
+/** If two versions are equal so far, the longer one is newer, unless it continues with a pre-release. */
 function compareContinuation(a: Part, b: Part): number {
   if (isPreReleasePart(a)) return -1;
   if (isPreReleasePart(b)) return 1;
@@ -200,7 +200,7 @@ function canBeSpelledOtherwise({ text, value }: Part): boolean {
 function canonicalPart({ kind, text, value }: Part): string {
   switch (kind) {
     case Kind.number:
-      // One that wraps to 0 is no `.0`, which is compared as text.
+      // A number that wraps to 0 differs from `.0`, which is compared as text.
       return text.startsWith('0') ? `.${text}` : `.${value || 'wrapped'}`;
     case Kind.letter:
       return text;

@@ -9,7 +9,7 @@
  *
  * In a `complete` datasource, other dependencies count too, if no installable package meets them.
  */
-import { isExact, type Dependency, type Intruder, type Package } from '../apk/packages.ts';
+import { isExact, type Dependency, type RefusedAutoInstall, type Package } from '../apk/packages.ts';
 import type { CatalogSource } from './catalog.ts';
 import type { Carrier, PackageId, CarrierReader } from './carriers.ts';
 import { eachInSteps, isStep, ITEMS_A_STEP } from './steps.ts';
@@ -21,7 +21,7 @@ export interface Unmet {
   /** The package with which it or one of its dependencies conflicts; `undefined` if something is missing. */
   readonly conflictsWith: string | undefined;
   /** A package that apk refuses but would install automatically with the dependency. */
-  readonly intruder?: string;
+  readonly autoInstall?: string;
 }
 
 /** The most packages that are examined together. */
@@ -60,7 +60,7 @@ interface Need {
 export class Coherence {
   readonly #complete: boolean;
   /** By arch and the first name that they are installed with. */
-  readonly #intruders: ReadonlyMap<string, readonly Intruder[]>;
+  readonly #autoInstalls: ReadonlyMap<string, readonly RefusedAutoInstall[]>;
   /** Results for packages with dependencies that count; a byte each, because there are a hundred thousand. */
   readonly #states: Uint8Array;
   readonly #unmet = new Map<PackageId, Unmet>();
@@ -75,9 +75,9 @@ export class Coherence {
     const rows = Math.max(0, ...sources.map(({ packages }) => packages.rowCount));
     this.#states = new Uint8Array(rows * sources.length);
     const all = sources.flatMap(({ arch, packages }) =>
-      packages.intruders.map((each) => ({ key: `${arch} ${each.installIf[0]?.name}`, each })),
+      packages.autoInstalls.map((each) => ({ key: `${arch} ${each.installIf[0]?.name}`, each })),
     );
-    this.#intruders = new Map(
+    this.#autoInstalls = new Map(
       [...Map.groupBy(all, ({ key }) => key)].map(([key, some]) => [key, some.map(({ each }) => each)]),
     );
   }
@@ -100,7 +100,7 @@ export class Coherence {
   }
 
   *#find(carrier: Carrier, reader: CarrierReader): Generator<undefined, Unmet | undefined> {
-    const needsExactly = carrier.package.needsExactly || this.#intruders.size > 0;
+    const needsExactly = carrier.package.needsExactly || this.#autoInstalls.size > 0;
     const found = needsExactly && !this.#complete ? yield* this.#together(carrier, reader) : 'too-many';
     if (found !== 'too-many') return found;
     if (!this.#missing.has(carrier.id)) yield* this.#findMissing(carrier, reader);
@@ -182,8 +182,9 @@ export class Coherence {
         if (other && !meetsItself(carrier.package, dependency, reader))
           return problem(root, because ?? dependency, other);
       }
-    const intrusion = reader.rule === 'apk' ? taken.intrusion(this.#intruders, arch) : undefined;
-    return intrusion && { root: asked[0] as Carrier, other: undefined, unmet: intrusion };
+    const refusedAutoInstall =
+      reader.rule === 'apk' ? taken.refusedAutoInstall(this.#autoInstalls, arch) : undefined;
+    return refusedAutoInstall && { root: asked[0] as Carrier, other: undefined, unmet: refusedAutoInstall };
   }
 
   /** Decides for the package and all its dependencies whether something is missing. */
@@ -242,7 +243,7 @@ export class Coherence {
   }
 
   #counts({ package: each }: Carrier): boolean {
-    return this.#complete || each.needsExactly || this.#intruders.size > 0;
+    return this.#complete || each.needsExactly || this.#autoInstalls.size > 0;
   }
 
   /** The package with the dependencies that count and that it does not meet itself. */
@@ -341,15 +342,18 @@ class Together {
     return undefined;
   }
 
-  /** A package that apk installs beside them (`install_if`) and refuses. */
-  intrusion(intruders: ReadonlyMap<string, readonly Intruder[]>, arch: string): Unmet | undefined {
-    if (intruders.size === 0) return undefined;
+  /** A package that apk would install automatically with them (`install_if`), but refuses. */
+  refusedAutoInstall(
+    autoInstalls: ReadonlyMap<string, readonly RefusedAutoInstall[]>,
+    arch: string,
+  ): Unmet | undefined {
+    if (autoInstalls.size === 0) return undefined;
     const isThere = (dependency: Dependency): boolean =>
       !dependency.conflict &&
       this.#find(dependency.name, ({ version }) => this.#reader.fits(version, dependency)) !== undefined;
     for (const name of this.#holders.keys()) {
-      const found = intruders.get(`${arch} ${name}`)?.find(({ installIf }) => installIf.every(isThere));
-      if (found) return { dependency: name, conflictsWith: undefined, intruder: found.package };
+      const found = autoInstalls.get(`${arch} ${name}`)?.find(({ installIf }) => installIf.every(isThere));
+      if (found) return { dependency: name, conflictsWith: undefined, autoInstall: found.package };
     }
     return undefined;
   }

@@ -1,7 +1,7 @@
 /** The process that starts readers of feeds, seen from the service. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { borrowBytes } from '../apk/memory.ts';
+import { temporaryBytes } from '../apk/memory.ts';
 import { IndexError } from '../errors.ts';
 import type { FeedReaderJob, FeedReply, FeedRequest } from './feed-job.ts';
 
@@ -112,7 +112,7 @@ class Output {
     if (!this.#place) {
       this.#head = Buffer.concat([this.#head, piece]);
       if (this.#head.length < 4) return;
-      this.#place = borrowBytes(Math.min(this.#head.readUInt32LE(), MAX_REDUCED + 1));
+      this.#place = temporaryBytes(Math.min(this.#head.readUInt32LE(), MAX_REDUCED + 1));
       rest = this.#head.subarray(4);
     }
     const fitting = rest.subarray(0, this.#place.length - this.#length);

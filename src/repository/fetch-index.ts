@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { constants, gunzip, gunzipSync } from 'node:zlib';
-import { borrowBytes } from '../apk/memory.ts';
+import { temporaryBytes } from '../apk/memory.ts';
 import { isAdb } from '../apk/adb-file.ts';
 import { isGzip } from '../apk/gzip-members.ts';
 import { codeOf, cut } from '../errors.ts';
@@ -166,7 +166,7 @@ async function readFileBytes(
       const message = `${path}: ${size} bytes are more than the ${maxBytes} allowed`;
       throw new FetchError(message, { code: 'fetch-too-large' });
     }
-    const bytes = borrowBytes(size);
+    const bytes = temporaryBytes(size);
     for (let length = 0; length < size;) {
       signal?.throwIfAborted();
       const { bytesRead } = await file.read(bytes, length, size - length);

@@ -10,7 +10,7 @@ import { createHash } from 'node:crypto';
 import { open, readdir, readFile, rm, stat, unlink, utimes, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { borrowBytes } from '../apk/memory.ts';
+import { temporaryBytes } from '../apk/memory.ts';
 import { codeOf, IndexError } from '../errors.ts';
 import { version } from '../version.ts';
 import { removeOrphans, writeAtomically } from './atomic-file.ts';
@@ -274,7 +274,7 @@ async function readKept(
     const length = size - end - 1;
     if (length > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
     // Its own memory, which can be released; one read, where `readFile` makes many.
-    const bytes = await readAt(file, borrowBytes(length), end + 1);
+    const bytes = await readAt(file, temporaryBytes(length), end + 1);
     return { header: start.toString('utf8', 0, end), bytes, mtimeMs };
   } finally {
     await file.close();

@@ -5,7 +5,7 @@
  */
 import { open, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { borrowBytes } from '../apk/memory.ts';
+import { temporaryBytes } from '../apk/memory.ts';
 import { errorLine } from '../errors.ts';
 import { removeOrphans, writeAtomically } from './atomic-file.ts';
 
@@ -88,7 +88,7 @@ export class PastIndexes {
     try {
       const size = (await file?.stat())?.size ?? Infinity;
       if (!file || size > maxBytes) return undefined;
-      const bytes = borrowBytes(size);
+      const bytes = temporaryBytes(size);
       const { bytesRead } = await file.read(bytes, 0, size, 0);
       return bytesRead === size ? bytes : undefined;
     } finally {

@@ -2,7 +2,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { borrowBytes } from '../apk/memory.ts';
+import { temporaryBytes } from '../apk/memory.ts';
 import type { Pause } from '../apk/pieces.ts';
 import { codeOf, IndexError } from '../errors.ts';
 import type { CredentialHeader } from './credentials.ts';
@@ -241,7 +241,7 @@ async function readBody(
     body.on('error', () => undefined).destroy();
     throw tooLarge(url, `${expected} bytes are more than the ${maxBytes} allowed`);
   }
-  const place = expected === undefined || take ? undefined : borrowBytes(expected);
+  const place = expected === undefined || take ? undefined : temporaryBytes(expected);
   const chunks: Buffer[] = [];
   let received = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {

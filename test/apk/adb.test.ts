@@ -242,8 +242,8 @@ describe('frames and signatures', () => {
   }); // prettier-ignore
 
   test.each<[string, Uint8Array, string]>([
-    ['the first bytes of an envelope', Buffer.from('ADBc'), 'an ADB of 4 bytes'],
-    ['a cut frame to skip', zstd(zstdCompressSync(signed), skippable.subarray(0, -1)), 'its last zstd frame is cut'],
+    ['the first bytes of an envelope', Buffer.from('ADBc'), 'an ADB of only 4 bytes'],
+    ['a cut frame to skip', zstd(zstdCompressSync(signed), skippable.subarray(0, -1)), 'its last zstd frame is truncated'],
     ['2,000 empty frames', zstd(...Array<Buffer>(2000).fill(zstdCompressSync(''))), 'more than 1024 zstd frames'],
     ['a signature of another version', adbFile([block(0, values), unknownVersion]), '(unknown: version 1, digest 4); trusted keys: test.pem'],
     ['a signature over a SHA-1', adbFile([block(0, values), Buffer.from(good).fill(2, 5, 6)]), '(unknown: version 0, digest 2); trusted keys: test.pem'],
@@ -335,7 +335,7 @@ describe('values', () => {
   });
 
   test.each([
-    ['a description outside', { 1: out }, 'the index has an offset that leads nowhere'],
+    ['a description outside', { 1: out }, 'the index has an offset outside the values'],
     ['packages that could not be written', { 2: error }, 'the index has a value of the wrong kind in place of its packages'],
   ])('an index with %s is refused, and the error says so', async (_, fields, fact) => {
     const root = (all: AdbValues): number => all.object({ 2: all.list([packageValue(all, foo)]), ...fields });
@@ -467,7 +467,7 @@ describe('values', () => {
     expect(packages.providing('foo')[0]?.provided('foo')).toEqual(['1.2-r0']);
   });
 
-  test('a package with install_if that conflicts with itself is an intruder, as in text', async () => {
+  test('a package with install_if that conflicts with itself would be installed automatically, as in text', async () => {
     const twice = ['odd=1', 'odd'];
     const { packages } = await read(
       made((all) => {
@@ -478,7 +478,7 @@ describe('values', () => {
         return all.list([odd, { ...odd, name: 'fine', provides: [] }].map((each) => packageValue(all, each)));
       }),
     );
-    expect(packages.intruders).toEqual([
+    expect(packages.autoInstalls).toEqual([
       { row: 0, package: 'odd-1', installIf: [parseDependency('bar>=1')] },
     ]);
   });
@@ -549,7 +549,7 @@ describe('values', () => {
   });
 
   test.each<[string, (values: AdbValues) => Readonly<Record<number, number>>]>([
-    ['package 2 "odd" has an offset that leads nowhere', () => ({ 7: out })],
+    ['package 2 "odd" has an offset outside the values', () => ({ 7: out })],
     [`package 2 "${'n'.repeat(60)}…" has no version`, (all) => ({ 1: all.bytes('n'.repeat(100)), 2: 0 })],
     ['package 2 has no name', () => ({ 1: 0 })],
   ])('a skipped package is named: %s', async (fact, change) => {

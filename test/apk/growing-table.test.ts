@@ -25,7 +25,7 @@ function mixed(hash: number, word: number): number {
   return product ^ (product >>> 15);
 }
 
-test('identities that were made to collide are refused before they cost time', () => {
+test('identities crafted to collide are refused before they cost time', () => {
   const rows = 5000;
   const words = new Uint32Array(rows * WORDS);
   // The last word undoes what the others do.

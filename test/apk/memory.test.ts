@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Arena, borrowBytes, grown, release, reserve } from '../../src/apk/memory.ts';
+import { Arena, temporaryBytes, grown, release, reserve } from '../../src/apk/memory.ts';
 
 describe('an arena', () => {
   test('arrays are zeroed and not shared, with and without room for them', () => {
@@ -42,7 +42,7 @@ test('large reservations are mapped separately', () => {
 
 describe('memory is given back', () => {
   test.each([
-    ['borrowed', borrowBytes(100_000)],
+    ['borrowed', temporaryBytes(100_000)],
     ['all of its buffer', new Uint8Array(100_000)],
   ])('that is %s', (_what, bytes) => {
     release(bytes);

@@ -390,7 +390,7 @@ describe('a key under another name than in the signature', () => {
     expect(error.message).toContain(
       'signed by replica.rsa.pub (RSA256); trusted keys: other.rsa.pub, test.rsa.pub',
     );
-    expect(error.message).toContain('key test.rsa.pub fits, if its file is named replica.rsa.pub');
+    expect(error.message).toContain('key test.rsa.pub matches if its file is named replica.rsa.pub');
   });
 
   test('is not named where it did not sign', async () => {
@@ -448,7 +448,7 @@ describe('a file with packages of several archs', () => {
       read(await several('aarch64', 'x86', 'x86_64'), { archs: ['x86_64', 'aarch64'] }),
     );
     expect(error.message).toBe(
-      'packages for x86_64 and aarch64 in one file: name them in archs of the repository',
+      'packages for x86_64 and aarch64 in one file: list them under archs of the repository',
     );
   });
 

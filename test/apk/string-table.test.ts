@@ -6,7 +6,7 @@ import { StringTable } from '../../src/apk/string-table.ts';
 
 const source = new ByteBuffer();
 
-test('strings that were made to collide are refused before they cost time', () => {
+test('strings crafted to collide are refused before they cost time', () => {
   const table = new StringTable(new Arena(0), { strings: 64, bytes: 2048 });
   const addColliding = (): void => {
     for (let i = 0, added = 0; added < 3000; i += 1) {

@@ -98,17 +98,17 @@ test('hidden rows are hidden from whoever asks, as in the plain way', () => {
         providing: provided.map((name) => packages.providing(name).map(({ row }) => row)),
         names: [...packages.names()].sort(),
         counts: [packages.rowCount, packages.packageCount, packages.nameCount],
-        intruders: packages.intruders,
+        autoInstalls: packages.autoInstalls,
       });
       const plain = simplePackages(indexText(stanzas), '').without(hidden);
-      const { named, providing, names, counts, intruders } = dump(plain) as ReturnType<typeof dump> &
+      const { named, providing, names, counts, autoInstalls } = dump(plain) as ReturnType<typeof dump> &
         Record<string, unknown>;
       expect(dump(scanned(stanzas).without(hidden))).toMatchObject({
         named,
         providing,
         names,
         counts,
-        intruders,
+        autoInstalls,
       });
     }),
     { numRuns: 200, seed: SEED },

@@ -142,7 +142,7 @@ describe('a cache', () => {
     const kept = await readFile(join(cacheDir, 'indexes', file));
     await writeFile(join(cacheDir, 'indexes', file), kept.subarray(0, kept.length - 10));
     await using service = start(args);
-    expect(await service.line(/ignoring the cached index/)).toContain('does not fit the index');
+    expect(await service.line(/ignoring the cached index/)).toContain('does not match the index');
     await service.line(/cannot refresh/);
     expect((await get(`${await addressOf(service)}/readyz`)).status).toBe(503);
     expect(service.lines.filter((line) => line.includes('ignoring')).length).toBe(1);

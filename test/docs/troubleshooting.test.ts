@@ -45,8 +45,8 @@ test('the messages on keys', async () => {
   const messageOf = async (archive: Buffer, keys: readonly TrustedKey[]): Promise<string> =>
     (await failure(readIndex(archive, { keys, limits: defaultReadLimits }))).message;
   expect(text).toContain(`\`${await messageOf(signed, [b, c])}\``);
-  expect(await messageOf(signed, [{ ...a, name: 'B' }])).toMatch(/; key B fits, if its file is named A$/);
-  expect(text).toContain('`…; key B fits, if its file is named A`');
+  expect(await messageOf(signed, [{ ...a, name: 'B' }])).toMatch(/; key B matches if its file is named A$/);
+  expect(text).toContain('`…; key B matches if its file is named A`');
   expect(text).toContain(`\`${await messageOf(signed, [{ ...b, name: 'A' }])}\``);
   expect(text).toContain(`\`${await messageOf(await indexBody('P:curl\nV:1.0-r0\n\n'), [a])}\``);
 });

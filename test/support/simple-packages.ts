@@ -7,7 +7,7 @@ import { operatorSpan } from '../../src/apk/constraint.ts';
 import { parseDependency, parseProvide, tokens } from '../../src/apk/package-table.ts';
 import {
   isExact,
-  type Intruder,
+  type RefusedAutoInstall,
   type Package,
   type Packages,
   type Provide,
@@ -20,7 +20,7 @@ export function simplePackages(text: string, arch: string, format: 'v2' | 'adb' 
   /** A name with a tag, or an operator without a version. */
   const isMalformed = (token: string): boolean => format === 'v2' && /^[^<>=~]*(@|[<>=~]+$)/.test(token);
   const packages: Package[] = [];
-  const intruders: Intruder[] = [];
+  const autoInstalls: RefusedAutoInstall[] = [];
   const identities = new Set<string>();
   for (const stanza of stanzas(text)) {
     const field = (letter: string): string => stanza.findLast(([key]) => key === letter)?.[1] ?? '';
@@ -67,19 +67,19 @@ export function simplePackages(text: string, arch: string, format: 'v2' | 'adb' 
     });
     const added = packages.at(-1);
     if (added?.conflictsWithItself && !added.unusable && list('i').length > 0)
-      intruders.push({
+      autoInstalls.push({
         row: added.row,
         package: `${added.name}-${added.version}`,
         installIf: list('i').map(parseDependency),
       });
   }
-  return lookUps(packages, intruders);
+  return lookUps(packages, autoInstalls);
 }
 
 /** `packages` with gaps between the rows where some are hidden. */
 function lookUps(
   packages: readonly Package[],
-  intruders: readonly Intruder[],
+  autoInstalls: readonly RefusedAutoInstall[],
   rowCount = packages.length,
 ): Packages {
   const byName = Map.groupBy(packages, ({ name }) => name);
@@ -109,11 +109,11 @@ function lookUps(
       );
       return new Set(needed);
     },
-    intruders,
+    autoInstalls,
     buildTimes,
     without(hidden) {
       const isShown = ({ row }: { readonly row: number }): boolean => !hidden.has(row);
-      return lookUps(packages.filter(isShown), intruders.filter(isShown), rowCount);
+      return lookUps(packages.filter(isShown), autoInstalls.filter(isShown), rowCount);
     },
   };
 }
