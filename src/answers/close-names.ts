@@ -17,8 +17,8 @@ interface Match {
   readonly score: number;
 }
 
-/** What excludes names that are not close to a name. */
-interface Sought {
+/** Properties of the requested name that exclude most other names quickly. */
+interface Requested {
   readonly length: number;
   readonly mask: number;
   readonly repeated: number;
@@ -34,7 +34,7 @@ interface Sought {
 export class CloseNames {
   readonly #names: readonly string[];
   readonly #lengths: Int32Array;
-  /** Of the letters of each name, and of those that it has more than once. */
+  /** Two masks per name: its letters, and the letters that occur more than once. */
   readonly #masks: Int32Array;
   readonly #masksOfRepeated: Int32Array;
 
@@ -64,10 +64,10 @@ export class CloseNames {
   *to(given: string): Generator<undefined, readonly string[]> {
     const name = given.toLowerCase();
     const limit = Math.min(MAX_DISTANCE, Math.ceil(name.length / 3));
-    const sought = { length: name.length, mask: letterMask(name), repeated: repeatedMask(name), limit };
+    const requested = { length: name.length, mask: letterMask(name), repeated: repeatedMask(name), limit };
     let closest: Match[] = [];
     for (let from = 0; from < this.#names.length; from += ITEMS_A_STEP) {
-      for (const candidate of this.#candidates(sought, from)) {
+      for (const candidate of this.#candidates(requested, from)) {
         const lower = candidate.toLowerCase();
         const score = scoreOfLonger(name, lower) ?? editDistance(name, lower, limit);
         if (score === undefined || score > (closest[MAX_SUGGESTIONS - 1]?.score ?? Infinity)) continue;
@@ -78,8 +78,8 @@ export class CloseNames {
     return closest.map((match) => match.name);
   }
 
-  /** Those of a step's names, from the one with the number `from`, that may begin with the name or be close to it. */
-  #candidates({ length, mask, repeated, limit }: Sought, from: number): readonly string[] {
+  /** The names of one step, starting at number `from`, that may begin with the requested name or be close to it. */
+  #candidates({ length, mask, repeated, limit }: Requested, from: number): readonly string[] {
     const [masks, masksOfRepeated, lengths] = [this.#masks, this.#masksOfRepeated, this.#lengths];
     const found: string[] = [];
     const to = Math.min(masks.length, from + ITEMS_A_STEP);

@@ -56,7 +56,7 @@ export function* describe(
 
 /** What is open at the pin, and the versions that fix most of it. */
 export function describeAdvisories({ at, open, unreviewed, fixes }: ExplainedAdvisories): readonly string[] {
-  const hits = unreviewed === 0 ? '' : `, and ${unreviewed} hits of scanners that nobody has reviewed`;
+  const hits = unreviewed === 0 ? '' : `, and ${unreviewed} unreviewed scanner results`;
   return [
     `  advisories: ${open} known to be open at ${at}${hits}`,
     ...fixes.map(({ version, count, ids }) => {
@@ -86,7 +86,7 @@ function describeVersion(each: ExplainedVersion, width: number): readonly string
   return [
     `  ${each.offered ? '+' : '-'} ${each.version.padEnd(width)}  ${when}${note}`,
     ...(each.reasons ?? []).map((reason) => `      withheld: ${reason}`),
-    ...republished.map((one) => `      ${one.package} on ${one.arch} was published anew, as another package`),
+    ...republished.map((one) => `      ${one.package} on ${one.arch} was republished as another package`),
     ...(needs.length > 0
       ? [`      not met in this datasource: ${needs.slice(0, 5).join(', ')}${needs.length > 5 ? ', …' : ''}`]
       : []),

@@ -1,4 +1,4 @@
-/** Facts about a name beyond its versions, in words. */
+/** Notes about a name beyond its versions, as text. */
 import type { Package, Packages } from '../apk/packages.ts';
 import { ageInWords } from '../catalog/age.ts';
 import type { Catalog, CatalogSource, NameReport } from '../catalog/catalog.ts';
@@ -22,8 +22,8 @@ export function noteOnYounger(younger: readonly YoungerVersion[], { view }: Held
   const count = younger.length === 1 ? '1 version is' : `${younger.length} versions are`;
   const from =
     next?.visibleFrom === undefined
-      ? 'no date is known of any'
-      : `the first to come is ${next.version}, from ${next.visibleFrom.slice(0, 16)}Z`;
+      ? 'none of them has a date'
+      : `the next is ${next.version}, from ${next.visibleFrom.slice(0, 16)}Z`;
   return `${count} not known to be ${ageInWords(view.age)} old; ${from}`;
 }
 
@@ -87,7 +87,7 @@ function* notesOnUnknown(
 ): Generator<undefined, readonly string[]> {
   const series = (yield* seriesIndexes.of(catalog)).of(name).slice(0, 3);
   return [
-    ...(last === undefined ? [] : [`the name has left the repositories; ${last} was served before`]),
+    ...(last === undefined ? [] : [`the name is no longer in the repositories; ${last} was served before`]),
     ...(series.length === 0 ? [] : [`no package ${name}; its series are ${namesOf(series)}`]),
   ];
 }

@@ -21,7 +21,7 @@ export interface ExplainedPin {
   readonly because: string;
 }
 
-/** `pin` is as people write it: a version, a constraint (`~13`) or several (`>=2 <3`). */
+/** `pin` is as users write it: a version, a constraint (`~13`) or several (`>=2 <3`). */
 export function* explainPin(
   report: NameReport,
   query: LookupQuery,
@@ -77,7 +77,7 @@ function* explainRange(
   const newest = yield* newestStable(offered);
   const state = yield* stateOf(report, query, { isOffered: installed !== undefined, fits });
   const now = installed ? `${installed.text} is the newest release that fits` : 'no release fits';
-  if (!newest) return { current: pin, state, because: 'there is no release at all' };
+  if (!newest) return { current: pin, state, because: 'no version is offered' };
   if (newest === installed) return { current: pin, state, because: 'the newest release fits' };
   const [only] = constraints;
   const moved = constraints.length === 1 && only ? movedTo(newest, only) : undefined;
@@ -106,12 +106,12 @@ function proposalFor(
   { updatePath, target }: FilteredVersions,
   state: ExplainedPin['state'],
 ): Pick<ExplainedPin, 'proposal' | 'because'> {
-  if (!target) return { because: 'there is no release at all' };
+  if (!target) return { because: 'no version is offered' };
   if (target.text === pinned.text) return { because: 'the pin is the newest release' };
   const isNewer = compareVersions(target, pinned) > 0;
   if (updatePath === 'unreachable') {
     const fact = isNewer ? `${target.text} is newer` : `${target.text} is older and the newest release`;
-    return { because: `${fact}, but Renovate cannot tell the two apart` };
+    return { because: `${fact}, but Renovate cannot distinguish the two` };
   }
   if (!isNewer) {
     return {
@@ -120,11 +120,11 @@ function proposalFor(
     };
   }
   const detour =
-    updatePath === 'rollback' ? '; Renovate takes it for an older one and calls it a rollback' : '';
+    updatePath === 'rollback' ? '; Renovate considers it older and calls the update a rollback' : '';
   return { proposal: target.text, because: `${target.text} is the newest release${detour}` };
 }
 
-/** What is said of an invalid version that apk 2.14 took: `6.8.0p2-r4`, with digits after the letter. */
+/** The message for an invalid version that apk 2.14 accepts: `6.8.0p2-r4`, with digits after the letter. */
 export function validOnlyBefore(text: string): string | undefined {
   const [, head, tail = ''] = /^(\d[\d.]*[a-z])\d+((?:[_-].*)?)$/.exec(text) ?? [];
   return head !== undefined && parseVersion(head + tail)

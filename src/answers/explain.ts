@@ -1,4 +1,4 @@
-/** "Why was this not bumped?": every version of a name, and what a pin would be updated to. */
+/** Explains every version of a name, why it is or is not offered, and what a pin would be updated to. */
 import { isPreRelease } from '../apk/version.ts';
 import type { Candidate, Catalog, NameReport, VersionReport, WithheldReason } from '../catalog/catalog.ts';
 import type { Needs } from '../catalog/needs.ts';
@@ -27,7 +27,7 @@ export interface Explanation {
    */
   readonly younger?: readonly YoungerVersion[];
   readonly pin?: ExplainedPin;
-  /** What the advisories say of the pin. */
+  /** The advisories for the pin. */
   readonly advisories?: ExplainedAdvisories;
 }
 
@@ -84,7 +84,7 @@ export interface ExplainOptions {
   readonly heldBack?: HeldBack | undefined;
 }
 
-/** `catalog` is the one of the report. `pin` is as people write it; see `explainPin`. */
+/** `catalog` is the one of the report. `pin` is as users write it; see `explainPin`. */
 export function explain(
   report: NameReport,
   query: LookupQuery,

@@ -12,7 +12,7 @@ import { AdbWriter } from './virtual-adb.ts';
 
 const gzip = promisify(gzipCallback);
 
-/** An end-of-archive marker is two blocks of zeros; a signature member goes without. */
+/** An end-of-archive marker is two blocks of zeros; a signature member has none. */
 const TAR_END = 1024;
 const TAR_BLOCK = 512;
 const ZEROS = Buffer.alloc(64 * 1024);
@@ -87,7 +87,7 @@ async function tarHead(description: string, size: number): Promise<Buffer> {
   const archive = pack();
   archive.entry({ name: 'DESCRIPTION', mtime: new Date(0) }, description);
   const text = archive.entry({ name: 'APKINDEX', size, mtime: new Date(0) });
-  // It ends without its content.
+  // The entry ends without its content, which pack() reports as an error.
   text.on('error', () => undefined);
   const blocks = 2 + Math.ceil(Buffer.byteLength(description) / TAR_BLOCK);
   const pieces: Buffer[] = [];
@@ -117,7 +117,7 @@ function gzipTrailer(crc: number, size: number): Buffer {
   return trailer;
 }
 
-/** The CRC-32 of two texts one after the other: it is linear, so zeros can take the place of the second. */
+/** The CRC-32 of two concatenated texts. CRC is linear, so the first is extended by zeros in place of the second. */
 function joinCrcs(first: number, second: number, secondSize: number): number {
   let [shifted, zeros] = [first, 0];
   for (let left = secondSize; left > 0; left -= ZEROS.length) {
@@ -135,7 +135,7 @@ async function write(stanzas: Stanzas, to: Writable): Promise<{ size: number; cr
   const pause = createPause();
   let [size, crc] = [0, 0];
   let piece = '';
-  // One buffer is used again: the memory of many would be given back too late.
+  // Reuses one buffer, because the memory of many would be freed too late.
   const reused = Buffer.allocUnsafeSlow(4 * PIECE);
   const send = async (bytes: Buffer): Promise<void> => {
     crc = crc32(bytes, crc);

@@ -60,13 +60,13 @@ export class Lookups {
     const heldBack = yield* heldBackIn(snapshot, shown);
     if (shown.versions.length === 0 && !heldBack) return undefined;
     const report = yield* withPinned(shown, heldBack, query);
-    // What was served at other times was not there then.
+    // Versions served at other times did not exist then.
     const isPast = snapshot.past !== undefined;
     const remembered = query.current || isPast ? [] : parseVersions(this.#withdrawn(lookup, heldBack));
     const releases = yield* releasesFor(report, query, remembered);
     const offered = yield* filterInSteps(shown.versions, (version) => version.offered);
     const newest = offered.slice(-MAX_VERSIONS).map(({ version }) => version);
-    if (newest.length > 0 && !isPast) this.#served.note(datasource, askedName(lookup), newest);
+    if (newest.length > 0 && !isPast) this.#served.note(datasource, servedKey(lookup), newest);
     const from = yield* versionAt(report, query);
     if (!from) return { releases, marks: '' };
     const withdrawal = yield* withdrawalMark(report, snapshot.catalog.sources, from);
@@ -78,7 +78,7 @@ export class Lookups {
 
   /** Versions that this service served and the repositories no longer offer. */
   #withdrawn(lookup: Lookup, heldBack: HeldBack | undefined): readonly string[] {
-    const served = this.#served.recall(lookup.datasource, askedName(lookup));
+    const served = this.#served.recall(lookup.datasource, servedKey(lookup));
     if (!heldBack) return served;
     const there = new Set(heldBack.versions.map(({ version }) => version));
     return served.filter((version) => !there.has(version));
@@ -86,7 +86,7 @@ export class Lookups {
 
   /** Whether any version of the name was ever served, for the requested archs. */
   wasServed(lookup: Lookup): boolean {
-    return this.#served.recall(lookup.datasource, askedName(lookup)).length > 0;
+    return this.#served.recall(lookup.datasource, servedKey(lookup)).length > 0;
   }
 
   /** Versions of the name that were ever served, newest first. */
@@ -125,6 +125,6 @@ export class Lookups {
 }
 
 /** The key of served versions: a version of one arch may never have been offered for all. */
-function askedName({ name, query: { archs } }: Lookup): string {
+function servedKey({ name, query: { archs } }: Lookup): string {
   return archs ? `${name} ${archs.join()}` : name;
 }

@@ -19,9 +19,9 @@ const MAX_ARCHIVES = 6;
 
 export class Mirrors {
   readonly #writer: IndexWriter;
-  /** By arch, what the index lists: rows of each source. */
+  /** The rows that the index of each arch lists, one set for each source. */
   readonly #listed = new WeakMap<Snapshot, Map<string, readonly RowSet[]>>();
-  /** What is being listed, by generation and arch. */
+  /** Listings in progress, by generation and arch. */
   readonly #listing = new Map<string, Promise<readonly RowSet[]>>();
   readonly #archives = new LRUCache<string, Promise<IndexArchive>>({ max: MAX_ARCHIVES });
 
@@ -34,12 +34,12 @@ export class Mirrors {
     return catalog.sources.every((source, i) => source.arch !== arch || origins?.[i]?.format === 'v2');
   }
 
-  /** What is not there yet is made in `line`, once for all who ask for it meanwhile. */
-  archive(view: Snapshot, arch: string, format: IndexFormat, line: Queue): Promise<IndexArchive> {
+  /** A missing archive is made in `queue`, once for all concurrent requests. */
+  archive(view: Snapshot, arch: string, format: IndexFormat, queue: Queue): Promise<IndexArchive> {
     const key = `${view.generation} ${arch} ${format}`;
     const known = this.#archives.get(key);
     if (known) return known;
-    const made = line(() =>
+    const made = queue(() =>
       this.#writer.write(this.#stanzas(view, arch), `apk-beacon ${view.generation}`, format),
     );
     this.#archives.set(key, made);
@@ -48,24 +48,24 @@ export class Mirrors {
   }
 
   /** The origin of the package with this file name, if the index of the arch lists it. */
-  async find(view: Snapshot, arch: string, file: string, line: Queue): Promise<Origin | undefined> {
+  async find(view: Snapshot, arch: string, file: string, queue: Queue): Promise<Origin | undefined> {
     const candidates = splits(file).flatMap(({ name, version }) =>
       view.catalog.sources.flatMap(({ packages }, i) =>
         packages.named(name).flatMap((each) => (each.version === version ? { i, row: each.row } : [])),
       ),
     );
     if (candidates.length === 0 || !this.canMirror(view, arch)) return undefined;
-    const rows = this.#listed.get(view)?.get(arch) ?? (await this.#listOnce(view, arch, line));
+    const rows = this.#listed.get(view)?.get(arch) ?? (await this.#listOnce(view, arch, queue));
     const listed = candidates.find(({ i, row }) => rows[i]?.has(row));
     return listed && view.origins?.[listed.i];
   }
 
-  /** For packages that are asked for before the index. */
-  #listOnce(view: Snapshot, arch: string, line: Queue): Promise<readonly RowSet[]> {
+  /** Lists an arch whose packages are requested before its index. */
+  #listOnce(view: Snapshot, arch: string, queue: Queue): Promise<readonly RowSet[]> {
     const key = `${view.generation} ${arch}`;
     const known = this.#listing.get(key);
     if (known) return known;
-    const rows = line(() => this.#list(view, arch)).finally(() => this.#listing.delete(key));
+    const rows = queue(() => this.#list(view, arch)).finally(() => this.#listing.delete(key));
     this.#listing.set(key, rows);
     return rows;
   }
@@ -86,7 +86,7 @@ export class Mirrors {
     const rows =
       ofView.get(arch) ?? (await inSteps(mirroredRows(view.catalog, base.catalog, arch), createPause()));
     const listed = rows.map((set) => new RowSet(8 * set.bits.length));
-    for await (const { source, row, text } of written(view, rows)) {
+    for await (const { source, row, text } of stanzasOfRows(view, rows)) {
       listed[source]?.add(row);
       yield text;
     }
@@ -94,14 +94,17 @@ export class Mirrors {
   }
 }
 
-interface Written {
+interface WrittenStanza {
   readonly source: number;
   readonly row: number;
   readonly text: string;
 }
 
 /** The stanzas of those rows, from the indexes as they were fetched. */
-async function* written({ catalog, origins }: Snapshot, rows: readonly RowSet[]): AsyncGenerator<Written> {
+async function* stanzasOfRows(
+  { catalog, origins }: Snapshot,
+  rows: readonly RowSet[],
+): AsyncGenerator<WrittenStanza> {
   for (const [source, { packages }] of catalog.sources.entries()) {
     const wanted = rows[source];
     const origin = origins?.[source];

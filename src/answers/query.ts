@@ -11,7 +11,7 @@ export interface LookupQuery {
   readonly line: Version | undefined;
   /** `?strip=revision`: versions without `-rN`, once each. */
   readonly stripRevision: boolean;
-  /** `?revision=4`: of a pin without its revision, which the file has elsewhere. */
+  /** `?revision=4`: the revision of a pin whose file has version and revision in different places. */
   readonly revision?: string | undefined;
 }
 
@@ -44,7 +44,7 @@ function parseArchs(values: readonly string[], known: readonly string[]): readon
   return asked.length === 0 ? undefined : known.filter((arch) => asked.includes(arch));
 }
 
-/** A pin as people write it: `1.0-r0`, `=1.0-r0`, `~1.0`, `="1.0-r0"`, `@edge=1.0-r0`, `=1.0-r0@edge`. */
+/** A pin as users write it: `1.0-r0`, `=1.0-r0`, `~1.0`, `="1.0-r0"`, `@edge=1.0-r0`, `=1.0-r0@edge`. */
 function parseCurrent(value = ''): Constraint | undefined {
   const plain = barePin(value);
   const version = parseVersion(plain);
@@ -61,7 +61,7 @@ export function pinnedVersion({ current }: LookupQuery): Version | undefined {
   return current && current.operator.replaceAll('=', '') === '' ? current.version : undefined;
 }
 
-/** The version of a pin whose file has the revision elsewhere; `undefined` for other pins. */
+/** The full version of a pin whose file has version and revision in different places; `undefined` for other pins. */
 export function versionWithRevision(query: LookupQuery): Version | undefined {
   const { stripRevision, revision } = query;
   const pinned = stripRevision && revision !== undefined ? pinnedVersion(query) : undefined;

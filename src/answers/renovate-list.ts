@@ -173,7 +173,7 @@ function* flag(
   versions: readonly Version[],
   pin: Version | undefined,
 ): Generator<undefined, readonly Listed[]> {
-  // Stable ones that keep a pre-release from being what the pin follows.
+  // Stable versions, because of which the pin does not follow pre-releases.
   const isStable = (version: Version): boolean =>
     pin && isPreRelease(pin) ? isStableAbove(version, pin) : !isPreRelease(version);
   const isFollowed = (yield* findInSteps(versions, isStable)) === undefined;
@@ -196,7 +196,7 @@ function withdrawn(pin: Version): Listed {
   return { version: pin, deprecated: true, unstable: false };
 }
 
-/** Behind those that apk calls equal. */
+/** Inserts after versions that apk calls equal. */
 function* insert(listed: readonly Listed[], added: Listed): Generator<undefined, readonly Listed[]> {
   const newer = yield* findInSteps(listed, ({ version }) => compareVersions(version, added.version) > 0);
   return listed.toSpliced(newer ? listed.indexOf(newer) : listed.length, 0, added);

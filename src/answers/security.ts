@@ -36,10 +36,10 @@ export interface Fix {
   readonly opened: number;
 }
 
-/** What the feeds say of a version of a name. */
-export interface Known {
+/** The advisories for one version of a name. */
+export interface VersionAdvisories {
   readonly groups: readonly Group[];
-  /** That of the package, which may provide the name in another version. */
+  /** The version of the package, which may provide the name in another version. */
   readonly version: Version;
 }
 
@@ -66,7 +66,7 @@ export class Security {
    * The advisories for the name and origin of the package at `version`. A withdrawn version has the origin of the
    * nearest one; nothing is known of it if that one only provides the name in another version.
    */
-  *at(version: Version): Generator<undefined, Known> {
+  *at(version: Version): Generator<undefined, VersionAdvisories> {
     const { versions } = this.#report;
     const near = versions[Math.max(0, firstAbove(versions, version) - 1)];
     const packaged = near?.chosen.package.version;
@@ -123,7 +123,7 @@ export class Security {
     return idsOf(open).difference(yield* this.#openIds(from)).size;
   }
 
-  /** The identifiers of what is open at a version: worked out once for all versions it is compared with. */
+  /** The identifiers that are open at a version, computed once for all comparisons. */
   *#openIds(version: Version): Generator<undefined, ReadonlySet<string>> {
     if (this.#open?.version !== version) {
       const known = yield* this.at(version);
@@ -199,9 +199,9 @@ export function countOf(groups: readonly Group[]): number {
 }
 
 /**
- * What is put behind the link to the changes, which Renovate compiles as a template for each update: comments that the
- * rules of the preset look for, and for people the identifiers (docs/advisories.md). Only versions and identifiers that
- * feeds or indexes were checked for go into it, and none of their characters means anything to the template.
+ * The text appended to the changelog link, which Renovate compiles as a template for each update: comments for the
+ * rules of the preset, and identifiers for people (docs/advisories.md). It contains only validated versions and
+ * identifiers, none of whose characters has a meaning in a template.
  */
 export function* securityMarks(
   security: Security,
@@ -210,7 +210,7 @@ export function* securityMarks(
   releases: readonly Release[],
 ): Generator<undefined, SecurityMarks> {
   const names = new Map<Version, Release>();
-  // From the newest down, as far as they are newer.
+  // Newest first, while they are newer than the pin.
   for (let i = releases.length - 1; i >= 0 && names.size < MAX_VERSIONS; i -= 1) {
     const release = releases[i] as Release;
     const full = fullVersion(release, query);
@@ -219,14 +219,14 @@ export function* securityMarks(
   }
   const fixes = yield* security.fixes(from, [...names.keys()].reverse());
   const nameOf = ({ version }: Fix): string => (names.get(version) as Release).version.text;
-  // A recipe has the revision as its digest; what only repeats the version of a pin has none.
+  // For recipes the revision is the digest. A place that only repeats the version of a pin has none.
   const digestOf = ({ version }: Fix): string | undefined =>
     query.stripRevision ? names.get(version)?.revision : undefined;
   const updatesOf = (fix: Fix): readonly string[] => {
     const digest = digestOf(fix);
     return [...(digest === undefined ? [] : [`${nameOf(fix)}+${digest}`]), nameOf(fix)];
   };
-  // Of a new revision alone, a digest to Renovate, the new version is not told.
+  // If only the revision is new, Renovate sees a new digest and sets no `newVersion`.
   const isUpdateTo = (fix: Fix): string => {
     const digest = digestOf(fix);
     return digest === undefined

@@ -8,7 +8,7 @@ import { codeOf } from '../errors.ts';
 import { removeOrphansOf, writeAtomically } from '../repository/atomic-file.ts';
 
 const FORMAT = 1;
-/** Of a name, the versions that are remembered. */
+/** The remembered versions per name. */
 export const MAX_VERSIONS = 32;
 /** Twice the size of the largest file. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;

@@ -9,8 +9,8 @@ import type { IndexFormat } from './index-writer.ts';
 
 export const MAX_NAME_LENGTH = 256;
 
-/** A datasource, a view of it, or what it was. */
-export interface AskedDatasource {
+/** A datasource, now, with an age, or at a past time. */
+export interface DatasourceRef {
   readonly live: LiveDatasource;
   readonly when: When | undefined;
 }
@@ -20,19 +20,19 @@ export type TargetOf<K extends Target['kind']> = Extract<Target, { kind: K }>;
 
 export type Target =
   | { readonly kind: 'root' }
-  | ({ readonly kind: 'datasource' } & AskedDatasource)
+  | ({ readonly kind: 'datasource' } & DatasourceRef)
   | { readonly kind: 'asked'; readonly live: LiveDatasource }
-  | ({ readonly kind: 'search' } & AskedDatasource)
-  /** What appeared and vanished, of all packages or of one. */
+  | ({ readonly kind: 'search' } & DatasourceRef)
+  /** The packages that appeared and vanished, or the changes of one package. */
   | { readonly kind: 'changes'; readonly live: LiveDatasource; readonly name: string | undefined }
   | { readonly kind: 'atom'; readonly live: LiveDatasource }
-  | ({ readonly kind: 'package'; readonly name: string; readonly route: PackageRoute } & AskedDatasource)
+  | ({ readonly kind: 'package'; readonly name: string; readonly route: PackageRoute } & DatasourceRef)
   /** A package of the datasource that the pin's file builds on. */
   | { readonly kind: 'routed'; readonly name: string; readonly when: When | undefined }
-  /** The virtual index of one arch, or of what all have. */
-  | ({ readonly kind: 'index'; readonly arch: string; readonly format: IndexFormat } & AskedDatasource)
-  /** A package itself, as the index of the view names it. */
-  | ({ readonly kind: 'file'; readonly arch: string; readonly file: string } & AskedDatasource)
+  /** The virtual index of one arch, or of `any`. */
+  | ({ readonly kind: 'index'; readonly arch: string; readonly format: IndexFormat } & DatasourceRef)
+  /** A package file, as the index of the view names it. */
+  | ({ readonly kind: 'file'; readonly arch: string; readonly file: string } & DatasourceRef)
   /** The Renovate preset of one datasource, or of all. */
   | { readonly kind: 'preset'; readonly live: LiveDatasource | undefined; readonly when: When | undefined }
   | { readonly kind: 'invalid'; readonly fact: string };
@@ -60,9 +60,9 @@ export function isPackageRoute(segment: string): boolean {
 
 /**
  * `path` is the raw path without the query. If the first segment is a datasource, the rest is looked up there;
- * otherwise the path is a package of the default datasource. `/wolfi@7d/…` is a view of a datasource and
- * `/wolfi@2026-07-24T06:00Z/…` what it was; `/@7d/…` is the same for what the preset asks: `/@7d/wolfi/…`, `/@7d/-/for/…`
- * and `/@7d/renovate.json`.
+ * otherwise the path is a package of the default datasource. `/wolfi@7d/…` is a view of a datasource, and
+ * `/wolfi@2026-07-24T06:00Z/…` is the datasource at that time. `/@7d/…` is for the requests of a preset with an age:
+ * `/@7d/wolfi/…`, `/@7d/-/for/…` and `/@7d/renovate.json`.
  */
 export function parsePath(
   path: string,
@@ -98,7 +98,7 @@ export function parsePath(
 function parseRest(
   segments: readonly string[],
   named: LiveDatasource | undefined,
-  asked: AskedDatasource,
+  asked: DatasourceRef,
 ): Target {
   const rest = named ? segments.slice(1) : segments;
   if (rest.length === 0) return { kind: 'datasource', ...asked };
@@ -113,8 +113,8 @@ function parseRest(
   return parsePackage(asked, rest);
 }
 
-/** Paths after `/-/`, which is not a package name: everything but lookups, and lookups as static files have them. */
-function parseExtra(asked: AskedDatasource, [what, ...segments]: readonly string[]): Target {
+/** Paths after `/-/`, which is not a package name: everything but lookups, and lookups at the paths of static files. */
+function parseExtra(asked: DatasourceRef, [what, ...segments]: readonly string[]): Target {
   const { live, when } = asked;
   if (what === 'search' && segments.length === 0) return { kind: 'search', ...asked };
   if ((what === 'latest' || what === 'advisories') && segments.length > 0)
@@ -141,7 +141,7 @@ function parseRouted(name: string, when: When | undefined): Target {
   return name.length > MAX_NAME_LENGTH ? TOO_LONG : { kind: 'routed', name, when };
 }
 
-function parsePackage(asked: AskedDatasource, segments: readonly string[]): Target {
+function parsePackage(asked: DatasourceRef, segments: readonly string[]): Target {
   const last = segments.at(-1) ?? '';
   const hasRoute = segments.length > 1 && isPackageRoute(last);
   const name = (hasRoute ? segments.slice(0, -1) : segments).join('/');

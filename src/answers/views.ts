@@ -1,6 +1,6 @@
 /**
- * Datasources asked with an age (docs/decisions/017). A view is made when it is asked for and holds until a refresh, or
- * until the next package is old enough.
+ * Views: datasources with an age (docs/decisions/017). A view is made on request and is valid until a refresh, or until
+ * the next package is old enough.
  */
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
@@ -10,12 +10,12 @@ import { cooledInSteps, showing, type Cooled } from '../catalog/cooldown.ts';
 import { earlyFixes } from './early-fixes.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
 
-/** Of one generation of a datasource. Anyone may ask for any age. */
+/** The limit for one generation of a datasource, because anyone may request any age. */
 const MAX_VIEWS = 4;
 
-interface Made {
+interface CachedView {
   readonly snapshot: Snapshot;
-  /** It holds for time limits from `from` to before `until`. */
+  /** It is valid for time limits from `from` to before `until`. */
   readonly from: number;
   readonly until: number;
 }
@@ -23,17 +23,17 @@ interface Made {
 export class Views {
   readonly #now: () => number;
   /** By age. Weak, so that a past generation does not stay in memory. */
-  readonly #made = new WeakMap<Snapshot, LRUCache<string, Made>>();
+  readonly #cached = new WeakMap<Snapshot, LRUCache<string, CachedView>>();
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  /** The view of `base` if it was made and still holds. */
+  /** The view of `base`, if it was made and is still valid. */
   known(base: Snapshot, age: Age): Snapshot | undefined {
-    const made = this.#made.get(base)?.get(nameWith('', { age }));
+    const cached = this.#cached.get(base)?.get(nameWith('', { age }));
     const limit = this.#limit(age);
-    return made && made.from <= limit && limit < made.until ? made.snapshot : undefined;
+    return cached && cached.from <= limit && limit < cached.until ? cached.snapshot : undefined;
   }
 
   *of(base: Snapshot, age: Age): Generator<undefined, Snapshot> {
@@ -58,13 +58,13 @@ export class Views {
         until: until + age.seconds,
       },
     };
-    const views = this.#made.get(base) ?? new LRUCache<string, Made>({ max: MAX_VIEWS });
-    this.#made.set(base, views);
+    const views = this.#cached.get(base) ?? new LRUCache<string, CachedView>({ max: MAX_VIEWS });
+    this.#cached.set(base, views);
     views.set(nameWith('', { age }), { snapshot, from, until });
     return snapshot;
   }
 
-  /** What was released later is hidden. By the clock of this machine: one that is behind hides more, never less. */
+  /** Packages released later are hidden. Uses the clock of this machine; one that is behind hides more, never less. */
   #limit({ seconds }: Age): number {
     return Math.floor(this.#now() / 1000) - seconds;
   }
@@ -74,7 +74,7 @@ function countOf(sets: readonly RowSet[]): number {
   return sets.reduce((sum, { size }) => sum + size, 0);
 }
 
-/** The same wherever the same packages are hidden, whatever the age. */
+/** Equal if the same packages are hidden, whatever the age. */
 function generationOf({ generation }: Snapshot, { hidden }: Cooled): string {
   const hash = createHash('sha256').update(`${generation} without `);
   for (const { bits } of hidden) hash.update(bits);

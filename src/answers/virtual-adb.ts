@@ -1,6 +1,6 @@
 /**
- * The virtual index in the format of apk 3, made of the stanzas of the other. Their fields become values, each string
- * once; `apk/adb-file.ts` and `adb-index.ts` describe the format.
+ * The virtual index in the format of apk 3, made from stanzas of apk 2. Their fields become values, each string once;
+ * `apk/adb-file.ts` and `adb-index.ts` describe the format.
  */
 import { createPublicKey, sign } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -19,7 +19,7 @@ const KIND = 2 ** 28;
 const [VALUES, SIGNATURE] = [0, 1];
 const SHA512 = 4;
 
-/** Values as they are added. What a method returns stands for the value. */
+/** Collects values. Each method returns the word that refers to the added value. */
 class AdbValues {
   readonly #bytes = new ByteBuffer();
   readonly #strings = new Map<string, number>();
@@ -53,7 +53,7 @@ class AdbValues {
     return value;
   }
 
-  /** Up to `Number.MAX_SAFE_INTEGER`; nothing for others. */
+  /** Up to `Number.MAX_SAFE_INTEGER`; 0 (nothing) for others. */
   number(number: number): number {
     if (!(number > 0 && Number.isSafeInteger(number))) return 0;
     if (number < KIND) return Kind.number * KIND + number;
@@ -71,7 +71,7 @@ class AdbValues {
     return list;
   }
 
-  /** A list, or an object whose fields are counted from 1, without those at its end that are nothing. */
+  /** A list, or an object whose fields are numbered from 1; trailing empty fields are omitted. */
   object(values: readonly number[]): number {
     const count = values.findLastIndex((value) => value !== 0) + 1;
     if (count === 0) return 0;
@@ -84,7 +84,7 @@ class AdbValues {
     return this.#bytes.bytes.subarray(0, this.#bytes.length);
   }
 
-  /** Where the numbers are, at a multiple of `size`. */
+  /** Adds the numbers at a multiple of `size` and returns the offset. */
   #words(numbers: readonly number[], size = 4): number {
     this.#bytes.addBytes(Buffer.alloc((size - (this.#bytes.length % size)) % size));
     const at = this.#bytes.length;
@@ -112,13 +112,13 @@ function matchOf(operator: string): number {
 /** A provide with a tag, or with an operator and no version. */
 const MALFORMED = /^[^<>=~]*(?:@|[<>=~]+$)/;
 
-/** The provides that apk takes from text: it drops the rest of the line from a malformed one on. */
+/** The provides that apk reads from text: it ignores a malformed one and the rest of the line. */
 function readable(provides: readonly string[]): readonly string[] {
   const end = provides.findIndex((token) => MALFORMED.test(token));
   return end < 0 ? provides : provides.slice(0, end);
 }
 
-/** Takes the stanzas of a virtual index, one after the other. */
+/** Writes an ADB from the stanzas of a virtual index, added one by one. */
 export class AdbWriter {
   readonly #values = new AdbValues();
   readonly #packages: number[] = [];
@@ -176,7 +176,7 @@ export class AdbWriter {
     return value;
   }
 
-  /** The file, signed where there is a private key (PEM). */
+  /** The file, signed if there is a private key (PEM). */
   async file(description: string, privateKey: string | undefined): Promise<Buffer> {
     const root = this.#values.object([this.#values.string(description), this.#values.object(this.#packages)]);
     const values = this.#values.finish(root);
@@ -189,7 +189,7 @@ export class AdbWriter {
   }
 }
 
-/** Filled up to the next one, which starts at a multiple of 8. */
+/** Padded, because the next block starts at a multiple of 8. */
 function block(type: number, content: Uint8Array): Buffer {
   const head = Buffer.alloc(4);
   head.writeUInt32LE(((type << 30) >>> 0) + 4 + content.length);

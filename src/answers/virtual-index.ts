@@ -1,8 +1,7 @@
 /**
- * An APKINDEX of what is on offer: verified, merged over the repositories, coherent, and for `any` what all archs have.
- * It is made to be read, by Renovate's own `apk` datasource above all; packages cannot be installed by it, because it
- * does not tell their real identities and sizes. Names that packages provide with a version are records of their own,
- * since that datasource knows nothing of provides.
+ * An APKINDEX of the offered versions, merged over the repositories; for `any`, the versions that all archs have. It is
+ * for readers such as Renovate's own `apk` datasource. apk cannot install from it, because it lacks the real identities
+ * and sizes. Names that packages provide with a version are separate records, because that datasource ignores provides.
  */
 import { createHash } from 'node:crypto';
 import type { Catalog, VersionReport } from '../catalog/catalog.ts';
@@ -12,16 +11,16 @@ import { createQueue, type Queue } from '../repository/pace.ts';
 import { compareTexts } from '../sorted.ts';
 import type { IndexArchive, IndexFormat, IndexWriter } from './index-writer.ts';
 
-/** In place of an arch: what every arch of the datasource has. */
+/** In place of an arch: the versions that every arch of the datasource has. */
 export const ANY_ARCH = 'any';
 
 /** apk-package(5): what a package may be called. Other provided names (`so:`, `/bin/sh`) cannot be records. */
 export const PACKAGE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9._+-]*$/;
 
-/** Would end a line or change a terminal; no value with one is taken over. */
+/** Control characters would end a line or affect a terminal; values with one are omitted. */
 const CONTROL = /\p{Cc}/u;
 
-/** The archives: made when first asked for, one at a time, and kept as long as their generation is served. */
+/** The archives, made at the first request, one at a time, and kept as long as their generation is served. */
 export class VirtualIndexes {
   readonly #writer: IndexWriter;
   readonly #archives = new WeakMap<Snapshot, Map<string, Promise<IndexArchive>>>();
@@ -32,17 +31,17 @@ export class VirtualIndexes {
   }
 
   /**
-   * The APKINDEX.tar.gz of an arch, or of `any`, or the same as Packages.adb. What is not there yet is made in `line`,
-   * once for all who ask for it meanwhile.
+   * The APKINDEX.tar.gz of an arch, or of `any`, or the same as Packages.adb. A missing archive is made in `queue`,
+   * once for all concurrent requests.
    */
-  archive(snapshot: Snapshot, arch: string, format: IndexFormat, line: Queue): Promise<IndexArchive> {
+  archive(snapshot: Snapshot, arch: string, format: IndexFormat, queue: Queue): Promise<IndexArchive> {
     const ofSnapshot = this.#archives.get(snapshot) ?? new Map<string, Promise<IndexArchive>>();
     this.#archives.set(snapshot, ofSnapshot);
     const key = `${format} ${arch}`;
     const known = ofSnapshot.get(key);
     if (known) return known;
     const { catalog, generation } = snapshot;
-    const made = line(() =>
+    const made = queue(() =>
       this.#oneAtATime(() =>
         this.#writer.write(virtualIndex(catalog, arch), `apk-beacon ${generation}`, format),
       ),
@@ -54,8 +53,8 @@ export class VirtualIndexes {
 }
 
 /**
- * Stanza by stanza and sorted by name, so that the same catalog always gives the same text. In between, `undefined`
- * where the caller can do other things.
+ * The stanzas, sorted by name, so that the same catalog always gives the same text; `undefined` where the caller may
+ * pause.
  */
 export function* virtualIndex(catalog: Catalog, arch: string): Generator<string | undefined> {
   const archs = arch === ANY_ARCH ? catalog.archs : [arch];

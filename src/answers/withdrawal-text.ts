@@ -1,4 +1,4 @@
-/** That a version is expected to be withdrawn: in words, and for Renovate. */
+/** Expected withdrawals as text for people and as a mark for Renovate. */
 import type { Version } from '../apk/version.ts';
 import type { CatalogSource, NameReport } from '../catalog/catalog.ts';
 import { findInSteps } from '../catalog/steps.ts';
@@ -12,9 +12,9 @@ export function withdrawalText(withdrawal: Withdrawal): string {
 }
 
 /**
- * `#withdrawal=2026-08-13,old-build`, behind the link to the changes of a pin whose version is more likely withdrawn than
- * not; the preset turns it into a sentence of the merge request. Otherwise empty. That a series has ended is not looked
- * for: that concerns the newest version, for which there is no merge request.
+ * The mark `#withdrawal=2026-08-13,old-build` for the changelog link of a pin that is more likely withdrawn than not;
+ * otherwise empty. The preset turns it into a sentence of the merge request. The end of a series is ignored, because it
+ * concerns the newest version, for which there is no merge request.
  */
 export function* withdrawalMark(
   report: NameReport,

@@ -10,7 +10,7 @@ import { parseLookupQuery, QueryError, type LookupQuery, type QueryParameters } 
 import { newestInRange } from '../answers/range.ts';
 import type { RenderOptions } from '../answers/render.ts';
 import { advisoriesInSteps, explainAdvisoriesInSteps, Security } from '../answers/security.ts';
-import { parsePeerName, type AskedDatasource, type TargetOf } from '../answers/target.ts';
+import { parsePeerName, type DatasourceRef, type TargetOf } from '../answers/target.ts';
 import { parseVersion } from '../apk/version.ts';
 import { ageInWords, nameWith, type Age } from '../catalog/age.ts';
 import type { LookupLog } from '../metrics/lookup-log.ts';
@@ -47,7 +47,7 @@ export interface LookupOptions {
  */
 interface Ready {
   readonly answered: Answered;
-  readonly asked: AskedDatasource;
+  readonly asked: DatasourceRef;
   readonly snapshot: WeakRef<Snapshot>;
   readonly name: string;
   readonly pin: TrackedPin | undefined;
@@ -287,7 +287,11 @@ export class LookupRoutes {
 
 /** With a homepage and no releases, Renovate sees no update and logs no warning, as without an opinion. */
 function nothingYet(age: Age, page: string): object {
-  return { releases: [], homepage: page, heldBack: `no such release is known to be ${ageInWords(age)} old` };
+  return {
+    releases: [],
+    homepage: page,
+    heldBack: `no matching release is known to be ${ageInWords(age)} old`,
+  };
 }
 
 /** Everything that the answer to a lookup depends on, except the generation. */

@@ -4,7 +4,7 @@ import { heldBackIn } from '../answers/held-back.ts';
 import type { LookupQuery } from '../answers/query.ts';
 import type { SearchHits } from '../answers/search.ts';
 import { explainAdvisoriesInSteps } from '../answers/security.ts';
-import type { AskedDatasource } from '../answers/target.ts';
+import type { DatasourceRef } from '../answers/target.ts';
 import { nameWith } from '../catalog/age.ts';
 import type { LookupLog } from '../metrics/lookup-log.ts';
 import type { RecentChanges } from '../metrics/recent-changes.ts';
@@ -33,7 +33,7 @@ export interface PageSources {
 }
 
 /** A question about a package. */
-export interface PackageQuestion extends AskedDatasource {
+export interface PackageQuestion extends DatasourceRef {
   readonly snapshot: Snapshot;
   readonly name: string;
   readonly query: LookupQuery;
@@ -74,7 +74,7 @@ export class Pages {
     };
   }
 
-  datasource({ live, when }: AskedDatasource, snapshot: Snapshot | undefined): Reply {
+  datasource({ live, when }: DatasourceRef, snapshot: Snapshot | undefined): Reply {
     const { asked, surveyor, changes } = this.#sources;
     const now = this.#sources.now();
     const { name, indexes } = live;

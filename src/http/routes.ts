@@ -8,7 +8,7 @@ import {
   MAX_NAME_LENGTH,
   parsePath,
   parsePeerName,
-  type AskedDatasource,
+  type DatasourceRef,
   type Target,
   type TargetOf,
 } from '../answers/target.ts';
@@ -198,7 +198,7 @@ export class Routes {
     }
   }
 
-  async #status(target: AskedDatasource): Promise<Reply> {
+  async #status(target: DatasourceRef): Promise<Reply> {
     const { now, ledger, notifications } = this.#options;
     const { live, when } = target;
     const snapshot = when ? live.snapshot && (await this.#snapshots.of(target)) : live.snapshot;
@@ -305,7 +305,7 @@ export class Routes {
     return { reply, route };
   }
 
-  async #search(target: AskedDatasource, parameters: QueryParameters, pages?: Pages): Promise<Reply> {
+  async #search(target: DatasourceRef, parameters: QueryParameters, pages?: Pages): Promise<Reply> {
     const { live, when } = target;
     const query = parameters['q'] ?? '';
     if (typeof query !== 'string') throw new QueryError('q: expected once');
@@ -314,7 +314,7 @@ export class Routes {
     const snapshot = await this.#snapshots.of(target);
     if (!snapshot && pages) return pages.problem(429, `${live.name} is not loaded yet`, retryLater);
     if (!snapshot) return notLoaded(live).reply;
-    const found = await this.#snapshots.lineOf(when)(() => this.#searches.find(snapshot, query));
+    const found = await this.#snapshots.queueFor(when)(() => this.#searches.find(snapshot, query));
     const datasource = nameWith(live.name, when);
     if (pages) return pages.search(datasource, query, found);
     const headers = { 'x-apk-beacon-generation': snapshot.generation, ...negotiated };
@@ -340,8 +340,13 @@ export class Routes {
         404,
         `the packages of ${live.name} for ${arch} are not those of apk 2: no mirror of them`,
       );
-    const line = this.#snapshots.lineOf(target.when);
-    const { bytes, etag } = await (isMirror ? mirrors : virtualIndexes).archive(snapshot, arch, format, line);
+    const queue = this.#snapshots.queueFor(target.when);
+    const { bytes, etag } = await (isMirror ? mirrors : virtualIndexes).archive(
+      snapshot,
+      arch,
+      format,
+      queue,
+    );
     const headers: Headers = {
       'x-apk-beacon-generation': snapshot.generation,
       'cache-control': `max-age=${maxAge}`,
@@ -357,8 +362,8 @@ export class Routes {
     const route = 'file';
     const snapshot = await this.#snapshots.of(target);
     if (!snapshot) return { ...notLoaded(live), route };
-    const line = this.#snapshots.lineOf(when);
-    const origin = await this.#options.mirrors.find(snapshot, arch, file, line);
+    const queue = this.#snapshots.queueFor(when);
+    const origin = await this.#options.mirrors.find(snapshot, arch, file, queue);
     const shown = nameWith(live.name, when);
     if (!origin) return { reply: problem(404, `no ${file} in the index of ${shown} for ${arch}`), route };
     const found = await origin.index.packageFile(file);

@@ -1,6 +1,6 @@
 /** The snapshot that an address of a datasource refers to: the current one, a view, or that of a past time. */
 import { QueryError } from '../answers/query.ts';
-import type { AskedDatasource } from '../answers/target.ts';
+import type { DatasourceRef } from '../answers/target.ts';
 import { Views } from '../answers/views.ts';
 import { nameWith, type When } from '../catalog/age.ts';
 import { timeText } from '../catalog/time.ts';
@@ -42,20 +42,20 @@ export class Snapshots {
   }
 
   /** The snapshot of the datasource, or that of its view or past time if it is cached and still valid. */
-  loaded({ live, when }: AskedDatasource): Snapshot | undefined {
+  loaded({ live, when }: DatasourceRef): Snapshot | undefined {
     const { snapshot } = live;
     if (!when || !snapshot) return snapshot;
     return 'at' in when ? this.#options.pasts.known(live, when.at) : this.#views.known(snapshot, when.age);
   }
 
   /** The same, made if necessary. Waits for the first snapshot. */
-  of(asked: AskedDatasource): Snapshot | undefined | Promise<Snapshot | undefined> {
+  of(asked: DatasourceRef): Snapshot | undefined | Promise<Snapshot | undefined> {
     const { live } = asked;
     const made = (base: Snapshot | undefined) => base && this.#viewOf(base, asked);
     return this.loaded(asked) ?? (live.snapshot ? made(live.snapshot) : this.first(live).then(made));
   }
 
-  #viewOf(base: Snapshot, { live, when }: AskedDatasource): Snapshot | Promise<Snapshot> {
+  #viewOf(base: Snapshot, { live, when }: DatasourceRef): Snapshot | Promise<Snapshot> {
     if (!when) return base;
     if ('age' in when) {
       const turns = when.age.security ? this.#slowViews : this.#turns;
@@ -80,7 +80,7 @@ export class Snapshots {
   }
 
   /** Where slow work waits. For a view or a past time it rejects with a `RefusedError` if too much is queued. */
-  lineOf(when: When | undefined): Queue {
+  queueFor(when: When | undefined): Queue {
     return when ? (work) => this.#inLine(work) : (work) => work();
   }
 

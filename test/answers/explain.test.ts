@@ -125,7 +125,7 @@ describe('what has gone quiet', () => {
     const { notes } = explain(from.report('gone'), parseLookupQuery({}, from.archs), undefined, from, {
       served: ['2-r0', '1-r0'],
     });
-    expect(notes).toEqual(['the name has left the repositories; 2-r0 was served before']);
+    expect(notes).toEqual(['the name is no longer in the repositories; 2-r0 was served before']);
     expect(explained(from, 'gone')).not.toHaveProperty('notes');
   });
 });

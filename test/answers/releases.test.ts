@@ -324,7 +324,7 @@ describe('why', () => {
       '1.00-r0',
       {
         state: 'gone',
-        because: '1.0-r0 is older and the newest release, but Renovate cannot tell the two apart',
+        because: '1.0-r0 is older and the newest release, but Renovate cannot distinguish the two',
       },
     ],
     [
@@ -368,11 +368,11 @@ describe('why', () => {
     ],
     [
       { current: '0.9-r0', line: '0.9' },
-      { state: 'gone', because: 'there is no release at all' },
+      { state: 'gone', because: 'no version is offered' },
     ],
     [
       { current: '~0.9', line: '0.9' },
-      { state: 'gone', because: 'there is no release at all' },
+      { state: 'gone', because: 'no version is offered' },
     ],
   ])('for the pin as %j lists it', (parameters, expected) => {
     const query = parseLookupQuery(parameters, two.archs);

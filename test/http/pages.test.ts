@@ -337,9 +337,9 @@ test('a page of a name that has left the repositories says so', async () => {
   await service.beacon.refreshOnce(signal);
   const { body, statusCode } = await service.get('/wolfi/curl-dev', { accept: BROWSER });
   expect(statusCode).toBe(404);
-  expect(body).toContain('the name has left the repositories; 8.21.0-r1 was served before');
+  expect(body).toContain('the name is no longer in the repositories; 8.21.0-r1 was served before');
   const { notes } = (await service.get('/wolfi/curl-dev/explain')).json<{ notes: string[] }>();
-  expect(notes).toEqual(['the name has left the repositories; 8.21.0-r1 was served before']);
+  expect(notes).toEqual(['the name is no longer in the repositories; 8.21.0-r1 was served before']);
 });
 
 test('a build time in the future makes nothing overdue', async () => {

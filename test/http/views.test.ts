@@ -234,7 +234,7 @@ describe('a pin', () => {
     expect(answer.json()).toEqual({
       releases: [],
       homepage: 'http://beacon:3000/wolfi@7d/brandnew',
-      heldBack: 'no such release is known to be 7 days old',
+      heldBack: 'no matching release is known to be 7 days old',
     });
     expect((await all.service.get('/wolfi@7d/brandnew/latest')).statusCode).toBe(404);
     expect((await all.service.get('/wolfi@7d/brandnew/badge.svg')).body).toContain('brandnew: none on offer');
@@ -275,7 +275,7 @@ test('explain tells what is held back, and from when it is not', async () => {
   const { service } = all;
   const explained = (await service.get('/wolfi@7d/curl/explain')).json<Record<string, unknown>>();
   expect(explained['notes']).toContain(
-    '2 versions are not known to be 7 days old; the first to come is 8.1-r0, from 2026-07-28T06:00Z',
+    '2 versions are not known to be 7 days old; the next is 8.1-r0, from 2026-07-28T06:00Z',
   );
   expect(explained['younger']).toEqual([
     { version: '8.1-r0', releasedAt: '2026-07-21T06:00:00.000Z', visibleFrom: '2026-07-28T06:00:00.000Z' },
@@ -285,7 +285,7 @@ test('explain tells what is held back, and from when it is not', async () => {
   const text = await service.get('/wolfi@7d/brandnew/explain', { 'user-agent': 'curl/8' });
   expect(text.body).toBe(
     'brandnew on x86_64, aarch64\n  no version is old enough\n' +
-      '  1 version is not known to be 7 days old; the first to come is 1-r0, from 2026-07-30T06:00Z\n',
+      '  1 version is not known to be 7 days old; the next is 1-r0, from 2026-07-30T06:00Z\n',
   );
 });
 
@@ -324,7 +324,7 @@ test('what was first seen by a clock that was never set is hidden, and the statu
   });
   const explained = (await service.get('/wolfi@7d/undated/explain')).json<{ notes: string[] }>();
   expect(explained).toMatchObject({ younger: [{ version: '1-r0' }] });
-  expect(explained.notes).toEqual(['1 version is not known to be 7 days old; no date is known of any']);
+  expect(explained.notes).toEqual(['1 version is not known to be 7 days old; none of them has a date']);
 });
 
 test('the status and the pages are those of the view', async () => {
