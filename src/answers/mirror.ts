@@ -113,7 +113,7 @@ async function* stanzasOfRows(
     let of = { name: '', packages: new Map<string, Package>() };
     const taken = new RowSet(packages.rowCount);
     const options = { limits: index.spec.limits, pause: createPause() };
-    const body = await index.original(digest);
+    const body = await index.indexBody(digest);
     for await (const { name, version, identity, text } of stanzasOf(body, options)) {
       if (name !== of.name)
         of = { name, packages: new Map(packages.named(name).map((each) => [each.identity, each])) };

@@ -14,7 +14,7 @@ const TURN = 2;
 
 /** Why a request for a view is refused while as many are in line as may be. */
 export function tooManyAges(): RefusedError {
-  return new RefusedError(429, 'too many ages are asked for at once');
+  return new RefusedError(429, 'too many ages are requested at once');
 }
 
 export class Turns {

@@ -42,7 +42,7 @@ export async function readDates(folder: string, key: string): Promise<Known | un
     JSON.parse(bytes.toString('utf8', 0, end)),
   );
   const start = end + 1;
-  if (header.key !== key) throw new Error('it is of another index');
+  if (header.key !== key) throw new Error('it belongs to another index');
   if (bytes.length !== start + packages * (IDENTITY_BYTES + 4)) throw new Error('it is cut short');
   const identities = bytes.subarray(start, start + packages * IDENTITY_BYTES);
   const dates = Uint8Array.from(bytes.subarray(start + packages * IDENTITY_BYTES));

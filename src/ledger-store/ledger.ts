@@ -60,7 +60,7 @@ export interface LedgerOptions {
   readonly now: () => number;
   readonly pause: Pause;
   /** For background work; by default `pause`. */
-  readonly leisurely?: Pause | undefined;
+  readonly backgroundPause?: Pause | undefined;
   readonly log: Pick<Console, 'info' | 'warn'>;
 }
 
@@ -283,7 +283,7 @@ export class Ledger {
         query,
         rows,
         (row) => [...packageValues(id, packages, row), releasedAt[row] as number, ...[1, null, null]],
-        database.kind === 'postgres' ? this.#options.pause : this.#unhurried,
+        database.kind === 'postgres' ? this.#options.pause : this.#firstWritePause,
       );
       return true;
     };
@@ -414,9 +414,9 @@ export class Ledger {
   }
 
   /** Slow, unless a call waits: at the first start, other indexes are still being read. */
-  readonly #unhurried: Pause = () => {
-    const { pause, leisurely = pause } = this.#options;
-    return this.#waiting > 0 ? pause() : leisurely();
+  readonly #firstWritePause: Pause = () => {
+    const { pause, backgroundPause = pause } = this.#options;
+    return this.#waiting > 0 ? pause() : backgroundPause();
   };
 
   async #insert(

@@ -5,7 +5,7 @@ import { isStep } from '../catalog/steps.ts';
 import type { Needs } from '../catalog/needs.ts';
 import type { Catalog, NameReport, VersionReport, WithheldReason } from '../catalog/catalog.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
-import { createPause, createQueue, leisurely } from '../repository/pace.ts';
+import { background, createPause, createQueue } from '../repository/pace.ts';
 
 export interface Survey {
   /** Package names without any release; what packages provide is not counted again. */
@@ -75,7 +75,7 @@ export class Surveyor {
   readonly #surveys = new Map<string, Survey>();
   /** By datasource, the snapshot of the last or next survey. Weak, so that it does not stay in memory. */
   readonly #begun = new Map<string, WeakRef<Snapshot>>();
-  readonly #pause = createPause(leisurely);
+  readonly #pause = createPause(background);
   readonly #oneAtATime = createQueue();
   #latest: Promise<void> = Promise.resolve();
 

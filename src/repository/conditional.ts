@@ -5,13 +5,13 @@ import type { CredentialLookup } from './credentials.ts';
 import { FetchError, parseRetryAfter } from './fetch-error.ts';
 import type { GetOptions, UpstreamAnswer, UpstreamClient } from './upstream-client.ts';
 
-/** What tells whether an index or a feed is still the one that was fetched. */
+/** The validators of an HTTP response (RFC 9110, 8.8): they show whether an index or feed has changed. */
 export interface Validators {
   /** As sent, with quotes and `W/`. For a local file, made from its inode, size and change time. */
   readonly etag?: string | undefined;
   /** As sent: servers may compare it as text. */
   readonly lastModified?: string | undefined;
-  /** It was found at the alternative. */
+  /** Whether it was found at the alternative address. */
   readonly alternative?: boolean | undefined;
 }
 
@@ -19,7 +19,7 @@ export interface ConditionalGet extends Omit<GetOptions, 'headers' | 'credential
   readonly client: UpstreamClient;
   /** Used even for a user name in the URL: without it, no credentials are sent. */
   readonly credentials?: CredentialLookup | undefined;
-  /** Of what was fetched last. */
+  /** Those of the last fetch. */
   readonly validators?: Validators | undefined;
 }
 
@@ -51,7 +51,7 @@ export async function statIfChanged(
   return validators?.etag === etag ? undefined : { etag, size };
 }
 
-/** Of an answer, those that can be sent back. */
+/** The validators of an answer that can be sent back. */
 export function validatorsOf(answer: UpstreamAnswer): Validators {
   return {
     etag: sendable(answer.header('etag')),
@@ -63,7 +63,7 @@ export function validatorsOf(answer: UpstreamAnswer): Validators {
 export function statusError(url: URL, answer: UpstreamAnswer): FetchError {
   const retryAfter = parseRetryAfter(answer.header('retry-after'), Date.now());
   const hint =
-    answer.status === 401 ? ': it wants credentials, or others (credentials, HTTP_AUTH, netrc)' : '';
+    answer.status === 401 ? ': credentials are missing or wrong (credentials, HTTP_AUTH, netrc)' : '';
   return new FetchError(`${redactUrl(url)} answered ${answer.status}${hint}`, {
     status: answer.status,
     retryAfter,

@@ -11,7 +11,7 @@ import type undici from 'undici';
 import type { Dispatcher } from 'undici';
 import { IndexError } from '../errors.ts';
 import { proxyFor, type Environment } from './proxy.ts';
-import { guardedLookup, type Reach } from './reach.ts';
+import { guardedLookup, type AddressPolicy } from './address-policy.ts';
 import { readTextFile } from './read-text-file.ts';
 
 type Undici = typeof undici;
@@ -45,7 +45,7 @@ interface TlsMaterial {
 export interface Hop {
   /** Whether the client certificate may be used. */
   readonly identify: boolean;
-  readonly reach: Reach;
+  readonly policy: AddressPolicy;
 }
 
 export class Dispatchers {
@@ -64,7 +64,7 @@ export class Dispatchers {
     const [material, { default: undici }] = await Promise.all([this.#loadMaterial(), import('undici')]);
     this.#use(material);
     const proxy = proxyFor(url, this.#options.environment);
-    const key = `${hop.identify} ${hop.reach} ${proxy?.href ?? 'direct'}`;
+    const key = `${hop.identify} ${hop.policy} ${proxy?.href ?? 'direct'}`;
     const known = this.#dispatchers.get(key);
     if (known) return known;
     const dispatcher = this.#create(undici, proxy, hop);
@@ -103,10 +103,14 @@ export class Dispatchers {
     this.#material = material;
   }
 
-  #create({ Agent, Pool, ProxyAgent }: Undici, proxy: URL | undefined, { identify, reach }: Hop): Dispatcher {
+  #create(
+    { Agent, Pool, ProxyAgent }: Undici,
+    proxy: URL | undefined,
+    { identify, policy }: Hop,
+  ): Dispatcher {
     const { connect: timeout, headers: headersTimeout } = this.#options.timeouts;
     const tls = { secureContext: this.#secureContext(identify), allowH2: false };
-    const lookup = guardedLookup(reach, this.#options.lookup);
+    const lookup = guardedLookup(policy, this.#options.lookup);
     if (!proxy) return new Agent({ connect: { ...tls, timeout, lookup }, allowH2: false });
     // A proxy resolves names itself, so it decides what they lead to.
     return new ProxyAgent({
@@ -136,7 +140,7 @@ export class Dispatchers {
 
 async function loadAuthorities(path: string): Promise<string> {
   const pem = await readTextFile('CA file', path);
-  // OpenSSL accepts a file without certificates and then trusts nobody more.
+  // OpenSSL accepts a file without certificates and then adds no authority.
   if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem;
   throw new IndexError('config-invalid', `CA file ${path} contains no certificate in PEM format`);
 }

@@ -8,7 +8,7 @@ import type { FeedReaderJob, FeedReply, FeedRequest } from './feed-job.ts';
 /** The largest size of a reduced feed. The largest known one has 20 MB. */
 const MAX_REDUCED = 256 * 1024 * 1024;
 
-/** Beside this file in the sources, beside the bundle once built. */
+/** Beside this file in the sources, and in the bundle once built. */
 const starter = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? './feed-starter.ts' : './feed-starter.mjs', import.meta.url),
 );

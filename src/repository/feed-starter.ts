@@ -48,7 +48,7 @@ function start(job: FeedReaderJob): void {
     .setEncoding('utf8')
     .on('data', (text: string) => (complaint = (complaint + text).slice(0, 2000)));
   child.stdout.on('data', (output: Buffer) => send({ output }));
-  // What is wrong shows when the reader has ended.
+  // The reader's exit code shows the problem.
   child.stdin.on('error', () => undefined);
   let hasStarted = true;
   child.once('error', (error) => {

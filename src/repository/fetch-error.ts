@@ -22,7 +22,7 @@ export class FetchError extends IndexError {
   }
 }
 
-/** A URL from others, such as the target of a redirect, made safe for messages. */
+/** A foreign URL, such as the target of a redirect, shortened for messages. */
 export function shortUrl(location: URL): string {
   return cut(redactUrl(location), 200);
 }

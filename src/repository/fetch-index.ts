@@ -22,7 +22,7 @@ export type IndexFetch =
   | { readonly status: 'not-modified' };
 
 export interface FetchIndexOptions extends ConditionalGet {
-  /** Where to look if nothing is at the location. */
+  /** The address to try if nothing is at the location. */
   readonly alternative?: string | undefined;
 }
 
@@ -48,7 +48,7 @@ export async function fetchIndex(location: URL | string, options: FetchIndexOpti
   }
 }
 
-/** Object stores answer 403 where nothing is, too. */
+/** Object stores answer 403 for missing objects, too. */
 const NOTHING_THERE = [403, 404, 410];
 
 function isNothingThere(error: unknown): boolean {
@@ -76,8 +76,8 @@ async function fetchRemote(url: URL, options: FetchIndexOptions): Promise<IndexF
 const MAX_ENCODINGS = 3;
 
 /**
- * Removes encodings that were added on the way. Some servers compress the archive although asked not to. Others call a
- * .gz file encoded (Apache's `AddEncoding`), or name something that is not an encoding (`aws-chunked`, `none`,
+ * Removes content encodings that were added on the way. Some servers compress the archive although asked not to. Others
+ * call a .gz file encoded (Apache's `AddEncoding`), or name something that is not an encoding (`aws-chunked`, `none`,
  * `utf-8`). So only the body counts: an index is gzip or ADB, and its signature decides.
  */
 async function withoutContentEncoding(

@@ -18,7 +18,7 @@ import type { Validators } from './conditional.ts';
 
 const FORMAT = 3;
 const NEWLINE = 0x0a;
-/** Far above any header; the caller limits the archive. */
+/** Far above any real header; the caller limits the archive. */
 const MAX_HEADER_BYTES = 64 * 1024;
 /** Milliseconds after which an unused acceptance expires. */
 const ACCEPTANCE_AGE = 86_400_000;
@@ -84,7 +84,7 @@ export class IndexStore {
   readonly #folder: string | undefined;
   readonly #warn: (message: string, error: unknown) => void;
   /** A write failed: a read-only or full disk. Later writes are tried, but not reported again. */
-  #complained = false;
+  #hasWarned = false;
   #swept: Promise<void> | undefined;
 
   /** Without a folder, nothing is kept. `warn` is called at most once for failed writes. */
@@ -101,7 +101,7 @@ export class IndexStore {
     try {
       const { header, bytes, mtimeMs } = await readKept(path, maxBytes);
       const { identity, validators, firstSeenAt, program } = parseHeader(header);
-      if (identity !== identityOf(index)) throw new Error('it is of another index');
+      if (identity !== identityOf(index)) throw new Error('it belongs to another index');
       return { validators, firstSeenAt, program, bytes, confirmedAt: mtimeMs };
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') this.#warn(`ignoring the cached index ${path}`, error);
@@ -161,7 +161,7 @@ export class IndexStore {
     return isUsedUp && Math.abs(now - acceptance.acceptedAt) < ACCEPTANCE_AGE;
   }
 
-  /** Nothing is held back any more: upstream serves the last good index again. */
+  /** Clears what was held back: upstream serves the last good index again. */
   async clearHeldBack(index: KeptIndex): Promise<void> {
     await this.#remove(index, 'held.json');
   }
@@ -203,15 +203,15 @@ export class IndexStore {
     if (path === undefined) return;
     try {
       await writeAtomically(path, pieces);
-      this.#complained = false;
+      this.#hasWarned = false;
     } catch (error) {
-      if (!this.#complained) this.#warn(`cannot keep indexes in ${this.#folder}, going on without`, error);
-      this.#complained = true;
+      if (!this.#hasWarned) this.#warn(`cannot keep indexes in ${this.#folder}, going on without`, error);
+      this.#hasWarned = true;
     }
   }
 }
 
-/** What is kept, with a name for people. */
+/** A kept index or feed, with a label for messages. */
 interface Guarded extends KeptIndex {
   readonly label: string;
 }
@@ -273,7 +273,7 @@ async function readKept(
     if (end < 0) throw new Error('it has no header');
     const length = size - end - 1;
     if (length > maxBytes) throw new Error(`it is larger than ${maxBytes} bytes`);
-    // Its own memory, which can be released; one read, where `readFile` makes many.
+    // Separate memory, which can be released, and a single read; `readFile` makes many.
     const bytes = await readAt(file, temporaryBytes(length), end + 1);
     return { header: start.toString('utf8', 0, end), bytes, mtimeMs };
   } finally {

@@ -42,7 +42,7 @@ export interface LoadKeysOptions {
   /** Without it, keys from the network are fetched at each start. */
   readonly cacheDir?: string | undefined;
   readonly credentials?: CredentialLookup | undefined;
-  /** Nothing is fetched; keys that are not kept yet count as missing. */
+  /** Nothing is fetched; keys that are not on disk count as missing. */
   readonly offline?: boolean | undefined;
   /** Without it, keys that cannot be kept on disk are fetched each time. */
   readonly memory?: KeyMemory | undefined;
@@ -105,7 +105,7 @@ async function loadDirectory(path: string): Promise<readonly PublicKey[]> {
 
 /** In SPKI form, or in that of PKCS#1, which apk takes too. */
 const PUBLIC_KEY = /-----BEGIN (RSA )?PUBLIC KEY-----/;
-/** OpenWrt's keys end in `.pem`, as certificates do, which are passed over. */
+/** OpenWrt's keys end in `.pem`. So do certificates, which are skipped. */
 const KEY_NAME = /\.(pub|pem)$/;
 
 async function loadKeyFile(path: string): Promise<PublicKey> {
@@ -191,7 +191,7 @@ function jwkToKey(jwk: JsonWebKey & { readonly kid?: string | undefined }, what:
 
 function parseJson<T>(schema: z.ZodType<T>, text: string, url: URL): T {
   const refuse = (fact: string): FetchError =>
-    new FetchError(`${shortUrl(url)} is not the JSON expected: ${fact}`);
+    new FetchError(`${shortUrl(url)} is not the expected JSON: ${fact}`);
   let value: unknown;
   try {
     value = JSON.parse(text);

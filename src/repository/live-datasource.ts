@@ -17,10 +17,9 @@ export interface Snapshot {
   readonly advisories?: Advisories | undefined;
   /** Changes with any index, feed or rule of the datasource. Replicas with the same have the same generation. */
   readonly generation: string;
-  /** For a datasource with an age. */
+  /** Set for a datasource with an age. */
   readonly view?: View;
-  /** For a datasource at a past time. */
-  readonly past?: Past;
+  /** Set for a datasource at a past time. */ readonly past?: Past;
   /** Where the sources of the catalog come from, in their order. */
   readonly origins?: readonly Origin[] | undefined;
 }
@@ -140,7 +139,7 @@ export class LiveDatasource {
     this.#ready.resolve();
   }
 
-  /** A catalog of these indexes, what identifies it, and where its sources come from. */
+  /** A catalog of these indexes, its identity, and the origins of its sources. */
   compose(parts: readonly Part[]): {
     readonly catalog: Catalog;
     readonly identity: unknown[][];
@@ -150,7 +149,7 @@ export class LiveDatasource {
     const all = parts.flatMap((part) => {
       const { spec } = part.live;
       const arch = spec.arch ?? part.index.arch;
-      // A file in which all packages are of no arch is for each of the others: a feed of a device, for example.
+      // A file whose packages are all `noarch` counts for every arch, such as a feed of an OpenWrt device.
       return (arch === undefined ? archs : [arch]).map((each) => ({ ...part, spec, arch: each }));
     });
     const sources = all.map(({ spec, arch, index, dates, summary, confirmedAt }) => ({
@@ -160,7 +159,7 @@ export class LiveDatasource {
       changelog: spec.changelog,
       dates,
       undated: index.newestBuiltAt === 0,
-      // A build time in the future says nothing of what is there.
+      // Build times in the future are ignored.
       withdrawal: spec.withdrawal && {
         policy: spec.withdrawal,
         asOf: Math.min(summary.newestBuiltAt || Infinity, confirmedAt / 1000),
@@ -191,7 +190,7 @@ export class LiveDatasource {
   }
 }
 
-/** A hash of what identifies a catalog. */
+/** The hash of a catalog's identity. */
 export function generationOf(identity: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 12);
 }

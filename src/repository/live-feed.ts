@@ -9,7 +9,7 @@ import type { CredentialLookup } from './credentials.ts';
 import { fetchFeed } from './fetch-feed.ts';
 import type { Validators } from './conditional.ts';
 import type { FeedProcess, FeedReaders } from './feed-process.ts';
-import type { FeedTurns } from './feed-turns.ts';
+import type { FeedQueue } from './feed-queue.ts';
 import { CLOCK_SLACK } from './guards.ts';
 import { checkOrHoldBack, type IndexStore } from './index-store.ts';
 import { failureOf, type IndexFailure } from './live-index.ts';
@@ -40,7 +40,7 @@ export interface FeedServices {
   readonly store: IndexStore;
   readonly readers: FeedReaders;
   readonly now: () => number;
-  readonly turns: FeedTurns;
+  readonly queue: FeedQueue;
   readonly pause: Pause;
   readonly warn: (message: string, error: unknown) => void;
   /** A folder for temporary files. */
@@ -116,7 +116,7 @@ export class LiveFeed {
   /** Asks upstream for a newer one. Failures are outcomes, not exceptions; only an abort throws. */
   async refresh(signal: AbortSignal): Promise<FeedOutcome> {
     try {
-      const status = await this.#services.turns.take(this.#loaded === undefined, (end) =>
+      const status = await this.#services.queue.take(this.#loaded === undefined, (end) =>
         this.#fetchAndRead(AbortSignal.any([signal, end])),
       );
       this.#failure = undefined;

@@ -26,7 +26,7 @@ import type { UpstreamClient } from './upstream-client.ts';
 export interface IndexSpec {
   /** A URL or a path. */
   readonly location: string;
-  /** Where to look if nothing is there. */
+  /** The address to try if nothing is there. */
   readonly alternative?: string | undefined;
   /** Everything that decides whether it may be served; see `KeptIndex`. */
   readonly terms: string;
@@ -49,7 +49,7 @@ export interface IndexSpec {
   readonly guards: GuardPolicy;
   readonly maxCompressedBytes: number;
   readonly limits: ReadLimits;
-  /** Only with what is configured for the repository can its files be read. */
+  /** Its files can only be read with the credentials or certificate configured for the repository. */
   readonly isPrivate: boolean;
   /** Whether it is kept on disk; local files are not. */
   readonly cached: boolean;
@@ -66,15 +66,15 @@ type Trust = readonly TrustedKey[] | 'unverified';
 /** Everything an index uses from outside. */
 export interface IndexServices {
   readonly client: UpstreamClient;
-  /** For packages, which may take long. */
+  /** A client for package files, which may take long. */
   readonly packages: UpstreamClient;
   readonly credentials: CredentialLookup | undefined;
   /** Trusted keys, or `unverified`. May fail if a key server is down or a key file cannot be read. */
   readonly keys: (signal: AbortSignal, from: KeyOrigin) => Promise<Trust>;
   readonly store: IndexStore;
-  /** Where files stay after they were current. */
+  /** Keeps files after they were current. */
   readonly pasts?: PastIndexes;
-  /** When the packages of an index that is taken count as released; does not fail. */
+  /** The release dates of the packages of an accepted index; never rejects. */
   readonly dates?: (
     spec: IndexSpec,
     index: VerifiedIndex,
@@ -123,11 +123,11 @@ export function failureOf(error: unknown, at: number): IndexFailure {
 
 export type RefreshOutcome =
   | { readonly status: 'changed'; readonly before: LoadedIndex | undefined; readonly after: LoadedIndex }
-  /** `redated`: the same packages, but the dates that the ledger could not tell before. */
+  /** `redated`: the same packages, now with dates that the ledger could not provide before. */
   | { readonly status: 'unchanged'; readonly redated: boolean }
   | { readonly status: 'failed'; readonly failure: IndexFailure };
 
-/** Where a package is: a file here, or an address that anyone may read or only we. */
+/** The location of a package: a local file, or an address that anyone or only this service may read. */
 export type PackageFile =
   | { readonly kind: 'local'; readonly path: string }
   | { readonly kind: 'public'; readonly url: URL }
@@ -140,7 +140,7 @@ export type PackageFile =
 
 export class LiveIndex {
   readonly spec: IndexSpec;
-  /** Rings when upstream is known to have a newer index. */
+  /** Wakes the refresh loop when upstream is known to have a newer index. */
   readonly alarm = new Alarm();
   readonly #services: IndexServices;
   #loaded: LoadedIndex | undefined;
@@ -194,10 +194,10 @@ export class LiveIndex {
   }
 
   /**
-   * The body of the index with this digest. Fetched again if the disk does not have it: it may be full, or shared with a
-   * replica that is further. Throws a `RefusedError` if upstream has another index, too.
+   * The body of the index with this digest. Fetched again if the disk does not have it: it may be full, or shared with
+   * a replica that has a newer index. Throws a `RefusedError` if upstream has another index, too.
    */
-  async original(digest: string): Promise<Uint8Array> {
+  async indexBody(digest: string): Promise<Uint8Array> {
     const { store, pasts, client, credentials, pause } = this.#services;
     const { cached, location, alternative, maxCompressedBytes: maxBytes, label } = this.spec;
     const places = [
@@ -219,7 +219,7 @@ export class LiveIndex {
     throw new RefusedError(429, fact);
   }
 
-  /** Where a package is that lies beside the index, and what is needed to get it. */
+  /** The location of a package beside the index, and what is needed to fetch it. */
   async packageFile(file: string): Promise<PackageFile> {
     const { packages, credentials } = this.#services;
     const { location } = this.spec;
@@ -268,7 +268,7 @@ export class LiveIndex {
       signal,
     });
     if (fetched.status === 'not-modified') {
-      const dates = before && (await this.#datesAgain(before));
+      const dates = before && (await this.#retryDates(before));
       if (before) this.#loaded = { ...before, dates, confirmedAt: now() };
       await store.clearHeldBack(this.spec);
       if (this.spec.cached) await store.confirm(this.spec, now());
@@ -285,16 +285,16 @@ export class LiveIndex {
     const after = {
       index,
       summary,
-      dates: isSame ? await this.#datesAgain(before) : await this.#datesOf({ index, summary }, 'upstream'),
+      dates: isSame ? await this.#retryDates(before) : await this.#datesOf({ index, summary }, 'upstream'),
       validators,
       trusted,
       source: 'upstream',
       confirmedAt: now(),
       firstSeenAt,
     } as const;
-    // Kept before it is served: what was ready once is ready after a crash.
+    // Saved before it is served, so that it is also served after a crash.
     if (this.spec.cached) await store.save(this.spec, fetched.bytes, { validators, firstSeenAt });
-    // The same index again, as another key may have signed it.
+    // Even the same index, because another key may have signed it.
     await pasts?.keep(index.digest, fetched.bytes);
     this.#loaded = isSame ? { ...after, index: { ...before.index, keyName: index.keyName } } : after;
     release(fetched.bytes);
@@ -304,18 +304,18 @@ export class LiveIndex {
   }
 
   /** Reads bytes of this index from another time, with the keys that are trusted now. */
-  async readOther(bytes: Uint8Array): Promise<VerifiedIndex> {
+  async readPast(bytes: Uint8Array): Promise<VerifiedIndex> {
     const { signal } = new AbortController();
     return await this.#read(bytes, await this.#services.keys(signal, 'disk'), signal);
   }
 
-  /** Of the same index: where the ledger could not be asked, or the clock was not set, it is tried again. */
-  async #datesAgain(loaded: LoadedIndex): Promise<ReleaseDates | undefined> {
+  /** Dates an unchanged index again if the ledger was unavailable or the clock was not set. */
+  async #retryDates(loaded: LoadedIndex): Promise<ReleaseDates | undefined> {
     const { dates } = loaded;
     return dates && dates.isProvisional !== true ? dates : await this.#datesOf(loaded, 'upstream');
   }
 
-  /** To the ledger as well, a time in the future is no time: every later index would look older. */
+  /** For the ledger, too, a time in the future is no time: every later index would look older. */
   async #datesOf(
     { index, summary: { madeAt } }: Pick<LoadedIndex, 'index' | 'summary'>,
     source: LoadedIndex['source'],

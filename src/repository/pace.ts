@@ -9,15 +9,15 @@ export interface Pace {
   /** How long to rest; 0 only serves waiting requests. */
   readonly rest: number;
   /** How long to rest if lookups were answered since the last rest. */
-  readonly restIfAsked: number;
+  readonly restIfBusy: number;
 }
 
-/** A tenth of the CPU; lookups hardly notice. */
-const LEISURE = 9;
+/** Leaves a tenth of the CPU to the work, which hardly slows lookups. */
+const LONG_REST = 9;
 /** For a new index: as fast as possible while no lookups are answered. */
-const steady: Pace = { turn: 1, rest: 0, restIfAsked: LEISURE };
+const foreground: Pace = { turn: 1, rest: 0, restIfBusy: LONG_REST };
 /** For background work. */
-export const leisurely: Pace = { turn: 1, rest: LEISURE, restIfAsked: LEISURE };
+export const background: Pace = { turn: 1, rest: LONG_REST, restIfBusy: LONG_REST };
 
 export interface Surroundings {
   /** Milliseconds, from any start. */
@@ -28,16 +28,16 @@ export interface Surroundings {
 
 /** Call it often: it pauses only after a slice of work. */
 export function createPause(
-  { turn, rest, restIfAsked }: Pace = steady,
+  { turn, rest, restIfBusy }: Pace = foreground,
   { now = () => performance.now(), lookupCount = () => 0 }: Surroundings = {},
 ): Pause {
   let turnBegan = now();
   let countBefore = 0;
   return () => {
     if (now() - turnBegan < turn) return undefined;
-    const wasAsked = lookupCount() > countBefore;
+    const isBusy = lookupCount() > countBefore;
     countBefore = lookupCount();
-    const milliseconds = wasAsked ? restIfAsked : rest;
+    const milliseconds = isBusy ? restIfBusy : rest;
     const rested = milliseconds === 0 ? setImmediate() : setTimeout(milliseconds);
     return rested.then(() => {
       turnBegan = now();

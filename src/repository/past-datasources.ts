@@ -60,7 +60,7 @@ interface Kept {
   readonly live: LiveDatasource;
   readonly snapshot: Snapshot;
   readonly parts: ReadonlyMap<LiveIndex, Part>;
-  /** It is the answer for times from `from` to before `until`. */
+  /** It is valid for times from `from` to before `until`. */
   readonly from: number;
   readonly until: number;
 }
@@ -88,13 +88,13 @@ export class PastDatasources {
     return undefined;
   }
 
-  /** What `live` was at a time that is not in the future. Rejects with `RefusedError`. */
+  /** The snapshot of `live` at a time that is not in the future. Rejects with `RefusedError`. */
   async at(live: LiveDatasource, at: number): Promise<Snapshot> {
     const key = `${live.name} ${at}`;
     let made = this.#underWay.get(key);
     if (!made) {
       if (this.#underWay.size >= MAX_WAITING)
-        throw new RefusedError(429, 'too many times are asked for at once');
+        throw new RefusedError(429, 'too many times are requested at once');
       made = this.#oneAtATime(() => this.#make(live, at)).finally(() => this.#underWay.delete(key));
       this.#underWay.set(key, made);
     }
@@ -143,7 +143,7 @@ export class PastDatasources {
     from: number,
   ): Promise<Pick<Kept, 'live' | 'snapshot' | 'parts'>> {
     const there = found.map((each) => this.#inMemory(each));
-    // First, so that no more than the kept ones and what is loaded are in memory.
+    // Evict first, so that only the kept ones and the one being loaded are in memory.
     for (const oldest of this.#kept.keys()) {
       if (this.#kept.size < MAX_KEPT) break;
       this.#kept.delete(oldest);
@@ -179,15 +179,12 @@ export class PastDatasources {
     const { label, maxCompressedBytes } = index.spec;
     const bytes = await files.load(digest, maxCompressedBytes);
     if (!bytes) throw new RefusedError(410, await this.#notKept(index, generation));
-    const read = await index.readOther(bytes).catch((error: unknown) => {
-      throw new RefusedError(
-        410,
-        `what ${label} was at ${timeText(seenAt)} cannot be read: ${errorLine(error)}`,
-      );
+    const read = await index.readPast(bytes).catch((error: unknown) => {
+      throw new RefusedError(410, `${label} of ${timeText(seenAt)} cannot be read: ${errorLine(error)}`);
     });
     release(bytes);
     if (read.digest === digest) return read;
-    throw new RefusedError(410, `the file kept of ${label} at ${timeText(seenAt)} is that of another index`);
+    throw new RefusedError(410, `the file kept for ${label} of ${timeText(seenAt)} belongs to another index`);
   }
 
   async #notKept(index: LiveIndex, { seenAt }: PastGeneration): Promise<string> {
@@ -196,8 +193,8 @@ export class PastDatasources {
     if (!files.isOn) return `${fact}: past indexes are kept if keepIndexes is set`;
     const since = await this.#keptSince(index);
     return since === undefined
-      ? `${fact}, nor is any other`
-      : `${fact}; kept is what was there from ${timeText(since)} on`;
+      ? `${fact}, and no other file is kept`
+      : `${fact}; files are kept from ${timeText(since)} on`;
   }
 
   /** The time from which on every generation can be answered. */
@@ -212,7 +209,7 @@ export class PastDatasources {
   }
 }
 
-/** The same on every replica that has the same ledger. */
+/** Equal on all replicas that share a ledger. */
 function idOf({ digest, seenAt }: PastGeneration): readonly [string, number] {
   return [digest, seenAt];
 }

@@ -36,7 +36,7 @@ export class PastIndexes {
   /** The last trusted clock and the uptime then. Initially, when a file was last confirmed. */
   #last: Promise<{ readonly clock: number; readonly uptime: number }> | undefined;
   /** A write failed. Later ones are tried, but not reported again. */
-  #complained = false;
+  #hasWarned = false;
 
   constructor(options: PastIndexOptions) {
     this.#options = options;
@@ -58,12 +58,12 @@ export class PastIndexes {
     await this.#trustsClock();
     try {
       await writeAtomically(path, [bytes]);
-      this.#complained = false;
+      this.#hasWarned = false;
     } catch (error) {
       const { folder, warn } = this.#options;
-      if (!this.#complained)
+      if (!this.#hasWarned)
         warn(`cannot keep past indexes in ${folder}, going on without: ${errorLine(error)}`);
-      this.#complained = true;
+      this.#hasWarned = true;
       return;
     }
     await this.confirm(digest);

@@ -1,6 +1,6 @@
 import { cut } from '../errors.ts';
 import { FetchError, shortUrl } from './fetch-error.ts';
-import { forbiddenHost, isThisMachine } from './reach.ts';
+import { forbiddenHost, isThisMachine } from './address-policy.ts';
 
 const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308];
 
@@ -9,13 +9,13 @@ export const isRedirect = (status: number): boolean => redirectStatuses.includes
 /**
  * The target of a redirect from `from`. It must not lead from https to http, to other schemes, to a link-local or
  * metadata address, or from elsewhere to this machine. The addresses of a name are checked at connect time
- * (`reach.ts`).
+ * (`address-policy.ts`).
  */
 export function redirectTarget(from: URL, location: string | undefined): URL {
   const refuse = (why: string): FetchError => new FetchError(`${shortUrl(from)} redirects ${why}`);
-  if (location === undefined) throw refuse('to nowhere');
+  if (location === undefined) throw refuse('without a target');
   const target = URL.parse(location, from.href);
-  if (target === null) throw refuse('to what is not a URL');
+  if (target === null) throw refuse('to an invalid URL');
   if (target.protocol !== 'https:' && target.protocol !== 'http:') {
     throw refuse(`to ${cut(target.protocol, 40)}, which is not followed`);
   }

@@ -1,4 +1,4 @@
-/** Requests to other servers, which may not answer, answer slowly, or send without end. */
+/** Requests to other servers, which may not answer, answer slowly, or never stop sending. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
@@ -10,7 +10,7 @@ import type { LookupFunction } from 'node:net';
 import { Dispatchers, type ClientCertificate, type Hop } from './dispatchers.ts';
 import { FetchError, shortUrl } from './fetch-error.ts';
 import type { Environment } from './proxy.ts';
-import { isThisMachine, type Reach } from './reach.ts';
+import { isThisMachine, type AddressPolicy } from './address-policy.ts';
 import { isRedirect, redirectTarget } from './redirect.ts';
 
 /** All in milliseconds. */
@@ -74,7 +74,7 @@ export interface PostOptions extends Pick<GetOptions, 'headers' | 'credential' |
   readonly body: string;
 }
 
-/** Without the body: a receiver may repeat what it was sent, secrets as well. */
+/** Without the body, because a receiver may echo secrets of the request. */
 export type PostAnswer = Pick<UpstreamAnswer, 'status' | 'header'>;
 
 export interface UpstreamClient {
@@ -146,13 +146,13 @@ type Exchange = GetOptions & Connection;
 async function follow(url: URL, exchange: Exchange): Promise<UpstreamAnswer> {
   let current = url;
   let trusted = true;
-  let reach: Reach = 'anywhere';
+  let policy: AddressPolicy = 'anywhere';
   for (let redirects = 0; redirects <= maxRedirects; redirects += 1) {
-    const answer = await exchangeOnce(current, { identify: trusted, reach }, exchange);
+    const answer = await exchangeOnce(current, { identify: trusted, policy }, exchange);
     if (!isRedirect(answer.status)) return answer;
     const target = redirectTarget(current, answer.header('location'));
-    if (target.hostname !== current.hostname) reach = isThisMachine(current) ? 'not-metadata' : 'not-here';
-    if (target.hostname === url.hostname) reach = 'anywhere';
+    if (target.hostname !== current.hostname) policy = isThisMachine(current) ? 'not-metadata' : 'not-here';
+    if (target.hostname === url.hostname) policy = 'anywhere';
     current = target;
     trusted &&= current.origin === url.origin;
   }
@@ -174,7 +174,7 @@ async function exchangeOnce(url: URL, hop: Hop, exchange: Exchange): Promise<Ups
 }
 
 async function postOnce(url: URL, exchange: PostOptions & Connection): Promise<PostAnswer> {
-  const hop: Hop = { identify: true, reach: 'anywhere' };
+  const hop: Hop = { identify: true, policy: 'anywhere' };
   return await asked(url, hop, { ...exchange, method: 'POST' }, (status, header, body) => {
     body.on('error', () => undefined).destroy();
     return Promise.resolve({ status, header });
@@ -277,15 +277,15 @@ function fetchFailure(error: unknown, timeouts: Timeouts): string {
     case 'UND_ERR_HEADERS_TIMEOUT':
       return `no headers ${within(timeouts.headers)}`;
     case 'UND_ERR_BODY_TIMEOUT':
-      return `the body stopped, nothing more of it came ${within(timeouts.bodyIdle)}`;
+      return `the body stopped: no more bytes ${within(timeouts.bodyIdle)}`;
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
-      return 'the body has not the length announced';
+      return 'the body does not have the announced length';
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
     case 'SELF_SIGNED_CERT_IN_CHAIN':
     case 'UNABLE_TO_GET_ISSUER_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-      return 'its certificate is of no trusted authority; more are trusted with extraCa';
+      return 'its certificate is not from a trusted authority; extraCa adds authorities';
     case 'ERR_SSL_WRONG_VERSION_NUMBER':
       return 'the server, or the proxy, does not speak TLS';
     default:

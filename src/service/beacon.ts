@@ -21,7 +21,7 @@ import { IndexStore } from '../repository/index-store.ts';
 import { loadKeys, type KeyMemory, type KeySource } from '../repository/key-sources.ts';
 import { LiveDatasource, type Snapshot } from '../repository/live-datasource.ts';
 import { FeedReaders } from '../repository/feed-process.ts';
-import { FeedTurns } from '../repository/feed-turns.ts';
+import { FeedQueue } from '../repository/feed-queue.ts';
 import { LiveFeed } from '../repository/live-feed.ts';
 import {
   LiveIndex,
@@ -29,7 +29,7 @@ import {
   type LoadedIndex,
   type RefreshOutcome,
 } from '../repository/live-index.ts';
-import { createPause, createQueue, leisurely } from '../repository/pace.ts';
+import { background, createPause, createQueue } from '../repository/pace.ts';
 import type { PastLedger } from '../repository/past-datasources.ts';
 import { PastIndexes } from '../repository/past-indexes.ts';
 import { Alarm, keepFresh, type RefreshResult } from '../repository/refresh.ts';
@@ -79,9 +79,9 @@ export class Beacon {
   readonly #clients: UpstreamClient[] = [];
   readonly #alarm = new Alarm();
   readonly #pause: Pause;
-  readonly #leisurely = createPause(leisurely);
+  readonly #backgroundPause = createPause(background);
   readonly #oneAtATime = createQueue();
-  readonly #feedTurns: FeedTurns;
+  readonly #feedQueue: FeedQueue;
   readonly #feedReaders = new FeedReaders();
   readonly #store: IndexStore;
   /** The files of past indexes. */
@@ -92,7 +92,7 @@ export class Beacon {
   constructor(options: BeaconOptions) {
     this.#options = options;
     const { config, logger } = options;
-    this.#feedTurns = new FeedTurns(config.timeouts.bodyIdle);
+    this.#feedQueue = new FeedQueue(config.timeouts.bodyIdle);
     this.#pause = createPause(undefined, options.lookupCount && { lookupCount: options.lookupCount });
     this.#store = new IndexStore(config.cacheDir, (message, error) =>
       logger.warn(`${message}: ${errorLine(error)}`),
@@ -105,7 +105,7 @@ export class Beacon {
       warn: (message) => logger.warn(message),
     });
     this.ledger = openLedger(config, {
-      ...{ logger, now: options.now, pause: this.#pause, leisurely: this.#leisurely },
+      ...{ logger, now: options.now, pause: this.#pause, backgroundPause: this.#backgroundPause },
       trustsFolder: options.withoutDates,
     });
     this.datasources = Object.entries(config.datasources).map(([name, datasource]) =>
@@ -292,7 +292,10 @@ export class Beacon {
       logger.info(all, `loaded ${describe(after)}`);
       return;
     }
-    const diff = await inSteps(diffIndexes(before.index.packages, after.index.packages), this.#leisurely);
+    const diff = await inSteps(
+      diffIndexes(before.index.packages, after.index.packages),
+      this.#backgroundPause,
+    );
     const { added, removed, newest } = diff;
     onChange?.(facts.datasource, facts.index, diff);
     logger.info(
@@ -343,7 +346,7 @@ export class Beacon {
         store: this.#store,
         readers: this.#feedReaders,
         now,
-        turns: this.#feedTurns,
+        queue: this.#feedQueue,
         pause: this.#pause,
         warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
         scratch: config.cacheDir,

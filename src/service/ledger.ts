@@ -20,7 +20,7 @@ export interface LedgerServices {
   readonly now: () => number;
   readonly pause: Pause;
   /** For background work. */
-  readonly leisurely?: Pause | undefined;
+  readonly backgroundPause?: Pause | undefined;
   readonly trustsFolder?: boolean | undefined;
 }
 
@@ -30,10 +30,10 @@ const REST = 5000;
 /** PostgreSQL if configured, otherwise SQLite in the cache directory; without one the ledger is in memory. */
 export function openLedger(
   { cacheDir, ledger, environment }: Pick<Config, 'cacheDir' | 'ledger' | 'environment'>,
-  { logger, now, pause, leisurely, trustsFolder }: LedgerServices,
+  { logger, now, pause, backgroundPause, trustsFolder }: LedgerServices,
 ): Ledger {
   const folder = cacheDir === undefined ? undefined : join(cacheDir, 'ledger');
-  const options = { folder, trustsFolder, now, pause, leisurely, log: logger };
+  const options = { folder, trustsFolder, now, pause, backgroundPause, log: logger };
   if (ledger !== undefined)
     return new Ledger({ ...options, rest: REST, open: () => openServer(ledger, environment) }, 'postgres');
   if (folder !== undefined) return new Ledger({ ...options, open: () => openFile(folder, logger) }, 'sqlite');

@@ -6,7 +6,7 @@ import { isReceiverUrl } from '../config/schema.ts';
 import { IndexError, UsageError } from '../errors.ts';
 import type { LookupLog } from '../metrics/lookup-log.ts';
 import { Notifier, type NotifierServices, type Receiver } from '../notify-delivery/notifier.ts';
-import { createPause, leisurely } from '../repository/pace.ts';
+import { background, createPause } from '../repository/pace.ts';
 import { readSecret, resolveCredentials } from '../repository/credentials.ts';
 import type { Beacon } from './beacon.ts';
 
@@ -32,7 +32,7 @@ export function createNotifiers({ config, logger, now, beacon, asked }: NotifySe
     client: beacon.client({ total: CALL_TOTAL }),
     asked: (live) => asked.list(live),
     now,
-    pause: createPause(leisurely),
+    pause: createPause(background),
     log: logger,
   };
   const notifiers = receivers.map(

@@ -323,7 +323,7 @@ describe('what cannot be answered', () => {
     const gone = await scene.service.get('/wolfi@2026-07-24T08:00Z/curl');
     expect(gone.statusCode).toBe(410);
     expect(gone.json<{ error: string }>().error).toBe(
-      `${scene.upstream.url}/x86_64/APKINDEX.tar.gz of 2026-07-24T06:00Z is not kept; kept is what was there from 2026-07-25T06:00Z on`,
+      `${scene.upstream.url}/x86_64/APKINDEX.tar.gz of 2026-07-24T06:00Z is not kept; files are kept from 2026-07-25T06:00Z on`,
     );
     expect(await scene.versions('/wolfi@2026-07-25T06:00Z/curl')).toEqual(['8.0-r0', '8.1-r0']);
   });
@@ -427,7 +427,7 @@ describe('files', () => {
     for (const file of await scene.files()) await writeFile(join(scene.cacheDir, 'past', file), other);
     const answer = await scene.service.get(`/wolfi@${at(START)}/curl`);
     expect(answer.statusCode).toBe(410);
-    expect(answer.json<{ error: string }>().error).toContain('is that of another index');
+    expect(answer.json<{ error: string }>().error).toContain('belongs to another index');
   });
 
   test('signed by a key that is no longer trusted are refused', async () => {

@@ -93,7 +93,7 @@ test('the first generation is written at leisure, until someone waits for it', a
         pauses.push('short');
         return setImmediate();
       },
-      leisurely: () => {
+      backgroundPause: () => {
         pauses.push('long');
         return rest.promise;
       },

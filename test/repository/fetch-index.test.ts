@@ -150,7 +150,7 @@ describe('an index on a server', () => {
       });
       const error = await fetchFailure(new URL('os/x86_64/APKINDEX.tar.gz', url));
       expect(error).toMatchObject({ code: 'fetch-failed', status, retryAfter: undefined });
-      const hint = status === 401 ? ': it wants credentials, or others (credentials, HTTP_AUTH, netrc)' : '';
+      const hint = status === 401 ? ': credentials are missing or wrong (credentials, HTTP_AUTH, netrc)' : '';
       expect(error.message).toBe(`${url.href}os/x86_64/APKINDEX.tar.gz answered ${status}${hint}`);
     },
   );
@@ -237,7 +237,7 @@ describe('failures on the way', () => {
       response.setHeader('content-length', index.length).write(index.subarray(0, 50_000));
     });
     const error = await fetchFailure(url, { client: startClient({ timeouts: { bodyIdle: soon } }) });
-    expect(error.message).toContain('nothing more of it came within 0.1 s');
+    expect(error.message).toContain('the body stopped: no more bytes within 0.1 s');
   });
 
   test('the body drips, each byte in time, the whole never', async () => {

@@ -75,7 +75,7 @@ describe('unusable files are skipped with one warning that names the file', () =
     ['a header that is no JSON', (file) => Buffer.concat([Buffer.from('{'), file]), 'JSON'],
     ['a header that is null', header(() => null), 'expected object'],
     ['an older format', header((old) => ({ ...old, format: 2 })), 'another format than 3'],
-    ['the index of another address', header((old) => ({ ...old, identity: 'x' })), 'of another index'],
+    ['the index of another address', header((old) => ({ ...old, identity: 'x' })), 'to another index'],
     [
       'a validator that cannot be sent',
       header((old) => ({ ...old, validators: { etag: 'a\r\nx: y' } })),

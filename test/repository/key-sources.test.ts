@@ -232,8 +232,8 @@ describe('key discovery', () => {
   });
 
   test.each([
-    ['no JSON', '<html>', '', 'is not the JSON expected'],
-    ['no jwks_uri', '{}', '', 'is not the JSON expected'],
+    ['no JSON', '<html>', '', 'is not the expected JSON'],
+    ['no jwks_uri', '{}', '', 'is not the expected JSON'],
     [
       'keys from elsewhere by http',
       '{"jwks_uri":"http://keys.example/jwks"}',
@@ -242,7 +242,7 @@ describe('key discovery', () => {
     ],
     ['keys in a file', '{"jwks_uri":"file:///etc/passwd"}', '', 'neither https nor of the same origin'],
     ['keys that are missing', '{"jwks_uri":"/none"}', '', '/none answered 404'],
-    ['keys of no form', '{"jwks_uri":"/jwks"}', '[]', 'is not the JSON expected'],
+    ['keys of no form', '{"jwks_uri":"/jwks"}', '[]', 'is not the expected JSON'],
     ['no RSA key', '{"jwks_uri":"/jwks"}', keySet(jwk(elliptic.publicKey, 'a')), 'contains no RSA key'],
     ['a kid that is a path', '{"jwks_uri":"/jwks"}', keySet(jwk(one, '../../a')), 'is not the name of a key'],
     [

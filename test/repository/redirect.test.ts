@@ -23,8 +23,8 @@ test.each([
 });
 
 test.each([
-  ['https://example.com/', undefined, 'to nowhere'],
-  ['https://example.com/', 'https://', 'to what is not a URL'],
+  ['https://example.com/', undefined, 'without a target'],
+  ['https://example.com/', 'https://', 'to an invalid URL'],
   ['https://example.com/', 'file:///etc/passwd', 'to file:, which is not followed'],
   ['https://example.com/', 'data:text/plain,hello', 'to data:, which is not followed'],
   ['https://example.com/', 'ftp://example.com/', 'to ftp:, which is not followed'],
@@ -44,7 +44,7 @@ test.each([
   ['http://example.com/', 'http://0/', 'our own machine'],
   ['http://example.com/', 'http://[::1]/', 'our own machine'],
   ['http://example.com/', 'http://ip6-localhost/', 'our own machine'],
-  ['http://example.com/', 'http://metadata.google.internal/', 'the metadata of the machine'],
+  ['http://example.com/', 'http://metadata.google.internal/', 'a metadata service'],
   ['http://example.com/', 'http://100.100.100.200/', 'metadata'],
   ['http://example.com/', 'http://168.63.129.16/', 'metadata'],
   ['http://example.com/', 'http://[fd00:ec2::23]/', 'metadata'],

@@ -48,7 +48,7 @@ test('an alarm that rings during a refresh is not slept over', async () => {
 
 test('a pause is taken once a turn of work has passed', async () => {
   let now = 0;
-  const pause = createPause({ turn: 4, rest: 0, restIfAsked: 0 }, { now: () => now });
+  const pause = createPause({ turn: 4, rest: 0, restIfBusy: 0 }, { now: () => now });
   expect(pause()).toBeUndefined();
   now = 100;
   const taken = pause();
@@ -59,7 +59,7 @@ test('a pause is taken once a turn of work has passed', async () => {
 
 test('while lookups are answered a pause is a rest', async () => {
   let answered = 0;
-  const pause = createPause({ turn: 0, rest: 0, restIfAsked: 2000 }, { lookupCount: () => answered });
+  const pause = createPause({ turn: 0, rest: 0, restIfBusy: 2000 }, { lookupCount: () => answered });
   const rests = async (): Promise<boolean> => {
     const paused = Promise.resolve(pause()).then(() => false);
     const others = aTurn()

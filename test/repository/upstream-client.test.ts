@@ -127,7 +127,7 @@ describe('TLS', () => {
     const { url } = await startUpstream(hello, serverTls);
     const error = await failure(startClient().get(url, { maxBytes }));
     expect(error).toMatchObject({ code: 'fetch-failed' });
-    const fact = 'its certificate is of no trusted authority; more are trusted with extraCa';
+    const fact = 'its certificate is not from a trusted authority; extraCa adds authorities';
     expect(errorLine(error)).toContain(`${url.href}: ${fact}: unable to verify`);
     const client = startClient({ extraCa: [tlsPath('ca.crt')] });
     expect(text(await client.get(url, { maxBytes }))).toBe('hello');
@@ -320,7 +320,7 @@ describe('a connection that the server closes', () => {
     });
     const dispatchers = new Dispatchers({ environment: {}, timeouts: { connect: 1000, headers: 1000 } });
     for (let round = 0; round < 50; round += 1) {
-      const dispatcher = await dispatchers.dispatcherFor(url, { identify: true, reach: 'anywhere' });
+      const dispatcher = await dispatchers.dispatcherFor(url, { identify: true, policy: 'anywhere' });
       const answer = await dispatcher.request({ origin: url.origin, path: '/', method: 'GET' });
       await turns(10 * (round % 5));
       let received = 0;

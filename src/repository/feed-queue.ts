@@ -3,7 +3,7 @@
  */
 import { createQueue } from './pace.ts';
 
-export class FeedTurns {
+export class FeedQueue {
   readonly #limit: number;
   readonly #oneAtATime = createQueue();
   /** The number of queued feeds that their datasources wait for. */

@@ -1,7 +1,8 @@
 /**
- * Which addresses a redirect may lead to. Upstream must not use the service to reach addresses that only the service
- * can reach: its own machine, and the addresses where clouds keep a machine's credentials. A name is checked by the
- * addresses it resolves to when the connection is made; the checked address is the one connected to.
+ * Which addresses a redirect may lead to (protection against SSRF). Upstream must not use the service to reach
+ * addresses that only the service can reach: its own machine, and the addresses where clouds keep a machine's
+ * credentials. A name is checked by the addresses it resolves to when the connection is made; the checked address is
+ * the one connected to.
  */
 import { bareHost } from '../addresses.ts';
 import { lookup as systemLookup } from 'node:dns';
@@ -9,8 +10,8 @@ import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { FetchError } from './fetch-error.ts';
 
-/** Where a hop may go. A configured host may be anything, including this machine. */
-export type Reach = 'anywhere' | 'not-metadata' | 'not-here';
+/** The addresses that a hop may lead to. A configured host may be any, including this machine. */
+export type AddressPolicy = 'anywhere' | 'not-metadata' | 'not-here';
 
 /** 0.0.0.0 and :: mean this machine when connected to. */
 const loopback = new BlockList();
@@ -40,28 +41,28 @@ export function isThisMachine(url: URL): boolean {
 }
 
 /** Why a host is forbidden, without resolving names. */
-export function forbiddenHost(url: URL, reach: Reach): string | undefined {
+export function forbiddenHost(url: URL, policy: AddressPolicy): string | undefined {
   const host = bareHost(url.hostname);
-  if (reach === 'anywhere') return undefined;
-  if (isIP(host) !== 0) return forbiddenAddress(host, reach);
-  if (metadataNames.includes(host)) return 'the metadata of the machine';
-  return reach === 'not-here' && isThisMachine(url) ? 'our own machine' : undefined;
+  if (policy === 'anywhere') return undefined;
+  if (isIP(host) !== 0) return forbiddenAddress(host, policy);
+  if (metadataNames.includes(host)) return 'a metadata service';
+  return policy === 'not-here' && isThisMachine(url) ? 'our own machine' : undefined;
 }
 
-function forbiddenAddress(address: string, reach: Reach): string | undefined {
+function forbiddenAddress(address: string, policy: AddressPolicy): string | undefined {
   if (variants(address).some((each) => isListed(metadata, each))) return 'a link-local or metadata address';
-  return reach === 'not-here' && isOwn(address) ? 'our own machine' : undefined;
+  return policy === 'not-here' && isOwn(address) ? 'our own machine' : undefined;
 }
 
-/** A DNS lookup that fails for a name with an address outside `reach`. */
-export function guardedLookup(reach: Reach, lookup: LookupFunction = systemLookup): LookupFunction {
-  if (reach === 'anywhere') return lookup;
+/** A DNS lookup that fails for a name with an address outside `policy`. */
+export function guardedLookup(policy: AddressPolicy, lookup: LookupFunction = systemLookup): LookupFunction {
+  if (policy === 'anywhere') return lookup;
   return (hostname, options, callback) => {
     lookup(hostname, options, (error, found, family) => {
       const addresses = typeof found === 'string' ? [found] : (found ?? []).map(({ address }) => address);
-      const forbidden = addresses.find((address) => forbiddenAddress(address, reach) !== undefined);
+      const forbidden = addresses.find((address) => forbiddenAddress(address, policy) !== undefined);
       if (error || forbidden === undefined) callback(error, found, family);
-      else callback(new FetchError(`redirected to ${forbiddenAddress(forbidden, reach)}`), found, family);
+      else callback(new FetchError(`redirected to ${forbiddenAddress(forbidden, policy)}`), found, family);
     });
   };
 }

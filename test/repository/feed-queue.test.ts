@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { FeedTurns } from '../../src/repository/feed-turns.ts';
+import { FeedQueue } from '../../src/repository/feed-queue.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -10,11 +10,11 @@ function setUp(): {
   begun: string[];
   finish: () => void;
 } {
-  const turns = new FeedTurns(1000);
+  const queue = new FeedQueue(1000);
   const begun: string[] = [];
   let current = Promise.withResolvers<void>();
   const take = (name: string, isUrgent: boolean): Promise<void> =>
-    turns.take(isUrgent, async (signal) => {
+    queue.take(isUrgent, async (signal) => {
       begun.push(name);
       const { promise, reject } = (current = Promise.withResolvers<void>());
       signal.addEventListener('abort', () => reject(new Error('aborted')));
@@ -61,7 +61,7 @@ test('its turn does not end for one that is not urgent, or was slow itself', asy
 });
 
 test('what fails in its turn is not tried again', async () => {
-  const turns = new FeedTurns(1000);
-  await expect(turns.take(true, () => Promise.reject(new Error('gone')))).rejects.toThrow('gone');
-  expect(await turns.take(true, () => Promise.resolve('next'))).toBe('next');
+  const queue = new FeedQueue(1000);
+  await expect(queue.take(true, () => Promise.reject(new Error('gone')))).rejects.toThrow('gone');
+  expect(await queue.take(true, () => Promise.resolve('next'))).toBe('next');
 });
