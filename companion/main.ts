@@ -117,12 +117,12 @@ function withJobs(folder: string, options: { readonly bases: boolean; readonly e
     .map((path) => resolveIn(folder, path))
     .filter((resolved) => {
       if (options.bases || !isBase(resolved)) return true;
-      warn(`${resolved.files[0] ?? ''} is there to be included and gets no job; --bases gives it one`);
+      warn(`${resolved.files[0] ?? ''} is only included by others and gets no job; --bases gives it one`);
       return false;
     });
 }
 
-/** Not in subfolders, which hold the sources of recipes. */
+/** Not in subfolders, which have the sources of recipes. */
 function recipesIn(folder: string): readonly Recipe[] {
   const recipes = readdirSync(folder)
     .filter((path) => path.endsWith('.yaml') && !isHidden(path))
@@ -132,7 +132,10 @@ function recipesIn(folder: string): readonly Recipe[] {
   return recipes;
 }
 
-/** As after copying a recipe: hosts would get what was published last, or has the higher version. */
+/**
+ * Two recipes may build the same package after one was copied. Hosts would get whichever was published last or has the
+ * higher version.
+ */
 function refuseTwins(recipes: readonly Recipe[]): void {
   const builtBy = new Map<string, string>();
   for (const { name, archs, packages } of recipes) {
@@ -166,7 +169,7 @@ function warnOfCycles(recipes: readonly Recipe[]): void {
     if (asPublished.length === 0 || named.has(name)) continue;
     for (const other of asPublished) named.add(other);
     const cycle = asPublished.join(', ');
-    warn(`${cycle}: needed to build themselves, so each is built with the others as published before`);
+    warn(`${cycle}: need each other to be built, so each is built with the published packages of the others`);
   }
 }
 

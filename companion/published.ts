@@ -1,4 +1,4 @@
-/** What repositories have already. */
+/** The packages that repositories already have. */
 import { indexAddress, redactAddress } from '../src/addresses.ts';
 import { defaultReadLimits, readIndex } from '../src/apk/read-index.ts';
 import { codeOf, errorLine } from '../src/errors.ts';

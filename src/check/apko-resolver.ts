@@ -66,7 +66,7 @@ export class Build {
     }
   }
 
-  /** What apko installs. Throws `Unresolvable` with the reason if that is nothing. */
+  /** What apko installs. Throws `Unresolvable` with the reason if it cannot resolve the constraints. */
   *packages(constraints: readonly string[]): Generator<undefined, readonly Package[]> {
     const installed = yield* new Resolver(this).resolve(constraints);
     return [...installed.values()].map((option) => option.package);
@@ -141,7 +141,7 @@ function parseConstraint(text: string): Constraint {
   return { text, name, operator: apkoOperators.includes(operator) ? operator : '', version, tag };
 }
 
-/** The packages that the ones asked for have brought so far: by package name, and versions by origin. */
+/** The packages chosen so far: by package name, and versions by origin. */
 interface Existing {
   readonly packages: Map<string, Option>;
   readonly origins: Map<string, string>;
@@ -160,7 +160,7 @@ class Resolver {
     this.#build = build;
   }
 
-  /** What is installed, by name. */
+  /** The installed packages, by name. */
   *resolve(texts: readonly string[]): Generator<undefined, ReadonlyMap<string, Option>> {
     const constraints = [...new Set(texts)].sort().map(parseConstraint);
     const installed = new Map<string, Option>();
@@ -254,18 +254,18 @@ class Resolver {
     )
       return true;
     if (meets(own.version)) return true;
-    throw new Unresolvable(`${own.name}-${own.version} is there already and does not go with ${text}`);
+    throw new Unresolvable(`${own.name}-${own.version} is already chosen and conflicts with ${text}`);
   }
 
   #pick(option: Option): void {
     const { name, provides } = option.package;
     const other = this.#selected.get(name);
     if (other?.key === option.key) return;
-    if (other) throw new Unresolvable(`${textOf(option)} does not go with ${textOf(other)}`);
+    if (other) throw new Unresolvable(`${textOf(option)} conflicts with ${textOf(other)}`);
     this.#selected.set(name, option);
     for (const each of provides) {
       const conflict = this.#selected.get(each.name);
-      if (conflict) throw new Unresolvable(`${textOf(option)} does not go with ${textOf(conflict)}`);
+      if (conflict) throw new Unresolvable(`${textOf(option)} conflicts with ${textOf(conflict)}`);
       if (each.version !== undefined) this.#selected.set(each.name, option);
     }
   }
@@ -307,7 +307,7 @@ class Resolver {
           !this.#disqualified.has(option.key) &&
           (option.tag === undefined || option.tag === tag || option.key === installed?.key),
       );
-    if (fitting.length === 0 && !mayBeNone) throw new Unresolvable(`nothing that is left meets ${text}`);
+    if (fitting.length === 0 && !mayBeNone) throw new Unresolvable(`no remaining candidate meets ${text}`);
     return fitting;
   }
 

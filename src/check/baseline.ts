@@ -21,9 +21,9 @@ export function parseBaseline(text: string, path: string): ReadonlySet<string> {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new UsageError(`${path}: no JSON`, { cause });
+    throw new UsageError(`${path}: not JSON`, { cause });
   }
   const result = schema.safeParse(value);
-  if (!result.success) throw new UsageError(`${path}: no baseline of apk-beacon check`);
+  if (!result.success) throw new UsageError(`${path}: not a baseline of apk-beacon check`);
   return new Set(result.data.findings.map(({ fingerprint }) => fingerprint));
 }

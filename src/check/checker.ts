@@ -11,7 +11,7 @@ import {
 } from '../routing/repositories.ts';
 import { createRouter, type Route, type Router, type RoutingSource } from '../routing/route.ts';
 import { judge } from './judge.ts';
-import type { AskedPin, Judged, Judgment, Policy, Problem, Tags } from './judgment.ts';
+import type { PinToJudge, Judged, Judgment, Policy, Problem, Tags } from './judgment.ts';
 import { levelOf } from './rules.ts';
 import type { ApkoObstacle, Source } from './source.ts';
 import { spellingProblems } from './spelling.ts';
@@ -35,7 +35,7 @@ interface Routed {
 
 /** Pins that apko installs together, and the datasource that has all of them. */
 interface Image {
-  readonly pins: readonly AskedPin[];
+  readonly pins: readonly PinToJudge[];
   readonly source: Source;
   readonly archs: readonly string[];
   readonly tags: Tags;
@@ -45,7 +45,7 @@ interface Image {
 /** Milliseconds. Ages are rounded to the hour, so that judgments can be cached. */
 const HOUR = 3_600_000;
 /** The most pins of an image that are removed one by one to find the conflicting ones. */
-const MAX_LEFT_OUT = 100;
+const MAX_REMOVED = 100;
 const noTags: Tags = { key: '', of: () => undefined };
 
 export class Checker {
@@ -67,15 +67,15 @@ export class Checker {
   }
 
   /** One judgment per pin, in their order. Pins of one world must be in the same call. */
-  judge(pins: readonly AskedPin[]): readonly Judgment[] {
+  judge(pins: readonly PinToJudge[]): readonly Judgment[] {
     return finish(this.judgeInSteps(pins));
   }
 
   /** The same with a pause after each pin. */
-  *judgeInSteps(pins: readonly AskedPin[]): Generator<undefined, readonly Judgment[]> {
+  *judgeInSteps(pins: readonly PinToJudge[]): Generator<undefined, readonly Judgment[]> {
     const judgments = Array<Judgment>(pins.length);
     for (const places of Map.groupBy(pins.keys(), (i) => pins[i]?.world).values()) {
-      const world = places.map((i) => pins[i] as AskedPin);
+      const world = places.map((i) => pins[i] as PinToJudge);
       const image = yield* this.#image(world);
       yield;
       const judged: Judged[] = [];
@@ -94,7 +94,7 @@ export class Checker {
     return judgments;
   }
 
-  #judgeAlone(pin: AskedPin, isResolved: boolean): Judged {
+  #judgeAlone(pin: PinToJudge, isResolved: boolean): Judged {
     const spelling = spellingProblems(pin);
     const { route, archs, tags } = this.#routed(pin);
     if ('noOpinion' in route) return alone({ notAsked: route.noOpinion, problems: spelling });
@@ -120,7 +120,7 @@ export class Checker {
   }
 
   /** A version that does not exist may belong to another distribution. */
-  #ofOther(problem: Problem, pin: AskedPin, own: string): Problem {
+  #ofOther(problem: Problem, pin: PinToJudge, own: string): Problem {
     if (problem.rule !== 'withdrawn') return problem;
     const other = this.#options.sources.find((each) => each.name !== own && isIn(each, pin))?.name;
     if (other === undefined) return problem;
@@ -128,12 +128,12 @@ export class Checker {
     return { ...problem, rule: 'other-distribution', message };
   }
 
-  #isBuiltHere({ name }: AskedPin, source: Source): boolean {
+  #isBuiltHere({ name }: PinToJudge, source: Source): boolean {
     return this.#options.built?.has(name) === true && !source.has(name);
   }
 
   /** Pins of a stage or list share one object of parameters, except pins with tags or options. */
-  #routed({ context }: AskedPin): Routed {
+  #routed({ context }: PinToJudge): Routed {
     let known = this.#contexts.get(context);
     if (!known) {
       const text = JSON.stringify(context);
@@ -161,8 +161,8 @@ export class Checker {
   }
 
   /** `undefined` unless one datasource has the repositories of all pins. */
-  *#image(world: readonly AskedPin[]): Generator<undefined, Image | undefined> {
-    const pins: AskedPin[] = [];
+  *#image(world: readonly PinToJudge[]): Generator<undefined, Image | undefined> {
+    const pins: PinToJudge[] = [];
     let widest: { readonly source: Source; readonly routed: Routed } | undefined;
     for (const pin of world) {
       if (pin.tool !== 'apko' || pin.isRuntime || pin.isLocked) continue;
@@ -184,12 +184,12 @@ export class Checker {
 
   /** Problems that pins cause for each other, by index. */
   *#judgeTogether(
-    world: readonly AskedPin[],
+    world: readonly PinToJudge[],
     judged: readonly Judged[],
     image: Image | undefined,
   ): Generator<undefined, ReadonlyMap<number, readonly Problem[]>> {
     const found = new Map<number, readonly Problem[]>();
-    const exact = new Map<string, AskedPin>();
+    const exact = new Map<string, PinToJudge>();
     for (const [i, pin] of world.entries()) {
       if (pin.isLocked || pin.operator !== '=') continue;
       const other = exact.get(pin.name);
@@ -216,7 +216,7 @@ export class Checker {
       const { problems } = judgment;
       if (found.has(i) || problems.some(({ rule }) => rule !== 'behind' && rule !== 'double-equals'))
         continue;
-      const problem = floatingProblem(world[i] as AskedPin, floating, exact);
+      const problem = floatingProblem(world[i] as PinToJudge, floating, exact);
       if (problem) found.set(i, [problem]);
     }
     return found;
@@ -224,7 +224,7 @@ export class Checker {
 
   /** A conflict between exact pins because of exact dependencies. */
   *#conflict(
-    world: readonly AskedPin[],
+    world: readonly PinToJudge[],
     judged: readonly Judged[],
   ): Generator<undefined, Conflict | undefined> {
     const pins = world.filter((pin) => !pin.isLocked && !pin.isRuntime && isExactPin(pin));
@@ -239,7 +239,7 @@ export class Checker {
 }
 
 interface Conflict {
-  readonly pin: AskedPin;
+  readonly pin: PinToJudge;
   readonly problem: Problem;
 }
 
@@ -250,7 +250,7 @@ function* conflictByApko({
   obstacle,
   ...where
 }: Image): Generator<undefined, Conflict | undefined> {
-  if (typeof obstacle !== 'object' || pins.length > MAX_LEFT_OUT) return undefined;
+  if (typeof obstacle !== 'object' || pins.length > MAX_REMOVED) return undefined;
   let left = pins;
   let last = obstacle;
   for (const pin of pins) {
@@ -263,7 +263,7 @@ function* conflictByApko({
 
 /** Reported at the last pin, because those of included files come first. */
 function contradiction(
-  pins: readonly AskedPin[],
+  pins: readonly PinToJudge[],
   { arch, fact }: { readonly arch: string; readonly fact: string },
 ): Conflict | undefined {
   const pin = pins.at(-1);
@@ -275,9 +275,9 @@ function contradiction(
 
 /** The problem of an exact pin whose dependencies are not pinned. */
 function floatingProblem(
-  { name }: AskedPin,
+  { name }: PinToJudge,
   floating: readonly string[],
-  exact: ReadonlyMap<string, AskedPin>,
+  exact: ReadonlyMap<string, PinToJudge>,
 ): Problem | undefined {
   const loose = floating.filter((each) => !exact.has(each));
   if (loose.length === 0) return undefined;
@@ -314,7 +314,7 @@ function tagsOf(
   return { key: JSON.stringify([...tags]), of };
 }
 
-function isIn(source: Source, pin: AskedPin): boolean {
+function isIn(source: Source, pin: PinToJudge): boolean {
   if (!parseVersion(pin.version)) return false;
   const { report } = source.view(pin.name, pin.tool, source.archs);
   return report.versions.some(({ version }) => version === pin.version);

@@ -68,7 +68,7 @@ function below(folder: string, listing: Listing): readonly string[] {
   });
 }
 
-/** What `read` returns; `undefined` if the system refuses, which is remembered. */
+/** The result of `read`; `undefined` if the system refuses, which is recorded. */
 function readable<T>(path: string, { root, unreadable }: Listing, read: () => T): T | undefined {
   try {
     return read();

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import type { FilePins, Note } from '../pins/pin.ts';
 import { Lines, type Position, type Range } from '../pins/text.ts';
 import { raisedVersions } from './fix.ts';
-import type { AskedPin, Judgment, Step } from './judgment.ts';
+import type { PinToJudge, Judgment, Step } from './judgment.ts';
 import { levelOf, type Level, type RuleId } from './rules.ts';
 
 /** A file as it was read. */
@@ -42,7 +42,7 @@ export interface Finding {
  * The pins of a file, ready for judgment, after those of included files. `index` distinguishes the worlds of different
  * files.
  */
-export function askedPins({ found }: CheckedFile, index: number): readonly AskedPin[] {
+export function pinsToJudge({ found }: CheckedFile, index: number): readonly PinToJudge[] {
   return [...(found.included ?? []), ...found.pins].map(
     ({ text, name, operator, version, tag, tagIsBehind, tool, isRuntime, isLocked, context, world }) => ({
       ...{ text, name, operator, version, tag, tagIsBehind, tool, isRuntime, isLocked, context },
@@ -51,7 +51,7 @@ export function askedPins({ found }: CheckedFile, index: number): readonly Asked
   );
 }
 
-/** Of the judgments of `askedPins` of all files, those of each file. */
+/** Of the judgments of `pinsToJudge` of all files, those of each file. */
 export function judgmentsOf(
   files: readonly CheckedFile[],
   judgments: readonly Judgment[],

@@ -11,9 +11,9 @@ export interface Fixed {
   /** The raised pins, in the order of the file. */
   readonly changes: readonly Change[];
   /** Pins that stay although there is a version for them, with the reason. */
-  readonly left?: readonly Left[];
+  readonly unchanged?: readonly Unchanged[];
   /** Why the file stays unchanged although a pin could be raised. */
-  readonly leftBecause?: string;
+  readonly unchangedBecause?: string;
 }
 
 export interface Change {
@@ -21,7 +21,7 @@ export interface Change {
   readonly to: string;
 }
 
-export interface Left {
+export interface Unchanged {
   readonly pin: string;
   readonly because: string;
 }
@@ -41,7 +41,7 @@ export function raisedVersions(
 
 /** Raises pins with a version to the target of their judgment. */
 export function raisePins(file: CheckedFile, all: readonly Judgment[], readInclude?: ReadInclude): Fixed {
-  const { versions, edits, left } = planRaises(file, all);
+  const { versions, edits, unchanged } = planRaises(file, all);
   const { pins } = file.found;
   const changes = pins.flatMap((pin, i) => {
     const to = versions[i];
@@ -52,14 +52,14 @@ export function raisePins(file: CheckedFile, all: readonly Judgment[], readInclu
     const edit = pin.versionRange && edits.get(pin.versionRange.start);
     return edit && edit !== 'disagreed' ? withVersion(pin, edit.text) : pin.text;
   });
-  return { ...checked(file, wanted, changes, texts, readInclude), left };
+  return { ...checked(file, wanted, changes, texts, readInclude), unchanged };
 }
 
 interface Plan {
   readonly versions: readonly (string | undefined)[];
-  /** By where they start. */
+  /** By start position. */
   readonly edits: ReadonlyMap<number, Edit | 'disagreed'>;
-  readonly left: readonly Left[];
+  readonly unchanged: readonly Unchanged[];
 }
 
 function planRaises(file: CheckedFile, all: readonly Judgment[]): Plan {
@@ -92,17 +92,17 @@ function planRaises(file: CheckedFile, all: readonly Judgment[]): Plan {
   const versions = pins.map(({ versionRange }, i) =>
     versionRange && edits.get(versionRange.start) !== 'disagreed' ? possible[i] : undefined,
   );
-  const left = pins.flatMap(({ text, versionRange }, i): readonly Left[] => {
+  const unchanged = pins.flatMap(({ text, versionRange }, i): readonly Unchanged[] => {
     const target = targets[i];
     if (target === undefined || versions[i] !== undefined) return [];
     const because =
       obstacles[i] ??
       (versionRange
-        ? `it shares its version with pins that do not go to ${target}`
-        : 'its version is put together');
+        ? `it shares its version with pins that are not raised to ${target}`
+        : 'its version is composed of several parts');
     return [{ pin: text, because }];
   });
-  return { versions, edits, left };
+  return { versions, edits, unchanged };
 }
 
 /** Turns names without a version into exact pins. */
@@ -110,7 +110,7 @@ export function pinNames(file: CheckedFile, all: readonly Judgment[], readInclud
   const judgments = all.slice(file.found.included?.length ?? 0);
   const changes: Change[] = [];
   const edits = new Map<number, Edit>();
-  const left: Left[] = [];
+  const unchanged: Unchanged[] = [];
   const variables = new Variables(file);
   const texts = file.found.pins.map((pin, i) => {
     const target = judgments[i]?.target;
@@ -119,7 +119,7 @@ export function pinNames(file: CheckedFile, all: readonly Judgment[], readInclud
     if (pin.operator !== '' || target === undefined || pin.isRuntime || pin.isLocked || !isPlain) return text;
     const because = variables.obstacle(pin.variables);
     if (because !== undefined) {
-      left.push({ pin: text, because });
+      unchanged.push({ pin: text, because });
       return text;
     }
     const at = pin.tool === 'apko' ? range.start + name.length : range.end;
@@ -127,13 +127,13 @@ export function pinNames(file: CheckedFile, all: readonly Judgment[], readInclud
     changes.push({ pin: text, to: target });
     return text.slice(0, at - range.start) + `=${target}` + text.slice(at - range.start);
   });
-  return { ...checked(file, [...edits.values()], changes, texts, readInclude), left };
+  return { ...checked(file, [...edits.values()], changes, texts, readInclude), unchanged };
 }
 
 /** A use of a variable: `$NAME`, `${NAME…}`, `${#NAME}`. */
 const USE = /\$(?:\{[#!]?)?([A-Za-z_]\w*)/g;
 
-/** A use that only asks whether there is a value, whichever it is. */
+/** A use that only tests whether there is a value. */
 const TEST = /(?:\[|\btest)[ \t]+(?:![ \t]+)?-[nz][ \t]+"?\$(?:\w+|\{\w+\})/g;
 
 /** Where a file uses its variables. A changed value must suit every place. */
@@ -145,13 +145,15 @@ class Variables {
     this.#file = file;
   }
 
-  /** Why the value may not get a version. `apk del` and other commands would take it for a name. */
+  /** Why the value must not get a version: `apk del` and other commands would read it as part of the name. */
   obstacle(names: readonly string[] = []): string | undefined {
     const name = names.find((each) => this.#of(each).isElsewhere);
-    return name === undefined ? undefined : `$${name} is not used by apk add alone`;
+    return name === undefined ? undefined : `$${name} is also used outside apk add`;
   }
 
-  /** Of an exact version other commands may get the next one, but no image has it for a tag. */
+  /**
+   * Why an exact version must not be raised: other commands may use the new one, but an image may not have it as a tag.
+   */
   obstacleToRaise(pin: Pin): string | undefined {
     if (!isExactPin(pin)) return this.obstacle(pin.versionVariables);
     const name = pin.versionVariables?.find((each) => this.#of(each).isImage);
@@ -165,9 +167,9 @@ class Variables {
 }
 
 interface Places {
-  /** Not only where `apk add` gets packages. */
+  /** Whether it is used elsewhere than in the packages of `apk add`. */
   isElsewhere: boolean;
-  /** FROM, or `image:` of a job or service. */
+  /** Whether it is used in FROM or in the `image:` of a job or service. */
   isImage: boolean;
 }
 
@@ -219,5 +221,5 @@ function checked(
   const again = readPins(file.path, text, readInclude)?.pins.map((pin) => pin.text) ?? [];
   const isAsMeant = again.length === texts.length && again.every((each, i) => each === texts[i]);
   if (isAsMeant) return { text, changes };
-  return { text: file.text, changes: [], leftBecause: 'changed, it would not be read as meant' };
+  return { text: file.text, changes: [], unchangedBecause: 'the changed file would not parse as intended' };
 }

@@ -1,6 +1,6 @@
 /** Adds dates from the ledger to judgments: since when a version is withdrawn. */
 import type { Vanished } from '../ledger/changes.ts';
-import type { AskedPin, Judgment, Problem } from './judgment.ts';
+import type { PinToJudge, Judgment, Problem } from './judgment.ts';
 import { meetsOf } from './meets.ts';
 import type { RuleId } from './rules.ts';
 
@@ -11,7 +11,7 @@ const rules: ReadonlySet<RuleId> = new Set(['withdrawn', 'missing-on-arch', 'uns
 
 /** The judgments, with dates if the ledger has them. The ledger is queried once per datasource. */
 export async function withHistory(
-  pins: readonly AskedPin[],
+  pins: readonly PinToJudge[],
   judgments: readonly Judgment[],
   read: ReadHistory,
 ): Promise<readonly Judgment[]> {
@@ -30,14 +30,14 @@ export async function withHistory(
     );
   return judgments.map((judgment, i) => {
     const { datasource = '', problems } = judgment;
-    const pin = pins[i] as AskedPin;
+    const pin = pins[i] as PinToJudge;
     const known = vanished.get(datasource)?.get(pin.name);
     return known ? { ...judgment, problems: problems.map((each) => dated(each, pin, known)) } : judgment;
   });
 }
 
 /** A pin fails from the day on which the first arch lost the last version that it fits. */
-function dated(problem: Problem, pin: AskedPin, vanished: readonly Vanished[]): Problem {
+function dated(problem: Problem, pin: PinToJudge, vanished: readonly Vanished[]): Problem {
   const { rule, archs, message } = problem;
   const meets = meetsOf(pin);
   if (!rules.has(rule) || !meets) return problem;

@@ -13,15 +13,22 @@ import { countOf, identifiers, urgentFixes, type Fix } from '../answers/security
 import type { Candidate, VersionReport } from '../catalog/catalog.ts';
 import { finish } from '../catalog/steps.ts';
 import { isExactPin } from '../pins/pin.ts';
-import { steps, type AskedPin, type Judged, type JudgeOptions, type Problem, type Step } from './judgment.ts';
+import {
+  steps,
+  type PinToJudge,
+  type Judged,
+  type JudgeOptions,
+  type Problem,
+  type Step,
+} from './judgment.ts';
 import { meetsOf, remembering, type Meets } from './meets.ts';
 import type { Source, View } from './source.ts';
 
 /** Judges a pin whose spelling is valid. */
-export function judge(pin: AskedPin, source: Source, options: JudgeOptions): Judged {
+export function judge(pin: PinToJudge, source: Source, options: JudgeOptions): Judged {
   const { tool, text, name, operator, version, tag, isRuntime, isLocked } = pin;
   const { now, policy, archs, tags, isResolved } = options;
-  // Anybody may ask a service: no pin must look like another one.
+  // Requests are untrusted: the keys of two pins must never be equal.
   const key = JSON.stringify([
     ...[tool, text, name, operator, version, tag, isRuntime, isLocked, now, archs],
     ...[policy.within, policy.minAge, policy.security, tags.key, isResolved],
@@ -29,7 +36,7 @@ export function judge(pin: AskedPin, source: Source, options: JudgeOptions): Jud
   return source.judged(key, () => judgeAnew(pin, source, options));
 }
 
-function judgeAnew(pin: AskedPin, source: Source, options: JudgeOptions): Judged {
+function judgeAnew(pin: PinToJudge, source: Source, options: JudgeOptions): Judged {
   const view = source.view(pin.name, pin.tool, options.archs);
   const datasource = source.name;
   if (view.report.versions.length === 0 && source.has(pin.name)) {
@@ -93,7 +100,7 @@ function floatingNeeds({ report }: View, meets: Meets): readonly string[] {
     .map(({ name }) => name);
 }
 
-function problemOf(pin: AskedPin, view: View, meets: Meets, isExact: boolean): Problem | undefined {
+function problemOf(pin: PinToJudge, view: View, meets: Meets, isExact: boolean): Problem | undefined {
   const { archs, report } = view;
   const wanted = archs.length > 0 ? archs : report.archs;
   const lacking = wanted.filter((arch) => !view.isMet(meets, arch));
@@ -105,7 +112,7 @@ function problemOf(pin: AskedPin, view: View, meets: Meets, isExact: boolean): P
   if (blocked?.obstacle?.reason === 'dependency-unmet') {
     const { dependency, conflictsWith } = blocked.obstacle;
     const how =
-      conflictsWith === undefined ? 'which is not there' : `which does not go with ${conflictsWith}`;
+      conflictsWith === undefined ? 'which does not exist' : `which conflicts with ${conflictsWith}`;
     const message = `${textOf(blocked)} needs ${dependency} on ${blocked.arch}, ${how}`;
     return { rule: 'dependency-missing', message, archs: lacking };
   }
@@ -144,7 +151,7 @@ function textOf({ package: each }: Candidate): string {
 }
 
 function missingMessage(
-  { name, text }: AskedPin,
+  { name, text }: PinToJudge,
   lacking: readonly string[],
   there: readonly string[],
   fitting: readonly VersionReport[],
@@ -157,7 +164,7 @@ function missingMessage(
   return `nothing fits ${text} on ${archs.join(', ')}; ${there.join(', ')} has ${fitting.at(-1)?.version ?? name}${since}`;
 }
 
-function needsProblems(pin: AskedPin, view: View, meets: Meets): readonly Problem[] {
+function needsProblems(pin: PinToJudge, view: View, meets: Meets): readonly Problem[] {
   if (pin.operator === '' || pin.isLocked) return [];
   const chosen = view.archs.flatMap((arch) => view.fitting(meets, arch).slice(-1));
   const missing = view.missingNeeds(chosen);
@@ -184,7 +191,7 @@ interface Raise {
 }
 
 function raised(
-  pin: AskedPin,
+  pin: PinToJudge,
   view: View,
   meets: Meets,
   { now, policy, source }: JudgeOptions & { readonly source: Source },

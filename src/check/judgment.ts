@@ -1,9 +1,9 @@
-/** What is asked about a pin, and the judgment of it. */
+/** The pins to judge, and their judgments. */
 import type { Pin } from '../pins/pin.ts';
 import type { Level, RuleId } from './rules.ts';
 
 /** A pin without its place, as sent to a service. */
-export type AskedPin = Pick<
+export type PinToJudge = Pick<
   Pin,
   | 'text'
   | 'name'
@@ -47,7 +47,7 @@ export interface Problem {
 
 export interface Judgment {
   readonly datasource?: string;
-  /** Why no datasource is asked. */
+  /** Why the pin is not looked up. */
   readonly notAsked?: string;
   readonly problems: readonly Problem[];
   /**
@@ -70,7 +70,7 @@ export interface JudgeOptions {
   /** Unix milliseconds. */
   readonly now: number;
   readonly policy: Policy;
-  /** Of the image. */
+  /** The archs of the image. */
   readonly archs: readonly string[];
   readonly tags: Tags;
   /** The pin's whole image is known to resolve. */

@@ -2,14 +2,14 @@
 import { parseConstraint, satisfies } from '../apk/constraint.ts';
 import { parseVersion } from '../apk/version.ts';
 import { apkoMeets } from './apko.ts';
-import type { AskedPin } from './judgment.ts';
+import type { PinToJudge } from './judgment.ts';
 
 export type Meets = (version: string) => boolean;
 /** For a name without a constraint; a provide without a version meets it too. */
 export const ANY: Meets = () => true;
 
 /** A test of versions for the constraint of a pin; `undefined` if its version is invalid. */
-export function meetsOf({ tool, operator, version }: AskedPin): Meets | undefined {
+export function meetsOf({ tool, operator, version }: PinToJudge): Meets | undefined {
   if (operator === '' || operator.includes('><')) return ANY;
   if (tool === 'apko') return apkoMeets(operator, version);
   const constraint = parseConstraint(operator + version);

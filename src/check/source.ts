@@ -1,4 +1,4 @@
-/** A datasource as pins are judged by it: its versions by the rules of a tool, and what depends on the whole of it. */
+/** A datasource for judging pins: its versions by the rules of a tool, and checks that need the whole datasource. */
 import { LRUCache } from 'lru-cache';
 import type { Advisories } from '../advisories/advisories.ts';
 import type { Version } from '../apk/version.ts';
@@ -14,7 +14,7 @@ import { finish } from '../catalog/steps.ts';
 import { isLikely, withdrawalsIn } from '../catalog/withdrawal.ts';
 import type { Pin } from '../pins/pin.ts';
 import { Build } from './apko-resolver.ts';
-import type { AskedPin, Judged, JudgeOptions, Problem, Tags } from './judgment.ts';
+import type { PinToJudge, Judged, JudgeOptions, Problem, Tags } from './judgment.ts';
 import { ANY, type Meets } from './meets.ts';
 
 /** Milliseconds: withdrawals expected sooner are worth a warning. */
@@ -31,7 +31,7 @@ const MAX_BUILD_SIZE = 20_000;
 
 export type ApkoObstacle = { readonly arch: string; readonly fact: string } | 'none' | 'unknown';
 
-/** A datasource to judge by, with bounded caches. */
+/** A datasource for judging pins, with bounded caches. */
 export class Source {
   readonly name: string;
   readonly #catalogs: Readonly<Record<Pin['tool'], Catalog>>;
@@ -63,7 +63,7 @@ export class Source {
     return new Set(this.#catalogs.apk.sources.map(({ repository }) => repository));
   }
 
-  /** What was judged of a pin before, or is now by `judge`. The same key means the same pin and options. */
+  /** The cached judgment, or the result of `judge`. The same key means the same pin and options. */
   judged(key: string, judge: () => Judged): Judged {
     let judged = this.#judged.get(key);
     if (!judged) this.#judged.set(key, (judged = judge()));
@@ -90,7 +90,7 @@ export class Source {
    * otherwise a dependency may be in a repository that is not configured.
    */
   *obstacleByApko(
-    pins: readonly AskedPin[],
+    pins: readonly PinToJudge[],
     { archs, tags }: Pick<JudgeOptions, 'archs' | 'tags'>,
   ): Generator<undefined, ApkoObstacle> {
     if (!this.#catalogs.apko.isComplete) return 'unknown';
@@ -119,16 +119,16 @@ export class Source {
 
   /** Which exact pins cannot be installed together because of exact dependencies, and why; on one arch. */
   *conflict(
-    pins: readonly AskedPin[],
+    pins: readonly PinToJudge[],
     tool: Pin['tool'],
     arch: string,
-  ): Generator<undefined, { readonly pins: readonly AskedPin[]; readonly fact: string } | undefined> {
+  ): Generator<undefined, { readonly pins: readonly PinToJudge[]; readonly fact: string } | undefined> {
     const found = yield* this.#catalogs[tool].conflict(pins, arch);
     return found && { pins: pins.filter((_, i) => found.asked.includes(i)), fact: unmetText(found.unmet) };
   }
 
   /** The expected withdrawal of an exactly pinned version. */
-  withdrawal({ name, tool }: AskedPin, { report }: View, meets: Meets, now: number): readonly Problem[] {
+  withdrawal({ name, tool }: PinToJudge, { report }: View, meets: Meets, now: number): readonly Problem[] {
     const { sources } = this.#catalogs[tool];
     const nextSeriesBuiltAt = (): number | undefined => this.#nextSeriesBuiltAt(name);
     const expected = finish(withdrawalsIn(report, sources, { nextSeriesBuiltAt }));
@@ -285,5 +285,5 @@ function isInstallable({ obstacle }: Candidate, meets: Meets): boolean {
 function unmetText({ dependency, conflictsWith }: Unmet): string {
   return conflictsWith === undefined
     ? `nothing has ${dependency}`
-    : `${dependency} does not go with ${conflictsWith}`;
+    : `${dependency} conflicts with ${conflictsWith}`;
 }

@@ -1,7 +1,7 @@
 /** Problems in how a pin is written, whatever indexes have. */
 import { parseVersion } from '../apk/version.ts';
 import { apkoOperators, parseApkoVersion } from './apko.ts';
-import type { AskedPin, Problem } from './judgment.ts';
+import type { PinToJudge, Problem } from './judgment.ts';
 
 /** Shows unusual characters by their code, as in `1.0-r0\u{a0}`. */
 function visible(version: string): string {
@@ -9,7 +9,7 @@ function visible(version: string): string {
 }
 
 /** Problems in the spelling of the constraint. */
-export function spellingProblems(pin: AskedPin): readonly Problem[] {
+export function spellingProblems(pin: PinToJudge): readonly Problem[] {
   const { tool, operator, version, tag, tagIsBehind, name } = pin;
   const problems: Problem[] = [];
   const isKnown = tool === 'apk' || operator === '' || apkoOperators.includes(operator);
@@ -36,11 +36,11 @@ export function spellingProblems(pin: AskedPin): readonly Problem[] {
     });
   if (operator !== '' && isKnown && !operator.includes('><') && !isVersion(pin)) {
     const what = version === '' ? 'nothing' : visible(version);
-    problems.push({ rule: 'invalid-version', message: `${what} is no version that ${tool} reads` });
+    problems.push({ rule: 'invalid-version', message: `${what} is not a version that ${tool} can read` });
   }
   return problems;
 }
 
-function isVersion({ tool, version }: AskedPin): boolean {
+function isVersion({ tool, version }: PinToJudge): boolean {
   return (tool === 'apko' ? parseApkoVersion(version) : parseVersion(version)) !== undefined;
 }

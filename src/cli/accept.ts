@@ -1,4 +1,4 @@
-/** `accept`: an operator confirms that an index, or a feed of advisories, which was held back is right. */
+/** `accept`: an operator accepts an index or a feed of advisories that was held back. */
 import type { Config } from '../config/config.ts';
 import { printable, printableJson, UsageError } from '../errors.ts';
 import { Beacon } from '../service/beacon.ts';

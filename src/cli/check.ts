@@ -1,4 +1,4 @@
-/** `check`: will these images build, which pins are outdated? Loads the indexes itself, or asks a running service. */
+/** `check`: whether images will build, and which pins are outdated. Loads the indexes, or asks a running service. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { styleText } from 'node:util';
@@ -29,7 +29,7 @@ export interface CheckOptions {
 
 /** Flags of the report, which is not made if files are changed. */
 const REPORTING = ['format', 'output', 'fail-on', 'all', 'baseline', 'write-baseline'];
-/** The check failed: something at or above `--fail-on`. */
+/** There are findings at or above `--fail-on`. */
 const FAILED = 1;
 /** The check or the change failed: an index or the service is unavailable, or a file cannot be written. */
 const UNCHECKED = 3;
@@ -38,7 +38,7 @@ export async function checkCommand(words: readonly string[], options: CheckOptio
   try {
     return await run(words, options);
   } catch (error) {
-    // 1 means that something was found, so no other failure may end with it.
+    // Exit code 1 means findings, so no other failure may use it.
     if (codeOf(error) === 'config-invalid') throw error;
     process.stderr.write(`apk-beacon: ${errorLines(error)}\n`);
     return UNCHECKED;
@@ -51,7 +51,7 @@ async function run(words: readonly string[], options: CheckOptions): Promise<num
   const isChanging = pinsNames || own['fix'] === true || own['diff'] === true;
   const useless = isChanging ? REPORTING.find((name) => own[name] !== undefined) : undefined;
   if (useless !== undefined)
-    throw new UsageError(`--${useless} is for the report, which --fix and --diff do not make`);
+    throw new UsageError(`--${useless} is for the report, but --fix and --diff make none`);
   const format = text('format');
   if (format !== undefined && format !== 'text' && !isFormat(format))
     throw new UsageError(`--format: expected text, ${Object.keys(formats).join(', ')}, got ${format}`);
@@ -123,7 +123,7 @@ function write(
     process.stdout.write(own);
     return;
   }
-  // With a file for a machine, people still see what it says.
+  // With --output, the terminal shows the report as text.
   const colour: Parameters<typeof textReport>[1]['colour'] = (name, text) =>
     styleText(name, text, { stream: process.stdout });
   process.stdout.write(textReport(report, { all, colour }));
@@ -138,16 +138,16 @@ function changeFiles(
   let count = 0;
   let hasFailed = false;
   for (const [i, file] of files.entries()) {
-    const { text, changes, left = [], leftBecause } = change(file, judgments[i] ?? []);
-    for (const { pin, because } of left)
+    const { text, changes, unchanged = [], unchangedBecause } = change(file, judgments[i] ?? []);
+    for (const { pin, because } of unchanged)
       process.stderr.write(
-        `${printable(file.path)}: ${printable(pin)} left as it is: ${printable(because)}\n`,
+        `${printable(file.path)}: ${printable(pin)} left unchanged: ${printable(because)}\n`,
       );
-    if (leftBecause !== undefined)
-      process.stderr.write(`${printable(file.path)}: left as it is: ${leftBecause}\n`);
+    if (unchangedBecause !== undefined)
+      process.stderr.write(`${printable(file.path)}: left unchanged: ${unchangedBecause}\n`);
     for (const note of file.found.notes)
       if (note.reason === 'unreadable')
-        process.stderr.write(`${printable(file.path)}: left as it is: ${printable(note.message)}\n`);
+        process.stderr.write(`${printable(file.path)}: left unchanged: ${printable(note.message)}\n`);
     if (text === file.text) continue;
     if (isDiff) {
       process.stdout.write(unifiedDiff(file.path, file.text, text));
@@ -156,7 +156,7 @@ function changeFiles(
     try {
       replaceText(join(root, file.path), file, text);
     } catch (error) {
-      process.stderr.write(`${printable(file.path)}: left as it is: ${errorLines(error)}\n`);
+      process.stderr.write(`${printable(file.path)}: left unchanged: ${errorLines(error)}\n`);
       hasFailed = true;
       continue;
     }

@@ -73,7 +73,9 @@ function describe({ arch, changes, layers, top, bytes, whole, withdrawn }: ArchD
     ...(top > 0 ? [`  ${size(top).padStart(9)}  the layer on top, with the database of packages`] : []),
   ];
   if (withdrawn.length > 0)
-    lines.push(`  not in the index any more, taken as the newest: ${withdrawn.map(printable).join(', ')}`);
+    lines.push(
+      `  no longer in the index, counted as the newest version: ${withdrawn.map(printable).join(', ')}`,
+    );
   return lines.join('\n');
 }
 

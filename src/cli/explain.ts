@@ -1,4 +1,4 @@
-/** `explain`: "why was this not bumped?" Loads the indexes, or asks a running service. */
+/** `explain`: why a version is or is not offered. Loads the indexes, or asks a running service. */
 import { styleText } from 'node:util';
 import { operatorSpan } from '../apk/constraint.ts';
 import { describe } from '../answers/describe.ts';

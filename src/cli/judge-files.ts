@@ -1,6 +1,6 @@
 /** Judgments of each file's pins, by a running service or by the indexes themselves. */
-import { checkBodies, parseJudgments } from '../check/asked.ts';
-import { askedPins, judgmentsOf, type CheckedFile } from '../check/findings.ts';
+import { checkBodies, parseJudgments } from '../check/protocol.ts';
+import { pinsToJudge, judgmentsOf, type CheckedFile } from '../check/findings.ts';
 import type { Judgment } from '../check/judgment.ts';
 import { builtNames, judgeHere, type CheckHere } from '../service/check.ts';
 import { askService, serviceUrl } from './service-client.ts';
@@ -25,7 +25,7 @@ async function judgeThere(
   { config, policy, signal }: CheckHere,
 ): Promise<readonly (readonly Judgment[])[]> {
   const url = new URL(`${serviceUrl(base)}/-/check`);
-  const asked = files.map(askedPins);
+  const asked = files.map(pinsToJudge);
   const bodies = checkBodies(asked, { policy, built: builtNames(files) });
   const answers = bodies.map(async (body) => parseJudgments(await askService(url, {}, config, signal, body)));
   return judgmentsOf(files, (await Promise.all(answers)).flat());

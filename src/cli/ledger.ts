@@ -152,7 +152,7 @@ function secondsText(seconds: number): string {
   return timeText(seconds * 1000);
 }
 
-/** Reads only once asked: what the interface reads before is lost. */
+/** Reads lazily, because lines that the interface emits before the first request are lost. */
 async function* linesOf(input: Readable): AsyncGenerator<string> {
   yield* createInterface({ input });
 }

@@ -14,8 +14,8 @@ export function serviceUrl(text: string): string {
 }
 
 /**
- * The body of a 200. Shows the `clientToken` of the own configuration, if there is one. With a `body` it is a POST of JSON.
- * Not by undici, which takes long to load, nor by the built-in fetch, which can end the process (nodejs/undici#5360).
+ * The body of a 200. Sends the `clientToken` of the configuration, if there is one. With a `body` it is a POST of JSON.
+ * Uses neither undici, which loads slowly, nor the built-in fetch, which can end the process (nodejs/undici#5360).
  */
 export async function askService(
   url: URL,
@@ -47,7 +47,7 @@ export async function askService(
   const { status, type, text } = answer;
   if (status === 200) {
     if (type.startsWith('application/json')) return text;
-    throw new IndexError('fetch-failed', `${url.host} is no apk-beacon: it answered ${type || 'no type'}`);
+    throw new IndexError('fetch-failed', `${url.host} is not apk-beacon: it answered ${type || 'no type'}`);
   }
   const wanted =
     token === undefined ? 'a token: set clientToken in the configuration' : 'another clientToken';

@@ -51,7 +51,7 @@ const lockSchema = z.object({
 });
 
 const MAX_INCLUDES = 20;
-const NEITHER = 'neither a definition of apko nor its lock file';
+const NEITHER = 'neither an apko definition nor a lock file';
 
 /** `read` returns an included file by its name as written. Throws `UsageError` for any other kind of file. */
 export function readImage(text: string, file: string, read: (name: string) => string): Definition | Lock {

@@ -9,7 +9,7 @@ import { isLock, type Definition, type Lock } from './definition.ts';
 import type { Installed } from './layers.ts';
 
 export interface Resolution extends Contents {
-  /** Pins that the index no longer has: their packages count with the current sizes and dependencies. */
+  /** Pins that the index no longer has. Their packages count with the size and dependencies of the newest version. */
   readonly withdrawn: readonly string[];
 }
 
@@ -59,14 +59,14 @@ function resolveLock({ packages }: Lock, budget: number | undefined, place: Plac
   return { packages: all, budget, withdrawn };
 }
 
-/** With another version than the index has, if that is given. */
+/** With `version` instead of the version in the index, if given. */
 function installed(from: Package, version = from.version): Installed {
   const { packed, installed: size } = from.sizes ?? { packed: 0, installed: 0 };
   const identity = version === from.version ? from.identity : '';
   return { name: from.name, version, identity, origin: from.origin, packed, installed: size };
 }
 
-/** An exact pin of a name that is there, at a version that is not. */
+/** An exact pin whose name exists, but whose version does not. */
 function isWithdrawn(text: string, place: Place): boolean {
   const { start, end } = operatorSpan(text);
   if (text.slice(start, end) !== '=') return false;

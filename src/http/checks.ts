@@ -1,6 +1,6 @@
 /** `POST /-/check`: judges the pins of some files, for `apk-beacon check --url`. */
 import { QueryError } from '../answers/query.ts';
-import { parseCheckRequest } from '../check/asked.ts';
+import { parseCheckRequest } from '../check/protocol.ts';
 import { Checker } from '../check/checker.ts';
 import { withHistory, type ReadHistory } from '../check/history.ts';
 import type { Judgment } from '../check/judgment.ts';

@@ -38,14 +38,14 @@ export function gitlabPins(file: Text, path: string): FilePins | undefined {
     root,
     ...root.map.items.flatMap(({ value }) => (isMap(value) ? [{ ...root, map: value }] : [])),
   ]);
-  const heirs = heirsIn(jobs, roots);
+  const derivedJobs = derivedJobsIn(jobs, roots);
   const changes = changesOf(file.value);
   for (const job of jobs) {
     const own = imageOf(job) ?? (job.map.has('extends') ? undefined : shared);
     const known = new Map([...variables, ...variablesOf(job, file)]);
     for (const names of SCRIPTS) {
       const inherited = names.filter((name) => job.map.has(name));
-      const others = heirs.flatMap(({ map, bases, image }) =>
+      const others = derivedJobs.flatMap(({ map, bases, image }) =>
         bases.has(job.map) && inherited.some((name) => !map.has(name)) ? [image] : [],
       );
       const images = own === undefined ? all : [...new Set([own, ...others])];
@@ -55,7 +55,7 @@ export function gitlabPins(file: Text, path: string): FilePins | undefined {
       };
       const script = names.flatMap((name) => lines(job.map.get(name, true), job, file));
       const variable = (name: string): Text | undefined => known.get(name);
-      // What one line sets is known in the next.
+      // A line sees the variables that earlier lines set.
       const set = singleAssignments(script.flatMap((line) => shellCommands(line, { variable })));
       for (const line of script) {
         const commands = shellCommands(line, {
@@ -90,7 +90,7 @@ export function composePins(file: Text, path: string): FilePins | undefined {
   const changes = changesOf(file.value);
   for (const root of parsed.roots) {
     const services = resolved(root.map.get('services', true), root.document);
-    // Extensions hold what services take by anchors.
+    // Services refer to extensions by anchors.
     const extensions = root.map.items.filter(({ key }) => isScalar(key) && /^x-/.test(String(key.value)));
     for (const { value } of [...(isMap(services) ? services.items : []), ...extensions]) {
       const service = inside(root, value);
@@ -111,14 +111,14 @@ export function composePins(file: Text, path: string): FilePins | undefined {
   return { kind: 'compose', pins: [...pins.values()], notes: unique(notes), uses };
 }
 
-/** A job with its own image that takes keys of other jobs, by `extends` or `<<`. */
-interface Heir {
+/** A job with its own image that inherits keys of other jobs, by `extends` or `<<`. */
+interface DerivedJob {
   readonly map: YAMLMap;
   readonly image: string;
   readonly bases: ReadonlySet<YAMLMap>;
 }
 
-function heirsIn(jobs: readonly Part[], roots: readonly Part[]): readonly Heir[] {
+function derivedJobsIn(jobs: readonly Part[], roots: readonly Part[]): readonly DerivedJob[] {
   const basesOf = (part: Part, bases = new Set<YAMLMap>()): ReadonlySet<YAMLMap> => {
     const names = listed(part, 'extends').flatMap((name) => (isScalar(name) ? [String(name.value)] : []));
     const extended = roots.flatMap((root) => names.map((name) => inside(root, root.map.get(name, true))));
@@ -201,7 +201,7 @@ function unique(notes: readonly Note[]): readonly Note[] {
 function lines(node: unknown, part: Part, file: Text, seen = new Set<unknown>()): readonly Text[] {
   const value = resolved(node, part.document);
   if (isSeq(value)) {
-    // By anchors, lists may hold each other.
+    // Through anchors, lists may contain each other.
     if (seen.has(value)) return [];
     seen.add(value);
     return value.items.flatMap((item) => lines(item, part, file, seen));

@@ -249,7 +249,7 @@ function included(own: Listed, readInclude: ReadInclude, notes: Note[], range: N
       const fact = seen.has(path) ? 'includes itself' : 'cannot be read';
       if (!isAddress)
         notes.push({ reason: 'missing-include', message: `the included file ${path} ${fact}`, range });
-      // The configuration may know it by its name.
+      // The configuration may assign it by its name.
       return { ...listed, include: path };
     }
     seen.add(path);
@@ -258,7 +258,7 @@ function included(own: Listed, readInclude: ReadInclude, notes: Note[], range: N
       repositories: [...new Set([...base.repositories, ...listed.repositories])],
       archs: listed.archs.length > 0 ? listed.archs : base.archs,
       packages: [...texts(packagesOf(document, document.contents)), ...listed.packages],
-      // Known by its name where neither lists any repository.
+      // Assigned by its name if neither file lists a repository.
       include: listed.include,
     };
     path = base.include;
@@ -389,7 +389,7 @@ function rangeOver(
   );
 }
 
-/** As it is spelled: `version: 1.10` is a number in YAML. */
+/** The source text, because `version: 1.10` is a number in YAML. */
 function spelling(node: unknown): string {
   return isScalar(node) ? (node.source ?? String(node.value)) : '';
 }

@@ -1,6 +1,4 @@
-/**
- * What is read from a file: the packages it asks for, their positions, and the context that shows their repositories.
- */
+/** The contents of a file: the requested packages, their positions, and the context that shows their repositories. */
 import type { ContextParameters } from '../routing/pin-context.ts';
 import type { Range } from './text.ts';
 
@@ -115,8 +113,8 @@ export function isExactPin({ operator }: Pick<Pin, 'operator'>): boolean {
 }
 
 /**
- * What apko makes of a text that is no constraint, such as `!name` and `=`: a name, which no package has. `undefined` for
- * what another program replaces: `$NAME`.
+ * Text that is not a constraint, such as `!name` and `=`, which apko reads as a name. `undefined` for `$NAME`, which
+ * another program replaces.
  */
 export function asName(text: string): Spelled | undefined {
   if (text.length > MAX_LENGTH || text.includes('$')) return undefined;

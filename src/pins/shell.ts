@@ -1,7 +1,7 @@
 /**
- * Shell scripts as far as it takes to tell which words a command gets: quotes, escapes, continued lines, comments,
- * variables with a known value, here-documents, `$(…)` and `sh -c '…'`. Whatever the script does, reading it ends, and a
- * script with an error in it is read up to there.
+ * Parses shell scripts just enough to know the words of each command: quotes, escapes, continued lines, comments,
+ * variables with a known value, here-documents, `$(…)` and `sh -c '…'`. Parsing always ends; a script with a syntax
+ * error is read up to the error.
  *
  * POSIX.1-2024, Shell Command Language, 2.3 (tokens), 2.6.2 (parameters), 2.7.4 (here-documents).
  */
@@ -48,7 +48,7 @@ const MAX_PREFIX = 40;
 const MAX_ARITHMETIC = 256;
 /** The most characters of all expansions together, because variables may contain each other. */
 const MAX_EXPANDED = 1_000_000;
-/** Words before a command. */
+/** Shell keywords that may precede a command. */
 const KEYWORDS = new Set([
   'if',
   'then',
@@ -66,7 +66,7 @@ const KEYWORDS = new Set([
   'esac',
 ]);
 const ELSEWHERE = /^(?:\S*\/)?(?:docker|podman|nerdctl|buildah|kubectl|ssh|lxc-attach)$/;
-/** Commands that pass their input on. */
+/** Commands that write their input to their output. */
 const FILTERS = /^(?:\S*\/)?(?:cat|tee|sed|tr|envsubst)$/;
 const SHELLS = /^(?:\S*\/)?(?:sh|ash|bash|dash|zsh|busybox)$/;
 
@@ -160,7 +160,7 @@ class Reader {
   /** Up to the end, or to the `)` that ends a substitution. */
   read(isSubstitution = false): readonly Command[] {
     for (let depth = 0, before = -1; this.#at < this.#source.length;) {
-      // Whatever a turn meets, the next one starts further on.
+      // Each iteration makes progress, whatever it meets.
       if (this.#at === before) this.#at += 1;
       before = this.#at;
       if (this.#skipContinuation()) continue;
@@ -285,7 +285,7 @@ class Reader {
   #readHereDocuments(): void {
     for (const { isScript, ...document } of this.#waiting) {
       const found = this.#delimiters.after(this.#at + this.#offset, document);
-      // A mark without an end begins nothing.
+      // A `<<` without an end does not begin a here-document.
       if (!found) continue;
       const body = slice(this.#text, this.#at, found.start - this.#offset);
       this.#at = Math.min(found.next - this.#offset, this.#source.length);

@@ -89,7 +89,7 @@ contents:
       'package:\n  dependencies: { runtime: [curl=8.18.0-r0] }\nenvironment: { contents: { repositories: [https://packages.wolfi.dev/os] } }\n',
     ],
     ['a file that is no YAML', 'a.yaml', 'contents:\n  packages: [curl=8.18.0-r0\n'],
-  ])('%s is left as it is', (_, path, text) => expect(changed(path, text)).toBe(text));
+  ])('%s stays unchanged', (_, path, text) => expect(changed(path, text)).toBe(text));
 
   test('generated files: only characters of versions change, and the second time none', () => {
     const pin = fc.constantFrom(
@@ -119,19 +119,22 @@ describe('what --fix leaves', () => {
   const stage = 'FROM alpine:3.22\n';
 
   test.each([
-    ['ARG V=8.12.0\nRUN apk add curl=${V}-r0\n', ['curl=8.12.0-r0: its version is put together']],
+    [
+      'ARG V=8.12.0\nRUN apk add curl=${V}-r0\n',
+      ['curl=8.12.0-r0: its version is composed of several parts'],
+    ],
     [
       'ARG V=1.0-r0\nRUN apk add curl=$V git=$V\n',
       [
-        'curl=1.0-r0: it shares its version with pins that do not go to 8.14.1-r2',
-        'git=1.0-r0: it shares its version with pins that do not go to 2.49.1-r0',
+        'curl=1.0-r0: it shares its version with pins that are not raised to 8.14.1-r2',
+        'git=1.0-r0: it shares its version with pins that are not raised to 2.49.1-r0',
       ],
     ],
-    ['ARG V=8.12\nRUN apk add curl~=$V && echo $V\n', ['curl~=8.12: $V is not used by apk add alone']],
+    ['ARG V=8.12\nRUN apk add curl~=$V && echo $V\n', ['curl~=8.12: $V is also used outside apk add']],
   ])('is named, and findings promise nothing: %j', (lines, named) => {
     const { files, judgments, findings } = checked({ Dockerfile: stage + lines });
-    const { left = [] } = raisePins(files[0] as CheckedFile, judgments[0] ?? []);
-    expect(left.map(({ pin, because }) => `${pin}: ${because}`)).toEqual(named);
+    const { unchanged = [] } = raisePins(files[0] as CheckedFile, judgments[0] ?? []);
+    expect(unchanged.map(({ pin, because }) => `${pin}: ${because}`)).toEqual(named);
     expect(findings.map(({ pin, target }) => [pin, target])).toEqual(
       named.map((each) => [each.split(':')[0], undefined]),
     );
@@ -170,8 +173,8 @@ describe('a variable that is used elsewhere, too', () => {
   const stage = 'FROM alpine:3.22\n';
   const left = (path: string, text: string, change: typeof pinNames): readonly string[] => {
     const { files, judgments } = checked({ [path]: text });
-    const { left = [] } = change(files[0] as CheckedFile, judgments[0] ?? []);
-    return left.map(({ pin, because }) => `${pin}: ${because}`);
+    const { unchanged = [] } = change(files[0] as CheckedFile, judgments[0] ?? []);
+    return unchanged.map(({ pin, because }) => `${pin}: ${because}`);
   };
 
   test.each([
@@ -186,7 +189,7 @@ describe('a variable that is used elsewhere, too', () => {
     const text = stage + lines;
     expect(changed('Dockerfile', text, pinNames)).toBe(text);
     expect(left('Dockerfile', text, pinNames)).toEqual(
-      names.map((name) => `${name}: $P is not used by apk add alone`),
+      names.map((name) => `${name}: $P is also used outside apk add`),
     );
   });
 
@@ -221,7 +224,7 @@ describe('a variable that is used elsewhere, too', () => {
     expect(changed('Dockerfile', text)).toBe(text.replace('8.12', '8.14'));
     const image = `ARG V=8.12\nFROM curlimages/curl:\${V}\n${stage}ARG V\nRUN apk add curl~=\${V} jq~1.7\n`;
     expect(changed('Dockerfile', image)).toBe(image.replace('1.7', '1.8'));
-    expect(left('Dockerfile', image, raisePins)).toEqual(['curl~=8.12: $V is not used by apk add alone']);
+    expect(left('Dockerfile', image, raisePins)).toEqual(['curl~=8.12: $V is also used outside apk add']);
   });
 });
 

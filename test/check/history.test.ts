@@ -1,10 +1,10 @@
 /** Since when a version is gone, as a ledger knows it. */
 import { expect, test } from 'vitest';
 import { withHistory } from '../../src/check/history.ts';
-import type { AskedPin, Judgment, Problem } from '../../src/check/judgment.ts';
+import type { PinToJudge, Judgment, Problem } from '../../src/check/judgment.ts';
 import type { Vanished } from '../../src/ledger/changes.ts';
 
-const pin = (name: string, operator: string, version: string): AskedPin => ({
+const pin = (name: string, operator: string, version: string): PinToJudge => ({
   ...{ text: `${name}${operator}${version}`, name, operator, version, tag: undefined, tagIsBehind: false },
   ...{ tool: 'apko', isRuntime: false, isLocked: false, context: {}, world: '0' },
 });

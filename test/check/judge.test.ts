@@ -155,7 +155,7 @@ describe('apk', () => {
 
 test('an unusual blank in a version is shown by its code', () => {
   const found = checked({ Dockerfile: dockerfile('curl=8.12.0-r0\u00a0') });
-  expect(shown(found)).toEqual(['2:14 invalid-version: 8.12.0-r0\\u{a0} is no version that apk reads']);
+  expect(shown(found)).toEqual(['2:14 invalid-version: 8.12.0-r0\\u{a0} is not a version that apk can read']);
 });
 
 describe('known vulnerabilities', async () => {

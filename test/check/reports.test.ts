@@ -120,7 +120,7 @@ describe('baseline', () => {
   test.each(['', '[]', '{"version":2,"findings":[]}', '{"version":1,"findings":[1]}'])(
     '%j is none',
     (text) => {
-      expect(() => parseBaseline(text, 'base.json')).toThrow(/^base\.json: no /);
+      expect(() => parseBaseline(text, 'base.json')).toThrow(/^base\.json: not /);
     },
   );
 });

@@ -183,7 +183,7 @@ describe('what the system does not let be read', () => {
     expect((await run([], { 'fail-on': 'warning' })).code).toBe(1);
     expect((await run(['data', 'images'])).code).toBe(0);
     expect((await run([], { fix: true })).errors).toBe(
-      `${name}: left as it is: it cannot be read: EACCES: permission denied\n`,
+      `${name}: left unchanged: it cannot be read: EACCES: permission denied\n`,
     );
   });
 
@@ -208,7 +208,7 @@ describe('what the system does not let be read', () => {
   test('or written: the other files are changed, and the exit code is 3', async () => {
     refuse('writeFileSync', 'Dockerfile');
     const { code, output, errors } = await run([], { fix: true });
-    expect(errors).toMatch(/^Dockerfile: left as it is: EACCES/);
+    expect(errors).toMatch(/^Dockerfile: left unchanged: EACCES/);
     expect(output).toBe('images/app.yaml: curl=8.19.0-r0 -> 8.20.0-r0\nchanged one pin\n');
     expect(code).toBe(3);
   });
@@ -256,7 +256,7 @@ test('--diff prints, --fix changes, and the second time nothing', async () => {
 test('--fix names a file it cannot understand and leaves it', async () => {
   const broken = 'contents:\n  packages: [curl=8.19.0-r0\n';
   await put('repo/broken.yaml', broken);
-  expect((await run([], { fix: true })).errors).toMatch(/^broken\.yaml: left as it is: /);
+  expect((await run([], { fix: true })).errors).toMatch(/^broken\.yaml: left unchanged: /);
   expect(await readFile(join(folder, 'repo/broken.yaml'), 'utf8')).toBe(broken);
 });
 
@@ -267,7 +267,7 @@ test('--fix leaves a file that was changed while the indexes were loaded', async
   expect(await run(['Dockerfile'], { fix: true }, { meanwhile })).toEqual({
     code: 3,
     output: 'nothing to change\n',
-    errors: 'Dockerfile: left as it is: it was changed in the meantime\n',
+    errors: 'Dockerfile: left unchanged: it was changed in the meantime\n',
   });
   expect(await readFile(path, 'utf8')).toBe(text);
 });
@@ -304,7 +304,7 @@ test('pin tells which names it leaves, and why', async () => {
   expect(await run(['Dockerfile'], {}, { pin: true })).toEqual({
     code: 0,
     output: 'nothing to change\n',
-    errors: 'Dockerfile: curl left as it is: $P is not used by apk add alone\n',
+    errors: 'Dockerfile: curl left unchanged: $P is also used outside apk add\n',
   });
   expect(await readFile(join(folder, 'repo/Dockerfile'), 'utf8')).toBe(text);
 });

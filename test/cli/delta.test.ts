@@ -69,7 +69,7 @@ describe('delta', () => {
       'x86_64: hosts download nothing of 3 layers\n',
     );
     expect(await delta(image('1.9-r0'), image('2.1-r0'))).toContain(
-      'not in the index any more, taken as the newest: containerd=1.9-r0',
+      'no longer in the index, counted as the newest version: containerd=1.9-r0',
     );
   });
 

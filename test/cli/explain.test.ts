@@ -119,7 +119,7 @@ describe('explain --url', () => {
       response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html>'),
     );
     await expect(explained('tool', { url: url.href })).rejects.toThrow(
-      `${url.host} is no apk-beacon: it answered text/html`,
+      `${url.host} is not apk-beacon: it answered text/html`,
     );
   });
 });

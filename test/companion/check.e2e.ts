@@ -7,7 +7,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { Checker } from '../../src/check/checker.ts';
-import { askedPins, findingsOf } from '../../src/check/findings.ts';
+import { pinsToJudge, findingsOf } from '../../src/check/findings.ts';
 import { Source } from '../../src/check/source.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { readPins } from '../../src/pins/read.ts';
@@ -114,7 +114,7 @@ function problemsOf(own: ApkoCase, { repositories }: World, base: string): reado
   const found = readPins('image.yaml', image, () => included);
   if (!found) throw new Error(`no pins in ${image}`);
   const file = { path: 'image.yaml', text: image, encoding: 'utf8', found } as const;
-  return findingsOf(file, checker.judge(askedPins(file, 0)))
+  return findingsOf(file, checker.judge(pinsToJudge(file, 0)))
     .filter(({ level, rule }) => level === 'error' || rule === 'not-asked')
     .map(({ rule, message }) => `${rule}: ${message}`);
 }

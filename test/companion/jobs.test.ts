@@ -472,7 +472,7 @@ describe('apk-beacon-images', () => {
       'publish:desktop/niri': { variables: { IMAGE: 'desktop/niri', VERSION: '26.04-r0' } },
     });
     // Nothing is left out without a word.
-    expect(stderr).toMatch(/^wolfi-base.yaml is there to be included and gets no job/);
+    expect(stderr).toMatch(/^wolfi-base.yaml is only included by others and gets no job/);
     expect(callIn(folder, 'list', ...args, '--bases').stdout).toBe(
       'bootc.yaml\ndesktop/niri.yaml\nwolfi-base.yaml\n',
     );
@@ -493,7 +493,7 @@ describe('apk-beacon-images', () => {
     });
     const { stdout, stderr } = callIn(folder, 'packages');
     expect(Object.keys(parse(stdout) as object).filter((name) => name.startsWith('build:'))).toHaveLength(4);
-    expect(stderr).toMatch(/^two: needed to build themselves/);
+    expect(stderr).toMatch(/^two: need each other to be built/);
     expect(callIn(folder, 'order').stdout).toBe('one\ntwo\n');
   });
 

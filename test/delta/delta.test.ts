@@ -145,8 +145,8 @@ describe('an image', () => {
   });
 
   test.each([
-    ['packages: [curl]', 'neither a definition of apko nor its lock file'],
-    ['- a list', 'neither a definition of apko nor its lock file'],
+    ['packages: [curl]', 'neither an apko definition nor a lock file'],
+    ['- a list', 'neither an apko definition nor a lock file'],
     ['contents: { packages: {', 'not YAML'],
     ['include: loop.yaml', 'more than 20 includes'],
   ])('%j is refused', (text, fact) => {

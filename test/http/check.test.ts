@@ -5,8 +5,8 @@ import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
-import { checkBodies, MAX_PINS, parseCheckRequest } from '../../src/check/asked.ts';
-import type { AskedPin } from '../../src/check/judgment.ts';
+import { checkBodies, MAX_PINS, parseCheckRequest } from '../../src/check/protocol.ts';
+import type { PinToJudge } from '../../src/check/judgment.ts';
 import { startUpstream } from '../support/repository-server.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { pkg, signedIndex } from '../support/signed-index.ts';
@@ -177,7 +177,7 @@ describe('POST /-/check', () => {
   test('of the names that recipes build, a request has those it asks about', () => {
     const built = new Set(Array.from({ length: 30_000 }, (_, i) => `built-${i}`));
     const asked = ['built-1', 'built-29999', 'curl'].map((name) => ({
-      ...(pin('1') as AskedPin),
+      ...(pin('1') as PinToJudge),
       ...{ name, context: { kind: 'script' } },
     }));
     const policy = { within: 'major', minAge: 0 } as const;

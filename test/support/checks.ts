@@ -2,7 +2,7 @@
 import type { Advisories } from '../../src/advisories/advisories.ts';
 import { Checker } from '../../src/check/checker.ts';
 import {
-  askedPins,
+  pinsToJudge,
   findingsOf,
   judgmentsOf,
   type CheckedFile,
@@ -111,7 +111,7 @@ export function checked(
     now,
     built: new Set(files.flatMap(({ found }) => found.builds ?? [])),
   });
-  const judgments = judgmentsOf(files, checker.judge(files.flatMap(askedPins)));
+  const judgments = judgmentsOf(files, checker.judge(files.flatMap(pinsToJudge)));
   return { files, judgments, findings: files.flatMap((file, i) => findingsOf(file, judgments[i] ?? [])) };
 }
 

@@ -1,7 +1,7 @@
 /** The body of `POST /-/check` and its answer: pins without their places, and a judgment of each. */
 import * as z from 'zod';
 import { IndexError, UsageError } from '../errors.ts';
-import { steps, type AskedPin, type Judgment, type Policy, type Problem } from './judgment.ts';
+import { steps, type PinToJudge, type Judgment, type Policy, type Problem } from './judgment.ts';
 import { isLevel, isRule } from './rules.ts';
 
 /** The limit per request; clients with more pins send several requests. */
@@ -43,7 +43,7 @@ export const checkRequestSchema = z.object({
 export interface CheckRequest {
   readonly policy: Policy;
   readonly built: ReadonlySet<string>;
-  readonly pins: readonly AskedPin[];
+  readonly pins: readonly PinToJudge[];
 }
 
 /** Throws `UsageError` for an invalid body. */
@@ -54,7 +54,7 @@ export function parseCheckRequest(body: unknown): CheckRequest {
     throw new UsageError(`${issue?.path.join('.') || 'the body'}: ${issue?.message ?? 'unreadable'}`);
   }
   const { policy, built, contexts, pins } = result.data;
-  const asked = pins.map(({ context, tag, ...pin }): AskedPin => {
+  const asked = pins.map(({ context, tag, ...pin }): PinToJudge => {
     const own = contexts[context];
     if (!own) throw new UsageError(`pins: there is no context ${context}`);
     return { ...pin, tag, context: own };
@@ -64,14 +64,14 @@ export function parseCheckRequest(body: unknown): CheckRequest {
 
 /** Bodies with these pins. The pins of a world stay together unless they exceed one request. */
 export function checkBodies(
-  files: readonly (readonly AskedPin[])[],
+  files: readonly (readonly PinToJudge[])[],
   { policy, built }: Pick<CheckRequest, 'policy' | 'built'>,
 ): readonly string[] {
   const bodies: string[] = [];
-  let batch: AskedPin[] = [];
+  let batch: PinToJudge[] = [];
   const send = (): void => {
     if (batch.length === 0) return;
-    const contexts = new Places();
+    const contexts = new ContextTable();
     const pins = batch.map((pin) => ({ ...pin, context: contexts.placeOf(pin.context) }));
     const names = new Set(batch.map(({ name }) => name));
     bodies.push(
@@ -91,12 +91,12 @@ export function checkBodies(
 }
 
 /** Contexts, each once: files of a repository often say the same. */
-class Places {
-  readonly all: AskedPin['context'][] = [];
-  readonly #byContext = new Map<AskedPin['context'], number>();
+class ContextTable {
+  readonly all: PinToJudge['context'][] = [];
+  readonly #byContext = new Map<PinToJudge['context'], number>();
   readonly #byText = new Map<string, number>();
 
-  placeOf(context: AskedPin['context']): number {
+  placeOf(context: PinToJudge['context']): number {
     let place = this.#byContext.get(context);
     if (place === undefined) {
       const text = JSON.stringify(context);
@@ -112,7 +112,7 @@ class Places {
 export function parseJudgments(text: string): readonly Judgment[] {
   const { judgments } = JSON.parse(text) as { readonly judgments?: unknown };
   if (!Array.isArray(judgments) || !judgments.every(isJudgment))
-    throw new IndexError('fetch-failed', 'the service answered with something other than judgments');
+    throw new IndexError('fetch-failed', 'the answer of the service has no judgments');
   return judgments;
 }
 
