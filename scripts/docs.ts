@@ -7,7 +7,7 @@ import { format, resolveConfig } from 'prettier';
 import { reportJsonSchema } from '../src/check/report-schema.ts';
 import { commands } from '../src/cli/commands.ts';
 import { flagText, usageOf } from '../src/cli/help.ts';
-import { keyOptions, optionHelp } from '../src/config/config.ts';
+import { keyOptions, optionHelp } from '../src/config/options.ts';
 import { manPage } from './man-page.ts';
 import { choicesOf, configJsonSchema, configKeys, type ConfigKey } from '../src/config/schema.ts';
 

@@ -1,7 +1,7 @@
 /** The man page, from the table of commands and the options of the configuration. */
 import type { Command, Flag } from '../src/cli/command.ts';
 import { flagText } from '../src/cli/help.ts';
-import { optionHelp } from '../src/config/config.ts';
+import { optionHelp } from '../src/config/options.ts';
 
 export function manPage(commands: readonly Command[]): string {
   return [

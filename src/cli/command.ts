@@ -1,5 +1,6 @@
 /** An entry of the table in `commands.ts`. Help, completion, docs and the man page are generated from it. */
-import type { CommandLine, Environment } from '../config/config.ts';
+import type { Environment } from '../config/config.ts';
+import type { CommandLine } from '../config/options.ts';
 
 /** A flag of one command. */
 export interface Flag {

@@ -1,5 +1,6 @@
 /** The table of commands. Each command is loaded only when it runs. */
-import { loadConfig, parseCommandLine, type CommandLine, type Environment } from '../config/config.ts';
+import { loadConfig, type Environment } from '../config/config.ts';
+import { parseCommandLine, type CommandLine } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
 import { nearest } from '../config/hints.ts';
 import { version } from '../version.ts';

@@ -1,5 +1,5 @@
 /** Completion scripts for shells, from the table of commands and the shared options. */
-import { optionHelp } from '../config/config.ts';
+import { optionHelp } from '../config/options.ts';
 import type { Command } from './command.ts';
 
 const scripts = { bash, zsh, fish } as const;

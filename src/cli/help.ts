@@ -1,5 +1,5 @@
 /** The text of `--help`, from the table of commands and the shared options. */
-import { optionHelp } from '../config/config.ts';
+import { optionHelp } from '../config/options.ts';
 import type { Command, Flag } from './command.ts';
 
 /** Columns of a terminal. */

@@ -304,7 +304,7 @@ const repositoryOrUrl = z.preprocess(
 
 const ecosystem = text('a name such as Alpine:v3.22').regex(/^[A-Za-z][A-Za-z0-9 .:-]{0,60}$/);
 
-/** Of both kinds of feed. */
+/** The keys that both kinds of feed have. */
 const ofFeed = {
   refresh: someWait.optional().meta({
     description: 'how often to ask for a newer feed; by default `1h` for secdb, `24h` for OSV',
@@ -458,7 +458,7 @@ const receiver = z
   })
   .meta({ title: 'a receiver' });
 
-/** First path segments with another meaning, now or possibly later. */
+/** First path segments with another meaning, now or in future versions. */
 const reservedNames = [
   'livez',
   'readyz',

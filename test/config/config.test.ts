@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
 import { configKeys, configSchema, type ConfigFile, type ConfigKey } from '../../src/config/schema.ts';
-import { keyOptions, loadConfig, parseCommandLine, type Config } from '../../src/config/config.ts';
+import { loadConfig, type Config } from '../../src/config/config.ts';
+import { keyOptions, parseCommandLine } from '../../src/config/options.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'apk-beacon-config-'));
 
@@ -256,7 +257,7 @@ describe('errors name the place, the value and the expectation', () => {
     ],
     [
       datasource.replace('url: x', 'url: user:hunter2@packages.wolfi.dev/os'),
-      'datasource wolfi: packages.wolfi.dev/os is no path here; write https://packages.wolfi.dev/os for a URL',
+      'datasource wolfi: packages.wolfi.dev/os is not an existing path; write https://packages.wolfi.dev/os for a URL',
     ],
     [
       datasource.replace('url: x', 'url: x, maxShrink: 140%'),
@@ -336,9 +337,9 @@ describe('errors name the place, the value and the expectation', () => {
     [
       ['--repository', 'packages.wolfi.dev/os'],
       {},
-      'datasource default: packages.wolfi.dev/os is no path here; write https://packages.wolfi.dev/os for a URL',
+      'datasource default: packages.wolfi.dev/os is not an existing path; write https://packages.wolfi.dev/os for a URL',
     ],
-    [['--key', 'localhost:8080/x.rsa.pub'], {}, 'localhost:8080/x.rsa.pub is no path here'],
+    [['--key', 'localhost:8080/x.rsa.pub'], {}, 'localhost:8080/x.rsa.pub is not an existing path'],
     [['--port', '1'], {}, 'unknown option --port, did you mean --listen?'],
     [['--crache-dir', '1'], {}, 'unknown option --crache-dir, did you mean --cache-dir?'],
     [['--lsiten', '1'], {}, 'unknown option --lsiten, did you mean --listen?'],
