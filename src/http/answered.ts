@@ -1,17 +1,17 @@
-/** What a request is answered with. */
+/** The answer to a request. */
 import type { LookupResult } from '../metrics/lookup-counts.ts';
 import type { Times } from '../metrics/request-times.ts';
 import type { LiveDatasource } from '../repository/live-datasource.ts';
-import type { PassedOn } from './package-files.ts';
+import type { FileToForward } from './package-files.ts';
 import { json, retryLater, type Headers, type Reply } from './reply.ts';
 
 export interface Answered {
   readonly reply: Reply;
   /** Instead of the body of a 200: a package to forward. */
-  readonly file?: PassedOn;
+  readonly file?: FileToForward;
   /** For request time metrics; absent if not measured. */
   readonly route?: string;
-  /** Where its time is counted unless it becomes a 304; set in advance for cached replies. */
+  /** The counters for its time, unless it becomes a 304; set in advance for cached replies. */
   readonly times?: Times;
   readonly lookup?: { readonly datasource: string; readonly result: LookupResult };
 }

@@ -42,7 +42,7 @@ export function changesAtom({ changes }: Changes, of: FeedAddress, name: string 
   return atom(of, title, entries);
 }
 
-/** `/{datasource}/-/advisories.atom`: pins that were asked for and can be fixed. */
+/** `/{datasource}/-/advisories.atom`: pins that were looked up and can be fixed. */
 export function advisoriesAtom(pins: readonly TrackedPin[], of: FeedAddress): string {
   const entries = pins.slice(0, MAX_PINS).map(({ name, pin, fixes, since }): Entry => {
     const page = pageOf(of, name);

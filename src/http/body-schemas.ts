@@ -15,7 +15,7 @@ import type { RenovateRelease } from '../answers/render.ts';
 import type { SearchHit } from '../answers/search.ts';
 import type { AdvisoryEntry, ExplainedAdvisories } from '../answers/security.ts';
 import type { Withdrawal } from '../catalog/withdrawal.ts';
-import { checkRequestSchema } from '../check/asked.ts';
+import { checkRequestSchema } from '../check/protocol.ts';
 import { steps, type Judgment, type Problem as ProblemOfPin } from '../check/judgment.ts';
 import { rules } from '../check/rules.ts';
 import type { Change } from '../ledger/changes.ts';

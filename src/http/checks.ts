@@ -9,10 +9,10 @@ import { UsageError } from '../errors.ts';
 import type { Snapshot } from '../repository/live-datasource.ts';
 import { createQueue } from '../repository/pace.ts';
 import type { RoutingSource } from '../routing/route.ts';
-import { inTurns } from './turns.ts';
+import { inSlices } from './long-lookups.ts';
 
 /** Milliseconds after which other requests get their turn. */
-const TURN = 5;
+const SLICE = 5;
 /** Judgments are cached as long as their snapshot. */
 const sources = new WeakMap<Snapshot, Source>();
 const oneAtATime = createQueue();
@@ -30,7 +30,7 @@ export async function answerCheck(
   const { policy, built, pins } = parsed(body);
   const own = [...snapshots].map(([name, snapshot]) => sourceOf(name, snapshot));
   const checker = new Checker({ sources: own, routing, policy, now, built });
-  const judgments = await oneAtATime(() => inTurns(checker.judgeInSteps(pins), TURN));
+  const judgments = await oneAtATime(() => inSlices(checker.judgeInSteps(pins), SLICE));
   return { judgments: await withHistory(pins, judgments, history) };
 }
 

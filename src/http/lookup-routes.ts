@@ -1,4 +1,4 @@
-/** Answers lookups of packages, and what else is asked of a package apart from its page. */
+/** Answers requests about packages: lookups, explanations, advisories and badges. */
 import type { IncomingMessage } from 'node:http';
 import { LRUCache } from 'lru-cache';
 import { joinInSteps } from '../answers/body.ts';
@@ -23,7 +23,7 @@ import { createReply, json, JSON_TYPE, negotiated, problem, type Headers, type R
 import { ownUrl, parametersOf, pinOf, splitUrl } from './request.ts';
 import { markedLink, needsMark, noOpinionBody, type RoutedLookups } from './routed-lookup.ts';
 import type { Snapshots } from './snapshots.ts';
-import type { Turns } from './turns.ts';
+import type { LongLookups } from './long-lookups.ts';
 
 const MAX_READY = 10_000;
 const MAX_READY_BYTES = 16 * 1024 * 1024;
@@ -45,7 +45,7 @@ export interface LookupOptions {
 /**
  * A cached reply and what it was made from. Weak, so that it does not keep the packages of a past generation in memory.
  */
-interface Ready {
+interface CachedReply {
   readonly answered: Answered;
   readonly asked: DatasourceRef;
   readonly snapshot: WeakRef<Snapshot>;
@@ -53,8 +53,8 @@ interface Ready {
   readonly pin: TrackedPin | undefined;
 }
 
-/** What is asked of a package. */
-interface Question {
+/** A request about a package. */
+interface PackageRequest {
   readonly parameters: QueryParameters;
   readonly query: LookupQuery;
   /** Headers of every reply to it. */
@@ -71,28 +71,28 @@ export class LookupRoutes {
   readonly #options: LookupOptions;
   readonly #datasources: ReadonlyMap<string, LiveDatasource>;
   readonly #snapshots: Snapshots;
-  readonly #turns: Turns;
+  readonly #longLookups: LongLookups;
   /**
    * Cached replies by raw request target (docs/decisions/007): Renovate repeats its questions, and the same bytes are
    * sent until the generation changes. A reply is valid as long as its datasource, or the view of it, has the snapshot it
    * was made from.
    */
-  readonly #ready = new LRUCache<string, Ready>({
+  readonly #cachedReplies = new LRUCache<string, CachedReply>({
     max: MAX_READY,
     maxSize: MAX_READY_BYTES,
     sizeCalculation: ({ answered }, target) => answered.reply.body.length + target.length + 400,
   });
 
-  constructor(options: LookupOptions, snapshots: Snapshots, turns: Turns) {
+  constructor(options: LookupOptions, snapshots: Snapshots, longLookups: LongLookups) {
     this.#options = options;
     this.#datasources = new Map(options.datasources.map((live) => [live.name, live]));
     this.#snapshots = snapshots;
-    this.#turns = turns;
+    this.#longLookups = longLookups;
   }
 
-  /** The cached answer, if it still holds. */
+  /** The cached answer, if it is still valid. */
   ready(target: string): Answered | undefined {
-    const ready = this.#ready.get(target);
+    const ready = this.#cachedReplies.get(target);
     if (!ready) return undefined;
     const { answered, asked, name, pin } = ready;
     const snapshot = ready.snapshot.deref();
@@ -129,7 +129,7 @@ export class LookupRoutes {
     const { live, route } = target;
     const answer = (snapshot: Snapshot | undefined): Answered | Promise<Answered> => {
       if (!snapshot) return { ...notLoaded(live, routed?.headers), route };
-      return this.#turns.run(`answer ${snapshot.generation} ${keyOf(request)}`, () =>
+      return this.#longLookups.run(`answer ${snapshot.generation} ${keyOf(request)}`, () =>
         this.#lookUp(target, snapshot, request, routed),
       );
     };
@@ -161,7 +161,7 @@ export class LookupRoutes {
     const peer = releases || routed ? undefined : parsePeerName(name, live.archs);
     if (peer && isKnown(snapshot, peer.name)) return yield* this.#lookUpPeer(target, peer, snapshot, request);
     const pinned = isAboutPin(parameters, request) || lookups.wasServed(lookup);
-    // What is asked of the past tells nothing of what is missing now.
+    // A lookup at a past time does not show that a name is missing now.
     if (!snapshot.past) asked.note(datasource, name, { known: releases !== undefined, pinned }, snapshot);
     if (!found || !releases) {
       const reply = json(yield* lookups.unknownName(lookup), { ...generation, ...negotiated }, 404);
@@ -170,7 +170,7 @@ export class LookupRoutes {
     if (route === 'latest') {
       const newest = yield* newestInRange(releases, parameters['range']);
       if (!newest) {
-        const reply = problem(404, `no release of ${name} in ${shown} fits`, generation);
+        const reply = problem(404, `no release of ${name} in ${shown} matches`, generation);
         return { reply, route, lookup: { datasource, result: 'unknown' } };
       }
       const headers = { ...generation, 'cache-control': `max-age=${maxAge}`, 'content-type': 'text/plain' };
@@ -200,9 +200,9 @@ export class LookupRoutes {
       written &&
       this.#options.pins.note(datasource, { name, pin: written, how }, found.urgent);
     const answered: Answered = { reply, route, times, lookup: { datasource, result: 'found' } };
-    // One that contains the address that this client used is for this client.
+    // A reply that contains the address that this client used is only for this client.
     if (url.length <= MAX_TARGET_LENGTH && !isOfAddress)
-      this.#ready.set(url, {
+      this.#cachedReplies.set(url, {
         answered,
         asked: { live, when: target.when },
         snapshot: new WeakRef(snapshot),
@@ -216,7 +216,7 @@ export class LookupRoutes {
   *#explain(
     { live, name }: TargetOf<'package'>,
     snapshot: Snapshot,
-    { parameters, query, generation }: Question,
+    { parameters, query, generation }: PackageRequest,
     request: IncomingMessage,
   ): Generator<undefined, Reply> {
     const { lookups } = this.#options;
@@ -243,11 +243,11 @@ export class LookupRoutes {
   *#advisories(
     { live, name, when }: TargetOf<'package'>,
     { catalog, advisories, past }: Snapshot,
-    { parameters, query, generation }: Question,
+    { parameters, query, generation }: PackageRequest,
   ): Generator<undefined, Reply> {
     if (past)
       throw new QueryError(
-        `advisories are those of today: /${live.name}/${encodeURIComponent(name)}/advisories`,
+        `there are no past advisories; the current ones are at /${live.name}/${encodeURIComponent(name)}/advisories`,
       );
     if (!advisories)
       return problem(404, `no advisories are configured for ${live.name} (advisories: known)`, generation);
@@ -300,7 +300,7 @@ function keyOf(request: IncomingMessage): string {
   return `${url} ${isAboutPin({}, request)} ${prefersText(headers)} ${headers.host}`;
 }
 
-/** Whether the request has a pin or comes from Renovate, which only asks for pins. */
+/** Whether the request has a pin or comes from Renovate, which looks up only pins. */
 function isAboutPin({ current }: QueryParameters, { headers }: IncomingMessage): boolean {
   return (current !== undefined && current !== '') || /renovate/i.test(headers['user-agent'] ?? '');
 }

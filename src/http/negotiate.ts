@@ -1,4 +1,4 @@
-/** Chooses the form of an answer by `Accept` (RFC 9110); JSON wins a tie. */
+/** Chooses the format of an answer by `Accept` (RFC 9110); JSON wins a tie. */
 import type { IncomingHttpHeaders } from 'node:http';
 
 /** Whether the client prefers HTML to JSON. Browsers name HTML; wildcards do not count. */

@@ -11,7 +11,7 @@ import { FetchError } from '../repository/fetch-error.ts';
 import type { PackageFile } from '../repository/live-index.ts';
 import { busy, problem, type Reply } from './reply.ts';
 
-export type PassedOn = Exclude<PackageFile, { kind: 'public' }>;
+export type FileToForward = Exclude<PackageFile, { kind: 'public' }>;
 
 export interface FileLimits {
   /** The most packages at a time. */
@@ -29,7 +29,7 @@ interface SendOptions {
   readonly closing: boolean;
 }
 
-const tooMany = busy('too many packages are passed on at once');
+const tooMany = busy('too many packages are being forwarded');
 
 export class PackageFiles {
   readonly #logger: { readonly warn: (message: string) => void };
@@ -42,7 +42,7 @@ export class PackageFiles {
   }
 
   /** Answers with the package. Never rejects. */
-  async send(response: ServerResponse, file: PassedOn, { isHead, closing }: SendOptions): Promise<void> {
+  async send(response: ServerResponse, file: FileToForward, { isHead, closing }: SendOptions): Promise<void> {
     // The client left while the package was looked up, so there will be no `close`.
     if (response.destroyed) return;
     if (this.#underWay.size >= this.#limits.most) {
@@ -89,7 +89,7 @@ export class PackageFiles {
       const settle = (): void => {
         clearTimeout(stalled);
         response.off('drain', settle).off('close', settle);
-        if (response.destroyed) reject(new Error('the client is gone'));
+        if (response.destroyed) reject(new Error('the client disconnected'));
         else resolve();
       };
       const stalled = setTimeout(() => {
@@ -103,7 +103,7 @@ export class PackageFiles {
   #fail(response: ServerResponse, error: unknown): void {
     const isGone =
       codeOf(error) === 'ENOENT' || (error instanceof FetchError && [404, 410].includes(error.status ?? 0));
-    if (!isGone) this.#logger.warn(`cannot pass a package on: ${errorLine(error)}`);
+    if (!isGone) this.#logger.warn(`cannot forward a package: ${errorLine(error)}`);
     const fact = isGone ? 'the repository does not have the package' : 'the package cannot be fetched';
     answer(response, problem(isGone ? 404 : 502, fact));
   }
@@ -124,7 +124,7 @@ async function passLocal(path: string, begin: Begin, take: Take, signal: AbortSi
 }
 
 async function passRemote(
-  { url, credential, client }: Extract<PassedOn, { kind: 'private' }>,
+  { url, credential, client }: Extract<FileToForward, { kind: 'private' }>,
   maxBytes: number,
   begin: Begin,
   take: Take,

@@ -156,7 +156,7 @@ export class Pages {
 }
 
 const titles: Readonly<Record<number, string>> = {
-  400: 'This cannot be answered as asked',
+  400: 'Invalid request',
   404: 'Not found',
   410: 'No longer kept',
   429: 'Not loaded yet',

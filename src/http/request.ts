@@ -1,4 +1,4 @@
-/** What a request says: its path, its parameters, the address it was sent to. */
+/** Reads a request: its path, its parameters, the address it was sent to. */
 import type { IncomingMessage } from 'node:http';
 import { parse as parseQueryString } from 'node:querystring';
 import type { QueryParameters } from '../answers/query.ts';
@@ -13,7 +13,7 @@ export function parametersOf(url: string): QueryParameters {
   return query === undefined ? {} : parseQueryString(query);
 }
 
-/** Of a whole URL, which a client may send as the target (RFC 9112), the same. */
+/** Splits a request target. A client may send a whole URL as the target (RFC 9112). */
 export function splitUrl(url: string): readonly [path: string, query?: string] {
   const target = url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?]*/i, '');
   const start = target.indexOf('?');

@@ -42,7 +42,7 @@ import {
 import { ownUrl, parametersOf, pathOf, pinOf, splitUrl } from './request.ts';
 import { Snapshots, type SnapshotOptions } from './snapshots.ts';
 import { datasourceStatus, readiness } from './status.ts';
-import { Turns } from './turns.ts';
+import { LongLookups } from './long-lookups.ts';
 
 export interface RouteOptions extends PageSources, SnapshotOptions, LookupOptions {
   /** The routing settings of the datasources. */
@@ -75,7 +75,7 @@ export class Routes {
     { readonly plain: Buffer; readonly revision: number; readonly body: Buffer }
   >();
 
-  readonly #turns = new Turns();
+  readonly #longLookups = new LongLookups();
   readonly #snapshots: Snapshots;
   readonly #lookups: LookupRoutes;
   readonly #searches = new Searches();
@@ -85,8 +85,8 @@ export class Routes {
 
   constructor(options: RouteOptions) {
     this.#options = options;
-    this.#snapshots = new Snapshots(options, this.#turns);
-    this.#lookups = new LookupRoutes(options, this.#snapshots, this.#turns);
+    this.#snapshots = new Snapshots(options, this.#longLookups);
+    this.#lookups = new LookupRoutes(options, this.#snapshots, this.#longLookups);
     this.#datasources = new Map(options.datasources.map((live) => [live.name, live]));
     this.#default = this.#datasources.get(options.defaultDatasource) as LiveDatasource;
   }
@@ -249,7 +249,7 @@ export class Routes {
     }
   }
 
-  /** Loaded at the first request for a page: most instances never serve one. */
+  /** Loads the pages at the first request for one; most instances never serve any. */
   #loadPages(): Promise<Pages> {
     this.#pages ??= import('./pages.ts').then((module) => new module.Pages(this.#options));
     return this.#pages;
@@ -274,7 +274,7 @@ export class Routes {
         const peer = parsePeerName(name, live.archs);
         if (!isName && peer && isKnown(snapshot, peer.name)) return undefined;
         const { lookups } = this.#options;
-        return this.#turns.run(`page ${snapshot.generation} ${request.url}`, function* () {
+        return this.#longLookups.run(`page ${snapshot.generation} ${request.url}`, function* () {
           if (isName) return yield* pages.package(question);
           return yield* pages.package(question, {
             closeNames: yield* lookups.closeNames(snapshot, name),
@@ -299,7 +299,7 @@ export class Routes {
     if (!snapshot) return { ...notLoaded(target.live), route };
     const question = questionOf(target, snapshot, request);
     const pages = await this.#loadPages();
-    const reply = await this.#turns.run(`badge ${snapshot.generation} ${request.url}`, () =>
+    const reply = await this.#longLookups.run(`badge ${snapshot.generation} ${request.url}`, () =>
       pages.badge(question),
     );
     return { reply, route };
@@ -338,7 +338,7 @@ export class Routes {
     if (isMirror && !mirrors.canMirror(snapshot, arch))
       return problem(
         404,
-        `the packages of ${live.name} for ${arch} are not those of apk 2: no mirror of them`,
+        `the packages of ${live.name} for ${arch} are not in the format of apk 2, so they cannot be mirrored`,
       );
     const queue = this.#snapshots.queueFor(target.when);
     const { bytes, etag } = await (isMirror ? mirrors : virtualIndexes).archive(
@@ -356,7 +356,7 @@ export class Routes {
     return createReply(200, headers, bytes);
   }
 
-  /** A package of a view: a redirect, or the package itself if clients cannot download it. */
+  /** A package of a view: a redirect, or the package itself if clients cannot download it from the repository. */
   async #file(target: TargetOf<'file'>): Promise<Answered> {
     const { live, when, arch, file } = target;
     const route = 'file';
@@ -375,7 +375,7 @@ export class Routes {
       };
     if (found.kind === 'private' && !this.#options.hasToken)
       return {
-        reply: problem(403, `${file} is of a private repository: it is passed on only if clientToken is set`),
+        reply: problem(403, `${file} is in a private repository: it is forwarded only if clientToken is set`),
         route,
       };
     return { reply: createReply(200, headers, ''), file: found, route };

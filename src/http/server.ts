@@ -115,7 +115,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     const status = statusOf(error);
     if (status >= 500) options.logger.error({ err: error }, 'a request failed');
-    // A body that cannot be read, at an address that takes none.
+    // An unreadable body at an address that accepts none.
     const isMisplaced = request.is404 && status < 500;
     const failed = isMisplaced
       ? noRoute(request)

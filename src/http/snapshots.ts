@@ -7,7 +7,7 @@ import { timeText } from '../catalog/time.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
 import { createQueue, type Queue } from '../repository/pace.ts';
 import type { PastDatasources } from '../repository/past-datasources.ts';
-import { tooManyAges, Turns } from './turns.ts';
+import { tooManyAges, LongLookups } from './long-lookups.ts';
 
 /**
  * How many views with fixes, and how many searches, indexes and lists of packages of views or past times, may be queued:
@@ -27,17 +27,17 @@ export interface SnapshotOptions {
 
 export class Snapshots {
   readonly #options: SnapshotOptions;
-  readonly #turns: Turns;
+  readonly #longLookups: LongLookups;
   /** For views with fixes, which take half a second each. */
-  readonly #slowViews = new Turns(MAX_VIEWS_WAITING);
+  readonly #slowViews = new LongLookups(MAX_VIEWS_WAITING);
   readonly #views: Views;
   /** For slow work on views, which may take seconds and megabytes. */
   readonly #oneViewAtATime = createQueue();
   #viewsWaiting = 0;
 
-  constructor(options: SnapshotOptions, turns: Turns) {
+  constructor(options: SnapshotOptions, longLookups: LongLookups) {
     this.#options = options;
-    this.#turns = turns;
+    this.#longLookups = longLookups;
     this.#views = new Views(options.now);
   }
 
@@ -58,8 +58,8 @@ export class Snapshots {
   #viewOf(base: Snapshot, { live, when }: DatasourceRef): Snapshot | Promise<Snapshot> {
     if (!when) return base;
     if ('age' in when) {
-      const turns = when.age.security ? this.#slowViews : this.#turns;
-      return turns.run(`view ${live.name} ${nameWith(base.generation, when)}`, () =>
+      const lookups = when.age.security ? this.#slowViews : this.#longLookups;
+      return lookups.run(`view ${live.name} ${nameWith(base.generation, when)}`, () =>
         this.#views.of(base, when.age),
       );
     }
@@ -79,7 +79,7 @@ export class Snapshots {
     }
   }
 
-  /** Where slow work waits. For a view or a past time it rejects with a `RefusedError` if too much is queued. */
+  /** The queue for slow work. For a view or a past time it rejects with a `RefusedError` if too much is queued. */
   queueFor(when: When | undefined): Queue {
     return when ? (work) => this.#inLine(work) : (work) => work();
   }

@@ -1,8 +1,9 @@
 /**
  * Names that clients looked up recently. A name that is in no index (any more) shows here before a build fails.
- * Bounded: the oldest are forgotten first, and all that nobody asked for in a week: a pin may have been mended.
+ * Bounded: the oldest are dropped first. Names that were not looked up for a week are dropped, too, because a pin may
+ * have been corrected.
  *
- * Browsers, probes and scanners ask for paths that nobody pins (`/favicon.ico`, `/health`, `/.env`). So an unknown name
+ * Browsers, probes and scanners request paths that nobody pins (`/favicon.ico`, `/health`, `/.env`). So an unknown name
  * is listed only if the request had a pin or came from Renovate, or if the name was found before.
  */
 import { LRUCache } from 'lru-cache';
@@ -20,7 +21,7 @@ export interface AskedName {
   readonly lastAskedAt: number;
   /** Whether an index has the name now. */
   readonly known: boolean;
-  /** The generation of the datasource, whatever the age, in which this process first saw the name, and when. */
+  /** The generation of the datasource (without an age) in which this process first saw the name, and when. */
   readonly firstIn: string;
   readonly firstAskedAt: number;
 }
@@ -39,7 +40,7 @@ interface CachedBody {
   readonly body: Buffer;
   readonly revision: number;
   readonly generation: string | undefined;
-  /** When the first of its names is forgotten; unix milliseconds. */
+  /** When the first of its names is dropped; unix milliseconds. */
   readonly until: number;
 }
 

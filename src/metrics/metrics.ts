@@ -55,7 +55,7 @@ export class Metrics {
   });
   readonly #rejected = this.#counter(
     'apk_index_rejected_total',
-    'Indexes that were fetched and not taken',
+    'Indexes that were fetched but not accepted',
     'reason',
   );
   readonly requestTimes = new RequestTimes(this.registry);
@@ -110,11 +110,11 @@ export class Metrics {
     gauge('apk_ledger_lost', 'Indexes whose ledger was lost, since the start', () => ledger().lost);
     gauge(
       'apk_ledger_republished',
-      'Packages that took the name and version of another one, since the start',
+      'Packages that took over the name and version of another package, since the start',
       () => ledger().republished,
     );
     gauge('apk_kept_indexes', 'Files of past indexes that are kept', () => kept().files);
-    gauge('apk_kept_indexes_bytes', 'Their size', () => kept().bytes);
+    gauge('apk_kept_indexes_bytes', 'Size of the kept files of past indexes', () => kept().bytes);
   }
 
   #exportNotifications(): void {
@@ -122,7 +122,7 @@ export class Metrics {
     this.#export(
       Counter,
       'apk_notify_total',
-      'Calls of receivers: delivered, failed and to be repeated, given up',
+      'Calls of receivers: delivered, failed (will be repeated), given up',
       ['receiver', 'result'],
       () =>
         notifications().flatMap(({ receiver, delivered, failed, givenUp }): Sample[] => [
@@ -141,7 +141,7 @@ export class Metrics {
     );
     gauge(
       'apk_notify_failing',
-      '1 while the last call failed or nothing can be compared',
+      '1 if the last call failed or offers cannot be compared',
       ({ error }) => error !== undefined,
     );
   }
@@ -159,10 +159,10 @@ export class Metrics {
     );
     gauge(
       'apk_index_age_seconds',
-      'Since when the index has not changed',
+      'Seconds since the index last changed',
       ({ loaded }) => loaded && Math.max(0, unchangedFor(loaded.summary, loaded.firstSeenAt, now())) / 1000,
     );
-    gauge('apk_index_max_age_seconds', 'How long the index may stay unchanged', ({ spec: { guards } }) =>
+    gauge('apk_index_max_age_seconds', 'Seconds that the index may stay unchanged', ({ spec: { guards } }) =>
       guards.maxAge === undefined ? undefined : guards.maxAge / 1000,
     );
     gauge('apk_index_packages', 'Packages in the index', ({ loaded }) => loaded?.summary.packages);
@@ -189,7 +189,7 @@ export class Metrics {
     );
     gauge(
       'apk_advisories_age_seconds',
-      'Since when the feed has not changed',
+      'Seconds since the feed last changed',
       ({ loaded }) => loaded && Math.max(0, now() - loaded.firstSeenAt) / 1000,
     );
     gauge(
@@ -216,31 +216,31 @@ export class Metrics {
     );
     this.#datasourceGauge(
       'apk_index_generation_info',
-      'The generation that answers are made of',
+      'The generation that answers lookups',
       ['generation'],
       ({ snapshot }) => (snapshot ? [[{ generation: snapshot.generation }, 1]] : []),
     );
-    gauge('apk_versions_offered', 'Versions on offer', (datasource) => surveyor.of(datasource)?.offered);
+    gauge('apk_versions_offered', 'Offered versions', (datasource) => surveyor.of(datasource)?.offered);
     gauge(
       'apk_versions_needing_more',
-      'Versions on offer that need something that nothing in the datasource provides',
+      'Offered versions with a dependency that nothing in the datasource provides',
       (datasource) => surveyor.of(datasource)?.needingMore,
     );
     this.#datasourceGauge(
       'apk_versions_withheld',
-      'Versions that are in an index and not offered',
+      'Versions that are in an index but not offered',
       ['reason'],
       (datasource) =>
         Object.entries(surveyor.of(datasource)?.withheld ?? {}).map(([reason, n]) => [{ reason }, n]),
     );
     gauge(
       'apk_names_without_release',
-      'Package names without a version on offer',
+      'Package names without an offered version',
       (datasource) => surveyor.of(datasource)?.namesWithoutRelease,
     );
     gauge(
       'apk_pins_with_fix',
-      'Pins asked for in the last week that a version on offer fixes; GET /{datasource}/-/advisories.atom lists them',
+      'Pins looked up in the last week for which an offered version fixes vulnerabilities; GET /{datasource}/-/advisories.atom lists them',
       ({ name, feeds }) => (feeds.length > 0 ? pins.list(name).length : undefined),
     );
     this.#datasourceGauge(

@@ -26,7 +26,10 @@ export class PinsWithFixes {
     for (const name of datasources) this.#pins.set(name, new LRUCache({ max: MAX_PINS }));
   }
 
-  /** The pin, for `touch`. `how` it was asked decides its fixes: in which view, for which archs and so on. */
+  /**
+   * Records the pin and returns it for `touch`. `how` distinguishes lookups with different fixes: the view, the archs
+   * and so on.
+   */
   note(
     datasource: string,
     { name, pin, how }: { readonly name: string; readonly pin: string; readonly how: string },
@@ -48,7 +51,7 @@ export class PinsWithFixes {
     asked.lastAskedAt = this.#now();
   }
 
-  /** The pins with a fix, each once, as it was known first; latest first. */
+  /** The pins with a fix, each once, with the fix that was known first; latest first. */
   list(datasource: string): readonly TrackedPin[] {
     const oldest = this.#now() - FORGET_AFTER;
     const asked = [...(this.#pins.get(datasource)?.values() ?? [])]

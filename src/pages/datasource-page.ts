@@ -72,7 +72,7 @@ function summary({ ready, generation, names, versions }: DatasourcePage): VNode 
 }
 
 function past({ from }: DatasourcePage): Html {
-  return from === undefined ? [] : html`<p>What was there then, since ${minute(from)}.</p>`;
+  return from === undefined ? [] : html`<p>The state at that time, unchanged since ${minute(from)}.</p>`;
 }
 
 function heldBack({ heldBack: held }: DatasourcePage): Html {
@@ -80,7 +80,7 @@ function heldBack({ heldBack: held }: DatasourcePage): Html {
   const { packages, withoutDate, early, releasedAfter, nextAt } = held;
   const undated = withoutDate > 0 ? `, ${withoutDate} of them without a date` : '';
   const next = nextAt === undefined ? '' : ` The next is old enough at ${minute(nextAt)}.`;
-  const fixes = early > 0 ? ` Shown all the same, as fixes or with them: ${early}.` : '';
+  const fixes = early > 0 ? ` Shown early, as fixes or because a fix needs them: ${early}.` : '';
   return html`<p>
     ${`Held back: ${packages} package entries released after ${minute(releasedAfter)}${undated}.${next}${fixes}`}
   </p>`;

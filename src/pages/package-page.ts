@@ -13,7 +13,7 @@ import type { Links } from './links.ts';
 export interface PackagePage {
   readonly datasource: string;
   readonly explanation: Explanation;
-  /** What was asked; absent on a static page. */
+  /** The parameters of the request; absent on a static page. */
   readonly query?: LookupQuery | undefined;
   /** Facts about the package of the newest version. */
   readonly about?: About | undefined;

@@ -227,7 +227,7 @@ test('packages of a private repository are passed on to who has the token, piece
   const refused = await open.get('/acme@7d/x86_64/curl-8.0-r0.apk');
   expect([refused.statusCode, refused.json<{ error: string }>().error]).toEqual([
     403,
-    'curl-8.0-r0.apk is of a private repository: it is passed on only if clientToken is set',
+    'curl-8.0-r0.apk is in a private repository: it is forwarded only if clientToken is set',
   ]);
 
   await using service = await serving({ datasources, clientToken: { env: 'TOKEN' } });

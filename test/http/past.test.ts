@@ -250,7 +250,7 @@ test('the status and its page say which indexes they were', async () => {
   );
   const page = await scene.service.get('/wolfi@2026-07-25T08:00Z', { accept: BROWSER });
   expect(page.body).toContain('<h1>wolfi@2026-07-25T08:00Z</h1>');
-  expect(page.body).toContain('What was there then, since 2026-07-25 06:00 UTC.');
+  expect(page.body).toContain('The state at that time, unchanged since 2026-07-25 06:00 UTC.');
 });
 
 test('what is asked of the past is not counted as asked, and what it had is not remembered as served', async () => {
@@ -284,7 +284,7 @@ describe('what cannot be answered', () => {
     [
       '/wolfi@2026-07-24T06:00Z/curl/advisories',
       400,
-      'advisories are those of today: /wolfi/curl/advisories',
+      'there are no past advisories; the current ones are at /wolfi/curl/advisories',
     ],
   ])('%s is a %i', async (path, status, reason) => {
     await using scene = await Scene.aged();

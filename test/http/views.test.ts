@@ -490,7 +490,7 @@ describe('with +security', () => {
       heldBack: { packages: 8, early: 2 },
     });
     const status = await service.get('/wolfi@7d+security', { accept: BROWSER });
-    expect(status.body).toContain('Shown all the same, as fixes or with them: 2.');
+    expect(status.body).toContain('Shown early, as fixes or because a fix needs them: 2.');
     const page = await service.get('/wolfi@7d+security/curl', { accept: BROWSER });
     expect(page.body).toContain('href="/wolfi@7d+security/curl/explain"');
     const search = (await service.get('/wolfi@7d+security/-/search?q=curl')).json<{ hits: object[] }>();

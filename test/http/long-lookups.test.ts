@@ -1,7 +1,7 @@
 /** Long work goes one after the other; short work is done at once. */
 import { describe, expect, test } from 'vitest';
 import { RefusedError } from '../../src/errors.ts';
-import { Turns } from '../../src/http/turns.ts';
+import { LongLookups } from '../../src/http/long-lookups.ts';
 
 function* steps(count: number, done: () => void = () => undefined): Generator<undefined, number> {
   for (let i = 0; i < count; i += 1) yield;
@@ -9,16 +9,16 @@ function* steps(count: number, done: () => void = () => undefined): Generator<un
   return count;
 }
 
-describe('turns', () => {
+describe('long lookups', () => {
   test('what is short is answered at once', () => {
-    expect(new Turns().run('a', () => steps(3))).toBe(3);
+    expect(new LongLookups().run('a', () => steps(3))).toBe(3);
   });
 
   test('what is long goes one after the other, in the order asked, and the same only once', async () => {
-    const turns = new Turns();
+    const lookups = new LongLookups();
     const order: string[] = [];
     const run = (key: string, count: number): number | Promise<number> =>
-      turns.run(key, () => steps(count, () => order.push(key)));
+      lookups.run(key, () => steps(count, () => order.push(key)));
     const all = [run('first', 5000), run('second', 100), run('first', 5000), run('short', 2)];
     expect(order).toEqual(['short']);
     expect(await Promise.all(all.map((each) => Promise.resolve(each)))).toEqual([5000, 100, 5000, 2]);
@@ -26,23 +26,23 @@ describe('turns', () => {
   });
 
   test('no more are in line than may be, and what is in line may be asked for again', async () => {
-    const turns = new Turns(2);
-    const asked = ['a', 'b', 'c', 'a'].map((key) => Promise.resolve(turns.run(key, () => steps(20))));
+    const lookups = new LongLookups(2);
+    const asked = ['a', 'b', 'c', 'a'].map((key) => Promise.resolve(lookups.run(key, () => steps(20))));
     const results = await Promise.allSettled(asked);
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
     await expect(asked[2]).rejects.toThrow(RefusedError);
-    expect(await turns.run('c', () => steps(20))).toBe(20);
+    expect(await lookups.run('c', () => steps(20))).toBe(20);
   });
 
   test('what fails, fails alone', async () => {
-    const turns = new Turns();
-    const fails = turns.run('a', function* () {
+    const lookups = new LongLookups();
+    const fails = lookups.run('a', function* () {
       yield* steps(20);
       throw new Error('no');
     });
-    const next = turns.run('b', () => steps(20));
+    const next = lookups.run('b', () => steps(20));
     await expect(fails).rejects.toThrow('no');
     expect(await next).toBe(20);
-    expect(await turns.run('a', () => steps(20))).toBe(20);
+    expect(await lookups.run('a', () => steps(20))).toBe(20);
   });
 });
