@@ -70,11 +70,11 @@ export async function lockIndex(
   return { id: Number(row?.[0]), isNew: added.length > 0 };
 }
 
-/** The database's words for: byte strings, an auto-increment key, two indexes, an identity as text. */
-export type Words = Readonly<Record<'id' | 'bytes' | 'by name' | 'present' | 'identity in hex', string>>;
+/** The database's SQL for byte strings, an auto-increment key, two indexes, and an identity as text. */
+export type Dialect = Readonly<Record<'id' | 'bytes' | 'by name' | 'present' | 'identity in hex', string>>;
 
-export function worded(sql: string, words: Words): string {
-  return sql.replace(/\{([a-z ]+)\}/g, (_, word: keyof Words) => words[word]);
+export function inDialect(sql: string, dialect: Dialect): string {
+  return sql.replace(/\{([a-z ]+)\}/g, (_, word: keyof Dialect) => dialect[word]);
 }
 
 /** Names in one statement. */

@@ -1,4 +1,4 @@
-/** The statements with which the ledger writes a generation, and what it asks of the ones before. */
+/** The SQL with which the ledger writes a generation and reads earlier ones. */
 import type { PackageTable } from '../apk/package-table.ts';
 import type { Dated, Gone } from '../ledger/dates.ts';
 import { identityAt } from '../ledger/identities.ts';
@@ -15,7 +15,7 @@ export interface AcceptedIndex {
   readonly isRestored?: boolean;
 }
 
-/** The columns of a generation, and of a package, behind the number of the index. */
+/** The columns of a generation and of a package, after the number of the index. */
 export const generationColumns = ['number', 'seen_at', 'digest', 'signer', 'made_at', 'packages'] as const;
 export const packageColumns = [
   ...['name', 'version', 'identity', 'built_at', 'released_at', 'appeared', 'vanished', 'replaces'],
@@ -62,11 +62,11 @@ export async function addGeneration(
   {
     number,
     seenAt,
-    taken,
+    accepted,
     packages,
-  }: { number: number; seenAt: number; taken: AcceptedIndex; packages: number },
+  }: { number: number; seenAt: number; accepted: AcceptedIndex; packages: number },
 ): Promise<void> {
-  const values = [id, number, seenAt, taken.digest, taken.keyName ?? null, taken.madeAt, packages];
+  const values = [id, number, seenAt, accepted.digest, accepted.keyName ?? null, accepted.madeAt, packages];
   await query(insertSql('ledger_generation', ['index_id', ...generationColumns], 1), values);
 }
 
@@ -102,7 +102,7 @@ export async function pastOf(
   const rows: Row[] = [];
   for (let start = 0; start < names.length; start += NAMES_A_QUERY) {
     const some = names.slice(start, start + NAMES_A_QUERY);
-    // In the order in which they were there, so that the last one counts. With the plus, SQLite finds them by name.
+    // In the order in which they existed, so that the last one counts. With the plus, SQLite finds them by name.
     const sql = `SELECT p.name, p.version, p.identity, p.released_at, g.seen_at
       FROM ledger_package p LEFT JOIN ledger_generation g ON g.index_id = p.index_id AND g.number = p.vanished
       WHERE p.index_id = ? AND p.name IN (${placeholders(some.length)}) ORDER BY +p.appeared`;

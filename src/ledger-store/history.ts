@@ -24,7 +24,7 @@ const GENERATION =
 
 /** The generation that was current at `at` (unix milliseconds). */
 export async function generationAt(query: Query, id: number, at: number): Promise<Generation | undefined> {
-  // From the newest back: what is asked for is mostly recent.
+  // Newest first, because most requested times are recent.
   const [row] = await query(`${GENERATION} AND seen_at <= ? ORDER BY number DESC LIMIT 1`, [id, at]);
   return row && generationOf(row);
 }
@@ -40,7 +40,7 @@ export async function generationNumbered(
 
 const GENERATIONS_A_PAGE = 200;
 
-/** From the newest back. */
+/** Newest first. */
 export async function* generationsOf(query: Query, id: number): AsyncGenerator<Generation> {
   for (let before = 2 ** 31 - 1, more = true; more;) {
     const sql = `${GENERATION} AND number < ? ORDER BY number DESC LIMIT ${GENERATIONS_A_PAGE}`;
@@ -73,7 +73,7 @@ async function forEachPackage(
   use: (rows: readonly Row[]) => Promise<void> | void,
 ): Promise<void> {
   const [[last] = []] = await query('SELECT MAX(id) FROM ledger_package');
-  // By ranges of the key, because a limit of rows would leave open how many others are read.
+  // By ranges of the key: a LIMIT would not bound the number of rows that are scanned.
   for (let after = 0; after < Number(last); after += ROWS_A_QUERY) {
     const rows = await query(
       `SELECT ${columns} FROM ledger_package WHERE id > ? AND id <= ? AND ${condition} ORDER BY id`,
@@ -222,7 +222,7 @@ export class History {
     return found && (await generationNumbered(found.query, found.id, 1))?.seenAt;
   }
 
-  /** From the newest back. */
+  /** Newest first. */
   async *generations(index: LedgerIndex): AsyncGenerator<Generation> {
     const found = await this.#find(index);
     if (found) yield* generationsOf(found.query, found.id);
@@ -238,7 +238,7 @@ export class History {
     const known = found ? await presentIn(found.query, found.id, number, this.#pause) : nothing;
     const compared = compare(known, identity, this.#seed);
     const { releasedAt, appeared } = await inSteps(compared, this.#pause);
-    // Only in a damaged ledger: of no known age.
+    // Only in a damaged ledger: dated by this generation, the latest possible date.
     for (const row of appeared) releasedAt[row] = Math.floor(seenAt / 1000);
     const table = await inSteps(IdentityTable.make(identity, this.#seed), this.#pause);
     return { releasedAt, republished: republishedIn(table, known.replaces) };

@@ -66,10 +66,10 @@ export interface LedgerOptions {
 
 /** Rows that are read or written between two pauses. */
 const ROWS_A_SLICE = 200;
-/** An index as observed, and what is known about it. */
-interface Sight {
+/** An observed index, and its known dates. */
+interface Observation {
   readonly index: LedgerIndex;
-  readonly taken: AcceptedIndex;
+  readonly accepted: AcceptedIndex;
   readonly known: Known | undefined;
   /**
    * The database may have earlier dates: the known dates are from a file, or replicas write to the database as well.
@@ -97,7 +97,7 @@ export class Ledger {
   readonly #kind: LedgerKind;
   #error: string | undefined;
   #restsUntil = -Infinity;
-  /** The newest time in it that was met; unix milliseconds. */
+  /** The newest time seen in it; unix milliseconds. */
   #newest = -Infinity;
   #republished = 0;
   #lost = 0;
@@ -132,15 +132,15 @@ export class Ledger {
   }
 
   /** The release dates of the packages of an accepted index. While the clock was never set, those of new ones are 0. */
-  async datesOf(index: LedgerIndex, taken: AcceptedIndex): Promise<ReleaseDates> {
+  async datesOf(index: LedgerIndex, accepted: AcceptedIndex): Promise<ReleaseDates> {
     return await this.#inTurn(async () => {
       if (!isSet(this.#options.now())) {
         this.#options.log.warn(`${index.label}: the clock was never set, so no package is dated by it`);
         const known = await this.#knownOf(index);
-        const { releasedAt } = await this.#compare(known ?? nothing, taken.packages);
+        const { releasedAt } = await this.#compare(known ?? nothing, accepted.packages);
         return { releasedAt, republished: none, isProvisional: true };
       }
-      const { known, republished, isProvisional } = await this.#date(index, taken);
+      const { known, republished, isProvisional } = await this.#date(index, accepted);
       return { releasedAt: known.releasedAt, republished, isProvisional };
     });
   }
@@ -201,24 +201,24 @@ export class Ledger {
 
   async #date(
     index: LedgerIndex,
-    taken: AcceptedIndex,
+    accepted: AcceptedIndex,
   ): Promise<Outcome & { readonly isProvisional: boolean }> {
     const key = keyOf(index);
     const isRemembered = this.#known.has(key);
     const known = await this.#knownOf(index);
-    // What the first index brought is written while it is already served.
+    // The packages of the first index are written while it is already served.
     await this.#writing.get(key);
     try {
       const database = performance.now() < this.#restsUntil ? undefined : await this.database();
       if (database) {
         const outcome = await this.#record(database, key, {
           index,
-          taken,
+          accepted,
           known,
           mayDiffer: database.kind === 'postgres' || (!isRemembered && !this.#options.trustsFolder),
         });
         this.#error = undefined;
-        this.#tellRepublished(index, taken.packages, outcome.replacing ?? []);
+        this.#tellRepublished(index, accepted.packages, outcome.replacing ?? []);
         if (outcome.isBehind !== true) await this.#keep(key, outcome.known, known);
         return { ...outcome, isProvisional: false };
       }
@@ -226,7 +226,7 @@ export class Ledger {
       this.#restsUntil = performance.now() + (this.#options.rest ?? 0);
       this.#tellFailed(index, error);
     }
-    const dated = await this.#withoutDatabase(taken, known);
+    const dated = await this.#withoutDatabase(accepted, known);
     this.#known.set(key, dated);
     return { known: dated, republished: none, isProvisional: this.#options.open !== undefined };
   }
@@ -242,18 +242,18 @@ export class Ledger {
     return { identities, releasedAt, generation: known?.generation ?? 0, digest, begunAt };
   }
 
-  async #record(database: Database, key: string, sight: Sight): Promise<Outcome> {
+  async #record(database: Database, key: string, observation: Observation): Promise<Outcome> {
     const { query } = database;
-    const found = await findIndex(query, sight.index);
+    const found = await findIndex(query, observation.index);
     if (!found || !(await headOf(query, found.id))) {
-      const begun = await this.#begin(database, key, sight);
+      const begun = await this.#begin(database, key, observation);
       if (begun) return begun;
     }
     return await database.transaction(async (inside) => {
-      const id = await this.#indexId(inside, sight.index);
+      const id = await this.#indexId(inside, observation.index);
       // Another process may have been faster.
       const head = (await headOf(inside, id)) as Head;
-      return await this.#append(inside, { ...sight, id, head });
+      return await this.#append(inside, { ...observation, id, head });
     });
   }
 
@@ -261,9 +261,9 @@ export class Ledger {
   async #begin(
     database: Database,
     key: string,
-    { index, taken, known }: Sight,
+    { index, accepted, known }: Observation,
   ): Promise<Outcome | undefined> {
-    const { packages, digest } = taken;
+    const { packages, digest } = accepted;
     const seenAt = this.#options.now();
     const now = Math.floor(seenAt / 1000);
     const { identities, releasedAt, appeared } = await this.#compare(known ?? nothing, packages);
@@ -278,7 +278,7 @@ export class Ledger {
       const id = await this.#indexId(query, index);
       if (await headOf(query, id)) return false;
       const rows = packages.columns.name.length;
-      await addGeneration(query, id, { number: 1, seenAt, taken, packages: rows });
+      await addGeneration(query, id, { number: 1, seenAt, accepted, packages: rows });
       await this.#insert(
         query,
         rows,
@@ -288,7 +288,7 @@ export class Ledger {
       return true;
     };
     const writing = database.transaction(write);
-    // Replicas must not begin twice. A file is of one process, whose lookups need not wait.
+    // Replicas must not begin the ledger twice. A file belongs to one process, whose lookups need not wait.
     if (database.kind === 'postgres') {
       if (!(await writing)) return undefined;
     } else
@@ -303,7 +303,7 @@ export class Ledger {
     if (known !== undefined && known.generation > 1) {
       this.#lost += 1;
       this.#options.log.warn(
-        `${index.label}: the ledger was lost; dates are those of the last index, what is not in it is dated now`,
+        `${index.label}: the ledger was lost; packages of the last index keep their dates, others are dated now`,
       );
     }
     return { known: { identities, releasedAt, generation: 1, digest }, republished: none };
@@ -311,9 +311,16 @@ export class Ledger {
 
   async #append(
     query: Query,
-    { id, head, index, taken, known, mayDiffer }: Sight & { readonly id: number; readonly head: Head },
+    {
+      id,
+      head,
+      index,
+      accepted,
+      known,
+      mayDiffer,
+    }: Observation & { readonly id: number; readonly head: Head },
   ): Promise<Outcome> {
-    const { packages, digest } = taken;
+    const { packages, digest } = accepted;
     const now = this.#options.now();
     const seenAt = ledgerTime(now, head.seenAt);
     const seenAtSeconds = Math.floor(seenAt / 1000);
@@ -323,8 +330,8 @@ export class Ledger {
       known?.generation === head.number &&
       known.digest === head.digest &&
       (!mayDiffer || (await hasDates(query, id, known)));
-    const mayLag = !isCurrent || taken.isRestored === true;
-    const behind = mayLag ? await numberBehind(query, id, head, taken) : undefined;
+    const mayLag = !isCurrent || accepted.isRestored === true;
+    const behind = mayLag ? await numberBehind(query, id, head, accepted) : undefined;
     const last = isCurrent || !known ? undefined : await this.#stillKnown(query, id, known);
     const base =
       behind !== undefined
@@ -351,7 +358,7 @@ export class Ledger {
       await addGeneration(query, id, {
         number,
         seenAt,
-        taken,
+        accepted,
         packages: base.releasedAt.length - vanished.length + appeared.length,
       });
       await this.#vanish(query, id, number, base, vanished);
@@ -413,7 +420,7 @@ export class Ledger {
     }
   }
 
-  /** Slow, unless a call waits: at the first start, other indexes are still being read. */
+  /** Slow unless a call waits, because other indexes are still being read at the first start. */
   readonly #firstWritePause: Pause = () => {
     const { pause, backgroundPause = pause } = this.#options;
     return this.#waiting > 0 ? pause() : backgroundPause();
@@ -455,7 +462,7 @@ export class Ledger {
     const found = await findIndex(query, index);
     if (found && (found.location !== location || found.arch !== arch)) {
       await query('UPDATE ledger_index SET location = ?, arch = ? WHERE id = ?', [location, arch, found.id]);
-      this.#options.log.info(`${label}: goes on with the ledger of ${found.location} for ${found.arch}`);
+      this.#options.log.info(`${label}: continues the ledger of ${found.location} for ${found.arch}`);
     }
     return (await lockIndex(query, location, arch)).id;
   }
@@ -480,7 +487,7 @@ export class Ledger {
   #tellClock({ label }: LedgerIndex, behind: number): void {
     if (behind <= TOLERATED_LAG) return;
     this.#options.log.warn(
-      `${label}: the clock is ${Math.round(behind / 1000)} s behind the newest time in the ledger; what is new is dated by the ledger`,
+      `${label}: the clock is ${Math.round(behind / 1000)} s behind the newest time in the ledger; new packages are dated by the ledger`,
     );
   }
 
@@ -492,7 +499,7 @@ export class Ledger {
       return `${String(name)}-${String(version)}`;
     });
     this.#options.log.warn(
-      `${label}: ${rows.length} packages took the name and version of another one: ${names.join(', ')}${rows.length > 5 ? ', …' : ''}`,
+      `${label}: ${rows.length} packages took over the name and version of another package: ${names.join(', ')}${rows.length > 5 ? ', …' : ''}`,
     );
   }
 
@@ -522,7 +529,7 @@ export class Ledger {
 
 const nothing: Dated = { identities: new Uint8Array(0), releasedAt: new Uint32Array(0) };
 
-/** Of what is kept in memory and in the folder. */
+/** The key for the dates in memory and in the folder. */
 function keyOf({ location, arch, isArchFound }: LedgerIndex): string {
   return `${location} ${isArchFound ? '*' : arch}`;
 }

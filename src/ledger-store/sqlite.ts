@@ -5,7 +5,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeFolder } from '../repository/atomic-file.ts';
 import { createQueue } from '../repository/pace.ts';
-import { schema, worded, type Database, type Query, type Row, type Words } from './database.ts';
+import { schema, inDialect, type Database, type Query, type Row, type Dialect } from './database.ts';
 
 /** Milliseconds between two attempts while another process writes, and in total. */
 const RETRY_EVERY = 20;
@@ -13,11 +13,11 @@ const PATIENCE = 30_000;
 /** Result codes of SQLite: busy, corrupt, not a database. */
 const [BUSY, CORRUPT, NOT_A_DATABASE] = [5, 11, 26] as const;
 
-const words: Words = {
+const dialect: Dialect = {
   id: 'INTEGER PRIMARY KEY',
   bytes: 'BLOB',
   'by name': '(index_id, name)',
-  // With the dates, so that their sum needs no row of the table: a start waits for it.
+  // Includes the dates, so that their sum, for which a start waits, reads no row of the table.
   present: 'ledger_present_dates ON ledger_package (index_id, identity, released_at)',
   'identity in hex': 'hex(identity)',
 };
@@ -31,31 +31,31 @@ const MAX_STATEMENTS = 50;
 /** Opens or creates the file. A damaged file is renamed, and `onDamaged` gets the new name. */
 export async function openSqlite(
   file: string,
-  onDamaged: (aside: string, error: unknown) => void,
+  onDamaged: (renamedTo: string, error: unknown) => void,
 ): Promise<Database> {
   await makeFolder(dirname(file));
   try {
     return await open(file);
   } catch (error) {
-    if (!isDamage(error)) throw naming(file, error);
-    const aside = `${file}.damaged-${new Date().toISOString().replaceAll(':', '')}`;
-    await rename(file, aside);
-    for (const end of ['-wal', '-shm']) await rename(file + end, aside + end).catch(() => undefined);
-    onDamaged(aside, error);
+    if (!isDamage(error)) throw withFileName(file, error);
+    const renamedTo = `${file}.damaged-${new Date().toISOString().replaceAll(':', '')}`;
+    await rename(file, renamedTo);
+    for (const end of ['-wal', '-shm']) await rename(file + end, renamedTo + end).catch(() => undefined);
+    onDamaged(renamedTo, error);
     return await open(file);
   }
 }
 
 async function open(file: string): Promise<Database> {
-  const { DatabaseSync } = await quietly(() => import('node:sqlite'));
+  const { DatabaseSync } = await withoutWarning(() => import('node:sqlite'));
   const database = new DatabaseSync(file);
-  // The promise keeps both databases alike; the work is done at once, so callers ask for no more than a slice.
+  // Asynchronous only for a common interface. The work is done at once, so callers query no more than a slice.
   const query = queriesOf(database);
   try {
     // A killed process loses nothing that was committed; only a machine that loses power may lose the last commits.
     for (const pragma of ['journal_mode = WAL', 'synchronous = NORMAL', 'journal_size_limit = 8388608'])
-      await patiently(() => database.exec(`PRAGMA ${pragma}`));
-    for (const sql of [...schema, OUTDATED]) await patiently(() => database.exec(worded(sql, words)));
+      await withRetries(() => database.exec(`PRAGMA ${pragma}`));
+    for (const sql of [...schema, OUTDATED]) await withRetries(() => database.exec(inDialect(sql, dialect)));
   } catch (error) {
     database.close();
     throw error;
@@ -63,13 +63,13 @@ async function open(file: string): Promise<Database> {
   const oneAtATime = createQueue();
   const named = <T>(work: Promise<T>): Promise<T> =>
     work.catch((error: unknown) => {
-      throw naming(file, error);
+      throw withFileName(file, error);
     });
-  // Another connection: what is read need not wait for what is written, and sees nothing that is not committed.
+  // A separate connection: reads do not wait for writes and see only committed data.
   const reader = new DatabaseSync(file, { readOnly: true });
   const read = queriesOf(reader);
   const transaction = async <T>(work: (query: Query) => Promise<T>): Promise<T> => {
-    await patiently(() => database.exec('BEGIN IMMEDIATE'));
+    await withRetries(() => database.exec('BEGIN IMMEDIATE'));
     try {
       const result = await work(query);
       database.exec('COMMIT');
@@ -99,17 +99,17 @@ function queriesOf(connection: DatabaseSync): Query {
     let statement = statements.get(sql);
     if (!statement) {
       if (statements.size >= MAX_STATEMENTS) statements.clear();
-      statement = connection.prepare(worded(sql, words));
+      statement = connection.prepare(inDialect(sql, dialect));
       statement.setReturnArrays(true);
       statements.set(sql, statement);
     }
     return statement;
   };
-  return (sql, values = []) => patiently(() => prepared(sql).all(...values) as unknown as Row[]);
+  return (sql, values = []) => withRetries(() => prepared(sql).all(...values) as unknown as Row[]);
 }
 
 /** Retries without blocking the thread while another process writes. */
-async function patiently<T>(work: () => T): Promise<T> {
+async function withRetries<T>(work: () => T): Promise<T> {
   for (const began = performance.now(); ;) {
     try {
       return work();
@@ -124,7 +124,7 @@ async function patiently<T>(work: () => T): Promise<T> {
  * An error of SQLite with the file, which its own messages leave out. Damage within the file shows only when that part is
  * read; the file may be in use then, so it is left to the operator.
  */
-function naming(file: string, error: unknown): unknown {
+function withFileName(file: string, error: unknown): unknown {
   if (codeOf(error) === undefined) return error;
   const advice =
     'damaged; stop the service, move this file and those beside it (-wal, -shm) away, and start it again';
@@ -144,7 +144,7 @@ function codeOf(error: unknown): number | undefined {
 }
 
 /** Suppresses the warning of Node 22 that its SQLite is experimental. */
-async function quietly<T>(load: () => Promise<T>): Promise<T> {
+async function withoutWarning<T>(load: () => Promise<T>): Promise<T> {
   const emitWarning = process.emitWarning.bind(process) as (...all: unknown[]) => void;
   process.emitWarning = (...given: unknown[]) => {
     if (!String(given[0]).includes('SQLite')) emitWarning(...given);

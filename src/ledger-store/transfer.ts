@@ -8,8 +8,8 @@ const ROWS_A_PAGE = 2000;
 const ROWS_A_SLICE = 200;
 
 /**
- * A header line; then lines for each index, its generations and its packages. What a service writes meanwhile is left
- * out, so that the packages are those of the generations.
+ * A header line; then lines for each index, its generations and its packages. Rows that a running service adds
+ * meanwhile are omitted, so that packages and generations match.
  */
 export async function* exportLines({ query }: Pick<Database, 'query'>): AsyncGenerator<string> {
   yield JSON.stringify({ ledger: FORMAT });
@@ -26,7 +26,7 @@ export async function* exportLines({ query }: Pick<Database, 'query'>): AsyncGen
   }
 }
 
-/** As they were in the generation `last`. */
+/** The packages as of the generation `last`. */
 async function* packagesOf(query: Query, id: number, last: number): AsyncGenerator<Row> {
   const columns = packageColumns.join(', ').replace('vanished', 'CASE WHEN vanished <= ? THEN vanished END');
   for (let after = 0, more = true; more;) {
@@ -50,7 +50,7 @@ function unplain(value: unknown): Value {
   if (value !== null && typeof value === 'object' && 'base64' in value && typeof value.base64 === 'string')
     return Buffer.from(value.base64, 'base64');
   if (value === null || typeof value === 'string' || typeof value === 'number') return value;
-  throw new Error('a value of another kind than expected');
+  throw new Error('a value of an unexpected type');
 }
 
 export interface Imported {
@@ -102,7 +102,8 @@ export async function importLines(database: Database, lines: AsyncIterable<strin
           await query(insertSql('ledger_generation', ['index_id', ...generationColumns], 1), values);
         } else if (line.package) {
           const values = line.package.map(unplain);
-          if (values.length !== packageColumns.length) throw new Error('a package of another shape');
+          if (values.length !== packageColumns.length)
+            throw new Error('a package with a wrong number of fields');
           if (current.isNew) waiting.push([current.id, ...values]);
           else dated += await dateEarlier(query, current.id, values);
           if (waiting.length === ROWS_A_SLICE) await flush();
@@ -113,7 +114,7 @@ export async function importLines(database: Database, lines: AsyncIterable<strin
     }
     if (number === 0) throw new Error('there is nothing to import: the input is empty');
     await flush();
-    // Without statistics, which PostgreSQL gathers a minute later by itself, it plans badly what is asked next.
+    // Without statistics, which PostgreSQL gathers only a minute later, it plans the next queries badly.
     if (database.kind === 'postgres') await query('ANALYZE ledger_package');
     return { added, dated };
   });
@@ -156,11 +157,11 @@ async function faultsOf(query: Query, id: number, now: number): Promise<readonly
   for (const [i, row] of generations.entries()) {
     const [number, seenAt, packages] = row.map(Number) as [number, number, number];
     if (number !== i + 1) faults.push(`generation ${i + 1} is missing`);
-    if (seenAt < before) faults.push(`generation ${number} was seen before the one before it`);
+    if (seenAt < before) faults.push(`generation ${number} was seen before the previous one`);
     if (seenAt > now) faults.push(`generation ${number} was seen at ${date(seenAt)}, which is in the future`);
     present += (appeared.get(number) ?? 0) - (vanished.get(number) ?? 0);
     if (present !== packages)
-      faults.push(`generation ${number} had ${packages} packages, the ledger knows of ${present}`);
+      faults.push(`generation ${number} had ${packages} packages, but the ledger has ${present}`);
     before = seenAt;
   }
   const twice = await query(
@@ -169,13 +170,15 @@ async function faultsOf(query: Query, id: number, now: number): Promise<readonly
     [id],
   );
   for (const [name, identity] of twice)
-    faults.push(`${String(name)} (${identityText(identity as Uint8Array)}) is there twice`);
+    faults.push(`${String(name)} (${identityText(identity as Uint8Array)}) occurs twice`);
   const odd = await query(
     'SELECT COUNT(*) FROM ledger_package WHERE index_id = ? AND (released_at > ? OR vanished <= appeared)',
     [id, Math.ceil(now / 1000)],
   );
   if (Number(odd[0]?.[0]) > 0)
-    faults.push(`${Number(odd[0]?.[0])} packages have a date in the future or no stay`);
+    faults.push(
+      `${Number(odd[0]?.[0])} packages have a date in the future, or vanished no later than they appeared`,
+    );
   return faults;
 }
 

@@ -1,4 +1,4 @@
-/** What appeared and vanished, for `/{datasource}/-/changes`. */
+/** The packages that appeared and vanished, for `/{datasource}/-/changes`. */
 import { parseTime } from '../catalog/time.ts';
 
 export interface Change {

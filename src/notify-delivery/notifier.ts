@@ -50,8 +50,8 @@ export interface NotifierServices {
 }
 
 /** Milliseconds between two checks for lookups and events of other replicas. */
-const LOOK_EVERY = 30_000;
-const LOOK_NEVER_SOONER = 50;
+const CHECK_EVERY = 30_000;
+const MIN_CHECK_DELAY = 50;
 const retries = { interval: 300_000, firstRetry: 5000 };
 /** Milliseconds after which an undelivered event is dropped. */
 const GIVE_UP = 7 * 86_400_000;
@@ -121,17 +121,17 @@ export class Notifier {
     while (!signal.aborted) {
       // Before the work, so that a wake-up during it is not lost.
       const wake = this.#alarm.signal;
-      const next = await this.tellOnce(signal);
-      const delay = Math.min(LOOK_EVERY, Math.max(LOOK_NEVER_SOONER, next - this.#services.now()));
+      const next = await this.reportOnce(signal);
+      const delay = Math.min(CHECK_EVERY, Math.max(MIN_CHECK_DELAY, next - this.#services.now()));
       await sleep(delay, undefined, { signal: AbortSignal.any([signal, wake]) }).catch(() => undefined);
     }
   }
 
   /** Records changes and sends due events. Returns when there is more to do (unix milliseconds). */
-  async tellOnce(signal: AbortSignal): Promise<number> {
+  async reportOnce(signal: AbortSignal): Promise<number> {
     const { log, now } = this.#services;
     try {
-      const changesAt = await this.#look();
+      const changesAt = await this.#compare();
       while (await this.#sendNext(signal));
       this.#pending = await this.#outbox.pending();
       this.#storeError = undefined;
@@ -140,18 +140,21 @@ export class Notifier {
       if (signal.aborted) return Infinity;
       const fact = errorLine(error);
       if (fact !== this.#storeError)
-        log.warn({ receiver: this.#receiver.name }, `cannot see what has changed, trying again: ${fact}`);
+        log.warn(
+          { receiver: this.#receiver.name },
+          `cannot compare the offered versions, trying again: ${fact}`,
+        );
       this.#storeError = fact;
-      return now() + LOOK_EVERY;
+      return now() + CHECK_EVERY;
     }
   }
 
   /** Records the offered versions. Returns when the next package is old enough for the view. */
-  async #look(): Promise<number> {
+  async #compare(): Promise<number> {
     const { pause, now, asked, log } = this.#services;
     const { live, name: receiver } = this.#receiver;
     const at = now();
-    // Before the view is made, so that it is not further than the snapshot.
+    // Before the view is made, so that the position is not ahead of the snapshot.
     const position = positionOf(this.#receiver, at);
     const snapshot = await this.#snapshot();
     if (!snapshot) return Infinity;
@@ -182,12 +185,12 @@ export class Notifier {
     });
     const [missing] = Object.entries(position).flatMap(([label, own]) => (own === null ? label : []));
     this.#waiting = changes || missing === undefined ? undefined : `waiting for ${missing}`;
-    // Not the latest: once it is, or another replica tells.
-    if (!changes) return at + LOOK_EVERY;
+    // This replica is behind: wait until it has caught up, or another replica reports the change.
+    if (!changes) return at + CHECK_EVERY;
     this.#seen = seen;
     this.#watched = undefined;
     await this.#stored();
-    if (changes.length > 0) log.info({ receiver }, `to tell: ${describe(changes)}`);
+    if (changes.length > 0) log.info({ receiver }, `changes to report: ${describe(changes)}`);
     return changesAt;
   }
 
@@ -226,7 +229,7 @@ export class Notifier {
     const { event, attempt } = claimed;
     const facts = { receiver: this.#receiver.name, event: event.id };
     const outcome = await this.#send(event, signal).catch(async (error: unknown) => {
-      // Stopped in the middle: the next start sends it at once.
+      // Stopped during the call: the next start repeats it at once.
       await this.#outbox.postpone(event.id, now());
       throw error;
     });
@@ -244,7 +247,7 @@ export class Notifier {
       this.#counts.givenUp += 1;
       log.error(
         facts,
-        `given up after ${attempt} calls: ${outcome.fact}; not told: ${describe(event.changes)}`,
+        `given up after ${attempt} calls: ${outcome.fact}; not reported: ${describe(event.changes)}`,
       );
       return true;
     }

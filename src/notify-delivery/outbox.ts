@@ -13,8 +13,8 @@ export interface Watched extends Offer {
   readonly askedAt: number;
 }
 
-/** What one replica observes in one generation. */
-export interface Sight {
+/** The observation of one generation by one replica. */
+export interface Observation {
   readonly position: Position;
   /** `wolfi@7d` */
   readonly datasource: string;
@@ -70,10 +70,10 @@ export class Outbox {
   /**
    * Stores an observation and the resulting event. Returns the changes; `undefined` if other replicas are ahead.
    */
-  async see(sight: Sight): Promise<readonly Change[] | undefined> {
+  async see(observation: Observation): Promise<readonly Change[] | undefined> {
     const database = await this.#database();
     return await database.transaction(async (query) => {
-      const { position, offers, askedAt, askedBefore, forgotten } = sight;
+      const { position, offers, askedAt, askedBefore, forgotten } = observation;
       if (isBehind(position, await this.#lock(query), database.kind === 'postgres')) return undefined;
       const before = await readWatched(query, this.#watch);
       const unknown = [...offers].filter(([name]) => !before.has(name) && askedBefore.has(name));
@@ -101,7 +101,7 @@ export class Outbox {
         JSON.stringify(position),
         this.#watch,
       ]);
-      if (changes.length > 0) await this.#add(query, sight, changes);
+      if (changes.length > 0) await this.#add(query, observation, changes);
       return changes;
     });
   }
@@ -151,7 +151,7 @@ export class Outbox {
     };
   }
 
-  /** Nobody else writes what is of this watch until the transaction ends. Returns how far it was seen. */
+  /** Locks this watch until the transaction ends. Returns the last observed position. */
   async #lock(query: Query): Promise<Position> {
     await query('INSERT INTO notify_watch (watch, position) VALUES (?, ?) ON CONFLICT DO NOTHING', [
       this.#watch,
@@ -162,8 +162,12 @@ export class Outbox {
     return JSON.parse(String(row?.[0])) as Position;
   }
 
-  /** An event that was not sent yet takes up the next one: an outage of any length ends with two calls. */
-  async #add(query: Query, { at, datasource, generation }: Sight, changes: readonly Change[]): Promise<void> {
+  /** Merges the next event into one that was not sent yet, so that an outage of any length ends with two calls. */
+  async #add(
+    query: Query,
+    { at, datasource, generation }: Observation,
+    changes: readonly Change[],
+  ): Promise<void> {
     const event = createEvent(this.#watch, { at, datasource, generation, changes });
     const [waiting] = await query(
       'DELETE FROM notify_event WHERE watch = ? AND attempts = 0 RETURNING event, due_at',

@@ -54,7 +54,7 @@ export interface Call {
 
 /** The request for an event at a time (unix milliseconds). Throws `config-invalid` for an invalid secret. */
 export function callOf(event: Event, { secret, gitlab }: Form, now: number): Call {
-  // GitLab hands all but the token to the pipeline, as the file TRIGGER_PAYLOAD.
+  // GitLab passes everything but the token to the pipeline, as the file TRIGGER_PAYLOAD.
   const body = JSON.stringify({ ...gitlab, ...eventBody(event) });
   const timestamp = String(Math.floor(now / 1000));
   return {

@@ -1,4 +1,4 @@
-/** How far a replica is: one that is behind must not report old versions as changes. */
+/** The position of a replica. A replica that is behind must not report old versions as changes. */
 
 /**
  * When each index was made, by its label; for a view the clock, and with fixes the time of each feed's newest advisory.
@@ -8,7 +8,7 @@ export type Position = Readonly<Record<string, number | null>>;
 
 export const CLOCK = 'clock';
 
-/** Seconds: one that was further ahead was wrong. Otherwise nobody would tell anything until it is right. */
+/** Seconds. A clock that was further ahead was wrong; otherwise nothing would be reported until real time caught up. */
 const MAX_AHEAD = 86_400;
 
 /**

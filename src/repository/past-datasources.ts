@@ -36,7 +36,7 @@ export interface PastLedger {
   ): Promise<{ readonly generation: PastGeneration; readonly until: number | undefined } | undefined>;
   begunAt(index: LiveIndex): Promise<number | undefined>;
   dates(index: LiveIndex, generation: PastGeneration, packages: PackageTable): Promise<ReleaseDates>;
-  /** From the newest back. */
+  /** Newest first. */
   generations(index: LiveIndex): AsyncIterable<PastGeneration>;
 }
 

@@ -199,7 +199,7 @@ export class Beacon {
     return await this.ledger.changes(asked, since, name);
   }
 
-  /** What the ledger knows of earlier times. */
+  /** The ledger's earlier generations. */
   pastLedger(): PastLedger | undefined {
     return pastLedger(this.ledger, this.#pause);
   }
@@ -247,7 +247,7 @@ export class Beacon {
       if (skipped)
         logger.warn(facts, `skipped ${skipped} entries of the advisories, the first: ${firstSkipped}`);
       if (feed.mismatch !== undefined)
-        logger.warn(facts, `advisories of another repository: ${feed.mismatch}`);
+        logger.warn(facts, `the advisories are for another repository: ${feed.mismatch}`);
     }
     return { failed: false };
   }
@@ -271,7 +271,7 @@ export class Beacon {
       case 'changed':
         await this.#tellChange(facts, datasource, outcome);
     }
-    // Soon again, for the ledger.
+    // Counts as a failure, so that the next refresh comes soon, for the ledger.
     return { failed: index.loaded?.dates?.isProvisional === true };
   }
 
@@ -311,7 +311,7 @@ export class Beacon {
       const facts = { datasource: name, index: spec.label };
       this.#options.logger.info(
         facts,
-        `kept from an earlier run: ${describe(loaded)}, confirmed at ${confirmed}`,
+        `restored from the cache: ${describe(loaded)}, confirmed at ${confirmed}`,
       );
     }
   }

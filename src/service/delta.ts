@@ -1,4 +1,4 @@
-/** Loads the indexes of a datasource and tells what hosts download from one image to another. */
+/** Loads the indexes of a datasource and predicts what hosts download from one image to another. */
 import type { CatalogSource } from '../catalog/catalog.ts';
 import type { Config } from '../config/config.ts';
 import { deltaOf, type Delta } from '../delta/delta.ts';
@@ -9,11 +9,11 @@ import type { LiveDatasource } from '../repository/live-datasource.ts';
 import { Beacon, snapshotOf } from './beacon.ts';
 import { commandLogger } from './logger.ts';
 
-/** An image as a file has it. */
+/** An image as a file describes it. */
 export interface ImageFile {
   readonly file: string;
   readonly image: Definition | Lock;
-  /** Of a lock file: that of its definition. */
+  /** For a lock file, the budget of its definition. */
   readonly budget: number | undefined;
 }
 
@@ -43,7 +43,7 @@ export async function deltasHere(
   await beacon.loadOnce(signal);
   const { catalog } = snapshotOf(beacon.datasources[0] as LiveDatasource);
   const archs = catalog.archs.filter((arch) => [before, after].every(({ image }) => isFor(image, arch)));
-  if (archs.length === 0) throw new UsageError(`no arch of ${datasource} is one of both images`);
+  if (archs.length === 0) throw new UsageError(`${datasource} has no arch that both images have`);
   const sources = new Map<string, readonly CatalogSource[]>(
     archs.map((arch) => [arch, catalog.sources.filter((source) => source.arch === arch)]),
   );

@@ -6,7 +6,7 @@ import type { FeedSpec } from '../repository/live-feed.ts';
 import type { RepositoryId } from '../routing/repositories.ts';
 import { repositoriesIn } from './repositories.ts';
 
-/** Chainguard's feed v3, of Wolfi's packages as well. It may be used, and not passed on (docs/advisories.md). */
+/** Chainguard's feed v3, which includes Wolfi's packages. It may be used, but not redistributed (docs/advisories.md). */
 const CHAINGUARD = 'https://advisories.cgr.dev/chainguard/v3/osv/chainguard-osv.tar.gz';
 const MINIMOS = 'https://packages.mini.dev/advisories/secdb/security.json';
 const HOUR = 3_600_000;
@@ -49,7 +49,7 @@ export function feedSpecs(
   });
 }
 
-/** Of Alpine each branch has one for main and one for community. */
+/** Alpine has one feed for main and one for community in each branch. */
 function knownFeeds(name: string, ids: readonly RepositoryId[]): readonly FeedConfig[] {
   const common = { rollback: 'refuse', maxShrink: 0.4 } as const;
   const addresses = ids.flatMap(({ family, branch, component }) => {
@@ -62,11 +62,13 @@ function knownFeeds(name: string, ids: readonly RepositoryId[]): readonly FeedCo
   if (ids.some(({ family }) => family === 'wolfi' || family === 'chainguard'))
     feeds.push({ osv: CHAINGUARD, ...common });
   if (feeds.length === 0)
-    throw new UsageError(`datasource ${name}: advisories: no feed is known for its repositories; name one`);
+    throw new UsageError(
+      `datasource ${name}: advisories: no public feed is known for its repositories; configure one`,
+    );
   return feeds;
 }
 
-/** OSV's names of what the repositories are; `undefined` where that is not known. */
+/** OSV's ecosystems for the repositories; `undefined` if unknown. */
 function ecosystemsOf(
   given: string | undefined,
   ids: readonly RepositoryId[],

@@ -66,7 +66,7 @@ const withdrawalPolicies: Partial<Record<Family, WithdrawalPolicy>> = {
   wolfi: { kind: 'collected', age: 184 * 86_400_000, days: [13, 23] },
 };
 
-/** As configured, or as the distribution does whose repository or mirror the address names. */
+/** The configured policy, or that of the distribution whose repository or mirror the address names. */
 function withdrawalOf({ url, withdrawal }: RepositoryConfig, config: Config): WithdrawalPolicy | undefined {
   if (withdrawal === 'none') return undefined;
   if (withdrawal === 'replaced') return { kind: 'replaced' };

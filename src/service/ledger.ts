@@ -1,4 +1,4 @@
-/** Which ledger a configuration has, and what an index is called in it. */
+/** Opens the configured ledger, and names indexes in it. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
@@ -35,13 +35,16 @@ export function openLedger(
   const folder = cacheDir === undefined ? undefined : join(cacheDir, 'ledger');
   const options = { folder, trustsFolder, now, pause, backgroundPause, log: logger };
   if (ledger !== undefined)
-    return new Ledger({ ...options, rest: REST, open: () => openServer(ledger, environment) }, 'postgres');
+    return new Ledger(
+      { ...options, rest: REST, open: () => openPostgresLedger(ledger, environment) },
+      'postgres',
+    );
   if (folder !== undefined) return new Ledger({ ...options, open: () => openFile(folder, logger) }, 'sqlite');
   return new Ledger({ ...options, open: undefined }, 'memory');
 }
 
 /** A secret is read again for each try: it may be rotated. */
-async function openServer(
+async function openPostgresLedger(
   ledger: NonNullable<Config['ledger']>,
   environment: Config['environment'],
 ): Promise<Database> {
@@ -53,12 +56,12 @@ async function openServer(
 
 async function openFile(folder: string, logger: LedgerServices['logger']): Promise<Database> {
   const { openSqlite } = await import('../ledger-store/sqlite.ts');
-  return await openSqlite(join(folder, 'ledger.sqlite'), (aside, error) =>
-    logger.warn(`the ledger is damaged and was moved to ${aside}: ${errorLine(error)}`),
+  return await openSqlite(join(folder, 'ledger.sqlite'), (renamedTo, error) =>
+    logger.warn(`the ledger is damaged and was moved to ${renamedTo}: ${errorLine(error)}`),
   );
 }
 
-/** What the ledger knows of earlier times; `undefined` for one in memory. */
+/** The ledger's earlier generations; `undefined` for a ledger in memory. */
 export function pastLedger(ledger: Ledger, pause: Pause): PastLedger | undefined {
   if (ledger.status.kind === 'memory') return undefined;
   const history = new History(() => ledger.database(), pause);
@@ -70,7 +73,7 @@ export function pastLedger(ledger: Ledger, pause: Pause): PastLedger | undefined
   };
 }
 
-/** Where the indexes of a datasource are in the ledger, or were. */
+/** The present and former addresses of a datasource's indexes in the ledger. */
 export function ledgerLocations(config: Config, datasource: DatasourceConfig): ReadonlySet<string> {
   const specs = datasource.repositories.flatMap((repository) => indexSpecs(datasource, repository, config));
   return new Set(
@@ -82,7 +85,7 @@ export function inLedger({ spec, loaded }: LiveIndex): LedgerIndex {
   return ledgerIndexOf(spec, loaded?.index.arch);
 }
 
-/** The index in the ledger: its address, with what would tell a secret as a hash. */
+/** The identity of an index in the ledger: its address, with secret parts as a hash. */
 export function ledgerIndexOf(
   { location, arch, formerly = [], label }: IndexSpec,
   found?: string,

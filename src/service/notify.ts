@@ -1,4 +1,4 @@
-/** The receivers of a configuration, each with what tells it of changes. */
+/** The receivers of a configuration, each with its notifier. */
 import type { FastifyBaseLogger } from 'fastify';
 import { parseWhen } from '../catalog/age.ts';
 import type { Config, ReceiverConfig } from '../config/config.ts';

@@ -6,7 +6,7 @@ import type { RoutingSource } from '../routing/route.ts';
 
 export interface PresetForOptions {
   readonly isStatic?: boolean;
-  /** Pins are asked of views, or of what was. */
+  /** Pins are looked up in views with this age, or at this time. */
   readonly when?: When | undefined;
 }
 

@@ -1,13 +1,13 @@
-/** What the addresses of a configuration tell of their distributions. */
+/** The distributions of the configured addresses. */
 import type { Config } from '../config/config.ts';
 import { repositoriesAmong, type RepositoryId } from '../routing/repositories.ts';
 
 type RepositoriesOf = (address: string) => readonly RepositoryId[];
 
-/** Asked for each repository and feed, and made of the addresses of all. */
+/** Cached, because it is needed for each repository and feed and depends on all addresses. */
 const made = new WeakMap<Config['datasources'], RepositoriesOf>();
 
-/** The repositories that an address is or mirrors, beside all others that are configured. */
+/** Maps an address to the repositories that it is or mirrors, given all configured addresses. */
 export function repositoriesIn({ datasources }: Config): RepositoriesOf {
   const known = made.get(datasources);
   if (known) return known;

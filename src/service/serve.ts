@@ -41,7 +41,7 @@ export interface ServeOptions {
   readonly onRefreshNow?: (refreshNow: () => void) => void;
 }
 
-/** Everything that a running service has. */
+/** The parts of a running service. */
 interface Core {
   readonly beacon: Beacon;
   readonly served: ServedVersions;
@@ -153,7 +153,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const sent = firstRequestSent(SERVER_WAITS);
   const fresh = keepCurrent(beacon, ending);
   fresh.catch(() => undefined);
-  // Nothing is sent while the server is loaded, which takes a tenth of a second; what arrives meanwhile is kept.
+  // Loading the server takes a tenth of a second, in which nothing can be sent; arriving data is buffered.
   await sent;
   const telling = Promise.all(notifiers.map((notifier) => notifier.keepTelling(ending)));
   const server = await listening(core, options).catch(async (error: unknown) => {
@@ -163,7 +163,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     throw error;
   });
   try {
-    introduce(config, logger);
+    logStartup(config, logger);
     const refreshNow = (): void => beacon.refreshNow();
     onRefreshNow?.(refreshNow);
     if (config.cacheDir !== undefined) onRefreshRequest(config.cacheDir, refreshNow, ending);
@@ -221,7 +221,7 @@ async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Pro
 }
 
 /** The datasources, their sources, and the line for Renovate. */
-function introduce(config: Config, logger: FastifyBaseLogger): void {
+function logStartup(config: Config, logger: FastifyBaseLogger): void {
   const base = config.publicUrl ?? localUrl(config);
   for (const [name, { repositories, archs }] of Object.entries(config.datasources)) {
     const from = repositories.map(({ url }) => redactAddress(url)).join(', ');

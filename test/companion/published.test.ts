@@ -49,7 +49,7 @@ describe('what is published', () => {
     expect(error.message).toContain(`${2 ** 27 + 1} bytes are more than the ${2 ** 27} allowed`);
   });
 
-  it('is not known if a repository refuses to tell: nothing must count as missing then', async () => {
+  it('is not known if a repository refuses to answer: nothing must count as missing then', async () => {
     const { address } = await startRepository();
     const error = await failure(publishedIn([address], archs, {}));
     expect(error).toBeInstanceOf(CompanionError);

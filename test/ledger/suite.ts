@@ -96,7 +96,9 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       one.now += DAY;
       const stanzas = [built('curl', '8.0-r0', START - 30 * DAY, 'rebuilt')];
       expect(await one.see(stanzas)).toEqual({ 'curl-8.0-r0': 1 });
-      expect(one.logs).toEqual(['wolfi: 1 packages took the name and version of another one: curl-8.0-r0']);
+      expect(one.logs).toEqual([
+        'wolfi: 1 packages took over the name and version of another package: curl-8.0-r0',
+      ]);
       expect(one.ledger.status.republished).toBe(1);
       await one.restart();
       const { packages, dates } = await one.take(stanzas, { madeAt: START + DAY });
@@ -133,8 +135,8 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       const asked = { ...found, arch: 'aarch64', repository: 'os' };
       expect((await one.ledger.changes([asked], 0, undefined)).changes).toHaveLength(1);
       expect(one.logs).toEqual([
-        `wolfi: goes on with the ledger of ${wolfi.location} for noarch`,
-        `wolfi: goes on with the ledger of ${wolfi.location} for x86_64`,
+        `wolfi: continues the ledger of ${wolfi.location} for noarch`,
+        `wolfi: continues the ledger of ${wolfi.location} for x86_64`,
       ]);
     });
 

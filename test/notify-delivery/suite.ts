@@ -149,7 +149,7 @@ export class Stage {
   /** What the loop of a service does once. */
   async tell(service = this.service): Promise<void> {
     await service.beacon.refreshOnce(signal);
-    for (const notifier of service.notifiers) await notifier.tellOnce(signal);
+    for (const notifier of service.notifiers) await notifier.reportOnce(signal);
   }
 
   /** A client asks, and the service has noted it. */
@@ -305,7 +305,7 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       stage.clock.now += HOUR;
       await stage.publish([old, next]);
       const [notifier] = stage.service.notifiers;
-      expect(await notifier?.tellOnce(signal)).toBe(START + HOUR + 7 * DAY);
+      expect(await notifier?.reportOnce(signal)).toBe(START + HOUR + 7 * DAY);
     });
 
     test.each([
@@ -603,7 +603,7 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       const stopping = new AbortController();
       const called = Promise.withResolvers<void>();
       stage.receiver.answer = () => called.resolve();
-      const telling = stage.service.notifiers[0]?.tellOnce(stopping.signal);
+      const telling = stage.service.notifiers[0]?.reportOnce(stopping.signal);
       await called.promise;
       stopping.abort();
       await telling;
@@ -622,7 +622,7 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       const called = Promise.withResolvers<void>();
       stage.receiver.answer = () => called.resolve();
       // Nothing is written any more, as of a process that is gone: this call is never settled.
-      const lost = stage.service.notifiers[0]?.tellOnce(signal);
+      const lost = stage.service.notifiers[0]?.reportOnce(signal);
       await called.promise;
       stage.receiver.answer = answering(200);
       const other = await stage.start();

@@ -39,7 +39,7 @@ describe.runIf(hasPostgres)('replicas with one database', () => {
       versions.push(built('curl', `8.${round}-r0`, round));
       await stage.publish(versions);
       await Promise.all(
-        stage.services.flatMap(({ notifiers }) => notifiers.map((notifier) => notifier.tellOnce(signal))),
+        stage.services.flatMap(({ notifiers }) => notifiers.map((notifier) => notifier.reportOnce(signal))),
       );
     }
     expect(stage.told).toEqual(versions.slice(1).map(({ P, V }) => `${P} ${V}`));
@@ -49,10 +49,10 @@ describe.runIf(hasPostgres)('replicas with one database', () => {
     const stage = await replicas(2);
     const [first, second] = stage.services;
     await stage.publish([old, next], undefined, [first!]);
-    for (const notifier of first?.notifiers ?? []) await notifier.tellOnce(signal);
+    for (const notifier of first?.notifiers ?? []) await notifier.reportOnce(signal);
     for (let i = 0; i < 3; i += 1) {
       stage.clock.now += SOON;
-      for (const notifier of second?.notifiers ?? []) await notifier.tellOnce(signal);
+      for (const notifier of second?.notifiers ?? []) await notifier.reportOnce(signal);
     }
     await stage.tell(second);
     expect(stage.told).toEqual(['curl 8.1-r0']);
@@ -94,7 +94,7 @@ describe.runIf(hasPostgres)('replicas with one database', () => {
     );
     await stage.tell(first);
     expect(stage.told).toEqual(['curl 8.1-r0']);
-    for (const notifier of second.notifiers) await notifier.tellOnce(signal);
+    for (const notifier of second.notifiers) await notifier.reportOnce(signal);
     expect(stage.told).toEqual(['curl 8.1-r0']);
     await stage.tell(second);
     expect(stage.told).toEqual(['curl 8.1-r0']);

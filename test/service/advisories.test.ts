@@ -369,7 +369,7 @@ describe('a feed', () => {
     await state(running);
     const { advisories } = (await running.get('/wolfi')).json<{ advisories: { warning: string }[] }>();
     expect(advisories[0]?.warning).toBe('it says that it is for v3.99/community');
-    expect(running.logs.join()).toContain('advisories of another repository');
+    expect(running.logs.join()).toContain('advisories are for another repository');
   });
 
   test('beside another one: what only one of them knows counts', async () => {
@@ -424,7 +424,7 @@ test('feeds of Alpine, Wolfi, Chainguard and MinimOS are known; of other reposit
   expect(await known('https://packages.mini.dev/os')).toEqual([
     ['https://packages.mini.dev/advisories/secdb/security.json', undefined],
   ]);
-  await expect(known('https://apks.example.com/private')).rejects.toThrow(/no feed is known/);
+  await expect(known('https://apks.example.com/private')).rejects.toThrow(/no public feed is known/);
 });
 
 test('feeds of Wolfi are not those of a private repository at the path of a mirror, beside Wolfi', async () => {
@@ -436,7 +436,7 @@ test('feeds of Wolfi are not those of a private repository at the path of a mirr
   };
   expect(await started({ apks })).toEqual([1]);
   await expect(started({ apks, wolfi: datasource('https://packages.wolfi.dev/os') })).rejects.toThrow(
-    'datasource apks: advisories: no feed is known',
+    'datasource apks: advisories: no public feed is known',
   );
 });
 
