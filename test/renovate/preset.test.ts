@@ -147,7 +147,9 @@ describe('GET /-/for/{name}', () => {
   test('keeps to the datasources of the preset', async () => {
     await using service = await startService({ config });
     const other = await service.get(asking('alpine:3.22', '&only=wolfi'));
-    expect(other.json()).toMatchObject({ noOpinion: 'the pin belongs to alpine, but the preset is for wolfi' });
+    expect(other.json()).toMatchObject({
+      noOpinion: 'the pin belongs to alpine, but the preset is for wolfi',
+    });
     expect((await service.get(asking('alpine:3.22', '&only=alpine'))).statusCode).toBe(429);
   });
 
