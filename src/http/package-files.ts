@@ -25,8 +25,8 @@ const defaultLimits: FileLimits = { most: 64, maxBytes: 16 * 1024 ** 3, maxStall
 
 interface SendOptions {
   readonly isHead: boolean;
-  /** The connection ends with the answer. */
-  readonly closing: boolean;
+  /** Names and values in turn, of whatever is answered. */
+  readonly headers: readonly string[];
 }
 
 const tooMany = busy('too many packages are being forwarded');
@@ -42,23 +42,21 @@ export class PackageFiles {
   }
 
   /** Answers with the package. Never rejects. */
-  async send(response: ServerResponse, file: FileToForward, { isHead, closing }: SendOptions): Promise<void> {
+  async send(response: ServerResponse, file: FileToForward, { isHead, headers }: SendOptions): Promise<void> {
     // The client left while the package was looked up, so there will be no `close`.
     if (response.destroyed) return;
     if (this.#underWay.size >= this.#limits.most) {
-      answer(response, tooMany);
+      answer(response, tooMany, headers);
       return;
     }
     const going = new AbortController();
     this.#underWay.add(going);
     response.once('close', () => going.abort());
     const begin = (length: string | undefined): void => {
-      response.writeHead(200, {
-        'content-type': 'application/octet-stream',
-        'x-content-type-options': 'nosniff',
-        ...(length !== undefined && { 'content-length': length }),
-        ...(closing && { connection: 'close' }),
-      });
+      response.writeHead(200, [
+        ...['content-type', 'application/octet-stream', 'x-content-type-options', 'nosniff', ...headers],
+        ...(length === undefined ? [] : ['content-length', length]),
+      ]);
       if (isHead) going.abort();
     };
     try {
@@ -70,7 +68,7 @@ export class PackageFiles {
     } catch (error) {
       if (isHead && response.headersSent) response.end();
       else if (response.headersSent) response.destroy();
-      else if (!going.signal.aborted) this.#fail(response, error);
+      else if (!going.signal.aborted) answer(response, this.#refusal(error), headers);
     } finally {
       this.#underWay.delete(going);
     }
@@ -100,12 +98,12 @@ export class PackageFiles {
     });
   }
 
-  #fail(response: ServerResponse, error: unknown): void {
+  #refusal(error: unknown): Reply {
     const isGone =
       codeOf(error) === 'ENOENT' || (error instanceof FetchError && [404, 410].includes(error.status ?? 0));
     if (!isGone) this.#logger.warn(`cannot forward a package: ${errorLine(error)}`);
     const fact = isGone ? 'the repository does not have the package' : 'the package cannot be fetched';
-    answer(response, problem(isGone ? 404 : 502, fact));
+    return problem(isGone ? 404 : 502, fact);
   }
 }
 
@@ -136,6 +134,6 @@ async function passRemote(
     throw new FetchError(`a package of ${url.host}: answered ${found.status}`, { status: found.status });
 }
 
-function answer(response: ServerResponse, { status, headers, body }: Reply): void {
-  response.writeHead(status, [...headers]).end(body);
+function answer(response: ServerResponse, { status, headers, body }: Reply, more: readonly string[]): void {
+  response.writeHead(status, [...headers, ...more]).end(body);
 }

@@ -131,15 +131,15 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     { reply: made, file, route, times, lookup }: Answered,
   ): void {
     reply.hijack();
+    const own = (clientToken ? [] : anyOrigin).concat(stopping.aborted ? closing : []);
     if (file) {
-      void files.send(reply.raw, file, { isHead: method === 'HEAD', closing: stopping.aborted });
+      void files.send(reply.raw, file, { isHead: method === 'HEAD', headers: own });
       return;
     }
     const isSame = made.status === 200 && matches(condition, made.etag);
     const { status, headers, body } = isSame ? notModified(made) : made;
     if (lookup) lookupCounts.count(lookup.datasource, isSame ? 'not-modified' : lookup.result);
-    const own = clientToken ? [] : anyOrigin;
-    reply.raw.writeHead(status, headers.concat(own, stopping.aborted ? closing : []));
+    reply.raw.writeHead(status, headers.concat(own));
     if (method === 'HEAD') reply.raw.end();
     else if (typeof body === 'string') reply.raw.end(body, 'latin1');
     else bodies.send(reply.raw, body);

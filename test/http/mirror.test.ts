@@ -189,6 +189,12 @@ test('packages of a folder are sent from there', async () => {
   expect([head.status, head.headers.get('content-length')]).toEqual([200, '3000000']);
   // The index lists it, but the repository has no such file any more.
   expect((await fetch(`${url}/wolfi@7d/x86_64/libcurl-8.0-r0.apk`)).status).toBe(404);
+  // Other sites may read both, as any answer; and while stopping both end their connection.
+  service.stop();
+  for (const name of ['curl-8.0-r0', 'libcurl-8.0-r0']) {
+    const { headers } = await service.get(`/wolfi@7d/x86_64/${name}.apk`);
+    expect([headers['access-control-allow-origin'], headers['connection']], name).toEqual(['*', 'close']);
+  }
   await close();
 });
 

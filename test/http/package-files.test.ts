@@ -15,7 +15,8 @@ test('a client that goes while its package is looked for takes no place', async 
   const looking = Promise.withResolvers<void>();
   const sent = Promise.withResolvers<void>();
   const server = createServer((asked, response) => {
-    const send = () => files.send(response, { kind: 'local', path }, { isHead: false, closing: true });
+    const send = () =>
+      files.send(response, { kind: 'local', path }, { isHead: false, headers: ['connection', 'close'] });
     if (asked.url === '/') void send();
     else {
       response.once('close', () => void send().then(sent.resolve));
