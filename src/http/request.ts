@@ -20,9 +20,9 @@ export function splitUrl(url: string): readonly [path: string, query?: string] {
   return start < 0 ? [target] : [target.slice(0, start), target.slice(start + 1)];
 }
 
-/** The pin as written; `undefined` if empty. */
+/** The pin as written, the last of several; `undefined` if empty. */
 export function pinOf({ current }: QueryParameters): string | undefined {
-  return typeof current === 'string' && current.trim() !== '' ? current.trim() : undefined;
+  return [current].flat().at(-1)?.trim() || undefined;
 }
 
 /** The address as the client wrote it; an invalid `Host` is ignored. */

@@ -203,6 +203,16 @@ describe('a lookup', () => {
     expect(new Set(answers.map(({ headers }) => headers['content-type'])).size).toBe(2);
   });
 
+  test('with several pins is about the last, and so is its explanation', async () => {
+    await using upstream = await startUpstream();
+    await using service = await loaded(upstream);
+    const query = 'current=1-r0&current=8.19.0-r0';
+    const { releases } = (await service.get(`/curl?${query}`)).json<{ releases: { version: string }[] }>();
+    expect(releases.map(({ version }) => version)).toEqual(['8.19.0-r0', '8.20.0-r0', '8.21.0-r1']);
+    const { pin } = (await service.get(`/curl/explain?${query}`)).json<{ pin: object }>();
+    expect(pin).toMatchObject({ current: '8.19.0-r0', state: 'gone', proposal: '8.21.0-r1' });
+  });
+
   test('does not call withdrawn for all archs what was served for one', async () => {
     await using upstream = await startUpstream();
     await using service = await loaded(upstream);
