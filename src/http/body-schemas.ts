@@ -29,6 +29,7 @@ type Fields<T> = {
     : z.ZodType<T[K]>;
 };
 
+/** An object with these fields and no others. */
 function objectOf<T>(fields: Fields<T>): z.ZodType<T> {
   return z.strictObject(fields) as unknown as z.ZodType<T>;
 }
@@ -45,7 +46,6 @@ const texts = z.array(text);
 const flag = z.boolean();
 const count = z.int().nonnegative();
 const time = text.meta({ format: 'date-time', examples: ['2026-07-24T06:00:00.000Z'] });
-const address = text.meta({ format: 'uri' });
 const version = text.meta({ examples: ['8.20.0-r1'] });
 const archs = texts.meta({ examples: [['x86_64', 'aarch64']] });
 const generation = text.describe('changes with any index; replicas with the same indexes have the same');
@@ -82,8 +82,10 @@ const release = objectOf<RenovateRelease>({
 const releases = z
   .strictObject({
     releases: z.array(release).describe('oldest first'),
-    homepage: address.optional().describe('of the package; a page of the service if there are no releases'),
-    sourceUrl: address.optional().describe('if the homepage is a repository at GitHub or GitLab'),
+    homepage: text
+      .optional()
+      .describe('web address as the package has it; a page of the service if there are no releases'),
+    sourceUrl: text.optional().describe('the homepage, if it is at GitHub or GitLab'),
     changelogUrl: text.optional().describe('URL of the history of the recipe, with marks for the preset'),
     heldBack: text.optional().describe('of an age: why there is no release'),
     noOpinion: text.optional().describe('of `/-/for/`: why no datasource was asked'),
@@ -119,7 +121,7 @@ const candidate = objectOf<ExplainedCandidate>({
   republishedFrom: text
     .optional()
     .describe('identity of another package that had this name and version before'),
-  provided: z.literal(true).optional().describe('the package provides the name and has another'),
+  provided: z.literal(true).optional().describe('the package only provides the name'),
   state: oneOf<ExplainedCandidate['state']>({
     chosen: 'apk installs it',
     duplicate: 'apk installs another package',
@@ -247,7 +249,7 @@ const indexStatus = objectOf<IndexStatus>({
   state: indexState,
   required: flag,
   packages: count.optional(),
-  names: count.optional().describe('of packages, and provided names'),
+  names: count.optional().describe('of packages, each once'),
   verifiedBy: text.optional().describe('the key that signed it'),
   format: oneOf<NonNullable<IndexStatus['format']>>({ v2: 'APKINDEX.tar.gz', adb: 'of apk 3' }).optional(),
   description: text.optional().describe('in words of the index'),
@@ -284,7 +286,7 @@ const feedStatus = objectOf<FeedStatus>({
   newestRecord: text.optional().describe('the time of its newest record'),
   skippedEntries: count.optional().describe('entries that could not be read'),
   firstSkipped: text.optional().describe('why the first of them could not be read'),
-  warning: text.optional(),
+  warning: text.optional().describe('if it seems to be of another repository'),
   error: text.optional().describe('why the last refresh failed'),
   errorCode: text.optional(),
   errorAt: time.optional(),
@@ -296,7 +298,7 @@ const datasourceStatus = z
     ready: flag,
     generation: generation.optional(),
     archs,
-    names: count.optional(),
+    names: count.optional().describe('of packages, each once'),
     versions: count.optional().describe('packages of all archs'),
     heldBack: objectOf<HeldBackStatus>({
       releasedAfter: time.describe('packages released later are hidden'),
@@ -341,7 +343,7 @@ const datasourceStatus = z
 
 const readiness = z
   .strictObject({
-    ready: flag.describe('whether every required index and every feed was loaded'),
+    ready: flag.describe('every required index and every feed was loaded, and the service is not stopping'),
     stopping: z.literal(true).optional(),
     datasources: z.record(
       text,
@@ -478,7 +480,7 @@ const bodies = {
   }),
   Readiness: readiness,
   Preset: objectOf<Preset>({
-    $schema: address,
+    $schema: text,
     description: texts,
     customDatasources: z.record(text, z.looseObject({})),
     customManagers: z.array(z.looseObject({})),
