@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { checkBodies, MAX_PINS, parseCheckRequest } from '../../src/check/protocol.ts';
 import type { PinToJudge } from '../../src/check/judgment.ts';
+import { checkDescribed } from '../support/contract.ts';
 import { startUpstream } from '../support/repository-server.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { pkg, signedIndex } from '../support/signed-index.ts';
@@ -31,7 +32,10 @@ async function post(port: number, body: string, headers: Record<string, string> 
   });
   asked.end(body);
   const [answer] = (await once(asked, 'response')) as [IncomingMessage];
-  return { status: answer.statusCode, body: JSON.parse(await text(answer)) as Record<string, unknown> };
+  const { statusCode = 0, headers: given } = answer;
+  const answered = await text(answer);
+  checkDescribed('check', { statusCode, headers: given, body: answered });
+  return { status: statusCode, body: JSON.parse(answered) as Record<string, unknown> };
 }
 
 const pin = (version: string): object => ({
