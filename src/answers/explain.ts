@@ -249,7 +249,8 @@ function reasonsOf({ candidates, missingOn, releasedAt }: VersionReport): readon
   return [...new Set(reasons)];
 }
 
-function describeObstacle({ version, obstacle, package: each }: Candidate): string {
+/** Why a candidate cannot be installed. */
+export function describeObstacle({ version, obstacle, package: each }: Candidate): string {
   switch (obstacle?.reason) {
     case 'dependency-unmet':
       if (obstacle.autoInstall !== undefined)

@@ -9,6 +9,7 @@ import {
   withoutRevision,
   type Version,
 } from '../apk/version.ts';
+import { describeObstacle } from '../answers/explain.ts';
 import { countOf, identifiers, urgentFixes, type Fix } from '../answers/security.ts';
 import type { Candidate, VersionReport } from '../catalog/catalog.ts';
 import { finish } from '../catalog/steps.ts';
@@ -106,23 +107,30 @@ function problemOf(pin: PinToJudge, view: View, meets: Meets, isExact: boolean):
   const lacking = wanted.filter((arch) => !view.isMet(meets, arch));
   if (lacking.length === 0) return undefined;
   const fitting = report.versions.filter(({ version }) => meets(version));
-  const blocked = fitting
+  const onLacking = fitting
     .flatMap(({ candidates }) => candidates)
-    .findLast(({ arch, obstacle }) => lacking.includes(arch) && obstacle?.reason === 'dependency-unmet');
+    .filter(({ arch }) => lacking.includes(arch));
+  const blocked = onLacking.findLast(({ obstacle }) => obstacle?.reason === 'dependency-unmet');
   if (blocked?.obstacle?.reason === 'dependency-unmet') {
-    const { dependency, conflictsWith } = blocked.obstacle;
+    const { dependency, conflictsWith, autoInstall } = blocked.obstacle;
     const how =
       conflictsWith === undefined ? 'which does not exist' : `which conflicts with ${conflictsWith}`;
-    const message = `${textOf(blocked)} needs ${dependency} on ${blocked.arch}, ${how}`;
+    const message =
+      autoInstall === undefined
+        ? `${textOf(blocked)} needs ${dependency} on ${blocked.arch}, ${how}`
+        : describeObstacle(blocked);
     return { rule: 'dependency-missing', message, archs: lacking };
   }
+  const newest = onLacking.at(-1);
+  if (newest && isRefused(newest))
+    return { rule: 'unsatisfiable', message: describeObstacle(newest), archs: lacking };
   const there = wanted.filter((arch) =>
     fitting.some(({ candidates }) => candidates.some((each) => each.arch === arch && !each.obstacle)),
   );
   if (there.length > 0)
     return { rule: 'missing-on-arch', message: missingMessage(pin, lacking, there, fitting), archs: lacking };
-  const newest = report.versions.findLast(({ offered }) => offered)?.version;
-  const now = newest === undefined ? '' : `; the newest is ${newest}`;
+  const offered = report.versions.findLast((each) => each.offered)?.version;
+  const now = offered === undefined ? '' : `; the newest is ${offered}`;
   const obstacle = fitting.flatMap(({ candidates }) => candidates).find((each) => each.obstacle)?.obstacle;
   if (
     obstacle?.reason === 'unversioned-provide' ||
@@ -144,6 +152,16 @@ function problemOf(pin: PinToJudge, view: View, meets: Meets, isExact: boolean):
 
 function isUnversioned({ obstacle }: Candidate): boolean {
   return obstacle?.reason === 'unversioned-provide';
+}
+
+/** Whether apk refuses the package, whatever the pin. */
+function isRefused({ obstacle }: Candidate): boolean {
+  const reasons: readonly (string | undefined)[] = [
+    'conflicting-provides',
+    'unknown-field',
+    'broken-dependency',
+  ];
+  return reasons.includes(obstacle?.reason);
 }
 
 function textOf({ package: each }: Candidate): string {

@@ -206,8 +206,8 @@ export class View {
   }
 
   /**
-   * Whether the pin can be installed on an arch. Solvers take the newest version that fits, and no older one if an exact
-   * dependency of that one is missing.
+   * Whether the pin can be installed on an arch. Solvers take the newest version that fits, and no older one if that one
+   * has a name twice or lacks an exact dependency.
    */
   isMet(meets: Meets, arch: string): boolean {
     for (const version of this.report.versions.toReversed()) {
@@ -215,7 +215,9 @@ export class View {
       const taken = version.candidates.filter(
         (each) =>
           each.arch === arch &&
-          (isInstallable(each, meets) || each.obstacle?.reason === 'dependency-unmet') &&
+          (isInstallable(each, meets) ||
+            each.obstacle?.reason === 'dependency-unmet' ||
+            each.obstacle?.reason === 'conflicting-provides') &&
           this.#isOnAll(each, version),
       );
       if (taken.length > 0) return taken.some((each) => isInstallable(each, meets));

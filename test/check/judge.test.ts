@@ -131,6 +131,31 @@ describe.each([
   },
 );
 
+test.each([
+  [
+    'double=1.0-r0',
+    'unsatisfiable: double has a name twice, at least once with a version, which apk refuses',
+  ],
+  ['double', 'unsatisfiable: double has a name twice, at least once with a version, which apk refuses'],
+  ['strange=1.0-r0', 'unsatisfiable: strange has a field that apk does not know and refuses'],
+  ['broken>=1', 'unsatisfiable: broken has a dependency that apk 3 cannot read, and refuses it'],
+  [
+    'host=1.0-r0',
+    'dependency-missing: apk installs guest-1.0-r0 automatically with host (install_if), but refuses it',
+  ],
+])('%s: what is in the index and refused is not called withdrawn', (pin, problem) => {
+  const all = [
+    ...[built('double', '1.0-r0', { p: 'v v=1' }), built('double', '0.9-r0')],
+    ...[built('strange', '1.0-r0', { X: '1' }), built('broken', '1.0-r0', { D: 'lib>=1.x' })],
+    ...[built('host', '1.0-r0'), built('guest', '1.0-r0', { i: 'host', p: 'w w=1' })],
+  ];
+  const found = checked(
+    { Dockerfile: dockerfile(pin) },
+    { catalogs: { wolfi: catalogOf({ x86_64: [all] }) } },
+  );
+  expect(shown(found)).toEqual([`2:14 ${problem}`]);
+});
+
 describe('apk', () => {
   test.each([
     ['curl=8.0', ['withdrawn'], 'a revision counts'],
