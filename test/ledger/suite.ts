@@ -421,6 +421,49 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
     await expectTruth(one, truth);
   });
 
+  test.each([
+    ['', true],
+    [', without times in its indexes', false],
+  ])(
+    'observers who lag, restart and lose their dates record what the repository did%s',
+    async (_, withTimes) => {
+      for (let seed = 1; seed <= 4; seed += 1) {
+        const random = new Random(seed);
+        const one = await observer();
+        const observers = [one, await beside(one), await beside(one)];
+        const builds = Array.from({ length: 16 }, (__, i) =>
+          built(`p${i % 4}`, '1-r0', START - DAY, String(i)),
+        );
+        /** What the repository was, and where each observer is. */
+        const indexes: Seen[] = [];
+        const places = observers.map(() => 0);
+        const rules = new LagRules();
+        for (let now = START; now < START + 40 * 3600; now += 1 + random.integer(3600)) {
+          const goesBack = indexes.length > 1 && random.integer(4) === 0;
+          if (indexes.length === 0 || random.integer(3) === 0)
+            indexes.push({
+              stanzas: goesBack ? random.pick(indexes).stanzas : builds.filter(() => random.integer(2) === 0),
+              madeAt: withTimes ? now : 0,
+            });
+          const who = random.integer(observers.length);
+          const observing = observers[who] as Observer;
+          if (random.integer(8) === 0) {
+            await observing.restart(() => loseDates(observing));
+            rules.forget(who);
+          } else if (random.integer(8) === 0) await observing.restart();
+          const place = places[who] ?? 0;
+          places[who] = place + random.integer(indexes.length - place);
+          const index = indexes[places[who]] as Seen;
+          observing.now = now;
+          await observing.see(index.stanzas, index);
+          rules.see(who, index, now);
+        }
+        await expectTruth(one, rules.truth);
+        for (const each of observers) await each.ledger.close();
+      }
+    },
+  );
+
   describe('an earlier time', () => {
     const later = built('curl', '8.1-r0', START - 9 * DAY);
 
@@ -542,6 +585,47 @@ class Truth {
     });
     this.generations.push(packages);
   }
+}
+
+interface Seen {
+  readonly stanzas: readonly Stanza[];
+  readonly madeAt: number;
+}
+
+/** What is a change of the repository, as docs/decisions/016 says it. */
+class LagRules {
+  readonly truth = new Truth();
+  readonly #recorded: Seen[] = [];
+  /** The number of the generation that each observer saw last, if it was the newest. */
+  readonly #newest = new Map<number, number>();
+
+  see(who: number, index: Seen, now: number): void {
+    const newest = this.#recorded.at(-1);
+    const sawNewest = this.#newest.get(who) === this.#recorded.length;
+    if (newest && !isSame(newest, index) && !sawNewest && this.#isLagging(newest, index)) return;
+    if (!newest || !isSame(newest, index)) {
+      this.#recorded.push(index);
+      this.truth.see(index.stanzas, now);
+    }
+    this.#newest.set(who, this.#recorded.length);
+  }
+
+  forget(who: number): void {
+    this.#newest.delete(who);
+  }
+
+  #isLagging(newest: Seen, index: Seen): boolean {
+    const wasThere = this.#recorded.some((each) => isSame(each, index));
+    return index.madeAt === 0 && newest.madeAt === 0 ? wasThere : index.madeAt < newest.madeAt;
+  }
+}
+
+function isSame(one: Seen, other: Seen): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+async function loseDates({ folder = '' }: Observer): Promise<void> {
+  await rm(join(folder, 'ledger', 'dates'), { recursive: true, force: true });
 }
 
 async function expectTruth(one: Observer, { generations }: Truth): Promise<void> {
