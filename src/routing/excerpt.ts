@@ -34,6 +34,9 @@ const PIECE = `(?:[^\\n;&|"\\x27\\\\]|\\\\[^\\n]|${CONTINUES}|"${DOUBLE}*"|\\x27
 /** Of an instruction. */
 const LETTER = `(?:${CONTINUES}|[^\\n])`;
 const BLANKS = `(?:[ \\t]|${CONTINUES})+`;
+/** Of a command that writes a list; of several in parentheses or braces. */
+const ARGUMENT = `(?:${CONTINUES}|[^\\n;&|>])`;
+const LISTED = `(?:${CONTINUES}|[^\\n>])`;
 /** In front of a word; a word of the JSON form has quotes. */
 const BEFORE = '[\\s"\\x27;&|(]';
 const BEFORE_PATH = `(?:[ \\t"\\x27]|${CONTINUES}["\\x27]?)`;
@@ -48,7 +51,7 @@ const VARIABLE = 's[/|#,@;!~%:][$]';
 const BRANCH_WORD = `(?:${BRANCH}|[ \\t]${VARIABLE}|"(?:${DOUBLE}*?${BRANCH}|(?:${DOUBLE}*?[\\s;])?${VARIABLE})${DOUBLE}*"|\\x27${SINGLE}*?${BRANCH}${SINGLE}*\\x27)`;
 /** What stands in front of the path of a list that is edited, or of the folder of one that is copied there. */
 const EDITS = [
-  `${BEFORE}sed(?:[ \\t"]|${CONTINUES})${PIECE}*?${BRANCH_WORD}${PIECE}*?${BEFORE_PATH}`,
+  `${BEFORE}(?:sed|perl)(?:[ \\t"]|${CONTINUES})${PIECE}*?${BRANCH_WORD}${PIECE}*?${BEFORE_PATH}`,
   `${BEFORE}tee${BLANKS}(?:-[^\\s]*${BLANKS})*["\\x27]?`,
   // What is added there cannot be read, or an alternative in front would have taken it.
   '>>[ \\t]*["\\x27]?',
@@ -57,7 +60,9 @@ const EDITS = [
   `${BEFORE}(?:cp|ln|install)${BLANKS}(?:-[^\\s]*${BLANKS})*[^-\\s\\\\;&|]${PIECE}*${BEFORE_PATH}`,
   `${BEFORE}(?:curl|wget)[ \\t]${PIECE}*?(?:-[A-Za-z]*[oO]|--output|--output-document)[ \\t=]*["\\x27]?`,
   `\\n[ \\t]*(?:[Cc][Oo][Pp][Yy]|[Aa][Dd][Dd])[ \\t]${LETTER}*[\\s"\\x27]`,
-  `[ \\t]--mount=[^\\s]*(?:target|dst|destination)=`,
+  `[ \\t](?:of|--mount=[^\\s]*(?:target|dst|destination))=`,
+  // A part of what overwrites the list is in a variable.
+  `${BEFORE}(?:(?:echo|printf)[ \\t]${ARGUMENT}*|[({]${LISTED}*)[$][A-Za-z_{(](?:${ARGUMENT}*|${LISTED}*[)}][ \\t]*)>[ \\t]*["\\x27]?`,
 ].join('|');
 /** With what shows that it is another file, as in `/etc/apk/repositories.bak` or `/etc/apk/keys`. */
 const EDITED_PATH = '/etc/apk(?:/repositories[A-Za-z0-9_./-]*|/?[A-Za-z0-9_.-]?)';
@@ -139,7 +144,7 @@ const MAX_LINES = 20;
  * For JavaScript, which backtracks: without limits, a line of many commands or addresses takes more than the square of its
  * length. RE2 takes no such time, but limits would slow it down.
  */
-const BOUNDED_FROM_LINES = [PIECE, DOUBLE, SINGLE, LETTER, URL_CHARS].reduce(
+const BOUNDED_FROM_LINES = [PIECE, DOUBLE, SINGLE, LETTER, ARGUMENT, LISTED, URL_CHARS].reduce(
   (text, piece) =>
     text
       .replaceAll(`${piece}*`, `${piece}{0,${MAX_REPEATED}}`)

@@ -148,6 +148,12 @@ describe('what a stage does to its repositories', () => {
     `RUN echo https://apks.example.com/v$(cut -d. -f1,2 /etc/alpine-release)/main >> ${list}`,
     `RUN printf '%s%s%s\\n' "https://apks.example.com/v" "3.22" "/main" | tee -a ${list}`,
     `RUN { echo https://apks.example.com/os; } >> ${list}`,
+    `RUN { echo ${main}; echo $REPOSITORY; } > ${list}`,
+    `RUN (echo ${main} && \\\n  echo "$REPOSITORY") > "${list}"`,
+    `RUN echo "$REPOSITORY\\n${main}" > ${list}`,
+    `RUN printf '%s\\n' ${main} \\\n  "$REPOSITORY" > ${list}`,
+    `RUN perl -pi -e 's/v3\\.22/edge/' ${list}`,
+    `RUN curl https://example.com/list | dd of=${list}`,
     `RUN cat <<EOF >> ${list}\nhttps://apks.example.com/os\n$REPOSITORY\nEOF`,
     `RUN curl -fsSLo ${list} https://example.com/list`,
     `RUN wget --output-document=${list} https://example.com/list`,
@@ -177,6 +183,7 @@ describe('what a stage does to its repositories', () => {
     'RUN rm -rf /etc/apk/cache',
     `# COPY repositories ${list}`,
     `RUN reinstall x ${list}`,
+    `RUN perl -pi -e 's/dl-cdn.alpinelinux.org/mirrors.aliyun.com/' ${list}`,
   ])('%s: not edited', (line) =>
     expect(stageWith(line)).toMatchObject({ isEdited: false, isReplaced: false }),
   );
@@ -198,6 +205,16 @@ describe('what a stage does to its repositories', () => {
   test.each([`RUN cat x > ${list}`, `RUN cat x >"${list}"; apk update`, `RUN (cat x)>${list}`])(
     '%s: overwritten',
     (line) => expect(stageWith(line)?.isReplaced).toBe(true),
+  );
+
+  test.each([
+    `RUN { echo \\\n  ${main}; } > ${list}`,
+    `RUN echo $HOME && echo ${main} > ${list}`,
+    `RUN echo $'${main}\\n' > ${list}`,
+    `RUN (echo $HOME); echo ${main} > ${list}`,
+    `RUN : > ${list}; echo "${main}" >> ${list}`,
+  ])('%s: overwritten by what can be read', (line) =>
+    expect(stageWith(line)).toMatchObject({ isReplaced: true, isEdited: false, repositories: [plain] }),
   );
 
   test(`another file beside the list is not the list`, () =>
