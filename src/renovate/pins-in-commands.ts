@@ -49,7 +49,7 @@ const REAL_COMMAND = `^${BOUNDARY}?(?<command>(?:xx-)?(?<depType>apk)(?<options>
 /** Up to a comment. */
 const LINE = '(?:^|\\n)[ \\t]*[^\\s#][^\\s]*(?:[ \\t\\r]+[^\\s#][^\\s]*)*';
 /** With an operator, and a quote before and after it: `git=="2.50.0-r0"`. */
-const WORD = '(?:^|[\\s"\'])[^\\s"\'`()\\\\=~<>]+[=~][^\\s"\'`()\\\\]*(?:["\'][0-9][^\\s"\'`()\\\\]*)?';
+const WORD = '(?:^|[\\s"\'])[^\\s"\'`()\\\\=~<>]+[=~][^\\s"\'`()\\\\<>]*(?:["\'][0-9][^\\s"\'`()\\\\<>]*)?';
 /** With its value, the name of a virtual package, which is no pin: `-t deps=1.0`. */
 const VIRTUAL = '(?:^|\\s)(?:-[A-Za-z]*t|--virtual)[ \\t]+[^\\s]+';
 /** The value is what follows `=`: `~1.2` of `=~1.2`. `pin` is everything after the name, with the tag if there is one. */
