@@ -71,12 +71,12 @@ export function parseDockerfile(excerpt: string): Dockerfile {
 }
 
 /**
- * Joined lines with single blanks, without comments, which cannot be continued. A repository at the start of a line, as
- * in a here-document, belongs to the stage in front of it; so does one behind the `\n` of an argument.
+ * Joined lines with single blanks, without empty ones and comments, which cannot be continued. A repository at the start
+ * of a line, as in a here-document, belongs to the stage in front of it; so does one behind the `\n` of an argument.
  */
 function instructions(text: string): readonly string[] {
   return text
-    .replace(/^[ \t]*#[^\n]*\n/gm, '')
+    .replace(/(?<![^\n])[ \t\r]*(?:#[^\n]*)?\n/g, '')
     .replace(/["'=]?(?:\\n)+/g, ' ')
     .replace(/\r?\n[ \t]*(?=(?:@[A-Za-z0-9._-]+[ \t]+)?https?:\/\/)/g, ' ')
     .replace(/\\[ \t]*\r?\n/g, ' ')

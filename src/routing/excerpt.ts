@@ -15,6 +15,10 @@ const BETWEEN = '(?:["\\x27 \\t]|\\\\n|\\\\[ \\t]*\\r?\\n)';
 const NEXT_LINE = `(?:${BETWEEN}+${LINE})`;
 const FIRST = '[\\s"\\x27=](?:\\\\n)*';
 const LINES = `${FIRST}${LINE}${NEXT_LINE}*`;
+/** Behind the command of a here-document. */
+const HERE = '<<-?[ \\t]*["\\x27]?[A-Za-z_]+["\\x27]?[ \\t]*';
+/** An empty line of a list, or a comment. */
+const NO_LINE = '(?:[ \\t\\r]*\\n(?:[ \\t]*#[^\\n]*)?)';
 /** A blank or a line continuation. */
 const GAP = '(?:[ \\t=]|\\\\[ \\t]*\\r?\\n)*';
 const LIST = '/etc/apk/repositories';
@@ -60,6 +64,7 @@ const EDITS = [
   `${BEFORE}(?:cp|ln|install)${BLANKS}(?:-[^\\s]*${BLANKS})*[^-\\s\\\\;&|]${PIECE}*${BEFORE_PATH}`,
   `${BEFORE}(?:curl|wget)[ \\t]${PIECE}*?(?:-[A-Za-z]*[oO]|--output|--output-document)[ \\t=]*["\\x27]?`,
   `\\n[ \\t]*(?:[Cc][Oo][Pp][Yy]|[Aa][Dd][Dd])[ \\t]${LETTER}*[\\s"\\x27]`,
+  `${HERE}>[ \\t]*["\\x27]?`,
   `[ \\t](?:of|--mount=[^\\s]*(?:target|dst|destination))=`,
   // A part of what overwrites the list is in a variable.
   `${BEFORE}(?:(?:echo|printf)[ \\t]${ARGUMENT}*|[({]${LISTED}*)[$][A-Za-z_{(](?:${ARGUMENT}*|${LISTED}*[)}][ \\t]*)>[ \\t]*["\\x27]?`,
@@ -87,9 +92,13 @@ export const FROM_LINES = [
   '\\n[ \\t]*#[^\\n]*',
   `(?:-X|--repository)${GAP}["\\x27]?[^\\s"\\x27]+`,
   `(${LINES})${BETWEEN}*(?:>>[ \\t]*["\\x27]?${LIST}|[|][ \\t]*tee[ \\t]+(?:(?:-a|--append)[ \\t]+["\\x27]?${LIST}|["\\x27]?${LIST}[.]d/))`,
-  `(?:>>|(>))[ \\t]*["\\x27]?${LIST}["\\x27]?(?:[ \\t]*<<-?[ \\t]*["\\x27]?[A-Za-z_]+["\\x27]?)?((?:[ \\t\\r]*\\n[ \\t]*${LINE})+)[ \\t\\r]*\\n[ \\t]*[A-Za-z_]`,
+  `(?:${HERE})?(?:>>|(>))[ \\t]*["\\x27]?${LIST}(?:["\\x27 \\t;&|<][^\\n]*)?((?:${NO_LINE}*[ \\t\\r]*\\n[ \\t]*${LINE})+)${NO_LINE}*[ \\t\\r]*\\n[ \\t]*[A-Za-z_]`,
+  // Other lines are in the here-document.
+  `>[ \\t]*["\\x27]?(${LIST})["\\x27]?[ \\t]*<<`,
   `((?:${LINES}${BETWEEN}*)?>)[ \\t]*["\\x27]?${LIST}(${SUFFIX})`,
   `(${FIRST}(?:${TAG}${ADDRESS}|https?://${URL_CHARS}*/${BRANCHES}${URL_CHARS}*))`,
+  // One of several that are written together, as in `{ echo URL; echo URL; } >`.
+  `${BEFORE}echo(?:[ \\t]+-[neE]+)*[ \\t]*([ \\t"\\x27]${LINE})["\\x27]?[ \\t]*(?:;|&&|[)}])`,
   `(?:${EDITS})(${EDITED_PATH})`,
   EDITED_FIRST,
   `${BEFORE}cd[ \\t]+["\\x27]?(/etc/apk)/?["\\x27]?[ \\t]*(?:&&|;)${LETTER}*[ \\t"\\x27>]repositories`,
@@ -97,7 +106,7 @@ export const FROM_LINES = [
   HARMLESS,
   '[\\s\\S]',
 ].join('|');
-export const FROM_LINES_KEPT = '$1$2$3$4$5$6$7$8$9$10';
+export const FROM_LINES_KEPT = '$1$2$3$4$5$6$7$8$9$10$11$12';
 /** Of a script or CI file: the changes alone. */
 export const CHANGES_KEPT = FROM_LINES_KEPT.replace('$1', '');
 /** What every change of repositories contains. */
@@ -106,7 +115,7 @@ export const CHANGE = `/etc/apk|${TAG}https?:|/${BRANCHES}`;
  * The same excerpt of a file without any `CHANGE`, in a small part of the time that RE2 needs for `FROM_LINES`. With as
  * many groups.
  */
-export const FROM_LINES_ONLY = `${FROM_LINE}|[^\\n]+|\\n|${'()'.repeat(9)}`;
+export const FROM_LINES_ONLY = `${FROM_LINE}|[^\\n]+|\\n|${'()'.repeat(11)}`;
 /** `-X URL`, `--repository=URL`. */
 export const REPOSITORY_OPTION = `\\s(?:-X|--repository|--repositories-file)${GAP}["\\x27]?[^\\s"\\x27]+`;
 /** Keeps the repositories of one command. */

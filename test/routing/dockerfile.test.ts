@@ -38,6 +38,7 @@ describe('what a stage builds on', () => {
     // Only the ARG lines in front of the first FROM count.
     ['FROM x\nARG T=3.22\nFROM alpine:$T', undefined],
     ['FROM \\\n  alpine:3.22 \\\n AS x', 'alpine:3.22'],
+    ['FROM alpine:3.22 AS a\r\n\r\nFROM a\r\n', 'alpine:3.22'],
     ['# FROM debian\nFROM alpine:3.22\r\n# FROM debian\r\n', 'alpine:3.22'],
     ['FROM alpine:3.22\nRUN python3 - <<EOF\nfrom os import path\nEOF', 'alpine:3.22'],
   ])('%j → %s', (file, image) => expect(last(file)?.image).toBe(image));
@@ -77,6 +78,19 @@ describe('what a stage does to its repositories', () => {
     [`RUN printf '%s\\n' 'https://apks.example.com/os' '${main}' >> /etc/apk/repositories`, [acme, plain]],
     [`RUN echo -e "https://apks.example.com/os\\n${main}" > /etc/apk/repositories`, [acme, plain]],
     [`RUN cat > /etc/apk/repositories <<EOF\n${main}\nhttps://apks.example.com/os\nEOF`, [plain, acme]],
+    [
+      `RUN cat > /etc/apk/repositories <<EOF\n# ours\n\n${main}\n# theirs\n\nhttps://apks.example.com/os\n#\nEOF`,
+      [plain, acme],
+    ],
+    [
+      `RUN cat <<EOF >> /etc/apk/repositories && apk update\n${main}\nhttps://apks.example.com/os\nEOF`,
+      [plain, acme],
+    ],
+    [`RUN { echo https://apks.example.com/os; echo "${main}"; } > /etc/apk/repositories`, [acme, plain]],
+    [
+      `RUN (echo -e '${main}' && \\\n echo 'https://apks.example.com/os') > /etc/apk/repositories`,
+      [plain, acme],
+    ],
     // None of the stage's:
     [`RUN apk add -X ${main} git`, []],
     [`RUN apk add --repository=${main} git`, []],
@@ -149,6 +163,8 @@ describe('what a stage does to its repositories', () => {
     `RUN printf '%s%s%s\\n' "https://apks.example.com/v" "3.22" "/main" | tee -a ${list}`,
     `RUN { echo https://apks.example.com/os; } >> ${list}`,
     `RUN { echo ${main}; echo $REPOSITORY; } > ${list}`,
+    `RUN cat > ${list} <<EOF\n${main}\n$REPOSITORY\nEOF`,
+    `RUN cat <<EOF > ${list}\n${main}\n$REPOSITORY\nEOF`,
     `RUN (echo ${main} && \\\n  echo "$REPOSITORY") > "${list}"`,
     `RUN echo "$REPOSITORY\\n${main}" > ${list}`,
     `RUN printf '%s\\n' ${main} \\\n  "$REPOSITORY" > ${list}`,
