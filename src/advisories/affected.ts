@@ -4,7 +4,7 @@
  *     affected = "0" | interval { "," interval }
  *     interval = [">=" version] ("<" version | "<=" version | "!" [status {"+" status}]) | "=" version
  *
- * `<1.2-r3` is fixed in 1.2-r3. `!detection` has no fix, whatever the version. `0` was looked at and affects nothing.
+ * `<1.2-r3`: fixed in 1.2-r3. `!detection`: no fix, for any version. `0`: reviewed, affects no version.
  */
 import { compareVersions, parseVersion, type Version } from '../apk/version.ts';
 

@@ -38,13 +38,13 @@ export class TarFiles {
         bytes = bytes.subarray(BLOCK + padded);
       }
     }
-    // A copy: a piece may be much larger than what is left of it.
+    // A copy: the rest may be a small part of a large piece.
     this.#rest = Buffer.from(bytes);
   }
 
   /** Throws if the archive ends inside a file. */
   end(): void {
-    if (this.#rest.length > 0 || this.#passOver > 0) throw malformed('tar: it is cut short');
+    if (this.#rest.length > 0 || this.#passOver > 0) throw malformed('tar: truncated');
   }
 }
 
@@ -95,10 +95,10 @@ function zipDirectory(size: number, read: ReadAt): { start: number; entries: num
   const mark = Buffer.alloc(4);
   mark.writeUInt32LE(END);
   const end = tail.lastIndexOf(mark);
-  if (end < 0 || end + 22 > tail.length) throw malformed('zip: it is cut short');
+  if (end < 0 || end + 22 > tail.length) throw malformed('zip: truncated');
   const [entries, start] = [tail.readUInt16LE(end + 10), tail.readUInt32LE(end + 16)];
   if (entries !== 0xffff && start !== 0xffffffff) return { start, entries };
-  if (end < 20) throw malformed('zip: it is cut short');
+  if (end < 20) throw malformed('zip: truncated');
   const record = read(Number(tail.readBigUInt64LE(end - 20 + 8)), 56);
   if (record.length < 56 || record.readUInt32LE() !== END_64) throw malformed('zip: the end is damaged');
   return { entries: Number(record.readBigUInt64LE(32)), start: Number(record.readBigUInt64LE(48)) };
@@ -121,9 +121,9 @@ function inFull(short: readonly [number, number, number], extra: Buffer): readon
 
 function unpack(read: ReadAt, start: number, { method, packed }: { method: number; packed: number }): Buffer {
   const head = read(start, 30);
-  if (head.length < 30) throw malformed('zip: it is cut short');
+  if (head.length < 30) throw malformed('zip: truncated');
   const bytes = read(start + 30 + head.readUInt16LE(26) + head.readUInt16LE(28), packed);
-  if (bytes.length < packed) throw malformed('zip: it is cut short');
+  if (bytes.length < packed) throw malformed('zip: truncated');
   if (method === 0) return bytes;
   if (method !== 8) throw malformed(`zip: compression method ${method}`);
   try {

@@ -38,7 +38,7 @@ export class Feed {
     for (let i = 1; i <= read.packages; i += 1) {
       if (i % 512 === 0) yield;
       const end = bytes.indexOf(NEWLINE, starts[i - 1]);
-      if (end < 0) throw malformed('it is cut short');
+      if (end < 0) throw malformed('it is truncated');
       starts[i] = end + 1;
     }
     return new Feed(read, digest, bytes, starts);

@@ -1,4 +1,4 @@
-/** Reads what feeds contain, which may be anything. */
+/** Reads values of feeds, which are untrusted. */
 import { IndexError } from '../errors.ts';
 
 /** Ignores a byte order mark. */
@@ -6,7 +6,7 @@ export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text);
   } catch (cause) {
-    throw new IndexError('feed-malformed', 'no JSON', { cause });
+    throw new IndexError('feed-malformed', 'not JSON', { cause });
   }
 }
 

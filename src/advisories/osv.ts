@@ -44,11 +44,11 @@ export class OsvReducer {
     if (time > this.#newest && time <= this.#latest) this.#newest = time;
     if (withdrawn !== undefined && withdrawn !== null) return;
     if (!Array.isArray(affected)) {
-      this.#builder.skip(`${id}: no list of what is affected`);
+      this.#builder.skip(`${id}: no list of affected packages`);
       return;
     }
     const ids = idsOf(record);
-    if (ids.length === 0) this.#builder.skip(`${id}: what is no identifier`);
+    if (ids.length === 0) this.#builder.skip(`${id}: an invalid identifier`);
     else for (const each of affected) this.#addAffected(id, ids, asObject(each));
   }
 
@@ -80,14 +80,14 @@ export class OsvReducer {
       return;
     }
     const affected = affectedBy(entry);
-    if (affected === undefined) this.#builder.skip(`${record}: no versions that can be used`);
+    if (affected === undefined) this.#builder.skip(`${record}: no usable versions`);
     else this.#builder.add({ name, arch: archOf(purl), ids, affected });
   }
 }
 
 /**
- * The identifiers of the vulnerability, or the record's own if there are none. A CVE or GHSA record is of the
- * vulnerability itself: what is related to it are others.
+ * The identifiers of the vulnerability, or the record's own if there are none. A CVE or GHSA record is the
+ * vulnerability itself; its related ones are others.
  */
 function idsOf({ id, upstream, aliases, related }: Readonly<Record<string, unknown>>): readonly string[] {
   if (/^(CVE|GHSA)-/.test(String(id))) return [String(id), ...texts(aliases)].flatMap(idsIn);
@@ -154,7 +154,7 @@ function intervalsOf(
   events.sort((a, b) => compareBounds(a, b) || eventKinds.indexOf(a.kind) - eventKinds.indexOf(b.kind));
   const intervals: string[] = [];
   let from: Event | undefined;
-  // Introduced once more, which counts where the first is fixed by that version.
+  // A second introduction counts if the first one is fixed by that version.
   let again: Event | undefined;
   for (const event of events) {
     if (event.kind === 'introduced') {
@@ -167,7 +167,7 @@ function intervalsOf(
       from = again && compareBounds(again, event) === 0 ? again : undefined;
     }
   }
-  // One that is fixed before it is introduced is empty.
+  // A range that is fixed before it is introduced is empty.
   const isReversed = events[0]?.kind !== 'introduced';
   if (from && !isReversed) intervals.push(`${fromText(from)}${open}`);
   return intervals;

@@ -29,7 +29,7 @@ export function* checkFeed(
   const { pairs, kind, newest, records } = next.facts;
   if (!last) {
     if (pairs === 0 && kind === 'osv')
-      throw new IndexError('index-shrunk', `${records} records, none of which is of this datasource`);
+      throw new IndexError('index-shrunk', `none of ${records} records is for this datasource`);
     return;
   }
   if (last.digest === next.digest) return;
@@ -51,7 +51,7 @@ export function* checkFeed(
   if (gone > 0 && gained === 0)
     throw new IndexError(
       'index-rollback',
-      `${gone} identifiers are gone and none has come, as in an older one`,
+      `${gone} identifiers are gone and none is new, as in an older feed`,
     );
 }
 

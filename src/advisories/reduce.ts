@@ -98,7 +98,7 @@ function addAll(reducer: OsvReducer, files: Iterable<ArchiveFile>): void {
     try {
       reducer.add(JSON.parse(bytes.toString('utf8')));
     } catch {
-      reducer.skip(`${name.slice(0, 100)}: no JSON`);
+      reducer.skip(`${name.slice(0, 100)}: not JSON`);
     }
   }
 }
@@ -126,7 +126,7 @@ async function* gunzipped(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const piece of gunzip) yield piece as Buffer;
     await fed;
   } catch (cause) {
-    throw malformed(`gzip: it is damaged or cut short (${cause instanceof Error ? cause.message : ''})`);
+    throw malformed(`gzip: damaged or truncated (${cause instanceof Error ? cause.message : ''})`);
   } finally {
     gunzip.destroy();
   }

@@ -8,10 +8,10 @@ import { asObject, malformed, parseJson } from './input.ts';
 /** Throws `feed-malformed` for anything but a secdb; unusable entries are skipped and counted. */
 export function reduceSecdb(text: string): Buffer {
   const feed = asObject(parseJson(text));
-  if (!feed || !('packages' in feed)) throw malformed('no object with "packages"');
+  if (!feed || !('packages' in feed)) throw malformed('not an object with "packages"');
   const { packages } = feed;
   // Alpine has written an object for an empty list.
-  if (packages !== null && typeof packages !== 'object') throw malformed('"packages" is no list');
+  if (packages !== null && typeof packages !== 'object') throw malformed('"packages" is not a list');
   const list: readonly unknown[] = Array.isArray(packages) ? packages : [];
   const builder = new FeedBuilder();
   const named = list.filter((each) => addPackage(asObject(asObject(each)?.['pkg']), builder)).length;
@@ -46,7 +46,7 @@ function addPackage(pkg: Readonly<Record<string, unknown>> | undefined, builder:
       const texts = ids.filter((each) => typeof each === 'string');
       const found = texts.flatMap(idsIn);
       if (texts.length < ids.length || texts.some((each) => idsIn(each).length === 0))
-        builder.skip(`${name} ${version}: what is no identifier`);
+        builder.skip(`${name} ${version}: an invalid identifier`);
       builder.add({ name, arch: undefined, ids: found, affected });
     }
   }

@@ -1,5 +1,5 @@
 /**
- * What may be behind the `@` of a datasource: an age (`7d` in `/wolfi@7d/curl`, or `7d+security`) or a time
+ * The suffix after the `@` of a datasource: an age (`7d` in `/wolfi@7d/curl`, or `7d+security`) or a time
  * (`/wolfi@2026-07-24T06:00Z/curl`).
  */
 import { parseTime, timeText } from './time.ts';
@@ -17,9 +17,9 @@ const HOUR = 3600;
 const DAY = 24 * HOUR;
 const MOST = 365 * DAY;
 const EXPECTED_AGE =
-  'expected an age from 1h to 365d behind the @, such as wolfi@7d or wolfi@36h, or with fixes at once wolfi@7d+security, or a time such as wolfi@2026-07-24T06:00Z';
+  'expected an age from 1h to 365d after the @, such as wolfi@7d or wolfi@36h, or with fixes at once wolfi@7d+security, or a time such as wolfi@2026-07-24T06:00Z';
 const EXPECTED_TIME =
-  'expected a time with its zone behind the @, such as wolfi@2026-07-24T06:00Z or wolfi@2026-07-24T08:00+02:00, or a date, which is midnight UTC';
+  'expected a time with its zone after the @, such as wolfi@2026-07-24T06:00Z or wolfi@2026-07-24T08:00+02:00, or a date, which is midnight UTC';
 
 /** Parses an age or time; `fact` says what is wrong. Some clients send a plus sign in a path as a blank. */
 export function parseWhen(text: string): When | { readonly fact: string } {

@@ -6,7 +6,7 @@ import { compareTexts, countBefore } from '../sorted.ts';
 import type { CatalogSource } from './catalog.ts';
 import { filterInSteps, isStep, sortInSteps } from './steps.ts';
 
-/** A number, because a hundred thousand are remembered. */
+/** A number, because a hundred thousand of them are cached. */
 export type PackageId = number;
 
 /** A package that has a name: its own or a provided one. */
@@ -17,7 +17,7 @@ export interface Carrier {
   readonly source: CatalogSource;
   /** The number of the source; of sources with the same arch, the repository listed first has the lowest. */
   readonly rank: number;
-  /** It provides the name and is itself called differently. */
+  /** It provides the name and has another name itself. */
   readonly provided: boolean;
   /** Every version at which it has the name: its own, and those of its provides (`undefined`: without one). */
   readonly versions: readonly (string | undefined)[];
@@ -68,7 +68,7 @@ export class CarrierReader {
     const known = this.#versions.get(text);
     if (known) return known;
     const parsed = parseVersion(text);
-    // No valid version begins with a blank.
+    // A valid version never begins with a blank.
     const read = { parsed, key: parsed ? canonicalText(parsed) : ` ${text}` };
     this.#versions.set(text, read);
     return read;
@@ -153,7 +153,7 @@ export class CarrierReader {
   fits(version: string | undefined, { operator, version: bound }: Dependency): boolean {
     // `><` asks for one build by its identity, which is not looked at.
     if (operator === '' || (operator.includes('<') && operator.includes('>'))) return true;
-    // To apk, no version is older than any.
+    // For apk, a missing version is older than any other.
     if (version === undefined) return this.rule === 'apk' && operator.includes('<');
     if (version === bound) return operator.includes('=') || operator.includes('~');
     const [parsed, parsedBound] = [this.parse(version), this.parse(bound)];
@@ -263,7 +263,7 @@ export class CarrierReader {
       carriers.push({ id, package: each, source, rank, provided, versions });
       this.#carrierCount += 1;
     };
-    // Hardly any package provides its own name, so what it provides is not even looked at. apko never does.
+    // Hardly any package provides its own name, so its provides are not read. apko never reads them.
     const areProviders = this.rule === 'apk' && named.length > 0 && providing.length > 0;
     const providers = areProviders ? new Set(providing.map(({ row }) => row)) : undefined;
     for (const [i, each] of named.entries()) {
@@ -337,7 +337,7 @@ class CarriersOfName {
     this.#installable ??= yield* this.#readInstallable();
     const { isUnversioned, texts, sorted } = this.#installable;
     if (isUnversioned && reader.fits(undefined, dependency)) return true;
-    // What a text that is no version meets is met by all.
+    // A constraint that a text without a valid version meets is met by all.
     if (texts.size > 0 && reader.fits('', dependency)) return true;
     if (texts.has(bound) && reader.fits(bound, dependency)) return true;
     const parsed = reader.parse(bound);

@@ -29,7 +29,7 @@ export interface CatalogSource {
   readonly packages: Packages;
   /** The operator's template for changelog links. */
   readonly changelog?: string | undefined;
-  /** What the ledger knows of the packages; without it the build times count (docs/decisions/016). */
+  /** The ledger's dates of the packages; without them the build times count (docs/decisions/016). */
   readonly dates?: ReleaseDates | undefined;
   /** None of its packages has a build time. */
   readonly undated?: boolean | undefined;
@@ -42,7 +42,7 @@ export interface ReleaseDates {
   readonly releasedAt: Uint32Array;
   /** Packages whose name and version another package had before. */
   readonly republished: ReadonlyMap<number, Republished>;
-  /** The ledger could not be asked: another try may find earlier dates. */
+  /** The ledger was unavailable; a later attempt may find earlier dates. */
   readonly isProvisional?: boolean;
 }
 
@@ -59,7 +59,9 @@ export interface CatalogOptions {
   readonly unversionedProvides?: boolean;
   /** The datasource has all dependencies: versions that need anything else are withheld. */
   readonly complete?: boolean;
-  /** Of a catalog without some packages: the one with them. An arch that carries a name there also carries it here. */
+  /**
+   * For a catalog without some packages: the catalog with them. An arch that carries a name there also carries it here.
+   */
   readonly whole?: Catalog | undefined;
 }
 
@@ -106,7 +108,7 @@ export interface VersionReport {
   readonly chosenOn: readonly Candidate[];
   /** When the last arch's package was built, in unix seconds. */
   readonly builtAt: number | undefined;
-  /** When the last arch got it, in unix seconds: first seen where the ledger knows, otherwise built. */
+  /** When the last arch got it, in unix seconds: when it was first seen, or, without a ledger, built. */
   readonly releasedAt: number | undefined;
   /** Archs that carry the name but cannot install this version. */
   readonly missingOn: readonly string[];
@@ -139,7 +141,7 @@ export class Catalog {
   readonly #rule: Rule;
   readonly #whole: Catalog | undefined;
   #nameCount: number | undefined;
-  /** Remembers its results, so that a survey of all names is fast; its answers never change. */
+  /** Caches its results, so that a survey of all names is fast. Its answers never change. */
   readonly #coherence: Coherence;
 
   constructor({ sources, archs, unversionedProvides = false, complete = false, whole }: CatalogOptions) {
@@ -151,15 +153,15 @@ export class Catalog {
     this.#coherence = new Coherence(complete, sources);
   }
 
-  /** A catalog like this one of other sources. */
+  /** A catalog of other sources with the same rules. */
   withSources(sources: readonly CatalogSource[], whole?: Catalog): Catalog {
     const { archs, isComplete: complete } = this;
     return new Catalog({ sources, archs, complete, unversionedProvides: this.#rule === 'apko', whole });
   }
 
   /**
-   * A catalog like this one as if some packages did not exist: a set of rows for each source. Only the archs that carry
-   * a name are the same, so that a version waits for an arch that has no other.
+   * A catalog without some packages, given as a set of rows for each source. The archs that carry a name stay the same,
+   * so that a version waits even for an arch whose packages of the name are all hidden.
    */
   without(hidden: readonly RowSet[]): Catalog {
     const sources = this.sources.map((source, i) => {
@@ -235,7 +237,7 @@ export class Catalog {
     let candidates = 0;
     for (const arch of archs) {
       for (const carrier of (yield* reader.carriersOf(name, arch)).carriers) {
-        if (this.#coherence.isOpen(carrier)) yield* this.#coherence.settle(carrier, reader);
+        if (this.#coherence.isUndecided(carrier)) yield* this.#coherence.settle(carrier, reader);
         const { versions, obstacle } = this.#claims(carrier);
         for (const version of versions) {
           if (isStep((candidates += 1))) yield;
@@ -319,7 +321,7 @@ export class Catalog {
 
   /** The versions that a carrier claims: one, or several unusable ones. */
   #claims({ package: each, versions: given }: Carrier): { versions: readonly string[]; obstacle?: Obstacle } {
-    // Nearly every package has a name at one version.
+    // Nearly every package has a name at only one version.
     const versions =
       given.length === 1 && given.every(isDefined) ? given : [...new Set(given)].filter(isDefined);
     if (versions.length === 0)
@@ -338,7 +340,7 @@ export class Catalog {
 /** A name that too many packages have. */
 class CrowdedNameError extends Error {
   override readonly name = 'CrowdedNameError';
-  /** An error of the lookup, not of the service: Renovate goes on with other names. */
+  /** An error of the lookup, not of the service, so Renovate continues with other names. */
   readonly statusCode = 422;
 
   constructor(name: string, count: number) {
@@ -478,7 +480,7 @@ function* byVersion(groups: Group[]): Generator<undefined, readonly Group[]> {
   if (groups.length <= ITEMS_A_STEP) return groups.sort(compareGroups);
   const keyed = yield* mapInSteps(groups, (group) => ({
     group,
-    // No version begins with a blank.
+    // A valid version never begins with a blank.
     key: group.parsed ? orderKey(group.parsed) : ` ${group.candidates[0]?.version}`,
   }));
   const sorted = yield* sortInSteps([...keyed], (a, b) => (a.key < b.key ? -1 : 1));

@@ -31,30 +31,30 @@ const MAX_IN_IMAGE = 1024;
 const MAX_NAMES = 4096;
 
 /** A package that cannot be installed with others. */
-export interface Misfit {
+export interface Incompatible {
   /** The requested package that needs it, and the requested package that needs the conflicting one. */
   readonly root: Carrier;
   readonly other: Carrier | undefined;
   readonly unmet: Unmet;
 }
 
-const State = { open: 0, met: 1, unmet: 2 } as const;
+const State = { undecided: 0, met: 1, unmet: 2 } as const;
 
-/** A package that is not decided yet. */
-interface Open {
+/** A package for which it is not yet known whether it can be installed. */
+interface Undecided {
   readonly dependencies: readonly Dependency[];
   /** The needs of the dependencies, in their order. */
   readonly needs: Need[];
-  /** The needs of others that it meets unless it falls. */
+  /** The needs of others that it meets, unless it turns out not to be installable. */
   readonly meets: Need[];
-  fallen: boolean;
+  rejected: boolean;
 }
 
 /** What packages of one arch need: a name, mostly at one version. */
 interface Need {
-  /** The number of packages that meet it and have not fallen. */
-  standing: number;
-  readonly neededBy: Open[];
+  /** The number of packages that meet it and may be installable. */
+  remaining: number;
+  readonly neededBy: Undecided[];
 }
 
 export class Coherence {
@@ -82,9 +82,9 @@ export class Coherence {
     );
   }
 
-  /** Whether the carrier's package is not decided yet. */
-  isOpen(carrier: Carrier): boolean {
-    return this.#counts(carrier) && this.#states[carrier.id] === State.open;
+  /** Whether it is not yet known if the carrier's package can be installed. */
+  isUndecided(carrier: Carrier): boolean {
+    return this.#counts(carrier) && this.#states[carrier.id] === State.undecided;
   }
 
   /** Decides whether the carrier's package can be installed. */
@@ -94,7 +94,7 @@ export class Coherence {
     if (unmet) this.#unmet.set(carrier.id, unmet);
   }
 
-  /** Why a package that is not open cannot be installed; `undefined` if it can. */
+  /** Why a package that is decided cannot be installed; `undefined` if it can. */
   unmet({ id }: Carrier): Unmet | undefined {
     return this.#states[id] === State.unmet ? this.#unmet.get(id) : undefined;
   }
@@ -111,7 +111,10 @@ export class Coherence {
   }
 
   /** Which of some packages cannot be installed with the others, although each alone can, and why. */
-  *conflict(roots: readonly Carrier[], reader: CarrierReader): Generator<undefined, Misfit | undefined> {
+  *conflict(
+    roots: readonly Carrier[],
+    reader: CarrierReader,
+  ): Generator<undefined, Incompatible | undefined> {
     const misfit = yield* this.#take(roots, reader, MAX_IN_IMAGE);
     return misfit === 'too-many' ? undefined : misfit;
   }
@@ -126,12 +129,12 @@ export class Coherence {
     asked: readonly Carrier[],
     reader: CarrierReader,
     most: number,
-  ): Generator<undefined, Misfit | 'too-many' | undefined> {
+  ): Generator<undefined, Incompatible | 'too-many' | undefined> {
     const arch = asked[0]?.source.arch ?? '';
-    const taken = new Together(reader, most);
+    const taken = new InstallSet(reader, most);
     const waiting: { carrier: Carrier; because: Dependency | undefined; root: Carrier }[] = [];
     const roots = asked.length > 1 ? new Map<PackageId, Carrier>() : undefined;
-    const problem = (root: Carrier, because: Dependency, conflictsWith?: Carrier): Misfit => ({
+    const problem = (root: Carrier, because: Dependency, conflictsWith?: Carrier): Incompatible => ({
       root,
       other: conflictsWith && roots?.get(conflictsWith.id),
       unmet: {
@@ -152,7 +155,7 @@ export class Coherence {
           this.#work = 0;
           yield;
         }
-        if (dependency.conflict) taken.ruleOut(dependency, { owner, root });
+        if (dependency.conflict) taken.addExclusion(dependency, { owner, root });
         if (!isExact(dependency)) continue;
         const because = reason ?? dependency;
         if (taken.meets(dependency, owner)) continue;
@@ -178,7 +181,7 @@ export class Coherence {
       for (const dependency of carrier.package.dependencies) {
         if (isStep((this.#work += 1))) yield;
         if (dependency.conflict || dependency.operator === '' || isExact(dependency)) continue;
-        const other = taken.misfit(dependency);
+        const other = taken.mismatch(dependency);
         if (other && !meetsItself(carrier.package, dependency, reader))
           return problem(root, because ?? dependency, other);
       }
@@ -189,48 +192,48 @@ export class Coherence {
 
   /** Decides for the package and all its dependencies whether something is missing. */
   *#findMissing(root: Carrier, reader: CarrierReader): Generator<undefined, void> {
-    const open = yield* this.#reach(root, reader);
-    const falling = [...open.values()].filter(hasUnmetNeed);
-    for (let next = falling.pop(), i = 0; next; next = falling.pop(), i += 1) {
+    const undecided = yield* this.#reach(root, reader);
+    const rejecting = [...undecided.values()].filter(hasUnmetNeed);
+    for (let next = rejecting.pop(), i = 0; next; next = rejecting.pop(), i += 1) {
       if (isStep(i)) yield;
-      if (next.fallen) continue;
-      next.fallen = true;
+      if (next.rejected) continue;
+      next.rejected = true;
       for (const need of next.meets) {
-        need.standing -= 1;
-        if (need.standing === 0) for (const each of need.neededBy) falling.push(each);
+        need.remaining -= 1;
+        if (need.remaining === 0) for (const each of need.neededBy) rejecting.push(each);
       }
     }
-    for (const [id, { dependencies, needs }] of open)
-      this.#missing.set(id, dependencies[needs.findIndex(({ standing }) => standing === 0)]);
+    for (const [id, { dependencies, needs }] of undecided)
+      this.#missing.set(id, dependencies[needs.findIndex(({ remaining }) => remaining === 0)]);
   }
 
   /**
    * `root` and the undecided packages that it needs, directly or indirectly. Dependencies may be circular, so all are
    * assumed to be installable at first.
    */
-  *#reach(root: Carrier, reader: CarrierReader): Generator<undefined, ReadonlyMap<PackageId, Open>> {
-    const open = new Map<PackageId, Open>([[root.id, yield* this.#opened(root, reader)]]);
+  *#reach(root: Carrier, reader: CarrierReader): Generator<undefined, ReadonlyMap<PackageId, Undecided>> {
+    const undecided = new Map<PackageId, Undecided>([[root.id, yield* this.#undecided(root, reader)]]);
     const needs = new Map<string, Need>();
     const waiting = [root];
     for (let next = waiting.pop(), i = 0; next; next = waiting.pop()) {
       const { arch } = next.source;
-      const own = open.get(next.id) as Open;
+      const own = undecided.get(next.id) as Undecided;
       for (const dependency of own.dependencies) {
         if (isStep((i += 1))) yield;
         const key = `${arch} ${dependencyText(dependency)}`;
         let need = needs.get(key);
         if (!need) {
-          need = { standing: 0, neededBy: [] };
+          need = { remaining: 0, neededBy: [] };
           needs.set(key, need);
           for (const carrier of yield* reader.meeting(dependency, arch)) {
             if (this.#missing.get(carrier.id)) continue;
-            need.standing += 1;
-            const known = open.get(carrier.id);
+            need.remaining += 1;
+            const known = undecided.get(carrier.id);
             if (known) known.meets.push(need);
             else if (!this.#missing.has(carrier.id) && this.#counts(carrier)) {
-              const entered = yield* this.#opened(carrier, reader);
+              const entered = yield* this.#undecided(carrier, reader);
               entered.meets.push(need);
-              open.set(carrier.id, entered);
+              undecided.set(carrier.id, entered);
               waiting.push(carrier);
             }
           }
@@ -239,7 +242,7 @@ export class Coherence {
         need.neededBy.push(own);
       }
     }
-    return open;
+    return undecided;
   }
 
   #counts({ package: each }: Carrier): boolean {
@@ -247,22 +250,22 @@ export class Coherence {
   }
 
   /** The package with the dependencies that count and that it does not meet itself. */
-  *#opened({ package: owner }: Carrier, reader: CarrierReader): Generator<undefined, Open> {
+  *#undecided({ package: owner }: Carrier, reader: CarrierReader): Generator<undefined, Undecided> {
     const dependencies: Dependency[] = [];
     yield* eachInSteps(this.#complete ? owner.dependencies : owner.bindingDependencies, (each) => {
       if (each.conflict || !(this.#complete || isExact(each)) || meetsItself(owner, each, reader)) return;
       dependencies.push(each);
     });
-    return { dependencies, needs: [], meets: [], fallen: false };
+    return { dependencies, needs: [], meets: [], rejected: false };
   }
 }
 
-/** Packages that are installed together: no two of them may have the same name if one has it with a version. */
-class Together {
+/** Packages to be installed together: no two of them may have the same name if one has it with a version. */
+class InstallSet {
   readonly #reader: CarrierReader;
   /** By name, the first that has it. */
-  readonly #holders = new Map<string, Holder>();
-  readonly #ruledOut: (Ruling & { readonly dependency: Dependency })[] = [];
+  readonly #entries = new Map<string, NameEntry>();
+  readonly #ruledOut: (Exclusion & { readonly dependency: Dependency })[] = [];
   readonly #most: number;
   #carrierCount = 0;
 
@@ -273,26 +276,27 @@ class Together {
 
   /** How many packages and names were looked at. */
   get size(): number {
-    return this.#carrierCount + this.#holders.size;
+    return this.#carrierCount + this.#entries.size;
   }
 
   get isTooLarge(): boolean {
-    return this.#carrierCount > this.#most || this.#holders.size > MAX_NAMES;
+    return this.#carrierCount > this.#most || this.#entries.size > MAX_NAMES;
   }
 
   /** Adds a package and returns the one that it conflicts with. */
   add(carrier: Carrier): Carrier | undefined {
     this.#carrierCount += 1;
     for (const { name, version } of this.#reader.namesOf(carrier)) {
-      const added: Holder = { carrier, version, next: undefined };
-      let last = this.#holders.get(name);
+      const added: NameEntry = { carrier, version, next: undefined };
+      let last = this.#entries.get(name);
       if (!last) {
-        this.#holders.set(name, added);
+        this.#entries.set(name, added);
         continue;
       }
-      const isOther = (each: Holder): boolean =>
+      const isOther = (each: NameEntry): boolean =>
         each.carrier.id !== carrier.id && (version ?? each.version) !== undefined;
-      const isKnown = (each: Holder): boolean => each.carrier.id === carrier.id && each.version === version;
+      const isKnown = (each: NameEntry): boolean =>
+        each.carrier.id === carrier.id && each.version === version;
       for (; !isOther(last) && !isKnown(last) && last.next; last = last.next);
       if (isOther(last)) return last.carrier;
       if (!isKnown(last)) last.next = added;
@@ -304,8 +308,8 @@ class Together {
   meets(dependency: Dependency, owner: Carrier): boolean {
     if (this.#reader.rule === 'apko' && meetsItself(owner.package, dependency, this.#reader)) return true;
     const { name, version: wanted } = dependency;
-    const isSame = (holder: Holder): boolean => {
-      const version = this.#versionOf(name, holder);
+    const isSame = (entry: NameEntry): boolean => {
+      const version = this.#versionOf(name, entry);
       if (version === undefined || version === wanted) return version === wanted;
       return this.#reader.versionKey(version) === this.#reader.versionKey(wanted);
     };
@@ -314,18 +318,18 @@ class Together {
 
   /** The package that has the name at some version. */
   carrierOf(name: string): Carrier | undefined {
-    return this.#find(name, (holder) => this.#versionOf(name, holder) !== undefined);
+    return this.#find(name, (entry) => this.#versionOf(name, entry) !== undefined);
   }
 
   /** Records a conflict (`!name`). */
-  ruleOut(dependency: Dependency, ruling: Ruling): void {
-    this.#ruledOut.push({ dependency, ...ruling });
+  addExclusion(dependency: Dependency, exclusion: Exclusion): void {
+    this.#ruledOut.push({ dependency, ...exclusion });
   }
 
   /** A package that has the name of the dependency, if none has it at a version that fits. */
-  misfit(dependency: Dependency): Carrier | undefined {
+  mismatch(dependency: Dependency): Carrier | undefined {
     const { name } = dependency;
-    const isFit = (holder: Holder): boolean => this.#reader.fits(this.#versionOf(name, holder), dependency);
+    const isFit = (entry: NameEntry): boolean => this.#reader.fits(this.#versionOf(name, entry), dependency);
     return this.#find(name, isFit) ? undefined : this.carrierOf(name);
   }
 
@@ -351,7 +355,7 @@ class Together {
     const isThere = (dependency: Dependency): boolean =>
       !dependency.conflict &&
       this.#find(dependency.name, ({ version }) => this.#reader.fits(version, dependency)) !== undefined;
-    for (const name of this.#holders.keys()) {
+    for (const name of this.#entries.keys()) {
       const found = autoInstalls.get(`${arch} ${name}`)?.find(({ installIf }) => installIf.every(isThere));
       if (found) return { dependency: name, conflictsWith: undefined, autoInstall: found.package };
     }
@@ -362,34 +366,34 @@ class Together {
    * The version at which it has the name. apko uses the package's version for its own name and for provides without a
    * version.
    */
-  #versionOf(name: string, { carrier, version }: Holder): string | undefined {
+  #versionOf(name: string, { carrier, version }: NameEntry): string | undefined {
     if (this.#reader.rule === 'apk') return version;
     const own = carrier.package;
     if (own.name === name) return own.version;
     if (version !== undefined) return version;
-    const isVersioned = (each: Holder): boolean =>
+    const isVersioned = (each: NameEntry): boolean =>
       each.carrier.id === carrier.id && each.version !== undefined;
     return this.#find(name, isVersioned) ? undefined : own.version;
   }
 
-  #find(name: string, isWanted: (holder: Holder) => boolean): Carrier | undefined {
-    for (let each = this.#holders.get(name); each; each = each.next) if (isWanted(each)) return each.carrier;
+  #find(name: string, isWanted: (entry: NameEntry) => boolean): Carrier | undefined {
+    for (let each = this.#entries.get(name); each; each = each.next) if (isWanted(each)) return each.carrier;
     return undefined;
   }
 }
 
-/** The package with a conflict, and the requested package that needs it. */
-interface Ruling {
+/** The package that declares a conflict (`!name`), and the requested package that needs it. */
+interface Exclusion {
   readonly owner: Carrier;
   readonly root: Carrier;
 }
 
 /** A package that has a name, and the next one that has it. */
-interface Holder {
+interface NameEntry {
   readonly carrier: Carrier;
   /** The version at which it has the name. */
   readonly version: string | undefined;
-  next: Holder | undefined;
+  next: NameEntry | undefined;
 }
 
 /** Whether the package itself meets its dependency; for apko, a provide of any version does. */
@@ -401,8 +405,8 @@ export function meetsItself(each: Package, dependency: Dependency, reader: Carri
     : provided.some((version) => reader.fits(version, dependency));
 }
 
-function hasUnmetNeed({ needs }: Open): boolean {
-  return needs.some(({ standing }) => standing === 0);
+function hasUnmetNeed({ needs }: Undecided): boolean {
+  return needs.some(({ remaining }) => remaining === 0);
 }
 
 export function dependencyText({ name, operator, version, conflict }: Dependency): string {

@@ -1,6 +1,6 @@
 /**
- * The packages of an arch that can be installed from a view (docs/decisions/019): those that the view offers, except
- * those that need, directly or indirectly, something that only hidden packages have.
+ * The packages of an arch that can be installed from a view (docs/decisions/019): the offered ones, except those that
+ * directly or indirectly need something that only hidden packages have.
  */
 import { RowSet, type Package } from '../apk/packages.ts';
 import type { Catalog } from './catalog.ts';

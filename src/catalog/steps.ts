@@ -44,7 +44,7 @@ export class Shared<K extends WeakKey, T> {
   }
 }
 
-/** Hands each item to `use`. */
+/** Calls `use` with each item. */
 export function* eachInSteps<T>(items: Iterable<T>, use: (item: T) => void): Generator<undefined, void> {
   let i = 0;
   for (const item of items) {

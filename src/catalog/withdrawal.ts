@@ -6,7 +6,7 @@ import type { Candidate, CatalogSource, NameReport, VersionReport } from './cata
 import { isStep } from './steps.ts';
 import { dateOf } from './time.ts';
 
-/** How a repository withdraws. */
+/** How a repository withdraws versions. */
 export type WithdrawalPolicy =
   /** Only the newest version of a name stays, as on Alpine. */
   | { readonly kind: 'replaced' }

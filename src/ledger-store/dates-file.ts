@@ -43,7 +43,7 @@ export async function readDates(folder: string, key: string): Promise<Known | un
   );
   const start = end + 1;
   if (header.key !== key) throw new Error('it belongs to another index');
-  if (bytes.length !== start + packages * (IDENTITY_BYTES + 4)) throw new Error('it is cut short');
+  if (bytes.length !== start + packages * (IDENTITY_BYTES + 4)) throw new Error('it is truncated');
   const identities = bytes.subarray(start, start + packages * IDENTITY_BYTES);
   const dates = Uint8Array.from(bytes.subarray(start + packages * IDENTITY_BYTES));
   return { identities, releasedAt: new Uint32Array(dates.buffer), generation, digest };

@@ -1,5 +1,5 @@
 /**
- * The address of a lookup. It carries what the file tells about the pin, from which the service chooses the datasource
+ * The address of a lookup. It has the context of the pin, from which the service chooses the datasource
  * (`src/routing/`). Everything is encoded, because Renovate compiles addresses as templates again.
  */
 import {

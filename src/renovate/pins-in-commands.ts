@@ -61,7 +61,7 @@ const MAY_HOLD_PACKAGES = `(?<file>[\\s\\S]*${ASSIGNMENT}[^"']*[=~][0-9][\\s\\S]
 const PACKAGES = `${PROSE}|(?:^|[\\s"'])${ASSIGNMENT}[^"']+["']`;
 const REAL_PACKAGES = `^[\\s"']?(?<command>${ASSIGNMENT}[\\s\\S]*)$`;
 
-/** The same files as of commands, where people call the image builder. */
+/** The files that may call the image builder: the same as for commands. */
 export function imageBuilderManagers(context: PresetContext): readonly PresetRule[] {
   const rule = (manager: PresetRule, levels: readonly string[]): PresetRule => ({
     ...manager,

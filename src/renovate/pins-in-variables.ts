@@ -45,7 +45,7 @@ export function notedManager({ datasource, names, lookup, statics }: PresetConte
   const source = replaced('^[\\s\\S]*[ \\t]datasource=custom[.]([^\\s]+)[\\s\\S]*$', '$1', 'note');
   const byName = `${lookup.url}/{{#if (containsString note "datasource=custom.")}}${encoded(source)}/${encoded(name)}{{else}}${NO_OPINION}{{/if}}`;
   return {
-    description: ['A comment for Renovate in front of a version, or behind it'],
+    description: ['A comment for Renovate before or after a version'],
     customType: 'regex',
     managerFilePatterns: [...dockerfiles, ...scripts, ...settings],
     matchStringsStrategy: 'recursive',

@@ -71,7 +71,7 @@ function query(places: string, depType: string, context: PresetContext): string 
   ].join('\n');
 }
 
-/** The address of each pin carries what the file tells about its pins. */
+/** The address of each pin has the context from its file. */
 function preamble({ lookup, statics }: PresetContext): readonly string[] {
   return [
     '$.(',

@@ -22,7 +22,9 @@ export function policyRules(names: readonly string[]): readonly PresetRule[] {
       automerge: true,
     })),
     {
-      description: ['A withdrawn version without a newer one breaks builds: at once, alone, and looked at'],
+      description: [
+        'A withdrawn version without a newer one breaks builds: rolled back at once, alone, and after a review',
+      ],
       matchDatasources,
       matchUpdateTypes: ['rollback'],
       groupName: null,

@@ -68,7 +68,7 @@ export function renovatePreset({ url, names, isPart, statics, security, pages }:
       // Before that of the pins, because Renovate changes what the later manager found first, and what repeats a pin is
       // still found after that.
       yamlManager('Docker Hardened Images: vars.VERSION that repeats a pin', hardenedVersionQuery(context)),
-      yamlManager('apko, melange, Docker Hardened Images: what an image or a build holds', pinQuery(context)),
+      yamlManager('apko, melange, Docker Hardened Images: packages of images and builds', pinQuery(context)),
       yamlManager('melange: runtime dependencies', runtimeQuery(context)),
       dockerfileManager(context),
       // Only the service can choose the datasource for these.
@@ -96,7 +96,7 @@ function customs(names: readonly string[]): readonly string[] {
   return [...new Set(names)].map((name) => `custom.${name}`);
 }
 
-/** For people's own managers, which name the datasource. */
+/** For users' own managers, which name the datasource. */
 function namedDatasource(url: string, name: string): object {
   return { defaultRegistryUrlTemplate: `${url}/${name}/{{encodeURIComponent packageName}}` };
 }
@@ -175,7 +175,7 @@ function packageRules(names: readonly string[]): readonly PresetRule[] {
   const matchDatasources = customs(names);
   return [
     {
-      description: ["The order of versions next to apk's"],
+      description: ["The order of versions that is closest to apk's"],
       matchDatasources,
       versioning: 'rpm',
       maxMajorIncrement: 0,
@@ -184,7 +184,7 @@ function packageRules(names: readonly string[]): readonly PresetRule[] {
     },
     {
       description: [
-        'A way back from withdrawn versions; without the pin in the address, as other managers ask, it would hide updates',
+        'Allows rollbacks from withdrawn versions. Lookups without the pin, as by other managers, would lose updates',
       ],
       matchDatasources,
       matchDepTypes: depTypes,
@@ -197,13 +197,13 @@ function packageRules(names: readonly string[]): readonly PresetRule[] {
       commitMessageExtra: 'to {{{currentValue}}}-r{{{newDigest}}}',
     },
     {
-      description: ['Pre-releases sort before their release in this one only'],
+      description: ['The only order in which pre-releases sort before their release'],
       matchDatasources,
       matchCurrentValue: '/_(alpha|beta|pre|rc)/',
       versioning: 'loose',
     },
     {
-      description: ['Operators, as in ~1.35, are known to this one only'],
+      description: ['The only versioning that knows operators such as ~1.35'],
       matchDatasources,
       matchCurrentValue: '/^[=~<>]/',
       versioning: 'apk',
@@ -215,7 +215,7 @@ function packageRules(names: readonly string[]): readonly PresetRule[] {
       enabled: false,
     },
     {
-      description: ["These pins are found above; Renovate's own extraction could not pass the pin on"],
+      description: ["These pins are found above; Renovate's own manager cannot send the pin"],
       matchManagers: ['dockerfile'],
       matchDatasources: ['apk'],
       enabled: false,

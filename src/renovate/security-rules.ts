@@ -1,6 +1,7 @@
 /**
- * Rules for updates that fix vulnerabilities. Renovate knows none of apk's, so the service's answer has marks after the
- * link to the changes (`answers/security.ts`), which rules see as text and people see compiled: docs/advisories.md.
+ * Rules for updates that fix vulnerabilities. Renovate knows no vulnerabilities of apk packages, so the service's
+ * answer has marks after the link to the changes (`answers/security.ts`), which rules see as text and people see
+ * compiled: docs/advisories.md.
  */
 import { FIXES, WITHDRAWAL } from './body-notes.ts';
 import type { PresetRule } from './preset.ts';
@@ -18,13 +19,13 @@ export function securityRules(
   const set = (values: PresetRule): PresetRule => (rules === 'force' ? { force: values } : values);
   return [
     {
-      description: ['The lowest version that fixes what can be fixed does not wait'],
+      description: ['The lowest version that fixes everything that can be fixed does not wait'],
       matchDatasources,
       matchJsonata: ['$contains($string(changelogUrl), "urgent \'" & version & "\'")'],
       ...set({ minimumReleaseAge: null }),
     },
     {
-      description: ['What fixes vulnerabilities comes first, alone, and says so'],
+      description: ['Updates that fix vulnerabilities come first, alone, with a label'],
       matchDatasources,
       matchJsonata: [
         '$contains($string(changelogUrl), "fixes \'" & ($exists(newDigest) ? newValue & "+" & newDigest : newVersion) & "\'")',
@@ -38,7 +39,7 @@ export function securityRules(
         prCreation: 'immediate',
         commitMessageSuffix: '[SECURITY]',
         branchTopic: BRANCH,
-        // What is forced replaces the notes of earlier rules.
+        // Forced notes replace those of earlier rules.
         prBodyNotes: rules === 'force' ? [FIXES, WITHDRAWAL] : [FIXES],
       }),
     },

@@ -1,7 +1,7 @@
 /**
  * Routing without a service. An export is files, so the preset itself has to choose the datasource. It knows less than
- * the service and looks nothing up if it cannot tell: of Dockerfiles it reads only the stage's own FROM line, without
- * stages of stages, ARG defaults, tags or added repositories.
+ * the service and looks a pin up only if the datasource is certain: of Dockerfiles it reads only the stage's own FROM
+ * line, without stages of stages, ARG defaults, tags or added repositories.
  */
 import { CHANGES_KEPT, FROM_LINES } from '../routing/excerpt.ts';
 import { alpineMirrors } from '../routing/known.ts';

@@ -24,7 +24,7 @@ const GAP = '(?:[ \\t=]|\\\\[ \\t]*\\r?\\n)*';
 const LIST = '/etc/apk/repositories';
 const CONTINUED = '(?:\\\\[ \\t]*\\r?\\n|[^\\n])*';
 
-/** What a Dockerfile may begin with. */
+/** Comments and empty lines at the start of a Dockerfile. */
 export const COMMENTS = '^(?:[ \\t]*(?:#[^\\n]*)?\\r?\\n)*';
 /** ARG lines before the first FROM, with comments and template lines (`{% … %}`) between them. */
 const GLOBAL_ARGS = `^(?:[ \\t]*(?:[#{%][^\\n]*|[Aa][Rr][Gg][ \\t]${CONTINUED})?\\r?\\n)*`;
@@ -41,19 +41,19 @@ const BLANKS = `(?:[ \\t]|${CONTINUES})+`;
 /** Of a command that writes a list; of several in parentheses or braces. */
 const ARGUMENT = `(?:${CONTINUES}|[^\\n;&|>])`;
 const LISTED = `(?:${CONTINUES}|[^\\n>])`;
-/** In front of a word; a word of the JSON form has quotes. */
+/** Before a word; in the JSON form a word has quotes. */
 const BEFORE = '[\\s"\\x27;&|(]';
 const BEFORE_PATH = `(?:[ \\t"\\x27]|${CONTINUES}["\\x27]?)`;
 /**
- * What a sed has that changes more than mirrors or schemes: a branch, a pattern for one, a component that only one branch
- * has, a line to insert, a variable to search for.
+ * Parts of a sed expression that changes more than mirrors or schemes: a branch, a pattern for one, a component that
+ * only one branch has, a line to insert, a variable to search for.
  */
 const BRANCH =
   '(?:edge|latest-stable|testing|v3|v[\\[\\\\$]|/v[.]|[^0-9.]3\\\\*[.][0-9]|\\\\?[0-9$][ \\t]*[ai][ \\t\\\\]*(?:@|https?:))';
 const VARIABLE = 's[/|#,@;!~%:][$]';
 /** In a word, in a quoted one, or as one. */
 const BRANCH_WORD = `(?:${BRANCH}|[ \\t]${VARIABLE}|"(?:${DOUBLE}*?${BRANCH}|(?:${DOUBLE}*?[\\s;])?${VARIABLE})${DOUBLE}*"|\\x27${SINGLE}*?${BRANCH}${SINGLE}*\\x27)`;
-/** What stands in front of the path of a list that is edited, or of the folder of one that is copied there. */
+/** The text before the path of a list that is edited, or before the folder that one is copied to. */
 const EDITS = [
   `${BEFORE}(?:sed|perl)(?:[ \\t"]|${CONTINUES})${PIECE}*?${BRANCH_WORD}${PIECE}*?${BEFORE_PATH}`,
   `${BEFORE}tee${BLANKS}(?:-[^\\s]*${BLANKS})*["\\x27]?`,

@@ -34,11 +34,11 @@ describe('odd feeds', () => {
   const of = async (file: string, name = 'curl') => summary(about([await odd(file)], [name]));
 
   test.each([
-    ['empty-file', /no JSON/],
-    ['empty-object', /no object with "packages"/],
-    ['not-json', /no JSON/],
-    ['cut-short', /no JSON/],
-    ['top-level-list', /no object with "packages"/],
+    ['empty-file', /not JSON/],
+    ['empty-object', /not an object with "packages"/],
+    ['not-json', /not JSON/],
+    ['cut-short', /not JSON/],
+    ['top-level-list', /not an object with "packages"/],
   ])('%s is refused', async (file, message) => {
     const error = await failure(odd(file));
     expect(error).toMatchObject({

@@ -63,7 +63,7 @@ test('what is behind the @ is an age or a time', () => {
   // Some clients take a plus sign in a path for a blank.
   expect(parseWhen('2026-07-24T08:00 02:00')).toEqual({ at: Date.UTC(2026, 6, 24, 6) });
   expect(parseWhen('2026-07-24T06:00')).toEqual({
-    fact: 'expected a time with its zone behind the @, such as wolfi@2026-07-24T06:00Z or wolfi@2026-07-24T08:00+02:00, or a date, which is midnight UTC',
+    fact: 'expected a time with its zone after the @, such as wolfi@2026-07-24T06:00Z or wolfi@2026-07-24T08:00+02:00, or a date, which is midnight UTC',
   });
   expect(nameWith('wolfi', { at: Date.UTC(2026, 6, 24, 6) })).toBe('wolfi@2026-07-24T06:00Z');
   expect(nameWith('wolfi', undefined)).toBe('wolfi');
