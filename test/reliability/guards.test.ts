@@ -275,5 +275,5 @@ test('one file with packages of several archs serves each that is asked for', as
   expect((await running.get('/both/tool?arch=aarch64')).body).toContain('2.0.0');
   expect((await running.get('/both/tool?arch=x86_64')).body).toContain('2.2.0');
   expect((await running.get('/none/tool')).body).toContain('most packages are for aarch64, expected riscv64');
-  expect((await running.get('/unclear/tool')).body).toContain('name them in archs of the repository');
+  expect((await running.get('/unclear/tool')).body).toContain('list them under archs of the repository');
 });
