@@ -19,6 +19,10 @@ export interface Change {
   readonly before?: string | undefined;
 }
 
+/**
+ * What is offered of names. A name is left out while its versions exist on some archs only: repositories that keep one
+ * version of a name publish arch by arch, and in between offer none.
+ */
 export function* offersInSteps(
   catalog: Catalog,
   names: Iterable<string>,
@@ -29,6 +33,7 @@ export function* offersInSteps(
     if (!report) continue;
     const { versions } = report;
     const offered = versions.flatMap(({ offered, parsed }) => (offered && parsed ? [parsed] : []));
+    if (offered.length === 0 && versions.some(({ chosenOn }) => chosenOn.length > 0)) continue;
     const newest = offered.findLast((version) => !isPreRelease(version)) ?? offered.at(-1);
     const hash = createHash('sha256').update(offered.map(({ text }) => text).join('\n'));
     offers.set(name, { newest: newest?.text ?? '', versions: hash.digest('hex').slice(0, 12) });

@@ -28,6 +28,7 @@ function everywhere(...stanzas: readonly Stanza[]): Versions {
 }
 
 const [old, next] = [pkg('curl', '8.0-r0'), pkg('curl', '8.1-r0')];
+const broken = { ...next, D: 'libcurl=8.1-r0' };
 
 describe('what has changed', () => {
   const before = everywhere(old);
@@ -38,8 +39,11 @@ describe('what has changed', () => {
       [{ name: 'curl', newest: '8.1-r0', before: '8.0-r0' }],
     ],
     ['nothing while an arch lacks it', { x86_64: [old, next], aarch64: [old] }, []],
+    ['nothing while the archs have different versions', { x86_64: [next], aarch64: [old] }, []],
+    ['nothing while an arch alone has it, without its dependency', { x86_64: [old], aarch64: [broken] }, []],
+    ['what no arch can install any more', everywhere(broken), [{ name: 'curl', before: '8.0-r0' }]],
     ['nothing for other names', everywhere(old, pkg('zlib', '1-r0')), []],
-    ['nothing for a version that cannot be installed', everywhere(old, { ...next, D: 'libcurl=8.1-r0' }), []],
+    ['nothing for a version that cannot be installed', everywhere(old, broken), []],
     ['a name that is new', everywhere(old, pkg('jq', '1-r0')), [{ name: 'jq', newest: '1-r0' }]],
     ['a name that is gone', everywhere(), [{ name: 'curl', before: '8.0-r0' }]],
     [
