@@ -111,7 +111,7 @@ beforeAll(async () => {
     await service.beacon.refreshOnce(new AbortController().signal);
   }
   now = Date.now;
-  const isTold = (line: string): boolean => line.includes('took the name and version of another one');
+  const isTold = (line: string): boolean => line.includes('took over the name');
   expect(service.logs.filter((line) => !isTold(line))).toEqual([]);
   url = await service.server.listen({ host: '127.0.0.1', port: 0 });
 }, 60_000);
