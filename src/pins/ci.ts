@@ -50,8 +50,10 @@ export function gitlabPins(file: Text, path: string): FilePins | undefined {
       );
       const images = own === undefined ? all : [...new Set([own, ...others])];
       const context = {
-        ...{ kind: 'script', path, changes },
+        kind: 'script',
+        path,
         images: images.map((image) => `image: ${image}`).join('\n'),
+        changes,
       };
       const script = names.flatMap((name) => lines(job.map.get(name, true), job, file));
       const variable = (name: string): Text | undefined => known.get(name);

@@ -343,34 +343,34 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       expect(await two.see([old, latest], { madeAt: 300 })).toEqual(dates);
     });
 
-    test('one that was away does not count the time in which a package was away as well', async () => {
-      const one = await observer();
-      const two = await beside(one);
+    describe('a package that only one of two observers sees vanish', () => {
       const poisoned = built('curl', '8.1-r0', START);
-      await one.see([old]);
-      one.now += DAY;
-      for (const each of [one, two]) await each.see([old, poisoned], { madeAt: one.now });
-      one.now += DAY / 4;
-      await one.see([old]);
-      two.now = one.now + 7 * DAY;
-      expect(await two.see([old, poisoned])).toMatchObject({ 'curl-8.1-r0': 8 });
-    });
+      const observers = async (): Promise<{ readonly one: Observer; readonly two: Observer }> => {
+        const one = await observer();
+        const two = await beside(one);
+        await one.see([old]);
+        one.now += DAY;
+        for (const each of [one, two]) await each.see([old, poisoned], { madeAt: one.now });
+        one.now += DAY / 4;
+        await one.see([old]);
+        return { one, two };
+      };
 
-    test('one that comes back does not make older what returned meanwhile', async () => {
-      const one = await observer();
-      const two = await beside(one);
-      const poisoned = built('curl', '8.1-r0', START);
-      await one.see([old]);
-      one.now += DAY;
-      for (const each of [one, two]) await each.see([old, poisoned], { madeAt: one.now });
-      one.now += DAY / 4;
-      await one.see([old]);
-      one.now += 7 * DAY;
-      const made = { madeAt: one.now };
-      const dates = await one.see([old, poisoned], made);
-      expect(dates).toMatchObject({ 'curl-8.1-r0': 8 });
-      two.now = one.now;
-      expect(await two.see([old, poisoned], made)).toEqual(dates);
+      test('is not older for the other, which was away meanwhile', async () => {
+        const { one, two } = await observers();
+        two.now = one.now + 7 * DAY;
+        expect(await two.see([old, poisoned])).toMatchObject({ 'curl-8.1-r0': 8 });
+      });
+
+      test('has one date for both when it returns', async () => {
+        const { one, two } = await observers();
+        one.now += 7 * DAY;
+        const made = { madeAt: one.now };
+        const dates = await one.see([old, poisoned], made);
+        expect(dates).toMatchObject({ 'curl-8.1-r0': 8 });
+        two.now = one.now;
+        expect(await two.see([old, poisoned], made)).toEqual(dates);
+      });
     });
   });
 
