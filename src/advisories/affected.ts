@@ -111,16 +111,17 @@ export function unite(all: readonly Affected[]): Affected {
  * fix counts, and any of them beats "not affected". Beside unreviewed scanner results, fixes count as well.
  */
 export function combine(texts: readonly string[]): string {
-  const all = [...new Set(texts)].filter((text) => text !== NOT_AFFECTED);
+  const parts = texts.flatMap((text) => text.split(','));
+  const all = [...new Set(parts)].filter((part) => part !== NOT_AFFECTED);
   if (all.length < 2) return all[0] ?? NOT_AFFECTED;
-  const open = all.filter((text) => text.startsWith('!'));
+  const open = all.filter((part) => part.startsWith('!'));
   if (open.length > 0) {
-    const statuses = new Set(open.flatMap((text) => text.slice(1).split('+')).filter((each) => each !== ''));
+    const statuses = new Set(open.flatMap((part) => part.slice(1).split('+')).filter((each) => each !== ''));
     const text = `!${[...statuses].sort().join('+')}`;
     const others = all.filter((each) => !open.includes(each));
     return text === `!${UNREVIEWED}` && others.length > 0 ? `${text},${combine(others)}` : text;
   }
-  const fixes = all.map((text) => (/^<[^=,]+$/.test(text) ? parseVersion(text.slice(1)) : undefined));
+  const fixes = all.map((part) => (/^<[^=]+$/.test(part) ? parseVersion(part.slice(1)) : undefined));
   if (!fixes.every((fix) => fix !== undefined)) return all.sort().join(',');
   return `<${fixes.reduce((highest, fix) => (compareVersions(fix, highest) > 0 ? fix : highest)).text}`;
 }

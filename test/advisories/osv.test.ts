@@ -162,6 +162,11 @@ describe('an unreviewed result of a scanner', () => {
     ['a fix', { ranges: rangeOf('1.2-r0') }, [open, unreviewed]],
     ['what is not affected', { ranges: rangeOf('0') }, [unreviewed, unreviewed]],
     ['what has no fix', openFor('pending_upstream_fix'), [open, open]],
+    [
+      'another one, with a fixed range',
+      { ...openFor('detection'), ranges: [...rangeOf(), ...rangeOf('1.1-r0')] },
+      [open, unreviewed],
+    ],
   ])('beside %s in another record', async (_, other, expected) => {
     const records = [other, openFor('detection')].map((each, i) => ({
       id: `CGA-0000-0000-000${i}`,
