@@ -7,11 +7,11 @@ const IDENTIFIER = /^[A-Za-z][A-Za-z0-9._-]{2,63}$/;
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}$/;
 
 /**
- * The identifiers in a string such as `CVE-2016-6258 XSA-182`, which may also contain remarks; plain words are not
- * identifiers.
+ * The identifiers in a string such as `CVE-2016-6258 XSA-182`, which may also contain commas and remarks; plain words
+ * are not identifiers.
  */
 export function idsIn(text: string): readonly string[] {
-  return text.split(/\s+/).filter((word) => IDENTIFIER.test(word) && /[\d-]/.test(word));
+  return text.split(/[\s,]+/).filter((word) => IDENTIFIER.test(word) && /[\d-]/.test(word));
 }
 
 export function isPackageName(text: unknown): text is string {

@@ -100,6 +100,14 @@ describe('odd feeds', () => {
     });
   });
 
+  test('commas between identifiers belong to none', async () => {
+    const pkg = { name: 'app', secfixes: { '1.0-r1': ['CVE-2099-0001, CVE-2099-0002,GHSA-2222-2222-2222'] } };
+    const feed = await read(JSON.stringify({ packages: [{ pkg }] }));
+    expect(about([feed], ['app']).map(({ ids }) => ids)).toEqual([
+      'CVE-2099-0001 CVE-2099-0002 GHSA-2222-2222-2222',
+    ]);
+  });
+
   test('remarks are dropped, and identifiers of any kind are kept', async () => {
     expect(Object.keys(await of('remarks-in-ids', 'util-linux')).sort()).toEqual([
       'ALPINE-13661',
