@@ -130,8 +130,6 @@ class AdbReader {
   readonly #knownDepends = new ListCache();
   /** For each dependency, twice the id of its text, plus one if it asks for an exact version. */
   readonly #knownTokens = new Cache();
-  /** For provided names. */
-  readonly #knownProvided = new Cache();
   /** Names in lists of provides: twice the id, plus one if provided with a version. */
   readonly #provided: GrowingNumbers;
   #budget: number;
@@ -149,7 +147,6 @@ class AdbReader {
   #end = 0;
   // The dependency that `#write` wrote last.
   #nameValue = 0;
-  #nameLength = 0;
   #hasVersion = false;
   readonly #token = new ByteBuffer();
   readonly #line = new ByteBuffer();
@@ -418,18 +415,11 @@ class AdbReader {
   #addProvide(line: ByteBuffer, value: number): void {
     const length = line.length;
     if (length > 0) line.addByte(BLANK);
-    const start = line.length;
     if (this.#write(line, value, true) < 0) line.length = length;
-    else this.#provided.add(2 * this.#nameOf(line, start) + Number(this.#hasVersion));
-  }
-
-  /** The name that was just written. */
-  #nameOf(line: ByteBuffer, start: number): number {
-    const before = this.#knownProvided.get(this.#nameValue);
-    if (before >= 0) return before;
-    const name = this.#table.names.intern(line, start, start + this.#nameLength);
-    this.#knownProvided.set(this.#nameValue, name);
-    return name;
+    else {
+      const name = this.#string(this.#nameValue, this.#table.names, this.#knownNames);
+      this.#provided.add(2 * name + Number(this.#hasVersion));
+    }
   }
 
   /** Adds the id of a dependency's text; returns the flag `needsExactly` or 0. */
@@ -469,7 +459,6 @@ class AdbReader {
     }
     if (isConflict && !isProvide) to.addByte(EXCLAMATION);
     to.add(this.#text, nameStart, nameEnd);
-    this.#nameLength = nameEnd - nameStart;
     to.addBytes(operator);
     to.add(this.#text, this.#start, this.#end);
     return isConflict ? CONFLICT | sign : sign;
