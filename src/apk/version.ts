@@ -47,8 +47,12 @@ const isDigit = (code: number): boolean => code >= ZERO && code <= NINE;
 const isLetter = (code: number): boolean => code >= LETTER_A && code <= LETTER_Z;
 const isHex = (code: number): boolean => isDigit(code) || (code >= LETTER_A && code <= LETTER_F);
 
-/** Parses a version; `undefined` if apk calls it invalid. */
+/** Far longer than any real version. A line of an index, which apk would refuse, may have megabytes. */
+const MAX_LENGTH = 4096;
+
+/** Parses a version; `undefined` if apk calls it invalid, or if it is too long. */
 export function parseVersion(text: string): Version | undefined {
+  if (text.length > MAX_LENGTH) return undefined;
   const parts: Part[] = [];
   let position = 0;
 
