@@ -87,7 +87,7 @@ export class IndexScanner {
   #inStanza = false;
   #bad = '';
   readonly #package = emptyPackage();
-  /** Tokens separated by blanks. Even if a field is repeated a million times, only the whole list becomes a string. */
+  /** Tokens separated by blanks, of all lines of the field. */
   readonly #provides = new ByteBuffer();
   readonly #depends = new ByteBuffer();
   readonly #installIf = new ByteBuffer();
@@ -195,10 +195,10 @@ export class IndexScanner {
         this.#readProvides(start, end);
         break;
       case Field.depends:
-        addToken(this.#depends, text, start, end);
+        this.#addTo(this.#depends, start, end);
         break;
       case Field.installIf:
-        addToken(this.#installIf, text, start, end);
+        this.#addTo(this.#installIf, start, end);
         break;
       case Field.priority:
         this.#package.priority = parsePriority(text.bytes, start, end);
@@ -217,17 +217,23 @@ export class IndexScanner {
     }
   }
 
+  /** The lines of a list together may be no longer than one line. */
+  #addTo(list: ByteBuffer, start: number, end: number): void {
+    if (list.length + end - start < this.#maxLineBytes) addToken(list, this.#text, start, end);
+    else this.#reject(`a list of more than ${this.#maxLineBytes} bytes`);
+  }
+
   /** Takes the tokens up to a malformed one: apk drops the rest of the line. It ignores a conflict sign. */
   #readProvides(start: number, lineEnd: number): void {
     const text = this.#text;
     if (this.#isPlain(start, lineEnd)) {
-      addToken(this.#provides, text, start, lineEnd);
+      this.#addTo(this.#provides, start, lineEnd);
       return;
     }
     for (let at = start; at < lineEnd;) {
       const end = text.indexOf(BLANK, at, lineEnd);
       if (isMalformed(text.bytes, at, end)) return;
-      addToken(this.#provides, text, text.bytes[at] === CONFLICT ? at + 1 : at, end);
+      this.#addTo(this.#provides, text.bytes[at] === CONFLICT ? at + 1 : at, end);
       at = end + 1;
     }
   }

@@ -177,6 +177,19 @@ describe('odd input', () => {
     }
   });
 
+  test.each(['p', 'D', 'i'])(
+    'lines %s: that are longer than the cap together make a stanza bad',
+    (letter) => {
+      const line = `${letter}:${'x '.repeat(defaultReadLimits.maxLineBytes / 4)}\n`;
+      const { packages, report } = scan(`${foo}${bar}${line}${line}\n`);
+      expect([...packages.names()]).toEqual(['foo']);
+      expect(report).toMatchObject({
+        badStanzas: 1,
+        firstBadStanza: expect.stringContaining('a list of more than 8388608 bytes') as unknown,
+      });
+    },
+  );
+
   test('more packages than allowed are refused', () => {
     const scanner = new IndexScanner({ ...defaultReadLimits, maxPackages: 1 });
     expect(() => scanner.push(Buffer.from(foo + bar + '\n'))).toThrow(/more than 1 packages/);
