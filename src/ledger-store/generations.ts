@@ -24,7 +24,6 @@ export const packageColumns = [
 /** The newest generation. */
 export interface Head {
   readonly number: number;
-  readonly seenAt: number;
   readonly digest: string;
   readonly madeAt: number;
 }
@@ -49,11 +48,22 @@ export async function hasDates(query: Query, id: number, { releasedAt }: Dated):
 
 export async function headOf(query: Query, id: number): Promise<Head | undefined> {
   const [row] = await query(
-    'SELECT number, seen_at, digest, made_at FROM ledger_generation WHERE index_id = ? ORDER BY number DESC LIMIT 1',
+    'SELECT number, digest, made_at FROM ledger_generation WHERE index_id = ? ORDER BY number DESC LIMIT 1',
     [id],
   );
   if (!row) return undefined;
-  return { number: Number(row[0]), seenAt: Number(row[1]), digest: String(row[2]), madeAt: Number(row[3]) };
+  return { number: Number(row[0]), digest: String(row[1]), madeAt: Number(row[2]) };
+}
+
+/** The newest time in the ledger, of whatever index; unix milliseconds. `undefined` if it is empty. */
+export async function newestTime(query: Query): Promise<number | undefined> {
+  // By index, because the newest generation of each is found by its key.
+  const [row] = await query(
+    `SELECT MAX((SELECT seen_at FROM ledger_generation WHERE index_id = ledger_index.id ORDER BY number DESC LIMIT 1))
+     FROM ledger_index`,
+  );
+  const newest = row?.[0] ?? undefined;
+  return newest === undefined ? undefined : Number(newest);
 }
 
 export async function addGeneration(

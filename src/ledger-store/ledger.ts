@@ -34,6 +34,7 @@ import {
   addGeneration,
   hasDates,
   headOf,
+  newestTime,
   numberBehind,
   packageColumns,
   packageValues,
@@ -97,7 +98,7 @@ export class Ledger {
   readonly #kind: LedgerKind;
   #error: string | undefined;
   #restsUntil = -Infinity;
-  /** The newest time seen in it; unix milliseconds. */
+  /** The newest time in it or given by it; unix milliseconds. */
   #newest = -Infinity;
   #republished = 0;
   #lost = 0;
@@ -226,15 +227,19 @@ export class Ledger {
       this.#restsUntil = performance.now() + (this.#options.rest ?? 0);
       this.#tellFailed(index, error);
     }
-    const dated = await this.#withoutDatabase(accepted, known);
+    const dated = await this.#withoutDatabase(index, accepted, known);
     this.#known.set(key, dated);
     return { known: dated, republished: none, isProvisional: this.#options.open !== undefined };
   }
 
   /** New packages are dated now, except by a ledger in memory on its first index. */
-  async #withoutDatabase({ packages, digest }: AcceptedIndex, known: Known | undefined): Promise<Known> {
+  async #withoutDatabase(
+    index: LedgerIndex,
+    { packages, digest }: AcceptedIndex,
+    known: Known | undefined,
+  ): Promise<Known> {
     const { identities, releasedAt, appeared } = await this.#compare(known ?? nothing, packages);
-    const now = Math.floor(this.#options.now() / 1000);
+    const now = Math.floor(this.#time(index) / 1000);
     const isFirst = !known && this.#options.open === undefined;
     for (const row of appeared)
       releasedAt[row] = isFirst ? firstDate(packages.columns.builtAt[row] as number, now) : now;
@@ -264,7 +269,7 @@ export class Ledger {
     { index, accepted, known }: Observation,
   ): Promise<Outcome | undefined> {
     const { packages, digest } = accepted;
-    const seenAt = this.#options.now();
+    const seenAt = this.#time(index, await newestTime(database.query));
     const now = Math.floor(seenAt / 1000);
     const { identities, releasedAt, appeared } = await this.#compare(known ?? nothing, packages);
     for (const row of appeared)
@@ -321,11 +326,8 @@ export class Ledger {
     }: Observation & { readonly id: number; readonly head: Head },
   ): Promise<Outcome> {
     const { packages, digest } = accepted;
-    const now = this.#options.now();
-    const seenAt = ledgerTime(now, head.seenAt);
+    const seenAt = this.#time(index, await newestTime(query));
     const seenAtSeconds = Math.floor(seenAt / 1000);
-    this.#newest = Math.max(this.#newest, seenAt);
-    this.#tellClock(index, seenAt - now);
     const isCurrent =
       known?.generation === head.number &&
       known.digest === head.digest &&
@@ -484,11 +486,16 @@ export class Ledger {
     this.#options.log.warn(`${label}: the ledger cannot be written: ${this.#error}`);
   }
 
-  #tellClock({ label }: LedgerIndex, behind: number): void {
-    if (behind <= TOLERATED_LAG) return;
-    this.#options.log.warn(
-      `${label}: the clock is ${Math.round(behind / 1000)} s behind the newest time in the ledger; new packages are dated by the ledger`,
-    );
+  /** The time to record; `newest` is the newest one in the database. Warns if the clock is behind it. */
+  #time({ label }: LedgerIndex, newest = -Infinity): number {
+    const now = this.#options.now();
+    this.#newest = ledgerTime(now, Math.max(newest, this.#newest));
+    const behind = this.#newest - now;
+    if (behind > TOLERATED_LAG)
+      this.#options.log.warn(
+        `${label}: the clock is ${Math.round(behind / 1000)} s behind the newest time in the ledger; new packages are dated by the ledger`,
+      );
+    return this.#newest;
   }
 
   #tellRepublished({ label }: LedgerIndex, packages: PackageTable, rows: readonly number[]): void {

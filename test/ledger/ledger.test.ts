@@ -22,6 +22,17 @@ test('in memory only, too', async () => {
   expect(one.ledger.status.kind).toBe('memory');
 });
 
+test('in memory only, a clock that is set back makes nothing older, either', async () => {
+  const one = new Observer({ folder: undefined, store: undefined });
+  await one.see([old]);
+  one.now -= 10 * DAY;
+  expect(await one.see([old, built('curl', '8.1-r0', START - 9 * DAY)])).toEqual({
+    'curl-8.0-r0': -30,
+    'curl-8.1-r0': 0,
+  });
+  expect(one.ledger.status.clockBehind).toBe(10 * DAY);
+});
+
 test('in memory only, a file whose packages are for another arch than before goes on, too', async () => {
   const one = new Observer({ folder: undefined, store: undefined });
   const found = { ...wolfi, isArchFound: true };

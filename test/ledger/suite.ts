@@ -265,6 +265,23 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       expect(one.ledger.status.clockBehind).toBe(0);
     });
 
+    test('one that is set back makes nothing older in an index that changed less recently, or is new', async () => {
+      const one = await observer();
+      const later = built('curl', '8.1-r0', START - 9 * DAY);
+      const [slow, new_] = [
+        { ...wolfi, arch: 'aarch64' },
+        { ...wolfi, arch: 'riscv64' },
+      ];
+      await one.see([old], { index: slow });
+      await one.see([old]);
+      one.now += 10 * DAY;
+      await one.see([old, later]);
+      await one.restart();
+      one.now -= 30 * DAY;
+      expect(await one.see([old, later], { index: slow })).toEqual({ 'curl-8.0-r0': -30, 'curl-8.1-r0': 10 });
+      expect(await one.see([old, later], { index: new_ })).toEqual({ 'curl-8.0-r0': -30, 'curl-8.1-r0': -9 });
+    });
+
     test('one that was never set dates nothing', async () => {
       const one = await observer();
       const later = built('curl', '8.1-r0', START - 9 * DAY);
