@@ -91,7 +91,7 @@ export async function numberBehind(
   head: Head,
   { digest, madeAt }: AcceptedIndex,
 ): Promise<number | undefined> {
-  if (digest === head.digest || madeAt > head.madeAt) return undefined;
+  if (digest === head.digest || (head.madeAt > 0 && madeAt > head.madeAt)) return undefined;
   const [row] = await query(
     'SELECT MAX(number) FROM ledger_generation WHERE index_id = ? AND digest = ? AND number < ?',
     [id, digest, head.number],

@@ -314,6 +314,7 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
     test.each([
       ['', 100, 200],
       [', though indexes have no time', 0, 0],
+      [', though only its index has a time', 100, 0],
     ])('one that is behind is no change of the repository%s', async (_, earlier, later) => {
       const one = await observer();
       const two = await beside(one);
