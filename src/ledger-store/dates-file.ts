@@ -24,6 +24,8 @@ export interface Known extends Dated {
    * Unix seconds. If no database was reached yet, the date of the packages that existed at first. Not in the file.
    */
   readonly begunAt?: number | undefined;
+  /** Made while the database failed, which may have earlier dates. Not in the file. */
+  readonly isUnwritten?: boolean;
 }
 
 const headerSchema = z.object({

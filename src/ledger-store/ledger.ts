@@ -73,7 +73,8 @@ interface Observation {
   readonly accepted: AcceptedIndex;
   readonly known: Known | undefined;
   /**
-   * The database may have earlier dates: the known dates are from a file, or replicas write to the database as well.
+   * The database may have earlier dates: the known dates are from a file or were made while it failed, or replicas write
+   * to the database as well.
    */
   readonly mayDiffer: boolean;
 }
@@ -216,7 +217,10 @@ export class Ledger {
           index,
           accepted,
           known,
-          mayDiffer: database.kind === 'postgres' || (!isRemembered && !this.#options.trustsFolder),
+          mayDiffer:
+            database.kind === 'postgres' ||
+            known?.isUnwritten === true ||
+            (!isRemembered && !this.#options.trustsFolder),
         });
         this.#error = undefined;
         this.#tellRepublished(index, accepted.packages, outcome.replacing ?? []);
@@ -244,7 +248,8 @@ export class Ledger {
     for (const row of appeared)
       releasedAt[row] = isFirst ? firstDate(packages.columns.builtAt[row] as number, now) : now;
     const begunAt = known ? known.begunAt : now;
-    return { identities, releasedAt, generation: known?.generation ?? 0, digest, begunAt };
+    const generation = known?.generation ?? 0;
+    return { identities, releasedAt, generation, digest, begunAt, isUnwritten: true };
   }
 
   async #record(database: Database, key: string, observation: Observation): Promise<Outcome> {

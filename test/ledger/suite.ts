@@ -226,6 +226,27 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       expect(await one.see([old, later, latest])).toMatchObject({ 'curl-8.1-r0': 1, 'curl-8.2-r0': 2 });
     });
 
+    test('what comes and goes while the database fails has its first date again when it is back', async () => {
+      let fails = false;
+      const store = await makeStore();
+      const open = async (): ReturnType<Store['open']> => {
+        const database = await store.open();
+        return {
+          ...database,
+          transaction: (work) =>
+            fails ? Promise.reject(new Error('the disk is full')) : database.transaction(work),
+        };
+      };
+      const one = new Observer({ folder: await temporaryDirectory(), store: { ...store, open } });
+      const dates = [];
+      for (const stanzas of [[old], [old, later], [old], [old, later], [old, later]]) {
+        fails = [2, 3].includes(dates.length);
+        dates.push((await one.see(stanzas, { madeAt: 0 }))['curl-8.1-r0']);
+        one.now += DAY;
+      }
+      expect(dates).toEqual([undefined, 1, undefined, 3, 1]);
+    });
+
     test('a database that was never reached leaves everything young', async () => {
       const one = new Observer({
         folder: await temporaryDirectory(),
