@@ -13,6 +13,11 @@ export interface AcceptedIndex {
   readonly madeAt: number;
   /** From the disk, which may be behind: that it is not the newest is no change of the repository. */
   readonly isRestored?: boolean;
+  /**
+   * Digest of the index that its reader had before. Two datasources may read one repository, of which a cache may give
+   * an older index to the second.
+   */
+  readonly before?: string | undefined;
 }
 
 /** The columns of a generation and of a package, after the number of the index. */

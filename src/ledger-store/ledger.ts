@@ -337,7 +337,8 @@ export class Ledger {
       known?.generation === head.number &&
       known.digest === head.digest &&
       (!mayDiffer || (await hasDates(query, id, known)));
-    const mayLag = !isCurrent || accepted.isRestored === true;
+    const hasSeenHead = isCurrent && (accepted.before ?? head.digest) === head.digest;
+    const mayLag = !hasSeenHead || accepted.isRestored === true;
     const behind = mayLag ? await numberBehind(query, id, head, accepted) : undefined;
     const last = isCurrent || !known ? undefined : await this.#stillKnown(query, id, known);
     const base =

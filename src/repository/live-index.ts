@@ -74,10 +74,10 @@ export interface IndexServices {
   readonly store: IndexStore;
   /** Keeps files after they were current. */
   readonly pasts?: PastIndexes;
-  /** The release dates of the packages of an accepted index; never rejects. */
+  /** The release dates of the packages of an accepted index after that with the digest `before`; never rejects. */
   readonly dates?: (
     spec: IndexSpec,
-    index: VerifiedIndex,
+    index: VerifiedIndex & { readonly before: string | undefined },
     source: LoadedIndex['source'],
   ) => Promise<ReleaseDates | undefined>;
   readonly now: () => number;
@@ -320,7 +320,8 @@ export class LiveIndex {
     { index, summary: { madeAt } }: Pick<LoadedIndex, 'index' | 'summary'>,
     source: LoadedIndex['source'],
   ): Promise<ReleaseDates | undefined> {
-    return await this.#services.dates?.(this.spec, { ...index, madeAt }, source);
+    const before = this.#loaded?.index.digest;
+    return await this.#services.dates?.(this.spec, { ...index, madeAt, before }, source);
   }
 
   /** The address that answered, for messages. */

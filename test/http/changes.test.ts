@@ -96,6 +96,27 @@ describe('changes of the service, not of the repository', () => {
     }
   });
 
+  test('an older index that a cache gives to the second of two datasources with one repository', async () => {
+    await using upstream = await startUpstream();
+    const wolfi = { repositories: [upstream.url], archs: ['x86_64'] };
+    const config = { datasources: { wolfi, other: wolfi } };
+    await using service = await startService({ config, cacheDir: await temporaryDirectory() });
+    const [first, second] = service.beacon.datasources.flatMap(({ indexes }) => indexes);
+    const madeAt = Math.floor(Date.now() / 1000);
+    for (const [stanzas, age, readers] of [
+      [[curl], 30, [first, second]],
+      [[curl, jq, zlib], 10, [first]],
+      [[curl, jq], 20, [second]],
+    ] as const) {
+      upstream.serve('x86_64', await signedIndex(stanzas, undefined, madeAt - age));
+      for (const reader of readers)
+        expect(await reader?.refresh(signal)).toMatchObject({ status: 'changed' });
+      await service.beacon.ledger.settled();
+    }
+    upstream.serve('x86_64', await signedIndex([curl, jq, zlib], undefined, madeAt - 10));
+    expect(await changesOf(service)).toEqual(['jq appeared', 'zlib appeared']);
+  });
+
   test('an index made in the future does not make all later ones look older, whoever sees them', async () => {
     await using upstream = await startUpstream();
     const cacheDir = await temporaryDirectory();
