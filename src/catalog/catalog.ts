@@ -108,7 +108,10 @@ export interface VersionReport {
   readonly chosenOn: readonly Candidate[];
   /** When the last arch's package was built, in unix seconds. */
   readonly builtAt: number | undefined;
-  /** When the last arch got it, in unix seconds: when it was first seen, or, without a ledger, built. */
+  /**
+   * When the last arch got it, in unix seconds: when it was first seen, or, without a ledger, built. Unknown if it is
+   * for one arch.
+   */
   readonly releasedAt: number | undefined;
   /** Archs that carry the name but cannot install this version. */
   readonly missingOn: readonly string[];
@@ -469,10 +472,16 @@ function reportVersion(version: string, { parsed, candidates, chosen, carriedBy 
     chosen: installable[0] ?? chosen[0] ?? (candidates[0] as Candidate),
     chosenOn: installable,
     builtAt: Math.max(0, ...installable.map((each) => each.package.builtAt ?? 0)) || undefined,
-    releasedAt: Math.max(0, ...installable.map((each) => each.releasedAt ?? 0)) || undefined,
+    releasedAt: lastReleaseOf(installable),
     missingOn,
     candidates,
   };
+}
+
+/** Unknown if that of one is unknown: it may be the last. */
+function lastReleaseOf(candidates: readonly Candidate[]): number | undefined {
+  const last = Math.max(0, ...candidates.map(({ releasedAt = Infinity }) => releasedAt));
+  return last > 0 && last < Infinity ? last : undefined;
 }
 
 /** Oldest first; invalid versions come before them, sorted by text. */

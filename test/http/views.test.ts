@@ -182,6 +182,20 @@ test('what one arch got later is old enough when the last one got it', async () 
   expect(await versions(service, '/wolfi@7d/curl')).toEqual(['8.0-r0', '8.1-r0']);
 });
 
+test('what one arch got at an unknown time has no date, however old it is on the others', async () => {
+  await using upstream = await startUpstream();
+  await offer(upstream, [curl, curlNew], ['x86_64']);
+  await offer(upstream, [curl], ['aarch64']);
+  const clock = { now: START };
+  await using service = await serving(upstream, clock);
+  await offer(upstream, [curl, curlNew], ['aarch64']);
+  // A clock that was never set.
+  clock.now = 0;
+  await service.beacon.refreshOnce(signal);
+  const { releases } = (await service.get('/wolfi/curl')).json<{ releases: object[] }>();
+  expect(releases[1]).toEqual({ version: '8.1-r0', revision: 0 });
+});
+
 describe('a pin', () => {
   test.each([
     // It stays, whatever its age.
