@@ -9,7 +9,7 @@ import * as z from 'zod';
 import { IDENTITY_BYTES } from '../apk/identity.ts';
 import { codeOf } from '../errors.ts';
 import type { Dated } from '../ledger/dates.ts';
-import { writeAtomically } from '../repository/atomic-file.ts';
+import { removeOrphansOf, writeAtomically } from '../repository/atomic-file.ts';
 
 const FORMAT = 1;
 const NEWLINE = 0x0a;
@@ -37,7 +37,9 @@ const headerSchema = z.object({
 });
 
 export async function readDates(folder: string, key: string): Promise<Known | undefined> {
-  const bytes = await readFile(pathOf(folder, key)).catch(ignoreMissing);
+  const path = pathOf(folder, key);
+  await removeOrphansOf(path);
+  const bytes = await readFile(path).catch(ignoreMissing);
   if (!bytes) return undefined;
   const end = bytes.indexOf(NEWLINE);
   const { generation, digest, packages, ...header } = headerSchema.parse(

@@ -1,4 +1,5 @@
-import { open, rm, writeFile } from 'node:fs/promises';
+import { open, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { Ledger } from '../../src/ledger-store/ledger.ts';
@@ -88,6 +89,20 @@ test('who was killed while the first generation was written goes on with its dat
   expect(dates).toEqual({ 'curl-8.0-r0': -30, 'curl-8.1-r0': 1 });
   expect(one.logs).toEqual([]);
   expect(one.ledger.status.lost).toBe(0);
+});
+
+test('what a killed process left of a file of dates is removed at the next start', async () => {
+  const one = new Observer({ folder: await temporaryDirectory(), store: await sqliteStore() });
+  await one.see([old]);
+  const folder = join(one.folder ?? '', 'ledger', 'dates');
+  const files = await readdir(folder);
+  await one.restart(async () => {
+    const left = join(folder, `${files[0]}.0b5e.new`);
+    await writeFile(left, 'half');
+    await utimes(left, 0, 0);
+  });
+  await one.see([old]);
+  expect(await readdir(folder)).toEqual(files);
 });
 
 test('the first generation is written at leisure, until someone waits for it', async () => {
