@@ -249,27 +249,27 @@ function reasonsOf({ candidates, missingOn, releasedAt }: VersionReport): readon
   return [...new Set(reasons)];
 }
 
-/** Why a candidate cannot be installed. */
-export function describeObstacle({ version, obstacle, package: each }: Candidate): string {
+/** Why a candidate cannot be installed. `text` is what to call its package. */
+export function describeObstacle({ version, obstacle, package: { name } }: Candidate, text = name): string {
   switch (obstacle?.reason) {
     case 'dependency-unmet':
       if (obstacle.autoInstall !== undefined)
         return `apk installs ${obstacle.autoInstall} automatically with ${obstacle.dependency} (install_if), but refuses it`;
       return obstacle.conflictsWith === undefined
-        ? `${each.name} needs ${obstacle.dependency}, which cannot be installed`
-        : `${each.name} needs ${obstacle.dependency}, which cannot be installed with ${obstacle.conflictsWith}`;
+        ? `${text} needs ${obstacle.dependency}, which cannot be installed`
+        : `${text} needs ${obstacle.dependency}, which cannot be installed with ${obstacle.conflictsWith}`;
     case 'invalid-version':
       return validOnlyBefore(version) ?? 'apk calls the version invalid';
     case 'unversioned-provide':
-      return `${each.name} provides it without a version, which no exact pin accepts`;
+      return `${text} provides it without a version, which no exact pin accepts`;
     case 'conflicting-provides':
-      return `${each.name} has a name twice, at least once with a version, which apk refuses`;
+      return `${text} has a name twice, at least once with a version, which apk refuses`;
     case 'foreign-arch':
-      return `${each.name} is for another arch`;
+      return `${text} is for another arch`;
     case 'unknown-field':
-      return `${each.name} has a field that apk does not know and refuses`;
+      return `${text} has a field that apk does not know and refuses`;
     case 'broken-dependency':
-      return `${each.name} has a dependency that apk 3 cannot read, and refuses it`;
+      return `${text} has a dependency that apk 3 cannot read, and refuses it`;
     case undefined:
       return 'nothing';
   }

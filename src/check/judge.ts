@@ -111,19 +111,13 @@ function problemOf(pin: PinToJudge, view: View, meets: Meets, isExact: boolean):
     .flatMap(({ candidates }) => candidates)
     .filter(({ arch }) => lacking.includes(arch));
   const blocked = onLacking.findLast(({ obstacle }) => obstacle?.reason === 'dependency-unmet');
-  if (blocked?.obstacle?.reason === 'dependency-unmet') {
-    const { dependency, conflictsWith, autoInstall } = blocked.obstacle;
-    const how =
-      conflictsWith === undefined ? 'which does not exist' : `which conflicts with ${conflictsWith}`;
-    const message =
-      autoInstall === undefined
-        ? `${textOf(blocked)} needs ${dependency} on ${blocked.arch}, ${how}`
-        : describeObstacle(blocked);
+  if (blocked) {
+    const message = `${describeObstacle(blocked, textOf(blocked))} on ${blocked.arch}`;
     return { rule: 'dependency-missing', message, archs: lacking };
   }
   const newest = onLacking.at(-1);
   if (newest && isRefused(newest))
-    return { rule: 'unsatisfiable', message: describeObstacle(newest), archs: lacking };
+    return { rule: 'unsatisfiable', message: describeObstacle(newest, textOf(newest)), archs: lacking };
   const there = wanted.filter((arch) =>
     fitting.some(({ candidates }) => candidates.some((each) => each.arch === arch && !each.obstacle)),
   );

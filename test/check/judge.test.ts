@@ -134,19 +134,27 @@ describe.each([
 test.each([
   [
     'double=1.0-r0',
-    'unsatisfiable: double has a name twice, at least once with a version, which apk refuses',
+    'unsatisfiable: double-1.0-r0 has a name twice, at least once with a version, which apk refuses',
   ],
-  ['double', 'unsatisfiable: double has a name twice, at least once with a version, which apk refuses'],
-  ['strange=1.0-r0', 'unsatisfiable: strange has a field that apk does not know and refuses'],
-  ['broken>=1', 'unsatisfiable: broken has a dependency that apk 3 cannot read, and refuses it'],
+  [
+    'double',
+    'unsatisfiable: double-1.0-r0 has a name twice, at least once with a version, which apk refuses',
+  ],
+  ['strange=1.0-r0', 'unsatisfiable: strange-1.0-r0 has a field that apk does not know and refuses'],
+  ['broken>=1', 'unsatisfiable: broken-1.0-r0 has a dependency that apk 3 cannot read, and refuses it'],
   [
     'host=1.0-r0',
-    'dependency-missing: apk installs guest-1.0-r0 automatically with host (install_if), but refuses it',
+    'dependency-missing: apk installs guest-1.0-r0 automatically with host (install_if), but refuses it on x86_64',
   ],
-])('%s: what is in the index and refused is not called withdrawn', (pin, problem) => {
+  [
+    'owner=1.0-r0',
+    'dependency-missing: owner-1.0-r0 needs needy=1.0-r0, which cannot be installed on x86_64',
+  ],
+])('%s: what is in the index and refused is not called withdrawn, and not missing', (pin, problem) => {
   const all = [
     ...[built('double', '1.0-r0', { p: 'v v=1' }), built('double', '0.9-r0')],
     ...[built('strange', '1.0-r0', { X: '1' }), built('broken', '1.0-r0', { D: 'lib>=1.x' })],
+    ...[built('owner', '1.0-r0', { D: 'needy=1.0-r0' }), built('needy', '1.0-r0', { D: 'gone=1.0-r0' })],
     ...[built('host', '1.0-r0'), built('guest', '1.0-r0', { i: 'host', p: 'w w=1' })],
   ];
   const found = checked(
