@@ -10,6 +10,7 @@ import {
   type RepositoryLine,
 } from '../routing/repositories.ts';
 import { createRouter, type Route, type Router, type RoutingSource } from '../routing/route.ts';
+import { apkoMeets } from './apko.ts';
 import { judge } from './judge.ts';
 import type { PinToJudge, Judged, Judgment, Policy, Problem, Tags } from './judgment.ts';
 import { levelOf } from './rules.ts';
@@ -194,7 +195,7 @@ export class Checker {
       if (pin.isLocked || pin.operator !== '=') continue;
       const other = exact.get(pin.name);
       if (!other) exact.set(pin.name, pin);
-      else if (other.version !== pin.version && pin.tool === 'apko')
+      else if (pin.tool === 'apko' && apkoMeets('=', other.version)?.(pin.version) === false)
         found.set(i, [
           {
             rule: 'contradicting-pins',

@@ -54,6 +54,14 @@ test.each([
   }
 });
 
+test.each([
+  ['lib=1', []],
+  ['lib=2-r0', ['contradicting-pins lib=2-r0: lib=1-r0 is pinned as well, and one image holds one version']],
+])('lib=1-r0 and %s in an image', (pin, problems) => {
+  for (const wolfi of [plain, complete])
+    expect(contradictions({ 'i.yaml': image(['lib=1-r0', pin]) }, wolfi)).toEqual(problems);
+});
+
 test('a complete datasource is asked as apko does it, with names and ranges as well', () => {
   expect(contradictions({ 'i.yaml': image(['app', 'jq', 'lib~2']) }, complete)).toHaveLength(1);
   expect(contradictions({ 'i.yaml': image(['app', 'deep', 'lib~2']) }, complete)).toEqual([
