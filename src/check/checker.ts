@@ -47,6 +47,8 @@ interface Image {
 const HOUR = 3_600_000;
 /** The most pins of an image that are removed one by one to find the conflicting ones. */
 const MAX_REMOVED = 100;
+/** The most pins of an image that keep their version because of the others. */
+const MAX_HELD = 10;
 const noTags: Tags = { key: '', of: () => undefined };
 
 export class Checker {
@@ -85,11 +87,17 @@ export class Checker {
         yield;
       }
       const together = yield* this.#judgeTogether(world, judged, image);
+      const held = yield* this.#heldBack(world, judged, image);
       for (const [k, i] of places.entries()) {
         const { judgment } = judged[k] as Judged;
+        const { target, ...rest } = judgment;
         const more = together.get(k) ?? [];
-        judgments[i] =
-          more.length === 0 ? judgment : { ...judgment, problems: [...judgment.problems, ...more] };
+        const heldBecause = held.get(k);
+        judgments[i] = {
+          ...rest,
+          problems: [...judgment.problems, ...more],
+          ...(heldBecause !== undefined ? { heldBecause } : target !== undefined && { target }),
+        };
       }
     }
     return judgments;
@@ -206,13 +214,17 @@ export class Checker {
     const isBroken = judged.some(({ judgment: { problems } }) =>
       problems.some(({ rule }) => levelOf(rule) === 'error'),
     );
-    const conflict =
-      isBroken || found.size > 0
-        ? undefined
-        : image && image.obstacle !== 'unknown'
-          ? yield* conflictByApko(image)
-          : yield* this.#conflict(world, judged);
-    if (conflict) found.set(world.indexOf(conflict.pin), [conflict.problem]);
+    const conflict = isBroken || found.size > 0 ? undefined : yield* this.#conflict(world, judged, image);
+    // Reported at the last pin, because those of included files come first.
+    const last = conflict?.pins.at(-1);
+    if (conflict && last)
+      found.set(world.indexOf(last), [
+        {
+          rule: 'contradicting-pins',
+          message: `it ${contradiction(last, conflict)}`,
+          archs: [conflict.arch],
+        },
+      ]);
     for (const [i, { floating, judgment }] of judged.entries()) {
       const { problems } = judgment;
       if (found.has(i) || problems.some(({ rule }) => rule !== 'behind' && rule !== 'double-equals'))
@@ -223,8 +235,48 @@ export class Checker {
     return found;
   }
 
-  /** A conflict between exact pins because of exact dependencies. */
+  /**
+   * Why pins keep their version, by index: the newer one cannot be installed with what the others are raised to. Names
+   * become exact pins by another command, so they are looked at apart.
+   */
+  *#heldBack(
+    world: readonly PinToJudge[],
+    judged: readonly Judged[],
+    image: Image | undefined,
+  ): Generator<undefined, ReadonlyMap<number, string>> {
+    const held = new Map<number, string>();
+    for (const isName of [false, true]) {
+      const targets = world.map(({ operator, isLocked, isRuntime }, i) =>
+        (operator === '') === isName && !isLocked && !isRuntime ? judged[i]?.judgment.target : undefined,
+      );
+      while (held.size < MAX_HELD && targets.some((target) => target !== undefined)) {
+        const raised = world.map((pin, i) => raisedTo(pin, targets[i]));
+        const conflict = yield* this.#conflict(
+          raised,
+          judged,
+          image && (yield* withPins(image, world, raised)),
+        );
+        const i = raised.findLastIndex((pin, k) => targets[k] !== undefined && conflict?.pins.includes(pin));
+        if (!conflict || i < 0) break;
+        held.set(i, `${targets[i]} ${contradiction(raised[i] as PinToJudge, conflict)}`);
+        targets[i] = undefined;
+      }
+    }
+    return held;
+  }
+
   *#conflict(
+    world: readonly PinToJudge[],
+    judged: readonly Judged[],
+    image: Image | undefined,
+  ): Generator<undefined, Conflict | undefined> {
+    return image && image.obstacle !== 'unknown'
+      ? yield* conflictByApko(image)
+      : yield* this.#exactConflict(world, judged);
+  }
+
+  /** A conflict between exact pins because of exact dependencies. */
+  *#exactConflict(
     world: readonly PinToJudge[],
     judged: readonly Judged[],
   ): Generator<undefined, Conflict | undefined> {
@@ -235,13 +287,15 @@ export class Checker {
     if (!first || pins.length < 2 || !source || datasources.size > 1) return undefined;
     const [arch = ''] = this.#archsOf(source, this.#routed(first).archs);
     const found = yield* source.conflict(pins, first.tool, arch);
-    return found && contradiction(found.pins, { arch, fact: found.fact });
+    return found && { ...found, arch };
   }
 }
 
+/** Pins that cannot be installed together. */
 interface Conflict {
-  readonly pin: PinToJudge;
-  readonly problem: Problem;
+  readonly pins: readonly PinToJudge[];
+  readonly arch: string;
+  readonly fact: string;
 }
 
 /** Removes pins one by one while the rest still fails; the remaining ones conflict. */
@@ -259,19 +313,29 @@ function* conflictByApko({
     const still = yield* source.obstacleByApko(others, where);
     if (typeof still === 'object') [left, last] = [others, still];
   }
-  return left.length < 2 ? undefined : contradiction(left, last);
+  return left.length < 2 ? undefined : { pins: left, ...last };
 }
 
-/** Reported at the last pin, because those of included files come first. */
-function contradiction(
-  pins: readonly PinToJudge[],
-  { arch, fact }: { readonly arch: string; readonly fact: string },
-): Conflict | undefined {
-  const pin = pins.at(-1);
-  const others = pins.slice(0, -1).map(({ text }) => text);
+function contradiction(pin: PinToJudge, { pins, arch, fact }: Conflict): string {
+  const others = pins.filter((each) => each !== pin).map(({ text }) => text);
   const what = others.length === 0 ? 'the other pins' : others.join(', ');
-  const message = `it cannot be installed with ${what} on ${arch}: ${fact}`;
-  return pin && { pin, problem: { rule: 'contradicting-pins', message, archs: [arch] } };
+  return `cannot be installed with ${what} on ${arch}: ${fact}`;
+}
+
+function raisedTo(pin: PinToJudge, target: string | undefined): PinToJudge {
+  if (target === undefined) return pin;
+  const operator = pin.operator === '' ? '=' : pin.operator;
+  return { ...pin, operator, version: target, text: `${pin.name}${operator}${target}` };
+}
+
+/** The image with other pins instead of those of `world`. */
+function* withPins(
+  image: Image,
+  world: readonly PinToJudge[],
+  others: readonly PinToJudge[],
+): Generator<undefined, Image> {
+  const pins = image.pins.map((pin) => others[world.indexOf(pin)] as PinToJudge);
+  return { ...image, pins, obstacle: yield* image.source.obstacleByApko(pins, image) };
 }
 
 /** The problem of an exact pin whose dependencies are not pinned. */

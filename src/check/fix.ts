@@ -92,8 +92,10 @@ function planRaises(file: CheckedFile, all: readonly Judgment[]): Plan {
   const versions = pins.map(({ versionRange }, i) =>
     versionRange && edits.get(versionRange.start) !== 'disagreed' ? possible[i] : undefined,
   );
-  const unchanged = pins.flatMap(({ text, versionRange }, i): readonly Unchanged[] => {
+  const unchanged = pins.flatMap(({ text, operator, versionRange }, i): readonly Unchanged[] => {
     const target = targets[i];
+    const heldBecause = judgments[i]?.heldBecause;
+    if (heldBecause !== undefined && operator !== '') return [{ pin: text, because: heldBecause }];
     if (target === undefined || versions[i] !== undefined) return [];
     const because =
       obstacles[i] ??
@@ -113,9 +115,10 @@ export function pinNames(file: CheckedFile, all: readonly Judgment[], readInclud
   const unchanged: Unchanged[] = [];
   const variables = new Variables(file);
   const texts = file.found.pins.map((pin, i) => {
-    const target = judgments[i]?.target;
+    const { target, heldBecause } = judgments[i] ?? {};
     const { range, name, text } = pin;
     const isPlain = file.text.slice(range.start, range.end) === text;
+    if (pin.operator === '' && heldBecause !== undefined) unchanged.push({ pin: text, because: heldBecause });
     if (pin.operator !== '' || target === undefined || pin.isRuntime || pin.isLocked || !isPlain) return text;
     const because = variables.obstacle(pin.variables);
     if (because !== undefined) {

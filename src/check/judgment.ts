@@ -54,6 +54,8 @@ export interface Judgment {
    * The newest version that is newer than the pin and fits the policy, as precise as the pin; for a name, an exact one.
    */
   readonly target?: string;
+  /** Why there is no target, although a version fits the policy: it conflicts with other pins of the image. */
+  readonly heldBecause?: string;
   /** The newest version of all. */
   readonly newest?: string;
   readonly step?: Step;

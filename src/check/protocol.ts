@@ -121,7 +121,9 @@ function isJudgment(value: unknown): value is Judgment {
   return (
     Array.isArray(problems) &&
     problems.every(isProblem) &&
-    ['datasource', 'notAsked', 'target', 'newest', 'step'].every((key) => isTextOrNone(texts[key]))
+    ['datasource', 'notAsked', 'target', 'heldBecause', 'newest', 'step'].every((key) =>
+      isTextOrNone(texts[key]),
+    )
   );
 }
 

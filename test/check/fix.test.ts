@@ -4,7 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { unifiedDiff } from '../../src/check/diff.ts';
 import type { CheckedFile } from '../../src/check/findings.ts';
 import { pinNames, raisePins } from '../../src/check/fix.ts';
-import { checked } from '../support/checks.ts';
+import { Catalog } from '../../src/catalog/catalog.ts';
+import { catalogOf } from '../support/catalogs.ts';
+import { built, checked } from '../support/checks.ts';
 
 const changed = (path: string, text: string, change = raisePins): string => {
   const { files, judgments } = checked({ [path]: text });
@@ -143,6 +145,42 @@ describe('what --fix leaves', () => {
   test('findings name the version of pins that it raises', () => {
     const { findings } = checked({ Dockerfile: `${stage}RUN apk add curl=8.12.0-r0\n` });
     expect(findings.map(({ target }) => target)).toEqual(['8.14.1-r2']);
+  });
+});
+
+describe('versions that cannot be installed together', () => {
+  const all = [
+    ...['1-r0', '2-r0'].map((version) => built('lib', version)),
+    ...['1-r0', '2-r0'].map((version) => built('app', version, { D: 'lib=1-r0' })),
+    ...[built('solo', '1-r0'), built('solo', '2-r0')],
+  ];
+  const skewed = catalogOf({ x86_64: [all] });
+  const complete = new Catalog({ sources: skewed.sources, archs: skewed.archs, complete: true });
+  const image = (...pins: readonly string[]): string => wolfi(`[${pins.join(', ')}]`);
+  const alpine = (...pins: readonly string[]): string =>
+    `FROM cgr.dev/chainguard/wolfi-base\nRUN apk add ${pins.join(' ')}\n`;
+  const because = 'lib=1-r0 conflicts with lib-2-r0';
+  const byApko = 'no remaining candidate meets lib=1-r0';
+
+  test.each([
+    ['image.yaml', image, skewed, because],
+    ['image.yaml', image, complete, byApko],
+    ['Dockerfile', alpine, skewed, because],
+  ] as const)('are not put in %s %#', (path, write, catalog, fact) => {
+    const by = (pins: readonly string[], change: typeof raisePins) => {
+      const { files, judgments } = checked({ [path]: write(...pins) }, { catalogs: { wolfi: catalog } });
+      return change(files[0] as CheckedFile, judgments[0] ?? []);
+    };
+    const raised = by(['app=1-r0', 'lib=1-r0', 'solo=1-r0'], raisePins);
+    expect(raised.text).toBe(write('app=2-r0', 'lib=1-r0', 'solo=2-r0'));
+    expect(raised.unchanged).toEqual([
+      { pin: 'lib=1-r0', because: `2-r0 cannot be installed with app=2-r0 on x86_64: ${fact}` },
+    ]);
+    const named = by(['app', 'lib', 'solo=1-r0'], pinNames);
+    expect(named.text).toBe(write('app=2-r0', 'lib', 'solo=1-r0'));
+    expect(named.unchanged).toEqual([
+      { pin: 'lib', because: `2-r0 cannot be installed with app=2-r0 on x86_64: ${fact}` },
+    ]);
   });
 });
 
