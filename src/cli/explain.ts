@@ -90,12 +90,16 @@ function pathOf(name: string): string {
   return `${encodeURIComponent(name.slice(0, slash))}/${encodeURIComponent(name.slice(slash + 1))}`;
 }
 
-/** `NAME`, or a name with a pin as in an apk world file: `NAME=1.0-r0`, `NAME~1.0`, `NAME>=2 <3`. */
+/**
+ * `NAME`, or a name with a pin as in an apk world file: `NAME=1.0-r0`, `NAME~1.0`, `NAME>=2 <3`. The tag of `NAME@edge` is
+ * ignored.
+ */
 function parseAsked(word: string): Asked {
   const { start, end } = operatorSpan(word);
-  if (start === end || start === 0) return { name: word, pin: undefined };
+  const name = (start === 0 ? word : word.slice(0, start)).replace(/(?<=.)@[^@/]*$/, '');
+  if (start === end || start === 0) return { name, pin: undefined };
   const isExact = /^=+$/.test(word.slice(start, end));
-  return { name: word.slice(0, start), pin: word.slice(isExact ? end : start).trim() };
+  return { name, pin: word.slice(isExact ? end : start).trim() };
 }
 
 function datasourceOf(name: string, config: Config): { datasource: string; name: string } {
