@@ -46,8 +46,21 @@ export async function checkCommand(words: readonly string[], options: CheckOptio
   }
 }
 
-async function run(words: readonly string[], options: CheckOptions): Promise<number> {
-  const { own, config, isPlain, pinsNames, root, signal } = options;
+interface Flags {
+  readonly format: string | undefined;
+  readonly output: string | undefined;
+  readonly all: boolean;
+  readonly failOn: Level | undefined;
+  readonly baseline: string | undefined;
+  readonly writesBaseline: boolean;
+  readonly policy: Policy;
+  readonly isChanging: boolean;
+  readonly isDiff: boolean;
+  readonly url: string | undefined;
+}
+
+/** Throws `UsageError` for flags that are invalid or useless together. */
+function parseFlags({ own, pinsNames }: CheckOptions): Flags {
   const text = (name: string): string | undefined => (typeof own[name] === 'string' ? own[name] : undefined);
   const isChanging = pinsNames || own['fix'] === true || own['diff'] === true;
   const useless = isChanging ? REPORTING.find((name) => own[name] !== undefined) : undefined;
@@ -62,24 +75,25 @@ async function run(words: readonly string[], options: CheckOptions): Promise<num
     security: own['security'] === true,
   };
   const baseline = text('baseline');
-  if (own['write-baseline'] === true && baseline === undefined)
+  const writesBaseline = own['write-baseline'] === true;
+  if (writesBaseline && baseline === undefined)
     throw new UsageError('--write-baseline needs --baseline FILE');
-  const known =
-    baseline === undefined || own['write-baseline'] === true
-      ? undefined
-      : readBaseline(resolve(root, baseline));
+  return {
+    ...{ format, output: text('output'), all: own['all'] === true, failOn, baseline, writesBaseline },
+    ...{ policy, isChanging, isDiff: own['diff'] === true, url: text('url') },
+  };
+}
+
+async function run(words: readonly string[], options: CheckOptions): Promise<number> {
+  const { config, isPlain, pinsNames, root, signal } = options;
+  const { isChanging, isDiff, baseline, writesBaseline, policy, url, ...reporting } = parseFlags(options);
+  const known = baseline === undefined || writesBaseline ? undefined : readBaseline(resolve(root, baseline));
   const files = readFiles(words, root);
   let judgments: readonly (readonly Judgment[])[];
   const done = progress(`${files.length} files, loading the indexes`);
   try {
-    judgments = await judgeFiles(files, {
-      url: text('url'),
-      config: config(),
-      asksAll: isPlain,
-      policy,
-      now: Date.now(),
-      signal,
-    });
+    const [asksAll, now] = [isPlain, Date.now()];
+    judgments = await judgeFiles(files, { url, config: config(), asksAll, policy, now, signal });
   } catch (error) {
     if (!(error instanceof IndexError) || error.code === 'config-invalid') throw error;
     process.stderr.write(`apk-beacon: nothing was checked: ${errorLines(error)}\n`);
@@ -87,39 +101,28 @@ async function run(words: readonly string[], options: CheckOptions): Promise<num
   } finally {
     done();
   }
-  if (isChanging) {
-    const change = pinsNames ? pinNames : raisePins;
-    return changeFiles(files, judgments, change, { root, isDiff: own['diff'] === true });
-  }
+  if (isChanging) return changeFiles(files, judgments, pinsNames ? pinNames : raisePins, { root, isDiff });
   const all = files.flatMap((file, i) => findingsOf(file, judgments[i] ?? []));
-  if (own['write-baseline'] === true && baseline !== undefined) {
+  if (writesBaseline && baseline !== undefined) {
     const kept = all.filter(({ level }) => level !== 'note');
     writeFileSync(resolve(root, baseline), baselineText(kept));
     process.stdout.write(`wrote ${kept.length} findings to ${printable(baseline)}\n`);
     return 0;
   }
   const findings = all.filter(({ fingerprint }) => !known?.has(fingerprint));
-  const report: Report = {
-    ...countPins(files),
-    findings,
-    known: all.length - findings.length,
-  };
-  const output = text('output');
-  write(report, {
-    format,
-    output: output === undefined ? undefined : resolve(root, output),
-    all: own['all'] === true,
-  });
+  write({ ...countPins(files), findings, known: all.length - findings.length }, reporting, root);
+  const { failOn } = reporting;
   return failOn !== undefined && findings.some(({ level }) => compareLevels(level, failOn) <= 0) ? FAILED : 0;
 }
 
 function write(
   report: Report,
-  { format, output, all }: { format: string | undefined; output: string | undefined; all: boolean },
+  { format, output, all }: Pick<Flags, 'format' | 'output' | 'all'>,
+  root: string,
 ): void {
   const own = format !== undefined && isFormat(format) ? formats[format](report) : undefined;
   if (output !== undefined)
-    writeFileSync(output, own ?? textReport(report, { all, colour: (_, text) => text }));
+    writeFileSync(resolve(root, output), own ?? textReport(report, { all, colour: (_, text) => text }));
   else if (own !== undefined) {
     process.stdout.write(own);
     return;
