@@ -103,7 +103,7 @@ export class TableBuilder {
   readonly #providedNames: GrowingNumbers;
   readonly #providingRows: GrowingNumbers;
   /** For each name, twice (its last row + 1), plus one if with a version. */
-  readonly #lastCarrier: GrowingNumbers;
+  readonly #lastProvider: GrowingNumbers;
   /** The last list added. */
   #lastList = EMPTY;
   // The next package, whose identity and commit are written to the next row.
@@ -133,7 +133,7 @@ export class TableBuilder {
     this.names = new StringTable(kept, names);
     this.values = new StringTable(kept, values, scratch);
     this.#identities = new IdentitySet(scratch, typical);
-    this.#lastCarrier = new GrowingNumbers(scratch, typical);
+    this.#lastProvider = new GrowingNumbers(scratch, typical);
     this.#rowArchs = new GrowingNumbers(scratch, most);
     this.#providedNames = new GrowingNumbers(scratch, most);
     this.#providingRows = new GrowingNumbers(scratch, most);
@@ -227,7 +227,7 @@ export class TableBuilder {
     this.#sizes?.installed.push(added.installed);
     if (added.builtAt > this.#newestBuiltAt) this.#newestBuiltAt = added.builtAt;
     this.#rowArchs.add(added.arch);
-    this.#lastCarrier.set(added.name, carrier(row, true));
+    this.#lastProvider.set(added.name, provider(row, true));
     this.#clearNext();
     return row;
   }
@@ -265,9 +265,9 @@ export class TableBuilder {
 
   /** Adds a provide of the last added package, at `row`. apk does not install a package that has a name twice. */
   provide(row: number, name: number, hasVersion: boolean): void {
-    const [before, now] = [this.#lastCarrier.at(name), carrier(row, hasVersion)];
+    const [before, now] = [this.#lastProvider.at(name), provider(row, hasVersion)];
     const isAgain = before >> 1 === now >> 1;
-    this.#lastCarrier.set(name, isAgain ? before | now : now);
+    this.#lastProvider.set(name, isAgain ? before | now : now);
     if (isAgain && ((before | now) & 1) !== 0) {
       const { flags } = this.#rows.columns;
       flags[row] = (flags[row] as number) | Flag.conflictsWithItself;
@@ -396,8 +396,8 @@ function countsOf(numbers: Uint32Array): ReadonlyMap<number, number> {
   return counts;
 }
 
-/** The value in `lastCarrier` for a name of `row`. */
-function carrier(row: number, hasVersion: boolean): number {
+/** The value in `lastProvider` for a name of `row`. */
+function provider(row: number, hasVersion: boolean): number {
   return 2 * (row + 1) + (hasVersion ? 1 : 0);
 }
 

@@ -7,7 +7,7 @@
  *
  * - A provide counts with *its* version, not that of its package. Without a version it is not a release.
  * - A package that has a name twice, at least once with a version, is refused as a whole.
- * - Of several packages apk takes one (`CarrierReader.preferred`) and fails if that one cannot be installed. That concerns
+ * - Of several packages apk takes one (`ProviderReader.preferred`) and fails if that one cannot be installed. That concerns
  *   packages whose exact dependencies are missing, packages that need them (`Coherence`), and packages with which apk
  *   also installs another that it refuses.
  * - A release exists on every arch that carries the name; apko refuses any other.
@@ -15,7 +15,7 @@
 import { cut } from '../errors.ts';
 import { compareVersions, orderKey, type Version } from '../apk/version.ts';
 import { isExact, type Package, type Packages, type RowSet, type Unusable } from '../apk/packages.ts';
-import { CarrierReader, type Carrier, type Rule } from './carriers.ts';
+import { ProviderReader, type Provider, type Rule } from './providers.ts';
 import { Coherence, type Unmet } from './coherence.ts';
 import { Needs } from './needs.ts';
 import { finish, isStep, ITEMS_A_STEP, mapInSteps, sortInSteps } from './steps.ts';
@@ -135,7 +135,7 @@ export interface Taken {
 }
 
 /** Packages with one name, over all archs, that can be compared in a second or two. The most in Wolfi are 514 an arch. */
-const MAX_CARRIERS = 40_000;
+const MAX_PROVIDERS = 40_000;
 
 export class Catalog {
   readonly archs: readonly string[];
@@ -212,8 +212,8 @@ export class Catalog {
 
   /** The same in steps of about a millisecond: a name may have as many versions as an index has packages. */
   *reportInSteps(name: string, archs: readonly string[] = this.archs): Generator<undefined, NameReport> {
-    const carriers = this.#countCarriers(name, archs);
-    if (carriers > MAX_CARRIERS) throw new CrowdedNameError(name, carriers);
+    const providers = this.#countProviders(name, archs);
+    if (providers > MAX_PROVIDERS) throw new CrowdedNameError(name, providers);
     return yield* this.#compare(name, archs);
   }
 
@@ -222,29 +222,29 @@ export class Catalog {
     name: string,
     archs: readonly string[] = this.archs,
   ): Generator<undefined, NameReport | undefined> {
-    const isCrowded = this.#countCarriers(name, archs) > MAX_CARRIERS;
+    const isCrowded = this.#countProviders(name, archs) > MAX_PROVIDERS;
     return isCrowded ? undefined : yield* this.#compare(name, archs);
   }
 
   /** How many packages have the name or provide it on these archs. */
-  #countCarriers(name: string, archs: readonly string[]): number {
+  #countProviders(name: string, archs: readonly string[]): number {
     const sources = this.sources.filter(({ arch }) => archs.includes(arch));
     return sources.reduce((sum, { packages }) => sum + packages.countOf(name), 0);
   }
 
   *#compare(name: string, archs: readonly string[]): Generator<undefined, NameReport> {
-    const reader = new CarrierReader(this.sources, this.#rule);
+    const reader = new ProviderReader(this.sources, this.#rule);
     /** By version key. */
     const groups = new Map<string, Group>();
     const carriedBy = new Set<string>();
     let candidates = 0;
     for (const arch of archs) {
-      for (const carrier of (yield* reader.carriersOf(name, arch)).carriers) {
-        if (this.#coherence.isUndecided(carrier)) yield* this.#coherence.settle(carrier, reader);
-        const { versions, obstacle } = this.#claims(carrier);
+      for (const provider of (yield* reader.providersOf(name, arch)).providers) {
+        if (this.#coherence.isUndecided(provider)) yield* this.#coherence.settle(provider, reader);
+        const { versions, obstacle } = this.#claims(provider);
         for (const version of versions) {
           if (isStep((candidates += 1))) yield;
-          const added = this.#addCandidate(groups, carrier, version, { obstacle, reader });
+          const added = this.#addCandidate(groups, provider, version, { obstacle, reader });
           if (!added.obstacle || added.obstacle.reason === 'dependency-unmet') carriedBy.add(arch);
         }
       }
@@ -273,11 +273,11 @@ export class Catalog {
     asked: readonly { readonly name: string; readonly version: string }[],
     arch: string,
   ): Generator<undefined, { readonly asked: readonly number[]; readonly unmet: Unmet } | undefined> {
-    const reader = new CarrierReader(this.sources, this.#rule);
-    const roots = new Map<Carrier, number>();
+    const reader = new ProviderReader(this.sources, this.#rule);
+    const roots = new Map<Provider, number>();
     for (const [i, { name, version }] of asked.entries()) {
-      const carrier = yield* reader.taken(name, version, arch);
-      if (carrier) roots.set(carrier, i);
+      const provider = yield* reader.taken(name, version, arch);
+      if (provider) roots.set(provider, i);
     }
     const found = yield* this.#coherence.conflict([...roots.keys()], reader);
     if (!found) return undefined;
@@ -290,40 +290,43 @@ export class Catalog {
    * full.
    */
   needs(last?: Needs): Needs {
-    return last && !last.isFull ? last : new Needs(new CarrierReader(this.sources, this.#rule));
+    return last && !last.isFull ? last : new Needs(new ProviderReader(this.sources, this.#rule));
   }
 
   /** The packages that apk takes for the exact dependencies of a package, each with the number of its source. */
   *takenFor(each: Package, arch: string): Generator<undefined, readonly Taken[]> {
-    const reader = new CarrierReader(this.sources, this.#rule);
+    const reader = new ProviderReader(this.sources, this.#rule);
     const taken: Taken[] = [];
     for (const dependency of each.bindingDependencies) {
       if (!isExact(dependency)) continue;
-      const carriers = yield* reader.meeting(dependency, arch);
-      for (const { rank, package: needed } of carriers) taken.push({ source: rank, package: needed });
+      const providers = yield* reader.meeting(dependency, arch);
+      for (const { rank, package: needed } of providers) taken.push({ source: rank, package: needed });
     }
     return taken;
   }
 
   #addCandidate(
     groups: Map<string, Group>,
-    carrier: Carrier,
+    provider: Provider,
     version: string,
-    { obstacle, reader }: { readonly obstacle: Obstacle | undefined; readonly reader: CarrierReader },
+    { obstacle, reader }: { readonly obstacle: Obstacle | undefined; readonly reader: ProviderReader },
   ): Candidate {
     const { parsed, key } = reader.read(version);
-    const against = obstacle ?? obstacleOf(carrier, parsed) ?? this.#unmet(carrier);
-    const candidate = toCandidate(carrier, version, against);
+    const against = obstacle ?? obstacleOf(provider, parsed) ?? this.#unmet(provider);
+    const candidate = toCandidate(provider, version, against);
     const group = groups.get(key);
     if (group) {
-      group.carriers = appended(group.carriers, carrier);
+      group.providers = appended(group.providers, provider);
       group.candidates = appended(group.candidates, candidate);
-    } else groups.set(key, { parsed, carriers: [carrier], candidates: [candidate] });
+    } else groups.set(key, { parsed, providers: [provider], candidates: [candidate] });
     return candidate;
   }
 
-  /** The versions that a carrier claims: one, or several unusable ones. */
-  #claims({ package: each, versions: given }: Carrier): { versions: readonly string[]; obstacle?: Obstacle } {
+  /** The versions that a provider claims: one, or several unusable ones. */
+  #claims({ package: each, versions: given }: Provider): {
+    versions: readonly string[];
+    obstacle?: Obstacle;
+  } {
     // Nearly every package has a name at only one version.
     const versions =
       given.length === 1 && given.every(isDefined) ? given : [...new Set(given)].filter(isDefined);
@@ -334,8 +337,8 @@ export class Catalog {
     return { versions };
   }
 
-  #unmet(carrier: Carrier): Obstacle | undefined {
-    const unmet = this.#coherence.unmet(carrier);
+  #unmet(provider: Provider): Obstacle | undefined {
+    const unmet = this.#coherence.unmet(provider);
     return unmet && { reason: 'dependency-unmet', ...unmet };
   }
 }
@@ -347,7 +350,7 @@ class CrowdedNameError extends Error {
   readonly statusCode = 422;
 
   constructor(name: string, count: number) {
-    super(`${cut(name)}: ${count} packages have this name, more than the ${MAX_CARRIERS} that are compared`);
+    super(`${cut(name)}: ${count} packages have this name, more than the ${MAX_PROVIDERS} that are compared`);
   }
 }
 
@@ -356,13 +359,13 @@ function isDefined(version: string | undefined): version is string {
 }
 
 /** The obstacle that concerns the package itself. */
-function obstacleOf({ package: each }: Carrier, version: Version | undefined): Obstacle | undefined {
+function obstacleOf({ package: each }: Provider, version: Version | undefined): Obstacle | undefined {
   if (each.unusable) return { reason: each.unusable };
   return version ? undefined : { reason: 'invalid-version' };
 }
 
 function toCandidate(
-  { package: each, source, rank, provided }: Carrier,
+  { package: each, source, rank, provided }: Provider,
   version: string,
   obstacle: Obstacle | undefined,
 ): Candidate {
@@ -384,7 +387,7 @@ function toCandidate(
 /** All candidates with versions that apk calls equal, arch by arch, with their owners. */
 interface Group {
   readonly parsed: Version | undefined;
-  carriers: Carrier[];
+  providers: Provider[];
   candidates: Candidate[];
 }
 
@@ -397,19 +400,19 @@ function appended<T>(items: T[], item: T): T[] {
 
 /** The candidates of the packages that apk takes, in the order of the archs. */
 function* takenOf(
-  { parsed, carriers, candidates }: Group,
-  reader: CarrierReader,
+  { parsed, providers, candidates }: Group,
+  reader: ProviderReader,
 ): Generator<undefined, readonly Candidate[]> {
   const taken: Candidate[] = [];
-  for (let start = 0, end; parsed && start < carriers.length; start = end) {
-    end = endOfArch(carriers, start);
-    const rivals: Carrier[] = [];
+  for (let start = 0, end; parsed && start < providers.length; start = end) {
+    end = endOfArch(providers, start);
+    const rivals: Provider[] = [];
     for (let i = start; i < end; i += 1)
-      if (canBeTaken(candidates[i] as Candidate) && reader.isEligible(carriers[i] as Carrier))
-        rivals.push(carriers[i] as Carrier);
+      if (canBeTaken(candidates[i] as Candidate) && reader.isEligible(providers[i] as Provider))
+        rivals.push(providers[i] as Provider);
     const best = rivals.length > 1 ? yield* reader.preferred(rivals) : rivals[0];
     for (let i = start; i < end; i += 1)
-      if (carriers[i]?.id === best?.id) taken.push(candidates[i] as Candidate);
+      if (providers[i]?.id === best?.id) taken.push(candidates[i] as Candidate);
   }
   return taken;
 }
@@ -421,11 +424,11 @@ function takenAlone({ parsed, candidates }: Group): readonly Candidate[] | undef
   return parsed ? candidates.filter(canBeTaken) : [];
 }
 
-/** Start of the carriers of the next arch. */
-function endOfArch(carriers: readonly Carrier[], start: number): number {
-  const arch = carriers[start]?.source.arch;
+/** Start of the providers of the next arch. */
+function endOfArch(providers: readonly Provider[], start: number): number {
+  const arch = providers[start]?.source.arch;
   let end = start + 1;
-  while (carriers[end]?.source.arch === arch) end += 1;
+  while (providers[end]?.source.arch === arch) end += 1;
   return end;
 }
 
@@ -443,7 +446,7 @@ function onlyText({ candidates }: Group): string | undefined {
 function* addSpellings(
   versions: VersionReport[],
   known: Known,
-  reader: CarrierReader,
+  reader: ProviderReader,
 ): Generator<undefined, void> {
   const byText = Map.groupBy(known.candidates, ({ version }) => version);
   for (const [i, version] of [...byText.keys()].sort().entries()) {

@@ -11,7 +11,7 @@
  */
 import { isExact, type Dependency, type RefusedAutoInstall, type Package } from '../apk/packages.ts';
 import type { CatalogSource } from './catalog.ts';
-import type { Carrier, PackageId, CarrierReader } from './carriers.ts';
+import type { Provider, PackageId, ProviderReader } from './providers.ts';
 import { eachInSteps, isStep, ITEMS_A_STEP } from './steps.ts';
 
 /** Why a package cannot be installed. */
@@ -33,8 +33,8 @@ const MAX_NAMES = 4096;
 /** A package that cannot be installed with others. */
 export interface Incompatible {
   /** The requested package that needs it, and the requested package that needs the conflicting one. */
-  readonly root: Carrier;
-  readonly other: Carrier | undefined;
+  readonly root: Provider;
+  readonly other: Provider | undefined;
   readonly unmet: Unmet;
 }
 
@@ -82,59 +82,59 @@ export class Coherence {
     );
   }
 
-  /** Whether it is not yet known if the carrier's package can be installed. */
-  isUndecided(carrier: Carrier): boolean {
-    return this.#counts(carrier) && this.#states[carrier.id] === State.undecided;
+  /** Whether it is not yet known if the provider's package can be installed. */
+  isUndecided(provider: Provider): boolean {
+    return this.#counts(provider) && this.#states[provider.id] === State.undecided;
   }
 
-  /** Decides whether the carrier's package can be installed. */
-  *settle(carrier: Carrier, reader: CarrierReader): Generator<undefined, void> {
-    const unmet = yield* this.#find(carrier, reader);
-    this.#states[carrier.id] = unmet ? State.unmet : State.met;
-    if (unmet) this.#unmet.set(carrier.id, unmet);
+  /** Decides whether the provider's package can be installed. */
+  *settle(provider: Provider, reader: ProviderReader): Generator<undefined, void> {
+    const unmet = yield* this.#find(provider, reader);
+    this.#states[provider.id] = unmet ? State.unmet : State.met;
+    if (unmet) this.#unmet.set(provider.id, unmet);
   }
 
   /** Why a package that is decided cannot be installed; `undefined` if it can. */
-  unmet({ id }: Carrier): Unmet | undefined {
+  unmet({ id }: Provider): Unmet | undefined {
     return this.#states[id] === State.unmet ? this.#unmet.get(id) : undefined;
   }
 
-  *#find(carrier: Carrier, reader: CarrierReader): Generator<undefined, Unmet | undefined> {
-    const needsExactly = carrier.package.needsExactly || this.#autoInstalls.size > 0;
-    const found = needsExactly && !this.#complete ? yield* this.#together(carrier, reader) : 'too-many';
+  *#find(provider: Provider, reader: ProviderReader): Generator<undefined, Unmet | undefined> {
+    const needsExactly = provider.package.needsExactly || this.#autoInstalls.size > 0;
+    const found = needsExactly && !this.#complete ? yield* this.#together(provider, reader) : 'too-many';
     if (found !== 'too-many') return found;
-    if (!this.#missing.has(carrier.id)) yield* this.#findMissing(carrier, reader);
-    const missing = this.#missing.get(carrier.id);
+    if (!this.#missing.has(provider.id)) yield* this.#findMissing(provider, reader);
+    const missing = this.#missing.get(provider.id);
     if (missing) return { dependency: dependencyText(missing), conflictsWith: undefined };
-    const together = this.#complete && needsExactly ? yield* this.#together(carrier, reader) : undefined;
+    const together = this.#complete && needsExactly ? yield* this.#together(provider, reader) : undefined;
     return together === 'too-many' ? undefined : together;
   }
 
   /** Which of some packages cannot be installed with the others, although each alone can, and why. */
   *conflict(
-    roots: readonly Carrier[],
-    reader: CarrierReader,
+    roots: readonly Provider[],
+    reader: ProviderReader,
   ): Generator<undefined, Incompatible | undefined> {
     const misfit = yield* this.#take(roots, reader, MAX_IN_IMAGE);
     return misfit === 'too-many' ? undefined : misfit;
   }
 
-  *#together(root: Carrier, reader: CarrierReader): Generator<undefined, Unmet | 'too-many' | undefined> {
+  *#together(root: Provider, reader: ProviderReader): Generator<undefined, Unmet | 'too-many' | undefined> {
     const misfit = yield* this.#take([root], reader, MAX_TOGETHER);
     return typeof misfit === 'object' ? misfit.unmet : misfit;
   }
 
   /** Takes packages one after another as apk does, until all exact dependencies are met or one cannot be. */
   *#take(
-    asked: readonly Carrier[],
-    reader: CarrierReader,
+    asked: readonly Provider[],
+    reader: ProviderReader,
     most: number,
   ): Generator<undefined, Incompatible | 'too-many' | undefined> {
     const arch = asked[0]?.source.arch ?? '';
     const taken = new InstallSet(reader, most);
-    const waiting: { carrier: Carrier; because: Dependency | undefined; root: Carrier }[] = [];
-    const roots = asked.length > 1 ? new Map<PackageId, Carrier>() : undefined;
-    const problem = (root: Carrier, because: Dependency, conflictsWith?: Carrier): Incompatible => ({
+    const waiting: { provider: Provider; because: Dependency | undefined; root: Provider }[] = [];
+    const roots = asked.length > 1 ? new Map<PackageId, Provider>() : undefined;
+    const problem = (root: Provider, because: Dependency, conflictsWith?: Provider): Incompatible => ({
       root,
       other: conflictsWith && roots?.get(conflictsWith.id),
       unmet: {
@@ -147,9 +147,9 @@ export class Coherence {
       roots?.set(root.id, root);
       const { name, version } = root.package;
       if (unfit) return problem(root, { name, operator: '=', version, conflict: false }, unfit);
-      waiting.push({ carrier: root, because: undefined, root });
+      waiting.push({ provider: root, because: undefined, root });
     }
-    for (const { carrier: owner, because: reason, root } of waiting) {
+    for (const { provider: owner, because: reason, root } of waiting) {
       for (const dependency of owner.package.bindingDependencies) {
         if ((this.#work += 1) >= ITEMS_A_STEP) {
           this.#work = 0;
@@ -159,15 +159,16 @@ export class Coherence {
         if (!isExact(dependency)) continue;
         const because = reason ?? dependency;
         if (taken.meets(dependency, owner)) continue;
-        const other = taken.carrierOf(dependency.name);
+        const other = taken.providerOf(dependency.name);
         if (other) return problem(root, because, other);
-        const carrier = reader.knownMeeting(dependency, arch) ?? (yield* reader.meeting(dependency, arch))[0];
-        if (!carrier) return problem(root, because);
-        const unfit = taken.add(carrier);
+        const provider =
+          reader.knownMeeting(dependency, arch) ?? (yield* reader.meeting(dependency, arch))[0];
+        if (!provider) return problem(root, because);
+        const unfit = taken.add(provider);
         if (unfit) return problem(root, because, unfit);
         if (taken.isTooLarge) return 'too-many';
-        roots?.set(carrier.id, root);
-        waiting.push({ carrier, because, root });
+        roots?.set(provider.id, root);
+        waiting.push({ provider, because, root });
       }
     }
     this.#work += taken.size;
@@ -177,21 +178,21 @@ export class Coherence {
     }
     const conflict = taken.conflict();
     if (conflict) return problem(conflict.root, conflict.dependency, conflict.other);
-    for (const { carrier, because, root } of waiting)
-      for (const dependency of carrier.package.dependencies) {
+    for (const { provider, because, root } of waiting)
+      for (const dependency of provider.package.dependencies) {
         if (isStep((this.#work += 1))) yield;
         if (dependency.conflict || dependency.operator === '' || isExact(dependency)) continue;
         const other = taken.mismatch(dependency);
-        if (other && !meetsItself(carrier.package, dependency, reader))
+        if (other && !meetsItself(provider.package, dependency, reader))
           return problem(root, because ?? dependency, other);
       }
     const refusedAutoInstall =
       reader.rule === 'apk' ? taken.refusedAutoInstall(this.#autoInstalls, arch) : undefined;
-    return refusedAutoInstall && { root: asked[0] as Carrier, other: undefined, unmet: refusedAutoInstall };
+    return refusedAutoInstall && { root: asked[0] as Provider, other: undefined, unmet: refusedAutoInstall };
   }
 
   /** Decides for the package and all its dependencies whether something is missing. */
-  *#findMissing(root: Carrier, reader: CarrierReader): Generator<undefined, void> {
+  *#findMissing(root: Provider, reader: ProviderReader): Generator<undefined, void> {
     const undecided = yield* this.#reach(root, reader);
     const rejecting = [...undecided.values()].filter(hasUnmetNeed);
     for (let next = rejecting.pop(), i = 0; next; next = rejecting.pop(), i += 1) {
@@ -211,7 +212,7 @@ export class Coherence {
    * `root` and the undecided packages that it needs, directly or indirectly. Dependencies may be circular, so all are
    * assumed to be installable at first.
    */
-  *#reach(root: Carrier, reader: CarrierReader): Generator<undefined, ReadonlyMap<PackageId, Undecided>> {
+  *#reach(root: Provider, reader: ProviderReader): Generator<undefined, ReadonlyMap<PackageId, Undecided>> {
     const undecided = new Map<PackageId, Undecided>([[root.id, yield* this.#undecided(root, reader)]]);
     const needs = new Map<string, Need>();
     const waiting = [root];
@@ -225,16 +226,16 @@ export class Coherence {
         if (!need) {
           need = { remaining: 0, neededBy: [] };
           needs.set(key, need);
-          for (const carrier of yield* reader.meeting(dependency, arch)) {
-            if (this.#missing.get(carrier.id)) continue;
+          for (const provider of yield* reader.meeting(dependency, arch)) {
+            if (this.#missing.get(provider.id)) continue;
             need.remaining += 1;
-            const known = undecided.get(carrier.id);
+            const known = undecided.get(provider.id);
             if (known) known.meets.push(need);
-            else if (!this.#missing.has(carrier.id) && this.#counts(carrier)) {
-              const entered = yield* this.#undecided(carrier, reader);
+            else if (!this.#missing.has(provider.id) && this.#counts(provider)) {
+              const entered = yield* this.#undecided(provider, reader);
               entered.meets.push(need);
-              undecided.set(carrier.id, entered);
-              waiting.push(carrier);
+              undecided.set(provider.id, entered);
+              waiting.push(provider);
             }
           }
         }
@@ -245,12 +246,12 @@ export class Coherence {
     return undecided;
   }
 
-  #counts({ package: each }: Carrier): boolean {
+  #counts({ package: each }: Provider): boolean {
     return this.#complete || each.needsExactly || this.#autoInstalls.size > 0;
   }
 
   /** The package with the dependencies that count and that it does not meet itself. */
-  *#undecided({ package: owner }: Carrier, reader: CarrierReader): Generator<undefined, Undecided> {
+  *#undecided({ package: owner }: Provider, reader: ProviderReader): Generator<undefined, Undecided> {
     const dependencies: Dependency[] = [];
     yield* eachInSteps(this.#complete ? owner.dependencies : owner.bindingDependencies, (each) => {
       if (each.conflict || !(this.#complete || isExact(each)) || meetsItself(owner, each, reader)) return;
@@ -262,50 +263,50 @@ export class Coherence {
 
 /** Packages to be installed together: no two of them may have the same name if one has it with a version. */
 class InstallSet {
-  readonly #reader: CarrierReader;
+  readonly #reader: ProviderReader;
   /** By name, the first that has it. */
   readonly #entries = new Map<string, NameEntry>();
   readonly #ruledOut: (Exclusion & { readonly dependency: Dependency })[] = [];
   readonly #most: number;
-  #carrierCount = 0;
+  #providerCount = 0;
 
-  constructor(reader: CarrierReader, most: number) {
+  constructor(reader: ProviderReader, most: number) {
     this.#reader = reader;
     this.#most = most;
   }
 
   /** How many packages and names were looked at. */
   get size(): number {
-    return this.#carrierCount + this.#entries.size;
+    return this.#providerCount + this.#entries.size;
   }
 
   get isTooLarge(): boolean {
-    return this.#carrierCount > this.#most || this.#entries.size > MAX_NAMES;
+    return this.#providerCount > this.#most || this.#entries.size > MAX_NAMES;
   }
 
   /** Adds a package and returns the one that it conflicts with. */
-  add(carrier: Carrier): Carrier | undefined {
-    this.#carrierCount += 1;
-    for (const { name, version } of this.#reader.namesOf(carrier)) {
-      const added: NameEntry = { carrier, version, next: undefined };
+  add(provider: Provider): Provider | undefined {
+    this.#providerCount += 1;
+    for (const { name, version } of this.#reader.namesOf(provider)) {
+      const added: NameEntry = { provider, version, next: undefined };
       let last = this.#entries.get(name);
       if (!last) {
         this.#entries.set(name, added);
         continue;
       }
       const isOther = (each: NameEntry): boolean =>
-        each.carrier.id !== carrier.id && (version ?? each.version) !== undefined;
+        each.provider.id !== provider.id && (version ?? each.version) !== undefined;
       const isKnown = (each: NameEntry): boolean =>
-        each.carrier.id === carrier.id && each.version === version;
+        each.provider.id === provider.id && each.version === version;
       for (; !isOther(last) && !isKnown(last) && last.next; last = last.next);
-      if (isOther(last)) return last.carrier;
+      if (isOther(last)) return last.provider;
       if (!isKnown(last)) last.next = added;
     }
     return undefined;
   }
 
   /** Whether one of them meets the exact dependency of `owner`, which is one of them. */
-  meets(dependency: Dependency, owner: Carrier): boolean {
+  meets(dependency: Dependency, owner: Provider): boolean {
     if (this.#reader.rule === 'apko' && meetsItself(owner.package, dependency, this.#reader)) return true;
     const { name, version: wanted } = dependency;
     const isSame = (entry: NameEntry): boolean => {
@@ -317,7 +318,7 @@ class InstallSet {
   }
 
   /** The package that has the name at some version. */
-  carrierOf(name: string): Carrier | undefined {
+  providerOf(name: string): Provider | undefined {
     return this.#find(name, (entry) => this.#versionOf(name, entry) !== undefined);
   }
 
@@ -327,19 +328,19 @@ class InstallSet {
   }
 
   /** A package that has the name of the dependency, if none has it at a version that fits. */
-  mismatch(dependency: Dependency): Carrier | undefined {
+  mismatch(dependency: Dependency): Provider | undefined {
     const { name } = dependency;
     const isFit = (entry: NameEntry): boolean => this.#reader.fits(this.#versionOf(name, entry), dependency);
-    return this.#find(name, isFit) ? undefined : this.carrierOf(name);
+    return this.#find(name, isFit) ? undefined : this.providerOf(name);
   }
 
   /** The first conflict that excludes one of them. */
   conflict():
-    { readonly dependency: Dependency; readonly other: Carrier; readonly root: Carrier } | undefined {
+    { readonly dependency: Dependency; readonly other: Provider; readonly root: Provider } | undefined {
     for (const { dependency, owner, root } of this.#ruledOut) {
       const other = this.#find(
         dependency.name,
-        ({ carrier, version }) => carrier.id !== owner.id && this.#reader.fits(version, dependency),
+        ({ provider, version }) => provider.id !== owner.id && this.#reader.fits(version, dependency),
       );
       if (other) return { dependency, other, root };
     }
@@ -366,38 +367,38 @@ class InstallSet {
    * The version at which it has the name. apko uses the package's version for its own name and for provides without a
    * version.
    */
-  #versionOf(name: string, { carrier, version }: NameEntry): string | undefined {
+  #versionOf(name: string, { provider, version }: NameEntry): string | undefined {
     if (this.#reader.rule === 'apk') return version;
-    const own = carrier.package;
+    const own = provider.package;
     if (own.name === name) return own.version;
     if (version !== undefined) return version;
     const isVersioned = (each: NameEntry): boolean =>
-      each.carrier.id === carrier.id && each.version !== undefined;
+      each.provider.id === provider.id && each.version !== undefined;
     return this.#find(name, isVersioned) ? undefined : own.version;
   }
 
-  #find(name: string, isWanted: (entry: NameEntry) => boolean): Carrier | undefined {
-    for (let each = this.#entries.get(name); each; each = each.next) if (isWanted(each)) return each.carrier;
+  #find(name: string, isWanted: (entry: NameEntry) => boolean): Provider | undefined {
+    for (let each = this.#entries.get(name); each; each = each.next) if (isWanted(each)) return each.provider;
     return undefined;
   }
 }
 
 /** The package that declares a conflict (`!name`), and the requested package that needs it. */
 interface Exclusion {
-  readonly owner: Carrier;
-  readonly root: Carrier;
+  readonly owner: Provider;
+  readonly root: Provider;
 }
 
 /** A package that has a name, and the next one that has it. */
 interface NameEntry {
-  readonly carrier: Carrier;
+  readonly provider: Provider;
   /** The version at which it has the name. */
   readonly version: string | undefined;
   next: NameEntry | undefined;
 }
 
 /** Whether the package itself meets its dependency; for apko, a provide of any version does. */
-export function meetsItself(each: Package, dependency: Dependency, reader: CarrierReader): boolean {
+export function meetsItself(each: Package, dependency: Dependency, reader: ProviderReader): boolean {
   if (each.name === dependency.name && reader.fits(each.version, dependency)) return true;
   const provided = each.provided(dependency.name);
   return reader.rule === 'apko'

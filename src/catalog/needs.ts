@@ -1,6 +1,6 @@
 /** Dependencies that no usable package of a catalog meets. */
 import type { Package } from '../apk/packages.ts';
-import type { CarrierReader } from './carriers.ts';
+import type { ProviderReader } from './providers.ts';
 import { dependencyText, meetsItself } from './coherence.ts';
 import { isStep } from './steps.ts';
 
@@ -9,13 +9,13 @@ const MAX_REMEMBERED = 20_000;
 
 /** For many packages, because their dependencies are similar. Results are cached. */
 export class Needs {
-  readonly #reader: CarrierReader;
+  readonly #reader: ProviderReader;
   /** By arch and dependency. */
   readonly #met = new Map<string, boolean>();
   /** Dependencies examined so far. */
   #count = 0;
 
-  constructor(reader: CarrierReader) {
+  constructor(reader: ProviderReader) {
     this.#reader = reader;
   }
 

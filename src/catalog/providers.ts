@@ -9,8 +9,8 @@ import { filterInSteps, isStep, sortInSteps } from './steps.ts';
 /** A number, because a hundred thousand of them are cached. */
 export type PackageId = number;
 
-/** A package that has a name: its own or a provided one. */
-export interface Carrier {
+/** A package that has a name, its own or a provided one; apk calls both providers. */
+export interface Provider {
   /** Of the package, unique in the catalog. */
   readonly id: PackageId;
   readonly package: Package;
@@ -33,26 +33,26 @@ export interface ReadVersion {
 }
 
 /**
- * Caches the carriers and versions read for one report. Versions of a name often need versions of one other name, and
+ * Caches the providers and versions read for one report. Versions of a name often need versions of one other name, and
  * all archs have the same versions. It is dropped with the report.
  */
-export class CarrierReader {
+export class ProviderReader {
   readonly rule: Rule;
   readonly #sources: readonly CatalogSource[];
   readonly #versions = new Map<string, ReadVersion>();
   /** By arch, then by name. */
-  readonly #ofNames = new Map<string, Map<string, CarriersOfName>>();
+  readonly #ofNames = new Map<string, Map<string, ProvidersOfName>>();
   readonly #names = new Map<PackageId, readonly Provide[]>();
-  #carrierCount = 0;
+  #providerCount = 0;
 
   constructor(sources: readonly CatalogSource[], rule: Rule) {
     this.#sources = sources;
     this.rule = rule;
   }
 
-  /** How many carriers and versions it has read. */
+  /** How many providers and versions it has read. */
   get size(): number {
-    return this.#carrierCount + this.#versions.size;
+    return this.#providerCount + this.#versions.size;
   }
 
   parse(text: string): Version | undefined {
@@ -75,39 +75,39 @@ export class CarrierReader {
   }
 
   /** The packages that have `name` on `arch`. */
-  *carriersOf(name: string, arch: string): Generator<undefined, CarriersOfName> {
-    const ofArch = this.#ofNames.get(arch) ?? new Map<string, CarriersOfName>();
+  *providersOf(name: string, arch: string): Generator<undefined, ProvidersOfName> {
+    const ofArch = this.#ofNames.get(arch) ?? new Map<string, ProvidersOfName>();
     this.#ofNames.set(arch, ofArch);
     let found = ofArch.get(name);
     if (!found) {
-      found = new CarriersOfName(yield* this.#carriers(name, arch), this);
+      found = new ProvidersOfName(yield* this.#providers(name, arch), this);
       ofArch.set(name, found);
     }
     return found;
   }
 
-  /** The carrier apk takes for `name=version` on `arch`, whether or not it can be installed. */
-  *taken(name: string, version: string, arch: string): Generator<undefined, Carrier | undefined> {
-    const found = yield* this.carriersOf(name, arch);
+  /** The provider apk takes for `name=version` on `arch`, whether or not it can be installed. */
+  *taken(name: string, version: string, arch: string): Generator<undefined, Provider | undefined> {
+    const found = yield* this.providersOf(name, arch);
     return yield* found.taken(this.versionKey(version));
   }
 
   /**
-   * The carriers that meet `dependency` on `arch`: for an exact one only the one that apk takes, otherwise all.
+   * The providers that meet `dependency` on `arch`: for an exact one only the one that apk takes, otherwise all.
    */
-  *meeting(dependency: Dependency, arch: string): Generator<undefined, readonly Carrier[]> {
+  *meeting(dependency: Dependency, arch: string): Generator<undefined, readonly Provider[]> {
     if (isExact(dependency)) {
       const taken = yield* this.taken(dependency.name, dependency.version, arch);
       return taken && !this.isRefused(taken) ? [taken] : [];
     }
-    const meeting: Carrier[] = [];
-    const { carriers } = yield* this.carriersOf(dependency.name, arch);
-    for (const [i, carrier] of carriers.entries()) {
+    const meeting: Provider[] = [];
+    const { providers } = yield* this.providersOf(dependency.name, arch);
+    for (const [i, provider] of providers.entries()) {
       if (isStep(i)) yield;
-      if (!this.isInstallable(carrier)) continue;
-      const fitting = carrier.versions.filter((version) => this.fits(version, dependency));
-      if (fitting.some((version) => version !== undefined)) meeting.push(carrier);
-      else if (fitting.length > 0 && (yield* this.isTakenUnversioned(carrier))) meeting.push(carrier);
+      if (!this.isInstallable(provider)) continue;
+      const fitting = provider.versions.filter((version) => this.fits(version, dependency));
+      if (fitting.some((version) => version !== undefined)) meeting.push(provider);
+      else if (fitting.length > 0 && (yield* this.isTakenUnversioned(provider))) meeting.push(provider);
     }
     return meeting;
   }
@@ -122,16 +122,16 @@ export class CarrierReader {
   }
 
   /** The same for an exact dependency, if it was read before. */
-  knownMeeting({ name, version }: Dependency, arch: string): Carrier | undefined {
+  knownMeeting({ name, version }: Dependency, arch: string): Provider | undefined {
     const taken = this.#ofNames.get(arch)?.get(name)?.knownTaken(this.versionKey(version));
     return taken && !this.isRefused(taken) ? taken : undefined;
   }
 
-  /** Whether any carrier meets `dependency`. If a name has many versions, they are sorted at the first call. */
+  /** Whether any provider meets `dependency`. If a name has many versions, they are sorted at the first call. */
   *isMet(dependency: Dependency, arch: string): Generator<undefined, boolean> {
     if (this.rule === 'apko' && dependency.operator === '') return this.#isThere(dependency.name, arch);
-    const found = yield* this.carriersOf(dependency.name, arch);
-    if (isExact(dependency) || found.carriers.length <= FEW)
+    const found = yield* this.providersOf(dependency.name, arch);
+    if (isExact(dependency) || found.providers.length <= FEW)
       return (yield* this.meeting(dependency, arch)).length > 0;
     return yield* found.areFitting(dependency);
   }
@@ -140,7 +140,7 @@ export class CarrierReader {
    * Whether apk takes the package for a name that it provides without a version: only if it has a provider priority
    * or is needed by its own name. Here it is enough that any package of the arch needs it.
    */
-  *isTakenUnversioned({ package: each, source }: Carrier): Generator<undefined, boolean> {
+  *isTakenUnversioned({ package: each, source }: Provider): Generator<undefined, boolean> {
     if (this.rule === 'apko' || each.priority > 0) return true;
     for (const { arch, packages } of this.#sources)
       if (arch === source.arch && (yield* packages.neededNames()).has(each.name)) return true;
@@ -165,7 +165,7 @@ export class CarrierReader {
   }
 
   /** The names of a package with the versions at which it has them, its own first. */
-  namesOf({ id, package: each }: Carrier): readonly Provide[] {
+  namesOf({ id, package: each }: Provider): readonly Provide[] {
     let names = this.#names.get(id);
     if (!names) {
       names = [{ name: each.name, version: each.version }, ...each.provides];
@@ -175,12 +175,12 @@ export class CarrierReader {
   }
 
   /** Whether apk would install the package, regardless of its dependencies. */
-  isInstallable(carrier: Carrier): boolean {
-    return !carrier.package.unusable && !this.isRefused(carrier);
+  isInstallable(provider: Provider): boolean {
+    return !provider.package.unusable && !this.isRefused(provider);
   }
 
   /** Whether apk always refuses the package, because it has a name twice. */
-  isRefused({ package: each }: Carrier): boolean {
+  isRefused({ package: each }: Provider): boolean {
     return this.rule === 'apk' && each.conflictsWithItself;
   }
 
@@ -188,26 +188,26 @@ export class CarrierReader {
    * Whether a package can be taken for a version of the name. If it has the name at several, one of them never fits, and
    * solvers look at other packages.
    */
-  isEligible({ versions }: Carrier): boolean {
+  isEligible({ versions }: Provider): boolean {
     if (versions.length === 1) return true;
     return new Set(versions.map((text) => text && this.versionKey(text))).size === 1;
   }
 
   /**
-   * Of carriers with the same version of the name, the one apk takes: among packages of one name the highest version;
+   * Of providers with the same version of the name, the one apk takes: among packages of one name the highest version;
    * among several names the highest provider priority (`k:`), then the repository listed first, then the first by
    * name, as the index is sorted. apko compares the packages' own versions instead of their repositories.
    */
-  *preferred(carriers: readonly Carrier[]): Generator<undefined, Carrier | undefined> {
-    if (carriers.length < 2) return carriers[0];
-    const best = new Map<string, Carrier>();
-    for (const [i, each] of carriers.entries()) {
+  *preferred(providers: readonly Provider[]): Generator<undefined, Provider | undefined> {
+    if (providers.length < 2) return providers[0];
+    const best = new Map<string, Provider>();
+    for (const [i, each] of providers.entries()) {
       if (isStep(i)) yield;
       const { name } = each.package;
       const before = best.get(name);
       if (!before || this.#compareBuilds(each, before) > 0) best.set(name, each);
     }
-    let taken: Carrier | undefined;
+    let taken: Provider | undefined;
     for (const each of best.values()) if (!taken || this.#compare(each, taken) > 0) taken = each;
     return taken;
   }
@@ -216,7 +216,7 @@ export class CarrierReader {
    * Compares two packages of one name. If apk sees no difference, it takes the first in the index. To offer nothing
    * that apk might refuse, a refused package wins here, then the later build, then the text of the packages.
    */
-  #compareBuilds(a: Carrier, b: Carrier): number {
+  #compareBuilds(a: Provider, b: Provider): number {
     return (
       this.#compareOwnVersions(a, b) ||
       a.package.priority - b.package.priority ||
@@ -228,7 +228,7 @@ export class CarrierReader {
   }
 
   /** Compares two packages of different names. */
-  #compare(a: Carrier, b: Carrier): number {
+  #compare(a: Provider, b: Provider): number {
     return (
       a.package.priority - b.package.priority ||
       (this.rule === 'apko' ? this.#compareOwnVersions(a, b) : this.#compareRepositories(a, b)) ||
@@ -237,39 +237,39 @@ export class CarrierReader {
   }
 
   /** apko sorts its repositories. */
-  #compareRepositories(a: Carrier, b: Carrier): number {
+  #compareRepositories(a: Provider, b: Provider): number {
     const order = this.rule === 'apko' ? compareTexts(b.source.repository, a.source.repository) : 0;
     return order || b.rank - a.rank;
   }
 
-  #compareOwnVersions({ package: a }: Carrier, { package: b }: Carrier): number {
+  #compareOwnVersions({ package: a }: Provider, { package: b }: Provider): number {
     const [left, right] = [this.parse(a.version), this.parse(b.version)];
     return left && right ? compareVersions(left, right) : Number(!!left) - Number(!!right);
   }
 
-  *#carriers(name: string, arch: string): Generator<undefined, readonly Carrier[]> {
-    const carriers: Carrier[] = [];
+  *#providers(name: string, arch: string): Generator<undefined, readonly Provider[]> {
+    const providers: Provider[] = [];
     for (const [rank, source] of this.#sources.entries())
-      if (source.arch === arch) yield* this.#addCarriers(carriers, rank, name);
-    return carriers;
+      if (source.arch === arch) yield* this.#addProviders(providers, rank, name);
+    return providers;
   }
 
-  *#addCarriers(carriers: Carrier[], rank: number, name: string): Generator<undefined, void> {
+  *#addProviders(providers: Provider[], rank: number, name: string): Generator<undefined, void> {
     const source = this.#sources[rank] as CatalogSource;
     const named = source.packages.named(name);
     const providing = source.packages.providing(name);
-    const add = (each: Package, provided: boolean, versions: Carrier['versions']): void => {
+    const add = (each: Package, provided: boolean, versions: Provider['versions']): void => {
       const id = each.row * this.#sources.length + rank;
-      carriers.push({ id, package: each, source, rank, provided, versions });
-      this.#carrierCount += 1;
+      providers.push({ id, package: each, source, rank, provided, versions });
+      this.#providerCount += 1;
     };
     // Hardly any package provides its own name, so its provides are not read. apko never reads them.
-    const areProviders = this.rule === 'apk' && named.length > 0 && providing.length > 0;
-    const providers = areProviders ? new Set(providing.map(({ row }) => row)) : undefined;
+    const mayBeBoth = this.rule === 'apk' && named.length > 0 && providing.length > 0;
+    const rows = mayBeBoth ? new Set(providing.map(({ row }) => row)) : undefined;
     for (const [i, each] of named.entries()) {
       if (isStep(i)) yield;
-      const isProvider = providers?.has(each.row) === true;
-      add(each, false, isProvider ? [each.version, ...each.provided(name)] : [each.version]);
+      const isBoth = rows?.has(each.row) === true;
+      add(each, false, isBoth ? [each.version, ...each.provided(name)] : [each.version]);
     }
     for (const [i, each] of providing.entries()) {
       if (isStep(i)) yield;
@@ -277,7 +277,7 @@ export class CarrierReader {
     }
   }
 
-  #versionsProvided(each: Package, name: string): Carrier['versions'] {
+  #versionsProvided(each: Package, name: string): Provider['versions'] {
     const versions = each.provided(name);
     if (this.rule === 'apk' || !versions.includes(undefined)) return versions;
     const versioned = versions.filter((version) => version !== undefined);
@@ -298,24 +298,24 @@ interface Installable {
 }
 
 /** The packages that have one name on one arch. */
-class CarriersOfName {
+class ProvidersOfName {
   /** All of them, in the order of the repositories. */
-  readonly carriers: readonly Carrier[];
-  readonly #reader: CarrierReader;
+  readonly providers: readonly Provider[];
+  readonly #reader: ProviderReader;
   /**
-   * By version key: the usable and eligible carriers of that version, or, after the first request, the one that apk
+   * By version key: the usable and eligible providers of that version, or, after the first request, the one that apk
    * takes.
    */
-  #byVersion: Map<string, Carrier | Carrier[]> | undefined;
+  #byVersion: Map<string, Provider | Provider[]> | undefined;
   #installable: Installable | undefined;
 
-  constructor(carriers: readonly Carrier[], reader: CarrierReader) {
-    this.carriers = carriers;
+  constructor(providers: readonly Provider[], reader: ProviderReader) {
+    this.providers = providers;
     this.#reader = reader;
   }
 
   /** The one apk takes for the version, whether or not it can be installed. */
-  *taken(versionKey: string): Generator<undefined, Carrier | undefined> {
+  *taken(versionKey: string): Generator<undefined, Provider | undefined> {
     this.#byVersion ??= yield* this.#indexByVersion();
     const found = this.#byVersion.get(versionKey);
     if (!Array.isArray(found)) return found;
@@ -325,7 +325,7 @@ class CarriersOfName {
   }
 
   /** The same, if it was computed before. */
-  knownTaken(versionKey: string): Carrier | undefined {
+  knownTaken(versionKey: string): Provider | undefined {
     const found = this.#byVersion?.get(versionKey);
     return Array.isArray(found) ? undefined : found;
   }
@@ -350,9 +350,9 @@ class CarriersOfName {
   }
 
   *#readInstallable(): Generator<undefined, Installable> {
-    const carriers = yield* filterInSteps(this.carriers, (each) => this.#reader.isInstallable(each));
+    const providers = yield* filterInSteps(this.providers, (each) => this.#reader.isInstallable(each));
     const texts = new Set<string>();
-    for (const [i, { versions }] of carriers.entries()) {
+    for (const [i, { versions }] of providers.entries()) {
       if (isStep(i)) yield;
       for (const [j, version] of versions.entries()) {
         if (isStep(j)) yield;
@@ -366,30 +366,30 @@ class CarriersOfName {
       if (isStep(parsed.length)) yield;
     }
     let isUnversioned = false;
-    for (const [i, each] of carriers.entries()) {
+    for (const [i, each] of providers.entries()) {
       if (isStep(i)) yield;
       isUnversioned ||= each.versions.includes(undefined) && (yield* this.#reader.isTakenUnversioned(each));
     }
     return { isUnversioned, texts, sorted: yield* sortInSteps(parsed, compareVersions) };
   }
 
-  *#indexByVersion(): Generator<undefined, Map<string, Carrier | Carrier[]>> {
-    const byVersion = new Map<string, Carrier | Carrier[]>();
-    for (const [i, carrier] of this.carriers.entries()) {
+  *#indexByVersion(): Generator<undefined, Map<string, Provider | Provider[]>> {
+    const byVersion = new Map<string, Provider | Provider[]>();
+    for (const [i, provider] of this.providers.entries()) {
       if (isStep(i)) yield;
-      if (carrier.package.unusable || !this.#reader.isEligible(carrier)) continue;
-      for (const key of this.#versionKeys(carrier)) {
+      if (provider.package.unusable || !this.#reader.isEligible(provider)) continue;
+      for (const key of this.#versionKeys(provider)) {
         const before = byVersion.get(key);
-        if (before === undefined) byVersion.set(key, carrier);
-        else if (Array.isArray(before)) before.push(carrier);
-        else byVersion.set(key, [before, carrier]);
+        if (before === undefined) byVersion.set(key, provider);
+        else if (Array.isArray(before)) before.push(provider);
+        else byVersion.set(key, [before, provider]);
       }
     }
     return byVersion;
   }
 
-  /** The keys of the versions at which a carrier has the name, each once. */
-  #versionKeys({ versions }: Carrier): Iterable<string> {
+  /** The keys of the versions at which a provider has the name, each once. */
+  #versionKeys({ versions }: Provider): Iterable<string> {
     const [only] = versions;
     if (versions.length === 1) return only === undefined ? [] : [this.#reader.versionKey(only)];
     return new Set(versions.flatMap((text) => (text === undefined ? [] : this.#reader.versionKey(text))));
