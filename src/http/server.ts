@@ -84,6 +84,10 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('began', 0);
   app.addHook('onRequest', refuseFloods());
+  app.addHook('onRequest', (request, reply, done) => {
+    if (hostLines(request) > 1) send(request, reply, { reply: twoHosts });
+    else done();
+  });
   app.addHook('preClose', (done) => {
     files.close();
     done();
@@ -169,6 +173,14 @@ function statusOf(error: Error & { statusCode?: number }): number {
 const unauthorized = problem(401, 'a token is needed, as a bearer token or as the password of any user', {
   'www-authenticate': 'Basic realm="apk-beacon"',
 });
+
+/** Required by RFC 9112: a proxy may have decided by the other one. */
+const twoHosts = problem(400, 'the request has more than one Host header');
+
+/** Node keeps only the first in `headers`. */
+function hostLines({ raw: { rawHeaders } }: FastifyRequest): number {
+  return rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === 'host').length;
+}
 
 /** Counts the pipelined requests of a connection and ends it if there are too many. */
 function refuseFloods() {
