@@ -32,6 +32,8 @@ interface Described {
   readonly request?: BodyName;
   /** Statuses besides 200, and 401 where a token is needed. */
   readonly others: readonly number[];
+  /** Headers of answers below 400; `Cache-Control` unless given. */
+  readonly headers?: readonly HeaderName[];
   /** No token is ever needed. */
   readonly open?: true;
 }
@@ -83,6 +85,33 @@ const parameters = {
   only: { description: 'The datasources of the preset, separated by commas', schema: string },
 } as const;
 
+const headers = {
+  'Cache-Control': { description: 'How long the answer may be reused', schema: string },
+  ETag: { description: 'Changes only with the answer; for If-None-Match', schema: string },
+  Location: { description: 'Where the package is', schema: string },
+  'Retry-After': { description: 'Seconds after which to ask again', schema: { type: 'integer' } },
+  'WWW-Authenticate': { description: 'How to show the token', schema: string },
+  'X-Apk-Beacon-Datasource': { description: 'The datasource that the pin belongs to', schema: string },
+  'X-Apk-Beacon-Generation': { description: 'Changes with every index of the datasource', schema: string },
+} as const;
+
+type HeaderName = keyof typeof headers;
+
+const ofGeneration = ['Cache-Control', 'X-Apk-Beacon-Generation'] as const;
+const conditional = [...ofGeneration, 'ETag'] as const;
+
+/** Headers of a status, whatever the route. */
+const headersOfStatus: Readonly<Record<number, readonly HeaderName[]>> = {
+  302: ['Location'],
+  401: ['WWW-Authenticate'],
+  429: ['Retry-After'],
+};
+
+const securitySchemes = {
+  bearer: { type: 'http', scheme: 'bearer' },
+  password: { type: 'http', scheme: 'basic', description: 'The token as the password of any user' },
+};
+
 const routes: Readonly<Record<Route, Described>> = {
   root: { path: '/', summary: 'The datasources', types: [JSON_TYPE, HTML], body: 'Service', others: [] },
   datasource: {
@@ -99,6 +128,7 @@ const routes: Readonly<Record<Route, Described>> = {
     types: [JSON_TYPE, HTML],
     body: 'Releases',
     others: [304, 400, 404, 410, 422, 429],
+    headers: conditional,
   },
   latest: {
     path: '/{datasource}/{package}/latest',
@@ -106,6 +136,7 @@ const routes: Readonly<Record<Route, Described>> = {
     query: ['arch', 'line', 'range', 'strip'],
     types: [TEXT],
     others: [400, 404, 410, 422, 429],
+    headers: ofGeneration,
   },
   explain: {
     path: '/{datasource}/{package}/explain',
@@ -114,6 +145,7 @@ const routes: Readonly<Record<Route, Described>> = {
     types: [JSON_TYPE, TEXT],
     body: 'Explanation',
     others: [400, 410, 422, 429],
+    headers: ofGeneration,
   },
   advisories: {
     path: '/{datasource}/{package}/advisories',
@@ -122,6 +154,7 @@ const routes: Readonly<Record<Route, Described>> = {
     types: [JSON_TYPE],
     body: 'Advisories',
     others: [400, 404, 410, 422, 429],
+    headers: ofGeneration,
   },
   'badge.svg': {
     path: '/{datasource}/{package}/badge.svg',
@@ -137,6 +170,7 @@ const routes: Readonly<Record<Route, Described>> = {
     types: [JSON_TYPE],
     body: 'Releases',
     others: [304, 400, 404, 410, 422, 429],
+    headers: [...conditional, 'X-Apk-Beacon-Datasource'],
   },
   search: {
     path: '/{datasource}/-/search',
@@ -145,6 +179,7 @@ const routes: Readonly<Record<Route, Described>> = {
     types: [JSON_TYPE, HTML],
     body: 'SearchHits',
     others: [400, 404, 410, 429],
+    headers: ofGeneration,
   },
   asked: {
     path: '/{datasource}/-/asked',
@@ -180,18 +215,21 @@ const routes: Readonly<Record<Route, Described>> = {
     summary: 'An index of the offered versions, for Renovate’s own apk datasource',
     types: ['application/gzip'],
     others: [304, 400, 404, 410, 429, 502],
+    headers: conditional,
   },
   adbIndex: {
     path: '/{datasource}/{arch}/Packages.adb',
     summary: 'The same index in the format of apk 3',
     types: ['application/octet-stream'],
     others: [304, 400, 404, 410, 429, 502],
+    headers: conditional,
   },
   file: {
     path: '/{datasource}@{age}/{arch}/{file}',
     summary: 'A package that the index of a view lists: a redirect to it, or the package',
     types: ['application/octet-stream'],
     others: [302, 400, 403, 404, 429, 502],
+    headers: ofGeneration,
   },
   preset: {
     path: '/{datasource}/renovate.json',
@@ -216,7 +254,14 @@ const routes: Readonly<Record<Route, Described>> = {
     body: 'CheckAnswer',
     others: [400, 413, 415, 422, 429],
   },
-  live: { path: '/livez', summary: 'Whether the process answers', types: [TEXT], others: [], open: true },
+  live: {
+    path: '/livez',
+    summary: 'Whether the process answers',
+    types: [TEXT],
+    others: [],
+    headers: [],
+    open: true,
+  },
   ready: {
     path: '/readyz',
     summary: 'Whether lookups are answered',
@@ -226,7 +271,14 @@ const routes: Readonly<Record<Route, Described>> = {
     others: [503],
     open: true,
   },
-  metrics: { path: '/metrics', summary: 'Metrics for Prometheus', types: [TEXT], others: [], open: true },
+  metrics: {
+    path: '/metrics',
+    summary: 'Metrics for Prometheus',
+    types: [TEXT],
+    others: [],
+    headers: [],
+    open: true,
+  },
   openapi: {
     path: '/openapi.json',
     summary: 'This description',
@@ -252,8 +304,11 @@ const meanings: Readonly<Record<number, string>> = {
   503: 'Not ready',
 };
 
-/** OpenAPI 3.1. */
-export function openApi(): object {
+/** OpenAPI 3.1. `publicUrl`: the address of the service, if configured. */
+export function openApi({
+  publicUrl,
+  hasToken = false,
+}: { readonly publicUrl?: string | undefined; readonly hasToken?: boolean } = {}): object {
   const paths = Object.entries(routes).map(([operationId, route]) => [
     route.path,
     { [route.method ?? 'get']: { operationId, ...operationOf(route) } },
@@ -267,8 +322,10 @@ export function openApi(): object {
       version,
       license: { name: 'MIT', identifier: 'MIT' },
     },
+    ...(publicUrl !== undefined && { servers: [{ url: publicUrl }] }),
+    ...(hasToken && { security: Object.keys(securitySchemes).map((scheme) => ({ [scheme]: [] })) }),
     paths: Object.fromEntries(paths) as object,
-    components: { schemas: bodySchemas() },
+    components: { schemas: bodySchemas(), headers, securitySchemes },
   };
 }
 
@@ -278,24 +335,31 @@ function operationOf(route: Described): object {
   const statuses = open ? others : [...others, 401];
   return {
     summary,
+    ...(open && { security: [] }),
     parameters: [
       ...inPath.map((name) => ({ name, in: 'path', required: true, ...parameters[name] })),
       ...query.map((name) => ({ name, in: 'query', required: false, ...parameters[name] })),
     ],
     ...(request && { requestBody: { required: true, content: contentOf([JSON_TYPE], request) } }),
     responses: {
-      200: { description: summary, content: contentOf(types, body) },
+      200: { description: summary, headers: headersOf(200, route), content: contentOf(types, body) },
       ...Object.fromEntries(statuses.map((status) => [status, otherResponse(status, route)])),
     },
   };
 }
 
-function otherResponse(status: number, { types, otherBody = 'Problem' }: Described): object {
-  const description = meanings[status];
-  if (status < 400) return { description };
+function otherResponse(status: number, route: Described): object {
+  const { types, otherBody = 'Problem' } = route;
+  const described = { description: meanings[status], headers: headersOf(status, route) };
+  if (status < 400) return described;
   // A token is checked before a page is thought of.
   const forms = types.includes(HTML) && status !== 401 ? [JSON_TYPE, HTML] : [JSON_TYPE];
-  return { description, content: contentOf(forms, otherBody) };
+  return { ...described, content: contentOf(forms, otherBody) };
+}
+
+function headersOf(status: number, { headers: own = ['Cache-Control'] }: Described): object {
+  const names = [...(status < 400 ? own : []), ...(headersOfStatus[status] ?? [])];
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
 
 function contentOf(types: readonly string[], body: BodyName | undefined): object {

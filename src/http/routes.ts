@@ -118,7 +118,7 @@ export class Routes {
   /** Made at the first request: most instances never get one. */
   openApi(): Promise<Answered> {
     this.#openApi ??= import('./openapi.ts').then(({ openApi }) => ({
-      reply: json(openApi()),
+      reply: json(openApi(this.#options)),
       route: 'openapi',
     }));
     return this.#openApi;

@@ -10,7 +10,10 @@ interface Described {
   readonly get?: {
     readonly operationId: string;
     readonly parameters: readonly { readonly name: string; readonly in: string }[];
-    readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, object>> }>>;
+    readonly responses: Readonly<
+      Record<string, { readonly headers: object; readonly content?: Readonly<Record<string, object>> }>
+    >;
+    readonly security?: readonly object[];
   };
   readonly post?: { readonly operationId: string };
 }
@@ -38,6 +41,10 @@ test('every path answers with every type that is described, and every measured r
     expect((await service.get(path)).headers['content-type'], path).toMatch(
       new RegExp(`^${types[0]}`.replace('+', '\\+')),
     );
+    // The datasource of a pin is only there if the request tells the pin's file.
+    const headers = Object.keys(get.responses['200']?.headers ?? {}).map((name) => name.toLowerCase());
+    if (get.operationId !== 'routed')
+      expect(Object.keys((await service.get(path)).headers), path).toEqual(expect.arrayContaining(headers));
     for (const type of types) {
       const answer = await service.get(path, { accept: type });
       expect([answer.statusCode, answer.headers['content-type']?.split(';')[0]], path).toEqual([200, type]);
@@ -109,11 +116,30 @@ test('the parameters described are those of docs/http.md', async () => {
   expect([...documented, ...elsewhere].toSorted()).toEqual([...names].toSorted());
 });
 
-test('every reference leads to a schema', () => {
+test('the address of the service and the ways to show its token are described, if it has them', () => {
+  interface Secured {
+    readonly servers?: readonly object[];
+    readonly security?: readonly object[];
+    readonly paths: Record<string, Described>;
+  }
+  expect(openApi()).not.toHaveProperty('servers');
+  expect(openApi()).not.toHaveProperty('security');
+  const document = openApi({ publicUrl: 'https://beacon.example.com/apk', hasToken: true }) as Secured;
+  expect(document.servers).toEqual([{ url: 'https://beacon.example.com/apk' }]);
+  expect(document.security).toEqual([{ bearer: [] }, { password: [] }]);
+  const open = Object.entries(document.paths).flatMap(([path, { get }]) => (get?.security ? path : []));
+  expect(open).toEqual(['/livez', '/readyz', '/metrics']);
+});
+
+test('every reference leads to a schema or a header', () => {
   const text = JSON.stringify(openApi());
-  const { components } = openApi() as { components: { schemas: Record<string, object> } };
+  const { components } = openApi() as { components: Record<'schemas' | 'headers', object> };
   const references = [...text.matchAll(/"\$ref":"([^"]*)"/g)].map(([, reference = '']) => reference);
   expect(new Set(references)).toEqual(
-    new Set(Object.keys(components.schemas).map((name) => `#/components/schemas/${name}`)),
+    new Set(
+      (['schemas', 'headers'] as const).flatMap((kind) =>
+        Object.keys(components[kind]).map((name) => `#/components/${kind}/${name}`),
+      ),
+    ),
   );
 });

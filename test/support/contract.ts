@@ -7,6 +7,7 @@ import { splitUrl } from '../../src/http/request.ts';
 import type { LiveDatasource } from '../../src/repository/live-datasource.ts';
 
 interface Content {
+  readonly headers?: Readonly<Record<string, object>>;
   readonly content?: Readonly<Record<string, { readonly schema?: { readonly $ref: string } }>>;
 }
 
@@ -16,6 +17,7 @@ interface Operation {
 }
 
 export interface OpenApi {
+  readonly components: { readonly headers: Readonly<Record<string, object>> };
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
 }
 
@@ -45,12 +47,18 @@ export interface Answer {
   readonly body: string;
 }
 
-/** Throws if the status, the type or the body is not described. */
+/** Throws if the status, a header, the type or the body is not described. */
 export function checkDescribed(operationId: string | undefined, { statusCode, headers, body }: Answer): void {
   const where = `openapi.json: ${operationId ?? 'no operation'}, ${statusCode}`;
   const operation = operations.get(operationId ?? '');
   const described = statusCode === 405 || !operation ? refused : operation.responses[statusCode];
   if (!described) throw new Error(`${where} is not described`);
+  for (const name of Object.keys(document.components.headers)) {
+    // Of refusals, only what a client should heed.
+    if (statusCode >= 400 && !['Retry-After', 'WWW-Authenticate'].includes(name)) continue;
+    if (headers[name.toLowerCase()] !== undefined && !described.headers?.[name])
+      throw new Error(`${where}: the header ${name} is not described`);
+  }
   const type = headers['content-type']?.split(';')[0];
   if (type === undefined || body === '') return;
   const form = described.content?.[type];
