@@ -77,21 +77,22 @@ export function toImage(folder: string, { files, ownPackages, definition }: Reso
   // Files that become part of the image.
   const keys = (definition.contents?.keyring ?? []).filter((key) => !key.includes('://'));
   const paths = [...files, `${name}.lock.json`, ...keys].map((path) => join(folder, path));
-  return { name, files: paths, tags: tagsOf(ownPackages[0]), version: versionOf(ownPackages) };
+  return { name, files: paths, tags: tagsOf(ownPackages), version: versionOf(ownPackages) };
 }
 
 /** The version that the first package is pinned to. */
-export function versionOf(ownPackages: readonly string[]): string | undefined {
-  const text = ownPackages[0]?.split('=', 2)[1];
+export function versionOf([first]: readonly string[]): string | undefined {
+  // apko writes the tag of a repository last: `curl=8.21.0-r0@local`.
+  const text = first?.split('@', 1)[0]?.split('=', 2)[1];
   return text !== undefined && parseVersion(text) ? text : undefined;
 }
 
 /**
- * The tags of an image with this pin of its first package: `1.16.9-r0`, `1.16.9`, `1.16`, `1` and `latest`. A
+ * The tags of an image by the pin of its first package: `1.16.9-r0`, `1.16.9`, `1.16`, `1` and `latest`. A
  * pre-release does not move the short ones. A tag cannot contain `~`.
  */
-export function tagsOf(pin: string | undefined): readonly string[] {
-  const text = pin?.split('=', 2)[1];
+export function tagsOf(ownPackages: readonly string[]): readonly string[] {
+  const text = versionOf(ownPackages);
   const version = parseVersion(text ?? '');
   if (text === undefined || version === undefined) return ['latest'];
   const tags = [text];

@@ -88,6 +88,7 @@ describe('image pipeline', () => {
     ['wolfi-base.yaml', 'contents: { packages: [busybox] }', true],
     ['python-base.yaml', 'contents: { packages: [python-3.13] }\nentrypoint: { command: python3 }', false],
     ['nginx-base.yaml', 'contents: { packages: [nginx=1.29.1-r0] }', false],
+    ['nginx-base.yaml', 'contents: { packages: [nginx=1.29.1-r0@local] }', false],
     ['wolfi.yaml', 'contents: { packages: [busybox] }', false],
     ['wolfi-base.yaml', 'contents: { packages: [busybox] }\ncmd:', true],
   ])('%s with %j is such a base: %j', (name, text, expected) => {
@@ -141,9 +142,11 @@ describe('tags', () => {
     ['thing=1.0~ab12cd-r0', ['latest', '1.0-ab12cd-r0', '1.0-ab12cd', '1.0', '1']],
     ['thing', ['latest']],
     ['thing~1.2', ['latest']],
+    // apko's form of a tagged repository.
+    ['thing=1.2-r0@local', ['latest', '1.2-r0', '1.2', '1']],
     [undefined, ['latest']],
   ])('of %s', (pin, tags) => {
-    expect(tagsOf(pin)).toEqual(tags);
+    expect(tagsOf(pin === undefined ? [] : [pin])).toEqual(tags);
   });
 });
 
