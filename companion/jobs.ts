@@ -8,6 +8,7 @@
 import { join } from 'node:path/posix';
 
 import { isPreRelease, parseVersion, withoutRevision } from '../src/apk/version.ts';
+import { CompanionError } from './errors.ts';
 import type { Resolved } from './include.ts';
 
 export interface Image {
@@ -72,8 +73,16 @@ export function isBase({ files, ownPackages, definition }: Resolved): boolean {
   return (files[0] ?? '').endsWith('-base.yaml') && versionOf(ownPackages) === undefined && startsNothing;
 }
 
+/** What registries accept as the name of an image. apko itself builds under any name. */
+const imageName = /^[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*$/;
+
 export function toImage(folder: string, { files, ownPackages, definition }: Resolved): Image {
   const name = (files[0] ?? '').replace(/\.yaml$/, '');
+  if (!imageName.test(name)) {
+    throw new CompanionError(
+      `${name}.yaml: no registry accepts its name; lower-case letters and digits, with . _ or - between them, are allowed`,
+    );
+  }
   // Files that become part of the image.
   const keys = (definition.contents?.keyring ?? []).filter((key) => !key.includes('://'));
   const paths = [...files, `${name}.lock.json`, ...keys].map((path) => join(folder, path));

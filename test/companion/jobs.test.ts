@@ -102,6 +102,25 @@ describe('image pipeline', () => {
     for (const group of groups) expect(group).toMatch(/^[\w\-/${}. ]+$/);
   });
 
+  it.each(['Niri.yaml', 'niri desktop.yaml', 'niri+x.yaml', 'desktop/.niri.yaml', 'niri-.yaml'])(
+    'refuses %s, which apko builds under this name and no registry accepts',
+    (file) => {
+      const resolved = resolveDefinition(file, () => 'cmd: init');
+      expect(() => toImage('images', resolved)).toThrow(`${file}: no registry accepts its name`);
+    },
+  );
+
+  it('takes names with dots, dashes and folders', () => {
+    for (const name of ['php-8.4', 'desktop/niri', 'a__b/c--d_2']) {
+      expect(
+        toImage(
+          'images',
+          resolveDefinition(`${name}.yaml`, () => 'cmd: init'),
+        ).name,
+      ).toBe(name);
+    }
+  });
+
   it('is never empty, which GitLab would refuse', () => {
     expect(imageJobs(changed('README.md'))).toEqual(['nothing-to-do']);
     expect(imagePipeline([], 'everything', 'publish')).toHaveProperty('nothing-to-do.script');
