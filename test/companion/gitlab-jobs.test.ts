@@ -194,6 +194,23 @@ describe('jobs', () => {
         commit();
         expect(generate({ ...env, ...request })).toEqual(['build:one:x86_64']);
       });
+
+      it('builds nothing of the target where the checkout is merged with it', () => {
+        const base = commit();
+        git('checkout', '--quiet', '-b', 'target');
+        write('packages/one/config', 'published by now');
+        const target = commit();
+        git('checkout', '--quiet', base);
+        write('packages/two/config', 'of the branch');
+        commit();
+        git('merge', '--quiet', '--no-edit', target);
+        const request = {
+          CI_PIPELINE_SOURCE: 'merge_request_event',
+          CI_MERGE_REQUEST_DIFF_BASE_SHA: base,
+          CI_MERGE_REQUEST_TARGET_BRANCH_SHA: target,
+        };
+        expect(generate({ ...env, ...request })).toEqual(['build:two:x86_64']);
+      });
     });
   });
 
