@@ -388,10 +388,13 @@ describe('jobs', () => {
       expect(own.map((key) => readFileSync(resolve(work, key), 'utf8'))).toEqual(['a key', 'a key']);
     });
 
-    it("publishes no password, which apko would write into the image's /etc/apko.json", () => {
-      const repositories = { APK_REPOSITORIES: 'https://reader:password@apks.example.org/os' };
-      expect(publish(commit(), repositories)).toMatchObject({ status: 1, apko: '' });
-    });
+    it.each(['APK_REPOSITORIES', 'APK_KEYS'])(
+      "publishes no password of %s, which apko would write into the image's /etc/apko.json",
+      (variable) => {
+        const address = 'https://reader:password@apks.example.org/os';
+        expect(publish(commit(), { [variable]: address })).toMatchObject({ status: 1, apko: '' });
+      },
+    );
   });
 
   it('tests the version that was built, not a newer one of another repository', () => {

@@ -6,11 +6,11 @@ set -eu
 
 from_images() { case $1 in *://* | /*) printf %s "$1" ;; *) printf '../%s' "$1" ;; esac; }
 
-for repository in ${APK_REPOSITORIES:-}; do
-  host=${repository#*://}
+for address in ${APK_REPOSITORIES:-} ${APK_KEYS:-}; do
+  host=${address#*://}
   case ${host%%/*} in
-    *@*) echo 'APK_REPOSITORIES: everybody could read the password of a repository in the images; use HTTP_AUTH' >&2; exit 1 ;;
+    *@*) echo 'APK_REPOSITORIES, APK_KEYS: everybody could read a password of these in the images; use HTTP_AUTH' >&2; exit 1 ;;
   esac
-  printf ' -b %s' "$(from_images "$repository")"
 done
+for repository in ${APK_REPOSITORIES:-}; do printf ' -b %s' "$(from_images "$repository")"; done
 for key in ${APK_KEYS:-}; do printf ' -k %s' "$(from_images "$key")"; done
