@@ -409,7 +409,7 @@ describe('jobs', () => {
   });
 
   describe('publishing packages', () => {
-    const publish = (repository: string) => {
+    const publish = (repository: string, env: Readonly<Record<string, string>> = {}) => {
       command(
         'melange',
         'for argument; do [ "$last" != -o ] || echo index > "$argument"; last=$argument; done',
@@ -418,6 +418,7 @@ describe('jobs', () => {
       return runJob('.gitlab/packages.yml', '.publish-packages', {
         APK_REPOSITORY_DIR: repository,
         APK_SIGNING_KEY: 'key.rsa',
+        ...env,
       });
     };
     const there = (repository: string) => readdirSync(repository, { recursive: true }).toSorted();
@@ -430,6 +431,17 @@ describe('jobs', () => {
         output: expect.stringContaining('no directory') as string,
       });
       expect(existsSync(repository)).toBe(false);
+    });
+
+    it('refuses a key by whose name apko would not find the signature', () => {
+      write('built/x86_64/one-1-r0.apk', 'one');
+      const repository = temporaryFolder();
+      expect(publish(repository, { APK_KEY_NAME: 'packages-2026' })).toMatchObject({
+        status: 1,
+        output: expect.stringContaining('it must end in .rsa') as string,
+      });
+      expect(there(repository)).toEqual([]);
+      expect(publish(repository, { APK_KEY_NAME: 'packages-2026.rsa' })).toMatchObject({ status: 0 });
     });
 
     /** A package that a job has built, with a key of its own, of sources that were changed then. */

@@ -8,9 +8,13 @@ repository=$1
 [ -d "$repository" ] || { echo "publish-packages.sh: $repository is no directory here" >&2; exit 1; }
 
 # A signature contains the file name of the key, which must end in .rsa.pub for apko. GitLab's file names do not.
+case ${APK_KEY_NAME:=packages.rsa} in
+  *.rsa) ;;
+  *) echo "publish-packages.sh: APK_KEY_NAME is $APK_KEY_NAME; it must end in .rsa" >&2; exit 1 ;;
+esac
 keys=$(mktemp -d)
 trap 'rm -rf "$keys"' EXIT
-key=$keys/${APK_KEY_NAME:-packages.rsa}
+key=$keys/$APK_KEY_NAME
 cp "$2" "$key"
 
 # When the sources of a package were last changed: .build-package dates it so.
