@@ -73,7 +73,7 @@ default is 15 minutes.
   ones, and a tenth of the size in Wolfi's index of 2026-07-24 (\`test/chain/wolfi-sizes.json\`), as bytes that do not
   compress. Names that are not in that index, such as containerd, have 100 kB each. So the share of containerd is not
   realistic; that of \`curl\`, the nano update, is.
-- **Not covered**: a host that boots what it downloaded. \`npm run test:boot\` tests that in ten minutes.
+- **Not covered**: a host that boots what it downloaded. \`.ci/boot\` tests that; it needs bootc, built from source.
 `;
 }
 
