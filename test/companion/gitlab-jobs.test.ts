@@ -36,6 +36,11 @@ const { variables } = parse(readFileSync(join(shipped, '.gitlab-ci.yml'), 'utf8'
   variables: Record<string, string>;
 };
 
+/** What README.md adds to `renovate.json`. */
+const renovateConfig = JSON.parse(
+  /```json\n([^]*?)```/.exec(readFileSync(join(shipped, 'README.md'), 'utf8'))?.[1] ?? '',
+) as { gitIgnoredAuthors: string[]; customManagers: [{ matchStrings: [string] }] };
+
 /** What of the variables does not depend on others. */
 const plainVariables = Object.fromEntries(
   Object.entries(variables)
@@ -245,9 +250,7 @@ describe('jobs', () => {
       expect(mustRun('git', ['-C', project, 'rev-parse', 'renovate/niri~']).stdout.trim()).toBe(request);
       // Whom Renovate is told to ignore.
       expect(show('--no-patch --format=%ae%n%ce renovate/niri')).toMatch(/^(apko-lock@.+\n){2}$/);
-      expect(readFileSync(join(shipped, 'README.md'), 'utf8')).toContain(
-        '"gitIgnoredAuthors": ["apko-lock@*"]',
-      );
+      expect(renovateConfig.gitIgnoredAuthors).toEqual(['apko-lock@*']);
       // The pipeline of the new commit goes on.
       expect(status).toBe(1);
     });
@@ -406,6 +409,23 @@ describe('jobs', () => {
     });
     expect(status, output).toBe(0);
     expect(read('melange.txt')).toMatch(/ packages\/one\.yaml one=1-r0\n$/);
+  });
+
+  it('has its images, pinned by digest, found by the manager of README.md', () => {
+    const [{ matchStrings }] = renovateConfig.customManagers;
+    const digest = `sha256:${'0a'.repeat(32)}`;
+    const pinned = readFileSync(join(shipped, '.gitlab-ci.yml'), 'utf8').replace(
+      /\$CI_REGISTRY_IMAGE\/(?:apko|melange):latest/g,
+      (image) => image.replace('$CI_REGISTRY_IMAGE', 'registry.example.org:5000/hosts') + `@${digest}`,
+    );
+    const found = [...pinned.matchAll(new RegExp(matchStrings[0], 'g'))].map(({ groups }) => ({ ...groups }));
+    expect(found).toEqual(
+      ['apko', 'melange'].map((name) => ({
+        depName: `registry.example.org:5000/hosts/${name}`,
+        currentValue: 'latest',
+        currentDigest: digest,
+      })),
+    );
   });
 
   describe('publishing packages', () => {
