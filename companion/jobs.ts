@@ -32,7 +32,7 @@ export type Pipeline = Readonly<Record<string, Job | readonly unknown[]>>;
 
 /**
  * The generator decides which jobs run. Without explicit rules, GitLab would leave these jobs out of merge request
- * pipelines. What is to be published is not cancelled by the next commit, whose pipeline does not publish it.
+ * pipelines. The next commit does not cancel a pipeline that publishes, because its own publishes other things.
  */
 const workflow = (purpose: Purpose) => ({
   ...(purpose === 'publish' ? { auto_cancel: { on_new_commit: 'none' } } : {}),
@@ -136,8 +136,8 @@ function publishJobs({ name, files, tags, version }: Image): Pipeline {
     [`publish:${name}`]: {
       extends: '.publish-image',
       variables: { IMAGE: name, FILES: files.join(' '), TAGS: tags.join(' '), ...label(version) },
-      // Two pipelines must not leave the older image under the tags: one job at a time looks at FILES, whether a newer
-      // commit has changed them, and publishes. GitLab does not allow a colon here.
+      // One job at a time checks whether a newer commit has changed FILES, and publishes. Otherwise two pipelines could
+      // leave the older image under the tags. GitLab does not allow a colon here.
       resource_group: `publish/${name}`,
     },
     [`sign:${name}`]: {

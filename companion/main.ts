@@ -1,4 +1,4 @@
-/** Prints the child pipeline of an image or package repository, and what else its scripts ask: see `help`. */
+/** Prints the child pipelines of image and package repositories, and what their scripts need to know: see `help`. */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -21,10 +21,11 @@ Commands:
   images                     print the child pipeline for the images
   packages                   print the child pipeline for the packages
   list                       list the definitions that get jobs
-  show NAME.yaml             print a definition with its includes merged; asks no repository
+  show NAME.yaml             print a definition with its includes merged, without asking a repository
   version NAME.yaml          print the version that the first package of a definition is pinned to
   order [NAME|IMAGE.yaml …]  list recipes in an order in which they can be built: those of the named packages, or of
-                             those that a definition in images/ lists, with all that they need; all if none is named
+                             the packages that a definition in images/ lists, and those that these need; by default
+                             all recipes
 
 Options:
   --folder DIR    where the definitions or recipes are (images, or packages for packages and order); definitions may be
@@ -33,8 +34,8 @@ Options:
                   standard input. Without it everything is built
   --publish       publish what is built; otherwise it is only verified
   --missing-in REPOSITORY
-                  publish only packages whose version is not in this repository, and verify no changed recipe whose
-                  version is; repeatable. The repository is asked with HTTP_AUTH
+                  publish only packages whose version is not in this repository, and refuse a changed recipe whose
+                  version is; repeatable. HTTP_AUTH has the password of the repository
   --bases         also give jobs to definitions that are only included
   --exclude PATH  leave out a folder or a file; repeatable
 `;

@@ -24,8 +24,8 @@ const runnerTags = new Map([
 ]);
 
 /**
- * `published` is not built again: see `publishedIn`. A merge request that changes a recipe of it is refused, because
- * what was published is never replaced, and the change would reach nobody.
+ * Versions in `published` (see `publishedIn`) are not built again. A merge request that changes a recipe but not its
+ * published version is refused: published packages are never replaced, so the change would reach nobody.
  */
 export function packagePipeline(
   folder: string,

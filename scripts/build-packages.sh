@@ -1,8 +1,8 @@
 #!/bin/sh
 # Builds recipes into a local repository, signed with a key of its own: build-packages.sh REPOSITORY [NAME...]
-# NAME is a package of packages/, or an image, NAME.yaml: what it needs is built in order. The path of a recipe is that
-# recipe on its own, and one that is not in packages/ is built from this checkout.
-# Without a name, all of packages/ is built. What is there already and not older than its sources is left as it is.
+# NAME is a package of packages/, or an image, NAME.yaml: everything that it needs is built in order. The path of a recipe
+# builds this recipe alone; one that is not in packages/ is built from this checkout. Without a name, all of packages/ is
+# built. Packages that are not older than their sources are not built again.
 set -eu
 repository=$1
 shift

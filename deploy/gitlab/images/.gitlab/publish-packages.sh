@@ -17,11 +17,11 @@ trap 'rm -rf "$keys"' EXIT
 key=$keys/$APK_KEY_NAME
 cp "$2" "$key"
 
-# When the sources of a package were last changed: .build-package dates it so.
+# When the sources of a package last changed: .build-package sets this date.
 date_of() { tar -xzOf "$1" .PKGINFO | sed -n 's/^builddate = //p'; }
 
-# The content of a published version never changes: hosts and locks know its checksum. From the same sources, the file is
-# that of a job that was interrupted, or of another pipeline, such as the nightly one. It stays, in place of the new one.
+# The content of a published version never changes: hosts and locks know its checksum. An interrupted job or another
+# pipeline, such as the nightly one, may have published a build of the same sources: then that file replaces the new one.
 for apk in built/*/*.apk; do
   target=$repository/${apk#built/}
   [ -e "$target" ] || continue
