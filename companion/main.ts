@@ -1,6 +1,7 @@
 /** Prints the child pipelines of image and package repositories, and what their scripts need to know: see `help`. */
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { normalize } from 'node:path/posix';
 import { parseArgs } from 'node:util';
 import { stringify as toYaml } from 'yaml';
 
@@ -37,7 +38,7 @@ Options:
                   publish only packages whose version is not in this repository, and refuse a changed recipe whose
                   version is; repeatable. HTTP_AUTH has the password of the repository
   --bases         also give jobs to definitions that are only included
-  --exclude PATH  leave out a folder or a file; repeatable
+  --exclude PATH  leave out a folder or a file of the definitions' folder; repeatable
 `;
 
 function parseCall(argv: readonly string[]) {
@@ -61,11 +62,22 @@ function parseCall(argv: readonly string[]) {
   }
 }
 
+/** How many names a command takes at most; `order` takes any number. */
+const maxNames = new Map([
+  ['images', 0],
+  ['packages', 0],
+  ['list', 0],
+  ['show', 1],
+  ['version', 1],
+]);
+
 async function run(argv: readonly string[]): Promise<string> {
   const { values, positionals } = parseCall(argv);
   const [command, ...names] = positionals;
   const [name] = names;
   if (values.help || command === 'help') return help;
+  const surplus = names[maxNames.get(command ?? '') ?? names.length];
+  if (surplus !== undefined) throw new CompanionError(`unexpected argument ${surplus}; ${usage}`);
   const purpose = values.publish ? 'publish' : 'verify';
   const images = values.folder ?? 'images';
   const packages = values.folder ?? 'packages';
@@ -108,10 +120,11 @@ const isHidden = (path: string) => path.split('/').some((part) => part.startsWit
 
 /** Definitions that get jobs. Those that get none are reported. */
 function withJobs(folder: string, options: { readonly bases: boolean; readonly exclude: readonly string[] }) {
-  const isExcluded = (path: string) =>
-    options.exclude.some(
-      (excluded) => path === excluded || path.startsWith(`${excluded.replace(/\/$/, '')}/`),
-    );
+  const excluded = options.exclude.map((path) => {
+    if (existsSync(join(folder, path))) return normalize(path).replace(/\/$/, '');
+    throw new CompanionError(`--exclude ${path}: not in ${folder}`);
+  });
+  const isExcluded = (path: string) => excluded.some((own) => path === own || path.startsWith(`${own}/`));
   return readdirSync(folder, { encoding: 'utf8', recursive: true })
     .filter((path) => path.endsWith('.yaml') && !isHidden(path) && !isExcluded(path))
     .sort()

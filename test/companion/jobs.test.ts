@@ -505,6 +505,22 @@ describe('apk-beacon-images', () => {
     expect(callIn(folder, 'version', '--folder', '.', 'desktop/niri.yaml').stdout).toBe('26.04-r0\n');
   });
 
+  it('leaves out what --exclude names, and fails if that is not there', () => {
+    const folder = repository({
+      'images/one.yaml': 'cmd: init',
+      'images/demo/two.yaml': 'cmd: init',
+      'images/demos.yaml': 'cmd: init',
+    });
+    const list = (path: string) => callIn(folder, 'list', '--exclude', path);
+    for (const path of ['demo', './demo/']) expect(list(path).stdout, path).toBe('demos.yaml\none.yaml\n');
+    expect(list('one.yaml').stdout).toBe('demo/two.yaml\ndemos.yaml\n');
+    // From the root of the repository, which would leave out nothing.
+    expect(list('images/demo')).toMatchObject({
+      status: 1,
+      stderr: '--exclude images/demo: not in images\n',
+    });
+  });
+
   it('takes the recipes of a folder and not what lies beside them', () => {
     const folder = repository({
       'packages/one.yaml': 'package: { name: one, version: "1", epoch: 0 }',
@@ -565,6 +581,12 @@ describe('apk-beacon-images', () => {
     [[], 'usage: apk-beacon-images'],
     [['lst'], 'unknown command lst; usage: apk-beacon-images'],
     [['list', '--foldr', 'x'], "Unknown option '--foldr'; usage: apk-beacon-images"],
+    // The second would have been published.
+    [
+      ['list', '--exclude', 'niri.yaml', 'bootc.yaml'],
+      'unexpected argument bootc.yaml; usage: apk-beacon-images',
+    ],
+    [['show', 'niri.yaml', 'bootc.yaml'], 'unexpected argument bootc.yaml; usage: apk-beacon-images'],
     [['list', '--folder'], "'--folder <value>' argument missing; usage: apk-beacon-images"],
     [['show', 'missing.yaml'], 'missing.yaml'],
     [['images', '--folder', 'packages'], 'alacritty.yaml: '],
