@@ -54,20 +54,22 @@ const BELOW_COMPONENT = /\/(?:main|community|testing)\/./;
 
 export function parseDockerfile(excerpt: string): Dockerfile {
   const args = new Map<string, string>();
-  const stages: Stage[] = [];
+  const starts: StageStart[] = [];
   const aliases = new Map<string, number[]>();
   for (const line of instructions(excerpt)) {
     const from = FROM.exec(line);
     const rest = from?.[4] ?? '';
-    if (from && !hasOtherWords(rest)) stages.push(stageOf(line, from, rest));
+    if (from && !hasOtherWords(rest)) starts.push({ line, from, rest });
     else if (/^FROM\s/i.test(line)) {
       const text = withoutTokens(line);
       const around = aliases.get(text) ?? [];
-      around.push(stages.length - 1);
+      around.push(starts.length - 1);
       aliases.set(text, around);
-    } else if (stages.length === 0) for (const [name, value] of defaults(line)) args.set(name, value);
+      const stage = starts.at(-1);
+      if (stage) stage.rest += ` ${rest}`;
+    } else if (starts.length === 0) for (const [name, value] of defaults(line)) args.set(name, value);
   }
-  return { args, stages, aliases };
+  return { args, stages: starts.map(stageOf), aliases };
 }
 
 /**
@@ -93,7 +95,14 @@ function separated(line: string): string {
   );
 }
 
-function stageOf(line: string, from: RegExpExecArray, rest: string): Stage {
+interface StageStart {
+  readonly line: string;
+  readonly from: RegExpExecArray;
+  /** What follows image and name, up to the next stage. */
+  rest: string;
+}
+
+function stageOf({ line, from, rest }: StageStart): Stage {
   return {
     from: withoutTokens(line),
     image: from[2] ?? '',

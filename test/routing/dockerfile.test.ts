@@ -102,6 +102,15 @@ describe('what a stage does to its repositories', () => {
     expect(last(`FROM alpine:3.22\n${line}\n`)).toMatchObject({ image: 'alpine:3.22', repositories });
   });
 
+  test('counts behind a line of a script that looks like FROM', () => {
+    const script = 'RUN python3 - <<EOF\nfrom os import path\nEOF';
+    const change = `RUN echo ${main} >> /etc/apk/repositories`;
+    expect(last(`FROM alpine:3.22\n${script}\n${change}`)?.repositories).toEqual([plain]);
+    expect(
+      last(`FROM alpine:3.22\n${script}\nRUN sed -i 's/v3.22/edge/' /etc/apk/repositories`)?.isEdited,
+    ).toBe(true);
+  });
+
   test('is inherited until a stage overwrites the list', () => {
     const inherited = `FROM alpine:3.22 AS a\nRUN echo ${main} >> /etc/apk/repositories\nFROM a`;
     expect(last(inherited)?.repositories).toEqual([plain]);
