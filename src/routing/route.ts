@@ -384,7 +384,12 @@ function routeScript(pin: ScriptPin, all: readonly Candidate[]): Outcome {
   const { tag, changes, commandRepositories } = pin;
   if (tag !== undefined) return routeTag(tag, changes.repositories, all);
   if (commandRepositories.length > 0) return routeRepositories(commandRepositories, all);
-  return withChanges(routeItsImages(pin, all), changes, 'script', all);
+  const unchanged = routeItsImages(pin, all);
+  const changed = withChanges(unchanged, changes, 'script', all);
+  // Another job of a CI file may overwrite the list.
+  return pin.images.length > 0 && changes.isReplaced
+    ? sameForAll([unchanged, changed], `a job of ${pin.path} overwrites /etc/apk/repositories`)
+    : changed;
 }
 
 /** The images that the configuration or the file says it runs in. */

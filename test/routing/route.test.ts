@@ -344,7 +344,9 @@ describe('a script', () => {
   test.each([
     [`sed -i 's/v3.22/edge/' /etc/apk/repositories`, '-'],
     [`sed -i 's/dl-cdn.alpinelinux.org/mirror.example.com/' /etc/apk/repositories`, 'alpine-v3.22'],
-    [`echo ${cdn}/v3.24/main > /etc/apk/repositories`, 'alpine-v3.24'],
+    [`echo ${cdn}/v3.22/main > /etc/apk/repositories`, 'alpine-v3.22'],
+    // The pin may be in another job.
+    [`echo ${cdn}/v3.24/main > /etc/apk/repositories`, '-'],
     ['curl https://example.com/list > /etc/apk/repositories', '-'],
     [`echo ${cdn}/edge/community >> /etc/apk/repositories`, '-'],
     [`echo "@edge ${cdn}/edge/community" >> /etc/apk/repositories`, 'alpine-v3.22'],
@@ -352,6 +354,10 @@ describe('a script', () => {
   ])('with %s → %s', (line, datasource) => {
     const context = { ...script('.gitlab-ci.yml', 'image: alpine:3.22'), changes: changesOf(`- ${line}\n`) };
     expect(routed(context, sources)).toBe(datasource);
+  });
+  test('without jobs has the repositories that it overwrites the list with', () => {
+    const changes = changesOf(`echo ${cdn}/v3.24/main > /etc/apk/repositories`);
+    expect(routed({ ...script('install.sh'), changes }, sources)).toBe('alpine-v3.24');
   });
   test('has the tags that it adds', () => {
     const changes = changesOf(`echo "@e ${cdn}/edge/community" >> /etc/apk/repositories`);
