@@ -8,12 +8,16 @@
 /** Distributions whose packages must not be mixed up. Alpine has one per branch. */
 export type Family = 'alpine' | 'wolfi' | 'chainguard' | 'minimos' | 'dhi' | 'debian';
 
-/** Prefixes of Docker Hub, which Docker drops. */
+/** GitLab's dependency proxy for Docker Hub: https://docs.gitlab.com/user/packages/dependency_proxy/. */
+const proxies = ['CI_DEPENDENCY_PROXY_GROUP_IMAGE_PREFIX', 'CI_DEPENDENCY_PROXY_DIRECT_GROUP_IMAGE_PREFIX'];
+
+/** Prefixes of Docker Hub, which Docker drops, and of its proxies. */
 export const dockerHubPrefixes: readonly string[] = [
   'docker.io/',
   'index.docker.io/',
   'registry-1.docker.io/',
   'registry.hub.docker.com/',
+  ...proxies.flatMap((name) => [`$${name}/`, `\${${name}}/`]),
 ];
 
 /** The last part of the name of Alpine's official image and its mirrors. */

@@ -200,7 +200,7 @@ function imagesOf(text: string): readonly string[] {
   const images: string[] = [];
   let isNameless = false;
   for (const [, key, image = ''] of text.matchAll(
-    /(image|name)["']?:[ \t]*(?:&\S+[ \t]+)?["']?([^\s"'#&{},]*)/g,
+    /(image|name)["']?:[ \t]*(?:&\S+[ \t]+)?["']?((?:\$\{\w+\}|[^\s"'#&{},])*)/g,
   )) {
     if (key === 'image' && isNameless) images.push('');
     isNameless = image === '';

@@ -402,7 +402,10 @@ function routeItsImages({ path, images }: ScriptPin, all: readonly Candidate[]):
   return sameForAll(
     images.map((image) => {
       if (image === '') return { reason: `${path} has an image whose name cannot be read` };
-      return image.includes('$') ? { reason: `the image ${image} is a variable` } : routeImage(image, all);
+      const { name, tag } = parseImage(image);
+      return `${name}:${tag}`.includes('$')
+        ? { reason: `the image ${image} is a variable` }
+        : routeImage(image, all);
     }),
     `the jobs of ${path} run in different images`,
   );

@@ -374,6 +374,13 @@ describe('a script', () => {
     ['.gitlab-ci.yml', '\n  image: "alpine:3.22"\n  image:\n    name: alpine:3.22', 'alpine-v3.22'],
     ['.gitlab-ci.yml', '\n  image: alpine:3.22\n  image: alpine:3.24', '-'],
     ['.gitlab-ci.yml', '\n  image: $IMAGE', '-'],
+    ['.gitlab-ci.yml', '\n  image: $CI_REGISTRY_IMAGE/alpine:3.22', '-'],
+    [
+      '.gitlab-ci.yml',
+      '\n  image: "${CI_DEPENDENCY_PROXY_GROUP_IMAGE_PREFIX}/alpine:3.22" # why\n  image: $CI_DEPENDENCY_PROXY_DIRECT_GROUP_IMAGE_PREFIX/library/alpine:3.22',
+      'alpine-v3.22',
+    ],
+    ['.gitlab-ci.yml', '\n  image: ${CI_DEPENDENCY_PROXY_GROUP_IMAGE_PREFIX}/alpine:$TAG', '-'],
     ['.gitlab-ci.yml', '\n  image:\n  image: alpine:3.22', '-'],
     ['.gitlab-ci.yml', '{image: alpine:3.22\n  image:', '-'],
     ['.gitlab-ci.yml', ', "image": "alpine:3.22"\n  image: &it alpine:3.22', 'alpine-v3.22'],
@@ -404,6 +411,7 @@ describe('the images of a CI file that the preset sends', () => {
     ['{"j": {"image": "alpine:3.22"}}', ['alpine:3.22']],
     ['j:\n  image:\n    <<: *it\n  environment:\n    name: x\nk:\n  image: alpine:3.22', ['', 'alpine:3.22']],
     ['j:\n  image: alpine:3.22\nk:\n  image:', ['alpine:3.22', '']],
+    ['j:\n  image: ${A}/b:${C}-d', ['${A}/b:${C}-d']],
   ])('%j: %j', (file, images) => expect(imagesIn(file)).toEqual(images));
 });
 
