@@ -59,7 +59,7 @@ const EDITS = [
   `${BEFORE}tee${BLANKS}(?:-[^\\s]*${BLANKS})*["\\x27]?`,
   // What is added there cannot be read, or an alternative in front would have taken it.
   '>>[ \\t]*["\\x27]?',
-  `${BEFORE}(?:mv|rm)(?:[ \\t"]|${CONTINUES})(?:${PIECE}*${BEFORE_PATH})?`,
+  `${BEFORE}(?:mv|rm|ed|ex|patch|truncate|[gm]?awk[ \\t]+-i)(?:[ \\t"]|${CONTINUES})(?:${PIECE}*${BEFORE_PATH})?`,
   // Not the first operand, which is only read.
   `${BEFORE}(?:cp|ln|install)${BLANKS}(?:-[^\\s]*${BLANKS})*[^-\\s\\\\;&|]${PIECE}*${BEFORE_PATH}`,
   `${BEFORE}(?:curl|wget)[ \\t]${PIECE}*?(?:-[A-Za-z]*[oO]|--output|--output-document)[ \\t=]*["\\x27]?`,
