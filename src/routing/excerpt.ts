@@ -24,8 +24,8 @@ const GAP = '(?:[ \\t=]|\\\\[ \\t]*\\r?\\n)*';
 const LIST = '/etc/apk/repositories';
 const CONTINUED = '(?:\\\\[ \\t]*\\r?\\n|[^\\n])*';
 
-/** Comments and empty lines at the start of a Dockerfile. */
-export const COMMENTS = '^(?:[ \\t]*(?:#[^\\n]*)?\\r?\\n)*';
+/** A byte order mark, comments and empty lines at the start of a Dockerfile. */
+export const COMMENTS = '^\\uFEFF?(?:[ \\t]*(?:#[^\\n]*)?\\r?\\n)*';
 /** ARG lines before the first FROM, with comments and template lines (`{% … %}`) between them. */
 const GLOBAL_ARGS = `^(?:[ \\t]*(?:[#{%][^\\n]*|[Aa][Rr][Gg][ \\t]${CONTINUED})?\\r?\\n)*`;
 /** The end of a line that a backslash continues, and comments behind it. One with a backslash at its end is a letter. */

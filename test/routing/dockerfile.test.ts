@@ -41,6 +41,8 @@ describe('what a stage builds on', () => {
     ['FROM alpine:3.22 AS a\r\n\r\nFROM a\r\n', 'alpine:3.22'],
     ['# FROM debian\nFROM alpine:3.22\r\n# FROM debian\r\n', 'alpine:3.22'],
     ['FROM alpine:3.22\nRUN python3 - <<EOF\nfrom os import path\nEOF', 'alpine:3.22'],
+    ['\uFEFFFROM alpine:3.22', 'alpine:3.22'],
+    ['\uFEFF# syntax=docker/dockerfile:1\nARG T=3.22\nFROM alpine:$T', 'alpine:3.22'],
   ])('%j → %s', (file, image) => expect(last(file)?.image).toBe(image));
 });
 
