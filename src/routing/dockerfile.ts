@@ -56,17 +56,21 @@ export function parseDockerfile(excerpt: string): Dockerfile {
   const args = new Map<string, string>();
   const starts: StageStart[] = [];
   const aliases = new Map<string, number[]>();
-  for (const line of instructions(excerpt)) {
+  for (const text of instructions(excerpt)) {
+    const line = text.replace(/^<</, '');
+    const isWritten = line !== text;
     const from = FROM.exec(line);
     const rest = from?.[4] ?? '';
-    if (from && !hasOtherWords(rest)) starts.push({ line, from, rest });
+    if (from && !isWritten && !hasOtherWords(rest)) starts.push({ line, from, rest });
     else if (/^FROM\s/i.test(line)) {
-      const text = withoutTokens(line);
-      const around = aliases.get(text) ?? [];
-      around.push(starts.length - 1);
-      aliases.set(text, around);
       const stage = starts.at(-1);
       if (stage) stage.rest += ` ${rest}`;
+      // Pins behind a FROM line that is written to another Dockerfile may be in either.
+      if (isWritten && !hasOtherWords(rest)) continue;
+      const alias = withoutTokens(line);
+      const around = aliases.get(alias) ?? [];
+      around.push(starts.length - 1);
+      aliases.set(alias, around);
     } else if (starts.length === 0) for (const [name, value] of defaults(line)) args.set(name, value);
   }
   return { args, stages: starts.map(stageOf), aliases };
@@ -74,11 +78,13 @@ export function parseDockerfile(excerpt: string): Dockerfile {
 
 /**
  * Joined lines with single blanks, without empty ones and comments, which cannot be continued. A repository at the start
- * of a line, as in a here-document, belongs to the stage in front of it; so does one behind the `\n` of an argument.
+ * of a line, as in a here-document, belongs to the stage in front of it; so does one behind the `\n` of an argument. A
+ * FROM line at the top of a here-document begins with `<<`.
  */
 function instructions(text: string): readonly string[] {
   return text
     .replace(/(?<![^\n])[ \t\r]*(?:#[^\n]*)?\n/g, '')
+    .replace(/<<(?=FROM\s)/gi, '\n<<')
     .replace(/["'=]?(?:\\n)+/g, ' ')
     .replace(/\r?\n[ \t]*(?=(?:@[A-Za-z0-9._-]+[ \t]+)?https?:\/\/)/g, ' ')
     .replace(/\\[ \t]*\r?\n/g, ' ')

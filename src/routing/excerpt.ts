@@ -80,6 +80,8 @@ const EDITED_FIRST = `${BEFORE}sed(?:${BLANKS}-[^\\s]*)*${BLANKS}["\\x27]?(${EDI
 /** Letters that begin none of the alternatives of `FROM_LINES`, as many as possible per match, because each match costs. */
 const HARMLESS = '[^\\s"\\x27=>;&|(-]+';
 const FROM_LINE = `((?:${GLOBAL_ARGS}|\\n)[ \\t]*[Ff][Rr][Oo][Mm][ \\t]${CONTINUED})`;
+/** At the top of a here-document, as of a Dockerfile that is written: what stands behind `<<` starts no stage. */
+const HERE_FROM = `(<<)-?[ \\t]*["\\x27]?[A-Za-z_][^\\n]*\\n(?:[ \\t]*(?:#[^\\n]*|[Aa][Rr][Gg][ \\t][^\\n]*)?\\r?\\n)*[ \\t]*([Ff][Rr][Oo][Mm][ \\t][^\\n]*)`;
 const BRANCHES = '(?:edge|latest-stable|v[0-9]+[.][0-9]+)/(?:main|community|testing)';
 /**
  * Keeps FROM lines, the global ARG lines directly before the first, and the changes of a stage to its repositories:
@@ -89,6 +91,7 @@ const BRANCHES = '(?:edge|latest-stable|v[0-9]+[.][0-9]+)/(?:main|community|test
  */
 export const FROM_LINES = [
   FROM_LINE,
+  HERE_FROM,
   '\\n[ \\t]*#[^\\n]*',
   `(?:-X|--repository)${GAP}["\\x27]?[^\\s"\\x27]+`,
   `(${LINES})${BETWEEN}*(?:>>[ \\t]*["\\x27]?${LIST}|[|][ \\t]*tee[ \\t]+(?:(?:-a|--append)[ \\t]+["\\x27]?${LIST}|["\\x27]?${LIST}[.]d/))`,
@@ -106,16 +109,16 @@ export const FROM_LINES = [
   HARMLESS,
   '[\\s\\S]',
 ].join('|');
-export const FROM_LINES_KEPT = '$1$2$3$4$5$6$7$8$9$10$11$12';
+export const FROM_LINES_KEPT = '$1$2$3$4$5$6$7$8$9$10$11$12$13$14';
 /** Of a script or CI file: the changes alone. */
-export const CHANGES_KEPT = FROM_LINES_KEPT.replace('$1', '');
+export const CHANGES_KEPT = FROM_LINES_KEPT.replace('$1$2$3', '');
 /** What every change of repositories contains. */
 export const CHANGE = `/etc/apk|${TAG}https?:|/${BRANCHES}`;
 /**
  * The same excerpt of a file without any `CHANGE`, in a small part of the time that RE2 needs for `FROM_LINES`. With as
  * many groups.
  */
-export const FROM_LINES_ONLY = `${FROM_LINE}|[^\\n]+|\\n|${'()'.repeat(11)}`;
+export const FROM_LINES_ONLY = `${FROM_LINE}|[^\\n<]*${HERE_FROM}|[^\\n]+|\\n|${'()'.repeat(11)}`;
 /** `-X URL`, `--repository=URL`. */
 export const REPOSITORY_OPTION = `\\s(?:-X|--repository|--repositories-file)${GAP}["\\x27]?[^\\s"\\x27]+`;
 /** Keeps the repositories of one command. */

@@ -41,6 +41,12 @@ const otherwise: Readonly<Record<string, readonly string[]>> = {
     'again=2.1-r0 alpine-3.22',
     'tagged=1.0-r0 alpine-edge',
   ],
+  // It is known where a here-document ends.
+  'heredocs/Dockerfile.written': [
+    'before=1.0-r0 alpine-3.22',
+    'either=1.0-r0 alpine-3.22',
+    'next=1.0-r0 alpine-3.22',
+  ],
   // A recipe's own variables are known.
   'y06-template-var/a.yaml': [
     'y=1.0-r0',

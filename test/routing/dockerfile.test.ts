@@ -41,6 +41,14 @@ describe('what a stage builds on', () => {
     ['FROM alpine:3.22 AS a\r\n\r\nFROM a\r\n', 'alpine:3.22'],
     ['# FROM debian\nFROM alpine:3.22\r\n# FROM debian\r\n', 'alpine:3.22'],
     ['FROM alpine:3.22\nRUN python3 - <<EOF\nfrom os import path\nEOF', 'alpine:3.22'],
+    // In a Dockerfile that is written.
+    ['FROM alpine:3.22\nRUN cat > Dockerfile <<EOF\nFROM alpine:3.24\nEOF\nRUN true', 'alpine:3.22'],
+    [
+      'FROM alpine:3.22\r\nCOPY <<-"EOF" /Dockerfile\r\n\t# why\r\n\r\n\tARG V=3.24\r\n\tfrom alpine:$V AS a\r\n\tEOF\r\n',
+      'alpine:3.22',
+    ],
+    ['FROM alpine:3.22 AS a\nRUN <<EOF\nFROM alpine:3.24 AS a\nEOF\nFROM a', 'alpine:3.22'],
+    ['FROM debian\nRUN <<EOF\napk add a\nEOF\nFROM alpine:3.22', 'alpine:3.22'],
     ['\uFEFFFROM alpine:3.22', 'alpine:3.22'],
     ['\uFEFF# syntax=docker/dockerfile:1\nARG T=3.22\nFROM alpine:$T', 'alpine:3.22'],
   ])('%j → %s', (file, image) => expect(last(file)?.image).toBe(image));
@@ -102,6 +110,14 @@ describe('what a stage does to its repositories', () => {
     [`RUN curl ${main}/x86_64/a.apk`, []],
   ])('%s', (line, repositories) => {
     expect(last(`FROM alpine:3.22\n${line}\n`)).toMatchObject({ image: 'alpine:3.22', repositories });
+  });
+
+  test('counts behind a FROM line that is written to another Dockerfile', () => {
+    const written = 'FROM alpine:3.22 AS a\nCOPY <<EOF /Dockerfile\nFROM alpine:3.24\nEOF';
+    expect(last(`${written}\nRUN echo ${main} >> /etc/apk/repositories`)).toMatchObject({
+      image: 'alpine:3.22',
+      repositories: [plain],
+    });
   });
 
   test('counts behind a line of a script that looks like FROM', () => {
@@ -311,6 +327,7 @@ test('without a change of repositories, the short expression makes the same exce
       'https://a.b/main',
       'curl -o',
       '<<EOF',
+      '<<EOF\n',
     ],
   ];
   const short = (file: string): string =>
