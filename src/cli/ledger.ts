@@ -42,7 +42,8 @@ export async function ledgerCommand(
       `usage: ledger ${isShow ? 'show [DATASOURCE [ARCH]] [--at TIME | --generation N]' : action}`,
     );
   const logger = await commandLogger(config.logLevel, config.logFormat);
-  const ledger = openLedger(config, { logger, now: Date.now, pause: () => undefined });
+  // An empty ledger in place of a damaged one would be sound, and its export the next backup.
+  const ledger = openLedger(config, { logger, now: Date.now, pause: () => undefined, keepsDamaged: true });
   const database = await ledger.database();
   if (!database)
     throw new UsageError(

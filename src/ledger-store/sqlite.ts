@@ -28,16 +28,16 @@ const OUTDATED = 'DROP INDEX IF EXISTS ledger_present';
 /** Statements that are kept prepared. */
 const MAX_STATEMENTS = 50;
 
-/** Opens or creates the file. A damaged file is renamed, and `onDamaged` gets the new name. */
+/** Opens or creates the file. With `onDamaged`, which gets the new name, a damaged file is renamed. */
 export async function openSqlite(
   file: string,
-  onDamaged: (renamedTo: string, error: unknown) => void,
+  onDamaged: ((renamedTo: string, error: unknown) => void) | undefined,
 ): Promise<Database> {
   await makeFolder(dirname(file));
   try {
     return await open(file);
   } catch (error) {
-    if (!isDamage(error)) throw withFileName(file, error);
+    if (!onDamaged || !isDamage(error)) throw withFileName(file, error);
     const renamedTo = `${file}.damaged-${new Date().toISOString().replaceAll(':', '')}`;
     await rename(file, renamedTo);
     for (const end of ['-wal', '-shm']) await rename(file + end, renamedTo + end).catch(() => undefined);

@@ -22,6 +22,8 @@ export interface LedgerServices {
   /** For background work. */
   readonly backgroundPause?: Pause | undefined;
   readonly trustsFolder?: boolean | undefined;
+  /** A damaged file is an error. By default it is moved aside, and the ledger begins again. */
+  readonly keepsDamaged?: boolean | undefined;
 }
 
 /** Milliseconds after a failure in which PostgreSQL is not asked. */
@@ -30,7 +32,7 @@ const REST = 5000;
 /** PostgreSQL if configured, otherwise SQLite in the cache directory; without one the ledger is in memory. */
 export function openLedger(
   { cacheDir, ledger, environment }: Pick<Config, 'cacheDir' | 'ledger' | 'environment'>,
-  { logger, now, pause, backgroundPause, trustsFolder }: LedgerServices,
+  { logger, now, pause, backgroundPause, trustsFolder, keepsDamaged = false }: LedgerServices,
 ): Ledger {
   const folder = cacheDir === undefined ? undefined : join(cacheDir, 'ledger');
   const options = { folder, trustsFolder, now, pause, backgroundPause, log: logger };
@@ -39,8 +41,11 @@ export function openLedger(
       { ...options, rest: REST, open: () => openPostgresLedger(ledger, environment) },
       'postgres',
     );
-  if (folder !== undefined) return new Ledger({ ...options, open: () => openFile(folder, logger) }, 'sqlite');
-  return new Ledger({ ...options, open: undefined }, 'memory');
+  if (folder === undefined) return new Ledger({ ...options, open: undefined }, 'memory');
+  return new Ledger(
+    { ...options, open: () => openFile(folder, keepsDamaged ? undefined : logger) },
+    'sqlite',
+  );
 }
 
 /** A secret is read again for each try: it may be rotated. */
@@ -54,11 +59,14 @@ async function openPostgresLedger(
   return await openPostgres(address);
 }
 
-async function openFile(folder: string, logger: LedgerServices['logger']): Promise<Database> {
+/** With `logger`, a damaged file is moved aside. */
+async function openFile(folder: string, logger: LedgerServices['logger'] | undefined): Promise<Database> {
   const { openSqlite } = await import('../ledger-store/sqlite.ts');
-  return await openSqlite(join(folder, 'ledger.sqlite'), (renamedTo, error) =>
-    logger.warn(`the ledger is damaged and was moved to ${renamedTo}: ${errorLine(error)}`),
-  );
+  const onDamaged =
+    logger &&
+    ((renamedTo: string, error: unknown): void =>
+      logger.warn(`the ledger is damaged and was moved to ${renamedTo}: ${errorLine(error)}`));
+  return await openSqlite(join(folder, 'ledger.sqlite'), onDamaged);
 }
 
 /** The ledger's earlier generations; `undefined` for a ledger in memory. */

@@ -146,7 +146,7 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
   });
 }
 
-async function run(
+export async function run(
   store: Store,
   words: string,
   input = '',
