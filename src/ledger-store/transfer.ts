@@ -131,12 +131,21 @@ async function dateEarlier(query: Query, id: number, values: readonly Value[]): 
 }
 
 /** The inconsistencies of a ledger, one per line; empty if there are none. */
-export async function verify({ query }: Pick<Database, 'query'>, now: number): Promise<readonly string[]> {
-  const faults: string[] = [];
+export async function verify(
+  { kind, query }: Pick<Database, 'kind' | 'query'>,
+  now: number,
+): Promise<readonly string[]> {
+  const faults = kind === 'sqlite' ? await damageOf(query) : [];
   for (const [id, location, arch] of await query('SELECT id, location, arch FROM ledger_index ORDER BY id'))
     for (const fault of await faultsOf(query, Number(id), now))
       faults.push(`${String(location)} for ${String(arch)}: ${fault}`);
   return faults;
+}
+
+/** The first damage of an SQLite file, of which the queries below do not read every part. */
+async function damageOf(query: Query): Promise<string[]> {
+  const [[found] = []] = await query('PRAGMA quick_check(1)');
+  return found === 'ok' ? [] : [`the file is damaged: ${String(found).replaceAll('\n', ' ')}`];
 }
 
 async function faultsOf(query: Query, id: number, now: number): Promise<readonly string[]> {
