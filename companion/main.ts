@@ -195,6 +195,11 @@ function readChanged(file: string | undefined): Changed {
   return new Set(changed.filter((line) => line !== ''));
 }
 
+// Ends without a trace when the reader has enough, such as `head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(141);
+});
 try {
   process.stdout.write(await run(process.argv.slice(2)));
 } catch (error) {

@@ -550,6 +550,11 @@ describe('apk-beacon-images', () => {
     });
   });
 
+  it('ends quietly if nobody reads what it prints', () => {
+    const piped = `'${process.execPath}' companion/main.ts packages | true`;
+    expect(spawnSync('sh', ['-c', piped], { encoding: 'utf8' }).stderr).not.toContain('EPIPE');
+  });
+
   it('runs as one file, in a folder without dependencies', () => {
     const folder = repository({ 'packages/one.yaml': 'package: { name: one, version: "1", epoch: 0 }' });
     expect(spawnSync(process.execPath, ['companion/build.ts', folder]).status).toBe(0);
