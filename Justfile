@@ -27,6 +27,10 @@ _default:
 packages *names:
     APK_REPOSITORIES='{{ repositories }}' APK_KEYS='{{ keys }}' scripts/build-packages.sh '{{ packages }}' {{ names }}
 
+# Put the built packages into a package repository and sign its index: `just add /srv/apks`. CI does this with its own.
+add repository key=(packages / 'local.rsa'):
+    deploy/gitlab/images/.gitlab/publish-packages.sh '{{ repository }}' '{{ key }}' '{{ packages }}'
+
 # Build the service and `apk-beacon-images` as packages; the CI images install the second.
 apk-beacon: (packages 'deploy/apk/apk-beacon.yaml')
 

@@ -89,6 +89,25 @@ describeWith(tools, 'the Justfile', () => {
     expect(just('packages', 'missing')).toMatchObject({ status: 1 });
   });
 
+  it('adds them to a repository that has others, and not the private key', async () => {
+    const repository = join(folder, 'served apks');
+    const other = { name: 'other', version: '1-r0' };
+    await signedRepository({ dir: repository, arch: 'x86_64', packages: [other], key: signingKey() });
+    for (const time of ['first', 'second']) {
+      mustJust('add', repository);
+      const index = join(repository, 'x86_64/APKINDEX.tar.gz');
+      const text = mustRun('tar', ['-xzOf', index, 'APKINDEX']).stdout;
+      const names = [...text.matchAll(/^P:(.*)$/gm)].map(([, name]) => name);
+      expect(names.filter((name) => /^(?:other|nori-user)$/.test(name ?? '')).sort(), time).toEqual([
+        'nori-user',
+        'other',
+      ]);
+      // The name of the key that CI signs with.
+      expect(mustRun('tar', ['-tzf', index]).stdout).toContain('.packages.rsa.pub\n');
+    }
+    expect(readdirSync(repository)).toEqual(['x86_64']);
+  });
+
   it('builds an image from them, with its version, and puts it where podman finds it', () => {
     mustJust('build', 'containerd');
     expect(existsSync(join(clone, 'out/containerd/index.json'))).toBe(true);

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Puts built/ARCH/*.apk into the repository: publish-packages.sh DIRECTORY SIGNING_KEY
+# Puts BUILT/ARCH/*.apk into the repository: publish-packages.sh DIRECTORY SIGNING_KEY [BUILT]
 # Packages of every arch first, then the indexes of every arch: clients never see a version whose file is missing, and
 # the archs get it within the time of two renames.
 set -eu
 repository=$1
+built=${3:-built}
 # On a runner without the mount, the packages would be lost.
 [ -d "$repository" ] || { echo "publish-packages.sh: $repository is no directory here" >&2; exit 1; }
 
@@ -22,9 +23,9 @@ date_of() { tar -xzOf "$1" .PKGINFO | sed -n 's/^builddate = //p'; }
 
 # The content of a published version never changes: hosts and locks know its checksum. An interrupted job or another
 # pipeline, such as the nightly one, may have published a build of the same sources: then that file replaces the new one.
-for apk in built/*/*.apk; do
-  target=$repository/${apk#built/}
-  [ -e "$target" ] || continue
+for apk in "$built"/*/*.apk; do
+  target=$repository/${apk#"$built"/}
+  if [ ! -e "$target" ] || cmp -s "$apk" "$target"; then continue; fi
   date=$(date_of "$target")
   if [ -z "$date" ] || [ "$(date_of "$apk")" != "$date" ]; then
     echo "$target is published already, from other sources; raise the epoch" >&2
@@ -33,7 +34,7 @@ for apk in built/*/*.apk; do
   cp "$target" "$apk"
 done
 
-for directory in built/*/; do
+for directory in "$built"/*/; do
   arch=$(basename "$directory")
   mkdir -p "$repository/$arch"
   for apk in "$directory"*.apk; do
@@ -43,7 +44,7 @@ for directory in built/*/; do
   done
 done
 
-for directory in built/*/; do
+for directory in "$built"/*/; do
   arch=$(basename "$directory")
   index=$repository/$arch/APKINDEX.tar.gz
   mkdir -p "$repository/$arch/.new"
@@ -51,7 +52,7 @@ for directory in built/*/; do
   melange index --arch "$arch" "$@" --signing-key "$key" -o "$repository/$arch/.new/APKINDEX.tar.gz" "$directory"*.apk
 done
 
-for directory in built/*/; do
+for directory in "$built"/*/; do
   arch=$(basename "$directory")
   mv "$repository/$arch/.new/APKINDEX.tar.gz" "$repository/$arch/APKINDEX.tar.gz"
   rmdir "$repository/$arch/.new"
