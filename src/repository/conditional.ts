@@ -46,8 +46,9 @@ export async function statIfChanged(
     throw new FetchError(`cannot read ${path}`, { cause });
   });
   if (!stats.isFile()) throw new FetchError(`${path} is not a file`);
-  const { ino, size, mtimeNs } = stats;
-  const etag = `"${ino}-${size}-${mtimeNs}"`;
+  // Not the modification time, which copies and reproducible builds set.
+  const { ino, size, ctimeNs } = stats;
+  const etag = `"${ino}-${size}-${ctimeNs}"`;
   return validators?.etag === etag ? undefined : { etag, size };
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -374,6 +374,22 @@ describe('an index in a file', () => {
     await writeFile(`${path}.new`, index);
     await rename(`${path}.new`, path);
     expect(await fetchOnce(path, { validators })).toMatchObject({ status: 'modified' });
+  });
+
+  test('is read again after a change that keeps its size and modification time', async () => {
+    const path = join(await temporaryDirectory(), 'APKINDEX.tar.gz');
+    const change = async (content: Uint8Array): Promise<bigint> => {
+      await writeFile(path, content);
+      await utimes(path, 1_700_000_000, 1_700_000_000);
+      return (await stat(path, { bigint: true })).ctimeNs;
+    };
+    const changedAt = await change(index);
+    const first = await fetchOnce(path);
+    if (first.status !== 'modified') throw new Error('it is new');
+    // The clock of a file system may tick only every few milliseconds.
+    while ((await change(index.toReversed())) === changedAt);
+    const { status } = await fetchOnce(path, { validators: first.validators });
+    expect(status).toBe('modified');
   });
 
   test('is named when it is missing, a directory or too large', async () => {
