@@ -30,6 +30,8 @@ const REQUEST_TIMEOUT = 30_000;
 const KEEP_ALIVE = 72_000;
 /** How long a connection may be idle while it is answered, in addition to the wait for a first index. */
 const IDLE_TIMEOUT = 30_000;
+/** How long answers may take after the drain time. Node's own timeouts end when the server closes. */
+const CLOSING_TIME = 5000;
 
 const CHECK = '/-/check';
 /** The body of a check: two thousand pins with the context of their files. */
@@ -90,6 +92,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   });
   app.addHook('preClose', (done) => {
     files.close();
+    setTimeout(() => app.server.closeAllConnections(), CLOSING_TIME).unref();
     done();
   });
   if (clientToken) {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { pkg, signedIndex } from '../support/signed-index.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { startUpstream, type Upstream } from '../support/repository-server.ts';
@@ -107,4 +107,22 @@ test('while stopping, answers say that the connection ends', async () => {
   await over(service, '/wolfi/curl');
   service.stop();
   expect((await service.get('/wolfi/curl')).headers['connection']).toBe('close');
+});
+
+test('a connection without a whole request does not keep the service from closing', async () => {
+  await using upstream = await startUpstream();
+  await offer(upstream, '8.20.0-r0');
+  await using service = await serve(upstream);
+  const { server } = service.server;
+  const { port } = server.address() as AddressInfo;
+  const accepted = once(server, 'connection');
+  const silent = createConnection(port, '127.0.0.1').on('error', () => undefined);
+  await accepted;
+  onTestFinished(() => void vi.useRealTimers());
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  let isClosed = false;
+  const closing = service.server.close().then(() => (isClosed = true));
+  while (!isClosed) await vi.advanceTimersByTimeAsync(1000);
+  await closing;
+  silent.destroy();
 });
