@@ -76,10 +76,14 @@ function text(expected: string): z.ZodString {
   return z.string(`expected ${expected}`);
 }
 
+const path = pathAs('a path');
+
 /** No shell expands a path in a file or variable, so `~` would be a folder of that name. */
-const path = text('a path')
-  .min(1, 'expected a path')
-  .refine((value) => !/^~[\w-]*(\/|$)/.test(value), 'expected a path written out: ~ is not expanded');
+function pathAs(expected: string): z.ZodString {
+  return text(expected)
+    .min(1, `expected ${expected}`)
+    .refine((value) => !/^~[\w-]*(\/|$)/.test(value), 'expected a path written out: ~ is not expanded');
+}
 
 /** `none` means `null`. */
 const pathOrNone = path.nullable().transform((value) => (value === 'none' ? null : value));
@@ -163,8 +167,7 @@ const arch = text("apk's name of an arch").refine(
 export const archs = z.array(arch).min(1, 'expected at least one arch');
 
 /** A path, or a URL that can be fetched. Errors never show it, because it may contain a password. */
-export const address = path
-  .min(1, 'expected a URL or a path')
+export const address = pathAs('a URL or a path')
   .refine(
     (value) =>
       !/^[A-Za-z][A-Za-z0-9+.-]{0,30}:\/\//.test(value) ||
@@ -269,7 +272,7 @@ const repository = z
                 examples: ['184d'],
               }),
               days: z
-                .tuple([dayOfMonth, dayOfMonth])
+                .tuple([dayOfMonth, dayOfMonth], 'expected the first and the last day, such as [13, 23]')
                 .refine(([first, last]) => first <= last, 'expected the first day before the last')
                 .meta({
                   description: 'first and last day of the month on which such builds are withdrawn',
@@ -618,7 +621,7 @@ export const configSchema = z
         inflated: size.prefault('300MiB').meta({ description: 'size as inflated', examples: ['300MB'] }),
         ratio: z
           .number()
-          .min(2)
+          .min(2, 'expected at least 2')
           .default(100)
           .meta({
             description: 'inflated size divided by compressed size, checked beyond 16 MiB',
@@ -628,7 +631,7 @@ export const configSchema = z
         packages: z
           .number()
           .int()
-          .min(1)
+          .min(1, 'expected at least 1')
           .default(5_000_000)
           .meta({ description: 'number of packages', examples: [5_000_000] }),
       })

@@ -195,7 +195,7 @@ describe('errors name the place, the value and the expectation', () => {
     ],
     [
       datasource.replace('url: x', 'trust: none'),
-      `${at}: datasources.wolfi.repositories[0].url: expected a path, but there is no such key`,
+      `${at}: datasources.wolfi.repositories[0].url: expected a URL or a path, but there is no such key`,
     ],
     ['listen: "3000"', `${at}: listen: expected HOST:PORT such as 0.0.0.0:3000`],
     ['listen: "*:3000"', `${at}: listen: expected HOST:PORT such as 0.0.0.0:3000`],
@@ -285,6 +285,12 @@ describe('errors name the place, the value and the expectation', () => {
       `${at}: datasources.wolfi.repositories: expected a list, but there is no such key`,
     ],
     ['limits: { packages: 1.5 }', `${at}: limits.packages: expected a whole number`],
+    ['limits: { packages: 0 }', `${at}: limits.packages: expected at least 1`],
+    ['limits: { ratio: 1 }', `${at}: limits.ratio: expected at least 2`],
+    [
+      datasource.replace('url: x', 'url: x, withdrawal: { age: 184d, days: [13] }'),
+      `${at}: datasources.wolfi.repositories[0].withdrawal.days: expected the first and the last day`,
+    ],
     [`datasource: {}`, `${at}: unknown key datasource, did you mean datasources?`],
     [
       datasource.replace('{ repositories', '{ key: x, repositories'),
@@ -303,7 +309,7 @@ describe('errors name the place, the value and the expectation', () => {
     ]),
     [
       datasource.replace('url: x', 'url: x, withdrawal: { age: 184d }'),
-      `${at}: datasources.wolfi.repositories[0].withdrawal.days: expected a list, but there is no such key`,
+      `${at}: datasources.wolfi.repositories[0].withdrawal.days: expected the first and the last day, such as [13, 23], but there is no such key`,
     ],
     [
       datasource.replace('url: x', 'url: x, maxAge: 30'),
@@ -314,6 +320,14 @@ describe('errors name the place, the value and the expectation', () => {
       expect.objectContaining({ code: 'config-invalid', message: expect.stringContaining(message) }),
     );
     expect(() => load([], {}, yaml)).not.toThrow(/hunter2|12345/);
+  });
+
+  test('an empty address has one error', () => {
+    expect(() => load([], {}, datasource.replace('url: x', `url: ''`))).toThrow(
+      expect.objectContaining({
+        message: `${at}: datasources.wolfi.repositories[0].url: expected a URL or a path`,
+      }),
+    );
   });
 
   test.each<[args: string[], environment: Record<string, string>, message: string]>([
