@@ -14,10 +14,10 @@ export interface Event {
   readonly changes: readonly Change[];
 }
 
-/** The id is a hash of the change, so two observers of the same change use the same id. */
+/** The id depends on the time, too: receivers drop an id that they know, but the same change may happen again. */
 export function createEvent(watch: string, event: Omit<Event, 'id'>): Event {
-  const { datasource, generation, changes } = event;
-  const hash = createHash('sha256').update(JSON.stringify([watch, datasource, generation, changes]));
+  const { at, datasource, generation, changes } = event;
+  const hash = createHash('sha256').update(JSON.stringify([watch, at, datasource, generation, changes]));
   return { ...event, id: `evt_${hash.digest('hex').slice(0, 32)}` };
 }
 

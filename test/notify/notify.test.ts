@@ -86,9 +86,9 @@ const event = createEvent('renovate', {
 });
 
 describe('an event', () => {
-  test('has an id that tells what happened, whoever saw it and when', () => {
+  test('has an id of its own, even if the same change happened before', () => {
     const { id, ...rest } = event;
-    expect(createEvent('renovate', { ...rest, at: AT + 5000 }).id).toBe(id);
+    expect(createEvent('renovate', { ...rest, at: AT + 5000 }).id).not.toBe(id);
     expect(createEvent('another', rest).id).not.toBe(id);
     expect(createEvent('renovate', { ...rest, generation: 'ba9876543210' }).id).not.toBe(id);
     expect(createEvent('renovate', { ...rest, changes: [{ name: 'curl' }] }).id).not.toBe(id);
