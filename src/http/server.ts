@@ -166,10 +166,14 @@ function unsupported(allow: string): Reply {
   return problem(405, `only GET and HEAD are supported, and POST at ${CHECK}`, { allow });
 }
 
-/** An `IndexError` is a 502: the index to be read again for a mirror may be gone. */
+/**
+ * An `IndexError` is a 502: the index to be read again for a mirror may be gone. Clients are not told which secret of the
+ * service cannot be read.
+ */
 function statusOf(error: Error & { statusCode?: number }): number {
   if (error instanceof QueryError) return 400;
-  return error instanceof IndexError ? 502 : (error.statusCode ?? 500);
+  if (error instanceof IndexError) return error.code === 'config-invalid' ? 500 : 502;
+  return error.statusCode ?? 500;
 }
 
 /** Only Basic is offered: Chromium shows no dialog if one header offers several schemes. */

@@ -100,6 +100,19 @@ test('who has to show a token is asked for it every time', async () => {
   expect(await over(service, '/wolfi/curl', token)).toMatch(/^HTTP\/1.1 200 /);
 });
 
+test('while the token cannot be read nobody is answered, and only the log has the reason', async () => {
+  await using upstream = await startUpstream();
+  await offer(upstream, '8.20.0-r0');
+  await using service = await serve(upstream, { clientToken: { env: 'TOKEN' } });
+  Object.assign(service.config.environment, { TOKEN: '' });
+  for (const token of ['secret', '']) {
+    const answer = await over(service, '/wolfi/curl', [`Authorization: Bearer ${token}`]);
+    expect(answer).toMatch(/^HTTP\/1.1 500 /);
+    expect(answer).not.toContain('TOKEN');
+  }
+  expect(service.logs.join('')).toContain('environment variable TOKEN is empty');
+});
+
 test('while stopping, answers say that the connection ends', async () => {
   await using upstream = await startUpstream();
   await offer(upstream, '8.20.0-r0');
