@@ -3,7 +3,7 @@
  * repositories.
  */
 import { parsePin, type Note, type Pin } from './pin.ts';
-import { takesText, UNKNOWN, type Command, type Word } from './shell.ts';
+import { runsElsewhere, takesText, UNKNOWN, type Command, type Word } from './shell.ts';
 import { rangeOf, slice, wordsOf } from './text.ts';
 
 /** The lookup parameters that are not from the command itself. */
@@ -24,9 +24,12 @@ export function packagesAdded(commands: readonly Command[], context: Context): A
   const pins: Pin[] = [];
   const notes: Note[] = [];
   const uses = new Set<number>();
-  for (const { words } of commands) {
+  for (const { words, isElsewhere } of commands) {
     for (const found of [...invocations(words), ...imageBuilds(words)]) {
-      const own = addedBy(found, context);
+      const own = addedBy(
+        found,
+        isElsewhere || found.isElsewhere ? { ...context, elsewhere: 'yes' } : context,
+      );
       pins.push(...own.pins);
       notes.push(...own.notes);
       for (const use of own.uses) uses.add(use);
@@ -41,6 +44,7 @@ interface Invocation {
   readonly at: number;
   /** `-X URL`, as the preset sends them. */
   readonly options: string;
+  readonly isElsewhere: boolean;
 }
 
 /** `apk add …` as the command, or behind `sudo`, `xargs`, `chroot DIR` and the like; `xx-apk` is that of tonistiigi/xx. */
@@ -69,6 +73,7 @@ function invocations(words: readonly Word[]): readonly Invocation[] {
           packages,
           at: words[start]?.at(0) ?? 0,
           options: options.map((each) => ` ${each.replaceAll(UNKNOWN, '${…}')}`).join(''),
+          isElsewhere: runsElsewhere(words.slice(0, start)),
         },
       ]
     : [];
@@ -88,7 +93,7 @@ function imageBuilds(words: readonly Word[]): readonly Invocation[] {
     .filter(({ value }) => value.startsWith(BUILDER_LIST))
     .flatMap((word) => wordsOf(slice(word, BUILDER_LIST.length, word.value.length)))
     .filter(({ value }) => /^[^-].*[=~]/.test(value));
-  return packages.length === 0 ? [] : [{ packages, at: make.at(0), options: '' }];
+  return packages.length === 0 ? [] : [{ packages, at: make.at(0), options: '', isElsewhere: false }];
 }
 
 function addedBy({ packages, options, at }: Invocation, context: Context): Added {

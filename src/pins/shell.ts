@@ -12,6 +12,8 @@ import { mappedText, slice, type Text, type Use } from './text.ts';
 export interface Command {
   readonly words: readonly Word[];
   readonly assignments: readonly Assignment[];
+  /** It runs in another container or on another host, as in `docker run IMAGE sh -c '…'`. */
+  readonly isElsewhere?: boolean;
 }
 
 /** One word. Parts without a known value are `UNKNOWN`. */
@@ -35,6 +37,8 @@ export interface ShellOptions {
   readonly dockerEscape?: string;
   /** Assignments take effect only later, as in an ENV line. */
   readonly isDeclaration?: boolean;
+  /** The script runs in another container or on another host. */
+  readonly isElsewhere?: boolean;
 }
 
 /** Only these separate words. Other Unicode blanks, such as a no-break space, are part of a word. */
@@ -218,18 +222,20 @@ class Reader {
     for (const each of this.#own) each.isScript = isScript;
     this.#own = [];
     if (words.length > 0 || this.#assignments.length > 0) {
-      this.#commands.push({ words, assignments: this.#assignments });
-      for (const script of innerScripts(words)) this.#readInner(script);
+      const { isElsewhere = false } = this.#options;
+      this.#commands.push({ words, assignments: this.#assignments, isElsewhere });
+      for (const script of innerScripts(words))
+        this.#readInner(script, { isElsewhere: isElsewhere || runsElsewhere(words) });
     }
     this.#words = [];
     this.#assignments = [];
     this.#isPrefix = true;
   }
 
-  #readInner(script: Text, isDocker = false): void {
+  #readInner(script: Text, { isElsewhere = false, isDocker = false } = {}): void {
     if (this.#budget.depth >= MAX_DEPTH) return;
     const { variable } = this.#options;
-    const options = isDocker ? this.#options : { ...(variable && { variable }) };
+    const options = isDocker ? this.#options : { ...(variable && { variable }), isElsewhere };
     const reader = new Reader(script, options, { ...this.#budget, depth: this.#budget.depth + 1 });
     this.#commands.push(...reader.read());
   }
@@ -504,7 +510,9 @@ class Reader {
     const start = this.#at;
     const end = this.#source.indexOf('`', start + 1);
     this.#at = end < 0 ? this.#source.length : end + 1;
-    this.#readInner(slice(this.#text, start + 1, end < 0 ? this.#source.length : end), true);
+    this.#readInner(slice(this.#text, start + 1, end < 0 ? this.#source.length : end), {
+      isDocker: true,
+    });
     out.add(UNKNOWN, this.#text.at(start));
   }
 }
@@ -558,8 +566,14 @@ function innerScripts(words: readonly Word[]): readonly Text[] {
   const script = option < 0 ? undefined : words[option + 1];
   if (script) return [script];
   // The entrypoint of an image, and the shell at the other end, get it as a script.
-  const isElsewhere = words.slice(0, MAX_PREFIX).some(({ value }) => ELSEWHERE.test(value));
-  return isElsewhere ? words.filter(({ value }) => /^[ \t\r\n]*(?:sudo[ \t]+)?apk[ \t]/.test(value)) : [];
+  return runsElsewhere(words)
+    ? words.filter(({ value }) => /^[ \t\r\n]*(?:sudo[ \t]+)?apk[ \t]/.test(value))
+    : [];
+}
+
+/** Whether one of the words passes what follows to another container or host. */
+export function runsElsewhere(words: readonly Word[]): boolean {
+  return words.slice(0, MAX_PREFIX).some(({ value }) => ELSEWHERE.test(value));
 }
 
 function isShell(words: readonly Word[]): boolean {

@@ -24,11 +24,15 @@ const OTHER_LINE =
 const STAGE = `[ \\t]*(?<from>[Ff][Rr][Oo][Mm][ \\t](?:\\\\[ \\t]*\\r?\\n|[^\\n])*)(?:\\n|$)${OTHER_LINE}*|${OTHER_LINE}+`;
 /** RUN with its continuations, or a line of a heredoc; lower case instructions are sorted out below. */
 const INSTRUCTION = `(?:^|\\n)[ \\t]*(?:(?:ONBUILD[ \\t]+)?[Rr][Uu][Nn][ \\t]|[^A-Z#\\s])(?:${CONTINUATION}|[^\\n])*`;
-/** A line of a script with its continuations. */
-const STATEMENT = `(?:^|\\n)[ \\t]*[^#\\s](?:${CONTINUATION}|[^\\n])*`;
 
 const BLANK = `(?:[ \\t]|${CONTINUATION})`;
 const BOUNDARY = '[\\s;&|(/"\'`{!]';
+/** What passes a command to another container or host, up to that command, which may be quoted. */
+const ELSEWHERE =
+  '(?<elsewhere>(?:docker|podman|nerdctl|buildah|kubectl)[ \\t][^\\n;&|]*?(?:run|exec)|ssh|lxc-attach)[ \\t]' +
+  `(?:${CONTINUATION}|[^\\n;&|"'\\\\]|"[^"\\n]*"|'[^'\\n]*')*?(?:["'](?:${CONTINUATION}|[^\\n"'\\\\])*?)?${BOUNDARY}apk[ \\t]`;
+/** A line of a script with its continuations. */
+const STATEMENT = `(?:^|\\n)[ \\t]*(?:(?:[^#\\s](?:${CONTINUATION}|[^\\n])*?${BOUNDARY})?${ELSEWHERE}|[^#\\s])(?:${CONTINUATION}|[^\\n])*`;
 /** Options of apk before `add`, with and without a value. */
 const OPTIONS = `(?:-[^\\s]+${BLANK}+(?:[^-\\s\\\\][^\\s]*${BLANK}+)?)*?`;
 /** `xx-apk` is that of tonistiigi/xx. */
@@ -105,6 +109,7 @@ export function scriptManager(context: PresetContext): PresetRule {
         'packageFile',
         images('file'),
         changes('file'),
+        'elsewhere',
       ]),
     ),
     description: ['Shell scripts and CI: apk add name=version'],

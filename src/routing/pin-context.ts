@@ -46,6 +46,8 @@ export interface ScriptPin extends CommandPin {
   readonly path: string;
   /** Images in which a CI file runs jobs; one is empty if its name was not found. */
   readonly images: readonly string[];
+  /** The command runs in another container or on another host. */
+  readonly isElsewhere: boolean;
   readonly changes: Changes;
 }
 
@@ -71,7 +73,7 @@ export type ContextParameters = Readonly<Record<string, string | readonly string
 /** What the JSON array of the parameter `at` holds, by kind. */
 export const contextFields = {
   dockerfile: ['x', 'from', 'file'],
-  script: ['x', 'folder', 'path', 'images', 'changes'],
+  script: ['x', 'folder', 'path', 'images', 'changes', 'elsewhere'],
   note: ['note', 'file'],
 } as const;
 
@@ -135,6 +137,7 @@ export function parsePinContext(given: ContextParameters): PinContext {
         kind: 'script',
         path: `${text('folder')}/${text('path')}`.replace(/^(?:\.?\/)+/, ''),
         images: imagesOf(text('images')),
+        isElsewhere: text('elsewhere') !== '',
         changes: parseChanges(text('changes')),
         ...command,
       };

@@ -393,12 +393,13 @@ function routeScript(pin: ScriptPin, all: readonly Candidate[]): Outcome {
 }
 
 /** The images that the configuration or the file says it runs in. */
-function routeItsImages({ path, images }: ScriptPin, all: readonly Candidate[]): Outcome {
+function routeItsImages({ path, images, isElsewhere }: ScriptPin, all: readonly Candidate[]): Outcome {
   const configured = configuredFor(all, ({ scripts }) =>
     scripts.filter((pattern) => matchesPath(pattern, path)),
   );
   if (configured.length > 0) return { candidates: configured };
   if (images.length === 0) return { reason: `no datasource lists the script ${path} in scripts` };
+  if (isElsewhere) return { reason: `${path} runs the command in another container or on another host` };
   return sameForAll(
     images.map((image) => {
       if (image === '') return { reason: `${path} has an image whose name cannot be read` };

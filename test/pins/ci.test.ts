@@ -29,6 +29,21 @@ three:
   ]);
 });
 
+test('a command in another container or on another host is told from those of the job', () => {
+  const text = `job:
+  image: alpine:3.22
+  script:
+    - apk add docker a=1
+    - sudo docker run --rm alpine apk add b=1
+    - docker exec c sh -c "apk update; sh -c 'apk add c=1'"
+    - sh -c "ssh host 'apk add d=1'; apk add e=1"
+`;
+  const elsewhere = pinsIn('.gitlab-ci.yml', text).filter(
+    ({ context }) => context['elsewhere'] !== undefined,
+  );
+  expect(elsewhere.map((pin) => pin.text)).toEqual(['b=1', 'c=1', 'd=1']);
+});
+
 test('lists that hold each other end', () => {
   const bomb = `.a: &a [apk add a=1]
 ${Array.from(

@@ -359,6 +359,16 @@ describe('a script', () => {
     const changes = changesOf(`echo ${cdn}/v3.24/main > /etc/apk/repositories`);
     expect(routed({ ...script('install.sh'), changes }, sources)).toBe('alpine-v3.24');
   });
+  test('has pins of other containers and hosts, which are those of its jobs only if it is configured', () => {
+    const elsewhere = (path: string, images: string) => ({
+      ...script(path, images),
+      elsewhere: 'docker run',
+    });
+    const image = '\n  image: alpine:3.22';
+    expect(routed(elsewhere('.gitlab-ci.yml', image), sources)).toBe('-');
+    expect(routed(elsewhere('ci/.gitlab-ci.yml', image), sources)).toBe('wolfi');
+    expect(routed(elsewhere('install.sh', ''), sources)).toBe('wolfi');
+  });
   test('has the tags that it adds', () => {
     const changes = changesOf(`echo "@e ${cdn}/edge/community" >> /etc/apk/repositories`);
     const context = { ...script('.gitlab-ci.yml', 'image: alpine:3.22'), changes };
