@@ -10,10 +10,12 @@ import { changes, contextParameters, images, onlyParameter, stages } from './loo
 import type { PresetContext, PresetRule } from './preset.ts';
 import { staticDockerfileUrl } from './static-routes.ts';
 
-/** The text after `add`, up to the end of the command. */
-const ARGUMENTS = `(?:${CONTINUATION}|[\\s"'\\\\])(?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*`;
+/** The text after `add`, up to the end of the command. Line breaks are within a folded scalar. */
+const ARGUMENTS = `(?:${CONTINUATION}|[\\s"'\\\\])(?:${CONTINUATION}|[^;&|\\\\]|\\\\[^\\s])*`;
 /** A file without any pin ends here, and costs little. All of it stays available to the templates. */
-const HOLDS_PINS = `[\\s\\S]*\\sadd${ARGUMENTS}[=~]["']?~?[0-9][\\s\\S]*`;
+const HOLDS_PINS = `[\\s\\S]*\\sadd(?:${CONTINUATION}|[\\s"'\\\\])(?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*[=~]["']?~?[0-9][\\s\\S]*`;
+/** The same of a CI file, with folded scalars. */
+const MAY_HOLD_PINS = `[\\s\\S]*\\sadd[\\s"'\\\\][\\s\\S]*[=~]["']?~?[0-9][\\s\\S]*`;
 
 /** A line that does not start a stage, letter by letter, because RE2 has no look-ahead. */
 const OTHER_LINE =
@@ -31,8 +33,15 @@ const BOUNDARY = '[\\s;&|(/"\'`{!]';
 const ELSEWHERE =
   '(?<elsewhere>(?:docker|podman|nerdctl|buildah|kubectl)[ \\t][^\\n;&|]*?(?:run|exec)|ssh|lxc-attach)[ \\t]' +
   `(?:${CONTINUATION}|[^\\n;&|"'\\\\]|"[^"\\n]*"|'[^'\\n]*')*?(?:["'](?:${CONTINUATION}|[^\\n"'\\\\])*?)?${BOUNDARY}apk[ \\t]`;
+/** A scalar of YAML whose lines are joined (`- >-`), if it begins with apk. Its lines are indented more than the one before. */
+const FOLDED = [0, 2, 4, 6, 8]
+  .map((indent) => {
+    const line = `\\n {${indent + 1}} *`;
+    return ` {${indent}}[^\\s#][^\\n]*[ \\t]>[-+1-9]*[ \\t\\r]*${line}(?:sudo[ \\t]+)?apk[ \\t][^\\n]*(?:${line}[^\\s#][^\\n]*)+`;
+  })
+  .join('|');
 /** A line of a script with its continuations. */
-const STATEMENT = `(?:^|\\n)[ \\t]*(?:(?:[^#\\s](?:${CONTINUATION}|[^\\n])*?${BOUNDARY})?${ELSEWHERE}|[^#\\s])(?:${CONTINUATION}|[^\\n])*`;
+const STATEMENT = `(?:^|\\n)(?:${FOLDED})|(?:^|\\n)[ \\t]*(?:(?:[^#\\s](?:${CONTINUATION}|[^\\n])*?${BOUNDARY})?${ELSEWHERE}|[^#\\s])(?:${CONTINUATION}|[^\\n])*`;
 /** Options of apk before `add`, with and without a value. */
 const OPTIONS = `(?:-[^\\s]+${BLANK}+(?:[^-\\s\\\\][^\\s]*${BLANK}+)?)*?`;
 /** `xx-apk` is that of tonistiigi/xx. */
@@ -115,7 +124,7 @@ export function scriptManager(context: PresetContext): PresetRule {
     description: ['Shell scripts and CI: apk add name=version'],
     managerFilePatterns: scripts,
     matchStrings: [
-      `^(?<file>${HOLDS_PINS})$`,
+      `^(?<file>${MAY_HOLD_PINS})$`,
       STATEMENT,
       COMMAND,
       REAL_COMMAND,
