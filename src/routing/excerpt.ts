@@ -110,8 +110,8 @@ export const FROM_LINES = [
   '[\\s\\S]',
 ].join('|');
 export const FROM_LINES_KEPT = '$1$2$3$4$5$6$7$8$9$10$11$12$13$14';
-/** Of a script or CI file: the changes alone. */
-export const CHANGES_KEPT = FROM_LINES_KEPT.replace('$1$2$3', '');
+/** Without stages: what a script or CI file changes. FROM lines that are written to other files stay. */
+export const CHANGES_KEPT = FROM_LINES_KEPT.replace('$1', '');
 /** What every change of repositories contains. */
 export const CHANGE = `/etc/apk|${TAG}https?:|/${BRANCHES}`;
 /**

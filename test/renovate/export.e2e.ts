@@ -117,6 +117,8 @@ test('a pin is asked of the datasource that its file names, or of nobody', async
     'Dockerfile.listed':
       'FROM alpine:3.22\nRUN cd /etc/apk && cat /tmp/list >> repositories && apk add s=1.0-r0\n',
     'Dockerfile.cached': 'FROM alpine:3.22\nRUN --mount=type=cache,target=/etc/apk/cache apk add t=1.0-r0\n',
+    'Dockerfile.written':
+      'FROM cgr.dev/chainguard/node\nRUN cat > Dockerfile <<EOF\nFROM alpine:3.22\nEOF\nRUN apk add u=1.0-r0\n',
   };
   const { dependencies } = await lookUp({
     files: {
@@ -153,5 +155,6 @@ test('a pin is asked of the datasource that its file names, or of nobody', async
     'r /-/no-opinion',
     's /-/no-opinion',
     't /alpine-3.22/t',
+    'u /-/no-opinion',
   ]);
 });
