@@ -51,8 +51,10 @@ const APK_ADD = `(?:xx-)?apk(?:\\.static)?${BLANK}+${OPTIONS}add${ARGUMENTS}`;
  */
 const PROSE =
   '\\n[ \\t]*#[^\\n]*|;[ \\t]+#[^\\n]*' +
-  '|^\\s*(?:add|arg|cmd|copy|entrypoint|env|expose|healthcheck|label|maintainer|shell|user|volume|workdir)[ \\t][\\s\\S]*' +
   `|(?:^|[\\s;&|({"'\`])(?:echo|printf|grep|logger)[ \\t](?:"(?:[^"\\\\]|\\\\[\\s\\S])*"|'[^']*'|${CONTINUATION}|\\\\[^\\s]|[^\\n;&|"'\\\\)\`])*`;
+/** Of a Dockerfile; in a script these are commands. */
+const OTHER_INSTRUCTION =
+  '^\\s*(?:add|arg|cmd|copy|entrypoint|env|expose|healthcheck|label|maintainer|shell|user|volume|workdir)[ \\t][\\s\\S]*';
 const COMMAND = `${PROSE}|(?:^|${BOUNDARY})${APK_ADD}`;
 /**
  * `options`: up to the last option that names a repository, or nothing. `depType` is captured, because every template costs
@@ -79,7 +81,7 @@ export function imageBuilderManagers(context: PresetContext): readonly PresetRul
   const rule = (manager: PresetRule, levels: readonly string[]): PresetRule => ({
     ...manager,
     description: ["OpenWrt's image builder: PACKAGES"],
-    matchStrings: [...levels, PACKAGES, REAL_PACKAGES, WORD, PIN],
+    matchStrings: [...levels, `${OTHER_INSTRUCTION}|${PACKAGES}`, REAL_PACKAGES, WORD, PIN],
     depTypeTemplate: 'apk',
   });
   return [
@@ -98,7 +100,7 @@ export function dockerfileManager(context: PresetContext): PresetRule {
       `${COMMENTS}(?<file>[ \\t]*[^#\\s]${HOLDS_PINS})$`,
       STAGE,
       INSTRUCTION,
-      COMMAND,
+      `${OTHER_INSTRUCTION}|${COMMAND}`,
       REAL_COMMAND,
       LINE,
       `${VIRTUAL}|${WORD}`,
