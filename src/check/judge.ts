@@ -123,7 +123,7 @@ function problemOf(pin: PinToJudge, view: View, meets: Meets, isExact: boolean):
   );
   if (there.length > 0)
     return { rule: 'missing-on-arch', message: missingMessage(pin, lacking, there, fitting), archs: lacking };
-  const offered = report.versions.findLast((each) => each.offered)?.version;
+  const offered = followed(view, parseVersion(pin.version)).at(-1)?.version;
   const now = offered === undefined ? '' : `; the newest is ${offered}`;
   const obstacle = fitting.flatMap(({ candidates }) => candidates).find((each) => each.obstacle)?.obstacle;
   if (
@@ -214,8 +214,7 @@ function raised(
   if (pin.operator !== '' && (!current || (!isTilde && !isExact))) return undefined;
   const isEligible = ({ parsed, version }: VersionReport): boolean =>
     !current || (!meets(version) && compareVersions(parsed as Version, current) > 0);
-  const stable = view.offered.filter(({ parsed }) => !isPreRelease(parsed as Version));
-  const all = stable.length === 0 || (current && isPreRelease(current)) ? view.offered : stable;
+  const all = followed(view, current);
   const newest = all.at(-1);
   if (!newest) return undefined;
   const newer = all.filter(isEligible);
@@ -245,6 +244,12 @@ function raised(
     step: current && newer.length > 0 ? stepOf(current, newest.parsed as Version) : undefined,
     fixes: urgent(fixes),
   };
+}
+
+/** The offered versions; pre-releases only if the pin is one or nothing else is offered. */
+function followed({ offered }: View, current: Version | undefined): readonly VersionReport[] {
+  const stable = offered.filter(({ parsed }) => !isPreRelease(parsed as Version));
+  return stable.length === 0 || (current && isPreRelease(current)) ? offered : stable;
 }
 
 /** `~8` for `~8`, `~8.21` for `~8.12`. */

@@ -102,6 +102,20 @@ describe('apko', () => {
   });
 });
 
+test.each([
+  ['early=1.0-r0', 'withdrawn: early 1.0-r0 is in no index; the newest is 1.1-r0'],
+  ['early=1.2_alpha1-r0', 'withdrawn: early 1.2_alpha1-r0 is in no index; the newest is 1.2_rc1-r0'],
+  ['early>9', 'unsatisfiable: no version of early fits >9; the newest is 1.1-r0'],
+])('%s: a pre-release is the newest only for a pin of one', (pin, problem) => {
+  const all = [built('early', '1.1-r0'), built('early', '1.2_rc1-r0')];
+  const found = checked(
+    { 'i.yaml': image(pin) },
+    { catalogs: { wolfi: catalogOf({ x86_64: [all], aarch64: [all] }) } },
+  );
+  const [message] = found.findings.map((each) => `${each.rule}: ${each.message}`);
+  expect(message).toBe(problem);
+});
+
 describe.each([
   ['apko', 'image.yaml', image],
   ['apk', 'Dockerfile', dockerfile],
