@@ -220,7 +220,11 @@ export class View {
             each.obstacle?.reason === 'conflicting-provides') &&
           this.#isOnAll(each, version),
       );
-      if (taken.length > 0) return taken.some((each) => isInstallable(each, meets));
+      // Of several packages with a version, apk takes one, even if only another can be installed.
+      if (taken.length > 0)
+        return this.#tool === 'apk' && meets !== ANY
+          ? version.chosenOn.some((each) => each.arch === arch)
+          : taken.some((each) => isInstallable(each, meets));
     }
     return false;
   }

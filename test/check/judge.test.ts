@@ -1,4 +1,5 @@
 /** Judgments of pins, by the rules of apk and of apko. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Advisories } from '../../src/advisories/advisories.ts';
 import { apkoMeets } from '../../src/check/apko.ts';
@@ -114,6 +115,27 @@ test.each([
   );
   const [message] = found.findings.map((each) => `${each.rule}: ${each.message}`);
   expect(message).toBe(problem);
+});
+
+/** Recorded answers of solvers (test/fixtures/solver). */
+const solved = JSON.parse(
+  readFileSync(new URL('../fixtures/solver/cases.json', import.meta.url), 'utf8'),
+) as readonly {
+  readonly case: string;
+  readonly repositories: readonly (readonly Stanza[])[];
+  readonly pins: readonly { readonly pin: string; readonly apk3: boolean; readonly apko: boolean }[];
+}[];
+
+test.each(
+  solved.flatMap(({ case: title, repositories, pins }) =>
+    pins.map((each) => ({ title, repositories, ...each })),
+  ),
+)('$pin in $title is an error if the solver refuses it', ({ repositories, pin, apk3, apko }) => {
+  const wolfi = catalogOf({ x86_64: repositories }, { complete: true });
+  const isError = (files: Readonly<Record<string, string>>): boolean =>
+    checked(files, { catalogs: { wolfi } }).findings.some(({ level }) => level === 'error');
+  expect(isError({ Dockerfile: dockerfile(pin) })).toBe(!apk3);
+  expect(isError({ 'image.yaml': image(pin) })).toBe(!apko);
 });
 
 describe.each([
