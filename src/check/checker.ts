@@ -313,13 +313,13 @@ function* conflictByApko({
     const still = yield* source.obstacleByApko(others, where);
     if (typeof still === 'object') [left, last] = [others, still];
   }
-  return left.length < 2 ? undefined : { pins: left, ...last };
+  return { pins: left, ...last };
 }
 
 function contradiction(pin: PinToJudge, { pins, arch, fact }: Conflict): string {
   const others = pins.filter((each) => each !== pin).map(({ text }) => text);
-  const what = others.length === 0 ? 'the other pins' : others.join(', ');
-  return `cannot be installed with ${what} on ${arch}: ${fact}`;
+  const what = others.length === 0 ? '' : ` with ${others.join(', ')}`;
+  return `cannot be installed${what} on ${arch}: ${fact}`;
 }
 
 function raisedTo(pin: PinToJudge, target: string | undefined): PinToJudge {

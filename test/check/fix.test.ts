@@ -184,6 +184,21 @@ describe('versions that cannot be installed together', () => {
   });
 });
 
+test('a version that apko does not resolve, although another solver may, is not put in', () => {
+  const all = [
+    ...[built('app', '1-r0'), built('app', '2-r0', { D: 'lib' })],
+    ...[built('lib', '1-r0'), built('lib', '2-r0', { D: 'nowhere' })],
+  ];
+  const catalogs = { wolfi: catalogOf({ x86_64: [all] }, { complete: true }) };
+  const text = wolfi('[app=1-r0]');
+  const { files, judgments } = checked({ 'image.yaml': text }, { catalogs });
+  expect(raisePins(files[0] as CheckedFile, judgments[0] ?? [])).toEqual({
+    text,
+    changes: [],
+    unchanged: [{ pin: 'app=1-r0', because: '2-r0 cannot be installed on x86_64: nothing provides nowhere' }],
+  });
+});
+
 describe('pin', () => {
   test.each([
     [
