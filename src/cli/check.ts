@@ -101,8 +101,16 @@ async function run(words: readonly string[], options: CheckOptions): Promise<num
   } finally {
     done();
   }
-  if (isChanging) return changeFiles(files, judgments, pinsNames ? pinNames : raisePins, { root, isDiff });
   const all = files.flatMap((file, i) => findingsOf(file, judgments[i] ?? []));
+  if (isChanging) {
+    const code = changeFiles(files, judgments, pinsNames ? pinNames : raisePins, { root, isDiff });
+    const notAsked = all.filter(({ rule }) => rule === 'not-asked').length;
+    if (notAsked > 0) {
+      const those = notAsked === 1 ? 'one package was' : `${notAsked} packages were`;
+      process.stderr.write(`${those} not looked up; check --all says why\n`);
+    }
+    return code;
+  }
   if (writesBaseline && baseline !== undefined) {
     const kept = all.filter(({ level }) => level !== 'note');
     writeFileSync(resolve(root, baseline), baselineText(kept));
