@@ -29,6 +29,7 @@ const ofAll: readonly Stanza[] = [
   pkg('free', '1-r0', { p: 'so:free.so.1=1 odd cmd:free=1-r0' }),
   pkg('free', '2-r0', { p: 'cmd:free=1-r0' }),
   pkg('', '1-r0'),
+  ...['1-r0', '2-r0'].flatMap((version) => [pkg('kept', version), pkg('needs', version, { D: 'kept=1-r0' })]),
 ];
 
 const young = pkg('curl', '8.21.0-r0', { t: BUILT });
@@ -144,7 +145,10 @@ test('every field of every body is in some answer', async () => {
     await service.beacon.refreshOnce(signal);
     await service.beacon.ledger.settled();
     await ask('/curl?current=8.19.0-r0', '/odd/explain', '/-/changes', '/wolfi@7d/curl/explain');
-    bodies.push(await check(service, [pin('8.19.0-r0'), pin('8.18-r0'), pin('1', { operator: '?' })]));
+    const apart = ['kept', 'needs'].map((name) => pin('1-r0', { name, text: `${name}=1-r0` }));
+    bodies.push(
+      await check(service, [pin('8.19.0-r0'), pin('8.18-r0'), pin('1', { operator: '?' }), ...apart]),
+    );
     for (const arch of ARCHS) upstream.misbehave(arch, (_, response) => response.writeHead(500).end());
     await rm(feed);
     await service.beacon.refreshOnce(signal);
