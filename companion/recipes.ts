@@ -85,43 +85,42 @@ export function parseRecipe(text: string, name: string): Recipe {
     const value = transformed(transform, variables);
     if (value !== undefined) variables.set(`vars.${transform.to}`, value);
   }
-  const listed = (list: readonly string[] | null | undefined, scope: Variables = variables) =>
+  const listed = (list: readonly string[] | null | undefined, scope: Variables) =>
     (list ?? []).map((entry) => nameOf(substitute(entry, scope)));
-  const toPackage = (
-    text: string,
-    own: z.infer<typeof dependencies>,
-    scope: Variables = variables,
-  ): Package => ({
-    name: substitute(text, scope),
-    runtime: listed(own?.runtime, scope),
-    provides: listed(own?.provides, scope),
-  });
+  const needed = (steps: z.infer<typeof pipeline>, scope: Variables): readonly string[] =>
+    (steps ?? []).flatMap((each) => [
+      ...listed(each.needs?.packages, scope),
+      ...needed(each.pipeline, scope),
+    ]);
 
-  const subpackages = (recipe.subpackages ?? []).flatMap(({ name, range, dependencies }) => {
-    if (!range) return [toPackage(name, dependencies)];
+  const subpackages = (recipe.subpackages ?? []).flatMap((own) => {
+    if (!own.range) return [{ ...own, scope: variables }];
     // One subpackage per item of the named list.
-    const items = recipe.data?.find((list) => list.name === range)?.items ?? {};
-    return Object.entries(items).map(([key, value]) =>
-      toPackage(name, dependencies, new Map([...variables, ['range.key', key], ['range.value', value]])),
-    );
+    const items = recipe.data?.find((list) => list.name === own.range)?.items ?? {};
+    return Object.entries(items).map(([key, value]) => ({
+      ...own,
+      scope: new Map([...variables, ['range.key', key], ['range.value', value]]),
+    }));
   });
-  const archs = recipe.package['target-architecture'] ?? [];
-  const needed = (steps: z.infer<typeof pipeline>): readonly string[] =>
-    (steps ?? []).flatMap((each) => [...listed(each.needs?.packages), ...needed(each.pipeline)]);
-  const all = [recipe, ...(recipe.subpackages ?? [])];
+  const { name: first, dependencies, 'target-architecture': archs = [] } = recipe.package;
+  const all = [{ ...recipe, name: first, dependencies, scope: variables }, ...subpackages];
   return {
     name,
     version: fullVersion,
     archs: archs.length === 0 || archs.includes('all') ? bothArchs : archs,
     build: [
-      ...listed(recipe.environment?.contents?.packages),
-      ...all.flatMap(({ pipeline }) => needed(pipeline)),
+      ...listed(recipe.environment?.contents?.packages, variables),
+      ...all.flatMap(({ pipeline, scope }) => needed(pipeline, scope)),
     ],
-    test: all.flatMap(({ test }) => [
-      ...listed(test?.environment?.contents?.packages),
-      ...needed(test?.pipeline),
+    test: all.flatMap(({ test, scope }) => [
+      ...listed(test?.environment?.contents?.packages, scope),
+      ...needed(test?.pipeline, scope),
     ]),
-    packages: [toPackage(recipe.package.name, recipe.package.dependencies), ...subpackages],
+    packages: all.map(({ name: text, dependencies: own, scope }) => ({
+      name: substitute(text, scope),
+      runtime: listed(own?.runtime, scope),
+      provides: listed(own?.provides, scope),
+    })),
   };
 }
 

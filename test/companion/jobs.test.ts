@@ -433,6 +433,20 @@ subpackages:
     expect(parseRecipe(text, 'a')).toMatchObject({ build: ['one', 'three'], test: ['two', 'four'] });
   });
 
+  it('waits for what each subpackage of a range needs', () => {
+    const text = `package: { name: a, version: "1" }
+data: [{ name: lines, items: { "3.12": 312, "3.13": 313 } }]
+subpackages:
+  - range: lines
+    name: py\${{range.key}}-a
+    pipeline: [{ needs: { packages: ["py\${{range.key}}-b"] }, runs: build }]
+    test: { environment: { contents: { packages: ["c-\${{range.value}}"] } }, pipeline: [{ runs: test }] }`;
+    expect(parseRecipe(text, 'a')).toMatchObject({
+      build: ['py3.12-b', 'py3.13-b'],
+      test: ['c-312', 'c-313'],
+    });
+  });
+
   it('knows a recipe without an epoch, which melange takes for 0', () => {
     const text = 'package: { name: a, version: "1" }\nsubpackages: [{ name: "a-r${{package.epoch}}" }]';
     expect(parseRecipe(text, 'a').packages).toMatchObject([{ name: 'a' }, { name: 'a-r0' }]);
