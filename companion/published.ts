@@ -50,9 +50,15 @@ async function fetched(
     if (error instanceof FetchError && (error.status === 404 || codeOf(error.cause) === 'ENOENT')) {
       return undefined;
     }
-    throw new CompanionError(errorLine(error), { cause: error });
+    throw new CompanionError(errorLine(error) + hint(error), { cause: error });
   }
 }
+
+/** What an object store does unless its files may be listed. It may also be a refusal, so nothing counts as missing. */
+const hint = (error: unknown) =>
+  error instanceof FetchError && error.status === 403
+    ? '; if there is none yet, let the server answer 404: an object store does if its files may be listed (s3:ListBucket)'
+    : '';
 
 async function packagesOf(bytes: Uint8Array, arch: string, repository: string): Promise<readonly string[]> {
   try {

@@ -55,4 +55,10 @@ describe('what is published', () => {
     expect(error).toBeInstanceOf(CompanionError);
     expect(error.message).toMatch(/^http.*\/os\/x86_64\/APKINDEX\.tar\.gz answered 401/);
   });
+
+  it('is not known either if an object store does not tell what is missing; it says how one makes it tell', async () => {
+    const { url } = await startUpstream((_, response) => response.writeHead(403).end());
+    const error = await failure(publishedIn([url.href], archs, {}));
+    expect(error.message).toMatch(/answered 403.*; if there is none yet, .* 404: .*s3:ListBucket/);
+  });
 });
