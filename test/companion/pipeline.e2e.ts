@@ -162,6 +162,25 @@ describeWith(workshopTools, 'the pipelines and the real tools', () => {
     expect(indexed(repository, 'x86_64')).toEqual(['one-1-r0', 'two-2-r0']);
   });
 
+  it('withdraws a version as README.md says, and does not publish it again with the next', async () => {
+    const repository = temporaryFolder();
+    const key = join(folder, workshop.key.name.replace(/\.pub$/, ''));
+    for (const version of ['26.04-r2', '26.04-r3']) {
+      expect(await publish(repository, 'niri', version)).toMatchObject({ status: 0 });
+      expect(await publish(repository, 'niri-bash-completion', version)).toMatchObject({ status: 0 });
+    }
+    const readme = readFileSync('deploy/gitlab/images/README.md', 'utf8');
+    const shown = /Withdrawing a version[^]*?```sh\n([^]*?)```/.exec(readme)?.[1] ?? '';
+    mustRun('sh', ['-ec', shown.replace('/srv/apks', repository).replace('~/packages.rsa', key)]);
+    expect(await publish(repository, 'one', '1-r0')).toMatchObject({ status: 0 });
+    for (const arch of ['x86_64', 'aarch64']) {
+      const there = ['niri-26.04-r3', 'niri-bash-completion-26.04-r3', 'one-1-r0'];
+      expect(indexed(repository, arch)).toEqual(there);
+      const files = [...there.map((name) => `${name}.apk`), 'APKINDEX.tar.gz'];
+      expect(readdirSync(join(repository, arch)).sort()).toEqual(files.sort());
+    }
+  });
+
   it.each(readdirSync('packages').filter((name) => name.endsWith('.yaml')))(
     'melange reads %s as we do',
     (file) => {
