@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { commands } from '../src/cli/commands.ts';
+import { mayHavePins } from '../src/pins/read.ts';
 import { startService } from './support/service.ts';
 
 const rules = readFileSync('deploy/prometheus/apk-beacon.rules.yaml', 'utf8');
@@ -129,3 +130,12 @@ test.each(['deploy/gitlab/check.gitlab-ci.yml', '.pre-commit-hooks.yaml', 'actio
       if (flag[1] !== 'yes') expect([...known, 'config', 'repository']).toContain(flag[1]);
   },
 );
+
+test('the hook of pre-commit is given every file that check reads', () => {
+  const [hook] = parse(readFileSync('.pre-commit-hooks.yaml', 'utf8')) as [{ files: string }];
+  const given = new RegExp(hook.files);
+  for (const path of `Dockerfile docker/Dockerfile.alpine app.Dockerfile web/app.containerfile images/niri.yaml
+    images/niri.lock.json .gitlab-ci.yml compose.yml entrypoint.sh install.bash install.ash bin/install
+    README.md src/main.ts package.json .gitignore`.split(/\s+/))
+    expect({ path, given: given.test(path) }).toEqual({ path, given: mayHavePins(path) });
+});
