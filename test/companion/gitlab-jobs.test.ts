@@ -432,7 +432,8 @@ describe('jobs', () => {
     const publish = (repository: string, env: Readonly<Record<string, string>> = {}) => {
       command(
         'melange',
-        'for argument; do [ "$last" != -o ] || echo index > "$argument"; last=$argument; done',
+        `for argument; do [ "$last" != -o ] || echo index > "$argument"; last=$argument; done
+        ! flock -n '${repository}/.lock' true || echo unlocked`,
       );
       write('key.rsa', 'private');
       return runJob('.gitlab/packages.yml', '.publish-packages', {
@@ -441,7 +442,10 @@ describe('jobs', () => {
         ...env,
       });
     };
-    const there = (repository: string) => readdirSync(repository, { recursive: true }).toSorted();
+    const there = (repository: string) =>
+      readdirSync(repository, { recursive: true })
+        .filter((path) => path !== '.lock')
+        .toSorted();
 
     it('refuses a runner without the repository, instead of making one', () => {
       write('built/x86_64/one-1-r0.apk', 'one');
@@ -499,6 +503,8 @@ describe('jobs', () => {
       const published = await built('two', 1);
       const { repository, status, output } = await publishBoth(1, published);
       expect(status, output).toBe(0);
+      // A job of another project would wait.
+      expect(output).not.toContain('unlocked');
       expect(there(repository)).toEqual([
         'x86_64',
         ...['APKINDEX.tar.gz', 'one-1-r0.apk', 'two-1-r0.apk'].map((name) => `x86_64/${name}`),

@@ -13,6 +13,10 @@ case ${APK_KEY_NAME:=packages.rsa} in
   *.rsa) ;;
   *) echo "publish-packages.sh: APK_KEY_NAME is $APK_KEY_NAME; it must end in .rsa" >&2; exit 1 ;;
 esac
+# One at a time. `resource_group` holds for the jobs of one project only: others, and `just add`, write the indexes, too.
+exec 9> "$repository/.lock"
+flock 9
+
 keys=$(mktemp -d)
 trap 'rm -rf "$keys"' EXIT
 key=$keys/$APK_KEY_NAME
