@@ -24,7 +24,8 @@ import { environment, mustRun, run, temporaryFolder, type Ran } from './tools.ts
 const shipped = resolve('deploy/gitlab/images');
 
 interface Job {
-  readonly rules?: readonly { readonly if: string }[];
+  readonly rules?: readonly { readonly if: string; readonly when?: string }[];
+  readonly when?: string;
   readonly extends?: string;
   readonly before_script?: readonly string[];
   readonly script?: readonly string[];
@@ -219,6 +220,12 @@ describe('jobs', () => {
     });
   });
 
+  it('updates images and locks at night although a package cannot be built', () => {
+    const { images, 'lock:refresh': refresh } = jobsOf('.gitlab-ci.yml');
+    expect(images?.when).toBe('always');
+    expect(refresh?.rules?.map((rule) => rule.when)).toEqual(['always']);
+  });
+
   describe('lock', () => {
     /** What is in branches of the project after the job. */
     const lock = (env: Readonly<Record<string, string>>) => {
@@ -300,7 +307,7 @@ describe('jobs', () => {
 
     it('has no job at night that could only fail, without a token', () => {
       const { 'lock:refresh': refresh } = jobsOf('.gitlab-ci.yml');
-      expect(refresh?.rules).toEqual([{ if: '$CI_PIPELINE_SOURCE == "schedule" && $LOCK_TOKEN' }]);
+      expect(refresh?.rules).toMatchObject([{ if: '$CI_PIPELINE_SOURCE == "schedule" && $LOCK_TOKEN' }]);
     });
 
     it('says what to do without a token, in a repository that has no Justfile', () => {
