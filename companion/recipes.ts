@@ -86,7 +86,7 @@ export function parseRecipe(text: string, name: string): Recipe {
     if (value !== undefined) variables.set(`vars.${transform.to}`, value);
   }
   const listed = (list: readonly string[] | null | undefined, scope: Variables) =>
-    (list ?? []).map((entry) => nameOf(substitute(entry, scope)));
+    (list ?? []).filter((entry) => !isConflict(entry)).map((entry) => nameOf(substitute(entry, scope)));
   const needed = (steps: z.infer<typeof pipeline>, scope: Variables): readonly string[] =>
     (steps ?? []).flatMap((each) => [
       ...listed(each.needs?.packages, scope),
@@ -147,9 +147,12 @@ function transformed({ from, match, replace }: Transform, variables: Variables):
   }
 }
 
+/** `!busybox`: must not be installed. */
+const isConflict = (dependency: string) => dependency.startsWith('!');
+
 /** `linux-lts~6.18@local` → `linux-lts`. */
 function nameOf(dependency: string): string {
-  const name = dependency.slice(0, operatorSpan(dependency).start).replace(/^!/, '');
+  const name = dependency.slice(0, operatorSpan(dependency).start);
   return name.split('@', 1)[0] ?? name;
 }
 

@@ -281,6 +281,22 @@ describe('package pipeline', () => {
     expect(buildOrder(bootstrap).get('curl')?.asPublished).toEqual([]);
   });
 
+  it('knows that packages which exclude each other do not need each other', () => {
+    const excluding = (name: string, other: string, ...needed: string[]) =>
+      parseRecipe(
+        `package: { name: ${name}, version: "1", dependencies: { runtime: ['!${other}'] } }
+environment: { contents: { packages: [${needed.join()}] } }`,
+        name,
+      );
+    const order = buildOrder([
+      excluding('ssl-a', 'ssl-b'),
+      excluding('ssl-b', 'ssl-a', 'app'),
+      needing('app', 'ssl-a'),
+    ]);
+    expect(order.get('ssl-b')).toMatchObject({ beforeBuild: ['app', 'ssl-a'], asPublished: [] });
+    expect(order.get('app')?.beforeBuild).toEqual(['ssl-a']);
+  });
+
   it('waits for every recipe that provides what is needed', () => {
     const providing = (name: string, provides: string) =>
       parseRecipe(
@@ -387,7 +403,7 @@ describe('package pipeline', () => {
   target-architecture: [x86_64]
   dependencies: { provides: ['virtual=\${{package.full-version}}'] }
 vars: { major: 1.10 }
-environment: { contents: { packages: ['other>=2', 'tagged@local'], keyring: } }
+environment: { contents: { packages: ['other>=2', 'tagged@local', '!excluded'], keyring: } }
 data: [{ name: flavours, items: { one: '1', two: '2' } }]
 subpackages:
   - name: \${{package.name}}-\${{vars.major}}-dev
