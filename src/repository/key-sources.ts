@@ -239,9 +239,10 @@ async function pinned(
   const remembered = memory?.get(source);
   if (remembered || offline) return remembered ?? [];
   const keys = await fetch();
+  // The repository may publish its keys later.
+  if (keys.length === 0) return keys;
   const isKept =
     directory !== undefined &&
-    keys.length > 0 &&
     (await keep(keys, directory).then(
       () => true,
       (cause: unknown) => {

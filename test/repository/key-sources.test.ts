@@ -231,6 +231,19 @@ describe('key discovery', () => {
     expect(await readdir(cacheDir)).toEqual([]);
   });
 
+  test('asks again as long as the repository has none', async () => {
+    const texts: Record<string, string> = {};
+    const { url } = await serve(texts);
+    const memory: KeyMemory = new Map();
+    const again = (): Promise<readonly PublicKey[]> => load([{ discover: url }], { memory });
+    expect(await again()).toEqual([]);
+    Object.assign(texts, {
+      '/apk-configuration': '{"jwks_uri": "/jwks"}',
+      '/jwks': keySet(jwk(one, 'abc')),
+    });
+    expect(await again()).toEqual([{ name: 'abc.rsa.pub', pem: pem(one) }]);
+  });
+
   test.each([
     ['no JSON', '<html>', '', 'is not the expected JSON'],
     ['no jwks_uri', '{}', '', 'is not the expected JSON'],
