@@ -4,8 +4,10 @@
  * `wolfi/bin/sh`).
  *
  * Other names are percent-encoded at `-/name/`: names with characters that a URL cannot contain; names that end like a
- * compressed copy (`.gz`, `.br`) or a route (`…/latest`); and names that need a file as a directory, either that of
- * another name (`/bin/sh` beside a package `bin`) or that of a page (`….html/…`). The mapping is reversible.
+ * compressed copy (`.gz`, `.br`) or a route (`…/latest`); names that file servers would take for a page, a program or
+ * their configuration (`….html`, `….php`, `.htaccess`), because packages fill in the answers; and names that need a file
+ * as a directory, either that of another name (`/bin/sh` beside a package `bin`) or that of a page (`….html/…`). The
+ * mapping is reversible.
  */
 import { isPackageRoute } from '../answers/target.ts';
 
@@ -15,8 +17,10 @@ export type Names = Pick<ReadonlySet<string>, 'has'>;
 const ESCAPED = '-/name/';
 /** File systems allow 255 bytes; compressed copies add a suffix. */
 const MAX_SEGMENT = 200;
-/** Characters allowed in a path unencoded, besides `%`. */
-const PLAIN_SEGMENT = /^[A-Za-z0-9._+:~@=,-]{1,200}$/;
+/** Characters allowed in a path unencoded, besides `%`; a hidden file may configure a file server. */
+const PLAIN_SEGMENT = /^(?!\.)[A-Za-z0-9._+:~@=,-]{1,200}$/;
+/** Compressed copies, pages and programs, and folders named like pages. */
+const SPECIAL = /\.(gz|br|[a-z]*html?|php\d?)$|\.html\//i;
 
 /** The path of `name` below its datasource; `names` are all names. */
 export function fileOf(name: string, names: Names): string {
@@ -26,9 +30,9 @@ export function fileOf(name: string, names: Names): string {
 
 function isPlain(path: string): boolean {
   const segments = path.split('/');
-  if (segments[0] === '-' || /\.(gz|br)$|\.html\//.test(path)) return false;
+  if (segments[0] === '-' || SPECIAL.test(path)) return false;
   if (segments.length > 1 && isPackageRoute(segments.at(-1) ?? '')) return false;
-  return segments.every((segment) => PLAIN_SEGMENT.test(segment) && segment !== '.' && segment !== '..');
+  return segments.every((segment) => PLAIN_SEGMENT.test(segment));
 }
 
 /** Whether another name has the same file, or a file that would have to be a directory. */

@@ -124,7 +124,7 @@ test('--pages adds a page for each package; every link leads to a file, and noth
       'wolfi/-/names/z-2.html',
       'wolfi/-/page/curl.html',
       'wolfi/-/page/libstdc++.html',
-      'wolfi/-/page/page.html.html',
+      'wolfi/-/page/-/name/page%2Ehtml.html',
     ]),
   );
   expect(files.filter((path) => path.includes(':'))).toEqual([]);

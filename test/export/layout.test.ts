@@ -24,6 +24,11 @@ test.each([
   ['a//b', 'an empty segment', [], '-/name/a%2F%2Fb'],
   ['-', 'what is no lookup', [], '-/name/-'],
   ['100%', 'half an encoding', [], '-/name/100%25'],
+  ['x.html', 'a page', [], '-/name/x%2Ehtml'],
+  ['/x/INDEX.SHTM', 'a page', [], '-/name/%2Fx%2FINDEX%2ESHTM'],
+  ['x.php', 'a program', [], '-/name/x%2Ephp'],
+  ['.htaccess', 'a configuration', [], '-/name/%2Ehtaccess'],
+  ['/x/.user.ini', 'a configuration', [], '-/name/%2Fx%2F%2Euser%2Eini'],
 ])('%s, which would be %s, gives way', (name, _as, others, path) => {
   expect(fileOf(name, new Set([name, ...others]))).toBe(path);
 });
