@@ -85,6 +85,8 @@ export class IndexStore {
   readonly #warn: (message: string, error: unknown) => void;
   /** A write failed: a read-only or full disk. Later writes are tried, but not reported again. */
   #hasWarned = false;
+  /** The digests of taken acceptances, by their path. */
+  readonly #taken = new Map<string, string>();
   #swept: Promise<void> | undefined;
 
   /** Without a folder, nothing is kept. `warn` is called at most once for failed writes. */
@@ -146,19 +148,24 @@ export class IndexStore {
   }
 
   /**
-   * Consumes the acceptance of the index with this digest. Returns whether there was one. It is valid once, for a day,
-   * and until another index is accepted. If its file cannot be removed, it is not valid.
+   * Takes the acceptance of the index with this digest. Returns whether there was one. It is valid for a day and until
+   * another index is accepted, in one process: there, all datasources with the index may take it. If its file cannot be
+   * removed, it is not valid.
    */
   async takeAcceptance(index: KeptIndex, digest: string, now: number): Promise<boolean> {
     const path = this.#path(index, 'accepted.json');
+    if (path === undefined) return false;
+    if (this.#taken.get(path) === digest) return true;
     const acceptance = await readJson(acceptanceSchema, path);
-    if (path === undefined || acceptance?.digest !== digest) return false;
+    if (acceptance?.digest !== digest) return false;
     // If several processes share the folder, `unlink` succeeds in one of them; `rm` may succeed in all.
     const isUsedUp = await unlink(path).then(
       () => true,
       () => false,
     );
-    return isUsedUp && Math.abs(now - acceptance.acceptedAt) < ACCEPTANCE_AGE;
+    const isValid = isUsedUp && Math.abs(now - acceptance.acceptedAt) < ACCEPTANCE_AGE;
+    if (isValid) this.#taken.set(path, digest);
+    return isValid;
   }
 
   /** Clears what was held back: upstream serves the last good index again. */
@@ -166,8 +173,10 @@ export class IndexStore {
     await this.#remove(index, 'held.json');
   }
 
-  /** Another index was accepted: clears what was held back or accepted before. */
-  async settle(index: KeptIndex): Promise<void> {
+  /** The index with this digest was accepted: clears what was held back, and acceptances of others. */
+  async settle(index: KeptIndex, digest: string): Promise<void> {
+    const path = this.#path(index, 'accepted.json');
+    if (path !== undefined && this.#taken.get(path) !== digest) this.#taken.delete(path);
     await Promise.all([this.#remove(index, 'held.json'), this.#remove(index, 'accepted.json')]);
   }
 
@@ -245,7 +254,7 @@ export async function checkOrHoldBack(
   }
   // An acceptance stays valid while the last good one is served again: mirrors may differ for a while.
   if (last?.digest === next.digest) await store.clearHeldBack(kept);
-  else await store.settle(kept);
+  else await store.settle(kept, next.digest);
 }
 
 /** The content of a small file; `undefined` if it is missing or invalid. */

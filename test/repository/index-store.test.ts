@@ -138,7 +138,16 @@ describe('an acceptance', () => {
     expect(await store.takeAcceptance(index, 'b', 1)).toBe(false);
     expect(await store.takeAcceptance({ ...index, terms: 'lax' }, 'a', 1)).toBe(false);
     expect(await store.takeAcceptance(index, 'a', 1)).toBe(true);
+    await store.settle(index, 'a');
+    await store.settle(index, 'b');
     expect(await store.takeAcceptance(index, 'a', 1)).toBe(false);
+  });
+
+  test('counts for each datasource of the process that has the index', async () => {
+    await store.accept(index, 'a', 0);
+    expect(await store.takeAcceptance(index, 'a', 1)).toBe(true);
+    await store.settle(index, 'a');
+    expect(await store.takeAcceptance(index, 'a', 1)).toBe(true);
   });
 
   test('counts for one of two processes that share the folder', async () => {
@@ -151,7 +160,7 @@ describe('an acceptance', () => {
     await store.accept(index, 'a', 0);
     expect(await store.takeAcceptance(index, 'a', day + 1)).toBe(false);
     await store.accept(index, 'a', 0);
-    await store.settle(index);
+    await store.settle(index, 'b');
     expect(await store.takeAcceptance(index, 'a', 1)).toBe(false);
   });
 
