@@ -71,10 +71,11 @@ export function statusError(url: URL, answer: UpstreamAnswer): FetchError {
   });
 }
 
-function conditionalHeaders({ etag, lastModified }: Validators): Record<string, string> {
+/** A date in the future is not sent: until then, servers may call everything not modified. */
+function conditionalHeaders({ etag, lastModified = '' }: Validators): Record<string, string> {
   return {
     ...(etag && { 'if-none-match': etag }),
-    ...(lastModified && { 'if-modified-since': lastModified }),
+    ...(Date.parse(lastModified) <= Date.now() && { 'if-modified-since': lastModified }),
   };
 }
 

@@ -38,7 +38,7 @@ describe('an index on a server', () => {
     const { url, requests } = await startUpstream((_request, response) => {
       response
         .setHeader('etag', 'W/"one"')
-        .setHeader('last-modified', 'Wed, 21 Oct 2026 07:28:00 GMT')
+        .setHeader('last-modified', 'Tue, 21 Oct 2025 07:28:00 GMT')
         .end(index);
     });
     const progress: number[] = [];
@@ -46,7 +46,7 @@ describe('an index on a server', () => {
     expect(result).toEqual({
       status: 'modified',
       bytes: index,
-      validators: { etag: 'W/"one"', lastModified: 'Wed, 21 Oct 2026 07:28:00 GMT' },
+      validators: { etag: 'W/"one"', lastModified: 'Tue, 21 Oct 2025 07:28:00 GMT' },
     });
     expect(progress.at(-1)).toBe(index.length);
     expect(requests[0]?.headers).toMatchObject({ 'accept-encoding': 'identity', 'user-agent': 'apk-beacon' });
@@ -100,19 +100,28 @@ describe('an index on a server', () => {
 
   test('is asked for with the validators of the one that is here', async () => {
     const { url, requests } = await startUpstream((_request, response) => response.writeHead(304).end());
-    const validators = { etag: '"one"', lastModified: 'Wed, 21 Oct 2026 07:28:00 GMT' };
+    const validators = { etag: '"one"', lastModified: 'Tue, 21 Oct 2025 07:28:00 GMT' };
     expect(await fetchOnce(url, { validators })).toEqual({ status: 'not-modified' });
     expect(requests[0]?.headers).toMatchObject({
       'if-none-match': '"one"',
-      'if-modified-since': 'Wed, 21 Oct 2026 07:28:00 GMT',
+      'if-modified-since': 'Tue, 21 Oct 2025 07:28:00 GMT',
     });
   });
 
   test('is revalidated by date if it has no ETag', async () => {
     const { url, requests } = await startUpstream((_request, response) => response.writeHead(304).end());
-    const validators = { lastModified: 'Wed, 21 Oct 2026 07:28:00 GMT' };
+    const validators = { lastModified: 'Tue, 21 Oct 2025 07:28:00 GMT' };
     expect(await fetchOnce(url, { validators })).toEqual({ status: 'not-modified' });
     expect(requests[0]?.headers).not.toHaveProperty('if-none-match');
+  });
+
+  test('is fetched again as long as its date is in the future', async () => {
+    const { url } = await startUpstream((request, response) => {
+      if (request.headers['if-modified-since']) response.writeHead(304);
+      response.end(index);
+    });
+    const validators = { lastModified: new Date(Date.now() + 3_600_000).toUTCString() };
+    expect(await fetchOnce(url, { validators })).toMatchObject({ status: 'modified' });
   });
 
   test.each([
@@ -126,7 +135,7 @@ describe('an index on a server', () => {
       if ('lastModified' in validators) response.setHeader('last-modified', validators.lastModified);
       response.end(index);
     });
-    const known = { etag: '"one"', lastModified: 'Wed, 21 Oct 2026 07:28:00 GMT' };
+    const known = { etag: '"one"', lastModified: 'Tue, 21 Oct 2025 07:28:00 GMT' };
     const result = await fetchOnce(url, { validators: known });
     expect(result).toEqual({
       status: 'modified',
