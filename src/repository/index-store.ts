@@ -85,6 +85,8 @@ export class IndexStore {
   readonly #warn: (message: string, error: unknown) => void;
   /** A write failed: a read-only or full disk. Later writes are tried, but not reported again. */
   #hasWarned = false;
+  /** Files with an earlier index, because the last one could not be written. */
+  readonly #outdated = new Set<string>();
   /** The digests of taken acceptances, by their path. */
   readonly #taken = new Map<string, string>();
   #swept: Promise<void> | undefined;
@@ -121,18 +123,23 @@ export class IndexStore {
       firstSeenAt,
       program: version,
     };
-    await this.#write(this.#path(index, 'apkindex'), [`${JSON.stringify(header)}\n`, bytes]);
+    const path = this.#path(index, 'apkindex');
+    if (path === undefined) return;
+    if (await this.#write(path, [`${JSON.stringify(header)}\n`, bytes])) this.#outdated.delete(path);
+    else this.#outdated.add(path);
   }
 
   /** Records that upstream confirmed the kept index at `now` (unix milliseconds). */
   async confirm(index: KeptIndex, now: number): Promise<void> {
     const path = this.#path(index, 'apkindex');
-    if (path !== undefined) await utimes(path, now / 1000, now / 1000).catch(() => undefined);
+    if (path === undefined || this.#outdated.has(path)) return;
+    await utimes(path, now / 1000, now / 1000).catch(() => undefined);
   }
 
   /** Records the digest of an index that was held back, for `apk-beacon accept`. */
   async setHeldBack(index: KeptIndex, held: HeldBack): Promise<void> {
-    await this.#write(this.#path(index, 'held.json'), [JSON.stringify(held)]);
+    const path = this.#path(index, 'held.json');
+    if (path !== undefined) await this.#write(path, [JSON.stringify(held)]);
   }
 
   async heldBack(index: KeptIndex): Promise<HeldBack | undefined> {
@@ -208,14 +215,16 @@ export class IndexStore {
       if (EARLIER_FORMAT.test(name)) await rm(join(folder, name), { force: true });
   }
 
-  async #write(path: string | undefined, pieces: readonly (Uint8Array | string)[]): Promise<void> {
-    if (path === undefined) return;
+  /** Returns whether the file was written. */
+  async #write(path: string, pieces: readonly (Uint8Array | string)[]): Promise<boolean> {
     try {
       await writeAtomically(path, pieces);
       this.#hasWarned = false;
+      return true;
     } catch (error) {
       if (!this.#hasWarned) this.#warn(`cannot keep indexes in ${this.#folder}, going on without`, error);
       this.#hasWarned = true;
+      return false;
     }
   }
 }

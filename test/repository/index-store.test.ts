@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { IndexStore } from '../../src/repository/index-store.ts';
@@ -35,6 +35,23 @@ test('restores what was saved, and when upstream confirmed it', async () => {
   expect(await store.load({ ...index, location: `${location}?other` }, 100)).toBeUndefined();
   expect(await store.load({ ...index, terms: 'lax' }, 100)).toBeUndefined();
   expect(warnings).toEqual([]);
+});
+
+test('an earlier index is not confirmed in place of one that could not be kept', async () => {
+  await store.save(index, bytes, meta);
+  await store.confirm(index, 5_000_000);
+  const path = await keptFile();
+  await rename(path, `${path}.earlier`);
+  await mkdir(join(path, 'in the way'), { recursive: true });
+  await store.save(index, Buffer.from('a later archive'), meta);
+  expect(warnings).toEqual([expect.stringContaining('cannot keep indexes')]);
+  await rm(path, { recursive: true });
+  await rename(`${path}.earlier`, path);
+  await store.confirm(index, 9_000_000);
+  expect(await store.load(index, 100)).toMatchObject({ confirmedAt: 5_000_000 });
+  await store.save(index, bytes, meta);
+  await store.confirm(index, 9_000_000);
+  expect(await store.load(index, 100)).toMatchObject({ confirmedAt: 9_000_000 });
 });
 
 test('is the same for another password, and keeps none', async () => {
