@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import { IndexError, UsageError } from '../errors.ts';
 import { ExportFolder, type ExportTotals } from '../export/export-folder.ts';
 import type { ManifestDatasource } from '../export/manifest.ts';
-import { exportedNames, redirects, siteFiles, type SiteFile } from '../export/site.ts';
+import { exportedNames, REDIRECTS, redirects, siteFiles, type SiteFile } from '../export/site.ts';
 import type { StaticIndex } from '../pages/static-pages.ts';
 import { Lookups } from '../answers/lookup.ts';
 import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts';
@@ -108,7 +108,7 @@ async function addAll(
   if (homePageFile)
     folder.add(homePageFile(Object.entries(datasources).map(([name, each]) => ({ name, ...each }))));
   folder.add({ path: NO_OPINION, body: noOpinionFile, servedAt: undefined });
-  folder.add({ path: '_redirects', body: redirects(Object.keys(datasources)), servedAt: undefined });
+  folder.add({ path: REDIRECTS, body: redirects(Object.keys(datasources)), servedAt: undefined });
   return datasources;
 }
 

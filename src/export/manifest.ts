@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { isDatasourceName } from '../config/schema.ts';
 import { printableJson } from '../errors.ts';
-import { HOME_PAGE, type SiteFile } from './site.ts';
+import { HOME_PAGE, REDIRECTS, type SiteFile } from './site.ts';
 
 export const MANIFEST = 'manifest.json';
 const FORMAT = 1;
@@ -42,15 +42,19 @@ export function renderManifest(
   return `{\n${head},\n"files":{\n${lines.join(',\n')}\n}\n}\n`;
 }
 
-/** The datasources of a manifest, and its front page if it has one; `undefined` for text that is not a manifest of ours. */
+/**
+ * The datasources of a manifest, and its files beside them with their copies; `undefined` for text that is not a manifest
+ * of ours.
+ */
 export function manifestEntries(text: string): readonly string[] | undefined {
   try {
     const { format, datasources, files } = JSON.parse(text) as Partial<Record<keyof Manifest, unknown>>;
     if (format !== FORMAT || typeof datasources !== 'object' || datasources === null) return undefined;
     const names = Object.keys(datasources);
     if (!names.every(isDatasourceName)) return undefined;
-    const hasPages = typeof files === 'object' && files !== null && Object.hasOwn(files, HOME_PAGE);
-    return hasPages ? [...names, HOME_PAGE, `${HOME_PAGE}.gz`, `${HOME_PAGE}.br`] : names;
+    if (typeof files !== 'object' || files === null) return names;
+    const beside = [HOME_PAGE, REDIRECTS].filter((file) => Object.hasOwn(files, file));
+    return [...names, ...beside.flatMap((file) => [file, `${file}.gz`, `${file}.br`])];
   } catch {
     return undefined;
   }

@@ -12,6 +12,8 @@ import { fileOf } from './layout.ts';
 
 /** The front page of an export with pages. */
 export const HOME_PAGE = 'index.html';
+/** See `redirects`. */
+export const REDIRECTS = '_redirects';
 
 export interface SiteFile {
   /** Below the folder of the export, with `/` on all systems. */

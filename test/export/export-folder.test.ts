@@ -68,6 +68,13 @@ test('two runs are the same, and the second writes nothing', async () => {
   expect(texts(await tree(elsewhere))).toEqual(texts(before));
 });
 
+test('copies of files beside the datasources are deleted when they are no longer needed', async () => {
+  const out = await temporaryDirectory();
+  exportTo(out, { 'index.html': long('h'), _redirects: long('r') }, { brotli: true });
+  expect(exportTo(out, { _redirects: 'r' })).toMatchObject({ written: 2, deleted: 5 });
+  expect(await readdir(out)).toEqual(['_redirects', 'manifest.json']);
+});
+
 test('only changed files are written; vanished ones are deleted with their copies and folders', async () => {
   const out = await temporaryDirectory();
   exportTo(out, { 'wolfi/same': long('s'), 'wolfi/other': 'old', 'wolfi/deep/er/gone': long('g') });
