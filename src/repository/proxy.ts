@@ -8,6 +8,7 @@
 import { bareHost } from '../addresses.ts';
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import { IndexError } from '../errors.ts';
+import { percentDecoded } from './credentials.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -17,8 +18,15 @@ export function proxyFor(url: URL, environment: Environment): URL | undefined {
   const proxy = variable(environment, name);
   if (proxy === '' || isExempt(url, variable(environment, 'no_proxy'))) return undefined;
   const parsed = URL.parse(proxy.includes('://') ? proxy : `http://${proxy}`);
-  if (parsed?.protocol === 'http:' || parsed?.protocol === 'https:') return parsed;
+  if (parsed?.protocol === 'http:' || parsed?.protocol === 'https:') return withValidUserinfo(parsed);
   throw new IndexError('config-invalid', `${name.toUpperCase()} is not the URL of an http or https proxy`);
+}
+
+/** With a stray `%` in user name or password encoded; undici rejects it. */
+function withValidUserinfo(proxy: URL): URL {
+  proxy.username = encodeURIComponent(percentDecoded(proxy.username));
+  proxy.password = encodeURIComponent(percentDecoded(proxy.password));
+  return proxy;
 }
 
 function variable(environment: Environment, name: string): string {

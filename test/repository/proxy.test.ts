@@ -10,6 +10,8 @@ test.each([
   ['https://example.com/', { HTTP_PROXY: 'http://plain:3128' }, undefined],
   ['http://example.com/', { http_proxy: 'http://a', HTTP_PROXY: 'http://b' }, 'http://a/'],
   ['http://example.com/', { http_proxy: '', HTTP_PROXY: 'http://b' }, undefined],
+  ['http://example.com/', { http_proxy: 'http://me:50%@a' }, 'http://me:50%25@a/'],
+  ['http://example.com/', { http_proxy: 'http://me:p%40%25@a' }, 'http://me:p%40%25@a/'],
   ['http://example.com/', {}, undefined],
 ])('%s with %j goes over %s', (url, variables, proxy) => {
   expect(proxyFor(new URL(url), variables)?.href).toBe(proxy);
