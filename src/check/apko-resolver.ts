@@ -4,7 +4,7 @@
  * dependency of that one is missing, it gives up, even if another candidate would do.
  */
 import type { CatalogSource } from '../catalog/catalog.ts';
-import type { Package } from '../apk/packages.ts';
+import type { Package, Packages } from '../apk/packages.ts';
 import { ITEMS_A_STEP } from '../catalog/steps.ts';
 import { apkoMeets, apkoOperators, compareApkoVersions, parseApkoVersion } from './apko.ts';
 
@@ -98,18 +98,22 @@ export class Build {
     return known;
   }
 
+  /** In apko's order: on a tie the first one counts. A package is there as often as it has or provides the name. */
   optionsOf(name: string): readonly Option[] {
     let known = this.#options.get(name);
     if (!known) {
-      known = this.#own.flatMap(({ packages, repository }, i) => {
-        const tag = this.#tagOf(repository);
-        const rows = new Map(
-          [...packages.named(name), ...packages.providing(name)].map((each) => [each.row, each]),
-        );
-        return [...rows.values()]
-          .filter(({ unusable }) => !unusable)
-          .map((each) => ({ package: each, key: `${i} ${each.row}`, tag }));
-      });
+      const options = (found: (packages: Packages) => readonly Package[]): readonly Option[] =>
+        this.#own.flatMap(({ packages, repository }, i) => {
+          const tag = this.#tagOf(repository);
+          return found(packages)
+            .filter(({ unusable }) => !unusable)
+            .map((each) => ({ package: each, key: `${i} ${each.row}`, tag }));
+        });
+      const providing = options((packages) =>
+        packages.providing(name).flatMap((each) => each.provided(name).map(() => each)),
+      );
+      const byPackage = Map.groupBy(providing, ({ package: own }) => own.name);
+      known = [...options((packages) => packages.named(name)), ...[...byPackage.values()].flat()];
       this.#options.set(name, known);
     }
     return known;
