@@ -45,10 +45,12 @@ interface Image {
 
 /** Milliseconds. Ages are rounded to the hour, so that judgments can be cached. */
 const HOUR = 3_600_000;
-/** The most pins of an image that are removed one by one to find the conflicting ones. */
+/** Of images with more pins, the conflicting ones are not looked for. */
 const MAX_REMOVED = 100;
-/** The most pins of an image that keep their version because of the others. */
+/** Of an image, the most pins that keep their version because of the others. If it takes more, none is raised. */
 const MAX_HELD = 10;
+/** The most pins that a message lists. */
+const MAX_LISTED = 10;
 const noTags: Tags = { key: '', of: () => undefined };
 
 export class Checker {
@@ -245,21 +247,30 @@ export class Checker {
     image: Image | undefined,
   ): Generator<undefined, ReadonlyMap<number, string>> {
     const held = new Map<number, string>();
+    const wasFine = image?.obstacle === 'none';
     for (const isName of [false, true]) {
       const targets = world.map(({ operator, isLocked, isRuntime }, i) =>
         (operator === '') === isName && !isLocked && !isRuntime ? judged[i]?.judgment.target : undefined,
       );
-      while (held.size < MAX_HELD && targets.some((target) => target !== undefined)) {
+      const raisedPlaces = (): readonly number[] =>
+        [...targets.keys()].filter((i) => targets[i] !== undefined);
+      for (let places = raisedPlaces(); places.length > 0; places = raisedPlaces()) {
         const raised = world.map((pin, i) => raisedTo(pin, targets[i]));
         const conflict = yield* this.#conflict(
           raised,
           judged,
           image && (yield* withPins(image, world, raised)),
         );
-        const i = raised.findLastIndex((pin, k) => targets[k] !== undefined && conflict?.pins.includes(pin));
-        if (!conflict || i < 0) break;
-        held.set(i, `${targets[i]} ${contradiction(raised[i] as PinToJudge, conflict)}`);
-        targets[i] = undefined;
+        // An image that failed before may fail for the same reason.
+        if (!conflict || (!wasFine && conflict.pins.length > MAX_REMOVED)) break;
+        const conflicting = places.filter((i) => conflict.pins.includes(raised[i] as PinToJudge));
+        // A pin that stays may resolve only with the old version of another one.
+        const candidates = conflicting.length === 0 && wasFine ? places : conflicting;
+        if (candidates.length === 0) break;
+        for (const i of held.size < MAX_HELD ? candidates.slice(-1) : places) {
+          held.set(i, `${targets[i]} ${contradiction(raised[i] as PinToJudge, conflict)}`);
+          targets[i] = undefined;
+        }
       }
     }
     return held;
@@ -298,14 +309,15 @@ interface Conflict {
   readonly fact: string;
 }
 
-/** Removes pins one by one while the rest still fails; the remaining ones conflict. */
+/** Removes pins one by one while the rest still fails; the remaining ones conflict. Of too many pins, all do. */
 function* conflictByApko({
   pins,
   source,
   obstacle,
   ...where
 }: Image): Generator<undefined, Conflict | undefined> {
-  if (typeof obstacle !== 'object' || pins.length > MAX_REMOVED) return undefined;
+  if (typeof obstacle !== 'object') return undefined;
+  if (pins.length > MAX_REMOVED) return { pins, ...obstacle };
   let left = pins;
   let last = obstacle;
   for (const pin of pins) {
@@ -318,7 +330,8 @@ function* conflictByApko({
 
 function contradiction(pin: PinToJudge, { pins, arch, fact }: Conflict): string {
   const others = pins.filter((each) => each !== pin).map(({ text }) => text);
-  const what = others.length === 0 ? '' : ` with ${others.join(', ')}`;
+  const listed = others.length > MAX_LISTED ? `${others.length} others` : others.join(', ');
+  const what = others.length === 0 ? '' : ` with ${listed}`;
   return `cannot be installed${what} on ${arch}: ${fact}`;
 }
 

@@ -199,6 +199,53 @@ test('a version that apko does not resolve, although another solver may, is not 
   });
 });
 
+test('a version without which apko does not resolve another package stays', () => {
+  const all = [
+    ...[built('app', '1-r0', { D: 'lib=1-r0' }), built('app', '2-r0'), built('other', '1-r0', { D: 'lib' })],
+    ...[built('lib', '1-r0'), built('lib', '2-r0', { D: 'nowhere' })],
+  ];
+  const catalogs = { wolfi: catalogOf({ x86_64: [all] }, { complete: true }) };
+  const text = wolfi('[app=1-r0, other]');
+  const { files, judgments, findings } = checked({ 'image.yaml': text }, { catalogs });
+  expect(findings.filter(({ level }) => level === 'error')).toEqual([]);
+  expect(raisePins(files[0] as CheckedFile, judgments[0] ?? [])).toEqual({
+    text,
+    changes: [],
+    unchanged: [
+      {
+        pin: 'app=1-r0',
+        because: '2-r0 cannot be installed with other on x86_64: nothing provides nowhere',
+      },
+    ],
+  });
+});
+
+test.each([
+  // Each of these pairs conflicts; more than ten pins would have to stay.
+  [11, 0],
+  // Too many pins to look for the conflicting ones.
+  [1, 99],
+])('nothing is raised in an image of %i conflicting pairs and %i more packages', (pairs, more) => {
+  const both = ['1-r0', '2-r0'];
+  const names = Array.from({ length: pairs }, (_, i) => i);
+  const all = [
+    ...names.flatMap((i) => [
+      ...both.map((version) => built(`lib${i}`, version)),
+      ...both.map((version) => built(`app${i}`, version, { D: `lib${i}=1-r0` })),
+    ]),
+    ...Array.from({ length: more }, (_, i) => built(`more${i}`, '1-r0')),
+  ];
+  const catalogs = { wolfi: catalogOf({ x86_64: [all] }, { complete: true }) };
+  const others = Array.from({ length: more }, (_, i) => `more${i}`);
+  const pinned = names.flatMap((i) => [`lib${i}=1-r0`, `app${i}=1-r0`]);
+  const text = wolfi(`[${[...pinned, ...others].join(', ')}]`);
+  const { files, judgments, findings } = checked({ 'image.yaml': text }, { catalogs });
+  expect(findings.filter(({ level }) => level === 'error')).toEqual([]);
+  const fixed = raisePins(files[0] as CheckedFile, judgments[0] ?? []);
+  expect(fixed.text).toBe(text);
+  expect(fixed.unchanged).toHaveLength(pinned.length);
+});
+
 describe('pin', () => {
   test.each([
     [

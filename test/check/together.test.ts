@@ -70,6 +70,15 @@ test('a complete datasource is asked as apko does it, with names and ranges as w
   expect(contradictions({ 'i.yaml': image(['app', 'lib~1']) }, complete)).toEqual([]);
 });
 
+test('a conflict in an image of more than a hundred packages is found as well', () => {
+  const more = Array.from({ length: 100 }, (_, i) => `more${i}`);
+  const { sources } = catalogOf({ x86_64: [[...all, ...more.map((name) => built(name, '1-r0'))]] });
+  const large = new Catalog({ sources, archs: ['x86_64'], complete: true });
+  expect(contradictions({ 'i.yaml': image([...more, 'app=1-r0', 'lib=2-r0']) }, large)).toEqual([
+    'contradicting-pins lib=2-r0: it cannot be installed with 101 others on x86_64: no remaining candidate meets lib=1-r0',
+  ]);
+});
+
 test('what only resolves with the others is no problem', () => {
   const broken = catalogOf({
     x86_64: [[...all, built('lib', '3-r0', { D: 'nowhere' }), built('any', '1-r0', { D: 'lib' })]],
