@@ -11,7 +11,7 @@ const NEWEST = 10;
 
 export type Colour = (colour: 'green' | 'yellow' | 'red', text: string) => string;
 
-export interface DescribeOptions {
+interface DescribeOptions {
   /** Every version, not only the newest. */
   readonly all?: boolean;
   /** The option that shows all versions. */

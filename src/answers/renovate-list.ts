@@ -35,7 +35,7 @@ export interface Listed {
  *   Renovate considers older;
  * - `unreachable`: Renovate cannot read the pin or the target, or cannot distinguish them.
  */
-export type UpdatePath = 'none' | 'update' | 'rollback' | 'unreachable';
+type UpdatePath = 'none' | 'update' | 'rollback' | 'unreachable';
 
 export interface FilteredVersions {
   readonly updatePath: UpdatePath;

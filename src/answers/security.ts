@@ -37,7 +37,7 @@ export interface Fix {
 }
 
 /** The advisories for one version of a name. */
-export interface VersionAdvisories {
+interface VersionAdvisories {
   readonly groups: readonly Group[];
   /** The version of the package, which may provide the name in another version. */
   readonly version: Version;
@@ -257,7 +257,7 @@ export function* securityMarks(
   };
 }
 
-export interface SecurityMarks {
+interface SecurityMarks {
   readonly text: string;
   /** The versions that need not wait, and identifiers of what they fix. */
   readonly urgent: readonly UrgentFix[];
@@ -296,7 +296,7 @@ export interface AdvisoryEntry {
   readonly status?: readonly string[];
 }
 
-export interface AdvisoryList {
+interface AdvisoryList {
   readonly count: number;
   readonly listed: readonly AdvisoryEntry[];
 }

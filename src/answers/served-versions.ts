@@ -18,7 +18,7 @@ const fileSchema = z.object({
   versions: z.array(z.tuple([z.string(), z.array(z.string())])),
 });
 
-export interface MemoryOptions {
+interface MemoryOptions {
   readonly maxNames?: number;
   readonly warn?: (message: string, error: unknown) => void;
 }

@@ -66,7 +66,7 @@ export interface CatalogOptions {
 }
 
 /** Why a candidate is not a release. */
-export type Obstacle =
+type Obstacle =
   | { readonly reason: 'invalid-version' }
   | { readonly reason: 'unversioned-provide' }
   /** The package has a name twice, at least once with a version; apk refuses it for all its names. */

@@ -31,7 +31,7 @@ const MAX_IN_IMAGE = 1024;
 const MAX_NAMES = 4096;
 
 /** A package that cannot be installed with others. */
-export interface Incompatible {
+interface Incompatible {
   /** The requested package that needs it, and the requested package that needs the conflicting one. */
   readonly root: Provider;
   readonly other: Provider | undefined;

@@ -26,7 +26,7 @@ export interface Provider {
 /** `apko` counts a provide without a version with the package's version, and lets a package have a name twice. */
 export type Rule = 'apk' | 'apko';
 
-export interface ReadVersion {
+interface ReadVersion {
   readonly parsed: Version | undefined;
   /** The same for texts that apk calls equal. */
   readonly key: string;

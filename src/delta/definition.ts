@@ -20,7 +20,7 @@ export interface Lock {
   readonly packages: ReadonlyMap<string, readonly LockedPackage[]>;
 }
 
-export interface LockedPackage {
+interface LockedPackage {
   readonly name: string;
   readonly version: string;
   /** `undefined` if not given. */

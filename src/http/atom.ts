@@ -3,7 +3,7 @@ import type { Changes } from '../ledger/changes.ts';
 import type { TrackedPin } from '../metrics/pins-with-fixes.ts';
 import { escapeXml } from '../xml.ts';
 
-export interface FeedAddress {
+interface FeedAddress {
   readonly datasource: string;
   /** Of the service, without a slash at the end. */
   readonly url: string;

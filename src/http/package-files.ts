@@ -13,7 +13,7 @@ import { busy, problem, type Reply } from './reply.ts';
 
 export type FileToForward = Exclude<PackageFile, { kind: 'public' }>;
 
-export interface FileLimits {
+interface FileLimits {
   /** The most packages at a time. */
   readonly most: number;
   readonly maxBytes: number;

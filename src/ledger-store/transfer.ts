@@ -53,7 +53,7 @@ function unplain(value: unknown): Value {
   throw new Error('a value of an unexpected type');
 }
 
-export interface Imported {
+interface Imported {
   /** The number of new indexes. */
   readonly added: number;
   /** The number of packages of existing indexes that got an earlier date. */

@@ -30,7 +30,7 @@ export interface Gone {
 }
 
 /** The difference between two versions of an index. */
-export interface Comparison {
+interface Comparison {
   /** By row of the new index; 0 for new packages. */
   readonly releasedAt: Uint32Array;
   /** Rows of the new index. */

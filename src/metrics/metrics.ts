@@ -25,7 +25,7 @@ const rejections: readonly IndexErrorCode[] = indexErrorCodes.filter(
 /** Rejections by the guards: signed indexes that are held back until someone accepts them. */
 const guarded: readonly IndexErrorCode[] = ['index-rollback', 'index-shrunk'];
 
-export interface MetricsOptions {
+interface MetricsOptions {
   readonly datasources: readonly LiveDatasource[];
   readonly ledger: () => LedgerStatus;
   readonly notifications: () => readonly NotifyStatus[];

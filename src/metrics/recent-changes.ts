@@ -1,7 +1,7 @@
 /** The latest changes of each datasource by refreshes, for the pages. */
 import type { IndexChange } from '../catalog/diff.ts';
 
-export interface RecentChange extends IndexChange {
+interface RecentChange extends IndexChange {
   /** The index, without secrets. */
   readonly index: string;
   /** Unix milliseconds. */

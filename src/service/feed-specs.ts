@@ -13,7 +13,7 @@ const HOUR = 3_600_000;
 /** The largest known one has some 200 MB. */
 const MAX_BYTES = 2 ** 31;
 
-export interface ConfiguredFeed {
+interface ConfiguredFeed {
   readonly spec: FeedSpec;
   readonly credentials: FeedConfig['credentials'];
 }

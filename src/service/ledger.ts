@@ -15,7 +15,7 @@ import { readSecret } from '../repository/credentials.ts';
 import type { IndexSpec, LiveIndex } from '../repository/live-index.ts';
 import type { PastLedger } from '../repository/past-datasources.ts';
 
-export interface LedgerServices {
+interface LedgerServices {
   readonly logger: Pick<FastifyBaseLogger, 'info' | 'warn'>;
   readonly now: () => number;
   readonly pause: Pause;

@@ -6,7 +6,7 @@ import { printableJsonLine } from '../errors.ts';
 /** Fields that are never logged. */
 const redact = ['*.authorization', '*.password', '*.token', '*.headers.authorization', 'authorization'];
 
-export interface LoggerOptions {
+interface LoggerOptions {
   /** `undefined` means text on a terminal, JSON elsewhere. */
   readonly format?: 'json' | 'text' | undefined;
   readonly terminal: boolean;

@@ -13,7 +13,7 @@ import type { Beacon } from './beacon.ts';
 /** Milliseconds for a call. */
 const CALL_TOTAL = 60_000;
 
-export interface NotifyServices {
+interface NotifyServices {
   readonly config: Config;
   readonly logger: FastifyBaseLogger;
   readonly now: () => number;

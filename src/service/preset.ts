@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import { renovatePreset, type Preset, type PresetOptions } from '../renovate/preset.ts';
 import type { RoutingSource } from '../routing/route.ts';
 
-export interface PresetForOptions {
+interface PresetForOptions {
   readonly isStatic?: boolean;
   /** Pins are looked up in views with this age, or at this time. */
   readonly when?: When | undefined;

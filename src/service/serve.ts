@@ -30,7 +30,7 @@ const SAVE_EVERY = 30_000;
 /** How long the server waits at most for the first request to an upstream, in milliseconds. */
 const SERVER_WAITS = 100;
 
-export interface ServeOptions {
+interface ServeOptions {
   readonly config: Config;
   readonly logger: FastifyBaseLogger;
   /** Aborts to stop: requests are answered for the drain time, then the server closes. */
