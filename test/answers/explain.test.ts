@@ -14,7 +14,7 @@ function explained(from: Catalog, name: string, current?: string): Explanation {
 
 const day = (text: string): string => String(Date.parse(text) / 1000);
 
-describe('what the versions do not show', () => {
+describe('notes beyond the versions', () => {
   const series = catalog([
     pkg('grafana-12.3', '12.3.4-r2', { t: day('2026-02-28') }),
     pkg('grafana-12.4', '12.4.1-r0', { t: day('2026-07-01') }),
@@ -47,7 +47,7 @@ describe('what the versions do not show', () => {
   });
 });
 
-test('what a package needs from elsewhere is told and not withheld, unless the datasource is complete', () => {
+test('a version that needs another repository is offered and the need is listed, unless the datasource is complete', () => {
   const stanzas = [
     pkg('foo', '1-r0', { D: 'so:libc.so.6 bar>=2 bar~1 !baz cmd:sh=1', p: 'so:foo=1' }),
     pkg('bar', '1-r0', { D: 'foo so:foo' }),
@@ -100,7 +100,7 @@ test('in text the verdict stands last, behind the newest versions', () => {
   expect(finish(describeInText(explained(from, 'foo', '1-r0'), [], { all: true }))).toHaveLength(1 + 14 + 1);
 });
 
-describe('what has gone quiet', () => {
+describe('names that are no longer built', () => {
   const built = (name: string, version: string, t: string, o = 'opus') =>
     pkg(name, version, { o, t: day(t) });
   const from = catalog([
@@ -130,7 +130,7 @@ describe('what has gone quiet', () => {
   });
 });
 
-test('what is expected to be withdrawn is told in words and as data', () => {
+test('an expected withdrawal is in the text and in the data', () => {
   const stanzas = [
     pkg('foo', '1-r0', { t: day('2025-11-01') }),
     pkg('foo', '2-r0', { t: day('2026-03-01') }),

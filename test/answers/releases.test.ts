@@ -62,7 +62,7 @@ describe('the current pin', () => {
     expect(listed({ current })).toEqual(expected);
   });
 
-  test('what was served before and is gone is treated alike', () => {
+  test('a withdrawn version that was served before is listed as if it were the pin, if that is safe', () => {
     expect(listed({}, ['1.35.2-r3'])).toEqual(listed({ current: '1.35.2-r3' }));
     expect(listed({}, ['2.0-r0'])).toEqual(versions);
     expect(listed({}, ['1.35.0-r0'])).toEqual(versions);

@@ -75,7 +75,7 @@ test('names in other scripts are found whole', async () => {
   expect(namesOf(search, '本語')).toEqual(['日本語']);
 });
 
-test('what is many is cut, and said to be', async () => {
+test('of many hits the best are listed, and `more` is set', async () => {
   const names = Array.from({ length: 3000 }, (_, i) => pkg(`lib-${i}`, '1-r0'));
   const search = await NameSearch.build(catalog([...names, pkg('lib', '1-r0')]));
   const { hits, more } = search.find('lib');

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { ServedVersions } from '../../src/answers/served-versions.ts';
 import { temporaryFolder } from '../support/service.ts';
 
-test('what was served is recalled newest and latest first, each datasource for itself', () => {
+test('versions are recalled per datasource, most recently served and newest first', () => {
   const served = new ServedVersions(undefined);
   served.note('wolfi', 'curl', ['1', '2']);
   served.note('wolfi', 'curl', ['2', '3']);
@@ -96,7 +96,7 @@ test('two processes with one folder write without harm to each other, whatever t
   await rm(folder, { recursive: true });
 });
 
-test('what a killed process left half-written is removed once it is old', async () => {
+test('the partial file of a killed process is removed once it is old', async () => {
   const folder = await temporaryFolder();
   const file = join(folder, 'served.json');
   for (const name of ['served.json.1.new', 'served.json.2.new', 'other.new'])

@@ -63,7 +63,7 @@ describe('the virtual index', () => {
     expect([...virtualIndex(hostile, 'x86\n64')]).toEqual([]);
   });
 
-  test('tells what readers need, and the time when the last arch got it', () => {
+  test('has the fields that readers need, and the time when the last arch got the version', () => {
     const curl = [...virtualIndex(catalog, 'any')].find((each) => each !== undefined);
     expect(curl).toMatch(/^C:Q1[A-Za-z0-9+/]{27}=\nP:curl\nV:8\.20\.0-r0\nA:noarch\n/);
     expect(curl).toContain('\nU:https://curl.se/\n');

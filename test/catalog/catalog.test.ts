@@ -511,7 +511,7 @@ describe.skipIf(!sharedData)('on the real Wolfi pair', async () => {
     );
   });
 
-  test('answers as the plain way does, for every name', () => {
+  test('answers as the simple implementation does, for every name', () => {
     const plainSources = archs.map((arch, i) => ({
       repository: 'wolfi',
       arch,

@@ -56,7 +56,7 @@ function answers(from: Catalog): object {
 }
 
 describe.each(optionPairs)('with %j', (options) => {
-  test('what is answered is what a catalog of the other packages answers', () => {
+  test('answers equal those of a catalog without the young packages', () => {
     const seen = { differences: 0, offered: 0 };
     fc.assert(
       fc.property(arch, fc.option(arch), fc.integer({ min: 0, max: 9 }), (first, second, hundreds) => {
@@ -87,7 +87,7 @@ describe.each(optionPairs)('with %j', (options) => {
   });
 });
 
-test('hidden rows are hidden from whoever asks, as in the plain way', () => {
+test('every method leaves out hidden rows, as in the simple implementation', () => {
   fc.assert(
     fc.property(arch, fc.integer({ min: 0, max: 255 }), ([stanzas = []], mask) => {
       const hidden = new RowSet(stanzas.length);
@@ -137,14 +137,14 @@ describe('a time limit', () => {
     expect(offered(cool(all, 500).catalog, 'curl')).toEqual(['1.0-r0', '1.2-r0']);
   });
 
-  test('hides what nothing tells the age of', () => {
+  test('hides versions of unknown age', () => {
     const all = catalog([...stanzas, pkg('curl', '1.3-r0', { t: '' })]);
     const cooled = cool(all, 1000);
     expect(cooled).toMatchObject({ undated: 1, from: 300, until: Infinity });
     expect(offered(cooled.catalog, 'curl')).toEqual(versions);
   });
 
-  test('hides what needs something younger exactly', () => {
+  test('hides a version that needs a younger one exactly', () => {
     const all = catalog([
       pkg('curl', '1.0-r0', { t: '100', D: 'libcurl=1.0-r0' }),
       pkg('libcurl', '1.0-r0', { t: '200' }),
@@ -154,14 +154,14 @@ describe('a time limit', () => {
     expect(offered(cool(all, 200).catalog, 'curl')).toEqual(['1.0-r0']);
   });
 
-  test('hides what one arch got too late', () => {
+  test('hides a version that one arch got too late', () => {
     const late = pkg('curl', '1.1-r0', { t: '300' });
     const all = catalogOf({ x86_64: [stanzas.slice(0, 2)], aarch64: [[stanzas[0]!, late]] });
     expect(offered(cool(all, 250).catalog, 'curl')).toEqual(['1.0-r0']);
     expect(offered(cool(all, 300).catalog, 'curl')).toEqual(['1.0-r0', '1.1-r0']);
   });
 
-  test('hides what one arch got too late even if that is all it has of the name, as on Alpine', () => {
+  test('hides a version that one arch got too late even if it has no other one, as on Alpine', () => {
     const all = catalogOf({
       x86_64: [[pkg('curl', '1.1-r0', { t: '100' })]],
       aarch64: [[pkg('curl', '1.1-r0', { t: '300' })]],

@@ -57,7 +57,7 @@ describe('a time', () => {
   );
 });
 
-test('what is behind the @ is an age or a time', () => {
+test('the text after the @ is an age or a time', () => {
   expect(parseWhen('7d')).toEqual({ age: { seconds: 7 * 86_400, security: false } });
   expect(parseWhen('2026-07-24T08:00+02:00')).toEqual({ at: Date.UTC(2026, 6, 24, 6) });
   // Some clients take a plus sign in a path for a blank.

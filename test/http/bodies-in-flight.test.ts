@@ -69,7 +69,7 @@ test('a body larger than the bound is sent alone', async () => {
   expect(await bytesOf(await ask(0))).toBeGreaterThan(LARGE);
 });
 
-test('who takes nothing is cut off after a while', async () => {
+test('a client that takes nothing is disconnected after a while', async () => {
   const inFlight = await serve({ maxStall: 50 }, [Buffer.alloc(LARGE)]);
   const stalled = await ask(0);
   await expect.poll(() => inFlight.bytes).toBe(0);

@@ -31,7 +31,7 @@ const curl = pkg('curl', '8.0-r0');
 const rebuilt = pkg('curl', '8.0-r0', { T: 'rebuilt' });
 const [zlib, jq] = [pkg('zlib', '1.3-r0'), pkg('jq', '1.7-r0')];
 
-test('what appeared, vanished and was published anew is told, for all and for one package', async () => {
+test('appeared, vanished and republished packages are listed, for all names or for one', async () => {
   await using upstream = await startUpstream();
   await using service = await serving(upstream, [
     [curl, zlib],

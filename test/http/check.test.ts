@@ -145,7 +145,7 @@ describe('POST /-/check', () => {
     expect(await Promise.all(targets)).toEqual(['8.20.0-r0', undefined]);
   });
 
-  test('what was judged is judged anew when the index changes', async () => {
+  test('pins are judged again when the index changes', async () => {
     await using upstream = await startUpstream();
     await using service = await startService({
       config: { datasources: { wolfi: { repositories: [upstream.url], archs: ['x86_64'] } } },

@@ -10,11 +10,11 @@ function* steps(count: number, done: () => void = () => undefined): Generator<un
 }
 
 describe('long lookups', () => {
-  test('what is short is answered at once', () => {
+  test('a short one is answered at once', () => {
     expect(new LongLookups().run('a', () => steps(3))).toBe(3);
   });
 
-  test('what is long goes one after the other, in the order asked, and the same only once', async () => {
+  test('long ones run one at a time in the order of requests, and the same one only once', async () => {
     const lookups = new LongLookups();
     const order: string[] = [];
     const run = (key: string, count: number): number | Promise<number> =>
@@ -25,7 +25,7 @@ describe('long lookups', () => {
     expect(order).toEqual(['short', 'first', 'second']);
   });
 
-  test('no more are in line than may be, and what is in line may be asked for again', async () => {
+  test('no more are queued than allowed, and a queued one may be requested again', async () => {
     const lookups = new LongLookups(2);
     const asked = ['a', 'b', 'c', 'a'].map((key) => Promise.resolve(lookups.run(key, () => steps(20))));
     const results = await Promise.allSettled(asked);
@@ -34,7 +34,7 @@ describe('long lookups', () => {
     expect(await lookups.run('c', () => steps(20))).toBe(20);
   });
 
-  test('what fails, fails alone', async () => {
+  test('a failure does not affect the others', async () => {
     const lookups = new LongLookups();
     const fails = lookups.run('a', function* () {
       yield* steps(20);

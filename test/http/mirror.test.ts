@@ -268,7 +268,7 @@ test('packages of a private repository are passed on to who has the token, piece
   await close();
 });
 
-test('what is of several repositories comes from the one whose package it is', async () => {
+test('a package that several repositories have comes from the one whose stanza is listed', async () => {
   await using first = await startUpstream();
   await using second = await startUpstream();
   const own: Stanza = pkg('curl', '8.0-r0', { ...days(90), T: 'ours' });

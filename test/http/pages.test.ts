@@ -78,7 +78,7 @@ test.each(['/', '/wolfi', '/wolfi/curl', '/wolfi/nothing', '/wolfi/-/search?q=cu
   },
 );
 
-test('what a browser reads is no lookup', async () => {
+test('a page does not count as a lookup', async () => {
   await using upstream = await startUpstream();
   await using service = await loaded(upstream);
   await service.get('/wolfi/curl', { accept: BROWSER });
@@ -144,7 +144,7 @@ test('a page of a datasource that is not loaded says so and when to come back', 
   expect((await service.get('/wolfi', { accept: BROWSER })).body).toContain('Not loaded yet');
 });
 
-test('the page of a datasource tells what a refresh changed, what is withheld and what is missed', async () => {
+test('the page of a datasource shows what a refresh changed, what is withheld and what is missed', async () => {
   await using upstream = await startUpstream();
   await using service = await loaded(upstream);
   await offer(upstream, [...stanzas.slice(1), pkg('curl', '8.22.0-r0', { t: '1772000000' })]);

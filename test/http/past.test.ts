@@ -253,7 +253,7 @@ test('the status and its page say which indexes they were', async () => {
   expect(page.body).toContain('The state at that time, unchanged since 2026-07-25 06:00 UTC.');
 });
 
-test('what is asked of the past is not counted as asked, and what it had is not remembered as served', async () => {
+test('a lookup at a past time is not listed as asked, and its versions are not remembered as served', async () => {
   await using scene = await Scene.aged();
   const { service } = scene;
   await service.get('/wolfi@2026-07-24T06:00Z/curl?current=7.0-r0');
@@ -267,7 +267,7 @@ test('what is asked of the past is not counted as asked, and what it had is not 
   expect(await scene.versions('/wolfi@2026-07-24T06:00Z/curl')).toEqual(['8.0-r0']);
 });
 
-describe('what cannot be answered', () => {
+describe('requests that cannot be answered', () => {
   test.each([
     ['/wolfi@2026-07-24T05:59:59Z/curl', 410, /^the ledger of \S+ begins at 2026-07-24T06:00Z$/],
     ['/wolfi@0000-01-01/curl', 410, 'begins at 2026-07-24T06:00Z'],

@@ -90,7 +90,7 @@ test('parameters, conditions, unknown names and other methods are looked at anew
   expect([head.statusCode, head.body]).toEqual([200, '']);
 });
 
-test('who has to show a token is asked for it every time', async () => {
+test('a token is checked for every request', async () => {
   await using upstream = await startUpstream();
   await offer(upstream, '8.20.0-r0');
   await using service = await serve(upstream, { clientToken: { env: 'TOKEN' } });

@@ -109,7 +109,7 @@ describe('a lookup', () => {
     });
   });
 
-  test('that nothing speaks for a pin of is not listed as asked for', async () => {
+  test('of an unknown name without a sign of a pin is not listed as asked for', async () => {
     await using upstream = await startUpstream();
     await using service = await loaded(upstream);
     for (const path of ['/favicon.ico', '/robots.txt', '/health', '/.env', '/wp-login.php', '/wolfi/crul'])
@@ -371,7 +371,7 @@ describe('refreshing', () => {
   });
 });
 
-test('a datasource tells what it is made of', async () => {
+test('the status of a datasource describes its indexes', async () => {
   await using upstream = await startUpstream();
   await using service = await loaded(upstream);
   const summary = (await service.get('/wolfi')).json<{ indexes: object[] }>();

@@ -76,7 +76,7 @@ async function versions({ get }: TestService, path: string): Promise<readonly st
   return body.releases.map(({ version, isDeprecated }) => (isDeprecated ? `${version} (gone)` : version));
 }
 
-test('what is younger does not exist, and what needs it exactly is withheld', async () => {
+test('younger versions do not exist, and versions that need one of them exactly are withheld', async () => {
   await using all = await started();
   const { service } = all;
   expect(await versions(service, '/wolfi/curl')).toEqual(['8.0-r0', '8.1-r0', '8.2-r0']);
@@ -166,7 +166,7 @@ test('a refresh is seen at once, and what it brings counts from then', async () 
   expect(await versions(service, '/wolfi@7d/curl')).toEqual(['8.0-r0 (gone)', '8.1-r0']);
 });
 
-test('what one arch got later is old enough when the last one got it', async () => {
+test('the age of a version counts from when the last arch got it', async () => {
   await using upstream = await startUpstream();
   await offer(upstream, [curl, curlNew], ['x86_64']);
   await offer(upstream, [curl], ['aarch64']);
@@ -182,7 +182,7 @@ test('what one arch got later is old enough when the last one got it', async () 
   expect(await versions(service, '/wolfi@7d/curl')).toEqual(['8.0-r0', '8.1-r0']);
 });
 
-test('what one arch got at an unknown time has no date, however old it is on the others', async () => {
+test('a version that one arch got at an unknown time has no date, however old it is on the others', async () => {
   await using upstream = await startUpstream();
   await offer(upstream, [curl, curlNew], ['x86_64']);
   await offer(upstream, [curl], ['aarch64']);
@@ -284,7 +284,7 @@ describe('a pin', () => {
   );
 });
 
-test('explain tells what is held back, and from when it is not', async () => {
+test('explain lists the versions that are held back, and until when', async () => {
   await using all = await started();
   const { service } = all;
   const explained = (await service.get('/wolfi@7d/curl/explain')).json<Record<string, unknown>>();
@@ -327,7 +327,7 @@ test('a package without a date counts from the first sight, and is hidden until 
   expect(await versions(service, '/wolfi@7d/undated')).toEqual(['1-r0']);
 });
 
-test('what was first seen by a clock that was never set is hidden, and the status says so', async () => {
+test('packages first seen by a clock that was never set are hidden, and the status says so', async () => {
   await using upstream = await startUpstream();
   await offer(upstream, [pkg('undated', '1-r0', { t: '1700000000' })]);
   const clock = { now: Date.UTC(2020, 0, 1) };

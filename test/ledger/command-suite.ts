@@ -19,7 +19,7 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
   };
 
   describe('apk-beacon ledger', () => {
-    test('what is exported and imported elsewhere is exported as it was', async () => {
+    test('an export that is imported elsewhere is exported there as it was', async () => {
       const one = await observer();
       await one.see([old]);
       one.now += DAY;
@@ -131,7 +131,7 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
       await expect(run(await makeStore(), words, '', more)).rejects.toThrow(reason);
     });
 
-    test('verify tells of what does not fit', async () => {
+    test('verify reports inconsistencies', async () => {
       const one = await observer();
       await one.see([old, later]);
       const database = await one.ledger.database();

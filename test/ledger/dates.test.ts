@@ -5,7 +5,7 @@ import { finish } from '../../src/catalog/steps.ts';
 const identities = (...bytes: number[]): Uint8Array =>
   Buffer.concat(bytes.map((byte) => Buffer.alloc(20, byte)));
 
-test('what appeared, what vanished, and the dates of what stayed', () => {
+test('a comparison has the rows that appeared and vanished, and the dates of the others', () => {
   const before = { identities: identities(1, 2, 6), releasedAt: Uint32Array.of(10, 20, 60) };
   expect(finish(compare(before, identities(3, 2, 4, 6), 7))).toEqual({
     releasedAt: Uint32Array.of(0, 20, 0, 60),

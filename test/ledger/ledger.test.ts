@@ -12,7 +12,7 @@ describe('in SQLite', () => ledgerSuite(sqliteStore));
 
 const old = built('curl', '8.0-r0', START - 30 * DAY);
 
-test('in memory only, too', async () => {
+test('in memory only, new packages are dated, too', async () => {
   const one = new Observer({ folder: undefined, store: undefined });
   await one.see([old]);
   one.now += DAY;
@@ -79,7 +79,7 @@ test('damage within the file is told with the file and what to do, after which t
   expect(one.ledger.status).toMatchObject({ error: undefined });
 });
 
-test('who was killed while the first generation was written goes on with its dates, and nothing is called lost', async () => {
+test('a process that was killed while it wrote the first generation keeps its dates, and reports no loss', async () => {
   const store = await sqliteStore();
   const one = new Observer({ folder: await temporaryDirectory(), store });
   await one.see([old]);
@@ -91,7 +91,7 @@ test('who was killed while the first generation was written goes on with its dat
   expect(one.ledger.status.lost).toBe(0);
 });
 
-test('what a killed process left of a file of dates is removed at the next start', async () => {
+test('the partial file of dates of a killed process is removed at the next start', async () => {
   const one = new Observer({ folder: await temporaryDirectory(), store: await sqliteStore() });
   await one.see([old]);
   const folder = join(one.folder ?? '', 'ledger', 'dates');

@@ -23,7 +23,7 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
   const old = built('curl', '8.0-r0', START - 30 * DAY);
 
   describe('when a package counts as released', () => {
-    test('what is there when the ledger begins has its build time, but not in the future', async () => {
+    test('packages that exist when the ledger begins have their build time, but not one in the future', async () => {
       const one = await observer();
       const dates = await one.see([
         old,
@@ -60,7 +60,7 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       expect(await one.see([old, poisoned])).toMatchObject({ 'curl-8.1-r0': 8 });
     });
 
-    test('what vanished is told for the names asked for, with the last day on which it did', async () => {
+    test('vanished versions are found by name, with the last time at which they vanished', async () => {
       const one = await observer();
       const [new_, other] = [built('curl', '8.1-r0', START), built('jq', '1-r0', START)];
       for (const stanzas of [[old, other], [new_, other], [old, new_], [new_]]) {
@@ -191,7 +191,7 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       });
     });
 
-    test('without the file of dates the database tells', async () => {
+    test('without the file of dates, the dates are those of the database', async () => {
       const one = await observer();
       await one.see([old]);
       one.now += DAY;
@@ -226,7 +226,7 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       expect(await one.see([old, later, latest])).toMatchObject({ 'curl-8.1-r0': 1, 'curl-8.2-r0': 2 });
     });
 
-    test('what comes and goes while the database fails has its first date again when it is back', async () => {
+    test('a package that returns while the database fails has its first date again once the database is back', async () => {
       let fails = false;
       const store = await makeStore();
       const open = async (): ReturnType<Store['open']> => {

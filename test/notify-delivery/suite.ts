@@ -635,7 +635,7 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
     });
   });
 
-  test('the loop tells of a refresh at once, and ends when it is stopped', async () => {
+  test('the loop reports a refresh at once and ends when it is stopped', async () => {
     const stage = await set();
     await stage.ask();
     const [notifier] = stage.service.notifiers;

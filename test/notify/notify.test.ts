@@ -30,7 +30,7 @@ function everywhere(...stanzas: readonly Stanza[]): Versions {
 const [old, next] = [pkg('curl', '8.0-r0'), pkg('curl', '8.1-r0')];
 const broken = { ...next, D: 'libcurl=8.1-r0' };
 
-describe('what has changed', () => {
+describe('changes between two catalogs', () => {
   const before = everywhere(old);
   test.each<[string, Versions, readonly Change[]]>([
     [
@@ -61,7 +61,7 @@ describe('what has changed', () => {
   });
 });
 
-describe('who is behind', () => {
+describe('whether a replica is behind', () => {
   test.each<[string, Position, Position, { alone: boolean; shared: boolean }]>([
     ['the same indexes', { a: 5, b: 7 }, { a: 5, b: 7 }, { alone: false, shared: false }],
     ['a newer one', { a: 6, b: 7 }, { a: 5, b: 7 }, { alone: false, shared: false }],
