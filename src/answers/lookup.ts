@@ -97,7 +97,7 @@ export class Lookups {
   *renderInSteps(
     { releases, marks }: Found,
     { stripRevision, current }: LookupQuery,
-    options: Pick<RenderOptions, 'page' | 'mark'> = {},
+    options: Pick<RenderOptions, 'page' | 'replaceLink'> = {},
   ): Generator<undefined, Answer> {
     const ofPin = { stripRevision, current: current?.version.text, marks };
     const body = yield* renderInSteps(releases, { ...ofPin, ...options });

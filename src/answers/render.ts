@@ -40,8 +40,8 @@ export interface RenderOptions {
    * only URLs.
    */
   readonly page?: string | undefined;
-  /** Replaces the changelog link, which may be absent. */
-  readonly mark?: ((changelogUrl: string | undefined) => string) | undefined;
+  /** Makes the changelog link from the one that was found, if any. */
+  readonly replaceLink?: ((changelogUrl: string | undefined) => string) | undefined;
 }
 
 /** As JSON. */
@@ -57,7 +57,7 @@ export function* renderInSteps(
 
 function* linksOf(
   releases: readonly Release[],
-  { current, marks = '', page = '', mark }: RenderOptions,
+  { current, marks = '', page = '', replaceLink }: RenderOptions,
 ): Generator<undefined, Links> {
   const newest = yield* newestRelease(releases);
   const from =
@@ -66,7 +66,7 @@ function* linksOf(
       : yield* findInSteps(releases, ({ version }) => version.text === current);
   const found = newest?.candidate ? links(newest.candidate, from?.builtAt) : {};
   const all = marks === '' ? found : { ...found, changelogUrl: linkBelow(found, page) + marks };
-  return mark ? { ...all, changelogUrl: mark(all.changelogUrl) } : all;
+  return replaceLink ? { ...all, changelogUrl: replaceLink(all.changelogUrl) } : all;
 }
 
 /**

@@ -5,7 +5,7 @@ import { joinInSteps } from '../answers/body.ts';
 import { describe } from '../answers/describe.ts';
 import { explainInSteps, explanationBody } from '../answers/explain.ts';
 import { heldBackIn, isKnown } from '../answers/held-back.ts';
-import type { Lookups } from '../answers/lookup.ts';
+import type { Found, Lookups } from '../answers/lookup.ts';
 import { parseLookupQuery, QueryError, type LookupQuery, type QueryParameters } from '../answers/query.ts';
 import { newestInRange } from '../answers/range.ts';
 import type { RenderOptions } from '../answers/render.ts';
@@ -25,8 +25,8 @@ import { markedLink, needsMark, noOpinionBody, type RoutedLookups } from './rout
 import type { Snapshots } from './snapshots.ts';
 import type { LongLookups } from './long-lookups.ts';
 
-const MAX_READY = 10_000;
-const MAX_READY_BYTES = 16 * 1024 * 1024;
+const MAX_CACHED = 10_000;
+const MAX_CACHED_BYTES = 16 * 1024 * 1024;
 const MAX_TARGET_LENGTH = 512;
 
 export interface LookupOptions {
@@ -55,16 +55,18 @@ interface CachedReply {
 
 /** A request about a package. */
 interface PackageRequest {
+  readonly request: IncomingMessage;
+  readonly routed: Routed | undefined;
   readonly parameters: QueryParameters;
   readonly query: LookupQuery;
   /** Headers of every reply to it. */
-  readonly generation: Headers;
+  readonly common: Headers;
 }
 
 /** What a routed lookup adds to the datasource's answer. */
 interface Routed {
   readonly headers: Headers;
-  readonly mark: RenderOptions['mark'];
+  readonly replaceLink: RenderOptions['replaceLink'];
 }
 
 export class LookupRoutes {
@@ -78,8 +80,8 @@ export class LookupRoutes {
    * was made from.
    */
   readonly #cachedReplies = new LRUCache<string, CachedReply>({
-    max: MAX_READY,
-    maxSize: MAX_READY_BYTES,
+    max: MAX_CACHED,
+    maxSize: MAX_CACHED_BYTES,
     sizeCalculation: ({ answered }, target) => answered.reply.body.length + target.length + 400,
   });
 
@@ -91,11 +93,11 @@ export class LookupRoutes {
   }
 
   /** The cached answer, if it is still valid. */
-  ready(target: string): Answered | undefined {
-    const ready = this.#cachedReplies.get(target);
-    if (!ready) return undefined;
-    const { answered, asked, name, pin } = ready;
-    const snapshot = ready.snapshot.deref();
+  cached(target: string): Answered | undefined {
+    const cached = this.#cachedReplies.get(target);
+    if (!cached) return undefined;
+    const { answered, asked, name, pin } = cached;
+    const snapshot = cached.snapshot.deref();
     if (!snapshot || snapshot !== this.#snapshots.loaded(asked)) return undefined;
     if (!snapshot.past)
       this.#options.asked.note(asked.live.name, name, { known: true, pinned: false }, snapshot);
@@ -111,13 +113,13 @@ export class LookupRoutes {
     const route = routed.route(name, parameters);
     if ('noOpinion' in route) return { reply: json(noOpinionBody(route.noOpinion, url)), route: 'routed' };
     const live = this.#datasources.get(route.datasource) as LiveDatasource;
-    const page = `${url}/${nameWith(live.name, when)}/${encodeURIComponent(name)}`;
-    const mark = needsMark(parameters)
+    const page = this.#pageOf({ live, when }, name, request);
+    const replaceLink = needsMark(parameters)
       ? (changelogUrl: string | undefined) => markedLink(changelogUrl, live.name, page)
       : undefined;
     return this.package({ kind: 'package', live, when, name, route: 'releases' }, request, {
       headers: { 'x-apk-beacon-datasource': live.name },
-      mark,
+      replaceLink,
     });
   }
 
@@ -144,70 +146,90 @@ export class LookupRoutes {
     routed?: Routed,
   ): Generator<undefined, Answered> {
     const { live, name, route } = target;
-    const { lookups, asked, maxAge } = this.#options;
-    const { url = '' } = request;
-    const parameters = parametersOf(url);
+    const { lookups, asked } = this.#options;
+    const parameters = parametersOf(request.url ?? '');
     const query = parseLookupQuery(parameters, live.archs);
-    const generation = { 'x-apk-beacon-generation': snapshot.generation, ...routed?.headers };
-    const question = { parameters, query, generation };
+    const common = { 'x-apk-beacon-generation': snapshot.generation, ...routed?.headers };
+    const question = { request, routed, parameters, query, common };
     const datasource = live.name;
-    const shown = nameWith(datasource, target.when);
     if (route === 'advisories') return { reply: yield* this.#advisories(target, snapshot, question), route };
-    if (route === 'explain')
-      return { reply: yield* this.#explain(target, snapshot, question, request), route };
+    if (route === 'explain') return { reply: yield* this.#explain(target, snapshot, question), route };
     const lookup = { datasource, snapshot, name, query };
     const found = yield* lookups.lookUpInSteps(lookup);
-    const releases = found?.releases;
-    const peer = releases || routed ? undefined : parsePeerName(name, live.archs);
+    const peer = found || routed ? undefined : parsePeerName(name, live.archs);
     if (peer && isKnown(snapshot, peer.name)) return yield* this.#lookUpPeer(target, peer, snapshot, request);
     const pinned = isAboutPin(parameters, request) || lookups.wasServed(lookup);
     // A lookup at a past time does not show that a name is missing now.
-    if (!snapshot.past) asked.note(datasource, name, { known: releases !== undefined, pinned }, snapshot);
-    if (!found || !releases) {
-      const reply = json(yield* lookups.unknownName(lookup), { ...generation, ...negotiated }, 404);
+    if (!snapshot.past) asked.note(datasource, name, { known: found !== undefined, pinned }, snapshot);
+    if (!found) {
+      const reply = json(yield* lookups.unknownName(lookup), { ...common, ...negotiated }, 404);
       return { reply, route, lookup: { datasource, result: 'unknown' } };
     }
-    if (route === 'latest') {
-      const newest = yield* newestInRange(releases, parameters['range']);
-      if (!newest) {
-        const reply = problem(404, `no release of ${name} in ${shown} matches`, generation);
-        return { reply, route, lookup: { datasource, result: 'unknown' } };
-      }
-      const headers = { ...generation, 'cache-control': `max-age=${maxAge}`, 'content-type': 'text/plain' };
-      const reply = createReply(200, headers, `${newest.version.text}\n`);
-      return { reply, route, lookup: { datasource, result: 'found' } };
+    return route === 'latest'
+      ? yield* this.#latest(target, found, question)
+      : yield* this.#releases(target, snapshot, found, question);
+  }
+
+  /** The newest release as text. */
+  *#latest(
+    { live, name, when, route }: TargetOf<'package'>,
+    { releases }: Found,
+    { parameters, common }: PackageRequest,
+  ): Generator<undefined, Answered> {
+    const datasource = live.name;
+    const newest = yield* newestInRange(releases, parameters['range']);
+    if (!newest) {
+      const fact = `no release of ${name} in ${nameWith(datasource, when)} matches`;
+      return { reply: problem(404, fact, common), route, lookup: { datasource, result: 'unknown' } };
     }
-    const page = `${this.#options.publicUrl ?? ownUrl(request)}/${shown}/${encodeURIComponent(name)}`;
-    if (snapshot.view && releases.length === 0) {
-      const reply = json(nothingYet(snapshot.view.age, page), { ...generation, ...negotiated });
-      return { reply, route, lookup: { datasource, result: 'found' } };
-    }
-    const { body, etag } = yield* lookups.renderInSteps(found, query, { page, mark: routed?.mark });
-    const isOfAddress = routed?.mark !== undefined || (found.marks !== '' && body.includes(page));
+    const cacheControl = `max-age=${this.#options.maxAge}`;
+    const headers = { ...common, 'cache-control': cacheControl, 'content-type': 'text/plain' };
+    const reply = createReply(200, headers, `${newest.version.text}\n`);
+    return { reply, route, lookup: { datasource, result: 'found' } };
+  }
+
+  /** The releases as JSON. Caches the reply, unless it is only for this client. */
+  *#releases(
+    { live, name, when, route }: TargetOf<'package'>,
+    snapshot: Snapshot,
+    found: Found,
+    { request, routed, parameters, query, common }: PackageRequest,
+  ): Generator<undefined, Answered> {
+    const { lookups, maxAge, metrics, pins } = this.#options;
+    const { url = '' } = request;
+    const lookup = { datasource: live.name, result: 'found' } as const;
+    const page = this.#pageOf({ live, when }, name, request);
+    if (snapshot.view && found.releases.length === 0)
+      return {
+        reply: json(nothingYet(snapshot.view.age, page), { ...common, ...negotiated }),
+        route,
+        lookup,
+      };
+    const replaceLink = routed?.replaceLink;
+    const { body, etag } = yield* lookups.renderInSteps(found, query, { page, replaceLink });
+    const isOfAddress = replaceLink !== undefined || (found.marks !== '' && body.includes(page));
     const headers = {
-      ...generation,
+      ...common,
       'cache-control': `max-age=${maxAge}`,
       vary: 'accept',
       etag,
       'content-type': JSON_TYPE,
     };
     const reply = createReply(200, headers, body);
-    const times = this.#options.metrics.requestTimes.of(route, 200);
+    const times = metrics.requestTimes.of(route, 200);
     const written = pinOf(parameters);
-    const how = [shown, query.archs, query.revision].join(' ');
+    const how = [nameWith(live.name, when), query.archs, query.revision].join(' ');
     const pin =
-      found.urgent &&
-      written &&
-      this.#options.pins.note(datasource, { name, pin: written, how }, found.urgent);
-    const answered: Answered = { reply, route, times, lookup: { datasource, result: 'found' } };
+      found.urgent && written ? pins.note(live.name, { name, pin: written, how }, found.urgent) : undefined;
+    const answered: Answered = { reply, route, times, lookup };
     // A reply that contains the address that this client used is only for this client.
     if (url.length <= MAX_TARGET_LENGTH && !isOfAddress)
       this.#cachedReplies.set(url, {
         answered,
-        asked: { live, when: target.when },
+        asked: { live, when },
         snapshot: new WeakRef(snapshot),
         name,
-        pin: pin || undefined,
+        pin,
       });
     return answered;
   }
@@ -216,8 +238,7 @@ export class LookupRoutes {
   *#explain(
     { live, name }: TargetOf<'package'>,
     snapshot: Snapshot,
-    { parameters, query, generation }: PackageRequest,
-    request: IncomingMessage,
+    { request, parameters, query, common }: PackageRequest,
   ): Generator<undefined, Reply> {
     const { lookups } = this.#options;
     const report = yield* snapshot.catalog.reportInSteps(name, query.archs);
@@ -227,7 +248,7 @@ export class LookupRoutes {
     });
     const advisories = yield* explainAdvisoriesInSteps(snapshot.advisories, report, query);
     const explanation = advisories ? { ...plain, advisories } : plain;
-    const headers = { ...generation, 'cache-control': 'no-cache', vary: 'accept, user-agent' };
+    const headers = { ...common, 'cache-control': 'no-cache', vary: 'accept, user-agent' };
     if (!prefersText(request.headers))
       return createReply(200, { ...headers, 'content-type': JSON_TYPE }, yield* explanationBody(explanation));
     const close = report.versions.length === 0 ? yield* lookups.closeNames(snapshot, name) : [];
@@ -243,14 +264,14 @@ export class LookupRoutes {
   *#advisories(
     { live, name, when }: TargetOf<'package'>,
     { catalog, advisories, past }: Snapshot,
-    { parameters, query, generation }: PackageRequest,
+    { parameters, query, common }: PackageRequest,
   ): Generator<undefined, Reply> {
     if (past)
       throw new QueryError(
         `there are no past advisories; the current ones are at /${live.name}/${encodeURIComponent(name)}/advisories`,
       );
     if (!advisories)
-      return problem(404, `no advisories are configured for ${live.name} (advisories: known)`, generation);
+      return problem(404, `no advisories are configured for ${live.name} (advisories: known)`, common);
     const pin = pinOf(parameters);
     if (pin !== undefined && !query.current)
       throw new QueryError('current: expected an APK version such as 1.2.3-r0, or a constraint such as ~1.2');
@@ -264,10 +285,16 @@ export class LookupRoutes {
       return problem(
         404,
         `neither the indexes nor the advisories of ${nameWith(live.name, when)} know ${name}`,
-        generation,
+        common,
       );
     const body = yield* advisoriesInSteps(security, report, query, { pin, target });
-    return json({ datasource: live.name, ...body }, { ...generation, 'cache-control': 'no-cache' });
+    return json({ datasource: live.name, ...body }, { ...common, 'cache-control': 'no-cache' });
+  }
+
+  /** The page of a package, at the address of the service for clients. */
+  #pageOf({ live, when }: DatasourceRef, name: string, request: IncomingMessage): string {
+    const url = this.#options.publicUrl ?? ownUrl(request);
+    return `${url}/${nameWith(live.name, when)}/${encodeURIComponent(name)}`;
   }
 
   /** A path of a similar service: the same answer as for the name, for one arch if given. */

@@ -142,7 +142,7 @@ export class Routes {
   answer(request: IncomingMessage): Answered | Promise<Answered> {
     const answered = prefersHtml(request.headers)
       ? this.#page(request)
-      : (this.#lookups.ready(request.url ?? '') ?? this.#make(request));
+      : (this.#lookups.cached(request.url ?? '') ?? this.#make(request));
     if (!(answered instanceof Promise)) return answered;
     return answered.catch((error: unknown) => {
       const { status, message } = refusalIn(error);
