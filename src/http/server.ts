@@ -60,10 +60,10 @@ declare module 'fastify' {
 }
 
 export function buildServer(options: ServerOptions): FastifyInstance {
-  const { metrics, lookupCounts, stopping, clientToken } = options;
+  const { clientToken } = options;
   const routes = new Routes(options);
-  const bodies = new BodiesInFlight();
   const files = new PackageFiles(options.logger);
+  const send = sender(options, files);
   const app = Fastify({
     // With a logger, Fastify adds two listeners to each response. What is to be logged is logged here.
     logger: false,
@@ -101,6 +101,22 @@ export function buildServer(options: ServerOptions): FastifyInstance {
       send(request, reply, { reply: unauthorized });
     });
   }
+  addRoutes(app, routes, send);
+  app.setNotFoundHandler((request, reply) => send(request, reply, { reply: noRoute(request) }));
+  app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
+    const status = statusOf(error);
+    if (status >= 500) options.logger.error({ err: error }, 'a request failed');
+    // An unreadable body at an address that accepts none.
+    const isMisplaced = request.is404 && status < 500;
+    const failed = isMisplaced
+      ? noRoute(request)
+      : problem(status, status === 500 ? 'internal error' : error.message);
+    send(request, reply, { route: 'failed', reply: failed });
+  });
+  return app;
+}
+
+function addRoutes(app: FastifyInstance, routes: Routes, send: Send): void {
   for (const path of ['/livez', '/healthz'])
     app.get(path, open, (request, reply) => send(request, reply, routes.livez()));
   app.get('/readyz', open, (request, reply) => send(request, reply, routes.readyz()));
@@ -118,25 +134,18 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     }
     return answered.then((each) => send(request, reply, each));
   });
-  app.setNotFoundHandler((request, reply) => send(request, reply, { reply: noRoute(request) }));
-  app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
-    const status = statusOf(error);
-    if (status >= 500) options.logger.error({ err: error }, 'a request failed');
-    // An unreadable body at an address that accepts none.
-    const isMisplaced = request.is404 && status < 500;
-    const failed = isMisplaced
-      ? noRoute(request)
-      : problem(status, status === 500 ? 'internal error' : error.message);
-    send(request, reply, { route: 'failed', reply: failed });
-  });
-  return app;
+}
 
-  /** Sends a reply without Fastify's own sending, which encodes bodies as UTF-8 and does not limit them. */
-  function send(
-    { method, began, headers: { 'if-none-match': condition } }: FastifyRequest,
-    reply: FastifyReply,
-    { reply: made, file, route, times, lookup }: Answered,
-  ): void {
+type Send = (request: FastifyRequest, reply: FastifyReply, answered: Answered) => void;
+
+/** Sends replies without Fastify's own sending, which encodes bodies as UTF-8 and does not limit them. */
+function sender({ metrics, lookupCounts, stopping, clientToken }: ServerOptions, files: PackageFiles): Send {
+  const bodies = new BodiesInFlight();
+  return (
+    { method, began, headers: { 'if-none-match': condition } },
+    reply,
+    { reply: made, file, route, times, lookup },
+  ) => {
     reply.hijack();
     const own = (clientToken ? [] : anyOrigin).concat(stopping.aborted ? closing : []);
     if (file) {
@@ -153,7 +162,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     if (route === undefined) return;
     const timesOf = times && !isSame ? times : metrics.requestTimes.of(route, status);
     timesOf.observe((performance.now() - began) / 1000);
-  }
+  };
 }
 
 /** The reply where no route matches. */
