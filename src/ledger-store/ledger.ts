@@ -67,6 +67,7 @@ export interface LedgerOptions {
 
 /** Rows that are read or written between two pauses. */
 const ROWS_A_SLICE = 200;
+
 /** An observed index, and its known dates. */
 interface Observation {
   readonly index: LedgerIndex;
@@ -77,6 +78,21 @@ interface Observation {
    * to the database as well.
    */
   readonly mayDiffer: boolean;
+}
+
+/** An observation of an index that has generations in the database. */
+interface LaterObservation extends Observation {
+  readonly id: number;
+  /** Its newest generation. */
+  readonly head: Head;
+}
+
+interface Base {
+  readonly base: Dated;
+  /** The number of an earlier generation, if the observed index is that one. */
+  readonly behind: number | undefined;
+  /** What this process knew, unless it is the base. */
+  readonly last: Dated | undefined;
 }
 
 interface Outcome {
@@ -223,13 +239,13 @@ export class Ledger {
             (!isRemembered && !this.#options.trustsFolder),
         });
         this.#error = undefined;
-        this.#tellRepublished(index, accepted.packages, outcome.replacing ?? []);
+        this.#noteRepublished(index, accepted.packages, outcome.replacing ?? []);
         if (outcome.isBehind !== true) await this.#keep(key, outcome.known, known);
         return { ...outcome, isProvisional: false };
       }
     } catch (error) {
       this.#restsUntil = performance.now() + (this.#options.rest ?? 0);
-      this.#tellFailed(index, error);
+      this.#noteFailure(index, error);
     }
     const dated = await this.#withoutDatabase(index, accepted, known);
     this.#known.set(key, dated);
@@ -306,7 +322,7 @@ export class Ledger {
         key,
         writing.then(
           () => undefined,
-          (error: unknown) => this.#tellFailed(index, error),
+          (error: unknown) => this.#noteFailure(index, error),
         ),
       );
     // A process that was killed while it wrote the first generation has lost nothing: the file has all of it.
@@ -319,37 +335,15 @@ export class Ledger {
     return { known: { identities, releasedAt, generation: 1, digest }, republished: none };
   }
 
-  async #append(
-    query: Query,
-    {
-      id,
-      head,
-      index,
-      accepted,
-      known,
-      mayDiffer,
-    }: Observation & { readonly id: number; readonly head: Head },
-  ): Promise<Outcome> {
+  async #append(query: Query, observation: LaterObservation): Promise<Outcome> {
+    const { id, head, index, accepted } = observation;
     const { packages, digest } = accepted;
     const seenAt = this.#time(index, await newestTime(query));
     const seenAtSeconds = Math.floor(seenAt / 1000);
-    const isCurrent =
-      known?.generation === head.number &&
-      known.digest === head.digest &&
-      (!mayDiffer || (await hasDates(query, id, known)));
-    const hasSeenHead = isCurrent && (accepted.before ?? head.digest) === head.digest;
-    const mayLag = !hasSeenHead || accepted.isRestored === true;
-    const behind = mayLag ? await numberBehind(query, id, head, accepted) : undefined;
-    const last = isCurrent || !known ? undefined : await this.#stillKnown(query, id, known);
-    const base =
-      behind !== undefined
-        ? await presentIn(query, id, behind, this.#options.pause)
-        : isCurrent
-          ? known
-          : await this.#merged(query, id, head, last);
+    const { base, behind, last } = await this.#baseOf(query, observation);
     const { identities, releasedAt, appeared, vanished } = await this.#compare(base, packages);
     const past = await pastOf(query, id, packages, appeared);
-    const lastKnown = last && (await this.#lookUp(last.identities));
+    const lastKnown = last && (await this.#tableOf(last.identities));
     const words = wordsOf(identities);
     const replaces = new Map<number, Uint8Array>();
     for (const row of appeared) {
@@ -385,6 +379,21 @@ export class Ledger {
       isBehind: behind !== undefined,
       replacing: isNew ? [...replaces.keys()] : [],
     };
+  }
+
+  /** The generation that an index is compared with. */
+  async #baseOf(query: Query, { id, head, accepted, known, mayDiffer }: LaterObservation): Promise<Base> {
+    const isCurrent =
+      known?.generation === head.number &&
+      known.digest === head.digest &&
+      (!mayDiffer || (await hasDates(query, id, known)));
+    const hasSeenHead = isCurrent && (accepted.before ?? head.digest) === head.digest;
+    const mayLag = !hasSeenHead || accepted.isRestored === true;
+    const behind = mayLag ? await numberBehind(query, id, head, accepted) : undefined;
+    const last = isCurrent || !known ? undefined : await this.#stillKnown(query, id, known);
+    if (behind !== undefined)
+      return { base: await presentIn(query, id, behind, this.#options.pause), behind, last };
+    return { base: isCurrent ? known : await this.#merged(query, id, head, last), behind, last };
   }
 
   /** What was known, without what vanished since: another observer saw that, and the time of an absence does not count. */
@@ -458,7 +467,7 @@ export class Ledger {
       [id],
     );
     if (rows.length === 0) return none;
-    return republishedIn(await this.#lookUp(identities), rows as unknown as [Uint8Array, Uint8Array][]);
+    return republishedIn(await this.#tableOf(identities), rows as unknown as [Uint8Array, Uint8Array][]);
   }
 
   /**
@@ -483,11 +492,11 @@ export class Ledger {
     return { identities, ...(await inSteps(work, this.#options.pause)) };
   }
 
-  async #lookUp(identities: Uint8Array): Promise<IdentityTable> {
+  async #tableOf(identities: Uint8Array): Promise<IdentityTable> {
     return await inSteps(IdentityTable.make(identities, this.#seed), this.#options.pause);
   }
 
-  #tellFailed({ label }: LedgerIndex, error: unknown): void {
+  #noteFailure({ label }: LedgerIndex, error: unknown): void {
     this.#error = errorLine(error);
     this.#options.log.warn(`${label}: the ledger cannot be written: ${this.#error}`);
   }
@@ -504,7 +513,7 @@ export class Ledger {
     return this.#newest;
   }
 
-  #tellRepublished({ label }: LedgerIndex, packages: PackageTable, rows: readonly number[]): void {
+  #noteRepublished({ label }: LedgerIndex, packages: PackageTable, rows: readonly number[]): void {
     this.#republished += rows.length;
     if (rows.length === 0) return;
     const names = rows.slice(0, 5).map((row) => {
