@@ -39,7 +39,6 @@ import { createUpstreamClient, type Timeouts, type UpstreamClient } from '../rep
 const FIRST_RETRY = 2000;
 /** Milliseconds for a whole feed of advisories, which may have 200 MB. */
 const FEED_TOTAL = 3_600_000;
-
 /** Milliseconds for a package that is passed on; some have gigabytes. */
 const PACKAGE_TOTAL = 3_600_000;
 
@@ -75,6 +74,11 @@ export function snapshotOf({ name, snapshot, missing: [index] }: LiveDatasource)
 
 export class Beacon {
   readonly datasources: readonly LiveDatasource[];
+  /** The indexes on disk, and what was held back or accepted. */
+  readonly store: IndexStore;
+  /** The files of past indexes. */
+  readonly pasts: PastIndexes;
+  readonly ledger: Ledger;
   readonly #options: BeaconOptions;
   readonly #clients: UpstreamClient[] = [];
   readonly #alarm = new Alarm();
@@ -83,10 +87,6 @@ export class Beacon {
   readonly #oneAtATime = createQueue();
   readonly #feedQueue: FeedQueue;
   readonly #feedReaders = new FeedReaders();
-  readonly #store: IndexStore;
-  /** The files of past indexes. */
-  readonly pasts: PastIndexes;
-  readonly ledger: Ledger;
   readonly #listeners: RefreshListener[] = [];
 
   constructor(options: BeaconOptions) {
@@ -94,7 +94,7 @@ export class Beacon {
     const { config, logger } = options;
     this.#feedQueue = new FeedQueue(config.timeouts.bodyIdle);
     this.#pause = createPause(undefined, options.lookupCount && { lookupCount: options.lookupCount });
-    this.#store = new IndexStore(config.cacheDir, (message, error) =>
+    this.store = new IndexStore(config.cacheDir, (message, error) =>
       logger.warn(`${message}: ${errorLine(error)}`),
     );
     const { cacheDir, keepIndexes = 0 } = config;
@@ -210,11 +210,6 @@ export class Beacon {
     return await this.ledger.vanished(live?.indexes.map(inLedger) ?? [], names);
   }
 
-  /** The indexes on disk, and what was held back or accepted. */
-  get store(): IndexStore {
-    return this.#store;
-  }
-
   async #each(work: (datasource: LiveDatasource, index: LiveIndex) => Promise<unknown>): Promise<void> {
     await Promise.all(
       this.datasources.flatMap((datasource) => datasource.indexes.map((index) => work(datasource, index))),
@@ -269,13 +264,13 @@ export class Beacon {
         logger.debug(facts, 'unchanged');
         break;
       case 'changed':
-        await this.#tellChange(facts, datasource, outcome);
+        await this.#logChange(facts, datasource, outcome);
     }
     // Counts as a failure, so that the next refresh comes soon, for the ledger.
     return { failed: index.loaded?.dates?.isProvisional === true };
   }
 
-  async #tellChange(
+  async #logChange(
     facts: { readonly datasource: string; readonly index: string },
     { snapshot }: LiveDatasource,
     { before, after }: Extract<RefreshOutcome, { status: 'changed' }>,
@@ -343,7 +338,7 @@ export class Beacon {
           netrcFile: config.netrc,
           ...(url && credentials && { repository: { url, credentials } }),
         }),
-        store: this.#store,
+        store: this.store,
         readers: this.#feedReaders,
         now,
         queue: this.#feedQueue,
@@ -368,7 +363,7 @@ export class Beacon {
       packages: this.#client(repository, { total: Math.max(PACKAGE_TOTAL, config.timeouts.total) }),
       credentials,
       keys: this.#keys(datasource, repository, client, credentials),
-      store: this.#store,
+      store: this.store,
       pasts: this.pasts,
       dates: (spec, index, source) =>
         this.ledger.datesOf(ledgerIndexOf(spec, index.arch), { ...index, isRestored: source === 'cache' }),
