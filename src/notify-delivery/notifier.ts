@@ -116,7 +116,8 @@ export class Notifier {
     this.#alarm.ring();
   }
 
-  async keepTelling(signal: AbortSignal): Promise<void> {
+  /** Reports changes until `signal` aborts. */
+  async keepReporting(signal: AbortSignal): Promise<void> {
     await this.live.whenReady(signal);
     while (!signal.aborted) {
       // Before the work, so that a wake-up during it is not lost.

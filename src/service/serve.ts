@@ -155,10 +155,10 @@ export async function serve(options: ServeOptions): Promise<void> {
   fresh.catch(() => undefined);
   // Loading the server takes a tenth of a second, in which nothing can be sent; arriving data is buffered.
   await sent;
-  const telling = Promise.all(notifiers.map((notifier) => notifier.keepTelling(ending)));
+  const reporting = Promise.all(notifiers.map((notifier) => notifier.keepReporting(ending)));
   const server = await listening(core, options).catch(async (error: unknown) => {
     over.abort();
-    await telling;
+    await reporting;
     await beacon.close();
     throw error;
   });
@@ -174,12 +174,12 @@ export async function serve(options: ServeOptions): Promise<void> {
     await sleep(config.drain);
   } finally {
     over.abort();
-    await Promise.all([server.close(), telling]);
+    await Promise.all([server.close(), reporting]);
     await Promise.all([served.save(), beacon.close()]);
   }
 }
 
-/** Throws for secrets that cannot be used. They are read again for each request, every one of which would fail. */
+/** Throws for secrets that cannot be used. They are read again for each request, so every request would fail. */
 async function checkSecrets({ clientToken, signingKey, environment }: Config): Promise<void> {
   const read = (key: string, secret: Secret): Promise<string> =>
     readSecret(secret, environment).catch((cause: unknown) => {

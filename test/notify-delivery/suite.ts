@@ -645,7 +645,7 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       response.writeHead(204).end();
       answered.resolve(response);
     };
-    const loop = notifier?.keepTelling(stopping.signal);
+    const loop = notifier?.keepReporting(stopping.signal);
     await stage.publish([old, next]);
     const response = await answered.promise;
     if (!response.writableFinished) await once(response, 'finish');
