@@ -35,9 +35,9 @@ export function isKnown({ catalog, view }: Snapshot, name: string): boolean {
 }
 
 /**
- * Pins are not rolled back by a view: if a pin fits no offered version, but one that is held back, the newest such
- * version counts as offered for this pin. Otherwise merge requests would be closed and rollbacks opened because of
- * its age. The same goes for the revision of a recipe.
+ * A view does not roll pins back: if no offered version fits the pin, the newest held-back one that fits counts as
+ * offered for this pin. Otherwise merge requests would be closed and rollbacks opened because of its age. For a pin
+ * with a separate revision, the version with that revision is tried first.
  */
 export function* withPinned(
   report: NameReport,
@@ -46,11 +46,11 @@ export function* withPinned(
 ): Generator<undefined, NameReport> {
   const { current, stripRevision } = query;
   if (!heldBack || !current) return report;
-  const whole = versionWithRevision(query);
-  const isWhole = (version: Version): boolean => !!whole && compareVersions(version, whole) === 0;
-  const isMet = (version: Version): boolean =>
+  const full = versionWithRevision(query);
+  const isFull = (version: Version): boolean => !!full && compareVersions(version, full) === 0;
+  const fitsPin = (version: Version): boolean =>
     satisfies(stripRevision ? withoutRevision(version) : version, current);
-  for (const fits of [isWhole, isMet]) {
+  for (const fits of [isFull, fitsPin]) {
     const isFitting = ({ offered, parsed }: VersionReport): boolean =>
       offered && parsed !== undefined && fits(parsed);
     if (yield* findInSteps(report.versions, isFitting)) return report;

@@ -68,7 +68,7 @@ export class IndexWriter {
   async #archive(stanzas: Stanzas, description: string): Promise<Buffer> {
     const deflate = createDeflateRaw();
     const deflated = deflate.toArray() as Promise<Buffer[]>;
-    const { size, crc } = await write(stanzas, deflate);
+    const { size, crc } = await writeStanzas(stanzas, deflate);
     deflate.end();
     const head = await tarHead(description, size);
     const body = [
@@ -131,7 +131,7 @@ function joinCrcs(first: number, second: number, secondSize: number): number {
  * Writes the stanzas and the end of the archive, with pauses for other requests. Returns the bytes of the stanzas, and
  * the CRC-32 of all that was written.
  */
-async function write(stanzas: Stanzas, to: Writable): Promise<{ size: number; crc: number }> {
+async function writeStanzas(stanzas: Stanzas, to: Writable): Promise<{ size: number; crc: number }> {
   const pause = createPause();
   let [size, crc] = [0, 0];
   let piece = '';

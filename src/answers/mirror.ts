@@ -110,14 +110,14 @@ async function* stanzasOfRows(
     const origin = origins?.[source];
     if (!origin || !wanted || wanted.size === 0) continue;
     const { index, digest } = origin;
-    let of = { name: '', packages: new Map<string, Package>() };
+    let current = { name: '', packages: new Map<string, Package>() };
     const taken = new RowSet(packages.rowCount);
     const options = { limits: index.spec.limits, pause: createPause() };
     const body = await index.indexBody(digest);
     for await (const { name, version, identity, text } of stanzasOf(body, options)) {
-      if (name !== of.name)
-        of = { name, packages: new Map(packages.named(name).map((each) => [each.identity, each])) };
-      const each = of.packages.get(identity) ?? of.packages.get(normalIdentity(identity));
+      if (name !== current.name)
+        current = { name, packages: new Map(packages.named(name).map((each) => [each.identity, each])) };
+      const each = current.packages.get(identity) ?? current.packages.get(normalIdentity(identity));
       if (!each || each.version !== version || !wanted.has(each.row) || taken.has(each.row)) continue;
       if (!PACKAGE_NAME.test(name) || !parseVersion(version)) continue;
       taken.add(each.row);

@@ -58,19 +58,23 @@ export function* filterForRenovate(
 
   const present = yield* findInSteps(offered, (version) => compareVersions(version, pin) === 0);
   if (present === target)
-    return { updatePath: 'none', target, listed: yield* flag(yield* agreed(offered, pin, target), pin) };
+    return {
+      updatePath: 'none',
+      target,
+      listed: yield* markUnstable(yield* agreed(offered, pin, target), pin),
+    };
 
   const updatePath = updatePathTo(target, pin);
   switch (updatePath) {
     case 'update': {
       const isNewer = compareVersions(target, pin) > 0;
-      const listed = yield* flag(isNewer ? yield* agreed(offered, pin, target) : [target], pin);
+      const listed = yield* markUnstable(isNewer ? yield* agreed(offered, pin, target) : [target], pin);
       return { updatePath, target, listed: present ? listed : yield* insert(listed, withdrawn(pin)) };
     }
     case 'rollback':
-      return { updatePath, target, listed: yield* flag(yield* upTo(target, offered, pin), pin) };
+      return { updatePath, target, listed: yield* markUnstable(yield* upTo(target, offered, pin), pin) };
     case 'unreachable':
-      return { updatePath, target, listed: yield* flag(offered, pin) };
+      return { updatePath, target, listed: yield* markUnstable(offered, pin) };
   }
 }
 
@@ -126,8 +130,8 @@ function* agreed(
   const kept = [...(yield* mapInSteps(offered, (version, i) => version === target || sides[i] === 0))];
 
   /**
-   * `older` and `newer` are the nearest versions in the list. Whether it is between them, or the pin, in Renovate's
-   * order too.
+   * Whether Renovate, too, orders the version between `older` and `newer`, the nearest ones that are kept, or below
+   * the pin if apk does.
    */
   const fits = (version: Version, at: number, older: Version, newer: Version | undefined): boolean => {
     if ((sides[at] as number) < 0) return compare(version, pin) < 0;
@@ -169,28 +173,24 @@ function nearestBefore(
  * Marks pre-releases as unstable, unless they are what this pin follows. Renovate heeds the mark whatever the
  * versioning says (`workers/repository/process/lookup/filter.ts`); `rpm` and `loose` themselves call everything stable.
  */
-function* flag(
+function* markUnstable(
   versions: readonly Version[],
   pin: Version | undefined,
 ): Generator<undefined, readonly Listed[]> {
-  // Stable versions, because of which the pin does not follow pre-releases.
-  const isStable = (version: Version): boolean =>
-    pin && isPreRelease(pin) ? isStableAbove(version, pin) : !isPreRelease(version);
-  const isFollowed = (yield* findInSteps(versions, isStable)) === undefined;
+  // A pin follows pre-releases if nothing is stable; if it is one itself, if nothing above it is.
+  const counts = (version: Version): boolean =>
+    pin === undefined || !isPreRelease(pin) || compareVersions(version, pin) > 0;
+  const stable = yield* findInSteps(versions, (version) => !isPreRelease(version) && counts(version));
   return yield* mapInSteps(versions, (version) => ({
     version,
     deprecated: false,
-    unstable: !isFollowed && isPreRelease(version),
+    unstable: stable !== undefined && isPreRelease(version),
   }));
 }
 
-function isStableAbove(version: Version, pin: Version): boolean {
-  return !isPreRelease(version) && compareVersions(version, pin) > 0;
-}
-
 /**
- * A withdrawn pin in the list makes Renovate look for updates of it, where `rollbackPrs` alone would look for older
- * versions only, and give up without any (`workers/repository/process/lookup/index.ts`, `rollback.ts`).
+ * Listed, a withdrawn pin makes Renovate look for updates. With `rollbackPrs` alone it would look only for older
+ * versions, and give up if there are none (`workers/repository/process/lookup/index.ts`, `rollback.ts`).
  */
 function withdrawn(pin: Version): Listed {
   return { version: pin, deprecated: true, unstable: false };
@@ -204,7 +204,7 @@ function* insert(listed: readonly Listed[], added: Listed): Generator<undefined,
 
 /** If the pin is not known, everything is listed. */
 export function listAll(offered: readonly Version[]): Generator<undefined, readonly Listed[]> {
-  return flag(offered, undefined);
+  return markUnstable(offered, undefined);
 }
 
 /**
@@ -230,8 +230,8 @@ export function* filterRangeForRenovate(
  * Which withdrawn versions may be listed as deprecated in an answer for unknown pins.
  *
  * Renovate skips deprecated releases only if the pin is in the list and not deprecated itself, and a rollback may end
- * at a deprecated one. So the result is chosen such that, whichever of `remembered` is pinned, none of the result is
- * proposed, and a pin of the result moves to an offered version. This holds with updates separated by major, the
+ * at a deprecated one. The result is safe for every pin among `remembered`: Renovate never proposes one of the result,
+ * and moves a pin that is among it to an offered version. This holds with updates separated by major, the
  * default. With `separateMinorPatch` or `separateMultipleMinor` the pin has to be known (`?current=`).
  *
  * They must be listed without a timestamp: with `minimumReleaseAge` Renovate might prefer an older one for its age.

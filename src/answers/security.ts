@@ -22,7 +22,7 @@ import { pinnedVersion, versionWithRevision, type LookupQuery } from './query.ts
 import type { Release } from './releases.ts';
 
 /** The most identifiers in a list of an answer; the others are only counted. */
-const MOST = 1000;
+const MAX_LISTED = 1000;
 /** The same for the list of each version. */
 const MAX_PER_VERSION = 100;
 /** Only the newest versions are considered; no real pin is that far behind. */
@@ -47,14 +47,12 @@ interface VersionAdvisories {
 export class Security {
   readonly #advisories: Advisories;
   readonly #report: NameReport;
-  readonly #archs: readonly string[];
   readonly #groups = new Map<string, readonly Group[]>();
   #open: { readonly version: Version; readonly ids: ReadonlySet<string> } | undefined;
 
   constructor(advisories: Advisories, report: NameReport) {
     this.#advisories = advisories;
     this.#report = report;
-    this.#archs = report.archs;
   }
 
   /** The advisories for the newest version. */
@@ -77,12 +75,12 @@ export class Security {
   }
 
   *#about(version: VersionReport | undefined): Generator<undefined, readonly Group[]> {
-    const { name } = this.#report;
+    const { name, archs } = this.#report;
     const { name: own = name, origin = '' } = version?.chosen.package ?? {};
     const names = [...new Set([own, origin])].filter((each) => each !== '');
     const key = names.join(' ');
     let groups = this.#groups.get(key);
-    if (!groups) this.#groups.set(key, (groups = yield* this.#advisories.about(names, this.#archs)));
+    if (!groups) this.#groups.set(key, (groups = yield* this.#advisories.about(names, archs)));
     return groups;
   }
 
@@ -201,7 +199,7 @@ export function countOf(groups: readonly Group[]): number {
 /**
  * The text appended to the changelog link, which Renovate compiles as a template for each update: comments for the
  * rules of the preset, and identifiers for people (docs/advisories.md). It contains only validated versions and
- * identifiers, none of whose characters has a meaning in a template.
+ * identifiers, without characters that have a meaning in a template.
  */
 export function* securityMarks(
   security: Security,
@@ -209,14 +207,7 @@ export function* securityMarks(
   query: LookupQuery,
   releases: readonly Release[],
 ): Generator<undefined, SecurityMarks> {
-  const names = new Map<Version, Release>();
-  // Newest first, while they are newer than the pin.
-  for (let i = releases.length - 1; i >= 0 && names.size < MAX_VERSIONS; i -= 1) {
-    const release = releases[i] as Release;
-    const full = fullVersion(release, query);
-    if (!full || compareVersions(full, from) <= 0) break;
-    if (!release.withdrawn) names.set(full, release);
-  }
+  const names = newerReleases(releases, from, query);
   const fixes = yield* security.fixes(from, [...names.keys()].reverse());
   const nameOf = ({ version }: Fix): string => (names.get(version) as Release).version.text;
   // For recipes the revision is the digest. A place that only repeats the version of a pin has none.
@@ -268,6 +259,22 @@ export interface UrgentFix {
   readonly ids: readonly string[];
 }
 
+/** The newest releases above `from` by their full version, newest first. */
+function newerReleases(
+  releases: readonly Release[],
+  from: Version,
+  query: LookupQuery,
+): ReadonlyMap<Version, Release> {
+  const newer = new Map<Version, Release>();
+  for (let i = releases.length - 1; i >= 0 && newer.size < MAX_VERSIONS; i -= 1) {
+    const release = releases[i] as Release;
+    const full = fullVersion(release, query);
+    if (!full || compareVersions(full, from) <= 0) break;
+    if (!release.withdrawn) newer.set(full, release);
+  }
+  return newer;
+}
+
 function fullVersion({ version, revision }: Release, { stripRevision }: LookupQuery): Version | undefined {
   return stripRevision && revision !== undefined ? parseVersion(`${version.text}-r${revision}`) : version;
 }
@@ -301,7 +308,7 @@ interface AdvisoryList {
   readonly listed: readonly AdvisoryEntry[];
 }
 
-function entries(groups: readonly Group[], at: Version | undefined, most = MOST): AdvisoryList {
+function entries(groups: readonly Group[], at: Version | undefined, most = MAX_LISTED): AdvisoryList {
   const listed = listIds(groups, most).map(({ id, group }) => entryOf(id, group, at));
   return { count: countOf(groups), listed };
 }

@@ -18,7 +18,7 @@ const fileSchema = z.object({
   versions: z.array(z.tuple([z.string(), z.array(z.string())])),
 });
 
-interface MemoryOptions {
+interface ServedVersionsOptions {
   readonly maxNames?: number;
   readonly warn?: (message: string, error: unknown) => void;
 }
@@ -32,7 +32,10 @@ export class ServedVersions {
   #changed = false;
 
   /** Without a file, nothing outlives the process. `warn` is called once if the file cannot be read. */
-  constructor(file: string | undefined, { maxNames = 20_000, warn = () => undefined }: MemoryOptions = {}) {
+  constructor(
+    file: string | undefined,
+    { maxNames = 20_000, warn = () => undefined }: ServedVersionsOptions = {},
+  ) {
     this.#file = file;
     this.#maxNames = maxNames;
     this.#warn = warn;

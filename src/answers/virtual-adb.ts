@@ -15,7 +15,7 @@ const deflateRaw = promisify(deflateRawCallback);
 
 /** Upper 4 bits of a value; offsets and small numbers are the rest. */
 const Kind = { number: 1, number32: 2, number64: 3, bytes8: 8, bytes16: 9, bytes32: 10, object: 14 };
-const KIND = 2 ** 28;
+const KIND_UNIT = 2 ** 28;
 const [VALUES, SIGNATURE] = [0, 1];
 const SHA512 = 4;
 
@@ -47,7 +47,7 @@ class AdbValues {
           : [Kind.bytes32, 4];
     const head = Buffer.alloc(width);
     head.writeUIntLE(content.length, 0, width);
-    const value = kind * KIND + this.#bytes.length;
+    const value = kind * KIND_UNIT + this.#bytes.length;
     this.#bytes.addBytes(head);
     this.#bytes.addBytes(content);
     return value;
@@ -56,11 +56,11 @@ class AdbValues {
   /** Up to `Number.MAX_SAFE_INTEGER`; 0 (nothing) for others. */
   number(number: number): number {
     if (!(number > 0 && Number.isSafeInteger(number))) return 0;
-    if (number < KIND) return Kind.number * KIND + number;
+    if (number < KIND_UNIT) return Kind.number * KIND_UNIT + number;
     const [low, high] = [number % 2 ** 32, Math.floor(number / 2 ** 32)];
     return high === 0
-      ? Kind.number32 * KIND + this.#words([low])
-      : Kind.number64 * KIND + this.#words([low, high], 8);
+      ? Kind.number32 * KIND_UNIT + this.#words([low])
+      : Kind.number64 * KIND_UNIT + this.#words([low, high], 8);
   }
 
   /** The same values give the same list. */
@@ -75,7 +75,7 @@ class AdbValues {
   object(values: readonly number[]): number {
     const count = values.findLastIndex((value) => value !== 0) + 1;
     if (count === 0) return 0;
-    return Kind.object * KIND + this.#words([count + 1, ...values.slice(0, count)]);
+    return Kind.object * KIND_UNIT + this.#words([count + 1, ...values.slice(0, count)]);
   }
 
   /** All values, with that root. */
