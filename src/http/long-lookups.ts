@@ -18,23 +18,22 @@ export function tooManyAges(): RefusedError {
 }
 
 export class LongLookups {
-  readonly #most: number;
+  readonly #maxQueued: number;
   readonly #oneAtATime = createQueue();
   readonly #running = new Map<string, Promise<unknown>>();
 
-  /** `most`: how many may be queued. */
-  constructor(most = Infinity) {
-    this.#most = most;
+  constructor(maxQueued = Infinity) {
+    this.#maxQueued = maxQueued;
   }
 
   /**
-   * Returns the result of `work`, or rejects with a `RefusedError`. The same `key` never runs twice at a time; it determines the
-   * type of the result.
+   * Returns the result of `work`, or rejects with a `RefusedError`. The same `key` never runs twice at a time; it
+   * determines the type of the result.
    */
   run<T>(key: string, work: () => Generator<undefined, T>): T | Promise<T> {
     const known = this.#running.get(key) as Promise<T> | undefined;
     if (known) return known;
-    if (this.#running.size >= this.#most) return Promise.reject(tooManyAges());
+    if (this.#running.size >= this.#maxQueued) return Promise.reject(tooManyAges());
     const begun = work();
     for (let i = 0; i < STEPS_AT_ONCE; i += 1) {
       const step = begun.next();

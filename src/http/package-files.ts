@@ -14,14 +14,14 @@ import { busy, problem, type Reply } from './reply.ts';
 export type FileToForward = Exclude<PackageFile, { kind: 'public' }>;
 
 interface FileLimits {
-  /** The most packages at a time. */
-  readonly most: number;
+  /** Packages at a time. */
+  readonly maxFiles: number;
   readonly maxBytes: number;
   /** Milliseconds within which a client must take a piece. */
   readonly maxStall: number;
 }
 
-const defaultLimits: FileLimits = { most: 64, maxBytes: 16 * 1024 ** 3, maxStall: 30_000 };
+const defaultLimits: FileLimits = { maxFiles: 64, maxBytes: 16 * 1024 ** 3, maxStall: 30_000 };
 
 interface SendOptions {
   readonly isHead: boolean;
@@ -45,7 +45,7 @@ export class PackageFiles {
   async send(response: ServerResponse, file: FileToForward, { isHead, headers }: SendOptions): Promise<void> {
     // The client left while the package was looked up, so there will be no `close`.
     if (response.destroyed) return;
-    if (this.#underWay.size >= this.#limits.most) {
+    if (this.#underWay.size >= this.#limits.maxFiles) {
       answer(response, tooMany, headers);
       return;
     }

@@ -11,7 +11,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 test('a client that goes while its package is looked for takes no place', async () => {
   const path = join(await temporaryDirectory(), 'curl-8-r0.apk');
   await writeFile(path, Buffer.alloc(300_000, 1));
-  const files = new PackageFiles({ warn: () => undefined }, { most: 1 });
+  const files = new PackageFiles({ warn: () => undefined }, { maxFiles: 1 });
   const looking = Promise.withResolvers<void>();
   const sent = Promise.withResolvers<void>();
   const server = createServer((asked, response) => {
