@@ -217,7 +217,7 @@ async function folded(names: readonly string[], pause?: Pause): Promise<FoldedNa
 
 type Rank = 0 | 1 | 2 | 3 | 4;
 
-/** By rank, of which the lowest is the best. The last two are one and two typing errors. */
+/** By rank, best first. The last two are one and two typing errors. */
 const matches: Readonly<Record<Rank, Match>> = ['exact', 'prefix', 'substring', 'typo', 'typo'];
 
 function isSearched(name: string): boolean {

@@ -113,7 +113,7 @@ function parseRest(
   return parsePackage(asked, rest);
 }
 
-/** Paths after `/-/`, which is not a package name: everything but lookups, and lookups at the paths of static files. */
+/** Paths after `/-/`, which is not a package name: routes other than lookups, and lookups at the paths of static files. */
 function parseExtra(asked: DatasourceRef, [what, ...segments]: readonly string[]): Target {
   const { live, when } = asked;
   if (what === 'search' && segments.length === 0) return { kind: 'search', ...asked };

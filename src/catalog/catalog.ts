@@ -2,14 +2,14 @@
  * The packages of one datasource: all its repositories and archs, looked up by name.
  *
  * A catalog is immutable and made again at each refresh; nothing is merged in advance. For a name it collects the
- * candidates of every arch (packages with the name and packages that provide it) and decides for each version whether it
+ * candidates of every arch: packages with the name and packages that provide it. For each version it decides whether it
  * is a release, and if not, why. The rules are apk's (docs/decisions/004):
  *
  * - A provide counts with *its* version, not that of its package. Without a version it is not a release.
  * - A package that has a name twice, at least once with a version, is refused as a whole.
- * - Of several packages apk takes one (`ProviderReader.preferred`) and fails if that one cannot be installed. That concerns
- *   packages whose exact dependencies are missing, packages that need them (`Coherence`), and packages with which apk
- *   also installs another that it refuses.
+ * - Of several packages apk takes one (`ProviderReader.preferred`) and fails if that one cannot be installed: an exact
+ *   dependency is missing, or a package that it needs cannot be installed (`Coherence`), or apk would automatically
+ *   install another one with it, which it refuses.
  * - A release exists on every arch that carries the name; apko refuses any other.
  */
 import { cut } from '../errors.ts';
@@ -163,8 +163,8 @@ export class Catalog {
   }
 
   /**
-   * A catalog without some packages, given as a set of rows for each source. The archs that carry a name stay the same,
-   * so that a version waits even for an arch whose packages of the name are all hidden.
+   * A catalog without some packages, given as a set of rows for each source. The archs that carry a name stay the same:
+   * a version also waits for an arch whose packages of that name are all hidden.
    */
   without(hidden: readonly RowSet[]): Catalog {
     const sources = this.sources.map((source, i) => {

@@ -1,8 +1,8 @@
 /**
  * The layers of an image as apko 1.2 makes them (`layering: { strategy: origin, budget: N }`): one for each origin, from the
- * largest down; what does not fit the budget shares the last one. On top is one with what belongs to no package: the
- * database of all packages, links, accounts. Packages that replace files of another share its layer as well, which the
- * index does not tell.
+ * largest down; what does not fit the budget shares the last one. The top layer has what belongs to no package: the
+ * database of all packages, links, accounts. A package that replaces files of another shares its layer, too; the index
+ * does not have that information, so it is ignored here.
  */
 
 /** A package in an image. */

@@ -66,7 +66,7 @@ function installed(from: Package, version = from.version): Installed {
   return { name: from.name, version, identity, origin: from.origin, packed, installed: size };
 }
 
-/** An exact pin whose name exists, but whose version does not. */
+/** Whether it is an exact pin of a version that is gone, of a name that still exists. */
 function isWithdrawn(text: string, place: Place): boolean {
   const { start, end } = operatorSpan(text);
   if (text.slice(start, end) !== '=') return false;

@@ -63,7 +63,7 @@ export function* siteFiles(
   }
 }
 
-/** All that the feeds say of a name; `undefined` where that is nothing. */
+/** The advisories of a name; `undefined` if the feeds have none. */
 function advisoriesOf(
   datasource: string,
   { catalog }: Snapshot,

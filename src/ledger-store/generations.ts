@@ -14,8 +14,8 @@ export interface AcceptedIndex {
   /** From the disk, which may be behind: that it is not the newest is no change of the repository. */
   readonly isRestored?: boolean;
   /**
-   * Digest of the index that its reader had before. Two datasources may read one repository, of which a cache may give
-   * an older index to the second.
+   * Digest of the index that its reader had before. Two datasources may read one repository, and a cache may give an
+   * older index to the second.
    */
   readonly before?: string | undefined;
 }

@@ -92,7 +92,7 @@ async function open(file: string): Promise<Database> {
   };
 }
 
-/** Queries of a connection, whose statements stay prepared. */
+/** Queries of a connection; statements stay prepared. */
 function queriesOf(connection: DatabaseSync): Query {
   const statements = new Map<string, StatementSync>();
   const prepared = (sql: string): StatementSync => {

@@ -142,7 +142,7 @@ export async function verify(
   return faults;
 }
 
-/** The first damage of an SQLite file, of which the queries below do not read every part. */
+/** The first damage of an SQLite file. The queries below do not read every part of it. */
 async function damageOf(query: Query): Promise<string[]> {
   const [[found] = []] = await query('PRAGMA quick_check(1)');
   return found === 'ok' ? [] : [`the file is damaged: ${String(found).replaceAll('\n', ' ')}`];

@@ -39,7 +39,7 @@ interface Comparison {
   readonly vanished: readonly number[];
 }
 
-/** Compares an index with the new `identities`, of which no two are the same. */
+/** Compares an index with the new `identities`, which are all different. */
 export function* compare(
   before: Dated,
   identities: Uint8Array,
