@@ -15,6 +15,7 @@ import { codeOf, IndexError } from '../errors.ts';
 import { version } from '../version.ts';
 import { removeOrphans, writeAtomically } from './atomic-file.ts';
 import type { Validators } from './conditional.ts';
+import { createQueue } from './pace.ts';
 
 const FORMAT = 3;
 const NEWLINE = 0x0a;
@@ -89,6 +90,8 @@ export class IndexStore {
   readonly #outdated = new Set<string>();
   /** The digests of taken acceptances, by their path. */
   readonly #taken = new Map<string, string>();
+  /** For acceptances. */
+  readonly #oneAtATime = createQueue();
   #swept: Promise<void> | undefined;
 
   /** Without a folder, nothing is kept. `warn` is called at most once for failed writes. */
@@ -162,17 +165,19 @@ export class IndexStore {
   async takeAcceptance(index: KeptIndex, digest: string, now: number): Promise<boolean> {
     const path = this.#path(index, 'accepted.json');
     if (path === undefined) return false;
-    if (this.#taken.get(path) === digest) return true;
-    const acceptance = await readJson(acceptanceSchema, path);
-    if (acceptance?.digest !== digest) return false;
-    // If several processes share the folder, `unlink` succeeds in one of them; `rm` may succeed in all.
-    const isUsedUp = await unlink(path).then(
-      () => true,
-      () => false,
-    );
-    const isValid = isUsedUp && Math.abs(now - acceptance.acceptedAt) < ACCEPTANCE_AGE;
-    if (isValid) this.#taken.set(path, digest);
-    return isValid;
+    return await this.#oneAtATime(async () => {
+      if (this.#taken.get(path) === digest) return true;
+      const acceptance = await readJson(acceptanceSchema, path);
+      if (acceptance?.digest !== digest) return false;
+      // If several processes share the folder, `unlink` succeeds in one of them; `rm` may succeed in all.
+      const isUsedUp = await unlink(path).then(
+        () => true,
+        () => false,
+      );
+      const isValid = isUsedUp && Math.abs(now - acceptance.acceptedAt) < ACCEPTANCE_AGE;
+      if (isValid) this.#taken.set(path, digest);
+      return isValid;
+    });
   }
 
   /** Clears what was held back: upstream serves the last good index again. */
