@@ -98,13 +98,18 @@ function codeQualityReport({ findings }: Report): string {
   return `${JSON.stringify(issues, undefined, 2)}\n`;
 }
 
-/** A test case per file, with a failure per error and warnings as output. */
+/** A test case per file, with its errors as one failure and warnings as output. GitLab shows only the text of a failure. */
 function junitReport({ findings }: Report): string {
   const files = Map.groupBy(findings, ({ file }) => file);
   const cases = [...files].map(([file, all]) => {
-    const failures = all
-      .filter(({ level }) => level === 'error')
-      .map((each) => `      <failure type="${each.rule}" message="${xml(line(each))}"/>`);
+    const errors = all.filter(({ level }) => level === 'error');
+    const lines = errors.map((each) => xml(line(each)));
+    const types = [...new Set(errors.map(({ rule }) => rule))].join(' ');
+    const message = lines.length === 1 ? lines[0] : `${lines.length} errors`;
+    const failures =
+      lines.length === 0
+        ? []
+        : [`      <failure type="${types}" message="${message}">${lines.join('\n')}</failure>`];
     const others = all.filter(({ level }) => level === 'warning').map(line);
     const output =
       others.length === 0 ? [] : [`      <system-out>${others.map(xml).join('\n')}</system-out>`];
@@ -115,7 +120,7 @@ function junitReport({ findings }: Report): string {
       '    </testcase>',
     ].join('\n');
   });
-  const failed = findings.filter(({ level }) => level === 'error').length;
+  const failed = [...files.values()].filter((all) => all.some(({ level }) => level === 'error')).length;
   return `${[
     '<?xml version="1.0" encoding="UTF-8"?>',
     '<testsuites>',

@@ -74,15 +74,25 @@ test('code quality of GitLab', () => {
   expect(new Set(issues.map(({ fingerprint }) => fingerprint)).size).toBe(issues.length);
 });
 
-test('JUnit: a test a file, failed for each error, and nothing of it breaks XML', () => {
+test('JUnit: a test a file, failed if it has errors, and nothing of it breaks XML', () => {
   const xml = formats.junit(report);
   expect(xml).toContain('<testsuite name="apk-beacon check" tests="2" failures="2">');
   expect(xml).toContain('name="a &amp; &quot;b&quot;/#1?/image.yaml"');
   expect(xml).toMatch(
-    /<failure type="withdrawn" message="2:13 curl=8\.12\.0-r0: curl 8\.12\.0-r0 is in no index/,
+    /<failure type="withdrawn" message="(2:13 curl=8\.12\.0-r0: curl 8\.12\.0-r0 is in no index[^"]*)">\1<\/failure>/,
   );
   expect(xml).toContain('message="3:33 &lt;evil\\u{1b}[31m&gt;: ');
   expect(xml).not.toMatch(/[\u0000-\u0008\u000b-\u001f]/);
+});
+
+test('JUnit: all errors of a file are the text of one failure, because GitLab shows no attributes', () => {
+  const text = 'FROM alpine:3.22\nRUN apk add curl=8.12.0-r0 nobody git=1-r0\n';
+  const all = checked({ Dockerfile: text }).findings;
+  const xml = formats.junit({ files: 1, pins: 3, findings: all, known: 0 });
+  expect(xml).toContain('tests="1" failures="1"');
+  expect(xml).toMatch(
+    /<failure type="withdrawn unknown-name" message="3 errors">2:13 curl=.*\n2:28 nobody: .*\n2:35 git=1-r0: .*<\/failure>/,
+  );
 });
 
 test('annotations of GitHub', () => {
