@@ -119,8 +119,8 @@ export function pinNames(file: CheckedFile, all: readonly Judgment[], readInclud
     const { range, name, text } = pin;
     const isPlain = file.text.slice(range.start, range.end) === text;
     if (pin.operator === '' && heldBecause !== undefined) unchanged.push({ pin: text, because: heldBecause });
-    if (pin.operator !== '' || target === undefined || pin.isRuntime || pin.isLocked || !isPlain) return text;
-    const because = variables.obstacle(pin.variables);
+    if (pin.operator !== '' || target === undefined || pin.isRuntime || pin.isLocked) return text;
+    const because = isPlain ? variables.obstacle(pin.variables) : 'its name is composed of several parts';
     if (because !== undefined) {
       unchanged.push({ pin: text, because });
       return text;

@@ -269,6 +269,16 @@ describe('pin', () => {
   });
 });
 
+test('pin names what it cannot change because it is not written in one piece', () => {
+  const text = 'FROM alpine:3.22\nARG N=cur\nRUN apk add ${N}l git\n';
+  const { files, judgments } = checked({ Dockerfile: text });
+  expect(pinNames(files[0] as CheckedFile, judgments[0] ?? [])).toEqual({
+    text: text.replace('git', 'git=2.49.1-r0'),
+    changes: [{ pin: 'git', to: '2.49.1-r0' }],
+    unchanged: [{ pin: 'curl', because: 'its name is composed of several parts' }],
+  });
+});
+
 describe('a variable that is used elsewhere, too', () => {
   const stage = 'FROM alpine:3.22\n';
   const left = (path: string, text: string, change: typeof pinNames): readonly string[] => {
