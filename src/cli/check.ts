@@ -89,6 +89,8 @@ async function run(words: readonly string[], options: CheckOptions): Promise<num
   const { isChanging, isDiff, baseline, writesBaseline, policy, url, ...reporting } = parseFlags(options);
   const known = baseline === undefined || writesBaseline ? undefined : readBaseline(resolve(root, baseline));
   const files = readFiles(words, root);
+  if (words.length > 0 && files.length === 0)
+    process.stderr.write(`no packages found in ${printable(words.join(', '))}\n`);
   let judgments: readonly (readonly Judgment[])[];
   const done = progress(`${files.length} files, loading the indexes`);
   try {

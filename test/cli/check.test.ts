@@ -106,6 +106,14 @@ test('a folder: broken pins, outdated pins, and the exit code', async () => {
   expect(code).toBe(1);
 });
 
+test('it says so if nothing that was named asks for packages', async () => {
+  await put('repo/app.yaml.j2', 'contents:\n  packages: [curl]\n');
+  const { code, output, errors } = await run(['app.yaml.j2', 'data.bin']);
+  expect([code, output]).toEqual([0, '0 packages in 0 files: 0 errors, 0 warnings, 0 notes\n']);
+  expect(errors).toBe('no packages found in app.yaml.j2, data.bin\n');
+  expect((await run(['app.yaml.j2', 'Dockerfile'])).errors).toBe('');
+});
+
 describe('exit codes', () => {
   test.each([
     [['Dockerfile'], {}, 1],
