@@ -118,7 +118,7 @@ export const CHANGE = `/etc/apk|${TAG}https?:|/${BRANCHES}`;
  * The same excerpt of a file without any `CHANGE`, in a small part of the time that RE2 needs for `FROM_LINES`. With as
  * many groups.
  */
-export const FROM_LINES_ONLY = `${FROM_LINE}|[^\\n<]*${HERE_FROM}|[^\\n]+|\\n|${'()'.repeat(11)}`;
+export const FROM_LINES_ONLY = `${FROM_LINE}|\\n[ \\t]*#[^\\n]*|[^\\n]*?${HERE_FROM}|[^\\n]+|\\n|${'()'.repeat(11)}`;
 /** `-X URL`, `--repository=URL`. */
 export const REPOSITORY_OPTION = `\\s(?:-X|--repository|--repositories-file)${GAP}["\\x27]?[^\\s"\\x27]+`;
 /** Keeps the repositories of one command. */

@@ -326,6 +326,7 @@ test('without a change of repositories, the short expression makes the same exce
       '/main',
       'https://a.b/main',
       'curl -o',
+      '<',
       '<<EOF',
       '<<EOF\n',
     ],
