@@ -56,7 +56,7 @@ async function checks(
   const here = await rounds(['--config', config]);
   await using service = start(process.execPath, setting.serve(['--config', config]));
   const address = addressIn(await service.line(/Server listening/));
-  for (const arch of some) await service.line(new RegExp(`${arch}.*(?:loaded|kept from)`));
+  for (const arch of some) await service.line(new RegExp(`${arch}.*(?:loaded|restored)`));
   await check(['--url', address]);
   return { here, there: await rounds(['--url', address]) };
 }
