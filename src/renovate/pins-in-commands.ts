@@ -10,10 +10,13 @@ import { changes, contextParameters, images, onlyParameter, stages } from './loo
 import type { PresetContext, PresetRule } from './preset.ts';
 import { staticDockerfileUrl } from './static-routes.ts';
 
-/** The text after `add`, up to the end of the command. Line breaks are within a folded scalar. */
-const ARGUMENTS = `(?:${CONTINUATION}|[\\s"'\\\\])(?:${CONTINUATION}|[^;&|\\\\]|\\\\[^\\s])*`;
+/** The text after `add`, up to the end of the command; `end` is what ends it besides separators. */
+const argumentsUpTo = (end: string): string =>
+  `(?:${CONTINUATION}|[\\s"'\\\\])(?:${CONTINUATION}|[^${end};&|\\\\]|\\\\[^\\s])*`;
+/** Line breaks are within a folded scalar. */
+const ARGUMENTS = argumentsUpTo('');
 /** A file without any pin ends here, and costs little. All of it stays available to the templates. */
-const HOLDS_PINS = `[\\s\\S]*\\sadd(?:${CONTINUATION}|[\\s"'\\\\])(?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*[=~]["']?~?[0-9][\\s\\S]*`;
+const HOLDS_PINS = `[\\s\\S]*\\sadd${argumentsUpTo('\\n')}[=~]["']?~?[0-9][\\s\\S]*`;
 /** The same of a CI file, with folded scalars. */
 const MAY_HOLD_PINS = `[\\s\\S]*\\sadd[\\s"'\\\\][\\s\\S]*[=~]["']?~?[0-9][\\s\\S]*`;
 
