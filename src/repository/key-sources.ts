@@ -161,11 +161,10 @@ async function discoverKeys(url: URL, options: LoadKeysOptions): Promise<readonl
   const text = await fetchText(url, options);
   if (text === undefined) return [];
   const jwksUrl = URL.parse(parseJson(Configuration, text, url).jwks_uri, url.href);
-  const isHome = jwksUrl?.origin === url.origin;
-  if (jwksUrl === null || (jwksUrl.protocol !== 'https:' && !isHome)) {
+  if (jwksUrl === null || (jwksUrl.protocol !== 'https:' && jwksUrl.origin !== url.origin)) {
     throw new FetchError(`${redactUrl(url)}: jwks_uri is neither https nor of the same origin`);
   }
-  const jwks = await fetchText(jwksUrl, isHome ? options : { ...options, credentials: undefined });
+  const jwks = await fetchText(jwksUrl, options, url);
   if (jwks === undefined) throw new FetchError(`${shortUrl(jwksUrl)} answered 404`, { status: 404 });
   const keys = parseJson(KeySet, jwks, jwksUrl).keys.filter(({ kty }) => kty === 'RSA');
   if (keys.length === 0) throw new FetchError(`${shortUrl(jwksUrl)} contains no RSA key`);
@@ -205,13 +204,14 @@ function parseJson<T>(schema: z.ZodType<T>, text: string, url: URL): T {
   throw refuse(`${issue?.path.join('.') || 'top level'}: ${issue?.message ?? ''}`);
 }
 
-/** The text at `url`, or `undefined` for a 404. */
+/** The text at `url`, or `undefined` for a 404. `namedAt` is where upstream names the URL. */
 async function fetchText(
   url: URL,
   { client, credentials, signal }: LoadKeysOptions,
+  namedAt?: URL,
 ): Promise<string | undefined> {
   const credential = await credentials?.(url);
-  const answer = await client.get(url, { credential, maxBytes: maxKeyBytes, signal });
+  const answer = await client.get(url, { credential, namedAt, maxBytes: maxKeyBytes, signal });
   if (answer.status === 404) return undefined;
   if (answer.status !== 200) throw statusError(url, answer);
   return Buffer.from(answer.bytes).toString('utf8');

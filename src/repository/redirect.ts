@@ -9,10 +9,10 @@ export const isRedirect = (status: number): boolean => redirectStatuses.includes
 /**
  * The target of a redirect from `from`. It must not lead from https to http, to other schemes, to a link-local or
  * metadata address, or from elsewhere to this machine. The addresses of a name are checked at connect time
- * (`address-policy.ts`).
+ * (`address-policy.ts`). `verb` is what `from` does, for messages.
  */
-export function redirectTarget(from: URL, location: string | undefined): URL {
-  const refuse = (why: string): FetchError => new FetchError(`${shortUrl(from)} redirects ${why}`);
+export function redirectTarget(from: URL, location: string | undefined, verb = 'redirects'): URL {
+  const refuse = (why: string): FetchError => new FetchError(`${shortUrl(from)} ${verb} ${why}`);
   if (location === undefined) throw refuse('without a target');
   const target = URL.parse(location, from.href);
   if (target === null) throw refuse('to an invalid URL');

@@ -10,7 +10,7 @@ import type { LookupFunction } from 'node:net';
 import { Dispatchers, type ClientCertificate, type Hop } from './dispatchers.ts';
 import { FetchError, shortUrl } from './fetch-error.ts';
 import type { Environment } from './proxy.ts';
-import { isThisMachine, type AddressPolicy } from './address-policy.ts';
+import { isThisMachine } from './address-policy.ts';
 import { isRedirect, redirectTarget } from './redirect.ts';
 
 /** All in milliseconds. */
@@ -48,6 +48,8 @@ export interface GetOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent only to the origin of the URL, not after redirects to others. */
   readonly credential?: CredentialHeader | undefined;
+  /** The address where upstream names this URL: it may lead where a redirect from there may. */
+  readonly namedAt?: URL | undefined;
   /** Larger bodies are refused before they are held in memory. */
   readonly maxBytes: number;
   /** `expected` is the announced length. */
@@ -142,23 +144,31 @@ interface Connection {
 
 type Exchange = GetOptions & Connection;
 
-/** After a redirect to another origin, no later hop gets the credentials, not even the first origin. */
+interface Step {
+  readonly url: URL;
+  readonly hop: Hop;
+}
+
 async function follow(url: URL, exchange: Exchange): Promise<UpstreamAnswer> {
-  let current = url;
-  let trusted = true;
-  let policy: AddressPolicy = 'anywhere';
+  const { namedAt: home = url } = exchange;
+  let step: Step = { url: home, hop: { identify: true, policy: 'anywhere' } };
+  if (home !== url) step = stepTo(redirectTarget(home, url.href, 'leads'), step, home);
   for (let redirects = 0; redirects <= maxRedirects; redirects += 1) {
-    const answer = await exchangeOnce(current, { identify: trusted, policy }, exchange);
+    const answer = await exchangeOnce(step.url, step.hop, exchange);
     if (!isRedirect(answer.status)) return answer;
-    const target = redirectTarget(current, answer.header('location'));
-    if (target.hostname !== current.hostname) policy = isThisMachine(current) ? 'not-metadata' : 'not-here';
-    if (target.hostname === url.hostname) policy = 'anywhere';
-    current = target;
-    trusted &&= current.origin === url.origin;
+    step = stepTo(redirectTarget(step.url, answer.header('location')), step, home);
   }
   throw new FetchError(
-    `${shortUrl(url)} redirects more than ${maxRedirects} times, last to ${shortUrl(current)}`,
+    `${shortUrl(url)} redirects more than ${maxRedirects} times, last to ${shortUrl(step.url)}`,
   );
+}
+
+/** After a redirect to another origin, no later hop gets the credentials, not even the origin of `home`. */
+function stepTo(target: URL, { url: from, hop }: Step, home: URL): Step {
+  let { policy } = hop;
+  if (target.hostname !== from.hostname) policy = isThisMachine(from) ? 'not-metadata' : 'not-here';
+  if (target.hostname === home.hostname) policy = 'anywhere';
+  return { url: target, hop: { identify: hop.identify && target.origin === home.origin, policy } };
 }
 
 async function exchangeOnce(url: URL, hop: Hop, exchange: Exchange): Promise<UpstreamAnswer> {

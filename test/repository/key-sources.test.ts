@@ -1,7 +1,9 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
+import type { LookupFunction } from 'node:net';
 import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { errorLine, IndexError } from '../../src/errors.ts';
@@ -14,6 +16,7 @@ import {
 } from '../../src/repository/key-sources.ts';
 import { failure } from '../support/failure.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { mutualTls, tlsPath } from '../support/tls.ts';
 import { startClient, startUpstream, type Upstream } from '../support/upstream.ts';
 
 const rsa = (): KeyObject => generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey;
@@ -286,6 +289,40 @@ describe('key discovery', () => {
     expect(errorLine(error).length).toBeLessThan(500);
     expect(errorLine(error)).not.toContain('<html>');
     expect(await readdir(cacheDir)).toEqual([]);
+  });
+
+  test.each([
+    ['https://127.0.0.1/jwks', 'leads to 127.0.0.1, our own machine'],
+    ['https://169.254.169.254/jwks', 'leads to 169.254.169.254, a link-local or metadata address'],
+    ['https://keys.example/jwks', 'redirected to our own machine'],
+  ])('asks %s for keys no more than a redirect would', async (jwksUri, fact) => {
+    const { url, requests } = await serve({ '/apk-configuration': JSON.stringify({ jwks_uri: jwksUri }) });
+    // The configured host may be this machine.
+    const lookup: LookupFunction = (_host, { all }, callback) =>
+      all ? callback(null, [{ address: '127.0.0.1', family: 4 }]) : callback(null, '127.0.0.1', 4);
+    const discover = new URL(`http://repository.example:${url.port}/`);
+    const error = await failure(load([{ discover }], { client: startClient({ lookup }) }));
+    expect(errorLine(error)).toContain(fact);
+    expect(requests).toHaveLength(1);
+  });
+
+  test('shows credentials and the client certificate to no other origin', async () => {
+    const keys = await startUpstream((_, response) => response.end(keySet(jwk(one, 'abc'))), {
+      ...mutualTls,
+      rejectUnauthorized: false,
+    });
+    const jwksUri = new URL('jwks', keys.url).href;
+    const { url } = await serve({ '/apk-configuration': JSON.stringify({ jwks_uri: jwksUri }) });
+    const client = startClient({
+      extraCa: [tlsPath('ca.crt')],
+      clientCertificate: { certificateFile: tlsPath('client-1.crt'), keyFile: tlsPath('client-1.key') },
+    });
+    const credentials = (): Promise<{ name: string; value: string }> =>
+      Promise.resolve({ name: 'authorization', value: 'Bearer secret' });
+    expect(await load([{ discover: url }], { client, credentials })).toHaveLength(1);
+    const [request] = keys.requests;
+    expect(request?.headers.authorization).toBeUndefined();
+    expect((request?.socket as TLSSocket).getPeerCertificate()).toEqual({});
   });
 
   test('shows credentials to the repository', async () => {
