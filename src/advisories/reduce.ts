@@ -28,6 +28,8 @@ export interface Scratch {
 
 /** The largest text, which is held in memory as a whole. */
 const MAX_TEXT = 64 * 1024 * 1024;
+/** Length of a header in a tar. */
+const HEADER = 512;
 
 /** Throws `feed-malformed` for a feed of another kind or an incomplete one. */
 export async function reduceFeed(
@@ -66,8 +68,9 @@ async function reduceText(
       text.push(piece);
       length += piece.length;
       if (length > MAX_TEXT) throw malformed(`a text of more than ${MAX_TEXT} bytes`);
-      if (kind !== 'osv' || length < 512) continue;
-      isTar = looksLikeTar(Buffer.concat(text.slice(0, 512)));
+      // The first header of a tar is complete with this piece.
+      if (kind !== 'osv' || length < HEADER || length - piece.length >= HEADER) continue;
+      isTar = looksLikeTar(Buffer.concat(text));
       if (isTar) addAll(reducer, tar.push(Buffer.concat(text.splice(0))));
     }
   }

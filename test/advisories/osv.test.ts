@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { ZipFile, type EndOptions, type Options } from 'yazl';
 import { isOpenAt, isUnreviewedAt } from '../../src/advisories/advisories.ts';
 import { TarFiles, type ArchiveFile } from '../../src/advisories/archive.ts';
@@ -59,6 +59,14 @@ describe("Chainguard's feed v3", async () => {
     const both = summary(about([feed], ['libcrypto3', 'openssl']));
     expect(both).toMatchObject({ 'CVE-2099-0007': '3.3.3-r0', 'CVE-2099-0008': '3.3.3-r0' });
     expect(summary(about([feed], ['openssl']))['CVE-2099-0007']).toBe('3.3.2-r1');
+  });
+
+  test('a list of records is no tar, which is seen once, not with each piece', async () => {
+    const joined = vi.spyOn(Buffer, 'concat');
+    const list = JSON.stringify(Array.from({ length: 2000 }, (_, i) => ({ id: `CVE-2099-${i}` })));
+    expect((await read(list, 'osv', ['Wolfi'])).facts.records).toBe(2000);
+    expect(joined.mock.calls.length).toBeLessThan(10);
+    joined.mockRestore();
   });
 
   test.each([1, 10, 50, 99])('cut at %i per cent it is refused', async (percent) => {
