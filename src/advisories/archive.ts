@@ -75,6 +75,7 @@ export function* zipFiles(size: number, read: ReadAt): Generator<ArchiveFile> {
   const directory = zipDirectory(size, read);
   const at = buffered(read);
   let position = directory.start;
+  let used = 0;
   for (let i = 0; i < directory.entries; i += 1) {
     const head = at(position, 46);
     if (head.length < 46 || head.readUInt32LE() !== CENTRAL) throw malformed('zip: the directory is damaged');
@@ -84,7 +85,10 @@ export function* zipFiles(size: number, read: ReadAt): Generator<ArchiveFile> {
     const short = [head.readUInt32LE(24), head.readUInt32LE(20), head.readUInt32LE(42)] as const;
     const [plain, packed, start] = inFull(short, rest.subarray(name));
     position += 46 + name + extra + comment;
-    if (plain > MAX_FILE) continue;
+    if (plain > MAX_FILE || packed > MAX_FILE) continue;
+    used += packed;
+    // Files that share their bytes: a small zip could inflate to terabytes.
+    if (used > size) throw malformed('zip: its files have more bytes than it');
     yield { name: rest.toString('latin1', 0, name), bytes: unpack(read, start, { method, packed }) };
   }
 }

@@ -130,6 +130,32 @@ describe("OSV.dev's archives, which are zips", async () => {
     expect(await failure(read(cut, 'osv'))).toMatchObject({ code: 'feed-malformed' });
   });
 
+  const record = (size: number): Buffer => Buffer.from('{"id":"CVE-2099-0001"}'.padEnd(size));
+  /** Where the entries of the directory are. */
+  const entriesOf = (bytes: Buffer): readonly number[] =>
+    [...bytes.toString('latin1').matchAll(/PK\x01\x02/g)].map(({ index }) => index);
+
+  test('files that share their bytes are refused, because a small zip could inflate to terabytes', async () => {
+    const several = ['a', 'b', 'c'].map((name) => ({ name: `${name}.json`, bytes: record(30) }));
+    const all = [{ name: 'large.json', bytes: record(100_000) }, ...several];
+    const bytes = await zipOf(all, { compress: false });
+    expect((await read(bytes, 'osv')).facts.records).toBe(4);
+    const [first = 0, ...others] = entriesOf(bytes);
+    for (const entry of others) {
+      bytes.copyWithin(entry + 20, first + 20, first + 28);
+      bytes.copyWithin(entry + 42, first + 42, first + 46);
+    }
+    expect((await failure(read(bytes, 'osv'))).message).toBe('zip: its files have more bytes than it');
+  });
+
+  test('a file that has more bytes than a record is skipped, whatever size the directory tells', async () => {
+    const all = [5 * 1024 * 1024, 30].map((size) => ({ name: `${size}.json`, bytes: record(size) }));
+    const bytes = await zipOf(all, { compress: false });
+    const [first = 0] = entriesOf(bytes);
+    bytes.writeUInt32LE(30, first + 24);
+    expect((await read(bytes, 'osv')).facts.records).toBe(1);
+  });
+
   test('a damaged file is refused', async () => {
     const bytes = await zipOf(files);
     bytes.fill(0xff, 2000, 2400);
