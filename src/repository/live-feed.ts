@@ -135,6 +135,8 @@ export class LiveFeed {
     const latest = now() + CLOCK_SLACK * 1000;
     let reader: FeedProcess | undefined;
     const start = (): FeedProcess => (reader ??= readers.read({ kind, ecosystems, latest, scratch }));
+    // What was fetched quickly may still take long to read.
+    signal.addEventListener('abort', () => void reader?.stop(), { once: true });
     try {
       const fetched = await fetchFeed(location, {
         client,
