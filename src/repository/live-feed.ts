@@ -169,7 +169,7 @@ export class LiveFeed {
       return isSame ? 'unchanged' : 'changed';
     } catch (error) {
       if (error instanceof IndexError && error.code === 'feed-malformed')
-        throw new IndexError(error.code, `${this.spec.label}: ${error.message}`, { cause: error });
+        throw new IndexError(error.code, `${this.spec.label}: ${error.message}`, { cause: error.cause });
       throw error;
     } finally {
       await reader?.stop();

@@ -350,7 +350,7 @@ export class LiveIndex {
       return index;
     } catch (error) {
       if (!(error instanceof IndexError) || error instanceof FetchError) throw error;
-      throw new IndexError(error.code, `${label}: ${errorLine(error)}`, { cause: error.cause });
+      throw new IndexError(error.code, `${label}: ${errorLine(error)}`);
     }
   }
 

@@ -27,6 +27,7 @@ const bomb = gzipSync(
 const empty = await indexBody('');
 const otherKey = testKey('other.rsa.pub');
 const unsigned = await indexBody('P:app\nV:9.9.9-r9\n\n');
+const cut = unsigned.subarray(0, unsigned.length - 10);
 
 const status =
   (code: number, headers: Record<string, string> = {}): Responder =>
@@ -104,6 +105,7 @@ const faults: [name: string, responder: Responder, code: string][] = [
   ['sends a bomb around the index', body(gzipSync(Buffer.concat([good, Buffer.alloc(1e7)])), { 'content-encoding': 'gzip' }), 'fetch-too-large'],
   ['sends a bomb as the index', body(Buffer.concat([await signatureMember(bomb, [{ key: testKey() }]), bomb])), 'archive-too-large'],
   ['sends an index that lacks its end', body(large.subarray(0, large.length - 10)), 'signature-bad'],
+  ['signs an index that lacks its end', body(Buffer.concat([await signatureMember(cut, [{ key: testKey() }]), cut])), 'archive-malformed'],
   ['sends an index that is not signed', body(unsigned), 'signature-missing'],
   ['sends an index that another key signed', body(await signedIndex([pkg('app', '9.9.9-r9')], [{ key: otherKey }])), 'signature-untrusted'],
   ['sends an index under an old signature', body(Buffer.concat([await signatureMember(empty, [{ key: testKey() }]), unsigned])), 'signature-bad'],
@@ -146,7 +148,10 @@ describe('while others refresh, an upstream', () => {
     expect(JSON.parse(ready)).toMatchObject({
       datasources: { flawed: { problems: [{ state: 'failing', errorCode: code }] }, sound: { problems: [] } },
     });
-    expect(service.logs.filter((line) => line.includes('cannot refresh'))).toHaveLength(1);
+    const warnings = service.logs.filter((line) => line.includes('cannot refresh'));
+    expect(warnings).toHaveLength(1);
+    // No cause is told twice.
+    expect(warnings[0]).not.toMatch(/: ([^:"]{8,}): \1/);
 
     flawed.misbehave('x86_64', undefined);
     flawed.serve('x86_64', await indexAt(3));

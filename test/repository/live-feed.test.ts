@@ -43,7 +43,7 @@ test('a feed that takes long to read, not to fetch, gives way to one that was ne
     },
   );
   const outcome = await feed.refresh(new AbortController().signal);
-  expect(outcome).toMatchObject({ status: 'failed', failure: { code: 'feed-malformed' } });
+  expect(outcome).toMatchObject({ failure: { message: `${location}: no records` } });
   expect(read).toBe(2);
   await other;
 });
