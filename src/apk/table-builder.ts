@@ -84,6 +84,8 @@ export function clearPackage(old: NewPackage): void {
 /** Limits for these packages and their conditions; no public index is known to have one. */
 const MAX_AUTO_INSTALLS = 1000;
 const MAX_CONDITION_BYTES = 4096;
+/** An index names a few. Hundreds of thousands would block requests while they are counted and sorted. */
+const MAX_ARCHS = 1000;
 
 const FOREIGN_ARCH = unusableReasons.indexOf('foreign-arch' satisfies Unusable);
 
@@ -319,7 +321,7 @@ export class TableBuilder {
   /**
    * Marks the packages that name another arch, which apk 3 refuses. Throws `apkindex-malformed` if most packages do:
    * the index is in the wrong folder. `all`, which early OpenWrt has in place of `noarch`, is no arch of any folder; apk
-   * refuses its packages, too.
+   * refuses its packages, too. Throws the same for more than `MAX_ARCHS`.
    */
   #decideArch(): string | undefined {
     const { archs = [] } = this.#options;
@@ -385,13 +387,14 @@ function expectedPackages(compressedBytes: number, limit: number): { typical: nu
   return { typical: packages(70), most: packages(32) };
 }
 
-/** Counts each number. Most are the same as the previous one. */
+/** Counts each arch, given by its id. Most are the same as the previous one. */
 function countsOf(numbers: Uint32Array): ReadonlyMap<number, number> {
   const counts = new Map<number, number>();
   for (let start = 0, end = 0; start < numbers.length; start = end) {
     const number = numbers[start] as number;
     while (end < numbers.length && numbers[end] === number) end += 1;
     counts.set(number, (counts.get(number) ?? 0) + end - start);
+    if (counts.size > MAX_ARCHS) throw new IndexError('apkindex-malformed', `more than ${MAX_ARCHS} archs`);
   }
   return counts;
 }

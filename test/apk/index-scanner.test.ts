@@ -264,6 +264,15 @@ describe('odd input', () => {
     expect(scan(indexText([pkg('bar', '1', { k })])).packages.named('bar')[0]?.priority).toBe(priority);
   });
 
+  test('an index of more than a thousand archs is refused: to count them would take long', () => {
+    const indexOf = (archs: number): string =>
+      indexText(
+        Array.from({ length: 3000 }, (_, i) => pkg('foo', `${i}`, i < archs ? { A: `a${i}` } : { A: '' })),
+      );
+    expect(scan(indexOf(999)).packages.packageCount).toBe(3000);
+    expect(() => scan(indexOf(1001))).toThrow('more than 1000 archs');
+  });
+
   test('an index for another arch than asked for is refused', () => {
     expect(() => scan(foo, 1 << 20, 'aarch64')).toThrow('most packages are for x86_64, expected aarch64');
   });
