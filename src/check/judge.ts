@@ -226,17 +226,17 @@ function raised(
   const versions = newer.map(({ parsed }) => parsed as Version);
   const fixes = at ? source.fixes(view, at, versions) : [];
   const urgent = (some: readonly Fix[]): readonly Fix[] => (at ? urgentFixes(at, some) : []);
-  const textFor = ({ parsed, version }: VersionReport): string =>
-    isTilde && current ? asPrecise(parsed as Version, current) : version;
+  const textFor = (version: Version): string =>
+    isTilde && current ? asPrecise(version, current) : version.text;
   // Of a line, the newest version is installed, whether or not it is offered.
-  const isMet = (each: VersionReport): boolean => {
-    const meetsLine = isTilde ? meetsOf({ ...pin, version: textFor(each) }) : undefined;
+  const isMet = (version: Version): boolean => {
+    const meetsLine = isTilde ? meetsOf({ ...pin, version: textFor(version) }) : undefined;
     return !meetsLine || view.archs.every((arch) => view.isMet(meetsLine, arch));
   };
-  const safe = urgent(fixes.filter(({ version }) => isWithin(version))).at(-1)?.version;
+  const isPossible = (version: Version): boolean => isWithin(version) && isMet(version);
   const target = policy.security
-    ? newer.find(({ parsed }) => parsed === safe)
-    : newer.findLast((each) => isWithin(each.parsed as Version) && isOld(each) && isMet(each));
+    ? urgent(fixes.filter(({ version }) => isPossible(version))).at(-1)?.version
+    : newer.findLast((each) => isOld(each) && isPossible(each.parsed as Version))?.parsed;
   return {
     newer,
     newest,

@@ -6,7 +6,7 @@ import { apkoMeets } from '../../src/check/apko.ts';
 import { osv, read } from '../advisories/support.ts';
 import { built, checked, now, shown } from '../support/checks.ts';
 import { catalogOf } from '../support/catalogs.ts';
-import type { Stanza } from '../support/signed-index.ts';
+import { pkg, type Stanza } from '../support/signed-index.ts';
 
 /** An apko image of these packages, on one repository. */
 const image = (...pins: readonly string[]): string =>
@@ -294,6 +294,22 @@ describe('known vulnerabilities', async () => {
     expect(findings.find(({ rule }) => rule === 'known-vulnerabilities')?.message).toBe(
       'known vulnerabilities: 1.5-r0 fixes one (CVE-2099-0001)',
     );
+  });
+
+  test('--security raises no line to one whose newest version cannot be installed', () => {
+    const packages = [
+      ...['1.0.0-r0', '1.4-r0', '2.0-r0'].map((version) => pkg('a', version)),
+      pkg('a', '1.4.1-r0', { D: 'lib=9' }),
+    ];
+    const { judgments } = checked(
+      { 'i.yaml': `${image('a~1.0', 'a~1.4')}archs: [x86_64]\n` },
+      {
+        catalogs: { wolfi: catalogOf({ x86_64: [packages] }) },
+        policy: { within: 'minor', minAge: 0, security: true },
+        advisories,
+      },
+    );
+    expect(judgments[0]?.map(({ target }) => target)).toEqual([undefined, undefined]);
   });
 
   test('without advisories nothing is said, and nothing is raised for them', () => {
