@@ -392,11 +392,12 @@ function versionOfProvide(name: string, version: string): string {
   return version !== '' && name.startsWith('so:') && !/-r\d+$/.test(version) ? `0.${version}` : version;
 }
 
-/** Missing and invalid versions are equal to all others. */
+/** A missing version is equal to all others. One that apko cannot read is older; of two, the second one is. */
 function compareTexts(a: string, b: string): number {
   if (a === '' || b === '' || a === b) return 0;
   const [left, right] = [parseApkoVersion(a), parseApkoVersion(b)];
-  return left && right ? compareApkoVersions(left, right) : 0;
+  if (left && right) return compareApkoVersions(left, right);
+  return right ? -1 : 1;
 }
 
 function textOf({ package: each }: Option): string {

@@ -35,3 +35,9 @@ test('packages with the name come before those that provide it, whatever their r
   const providers = [pkg('u', '3-r0', { p: 'n' }), pkg('w', '2-r0', { p: 'n=5-r0' })];
   expect(obstacle([providers, [pkg('n', '4-r0', { D: 'nowhere' })]], ['n'])).toBeUndefined();
 });
+
+test('a version that apko cannot read is older than all others', () => {
+  const all = [pkg('a', '3.0~abc-r0'), pkg('a', '1-r0', { D: 'nowhere' })];
+  expect(obstacle([all], ['a'])).toBe('nothing provides nowhere');
+  expect(obstacle([all.toReversed()], ['a'])).toBe('nothing provides nowhere');
+});
