@@ -13,6 +13,7 @@ import { SeriesIndex } from '../catalog/series.ts';
 import { finish } from '../catalog/steps.ts';
 import { isLikely, withdrawalsIn } from '../catalog/withdrawal.ts';
 import type { Pin } from '../pins/pin.ts';
+import { parseApkoVersion } from './apko.ts';
 import { Build } from './apko-resolver.ts';
 import type { PinToJudge, Judged, JudgeOptions, Problem, Tags } from './judgment.ts';
 import { ANY, type Meets } from './meets.ts';
@@ -232,15 +233,16 @@ export class View {
   /** Versions on every arch, oldest first. */
   get offered(): readonly VersionReport[] {
     this.#offered ??= this.report.versions.filter(
-      (version) => version.parsed && version.offered && (this.#tool === 'apk' || this.#isWhole(version)),
+      (version) => version.parsed && version.offered && (this.#tool === 'apk' || this.#isForApko(version)),
     );
     return this.#offered;
   }
 
-  /** Whether every arch of the pin has an installable candidate of it. */
-  #isWhole(version: VersionReport): boolean {
+  /** Whether apko can read the version, and every arch of the pin has an installable candidate of it. */
+  #isForApko(version: VersionReport): boolean {
     return (
       this.archs.length > 0 &&
+      parseApkoVersion(version.version) !== undefined &&
       this.archs.every((arch) =>
         version.candidates.some(
           (each) => each.arch === arch && !each.obstacle && this.#isOnAll(each, version),
