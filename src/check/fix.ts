@@ -62,9 +62,14 @@ interface Plan {
   readonly unchanged: readonly Unchanged[];
 }
 
+/** Without those of included packages. */
+export function ownJudgments({ found }: CheckedFile, all: readonly Judgment[]): readonly Judgment[] {
+  return all.slice(found.included?.length ?? 0);
+}
+
 function planRaises(file: CheckedFile, all: readonly Judgment[]): Plan {
-  const { pins, repeats = [], included = [] } = file.found;
-  const judgments = all.slice(included.length);
+  const { pins, repeats = [] } = file.found;
+  const judgments = ownJudgments(file, all);
   const variables = new Variables(file);
   const targets = pins.map((pin, i) => targetOf(pin, judgments[i]));
   const obstacles = pins.map((pin, i) =>
@@ -109,7 +114,7 @@ function planRaises(file: CheckedFile, all: readonly Judgment[]): Plan {
 
 /** Turns names without a version into exact pins. */
 export function pinNames(file: CheckedFile, all: readonly Judgment[], readInclude?: ReadInclude): Fixed {
-  const judgments = all.slice(file.found.included?.length ?? 0);
+  const judgments = ownJudgments(file, all);
   const changes: Change[] = [];
   const edits = new Map<number, Edit>();
   const unchanged: Unchanged[] = [];

@@ -6,7 +6,7 @@ import { baselineText, parseBaseline } from '../check/baseline.ts';
 import { unifiedDiff } from '../check/diff.ts';
 import { readFiles } from '../check/files.ts';
 import { countPins, findingsOf, type CheckedFile } from '../check/findings.ts';
-import { pinNames, raisePins, type Fixed } from '../check/fix.ts';
+import { ownJudgments, pinNames, raisePins, type Fixed } from '../check/fix.ts';
 import { steps, type Judgment, type Policy, type Step } from '../check/judgment.ts';
 import { formats, isFormat, textReport, type Report } from '../check/reports.ts';
 import { compareLevels, type Level } from '../check/rules.ts';
@@ -103,16 +103,17 @@ async function run(words: readonly string[], options: CheckOptions): Promise<num
   } finally {
     done();
   }
-  const all = files.flatMap((file, i) => findingsOf(file, judgments[i] ?? []));
   if (isChanging) {
     const code = changeFiles(files, judgments, pinsNames ? pinNames : raisePins, { root, isDiff });
-    const notAsked = all.filter(({ rule }) => rule === 'not-asked').length;
+    const own = files.flatMap((file, i) => ownJudgments(file, judgments[i] ?? []));
+    const notAsked = own.filter((each) => each.notAsked !== undefined).length;
     if (notAsked > 0) {
       const those = notAsked === 1 ? 'one package was' : `${notAsked} packages were`;
       process.stderr.write(`${those} not looked up; check --all says why\n`);
     }
     return code;
   }
+  const all = files.flatMap((file, i) => findingsOf(file, judgments[i] ?? []));
   if (writesBaseline && baseline !== undefined) {
     const kept = all.filter(({ level }) => level !== 'note');
     writeFileSync(resolve(root, baseline), baselineText(kept));
