@@ -3,7 +3,7 @@
  * package that fixes every open vulnerability of the view that can be fixed, its build, and its exact dependencies.
  */
 import { isExact, RowSet } from '../apk/packages.ts';
-import type { Version } from '../apk/version.ts';
+import { isPreRelease, type Version } from '../apk/version.ts';
 import type { Advisories } from '../advisories/advisories.ts';
 import type { Catalog, NameReport, Taken, VersionReport } from '../catalog/catalog.ts';
 import type { Cooled } from '../catalog/cooldown.ts';
@@ -103,7 +103,7 @@ function withoutProvides(report: NameReport): NameReport {
 
 /**
  * The versions of a name that need not wait and are not in the view already. For every major version, the open
- * vulnerabilities of the newest offered version count.
+ * vulnerabilities of the newest offered stable version and of the newest pre-release count.
  */
 function* fixesOf(
   all: NameReport,
@@ -111,11 +111,11 @@ function* fixesOf(
   advisories: Advisories,
 ): Generator<undefined, readonly VersionReport[]> {
   const shown = new Set<string>();
-  const newest = new Map<number | bigint | undefined, Version>();
+  const newest = new Map<string, Version>();
   for (const { offered, parsed, version } of old.versions) {
     if (!offered || !parsed) continue;
     shown.add(version);
-    newest.set(parsed.parts[0]?.value, parsed);
+    newest.set(`${parsed.parts[0]?.value} ${isPreRelease(parsed)}`, parsed);
   }
   const security = new Security(advisories, all);
   const early = new Set<string>();

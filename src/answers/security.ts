@@ -2,7 +2,7 @@
  * The advisories for a pin: what is open, which versions fix it, and the marks that a lookup gives Renovate.
  */
 import { satisfies } from '../apk/constraint.ts';
-import { compareVersions, parseVersion, type Version } from '../apk/version.ts';
+import { compareVersions, isPreRelease, parseVersion, type Version } from '../apk/version.ts';
 import {
   cvesOf,
   fixFor,
@@ -174,12 +174,14 @@ export function* newerVersions(
 /**
  * The versions that need not wait: one that fixes all that can be fixed within the major version, and one of another
  * major version if it fixes more. Of several, those with the fewest other open identifiers, then the lowest. Renovate
- * proposes one of each.
+ * proposes one of each. A pre-release counts only for a pre-release that no stable version fixes.
  */
 export function urgentFixes(from: Version, fixes: readonly Fix[]): readonly Fix[] {
+  const stable = fixes.filter(({ version }) => !isPreRelease(version));
+  const followed = stable.length === 0 && isPreRelease(from) ? fixes : stable;
   const isMajor = ({ version }: Fix): boolean => version.parts[0]?.value !== from.parts[0]?.value;
-  const minor = lowestBest(fixes.filter((fix) => !isMajor(fix)));
-  const major = lowestBest(fixes.filter(isMajor));
+  const minor = lowestBest(followed.filter((fix) => !isMajor(fix)));
+  const major = lowestBest(followed.filter(isMajor));
   const fixesMore = major && !idsOf(major.groups).isSubsetOf(idsOf(minor?.groups ?? []));
   return [...(minor ? [minor] : []), ...(major && fixesMore ? [major] : [])];
 }

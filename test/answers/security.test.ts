@@ -2,10 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import { Advisories } from '../../src/advisories/advisories.ts';
 import { parseLookupQuery } from '../../src/answers/query.ts';
-import { advisoriesInSteps, Security } from '../../src/answers/security.ts';
+import { advisoriesInSteps, Security, securityMarks } from '../../src/answers/security.ts';
+import { parseVersion, type Version } from '../../src/apk/version.ts';
 import { finish } from '../../src/catalog/steps.ts';
 import { osv } from '../advisories/support.ts';
-import { catalog } from '../support/catalogs.ts';
+import { catalog, releases } from '../support/catalogs.ts';
 import { pkg, type Stanza } from '../support/signed-index.ts';
 
 /** What is open at a pin, and what each newer version fixes. */
@@ -46,6 +47,19 @@ describe('a version of another origin', () => {
     } as const;
     expect(await known(stanzas, feed, ['app', '1.0-r0'])).toEqual({ open: [], fixed: {} });
   });
+});
+
+test('the lowest stable version with a fix does not wait, whatever a pre-release fixes', async () => {
+  const stanzas = ['1.0-r0', '1.1-r0', '1.2-r0', '1.3_rc1-r0'].map((version) => pkg('app', version));
+  const feed = { app: { 'CVE-2099-1': ['0', '1.1-r0'], 'CVE-2099-2': ['0', '1.3_rc1-r0'] } } as const;
+  const security = new Security(new Advisories([await osv(feed)]), catalog(stanzas).report('app'));
+  const query = parseLookupQuery({ current: '1.0-r0' }, ['x86_64']);
+  const listed = releases(catalog(stanzas), 'app', { current: '1.0-r0' });
+  const from = parseVersion('1.0-r0') as Version;
+  const { text, urgent } = finish(securityMarks(security, from, query, listed));
+  expect(listed.map(({ version }) => version.text)).toContain('1.3_rc1-r0');
+  expect(urgent).toEqual([{ version: '1.1-r0', ids: ['CVE-2099-1'] }]);
+  expect(text).toContain("{{! fixes '1.3_rc1-r0' }}");
 });
 
 describe('a version that is only provided is that of its package', () => {
