@@ -108,14 +108,16 @@ function archOf(purl: unknown): string | undefined {
 }
 
 /**
- * In the form of `affected.ts`; `undefined` if nothing is usable. Listed versions count only without a range.
+ * In the form of `affected.ts`; `undefined` if nothing is usable. Listed versions count only if there is no range, or an
+ * unusable one: it may affect versions behind the fix of another.
  */
 function affectedBy(entry: Readonly<Record<string, unknown>>): string | undefined {
-  const ranges: readonly unknown[] = Array.isArray(entry['ranges']) ? entry['ranges'] : [];
+  const listed: readonly unknown[] = Array.isArray(entry['ranges']) ? entry['ranges'] : [];
+  const ranges = listed.map(asObject).filter((range) => range?.['type'] === 'ECOSYSTEM');
   const open = `!${statusesOf(entry).join('+')}`;
-  const read = ranges.flatMap((range) => intervalsOf(asObject(range), open) ?? []);
-  const isRead = ranges.some((range) => intervalsOf(asObject(range), open) !== undefined);
-  if (isRead) return read.length > 0 ? read.join(',') : NOT_AFFECTED;
+  const read = ranges.map((range) => intervalsOf(range, open));
+  if (read.length > 0 && read.every((each) => each !== undefined))
+    return read.flat().join(',') || NOT_AFFECTED;
   const versions = texts(entry['versions']).filter((each) => parseVersion(each));
   return versions.length > 0 ? versions.map((each) => `=${each}`).join(',') : undefined;
 }
@@ -146,7 +148,7 @@ function intervalsOf(
   open: string,
 ): readonly string[] | undefined {
   const list = range?.['events'];
-  if (range?.['type'] !== 'ECOSYSTEM' || !Array.isArray(list)) return undefined;
+  if (!Array.isArray(list)) return undefined;
   const read = list.map((each) => eventsOf(asObject(each)));
   if (!read.every((each) => each !== undefined)) return undefined;
   const events = read.flat();

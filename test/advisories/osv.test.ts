@@ -354,6 +354,18 @@ describe('OSV.dev', () => {
     const { facts } = await read(text, 'osv', ['Alpine:v3.22']);
     expect(facts).toMatchObject({ packages: 0, skipped: 1 });
   });
+
+  test('a range beside an unusable one is no fix; a range of another type is no range', async () => {
+    const ranges = (other: object) => [
+      { type: 'ECOSYSTEM', events: [{ introduced: '0' }, { fixed: '1-r0' }] },
+      { type: 'ECOSYSTEM', ...other },
+    ];
+    const unusable = ranges({ events: [{ introduced: '2-r0' }, { fixed: '2.7.r0' }] });
+    expect(await of(record([], { ranges: unusable, versions: [] }))).toEqual({});
+    expect(await of(record([], { ranges: unusable }))).toEqual({ 'CVE-2020-0001': 'until' });
+    const ofCommits = ranges({ type: 'GIT', events: [{ introduced: '0' }, { fixed: '7c0f1c3' }] });
+    expect(await of(record([], { ranges: ofCommits }))).toEqual({ 'CVE-2020-0001': '1-r0' });
+  });
 });
 
 async function zipOf(
