@@ -296,9 +296,11 @@ export class Checker {
     const [first] = pins;
     const source = this.#sources.get([...datasources][0] ?? '');
     if (!first || pins.length < 2 || !source || datasources.size > 1) return undefined;
-    const [arch = ''] = this.#archsOf(source, this.#routed(first).archs);
-    const found = yield* source.conflict(pins, first.tool, arch);
-    return found && { ...found, arch };
+    for (const arch of this.#archsOf(source, this.#routed(first).archs)) {
+      const found = yield* source.conflict(pins, first.tool, arch);
+      if (found) return { ...found, arch };
+    }
+    return undefined;
   }
 }
 

@@ -54,6 +54,23 @@ test.each([
   }
 });
 
+test('pins that contradict each other on the last arch only', () => {
+  const needing = (lib: string) => [...all, built('new', '1-r0', { D: `lib=${lib}` })];
+  const skewed = catalogOf({ x86_64: [needing('1-r0')], aarch64: [needing('2-r0')] });
+  const pins = exact(['app', 'new']);
+  const found = [
+    'contradicting-pins new=1-r0: it cannot be installed with app=1-r0 on aarch64: lib=2-r0 conflicts with lib-1-r0',
+  ];
+  expect(contradictions({ 'i.yaml': image(pins) }, skewed)).toEqual(found);
+  expect(
+    contradictions(
+      { Dockerfile: `FROM cgr.dev/chainguard/wolfi-base\nRUN apk add ${pins.join(' ')}\n` },
+      skewed,
+    ),
+  ).toEqual(found);
+  expect(contradictions({ 'i.yaml': `${image(pins)}archs: [x86_64]\n` }, skewed)).toEqual([]);
+});
+
 test.each([
   ['lib=1', []],
   ['lib=2-r0', ['contradicting-pins lib=2-r0: lib=1-r0 is pinned as well, and one image holds one version']],
