@@ -286,19 +286,24 @@ export class Checker {
       : yield* this.#exactConflict(world, judged);
   }
 
-  /** A conflict between exact pins because of exact dependencies. */
+  /** A conflict between exact pins of one datasource because of exact dependencies. */
   *#exactConflict(
     world: readonly PinToJudge[],
     judged: readonly Judged[],
   ): Generator<undefined, Conflict | undefined> {
-    const pins = world.filter((pin) => !pin.isLocked && !pin.isRuntime && isExactPin(pin));
-    const datasources = new Set(judged.map(({ judgment }) => judgment.datasource));
-    const [first] = pins;
-    const source = this.#sources.get([...datasources][0] ?? '');
-    if (!first || pins.length < 2 || !source || datasources.size > 1) return undefined;
-    for (const arch of this.#archsOf(source, this.#routed(first).archs)) {
-      const found = yield* source.conflict(pins, first.tool, arch);
-      if (found) return { ...found, arch };
+    const exact = [...world.entries()].filter(
+      ([, pin]) => !pin.isLocked && !pin.isRuntime && isExactPin(pin),
+    );
+    const groups = Map.groupBy(exact, ([i]) => judged[i]?.judgment.datasource ?? '');
+    for (const [datasource, group] of groups) {
+      const pins = group.map(([, pin]) => pin);
+      const [first] = pins;
+      const source = this.#sources.get(datasource);
+      if (!first || pins.length < 2 || !source) continue;
+      for (const arch of this.#archsOf(source, this.#routed(first).archs)) {
+        const found = yield* source.conflict(pins, first.tool, arch);
+        if (found) return { ...found, arch };
+      }
     }
     return undefined;
   }

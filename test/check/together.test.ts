@@ -54,6 +54,17 @@ test.each([
   }
 });
 
+test.each(['tool@edge', 'tool@edge=1-r0'])(
+  'pins that contradict each other beside %s, which is not looked up',
+  (other) => {
+    const pins = [other, ...exact(['app', 'lib=2-r0'])];
+    const Dockerfile = `FROM cgr.dev/chainguard/wolfi-base\nRUN apk add ${pins.join(' ')}\n`;
+    expect(contradictions({ Dockerfile }, plain)).toEqual([
+      'contradicting-pins lib=2-r0: it cannot be installed with app=1-r0 on x86_64: lib=1-r0 conflicts with lib-2-r0',
+    ]);
+  },
+);
+
 test('pins that contradict each other on the last arch only', () => {
   const needing = (lib: string) => [...all, built('new', '1-r0', { D: `lib=${lib}` })];
   const skewed = catalogOf({ x86_64: [needing('1-r0')], aarch64: [needing('2-r0')] });
