@@ -41,6 +41,34 @@ const dialect: Dialect = {
 
 /** Connects, and creates missing tables. */
 export async function openPostgres(address: string): Promise<Database> {
+  const pool = createPool(address);
+  const oneAtATime = createQueue();
+  const transaction = <T>(work: (query: Query) => Promise<T>): Promise<T> =>
+    withConnection(pool, async (client) => {
+      await client.query(BEGIN);
+      const result = await work(queryOf(client));
+      await client.query('COMMIT');
+      return result;
+    });
+  const close = async (): Promise<void> => {
+    // The server may have disappeared without closing connections.
+    if (!pool.ending) await Promise.race([pool.end(), sleep(CLOSE, undefined, { ref: false })]);
+  };
+  try {
+    await transaction(makeTables);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    kind: 'postgres',
+    query: (sql, values) => withConnection(pool, (client) => queryOf(client)(sql, values)),
+    transaction: (work) => oneAtATime(() => transaction(work)),
+    close,
+  };
+}
+
+function createPool(address: string): Pool {
   const pool = new Pool({
     connectionString: address,
     max: 3,
@@ -55,47 +83,20 @@ export async function openPostgres(address: string): Promise<Database> {
   // A connection that is lost fails the query that needs it; without listeners it would end the process.
   pool.on('error', ignore);
   pool.on('connect', (client) => void client.on('error', ignore));
-  const oneAtATime = createQueue();
-  const transaction = async <T>(work: (query: Query) => Promise<T>): Promise<T> => {
-    const client = await connect(pool);
-    let isWhole = false;
-    try {
-      await client.query(BEGIN);
-      const result = await work(queryOf(client));
-      await client.query('COMMIT');
-      isWhole = true;
-      return result;
-    } finally {
-      // Closing the connection ends the transaction, whatever state it is in.
-      client.release(!isWhole);
-    }
-  };
-  const close = async (): Promise<void> => {
-    // The server may have disappeared without closing connections.
-    if (!pool.ending) await Promise.race([pool.end(), sleep(CLOSE, undefined, { ref: false })]);
-  };
+  return pool;
+}
+
+async function withConnection<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  const client = await connect(pool);
+  let isWhole = false;
   try {
-    await transaction(makeTables);
-  } catch (error) {
-    await close();
-    throw error;
+    const result = await work(client);
+    isWhole = true;
+    return result;
+  } finally {
+    // After a failure it is closed, which ends a transaction, whatever state that is in.
+    client.release(!isWhole);
   }
-  return {
-    kind: 'postgres',
-    query: async (sql, values) => {
-      const client = await connect(pool);
-      let isWhole = false;
-      try {
-        const rows = await queryOf(client)(sql, values);
-        isWhole = true;
-        return rows;
-      } finally {
-        client.release(!isWhole);
-      }
-    },
-    transaction: (work) => oneAtATime(() => transaction(work)),
-    close,
-  };
 }
 
 async function makeTables(query: Query): Promise<void> {
