@@ -42,8 +42,12 @@ export async function ledgerCommand(
       `usage: ledger ${isShow ? 'show [DATASOURCE [ARCH]] [--at TIME | --generation N]' : action}`,
     );
   const logger = await commandLogger(config.logLevel, config.logFormat);
-  // An empty ledger in place of a damaged one would be sound, and its export the next backup.
-  const ledger = openLedger(config, { logger, now: Date.now, pause: () => undefined, keepsDamaged: true });
+  const ledger = openLedger(config, {
+    ...{ logger, now: Date.now, pause: () => undefined },
+    // An empty ledger in place of a damaged or missing one would be sound, and its export the next backup.
+    keepsDamaged: true,
+    mustExist: action !== 'import',
+  });
   const database = await ledger.database();
   if (!database)
     throw new UsageError(

@@ -1,6 +1,7 @@
 /** The ledger in PostgreSQL, which replicas share. Loaded only if one is configured. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool, types, type PoolClient } from 'pg';
+import { UsageError } from '../errors.ts';
 import { createQueue } from '../repository/pace.ts';
 import {
   schema,
@@ -39,8 +40,11 @@ const dialect: Dialect = {
   'identity in hex': "encode(identity, 'hex')",
 };
 
-/** Connects, and creates missing tables. */
-export async function openPostgres(address: string): Promise<Database> {
+/** Connects, and creates missing tables; with `mustExist` it is an error that there are none. */
+export async function openPostgres(
+  address: string,
+  { mustExist = false }: { readonly mustExist?: boolean } = {},
+): Promise<Database> {
   const pool = createPool(address);
   const oneAtATime = createQueue();
   const transaction = <T>(work: (query: Query) => Promise<T>): Promise<T> =>
@@ -55,7 +59,7 @@ export async function openPostgres(address: string): Promise<Database> {
     if (!pool.ending) await Promise.race([pool.end(), sleep(CLOSE, undefined, { ref: false })]);
   };
   try {
-    await transaction(makeTables);
+    await transaction(mustExist ? requireTables : makeTables);
   } catch (error) {
     await close();
     throw error;
@@ -104,9 +108,17 @@ async function makeTables(query: Query): Promise<void> {
   for (const sql of schema) {
     // A user without the right to create tables can use existing ones.
     const [, name = ''] = /IF NOT EXISTS (\w+)/.exec(inDialect(sql, dialect)) ?? [];
-    const [row] = await query('SELECT to_regclass(?)::text', [name]);
-    if (row?.[0] === null) await query(sql);
+    if (!(await isThere(query, name))) await query(sql);
   }
+}
+
+async function requireTables(query: Query): Promise<void> {
+  if (!(await isThere(query, 'ledger_index'))) throw new UsageError('there is no ledger in this database');
+}
+
+async function isThere(query: Query, name: string): Promise<boolean> {
+  const [row] = await query('SELECT to_regclass(?)::text', [name]);
+  return row?.[0] !== null;
 }
 
 async function connect(pool: Pool): Promise<PoolClient> {

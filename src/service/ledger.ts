@@ -1,12 +1,13 @@
 /** Opens the configured ledger, and names indexes in it. */
 import { createHash } from 'node:crypto';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { redactAddress } from '../addresses.ts';
 import type { Pause } from '../apk/pieces.ts';
 import type { Config, DatasourceConfig } from '../config/config.ts';
 import { isPostgresUrl } from '../config/schema.ts';
-import { errorLine, IndexError } from '../errors.ts';
+import { errorLine, IndexError, UsageError } from '../errors.ts';
 import type { Database, LedgerIndex } from '../ledger-store/database.ts';
 import { History } from '../ledger-store/history.ts';
 import { Ledger } from '../ledger-store/ledger.ts';
@@ -24,6 +25,8 @@ interface LedgerServices {
   readonly trustsFolder?: boolean | undefined;
   /** A damaged file is an error. By default it is moved aside, and the ledger begins again. */
   readonly keepsDamaged?: boolean | undefined;
+  /** That there is no ledger is an error. By default one is created. */
+  readonly mustExist?: boolean | undefined;
 }
 
 /** Milliseconds after a failure in which PostgreSQL is not asked. */
@@ -32,41 +35,45 @@ const REST = 5000;
 /** PostgreSQL if configured, otherwise SQLite in the cache directory; without one the ledger is in memory. */
 export function openLedger(
   { cacheDir, ledger, environment }: Pick<Config, 'cacheDir' | 'ledger' | 'environment'>,
-  { logger, now, pause, backgroundPause, trustsFolder, keepsDamaged = false }: LedgerServices,
+  services: LedgerServices,
 ): Ledger {
+  const { logger, now, pause, backgroundPause, trustsFolder, mustExist = false } = services;
   const folder = cacheDir === undefined ? undefined : join(cacheDir, 'ledger');
   const options = { folder, trustsFolder, now, pause, backgroundPause, log: logger };
   if (ledger !== undefined)
     return new Ledger(
-      { ...options, rest: REST, open: () => openPostgresLedger(ledger, environment) },
+      { ...options, rest: REST, open: () => openPostgresLedger(ledger, environment, mustExist) },
       'postgres',
     );
   if (folder === undefined) return new Ledger({ ...options, open: undefined }, 'memory');
-  return new Ledger(
-    { ...options, open: () => openFile(folder, keepsDamaged ? undefined : logger) },
-    'sqlite',
-  );
+  return new Ledger({ ...options, open: () => openFile(folder, services) }, 'sqlite');
 }
 
 /** A secret is read again for each try: it may be rotated. */
 async function openPostgresLedger(
   ledger: NonNullable<Config['ledger']>,
   environment: Config['environment'],
+  mustExist: boolean,
 ): Promise<Database> {
   const address = typeof ledger === 'string' ? ledger : await readSecret(ledger, environment);
   if (!isPostgresUrl(address)) throw new IndexError('config-invalid', 'ledger: expected a postgres:// URL');
   const { openPostgres } = await import('../ledger-store/postgres.ts');
-  return await openPostgres(address);
+  return await openPostgres(address, { mustExist });
 }
 
-/** With `logger`, a damaged file is moved aside. */
-async function openFile(folder: string, logger: LedgerServices['logger'] | undefined): Promise<Database> {
+async function openFile(
+  folder: string,
+  { logger, keepsDamaged = false, mustExist = false }: LedgerServices,
+): Promise<Database> {
   const { openSqlite } = await import('../ledger-store/sqlite.ts');
-  const onDamaged =
-    logger &&
-    ((renamedTo: string, error: unknown): void =>
-      logger.warn(`the ledger is damaged and was moved to ${renamedTo}: ${errorLine(error)}`));
-  return await openSqlite(join(folder, 'ledger.sqlite'), onDamaged);
+  const file = join(folder, 'ledger.sqlite');
+  if (mustExist)
+    await access(file).catch((cause: unknown) => {
+      throw new UsageError('there is no ledger', { cause });
+    });
+  const onDamaged = (renamedTo: string, error: unknown): void =>
+    logger.warn(`the ledger is damaged and was moved to ${renamedTo}: ${errorLine(error)}`);
+  return await openSqlite(file, keepsDamaged ? undefined : onDamaged);
 }
 
 /** The ledger's earlier generations; `undefined` for a ledger in memory. */

@@ -128,8 +128,18 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
       ['show', { generation: '0' }, '--generation: expected a number'],
       ['show', { at: '2026-07-24', generation: '1' }, 'expected one of them'],
     ])('%s with %j is refused', async (words, more, reason) => {
-      await expect(run(await makeStore(), words, '', more)).rejects.toThrow(reason);
+      const store = await makeStore();
+      await run(store, 'import', '{"ledger":1}');
+      await expect(run(store, words, '', more)).rejects.toThrow(reason);
     });
+
+    test.each(['verify', 'export', 'show'])(
+      '%s where no ledger is says so and makes none',
+      async (action) => {
+        const store = await makeStore();
+        for (let i = 0; i < 2; i += 1) await expect(run(store, action)).rejects.toThrow('there is no ledger');
+      },
+    );
 
     test('verify reports inconsistencies', async () => {
       const one = await observer();
