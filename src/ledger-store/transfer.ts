@@ -1,5 +1,6 @@
 /** `ledger export`, `import` and `verify`: the whole ledger as lines of JSON, and whether it is consistent. */
-import { identityText } from '../apk/identity.ts';
+import * as z from 'zod';
+import { IDENTITY_BYTES, identityText } from '../apk/identity.ts';
 import { insertSql, lockIndex, type Database, type Query, type Row, type Value } from './database.ts';
 import { generationColumns, packageColumns } from './generations.ts';
 
@@ -46,11 +47,30 @@ function plain(value: Value): unknown {
   return value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : value;
 }
 
-function unplain(value: unknown): Value {
-  if (value !== null && typeof value === 'object' && 'base64' in value && typeof value.base64 === 'string')
-    return Buffer.from(value.base64, 'base64');
-  if (value === null || typeof value === 'string' || typeof value === 'number') return value;
-  throw new Error('a value of an unexpected type');
+const whole = z.int().min(0);
+/** As a column of dates in memory holds them. */
+const seconds = whole.max(2 ** 32 - 1);
+const identity = z
+  .object({ base64: z.string() })
+  .transform(({ base64 }) => Buffer.from(base64, 'base64'))
+  .refine(({ length }) => length === IDENTITY_BYTES, `expected ${IDENTITY_BYTES} bytes`);
+
+/** The values are in the order of `generationColumns` and `packageColumns`. */
+const lineSchema = z.object({
+  ledger: z.unknown().optional(),
+  index: z.string().optional(),
+  arch: z.string().optional(),
+  generation: z.tuple([whole, whole, z.string(), z.string().nullable(), whole, whole]).optional(),
+  package: z
+    .tuple([z.string(), z.string(), identity, seconds, seconds, whole, whole.nullable(), identity.nullable()])
+    .optional(),
+});
+
+function parseLine(text: string): z.output<typeof lineSchema> {
+  const result = lineSchema.safeParse(JSON.parse(text));
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new Error([...(issue?.path ?? []), issue?.message].join(': '));
 }
 
 interface Imported {
@@ -58,14 +78,6 @@ interface Imported {
   readonly added: number;
   /** The number of packages of existing indexes that got an earlier date. */
   readonly dated: number;
-}
-
-interface Line {
-  readonly ledger?: unknown;
-  readonly index?: string;
-  readonly arch?: string;
-  readonly generation?: readonly unknown[];
-  readonly package?: readonly unknown[];
 }
 
 /**
@@ -88,24 +100,21 @@ export async function importLines(database: Database, lines: AsyncIterable<strin
     for await (const text of lines) {
       number += 1;
       try {
-        const line = JSON.parse(text) as Line;
+        const line = parseLine(text);
         if (number === 1) {
           if (line.ledger !== FORMAT) throw new Error(`not an export of format ${FORMAT}`);
         } else if (line.index !== undefined) {
           await flush();
-          current = await lockIndex(query, String(line.index), String(line.arch));
+          current = await lockIndex(query, line.index, String(line.arch));
           if (current.isNew) added += 1;
         } else if (!current) throw new Error('expected an index first');
         else if (line.generation) {
           if (!current.isNew) continue;
-          const values = [current.id, ...line.generation.map(unplain)];
+          const values = [current.id, ...line.generation];
           await query(insertSql('ledger_generation', ['index_id', ...generationColumns], 1), values);
         } else if (line.package) {
-          const values = line.package.map(unplain);
-          if (values.length !== packageColumns.length)
-            throw new Error('a package with a wrong number of fields');
-          if (current.isNew) waiting.push([current.id, ...values]);
-          else dated += await dateEarlier(query, current.id, values);
+          if (current.isNew) waiting.push([current.id, ...line.package]);
+          else dated += await dateEarlier(query, current.id, line.package);
           if (waiting.length === ROWS_A_SLICE) await flush();
         } else throw new Error('neither an index, a generation nor a package');
       } catch (cause) {
