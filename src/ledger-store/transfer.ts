@@ -50,7 +50,7 @@ function plain(value: Value): unknown {
 const whole = z.int().min(0);
 /** As a column of dates in memory holds them. */
 const seconds = whole.max(2 ** 32 - 1);
-const identity = z
+const identityBytes = z
   .object({ base64: z.string() })
   .transform(({ base64 }) => Buffer.from(base64, 'base64'))
   .refine(({ length }) => length === IDENTITY_BYTES, `expected ${IDENTITY_BYTES} bytes`);
@@ -62,9 +62,20 @@ const lineSchema = z.object({
   arch: z.string().optional(),
   generation: z.tuple([whole, whole, z.string(), z.string().nullable(), whole, whole]).optional(),
   package: z
-    .tuple([z.string(), z.string(), identity, seconds, seconds, whole, whole.nullable(), identity.nullable()])
+    .tuple([
+      z.string(),
+      z.string(),
+      identityBytes,
+      seconds,
+      seconds,
+      whole,
+      whole.nullable(),
+      identityBytes.nullable(),
+    ])
     .optional(),
 });
+
+type PackageValues = NonNullable<z.output<typeof lineSchema>['package']>;
 
 function parseLine(text: string): z.output<typeof lineSchema> {
   const result = lineSchema.safeParse(JSON.parse(text));
@@ -82,11 +93,14 @@ interface Imported {
 
 /**
  * Imports everything or nothing. A new index is imported with its history. In an existing index, packages get the
- * earlier of two dates; its own history stays.
+ * earlier of two dates; its own history stays. What existed when the imported ledger began has the date of its
+ * publisher there, so it counts from that beginning.
  */
 export async function importLines(database: Database, lines: AsyncIterable<string>): Promise<Imported> {
   return await database.transaction(async (query) => {
     let current: { readonly id: number; readonly isNew: boolean } | undefined;
+    // When the imported ledger of the index began, in unix seconds.
+    let begunAt = 0;
     let [added, dated, number] = [0, 0, 0];
     let waiting: Value[][] = [];
     const flush = async (): Promise<void> => {
@@ -107,14 +121,16 @@ export async function importLines(database: Database, lines: AsyncIterable<strin
           await flush();
           current = await lockIndex(query, line.index, String(line.arch));
           if (current.isNew) added += 1;
+          begunAt = 0;
         } else if (!current) throw new Error('expected an index first');
         else if (line.generation) {
+          begunAt ||= Math.floor(line.generation[1] / 1000);
           if (!current.isNew) continue;
           const values = [current.id, ...line.generation];
           await query(insertSql('ledger_generation', ['index_id', ...generationColumns], 1), values);
         } else if (line.package) {
           if (current.isNew) waiting.push([current.id, ...line.package]);
-          else dated += await dateEarlier(query, current.id, line.package);
+          else dated += await dateEarlier(query, current.id, line.package, begunAt);
           if (waiting.length === ROWS_A_SLICE) await flush();
         } else throw new Error('neither an index, a generation nor a package');
       } catch (cause) {
@@ -129,8 +145,13 @@ export async function importLines(database: Database, lines: AsyncIterable<strin
   });
 }
 
-async function dateEarlier(query: Query, id: number, values: readonly Value[]): Promise<number> {
-  const [, , identity, , releasedAt] = values as [Value, Value, Value, Value, Value];
+async function dateEarlier(
+  query: Query,
+  id: number,
+  [, , identity, , date]: PackageValues,
+  begunAt: number,
+): Promise<number> {
+  const releasedAt = Math.max(date, begunAt);
   const rows = await query(
     `UPDATE ledger_package SET released_at = ? WHERE index_id = ? AND identity = ? AND vanished IS NULL
      AND released_at > ? RETURNING id`,

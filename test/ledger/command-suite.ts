@@ -70,6 +70,23 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
       expect(await two.see([old, later, built('x', '1', 0)])).toMatchObject({ 'curl-8.1-r0': 1, 'x-1': 4 });
     });
 
+    test('an import from a ledger that began later does not make older what this one saw appear', async () => {
+      const one = await observer();
+      const two = await observer();
+      await one.see([old]);
+      one.now += 2 * DAY;
+      await one.see([old, later]);
+      two.now += DAY;
+      expect(await two.see([old, later])).toMatchObject({ 'curl-8.1-r0': -9 });
+      await Promise.all([one.ledger.close(), two.ledger.close()]);
+      await run(one.store, 'import', (await run(two.store, 'export')).output);
+      await one.restart();
+      one.now += DAY;
+      // It was there when the other ledger began.
+      expect(await one.see([old, later])).toEqual({ 'curl-8.0-r0': -30, 'curl-8.1-r0': 1 });
+      await one.ledger.close();
+    });
+
     test('a broken import changes nothing and names the line', async () => {
       const one = await observer();
       await one.see([old]);
