@@ -148,9 +148,11 @@ export async function importLines(database: Database, lines: AsyncIterable<strin
 async function dateEarlier(
   query: Query,
   id: number,
-  [, , identity, , date]: PackageValues,
+  [, , identity, , date, , vanished]: PackageValues,
   begunAt: number,
 ): Promise<number> {
+  // The time of an absence does not count.
+  if (vanished !== null) return 0;
   const releasedAt = Math.max(date, begunAt);
   const rows = await query(
     `UPDATE ledger_package SET released_at = ? WHERE index_id = ? AND identity = ? AND vanished IS NULL

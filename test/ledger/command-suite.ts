@@ -87,6 +87,23 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
       await one.ledger.close();
     });
 
+    test('an import from a ledger that saw a package vanish makes it no older: its absence does not count', async () => {
+      const one = await observer();
+      const two = await observer();
+      await one.see([old]);
+      one.now += 8 * DAY;
+      await one.see([old, later]);
+      for (const stanzas of [[old], [old, later], [old]]) {
+        await two.see(stanzas);
+        two.now += DAY / 4;
+      }
+      await Promise.all([one.ledger.close(), two.ledger.close()]);
+      await run(one.store, 'import', (await run(two.store, 'export')).output);
+      await one.restart();
+      expect(await one.see([old, later])).toMatchObject({ 'curl-8.1-r0': 8 });
+      await one.ledger.close();
+    });
+
     test('a broken import changes nothing and names the line', async () => {
       const one = await observer();
       await one.see([old]);
