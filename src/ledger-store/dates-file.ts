@@ -20,6 +20,8 @@ export interface Known extends Dated {
   readonly generation: number;
   /** Of the index. */
   readonly digest: string;
+  /** When the ledger that has these dates began; unix seconds. Earlier ones are dates of publishers. */
+  readonly observedSince: number;
   /**
    * Unix seconds. If no database was reached yet, the date of the packages that existed at first. Not in the file.
    */
@@ -33,6 +35,8 @@ const headerSchema = z.object({
   key: z.string(),
   generation: z.int(),
   digest: z.string(),
+  // Files of earlier versions do not have it.
+  observedSince: z.int().default(0),
   packages: z.int(),
 });
 
@@ -42,7 +46,7 @@ export async function readDates(folder: string, key: string): Promise<Known | un
   const bytes = await readFile(path).catch(ignoreMissing);
   if (!bytes) return undefined;
   const end = bytes.indexOf(NEWLINE);
-  const { generation, digest, packages, ...header } = headerSchema.parse(
+  const { generation, digest, observedSince, packages, ...header } = headerSchema.parse(
     JSON.parse(bytes.toString('utf8', 0, end)),
   );
   const start = end + 1;
@@ -50,12 +54,12 @@ export async function readDates(folder: string, key: string): Promise<Known | un
   if (bytes.length !== start + packages * (IDENTITY_BYTES + 4)) throw new Error('it is truncated');
   const identities = bytes.subarray(start, start + packages * IDENTITY_BYTES);
   const dates = Uint8Array.from(bytes.subarray(start + packages * IDENTITY_BYTES));
-  return { identities, releasedAt: new Uint32Array(dates.buffer), generation, digest };
+  return { identities, releasedAt: new Uint32Array(dates.buffer), generation, digest, observedSince };
 }
 
 export async function writeDates(folder: string, key: string, known: Known): Promise<void> {
-  const { identities, releasedAt, generation, digest } = known;
-  const header = { format: FORMAT, key, generation, digest, packages: releasedAt.length };
+  const { identities, releasedAt, generation, digest, observedSince } = known;
+  const header = { format: FORMAT, key, generation, digest, observedSince, packages: releasedAt.length };
   const dates = new Uint8Array(releasedAt.buffer, releasedAt.byteOffset, releasedAt.byteLength);
   await writeAtomically(pathOf(folder, key), [`${JSON.stringify(header)}\n`, identities, dates]);
 }

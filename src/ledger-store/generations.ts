@@ -60,6 +60,13 @@ export async function headOf(query: Query, id: number): Promise<Head | undefined
   return { number: Number(row[0]), digest: String(row[1]), madeAt: Number(row[2]) };
 }
 
+/** When the ledger of an index that has generations began; unix milliseconds. */
+export async function beginningOf(query: Query, id: number): Promise<number> {
+  const sql = 'SELECT seen_at FROM ledger_generation WHERE index_id = ? ORDER BY number LIMIT 1';
+  const [row] = await query(sql, [id]);
+  return Number(row?.[0]);
+}
+
 /** The newest time in the ledger, of whatever index; unix milliseconds. `undefined` if it is empty. */
 export async function newestTime(query: Query): Promise<number | undefined> {
   // By index, because the newest generation of each is found by its key.

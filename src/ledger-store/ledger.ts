@@ -32,6 +32,7 @@ import { readDates, writeDates, type Known } from './dates-file.ts';
 import { changesOf, vanishedOf } from './changes.ts';
 import {
   addGeneration,
+  beginningOf,
   hasDates,
   headOf,
   newestTime,
@@ -264,8 +265,8 @@ export class Ledger {
     for (const row of appeared)
       releasedAt[row] = isFirst ? firstDate(packages.columns.builtAt[row] as number, now) : now;
     const begunAt = known ? known.begunAt : now;
-    const generation = known?.generation ?? 0;
-    return { identities, releasedAt, generation, digest, begunAt, isUnwritten: true };
+    const { generation, observedSince } = known ?? { generation: 0, observedSince: now };
+    return { identities, releasedAt, generation, digest, observedSince, begunAt, isUnwritten: true };
   }
 
   async #record(database: Database, key: string, observation: Observation): Promise<Outcome> {
@@ -332,7 +333,8 @@ export class Ledger {
         `${index.label}: the ledger was lost; packages of the last index keep their dates, others are dated now`,
       );
     }
-    return { known: { identities, releasedAt, generation: 1, digest }, republished: none };
+    const { observedSince } = known ?? { observedSince: now };
+    return { known: { identities, releasedAt, generation: 1, digest, observedSince }, republished: none };
   }
 
   async #append(query: Query, observation: LaterObservation): Promise<Outcome> {
@@ -373,8 +375,9 @@ export class Ledger {
         ];
       });
     }
+    const observedSince = Math.floor((await beginningOf(query, id)) / 1000);
     return {
-      known: { identities, releasedAt, generation: number, digest },
+      known: { identities, releasedAt, generation: number, digest, observedSince },
       republished: await this.#republishedOf(query, id, identities),
       isBehind: behind !== undefined,
       replacing: isNew ? [...replaces.keys()] : [],
@@ -396,11 +399,15 @@ export class Ledger {
     return { base: isCurrent ? known : await this.#merged(query, id, head, last), behind, last };
   }
 
-  /** What was known, without what vanished since: another observer saw that, and the time of an absence does not count. */
+  /**
+   * What was known, without what vanished since: another observer saw that, and the time of an absence does not count.
+   * It may be from another ledger, which proves only that a package was there when that began.
+   */
   async #stillKnown(query: Query, id: number, known: Known): Promise<Dated> {
     const { pause } = this.#options;
     const vanished = await vanishedAfter(query, id, known.generation, pause);
-    return await inSteps(without(known, vanished, this.#seed), pause);
+    const { identities, releasedAt } = await inSteps(without(known, vanished, this.#seed), pause);
+    return { identities, releasedAt: releasedAt.map((date) => Math.max(date, known.observedSince)) };
   }
 
   /** The packages of the last generation, with the earlier of their dates there and in the file of dates. */

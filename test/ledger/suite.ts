@@ -191,6 +191,20 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       });
     });
 
+    test('a file of dates from a ledger that began later makes nothing older than that beginning', async () => {
+      const [one, two] = [await observer(), await observer()];
+      await one.see([old]);
+      one.now += 2 * DAY;
+      await one.see([old, later]);
+      two.now += DAY;
+      const before = await two.see([old, later]);
+      expect(before).toEqual({ 'curl-8.0-r0': -30, 'curl-8.1-r0': -9 });
+      await two.ledger.close();
+      const moved = new Observer({ folder: two.folder, store: one.store });
+      moved.now = one.now;
+      expect(await moved.see([old, later])).toEqual({ 'curl-8.0-r0': -30, 'curl-8.1-r0': 1 });
+    });
+
     test('without the file of dates, the dates are those of the database', async () => {
       const one = await observer();
       await one.see([old]);
