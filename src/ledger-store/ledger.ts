@@ -261,10 +261,13 @@ export class Ledger {
   ): Promise<Known> {
     const { identities, releasedAt, appeared } = await this.#compare(known ?? nothing, packages);
     const now = Math.floor(this.#time(index) / 1000);
-    const isFirst = !known && this.#options.open === undefined;
+    const { open } = this.#options;
+    const isFirst = !known && !open;
+    const begunAt = known ? known.begunAt : open && now;
+    // With the date of what existed at first it would get its build time later. After a clock is set back, time stands.
+    const date = known?.begunAt === now ? now + 1 : now;
     for (const row of appeared)
-      releasedAt[row] = isFirst ? firstDate(packages.columns.builtAt[row] as number, now) : now;
-    const begunAt = known ? known.begunAt : now;
+      releasedAt[row] = isFirst ? firstDate(packages.columns.builtAt[row] as number, now) : date;
     const { generation, observedSince } = known ?? { generation: 0, observedSince: now };
     return { identities, releasedAt, generation, digest, observedSince, begunAt, isUnwritten: true };
   }

@@ -284,6 +284,22 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
   });
 
   describe('clocks', () => {
+    test('one that is set back before the ledger begins gives nothing new its build time', async () => {
+      let fails = true;
+      const store = await makeStore();
+      const open = () => (fails ? Promise.reject(new Error('no route')) : store.open());
+      const one = new Observer({ folder: await temporaryDirectory(), store: { ...store, open } });
+      const later = built('curl', '8.1-r0', START - 9 * DAY);
+      await one.see([old]);
+      one.now -= 60;
+      await one.see([old, later]);
+      fails = false;
+      one.now += DAY;
+      const dates = await one.see([old, later]);
+      expect(dates['curl-8.0-r0']).toBe(-30);
+      expect(dates['curl-8.1-r0']).toBeCloseTo(0);
+    });
+
     test('one that is set back makes nothing older than it is', async () => {
       const one = await observer();
       await one.see([old]);
