@@ -127,9 +127,16 @@ test.each(['deploy/gitlab/check.gitlab-ci.yml', '.pre-commit-hooks.yaml', 'actio
       [];
     expect(lines.length).toBeGreaterThan(0);
     for (const flag of lines.join('\n').matchAll(/ --([a-z-]+)/g))
-      if (flag[1] !== 'yes') expect([...known, 'config', 'repository']).toContain(flag[1]);
+      expect([...known, 'config', 'repository', 'yes', 'package']).toContain(flag[1]);
   },
 );
+
+test('the action brings a Node that apk-beacon runs on, because that of a runner may be older', () => {
+  const { engines } = JSON.parse(readFileSync('package.json', 'utf8')) as { engines: { node: string } };
+  const [, major] =
+    / --package node@(\d+) --package apk-beacon@/.exec(readFileSync('action.yml', 'utf8')) ?? [];
+  expect(Number(major)).toBeGreaterThan(Number.parseFloat(engines.node.replace('>=', '')));
+});
 
 test('the hook of pre-commit is given every file that check reads', () => {
   const [hook] = parse(readFileSync('.pre-commit-hooks.yaml', 'utf8')) as [{ files: string }];
