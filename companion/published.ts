@@ -1,4 +1,6 @@
 /** The packages that repositories already have. */
+import { existsSync } from 'node:fs';
+
 import { indexAddress, redactAddress } from '../src/addresses.ts';
 import { defaultReadLimits, readIndex } from '../src/apk/read-index.ts';
 import { codeOf, errorLine } from '../src/errors.ts';
@@ -26,6 +28,9 @@ export async function publishedIn(
   const published = new Set<string>();
   try {
     for (const repository of repositories) {
+      // A misspelt path, or a runner without the mount, is no empty repository: everything would count as missing.
+      if (!URL.canParse(repository) && !existsSync(repository))
+        throw new CompanionError(`${repository}: there is no such folder`);
       for (const arch of archs) {
         const bytes = await fetched(indexAddress(repository, arch), client, credentials);
         if (bytes === undefined) continue;

@@ -37,6 +37,13 @@ describe('what is published', () => {
     expect(await publishedIn([folder], archs, {})).toEqual(new Set(['x86_64/one-1-r0']));
   });
 
+  it('is not known if the folder is not there: its path may be misspelt, or it is not mounted', async () => {
+    const folder = join(temporaryFolder(), 'apk');
+    const error = await failure(publishedIn([folder], archs, {}));
+    expect(error).toBeInstanceOf(CompanionError);
+    expect(error.message).toBe(`${folder}: there is no such folder`);
+  });
+
   it('is nothing without a repository', async () => {
     expect(await publishedIn([], archs, {})).toEqual(new Set());
   });
