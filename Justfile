@@ -45,7 +45,7 @@ build name=image:
 load name=image:
     skopeo copy 'oci:out/{{ name }}' 'containers-storage:{{ registry }}/{{ name }}:{{ tag }}'
 
-# Build and push, for every arch whose packages are there. CI does this; by hand it is for a first image.
+# Build and push, for every arch unless ARCHS says otherwise. CI does this; by hand it is for a first image.
 publish name=image: _published
     APK_REPOSITORIES='{{ repositories }}' APK_KEYS='{{ keys }}' scripts/apko.sh '{{ packages }}' '{{ name }}' \
         publish {{ if archs == '' { '' } else { '--arch ' + archs } }} '{{ name }}.yaml' '{{ registry }}/{{ name }}:{{ tag }}'
