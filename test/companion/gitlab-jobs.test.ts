@@ -328,7 +328,7 @@ describe('jobs', () => {
     const publish = (commit: string, env: Readonly<Record<string, string>> = {}) => {
       git('push', '--quiet', project, 'HEAD:refs/heads/main');
       git('checkout', '--quiet', commit);
-      command('cosign', 'cat > /dev/null');
+      command('cosign', `echo "$@ $(cat)" > '${work}/login.txt'`);
       command('apko', `echo "$@" >> '${work}/apko.txt'; echo digest > ../references.txt`);
       const ran = runJob('.gitlab/images.yml', '.publish-image', {
         IMAGE: 'niri',
@@ -337,10 +337,14 @@ describe('jobs', () => {
         REGISTRY: 'registry.example.org/acme',
         CI_REPOSITORY_URL: project,
         CI_DEFAULT_BRANCH: 'main',
+        CI_REGISTRY: 'registry.example.org',
+        CI_REGISTRY_USER: 'ci',
+        CI_REGISTRY_PASSWORD: 'of the job',
         ...env,
       });
       return {
         ...ran,
+        login: existsSync(join(work, 'login.txt')) ? read('login.txt') : '',
         apko: existsSync(join(work, 'apko.txt')) ? read('apko.txt') : '',
         signed: existsSync(join(work, 'references.txt')) ? read('references.txt') : '',
       };
@@ -361,6 +365,17 @@ describe('jobs', () => {
       const references = ['latest', '26.04-r0'].map((tag) => `registry.example.org/acme/niri:${tag}`);
       expect(apko).toMatch(new RegExp(`^publish .* niri.yaml ${references.join(' ')}\\n$`));
       expect(signed).toBe('digest\n');
+    });
+
+    it("logs in to the project's registry, or to another one with its own password only", () => {
+      expect(publish(commit()).login).toBe(
+        'login registry.example.org --username ci --password-stdin of the job\n',
+      );
+      const other = { REGISTRY: 'ghcr.io/acme', REGISTRY_USER: 'acme', REGISTRY_PASSWORD: 'secret' };
+      expect(publish(commit(), other).login).toBe('login ghcr.io --username acme --password-stdin secret\n');
+      const signing = { ...other, HOME: home };
+      expect(runJob('.gitlab/images.yml', '.sign-image', signing)).toMatchObject({ status: 0 });
+      expect(read('login.txt')).toBe('sign --yes digest \n');
     });
 
     it('leaves the image to the pipeline of a newer commit that changes it, which may have come first', () => {
