@@ -66,12 +66,15 @@ check:
 check-companion:
     npm run test:companion
 
+# Podman refuses to mount what is not there: only a host with SELinux has this folder.
+selinux := if path_exists('/sys/fs/selinux') == 'true' { '-v /sys/fs/selinux:/sys/fs/selinux:Z' } else { '' }
+
 # Run a command in the image, with all that `bootc install` needs from the host.
 run *arguments:
     podman run \
         --rm --privileged --pid=host \
         -it \
-        -v /sys/fs/selinux:/sys/fs/selinux:Z \
+        {{ selinux }} \
         -v /etc/containers:/etc/containers \
         -v /var/lib/containers:/var/lib/containers \
         -v /dev:/dev \

@@ -149,6 +149,8 @@ describeWith(tools, 'the Justfile', () => {
       'install to-disk --composefs-backend --via-loopback /data/bootable.img --filesystem ext4 --wipe --bootloader systemd',
     );
     expect(all).toEqual(expect.arrayContaining(['--privileged', '/dev:/dev', `${clone}:/data`]));
+    // Podman refuses to mount what is not there.
+    expect(all.includes('/sys/fs/selinux:/sys/fs/selinux:Z')).toBe(existsSync('/sys/fs/selinux'));
     mustJust('--set', 'registry', 'registry.example.org/hosts', 'bootc', 'status', '--json');
     expect(podman().slice(-4)).toEqual([
       'registry.example.org/hosts/containerd:latest',

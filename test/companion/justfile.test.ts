@@ -43,6 +43,11 @@ describe('Justfile', () => {
     }
   });
 
+  it('mounts what only a host with SELinux has if it is there: podman refuses to mount what is not', () => {
+    expect(text).toContain("if path_exists('/sys/fs/selinux') == 'true'");
+    expect(text).not.toMatch(/^ +-v \/sys\/fs\/selinux/m);
+  });
+
   it.each(['docs/companion.md', 'images/README.md', 'deploy/gitlab/images/README.md'])(
     'has every recipe that %s calls',
     (file) => {
