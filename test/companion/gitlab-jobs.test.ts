@@ -227,9 +227,17 @@ describe('jobs', () => {
   });
 
   describe('lock', () => {
+    /** As apko writes it: with a checksum of the definition, and the versions that are published now. */
+    const lockScript = (published: string) =>
+      [
+        'for definition; do :; done',
+        `printf '    "checksum": "%s"\\n${published}\\n' "$(cksum < "$definition")" > "\${definition%.yaml}.lock.json"`,
+      ].join('\n');
+    const fresh = / {4}"checksum": ".+"\nfresh\n$/;
+
     /** What is in branches of the project after the job. */
     const lock = (env: Readonly<Record<string, string>>) => {
-      command('apko', 'for definition; do :; done; echo fresh > "${definition%.yaml}.lock.json"');
+      command('apko', lockScript('fresh'));
       commit();
       git('push', '--quiet', project, 'HEAD:refs/heads/main');
       write('images/niri.yaml', 'contents: { packages: [niri=26.04-r1] }');
@@ -253,7 +261,7 @@ describe('jobs', () => {
       const { status, output, branches, request } = lock({});
       expect(branches, output).toEqual(['main', 'renovate/niri']);
       const show = (what: string) => mustRun('git', ['-C', project, 'show', ...what.split(' ')]).stdout;
-      expect(show('renovate/niri:images/niri.lock.json')).toBe('fresh\n');
+      expect(show('renovate/niri:images/niri.lock.json')).toMatch(fresh);
       expect(mustRun('git', ['-C', project, 'rev-parse', 'renovate/niri~']).stdout.trim()).toBe(request);
       // Whom Renovate is told to ignore.
       expect(show('--no-patch --format=%ae%n%ce renovate/niri')).toMatch(/^(apko-lock@.+\n){2}$/);
@@ -262,11 +270,26 @@ describe('jobs', () => {
       expect(status).toBe(1);
     });
 
+    it('leaves a lock of the same definition, although newer packages are published', () => {
+      write('images/bootc.yaml', 'contents: { packages: [bootc=1.16.9-r0] }');
+      command('apko', lockScript('older'));
+      for (const name of ['bootc', 'niri'])
+        mustRun(join(bin, 'apko'), [`${name}.yaml`], { cwd: join(work, 'images') });
+      const { output, request } = lock({ IMAGES: 'bootc niri' });
+      const changed = mustRun('git', ['-C', project, 'diff', '--name-only', request, 'renovate/niri']);
+      expect(changed.stdout, output).toBe('images/niri.lock.json\n');
+
+      git('pull', '--quiet', project, 'renovate/niri');
+      command('apko', lockScript('newer'));
+      const again = runJob('.gitlab/images.yml', '.lock-images', { IMAGES: 'bootc niri' });
+      expect(again.status, again.output).toBe(0);
+    });
+
     it('pushes a lock whose name git would quote', () => {
       write('images/café.yaml', 'contents: { packages: [caddy=2.11.4-r2] }');
       const { output } = lock({ IMAGES: 'café' });
       const show = mustRun('git', ['-C', project, 'show', 'renovate/niri:images/café.lock.json']);
-      expect(show.stdout, output).toBe('fresh\n');
+      expect(show.stdout, output).toMatch(fresh);
     });
 
     it('pushes nothing but the locks where the checkout is merged with the target', () => {
@@ -319,7 +342,7 @@ describe('jobs', () => {
         env: { PATH: `${bin}:${process.env['PATH'] ?? ''}` },
       });
       expect(ran.status, ran.output).toBe(0);
-      expect(read('images/niri.lock.json')).toBe('fresh\n');
+      expect(read('images/niri.lock.json')).toMatch(fresh);
     });
   });
 

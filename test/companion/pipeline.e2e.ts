@@ -61,7 +61,10 @@ describeWith(workshopTools, 'the pipelines and the real tools', () => {
     cpSync(images, work, { recursive: true });
     const apko = (...args: string[]) => run('apko', [...args, ...repositories()], { cwd: work });
     expect(apko('lock', 'containerd.yaml').status).toBe(0);
-    const lock = JSON.parse(readFileSync(join(work, 'containerd.lock.json'), 'utf8')) as {
+    const text = readFileSync(join(work, 'containerd.lock.json'), 'utf8');
+    // By this line the lock job tells whether the definition has changed.
+    expect(text.match(/^ {4}"checksum":/gm)).toHaveLength(1);
+    const lock = JSON.parse(text) as {
       contents: { packages: { name: string; version: string; architecture: string }[] };
     };
     const locked = lock.contents.packages.filter(({ name }) => name === 'bootc');
