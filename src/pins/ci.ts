@@ -113,7 +113,7 @@ export function composePins(file: Text, path: string): FilePins | undefined {
   return { kind: 'compose', pins: [...pins.values()], notes: unique(notes), uses };
 }
 
-/** A job with its own image that inherits keys of other jobs, by `extends` or `<<`. */
+/** A job with its image, and what it inherits keys of: other jobs, by `extends` or `<<`, `default` and the top level. */
 interface DerivedJob {
   readonly map: YAMLMap;
   readonly image: string;
@@ -121,19 +121,38 @@ interface DerivedJob {
 }
 
 function derivedJobsIn(jobs: readonly Part[], roots: readonly Part[]): readonly DerivedJob[] {
+  const shared = roots.flatMap((root) => [root, inside(root, root.map.get('default', true)) ?? []]).flat();
+  const extended = (part: Part): readonly Part[] =>
+    listed(part, 'extends').flatMap((name) =>
+      isScalar(name)
+        ? roots.flatMap((root) => inside(root, root.map.get(String(name.value), true)) ?? [])
+        : [],
+    );
   const basesOf = (part: Part, bases = new Set<YAMLMap>()): ReadonlySet<YAMLMap> => {
-    const names = listed(part, 'extends').flatMap((name) => (isScalar(name) ? [String(name.value)] : []));
-    const extended = roots.flatMap((root) => names.map((name) => inside(root, root.map.get(name, true))));
-    for (const base of [...extended, ...listed(part, '<<').map((node) => inside(part, node))]) {
-      if (!base || bases.has(base.map)) continue;
+    const merged = listed(part, '<<').flatMap((node) => inside(part, node) ?? []);
+    for (const base of [...extended(part), ...merged]) {
+      if (bases.has(base.map)) continue;
       bases.add(base.map);
       basesOf(base, bases);
     }
     return bases;
   };
+  /** Its own, or that of the last one it extends. */
+  const imageThrough = (part: Part, seen = new Set<YAMLMap>()): string | undefined => {
+    if (seen.has(part.map)) return undefined;
+    seen.add(part.map);
+    return (
+      imageOf(part) ??
+      extended(part)
+        .flatMap((base) => imageThrough(base, seen) ?? [])
+        .at(-1)
+    );
+  };
   return jobs.flatMap((job) => {
-    const image = job.map.has('image') ? imageOf(job) : undefined;
-    return image === undefined ? [] : [{ map: job.map, image, bases: basesOf(job) }];
+    const image = imageThrough(job);
+    return image === undefined
+      ? []
+      : [{ map: job.map, image, bases: new Set([...shared.map(({ map }) => map), ...basesOf(job)]) }];
   });
 }
 

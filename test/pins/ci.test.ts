@@ -146,3 +146,26 @@ two:
     ['b=1', 'image: alpine:3.22\nimage: alpine:3.24'],
   ]);
 });
+
+test('lines of default and of the top level are in the images of the jobs that keep them', () => {
+  const jobs = `
+one: { image: alpine:3.23, script: [make] }
+two: { image: alpine:3.24, before_script: [ls], script: [make] }
+`;
+  const lines = '{ image: alpine:3.22, before_script: [apk add a=1] }';
+  for (const text of [`default: ${lines}${jobs}`, `image: alpine:3.22\nbefore_script: [apk add a=1]${jobs}`])
+    expect(pinsIn('.gitlab-ci.yml', text).map((pin) => pin.context['images'])).toEqual([
+      'image: alpine:3.22\nimage: alpine:3.23',
+    ]);
+});
+
+test('the image of a job is that of the last one it extends', () => {
+  const text = `.lines: { image: alpine:3.22, script: [apk add a=1] }
+.image: { image: alpine:3.23 }
+.again: { extends: [.image, .again] }
+job: { extends: [.lines, .again, .unknown] }
+`;
+  expect(pinsIn('.gitlab-ci.yml', text).map((pin) => pin.context['images'])).toEqual([
+    'image: alpine:3.22\nimage: alpine:3.23',
+  ]);
+});
