@@ -6,7 +6,7 @@ import { parseYaml, resolved, unreadableParts } from './definition.ts';
 import { commandOf, dockerfilePins } from './dockerfile.ts';
 import type { FilePins, Note, Pin } from './pin.ts';
 import { scalarText } from './scalar.ts';
-import { shellCommands, singleAssignments } from './shell.ts';
+import { shellCommands, singleAssignments, type Command } from './shell.ts';
 import type { Text } from './text.ts';
 
 export function scriptPins(file: Text, path: string): FilePins {
@@ -99,18 +99,27 @@ export function composePins(file: Text, path: string): FilePins | undefined {
       const image = imageOf(service);
       const context = { kind: 'script', path, images: image === undefined ? '' : `image: ${image}`, changes };
       if (!service) continue;
-      for (const name of ['entrypoint', 'command']) {
-        const given = resolved(service.map.get(name, true), root.document);
-        const words = lines(given, service, file);
-        const commands = isSeq(given) ? commandOf(words) : words.flatMap((text) => shellCommands(text));
-        put(packagesAdded(commands, context));
-      }
-      const build = service.map.get('build');
-      const inline = isMap(build) ? scalarText(build.get('dockerfile_inline', true), file) : undefined;
+      put(packagesAdded(serviceCommands(service, file), context));
+      const build = inside(service, service.map.get('build', true));
+      const inline = scalarText(valueOf(build, 'dockerfile_inline')?.value, file);
       if (inline) put(dockerfilePins(inline));
     }
   }
   return { kind: 'compose', pins: [...pins.values()], notes: unique(notes), uses };
+}
+
+function serviceCommands(service: Part, file: Text): readonly Command[] {
+  const commands = ['entrypoint', 'command'].map((name) => {
+    const given = resolved(service.map.get(name, true), service.document);
+    return { words: lines(given, service, file), isList: isSeq(given) };
+  });
+  const [entrypoint] = commands;
+  // `entrypoint: [sh, -c]` runs the command.
+  if (/^-[a-z]*c$/.test(entrypoint?.words.at(-1)?.value ?? ''))
+    return commandOf(commands.flatMap(({ words }) => words));
+  return commands.flatMap(({ words, isList }) =>
+    isList ? commandOf(words) : words.flatMap((text) => shellCommands(text)),
+  );
 }
 
 /** A job with its image, and what it inherits keys of: other jobs, by `extends` or `<<`, `default` and the top level. */
@@ -218,14 +227,15 @@ function unique(notes: readonly Note[]): readonly Note[] {
   return [...new Map(notes.map((note) => [`${note.range.start} ${note.message}`, note])).values()];
 }
 
-/** The lines of a list, including nested lists. */
+/** The lines of a list, including nested lists and the scripts of steps (`run:`). */
 function lines(node: unknown, part: Part, file: Text, seen = new Set<unknown>()): readonly Text[] {
   const value = resolved(node, part.document);
-  if (isSeq(value)) {
-    // Through anchors, lists may contain each other.
+  if (isSeq(value) || isMap(value)) {
+    // Through anchors, they may contain each other.
     if (seen.has(value)) return [];
     seen.add(value);
-    return value.items.flatMap((item) => lines(item, part, file, seen));
+    const inner = isSeq(value) ? value.items : [value.get('script', true)];
+    return inner.flatMap((item) => lines(item, part, file, seen));
   }
   const text = scalarText(value, file);
   return text ? [text] : [];

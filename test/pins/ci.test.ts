@@ -82,6 +82,30 @@ services:
   expect(found).toEqual(['b=2 image: alpine:3.23', 'b=2 image: alpine:3.22', 'a=1 image: alpine:3.22']);
 });
 
+test('the entrypoint of a service runs its command; a build may come by an anchor', () => {
+  const text = `x-build: &build
+  dockerfile_inline: |
+    FROM alpine:3.22
+    RUN apk add b=1
+services:
+  one:
+    image: alpine:3.23
+    entrypoint: [/bin/sh, -c]
+    command: ["apk add a=1 && exec a"]
+  two:
+    build: *build
+  three:
+    build:
+      <<: *build
+`;
+  expect(placed('compose.yaml', text)).toEqual(['9:24 a=1', '4:17 b=1']);
+});
+
+test('the steps of a job are scripts', () => {
+  const text = 'job:\n  run: &steps\n    - { name: a, script: apk add a=1 }\n    - script: *steps\n';
+  expect(placed('.gitlab-ci.yml', text)).toEqual(['3:34 a=1']);
+});
+
 test('what one line of a script sets is known in the next', () => {
   const text =
     'job:\n  before_script: [V=1-r0, "W=2"]\n  script: ["apk add a=$V b=$W", "W=3"]\n  after_script: [apk add c=$V]\n';
