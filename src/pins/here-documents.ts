@@ -1,5 +1,6 @@
 /** Here-documents (`<<EOF`) of shell scripts and Dockerfiles: where they end. */
 import { countBefore } from '../sorted.ts';
+import { mappedText, type Text } from './text.ts';
 
 /** The most characters of a delimiter. */
 const MAX_DELIMITER = 256;
@@ -50,4 +51,15 @@ export class Delimiters {
     }
     return lines;
   }
+}
+
+/** Without the tabs that begin its lines, as a command gets what is written with `<<-`. */
+export function withoutTabs({ value, at }: Text): Text {
+  const offsets: number[] = [];
+  let stripped = '';
+  for (const { 0: line, 1: kept = '', index } of value.matchAll(/\t*([^\n]*\n?)/g)) {
+    stripped += kept;
+    for (let i = line.length - kept.length; i < line.length; i += 1) offsets.push(at(index + i));
+  }
+  return mappedText(stripped, offsets);
 }

@@ -5,7 +5,7 @@
  *
  * POSIX.1-2024, Shell Command Language, 2.3 (tokens), 2.6.2 (parameters), 2.7.4 (here-documents).
  */
-import { Delimiters, type HereDocument } from './here-documents.ts';
+import { Delimiters, withoutTabs, type HereDocument } from './here-documents.ts';
 import { mappedText, slice, type Text, type Use } from './text.ts';
 
 /** The words of one simple command, without its redirections and assignments. */
@@ -293,7 +293,8 @@ class Reader {
       const found = this.#delimiters.after(this.#at + this.#offset, document);
       // A `<<` without an end does not begin a here-document.
       if (!found) continue;
-      const body = slice(this.#text, this.#at, found.start - this.#offset);
+      const written = slice(this.#text, this.#at, found.start - this.#offset);
+      const body = document.stripsTabs ? withoutTabs(written) : written;
       this.#at = Math.min(found.next - this.#offset, this.#source.length);
       if (isScript && !/^#!(?!.*\b(?:ba|da|a|z)?sh\b)/.test(body.value)) this.#readInner(body);
     }

@@ -54,6 +54,7 @@ describe('words of apk add', () => {
     ['apk add a=1 2>/dev/null <in b=2', ['1:9 a=1', '1:29 b=2']],
     ['sh <<EOF\napk add a=1\nEOF\napk add b=2', ['2:9 a=1', '4:9 b=2']],
     ['cat > x <<-"EOF"\n\tapk add no=1\n\tEOF\napk add b=2', ['4:9 b=2']],
+    ['sh <<-E\n\tcat > x <<F\n\tapk add no=1\n\tF\n\t\tapk add a=1\nE\napk add b=2', ['5:11 a=1', '7:9 b=2']],
     ['python3 <<EOF\napk add no=1\nEOF', []],
     ['cat <<E | sh\napk add a=1\nE\ncat <<E | tee x | sudo sh -ex\napk add b=2\nE', ['2:9 a=1', '5:9 b=2']],
     [
