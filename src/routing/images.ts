@@ -1,5 +1,7 @@
 /** References of container images, and what they show about the distribution. */
 import {
+  alpineBase,
+  alpineBaseTag,
   alpineImage,
   alpineMovingTags,
   alpineTag,
@@ -54,6 +56,7 @@ export function imageFacts({ name, tag, hasDigest }: ImageReference): ImageFacts
     const { branch, snapshot } = (alpineTag.exec(tag)?.groups ?? {}) as Record<string, string | undefined>;
     return { family: 'alpine', branch: snapshot === undefined ? branch : 'edge' };
   }
+  if (alpineBase.test(name)) return { family: 'alpine', branch: alpineBaseTag.exec(tag)?.groups?.['branch'] };
   if (openwrtImage.test(name)) {
     const { device, release } = (openwrtTag.exec(tag)?.groups ?? {}) as Record<string, string | undefined>;
     return { openwrt: device === undefined || release === undefined ? undefined : { device, release } };

@@ -2,7 +2,8 @@
  * Known public images and repositories, applied by `route.ts`. Data only.
  *
  * Sources: https://hub.docker.com/_/alpine (tags), https://mirrors.alpinelinux.org, https://images.chainguard.dev,
- * https://github.com/wolfi-dev, https://hub.docker.com/hardened-images.
+ * https://github.com/wolfi-dev, https://hub.docker.com/hardened-images,
+ * https://github.com/linuxserver/docker-baseimage-alpine, https://github.com/home-assistant/docker-base.
  */
 
 /** Distributions whose packages must not be mixed up. Alpine has one per branch. */
@@ -29,6 +30,11 @@ export const alpineTag =
 
 /** The tag of an image built on Alpine: `24-alpine3.22`, `1.26-alpine-3.22`, `alpine3.22-slim`. */
 export const basedOnAlpineTag = /(?:^|[._-])alpine[-_]?(?<branch>edge|\d+\.\d+)(?:[._-]|$)/;
+
+/** Bases of linuxserver.io and Home Assistant. Their tags begin with the branch, maybe behind an arch: `3.22`, `arm64v8-edge`. */
+export const alpineBase =
+  /(?:^|\/)(?:linuxserver\/baseimage-alpine(?:-nginx)?|home-assistant\/(?:[a-z0-9]+-)?base)$/;
+export const alpineBaseTag = /^(?:[a-z][a-z0-9]*-)?(?<branch>edge|3\.\d+)(?:[.-]|$)/;
 
 /** OpenWrt's images, from https://github.com/openwrt/docker. */
 export const openwrtImage = /(?:^|\/)openwrt\/(?:rootfs|imagebuilder|sdk)$/;
