@@ -66,6 +66,8 @@ const EDITS = [
   `\\n[ \\t]*(?:[Cc][Oo][Pp][Yy]|[Aa][Dd][Dd])[ \\t]${LETTER}*[\\s"\\x27]`,
   `${HERE}>[ \\t]*["\\x27]?`,
   `[ \\t](?:of|--mount=[^\\s]*(?:target|dst|destination))=`,
+  // Of a function of another language, as in `python -c "open('/etc/apk/repositories', 'w')"`.
+  '[(]\\\\?["\\x27]',
   // A part of what overwrites the list is in a variable.
   `${BEFORE}(?:(?:echo|printf)[ \\t]${ARGUMENT}*|[({]${LISTED}*)[$][A-Za-z_{(](?:${ARGUMENT}*|${LISTED}*[)}][ \\t]*)>[ \\t]*["\\x27]?`,
 ].join('|');

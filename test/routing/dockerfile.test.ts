@@ -210,6 +210,9 @@ describe('what a stage does to its repositories', () => {
     `RUN gawk -i inplace '{ sub(/v3.22/, "edge") } 1' ${list}`,
     `RUN truncate --size 0 ${list}`,
     `RUN patch ${list} /tmp/edge.patch`,
+    `RUN python3 -c "open('${list}', 'w').write(text)"`,
+    `RUN python3 -c "open(\\"${list}\\", \\"w\\").write(text)"`,
+    `RUN python3 <<EOF\nPath("${list}").write_text(text)\nEOF`,
     `RUN install -m 644 /tmp/list ${list}`,
     `RUN ln -sf /tmp/list ${list}`,
     `RUN --mount=type=cache,target=/x --mount=type=bind,source=list,target=${list} apk add git`,
@@ -233,6 +236,7 @@ describe('what a stage does to its repositories', () => {
     `# COPY repositories ${list}`,
     `RUN reinstall x ${list}`,
     `RUN awk '{ print $1 }' ${list}`,
+    `RUN python3 -c "open('${list}.bak', 'w').write(text)"`,
     `RUN apk add ed patch && cat ${list}`,
     `RUN perl -pi -e 's/dl-cdn.alpinelinux.org/mirrors.aliyun.com/' ${list}`,
   ])('%s: not edited', (line) =>
