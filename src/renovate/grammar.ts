@@ -8,8 +8,8 @@ export const NAME = '[a-zA-Z0-9][a-zA-Z0-9._+:-]*';
 export const TAG = '[a-zA-Z0-9._-]+';
 /** Characters of an exact or fuzzy operator; apk accepts them in any order. */
 export const OPERATOR = '==|=~|~=|=|~';
-/** A line continuation, with comments and empty lines after it. */
-export const CONTINUATION = '\\\\[ \\t]*\\r?\\n(?:[ \\t]*(?:#[^\\n]*)?\\r?\\n)*';
+/** A line continuation, with comments, lines of a template engine (`{% … %}`) and empty ones after it. */
+export const CONTINUATION = '\\\\[ \\t]*\\r?\\n(?:[ \\t]*(?:(?:#|[{][#%])[^\\n]*)?\\r?\\n)*';
 
 export const dockerfiles = ['/(^|/|\\.)([Dd]ocker|[Cc]ontainer)file([^/]*)$/'];
 export const scripts = ['/\\.(sh|bash|ash)$/', '/\\.gitlab-ci\\.ya?ml$/', '/(^|/)\\.gitlab/.*\\.ya?ml$/'];
