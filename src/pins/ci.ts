@@ -38,15 +38,17 @@ export function gitlabPins(file: Text, path: string): FilePins | undefined {
     root,
     ...root.map.items.flatMap(({ value }) => (isMap(value) ? [{ ...root, map: value }] : [])),
   ]);
-  const derivedJobs = derivedJobsIn(jobs, roots);
+  const derivedJobs = derivedJobsIn(jobs, roots, shared);
   const changes = changesOf(file.value);
   for (const job of jobs) {
     const own = imageOf(job) ?? (job.map.has('extends') ? undefined : shared);
     const known = new Map([...variables, ...variablesOf(job, file)]);
     for (const names of SCRIPTS) {
       const inherited = names.filter((name) => job.map.has(name));
-      const others = derivedJobs.flatMap(({ map, bases, image }) =>
-        bases.has(job.map) && inherited.some((name) => !map.has(name)) ? [image] : [],
+      const others = derivedJobs.flatMap(({ map, bases, quotes, image }) =>
+        quotes.has(job.map) || (bases.has(job.map) && inherited.some((name) => !map.has(name)))
+          ? [image]
+          : [],
       );
       const images = own === undefined ? all : [...new Set([own, ...others])];
       const context = {
@@ -127,16 +129,20 @@ interface DerivedJob {
   readonly map: YAMLMap;
   readonly image: string;
   readonly bases: ReadonlySet<YAMLMap>;
+  /** Jobs whose lines it takes by `!reference`. */
+  readonly quotes: ReadonlySet<YAMLMap>;
 }
 
-function derivedJobsIn(jobs: readonly Part[], roots: readonly Part[]): readonly DerivedJob[] {
+/** `standard` is the image of a job that has none. */
+function derivedJobsIn(
+  jobs: readonly Part[],
+  roots: readonly Part[],
+  standard: string | undefined,
+): readonly DerivedJob[] {
   const shared = roots.flatMap((root) => [root, inside(root, root.map.get('default', true)) ?? []]).flat();
-  const extended = (part: Part): readonly Part[] =>
-    listed(part, 'extends').flatMap((name) =>
-      isScalar(name)
-        ? roots.flatMap((root) => inside(root, root.map.get(String(name.value), true)) ?? [])
-        : [],
-    );
+  const named = (name: unknown): readonly Part[] =>
+    isScalar(name) ? roots.flatMap((root) => inside(root, root.map.get(String(name.value), true)) ?? []) : [];
+  const extended = (part: Part): readonly Part[] => listed(part, 'extends').flatMap(named);
   const basesOf = (part: Part, bases = new Set<YAMLMap>()): ReadonlySet<YAMLMap> => {
     const merged = listed(part, '<<').flatMap((node) => inside(part, node) ?? []);
     for (const base of [...extended(part), ...merged]) {
@@ -158,11 +164,21 @@ function derivedJobsIn(jobs: readonly Part[], roots: readonly Part[]): readonly 
     );
   };
   return jobs.flatMap((job) => {
-    const image = imageThrough(job);
-    return image === undefined
-      ? []
-      : [{ map: job.map, image, bases: new Set([...shared.map(({ map }) => map), ...basesOf(job)]) }];
+    const image = imageThrough(job) ?? (job.map.has('extends') ? undefined : standard);
+    if (image === undefined) return [];
+    const bases = new Set([...shared.map(({ map }) => map), ...basesOf(job)]);
+    const quoted = SCRIPTS.flat().flatMap((name) => references(job.map.get(name, true), job));
+    return [{ map: job.map, image, bases, quotes: new Set(quoted.flatMap(named).map(({ map }) => map)) }];
   });
+}
+
+/** The names of the jobs in the `!reference` of a list. */
+function references(node: unknown, part: Part, seen = new Set<unknown>()): readonly unknown[] {
+  const value = resolved(node, part.document);
+  if (!isSeq(value) || seen.has(value)) return [];
+  seen.add(value);
+  if (value.tag === '!reference') return value.items.slice(0, 1);
+  return value.items.flatMap((item) => references(item, part, seen));
 }
 
 /** The items of a list, or a single value. */

@@ -193,3 +193,15 @@ job: { extends: [.lines, .again, .unknown] }
     'image: alpine:3.22\nimage: alpine:3.23',
   ]);
 });
+
+test('lines that a job takes by a reference are in its image, too', () => {
+  const text = `image: alpine:3.24
+.lines: { image: alpine:3.22, script: [apk add a=1] }
+one: { image: alpine:3.23, before_script: [!reference [.lines, script]] }
+two: { script: [[!reference [.lines, script]], make] }
+three: { extends: .unknown, script: !reference [.lines, script] }
+`;
+  expect(pinsIn('.gitlab-ci.yml', text).map((pin) => pin.context['images'])).toEqual([
+    'image: alpine:3.22\nimage: alpine:3.23\nimage: alpine:3.24',
+  ]);
+});
