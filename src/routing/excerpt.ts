@@ -68,6 +68,9 @@ const EDITS = [
   `[ \\t](?:of|--mount=[^\\s]*(?:target|dst|destination))=`,
   // Of a function of another language, as in `python -c "open('/etc/apk/repositories', 'w')"`.
   '[(]\\\\?["\\x27]',
+  // What is done with the variable, or in the folder, cannot be read.
+  '=["\\x27]?',
+  '\\n[ \\t]*[Ww][Oo][Rr][Kk][Dd][Ii][Rr][ \\t]+["\\x27]?',
   // A part of what overwrites the list is in a variable.
   `${BEFORE}(?:(?:echo|printf)[ \\t]${ARGUMENT}*|[({]${LISTED}*)[$][A-Za-z_{(](?:${ARGUMENT}*|${LISTED}*[)}][ \\t]*)>[ \\t]*["\\x27]?`,
 ].join('|');
@@ -95,7 +98,7 @@ export const FROM_LINES = [
   FROM_LINE,
   HERE_FROM,
   '\\n[ \\t]*#[^\\n]*',
-  `(?:-X|--repository)${GAP}["\\x27]?[^\\s"\\x27]+`,
+  `(?:-X|--repository|--repositories-file)${GAP}["\\x27]?[^\\s"\\x27]+`,
   `(${LINES})${BETWEEN}*(?:>>[ \\t]*["\\x27]?${LIST}|[|][ \\t]*tee[ \\t]+(?:(?:-a|--append)[ \\t]+["\\x27]?${LIST}|["\\x27]?${LIST}[.]d/))`,
   `(?:${HERE})?(?:>>|(>))[ \\t]*["\\x27]?${LIST}(?:["\\x27 \\t;&|<][^\\n]*)?((?:${NO_LINE}*[ \\t\\r]*\\n[ \\t]*${LINE})+)${NO_LINE}*[ \\t\\r]*\\n[ \\t]*[A-Za-z_]`,
   // Other lines are in the here-document.
