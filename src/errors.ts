@@ -76,6 +76,11 @@ export function cutList(texts: readonly string[], most = 4): string {
   return [...texts.slice(0, most).map((text) => cut(text)), ...rest].join(', ');
 }
 
+/** `1 package`, `2 packages`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** The same for a terminal; configuration errors have several lines. */
 export function errorLines(error: unknown): string {
   return errorText(error).split('\n').map(printable).join('\n');

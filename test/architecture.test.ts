@@ -36,7 +36,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   http: [
     'answers', 'apk', 'catalog', 'check', 'ledger', 'metrics', 'notify', 'pages', 'renovate', 'repository', 'routing',
     'node:',
-    'fastify', 'lru-cache', 'badge-maker', 'zod',
+    'fastify', 'lru-cache', 'zod',
   ],
   export: ['advisories', 'answers', 'catalog', 'config', 'pages', 'renovate', 'repository', 'routing', 'node:'],
   service: [

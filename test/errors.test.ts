@@ -1,6 +1,6 @@
 /** Foreign text that is printed to a terminal. */
 import { expect, test } from 'vitest';
-import { printable, printableJson, printableJsonLine } from '../src/errors.ts';
+import { counted, printable, printableJson, printableJsonLine } from '../src/errors.ts';
 
 /** Escape sequences, their one-byte forms, line ends, and characters that turn the direction of writing. */
 const hostile =
@@ -10,6 +10,14 @@ const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 test('text', () => {
   expect(printable(hostile)).not.toMatch(UNPRINTABLE);
   expect(printable('\u001b[1m é\n')).toBe('\\u{1b}[1m é\\u{a}');
+});
+
+test('one thing is named in the singular', () => {
+  expect([0, 1, 2].map((count) => counted(count, 'package'))).toEqual([
+    '0 packages',
+    '1 package',
+    '2 packages',
+  ]);
 });
 
 test('JSON stays the same value', () => {

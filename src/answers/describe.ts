@@ -1,5 +1,5 @@
 /** An explanation as text, for a terminal and for curl. */
-import { printable } from '../errors.ts';
+import { counted, printable } from '../errors.ts';
 import { eachInSteps, filterInSteps } from '../catalog/steps.ts';
 import type { ExplainedAdvisories } from './security.ts';
 import type { ExplainedVersion, Explanation } from './explain.ts';
@@ -39,7 +39,7 @@ export function* describe(
     ? versions
     : yield* filterInSteps(versions, ({ version }, i) => i < NEWEST || version === pin?.current);
   const hidden = versions.length - shown.length;
-  if (hidden > 0) head.push(`  ${hidden} older versions: ${allBy} shows them`);
+  if (hidden > 0) head.push(`  ${counted(hidden, 'older version')}, shown by ${allBy}`);
   let width = 0;
   yield* eachInSteps(shown, ({ version }) => {
     width = Math.max(width, version.length);

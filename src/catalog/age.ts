@@ -2,6 +2,7 @@
  * The suffix after the `@` of a datasource: an age (`7d` in `/wolfi@7d/curl`, or `7d+security`) or a time
  * (`/wolfi@2026-07-24T06:00Z/curl`).
  */
+import { counted } from '../errors.ts';
 import { parseTime, timeText } from './time.ts';
 
 /** Only packages of this age, or the packages at a past time (unix milliseconds). */
@@ -43,7 +44,7 @@ export function nameWith(datasource: string, when: When | undefined): string {
 /** `7 days` */
 export function ageInWords(age: Age): string {
   const { amount, unit } = rounded(age);
-  return `${amount} ${unit}${amount === 1 ? '' : 's'}`;
+  return counted(amount, unit);
 }
 
 function rounded({ seconds }: Age): { readonly amount: number; readonly unit: string } {

@@ -1,5 +1,5 @@
 /** A report in the formats of other tools. */
-import { printable } from '../errors.ts';
+import { counted, printable } from '../errors.ts';
 import { version } from '../version.ts';
 import { escapeXml } from '../xml.ts';
 import type { Finding } from './findings.ts';
@@ -185,13 +185,13 @@ export function textReport(
     });
     return `${colour('bold', printable(file))}\n${lines.join('\n')}\n`;
   });
-  const count = (level: Level, word: string): string => {
+  const count = (level: Level): string => {
     const number = findings.filter((each) => each.level === level).length;
-    const text = `${number} ${word}${number === 1 ? '' : 's'}`;
+    const text = counted(number, level);
     return number === 0 ? text : colour(colours[level], text);
   };
-  const hidden = all ? '' : findings.some(({ level }) => level === 'note') ? ' (--all shows them)' : '';
+  const hidden = all ? '' : findings.some(({ level }) => level === 'note') ? ' (shown by --all)' : '';
   const baseline = known === 0 ? '' : `; ${known} more in the baseline`;
-  const summary = `${pins} package${pins === 1 ? '' : 's'} in ${files} file${files === 1 ? '' : 's'}: ${count('error', 'error')}, ${count('warning', 'warning')}, ${count('note', 'note')}${hidden}${baseline}`;
+  const summary = `${counted(pins, 'package')} in ${counted(files, 'file')}: ${count('error')}, ${count('warning')}, ${count('note')}${hidden}${baseline}`;
   return `${[...parts, summary].join('\n')}\n`;
 }

@@ -13,7 +13,7 @@ import { compareLevels, type Level } from '../check/rules.ts';
 import type { Config } from '../config/config.ts';
 import type { CommandLine } from '../config/options.ts';
 import { parseDuration } from '../config/schema.ts';
-import { codeOf, errorLines, IndexError, printable, UsageError } from '../errors.ts';
+import { codeOf, counted, errorLines, IndexError, printable, UsageError } from '../errors.ts';
 import { judgeFiles } from './judge-files.ts';
 
 export interface CheckOptions {
@@ -92,7 +92,7 @@ async function run(words: readonly string[], options: CheckOptions): Promise<num
   if (words.length > 0 && files.length === 0)
     process.stderr.write(`no packages found in ${printable(words.join(', '))}\n`);
   let judgments: readonly (readonly Judgment[])[];
-  const done = progress(`${files.length} files, loading the indexes`);
+  const done = progress(`${counted(files.length, 'file')}, loading the indexes`);
   try {
     const [asksAll, now] = [isPlain, Date.now()];
     judgments = await judgeFiles(files, { url, config: config(), asksAll, policy, now, signal });
@@ -107,17 +107,15 @@ async function run(words: readonly string[], options: CheckOptions): Promise<num
     const code = changeFiles(files, judgments, pinsNames ? pinNames : raisePins, { root, isDiff });
     const own = files.flatMap((file, i) => ownJudgments(file, judgments[i] ?? []));
     const notAsked = own.filter((each) => each.notAsked !== undefined).length;
-    if (notAsked > 0) {
-      const those = notAsked === 1 ? 'one package was' : `${notAsked} packages were`;
-      process.stderr.write(`${those} not looked up; check --all says why\n`);
-    }
+    if (notAsked > 0)
+      process.stderr.write(`${counted(notAsked, 'package')} not looked up; check --all says why\n`);
     return code;
   }
   const all = files.flatMap((file, i) => findingsOf(file, judgments[i] ?? []));
   if (writesBaseline && baseline !== undefined) {
     const kept = all.filter(({ level }) => level !== 'note');
     writeFileSync(resolve(root, baseline), baselineText(kept));
-    process.stdout.write(`wrote ${kept.length} findings to ${printable(baseline)}\n`);
+    process.stdout.write(`wrote ${counted(kept.length, 'finding')} to ${printable(baseline)}\n`);
     return 0;
   }
   const findings = all.filter(({ fingerprint }) => !known?.has(fingerprint));
@@ -180,9 +178,7 @@ function changeFiles(
       process.stdout.write(`${printable(file.path)}: ${printable(pin)} -> ${to}\n`);
   }
   if (!isDiff)
-    process.stdout.write(
-      count === 0 ? 'nothing to change\n' : `changed ${count === 1 ? 'one pin' : `${count} pins`}\n`,
-    );
+    process.stdout.write(count === 0 ? 'nothing to change\n' : `changed ${counted(count, 'pin')}\n`);
   return hasFailed ? UNCHECKED : 0;
 }
 

@@ -1,7 +1,7 @@
 /** `export`: every answer as a static file, for GitLab Pages, S3 or any file server. */
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { IndexError, UsageError } from '../errors.ts';
+import { counted, IndexError, UsageError } from '../errors.ts';
 import { ExportFolder, type ExportTotals } from '../export/export-folder.ts';
 import type { ManifestDatasource } from '../export/manifest.ts';
 import { exportedNames, REDIRECTS, redirects, siteFiles, type SiteFile } from '../export/site.ts';
@@ -118,7 +118,7 @@ function summary(
   milliseconds: number,
 ): string {
   const each = Object.entries(datasources).map(
-    ([name, { names, generation }]) => `${names} names of ${name} (${generation})`,
+    ([name, { names, generation }]) => `${counted(names, 'name')} of ${name} (${generation})`,
   );
   const size = `${(bytes / 1e6).toFixed(1)} MB, ${(gzipBytes / 1e6).toFixed(1)} MB compressed`;
   const seconds = (milliseconds / 1000).toFixed(1);

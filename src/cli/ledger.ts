@@ -61,7 +61,7 @@ export async function ledgerCommand(
         return 0;
       case 'import': {
         const { added, dated } = await importLines(database, linesOf(input));
-        output.write(`${added} indexes added, ${dated} packages with an earlier date\n`);
+        output.write(`indexes added: ${added}; packages with an earlier date: ${dated}\n`);
         return 0;
       }
       case 'show':

@@ -10,7 +10,7 @@ import { wordsOf } from '../apk/identity.ts';
 import type { PackageTable } from '../apk/package-table.ts';
 import { inSteps, type Pause } from '../apk/pieces.ts';
 import type { ReleaseDates, Republished } from '../catalog/catalog.ts';
-import { errorLine } from '../errors.ts';
+import { counted, errorLine } from '../errors.ts';
 import { MAX_CHANGES, type Change, type Changes, type Vanished } from '../ledger/changes.ts';
 import { isSet, ledgerTime, TOLERATED_LAG } from '../ledger/clock.ts';
 import { compare, firstDate, mergeDates, returnDate, without, type Dated } from '../ledger/dates.ts';
@@ -531,7 +531,7 @@ export class Ledger {
       return `${String(name)}-${String(version)}`;
     });
     this.#options.log.warn(
-      `${label}: ${rows.length} packages took over the name and version of another package: ${names.join(', ')}${rows.length > 5 ? ', …' : ''}`,
+      `${label}: ${counted(rows.length, 'package')} took over the name and version of another package: ${names.join(', ')}${rows.length > 5 ? ', …' : ''}`,
     );
   }
 

@@ -1,7 +1,7 @@
 /** `/{datasource}` in a browser: indexes and their ages, changes, withheld versions, unknown names. */
 import type { VNode } from 'preact';
 import type { HeldBackStatus, IndexStatus } from '../http/status.ts';
-import { printable } from '../errors.ts';
+import { counted, printable } from '../errors.ts';
 import { age, html, moment, renderPage, type Html } from './html.ts';
 import type { Links } from './links.ts';
 
@@ -63,10 +63,10 @@ export function datasourcePage(page: DatasourcePage): string {
   });
 }
 
-function summary({ ready, generation, names, versions }: DatasourcePage): VNode {
+function summary({ ready, generation, names = 0, versions = 0 }: DatasourcePage): VNode {
   if (!ready) return html`<p class="bad">Not loaded yet: lookups wait, then get a 429.</p>`;
   return html`<p>
-    <span class="good">Ready</span>: ${names} names, ${versions} package entries,
+    <span class="good">Ready</span>: ${counted(names, 'name')}, ${counted(versions, 'package')},
     generation${' '}<code>${generation}</code>.
   </p>`;
 }
@@ -82,7 +82,7 @@ function heldBack({ heldBack: held }: DatasourcePage): Html {
   const next = nextAt === undefined ? '' : ` The next is old enough at ${minute(nextAt)}.`;
   const fixes = early > 0 ? ` Shown early, as fixes or because a fix needs them: ${early}.` : '';
   return html`<p>
-    ${`Held back: ${packages} package entries released after ${minute(releasedAfter)}${undated}.${next}${fixes}`}
+    ${`Held back: ${counted(packages, 'package')} released after ${minute(releasedAfter)}${undated}.${next}${fixes}`}
   </p>`;
 }
 
@@ -204,8 +204,7 @@ function missed({ datasource, missed: names, now, links }: DatasourcePage): Html
           html`<li>
             ${links.search ? html`<a href=${`${links.search(datasource)}?${new URLSearchParams({ q: name })}`}>${printable(name)}</a>` : printable(name)}
             <span class="quiet"
-              >: ${count} ${count === 1 ? 'lookup' : 'lookups'}, the last
-              ${' '}${age((now - lastAskedAt) / 1000)} ago</span
+              >: ${counted(count, 'lookup')}, the last ${' '}${age((now - lastAskedAt) / 1000)} ago</span
             >
           </li>`,
       )}

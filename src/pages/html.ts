@@ -5,7 +5,7 @@
 import { html } from 'htm/preact';
 import type { VNode } from 'preact';
 import { renderToString } from 'preact-render-to-string';
-import { printable } from '../errors.ts';
+import { counted, printable } from '../errors.ts';
 import { style, styleHash } from './style.ts';
 
 export type Html = VNode | readonly VNode[];
@@ -95,8 +95,7 @@ export function moment(iso: string, now: number | undefined): Html {
 /** `3 days` from seconds: the largest fitting unit, rounded down. */
 export function age(seconds: number): string {
   const [unit, size] = units.find(([, each]) => seconds >= each) ?? ['second', 1];
-  const count = Math.max(0, Math.floor(seconds / size));
-  return `${count} ${unit}${count === 1 ? '' : 's'}`;
+  return counted(Math.max(0, Math.floor(seconds / size)), unit);
 }
 
 const units = [

@@ -2,7 +2,7 @@
  * Pages that only a static export has. They show nothing that depends on the time of the export, so that the same
  * indexes give the same files.
  */
-import { printable } from '../errors.ts';
+import { counted, printable } from '../errors.ts';
 import { html, renderPage, type Html, type Link } from './html.ts';
 import type { Links } from './links.ts';
 
@@ -29,7 +29,7 @@ export function staticHomePage(datasources: readonly StaticDatasource[], links: 
         ${datasources.map(
           (each) =>
             html`<li>
-              <a href=${links.datasource(each.name)}>${each.name}</a>: ${each.names} names,${' '}
+              <a href=${links.datasource(each.name)}>${each.name}</a>: ${counted(each.names, 'name')},${' '}
               ${each.archs.join(', ')}
             </li>`,
         )}
@@ -70,7 +70,7 @@ export function staticDatasourcePage(
     stylesheet: links.stylesheet,
     main: html`
       <h1>${name}</h1>
-      <p>${names} names, generation <code>${generation}</code>.</p>
+      <p>${counted(names, 'name')}, generation <code>${generation}</code>.</p>
       <h2>Packages by first letter</h2>
       ${linkList(packages, 'names/', 'flow')}
       ${

@@ -11,7 +11,7 @@ import { inSteps, type Pause } from '../apk/pieces.ts';
 import { parseKey } from '../apk/signature.ts';
 import { diffIndexes, textOf, type IndexChange } from '../catalog/diff.ts';
 import type { Config, DatasourceConfig, RepositoryConfig } from '../config/config.ts';
-import { errorLine, IndexError } from '../errors.ts';
+import { counted, errorLine, IndexError } from '../errors.ts';
 import { builtinKeys } from '../repository/builtin-keys.ts';
 import { credentialLookup, type CredentialLookup } from '../repository/credentials.ts';
 import type { Changes, Vanished } from '../ledger/changes.ts';
@@ -426,7 +426,7 @@ function describe(loaded: LoadedIndex): string {
   const { packages, names, newestBuiltAt } = loaded.summary;
   const newest =
     newestBuiltAt > 0 ? `the newest built at ${new Date(newestBuiltAt * 1000).toISOString()}, ` : '';
-  return `${packages} packages of ${names} names, ${newest}${verification(loaded)}`;
+  return `${counted(packages, 'package')} of ${counted(names, 'name')}, ${newest}${verification(loaded)}`;
 }
 
 function verification({ index }: LoadedIndex): string {

@@ -91,7 +91,7 @@ test('in text the verdict stands last, behind the newest versions', () => {
   const lines = finish(describeInText(explained(from, 'foo', '1-r0'), []));
   expect(lines.slice(0, 4)).toEqual([
     'foo on x86_64',
-    '  3 older versions: --all shows them',
+    '  3 older versions, shown by --all',
     '  + 1-r0   1970-01-02',
     '  + 4-r0   1970-01-02',
   ]);

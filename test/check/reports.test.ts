@@ -111,7 +111,7 @@ describe('text', () => {
       'a & "b"/#1?/image.yaml',
     ]);
     expect(text(false)).toMatch(
-      /^4 packages in 2 files: 2 errors, 1 warning, 2 notes \(--all shows them\); 3 more in the baseline$/m,
+      /^4 packages in 2 files: 2 errors, 1 warning, 2 notes \(shown by --all\); 3 more in the baseline$/m,
     );
   });
   test('notes on request', () => {

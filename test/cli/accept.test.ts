@@ -25,7 +25,7 @@ test(
     await using running = start(['--listen', '127.0.0.1:0', ...where]);
     await using replica = start(['--listen', '127.0.0.1:0', '--cache-dir', join(folder, 'other'), ...source]);
     const addresses = [await addressOf(running), await addressOf(replica)];
-    await Promise.all([running, replica].map((each) => each.line(/loaded 1 packages/)));
+    await Promise.all([running, replica].map((each) => each.line(/loaded 1 package /)));
     upstream.serve('x86_64', await index(2));
     for (const each of [running, replica]) {
       each.child.kill('SIGHUP');

@@ -99,7 +99,7 @@ test('a folder: broken pins, outdated pins, and the exit code', async () => {
       'images/app.yaml',
       '  3:14  warning  curl=8.19.0-r0  8.20.0-r0 is available (minor), one version behind  behind',
       '',
-      '3 packages in 3 files: 1 error, 1 warning, 1 note (--all shows them)',
+      '3 packages in 3 files: 1 error, 1 warning, 1 note (shown by --all)',
       '',
     ].join('\n'),
   );
@@ -217,7 +217,7 @@ describe('what the system does not let be read', () => {
     refuse('writeFileSync', 'Dockerfile');
     const { code, output, errors } = await run([], { fix: true });
     expect(errors).toMatch(/^Dockerfile: left unchanged: EACCES/);
-    expect(output).toBe('images/app.yaml: curl=8.19.0-r0 -> 8.20.0-r0\nchanged one pin\n');
+    expect(output).toBe('images/app.yaml: curl=8.19.0-r0 -> 8.20.0-r0\nchanged 1 pin\n');
     expect(code).toBe(3);
   });
 
@@ -273,7 +273,7 @@ test('--fix and pin tell that packages were not looked up', async () => {
   const told = {
     code: 0,
     output: 'nothing to change\n',
-    errors: '2 packages were not looked up; check --all says why\n',
+    errors: '2 packages not looked up; check --all says why\n',
   };
   expect(await run(['Dockerfile'], { fix: true })).toEqual(told);
   expect(await run(['Dockerfile'], {}, { pin: true })).toEqual(told);
@@ -310,7 +310,7 @@ test('a file that is no UTF-8 keeps its other bytes', async () => {
 test('pin', async () => {
   await put('repo/Dockerfile', 'FROM alpine:3.22\nRUN apk add --no-cache curl\n');
   expect((await run(['Dockerfile'], {}, { pin: true })).output).toBe(
-    'Dockerfile: curl -> 8.14.1-r2\nchanged one pin\n',
+    'Dockerfile: curl -> 8.14.1-r2\nchanged 1 pin\n',
   );
   expect(await readFile(join(folder, 'repo/Dockerfile'), 'utf8')).toBe(
     'FROM alpine:3.22\nRUN apk add --no-cache curl=8.14.1-r2\n',

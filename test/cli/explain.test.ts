@@ -96,7 +96,7 @@ describe('explain --url', () => {
     const some = (await explained('tool=1.0-r0', { url })).text;
     expect(rows(some)).toHaveLength(11);
     expect(rows(some)).toEqual(expect.arrayContaining(['1.0-r0', '3.3-r0']));
-    expect(some).toContain('1 older versions: --all shows them');
+    expect(some).toContain('1 older version, shown by --all');
     expect(some.trimEnd().split('\n').at(-1)).toBe(
       '  pin 1.0-r0 (offered): propose 3.3-r0, because 3.3-r0 is the newest release',
     );

@@ -46,7 +46,7 @@ describe('serve', () => {
     expect(await get(`${address}/curl/latest`)).toEqual({ status: 200, body: '8.20.0-r0\n' });
     const hint = JSON.parse(await service.line(/for Renovate/)) as { msg: string };
     expect(hint.msg).toMatch(/"extends": \["http:\/\/127\.0\.0\.1:\d+\/renovate\.json"\]/);
-    expect(await service.line(/loaded 1 packages/)).toContain('verified by test.rsa.pub');
+    expect(await service.line(/loaded 1 package /)).toContain('verified by test.rsa.pub');
 
     await repository('wolfi', [pkg('curl', '8.20.0-r0'), pkg('curl', '8.21.0-r0')]);
     service.child.kill('SIGHUP');
@@ -122,7 +122,7 @@ describe('a cache', () => {
     ]; // prettier-ignore
     {
       await using service = start(args);
-      await service.line(/loaded 1 packages/);
+      await service.line(/loaded 1 package /);
       service.child.kill('SIGTERM');
       expect(await service.ended).toBe(0);
     }

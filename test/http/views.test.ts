@@ -362,7 +362,7 @@ test('the status and the pages are those of the view', async () => {
   expect(view['generation']).not.toBe(base['generation']);
   const status = await service.get('/wolfi@7d', { accept: BROWSER });
   expect(status.body).toContain('<h1>wolfi@7d</h1>');
-  expect(status.body).toContain('Held back: 10 package entries released after 2026-07-17 06:00 UTC.');
+  expect(status.body).toContain('Held back: 10 packages released after 2026-07-17 06:00 UTC.');
   const page = await service.get('/wolfi@7d/curl?current=8.0-r0', { accept: BROWSER });
   expect(page.statusCode).toBe(200);
   expect(page.body).toContain('curl=8.0-r0');

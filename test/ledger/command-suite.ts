@@ -31,7 +31,7 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
       expect(exported.split('\n')).toHaveLength(1 + 1 + 3 + 2 + 1);
       const other = await makeStore();
       expect((await run(other, 'import', exported)).output).toBe(
-        '1 indexes added, 0 packages with an earlier date\n',
+        'indexes added: 1; packages with an earlier date: 0\n',
       );
       expect((await run(other, 'export')).output).toBe(exported);
       expect(await run(other, 'verify')).toEqual({ code: 0, output: 'the ledger is sound\n' });
@@ -63,7 +63,7 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
       await Promise.all([one.ledger.close(), two.ledger.close()]);
       const { output } = await run(one.store, 'export');
       expect((await run(two.store, 'import', output)).output).toBe(
-        '0 indexes added, 1 packages with an earlier date\n',
+        'indexes added: 0; packages with an earlier date: 1\n',
       );
       await two.restart();
       two.now += DAY;

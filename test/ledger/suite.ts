@@ -97,7 +97,7 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       const stanzas = [built('curl', '8.0-r0', START - 30 * DAY, 'rebuilt')];
       expect(await one.see(stanzas)).toEqual({ 'curl-8.0-r0': 1 });
       expect(one.logs).toEqual([
-        'wolfi: 1 packages took over the name and version of another package: curl-8.0-r0',
+        'wolfi: 1 package took over the name and version of another package: curl-8.0-r0',
       ]);
       expect(one.ledger.status.republished).toBe(1);
       await one.restart();

@@ -204,7 +204,7 @@ describe.skipIf(!haveTools('kustomize', 'kubeconform', 'go'))('the Kubernetes ma
       await using service = start(['--listen', '127.0.0.1:0', '--arch', 'x86_64'], environment);
       const address = await addressOf(service);
       expect(await (await fetch(`${address}/private/acme-tool/latest`)).text()).toBe('1.2.3-r0\n');
-      expect(await service.line(/loaded 1 packages/)).toContain('verified by private.rsa.pub');
+      expect(await service.line(/loaded 1 package /)).toContain('verified by private.rsa.pub');
     });
 
     test('adds the monitoring by one line more, with the label of another Prometheus', async () => {

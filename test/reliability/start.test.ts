@@ -46,7 +46,7 @@ test('a key server that hangs delays no datasource but its own', async () => {
   await writeFile(file, stringify({ ...config, datasources: { sound } }));
   {
     await using first = start(['--config', file]);
-    await first.line(/"datasource":"sound".*loaded 1 packages/);
+    await first.line(/"datasource":"sound".*loaded 1 package /);
   }
   const hanging = datasource(`${upstream.url}/keys/a.rsa.pub`);
   await writeFile(file, stringify({ ...config, datasources: { hanging, sound } }));
