@@ -386,7 +386,7 @@ function commandNamed(name: string): Command {
     commands.map((each) => each.name),
   );
   throw new UsageError(
-    `unknown command ${name}${meant === undefined ? '; apk-beacon help lists them' : `, did you mean ${meant}?`}`,
+    `unknown command ${name}${meant === undefined ? '; apk-beacon help lists the commands' : `, did you mean ${meant}?`}`,
   );
 }
 

@@ -197,7 +197,7 @@ export function keyByAlias(word: string): keyof ConfigFile | undefined {
 function unknownOption(flag: string, known: readonly string[]): string {
   const word = flag.replace(/^-+/, '');
   const meant = optionByAlias(word) ?? nearest(word, known);
-  return `unknown option ${flag}${meant === undefined ? '; apk-beacon help lists them' : `, did you mean --${meant}?`}`;
+  return `unknown option ${flag}${meant === undefined ? '; apk-beacon COMMAND --help lists the options' : `, did you mean --${meant}?`}`;
 }
 
 /** The environment variable of an option. */

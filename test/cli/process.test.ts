@@ -164,7 +164,7 @@ describe('unusable settings end with one clear line and the right code', () => {
   test.each<[args: string[], code: number, message: RegExp]>([
     [['--lisen', 'x'], 2, /^apk-beacon: unknown option --lisen, did you mean --listen\?$/],
     [['sreve'], 2, /^apk-beacon: unknown command sreve, did you mean serve\?$/],
-    [['xyzzy'], 2, /^apk-beacon: unknown command xyzzy; apk-beacon help lists them$/],
+    [['xyzzy'], 2, /^apk-beacon: unknown command xyzzy; apk-beacon help lists the commands$/],
     [['--out', 'x'], 2, /^apk-beacon: --out belongs to the command export, not to serve$/],
     [['explain', 'x', '--brotli'], 2, /^apk-beacon: --brotli belongs to the command export, not to explain$/],
     [['serve', 'more'], 2, /^apk-beacon: serve takes no argument, got more$/],

@@ -357,7 +357,7 @@ describe('errors name the place, the value and the expectation', () => {
     [['--port', '1'], {}, 'unknown option --port, did you mean --listen?'],
     [['--crache-dir', '1'], {}, 'unknown option --crache-dir, did you mean --cache-dir?'],
     [['--lsiten', '1'], {}, 'unknown option --lsiten, did you mean --listen?'],
-    [['--xyzzy'], {}, 'unknown option --xyzzy; apk-beacon help lists them'],
+    [['--xyzzy'], {}, 'unknown option --xyzzy; apk-beacon COMMAND --help lists the options'],
     [['--name', 'x'], {}, '--name: only allowed with --repository'],
     [['--repository', 'x', '--name', 'metrics'], {}, '--name: is reserved'],
     [
