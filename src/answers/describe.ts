@@ -9,7 +9,7 @@ import { withdrawalText } from './withdrawal-text.ts';
 /** Versions shown by default. */
 const NEWEST = 10;
 
-export type Colour = (colour: 'green' | 'yellow' | 'red', text: string) => string;
+type Colouring = (colour: 'green' | 'yellow' | 'red', text: string) => string;
 
 interface DescribeOptions {
   /** Every version, not only the newest. */
@@ -17,10 +17,10 @@ interface DescribeOptions {
   /** The option that shows all versions. */
   readonly allBy?: string;
   /** Colours the verdict; by default plain text. */
-  readonly colour?: Colour;
+  readonly colour?: Colouring;
 }
 
-const plain: Colour = (_, text) => text;
+const plain: Colouring = (_, text) => text;
 
 /** Oldest first, so that the newest versions and the verdict are at the end of a terminal. */
 export function* describe(
@@ -66,7 +66,7 @@ export function describeAdvisories({ at, open, unreviewed, fixes }: ExplainedAdv
   ];
 }
 
-function verdict({ current, state, proposal, because }: ExplainedPin, colour: Colour): string {
+function verdict({ current, state, proposal, because }: ExplainedPin, colour: Colouring): string {
   const way = proposal === undefined ? 'no update' : `propose ${proposal}`;
   const text = printable(`  pin ${current} (${state}): ${way}, because ${because}`);
   return colour(proposal === undefined ? (state === 'offered' ? 'green' : 'red') : 'yellow', text);
