@@ -48,12 +48,12 @@ const count = z.int().nonnegative();
 const time = text.meta({ format: 'date-time', examples: ['2026-07-24T06:00:00.000Z'] });
 const version = text.meta({ examples: ['8.20.0-r1'] });
 const archs = texts.meta({ examples: [['x86_64', 'aarch64']] });
-const generation = text.describe('changes with any index; replicas with the same indexes have the same');
+const generation = text.describe('changes with any index; the same for replicas with the same indexes');
 
 const problem = z
   .strictObject({
     error: text.describe('the reason, for people'),
-    datasource: text.optional().describe('where was looked'),
+    datasource: text.optional().describe('the datasource that was searched'),
     archs: archs.optional().describe('404 of a lookup: the archs on which no package has the name'),
     closeNames: texts.optional().describe('404 of a lookup: at most three similar names, the closest first'),
     missing: z
@@ -73,8 +73,8 @@ const release = objectOf<RenovateRelease>({
   releaseTimestamp: time
     .optional()
     .describe('when it was released: first seen, or built where no ledger is kept; absent if unknown'),
-  isStable: z.literal(false).optional().describe('a pre-release; otherwise absent'),
-  isDeprecated: z.literal(true).optional().describe('withdrawn; listed because it is the pin'),
+  isStable: z.literal(false).optional().describe('false for a pre-release; otherwise absent'),
+  isDeprecated: z.literal(true).optional().describe('withdrawn: the pin, or one that was served before'),
   revision: count.optional().describe('N of `-rN`'),
   digest: text.optional().describe('with `strip=revision`: the revision as text'),
 });
@@ -87,7 +87,7 @@ const releases = z
       .describe('web address as the package has it; a page of the service if there are no releases'),
     sourceUrl: text.optional().describe('the homepage, if it is at GitHub or GitLab'),
     changelogUrl: text.optional().describe('URL of the history of the recipe, with marks for the preset'),
-    heldBack: text.optional().describe('of an age: why there is no release'),
+    heldBack: text.optional().describe('with an age: why there is no release'),
     noOpinion: text.optional().describe('of `/-/for/`: why no datasource was asked'),
   })
   .describe('The releases that a pin may name, in the format of Renovate’s custom datasource');
@@ -152,8 +152,8 @@ const explainedVersion = objectOf<ExplainedVersion>({
 
 const explanation = objectOf<Explanation>({
   name: text,
-  archs: archs.describe('that were asked for'),
-  carriedBy: archs.describe('those that have the name'),
+  archs: archs.describe('the archs that were asked for'),
+  carriedBy: archs.describe('the archs that have the name'),
   versions: z.array(explainedVersion).describe('newest first; empty if no index has the name'),
   notes: texts.optional().describe('facts beyond the versions, such as newer series'),
   younger: z
@@ -167,7 +167,7 @@ const explanation = objectOf<Explanation>({
       }),
     )
     .optional()
-    .describe('of an age: the versions that it holds back, the next one first'),
+    .describe('with an age: the versions that it holds back, the next one first'),
   pin: objectOf<ExplainedPin>({
     current: text.describe('as given'),
     state: oneOf<ExplainedPin['state']>({
@@ -184,8 +184,8 @@ const explanation = objectOf<Explanation>({
     open: count.describe('vulnerabilities known there'),
     unreviewed: count.describe('hits of scanners that nobody has reviewed; not in `open`'),
     fixes: z
-      .array(z.strictObject({ version, count: count.describe('fixed by it'), ids: texts }))
-      .describe('those that need not wait; `ids` are the first of them'),
+      .array(z.strictObject({ version, count: count.describe('how many it fixes'), ids: texts }))
+      .describe('versions that fix something and need not wait; `ids` are the first that they fix'),
   }).optional(),
 }).describe('Every version of a name, and why it is or is not offered');
 
@@ -193,7 +193,7 @@ const advisory = objectOf<AdvisoryEntry>({
   id: text.meta({ examples: ['CVE-2026-1234'] }),
   fixedIn: version.optional().describe('the version in which it is fixed'),
   notAffected: z.literal(true).optional().describe('reviewed: no version is affected'),
-  status: texts.optional().describe('why there is no fix, in words of the feed'),
+  status: texts.optional().describe('why there is no fix, as the feed states it'),
 });
 const advisoryList = z.array(advisory);
 
@@ -222,7 +222,7 @@ const advisories = z
           doesNotWait: z
             .literal(true)
             .optional()
-            .describe('an age of fixes (`@7d+security`) shows it at once'),
+            .describe('a view with fixes (`@7d+security`) shows it at once'),
           fixed: advisoryList,
           fixedCount: count,
         }),
@@ -249,13 +249,13 @@ const indexStatus = objectOf<IndexStatus>({
   state: indexState,
   required: flag,
   packages: count.optional(),
-  names: count.optional().describe('of packages, each once'),
+  names: count.optional().describe('names of packages, each counted once'),
   verifiedBy: text.optional().describe('the key that signed it'),
-  format: oneOf<NonNullable<IndexStatus['format']>>({ v2: 'APKINDEX.tar.gz', adb: 'of apk 3' }).optional(),
-  description: text.optional().describe('in words of the index'),
+  format: oneOf<NonNullable<IndexStatus['format']>>({ v2: 'APKINDEX.tar.gz', adb: 'apk 3' }).optional(),
+  description: text.optional().describe('as the index states it'),
   source: source.optional(),
   confirmedAt: time.optional().describe('when the repository last had it'),
-  digest: text.optional().describe('of a past time: the digest of the signed bytes'),
+  digest: text.optional().describe('with a past time: the digest of the signed bytes'),
   age: count.optional().describe('seconds since it last changed'),
   frozen: flag.describe('whether it is older than `maxAge`'),
   skippedStanzas: count.optional().describe('packages that could not be read'),
@@ -263,7 +263,7 @@ const indexStatus = objectOf<IndexStatus>({
   incompletePackages: count
     .optional()
     .describe('packages that are used without a field or dependency that could not be read'),
-  buildTimes: z.literal(false).optional().describe('none of its packages has a build time'),
+  buildTimes: z.literal(false).optional().describe('false if none of its packages has a build time'),
   error: text.optional().describe('why the last refresh failed'),
   errorCode: text.optional(),
   errorAt: time.optional(),
@@ -286,7 +286,7 @@ const feedStatus = objectOf<FeedStatus>({
   newestRecord: text.optional().describe('the time of its newest record'),
   skippedEntries: count.optional().describe('entries that could not be read'),
   firstSkipped: text.optional().describe('why the first of them could not be read'),
-  warning: text.optional().describe('if it seems to be of another repository'),
+  warning: text.optional().describe('a message if it is for another repository'),
   error: text.optional().describe('why the last refresh failed'),
   errorCode: text.optional(),
   errorAt: time.optional(),
@@ -298,18 +298,18 @@ const datasourceStatus = z
     ready: flag,
     generation: generation.optional(),
     archs,
-    names: count.optional().describe('of packages, each once'),
+    names: count.optional().describe('names of packages, each counted once'),
     versions: count.optional().describe('packages of all archs'),
     heldBack: objectOf<HeldBackStatus>({
       releasedAfter: time.describe('packages released later are hidden'),
-      packages: count.describe('that are hidden'),
-      withoutDate: count.describe('those of them without a date'),
+      packages: count.describe('hidden packages'),
+      withoutDate: count.describe('hidden packages without a date'),
       early: count.describe('younger packages that are shown as fixes or with them'),
       nextAt: time.optional().describe('when the next is old enough'),
     })
       .optional()
-      .describe('of an age'),
-    since: time.optional().describe('of a past time: the last change before it'),
+      .describe('with an age: what it hides'),
+    since: time.optional().describe('with a past time: the last change before it'),
     ledger: z
       .strictObject({
         store: z.enum(['memory', 'sqlite', 'postgres']),
@@ -327,7 +327,7 @@ const datasourceStatus = z
         z.strictObject({
           receiver: text,
           datasource: text,
-          names: count.describe('that are watched'),
+          names: count.describe('watched names'),
           pending: count.describe('events that are not delivered yet'),
           oldestPending: time.optional(),
           lastDelivered: time.optional(),
@@ -420,7 +420,7 @@ const bodies = {
       .array(
         z.strictObject({
           reason: text,
-          count: count.describe('of lookups'),
+          count: count.describe('lookups'),
           lastAskedAt: time,
           names: texts.describe('at most 20 of them'),
         }),
@@ -429,7 +429,7 @@ const bodies = {
   }),
   Changes: z.strictObject({
     datasource: text,
-    package: text.optional().describe('if asked for one'),
+    package: text.optional().describe('the package that was asked for, if any'),
     since: time,
     kept: flag.describe('whether the ledger survives a restart'),
     changes: z
@@ -463,8 +463,8 @@ const bodies = {
             objectOf<ProblemOfPin>({
               rule: z.enum(rules.map(({ id }) => id)),
               message: text,
-              archs: archs.optional().describe('that it concerns'),
-              level: z.enum(['error', 'warning', 'note']).optional().describe('if not that of the rule'),
+              archs: archs.optional().describe('the archs that it concerns'),
+              level: z.enum(['error', 'warning', 'note']).optional().describe("if not the rule's own"),
               since: text
                 .meta({ format: 'date' })
                 .optional()
@@ -475,7 +475,7 @@ const bodies = {
           heldBecause: text
             .optional()
             .describe('why there is no target: the version conflicts with other pins of the image'),
-          newest: version.optional().describe('of all versions'),
+          newest: version.optional().describe('the newest of all versions'),
           step: z.enum(steps).optional().describe('the size of the update'),
         }),
       )

@@ -57,7 +57,7 @@ const parameters = {
   file: { description: 'As in the index', schema: string, example: 'curl-8.20.0-r1.apk' },
   arch: {
     description:
-      'One of the datasource, in a path of an index also any; in a query several, separated by commas',
+      'An arch of the datasource; in the path of an index also any; in a query several, separated by commas',
     schema: string,
     example: 'x86_64',
   },
@@ -81,7 +81,7 @@ const parameters = {
   since: { description: 'A time or an age; by default 7d', schema: string, example: '2026-07-24T06:00Z' },
   q: { description: 'A part of a name', schema: { type: 'string', maxLength: MAX_NAME_LENGTH } },
   kind: { description: 'The kind of the file, as the preset writes it', schema: string },
-  at: { description: 'A JSON list of what the file tells about the pin', schema: string },
+  at: { description: 'A JSON list of what the file says about the pin', schema: string },
   only: { description: 'The datasources of the preset, separated by commas', schema: string },
 } as const;
 
@@ -90,7 +90,7 @@ const headers = {
   ETag: { description: 'Changes only with the answer; for If-None-Match', schema: string },
   Location: { description: 'Where the package is', schema: string },
   'Retry-After': { description: 'Seconds after which to ask again', schema: { type: 'integer' } },
-  'WWW-Authenticate': { description: 'How to show the token', schema: string },
+  'WWW-Authenticate': { description: 'How to send the token', schema: string },
   'X-Apk-Beacon-Datasource': { description: 'The datasource that the pin belongs to', schema: string },
   'X-Apk-Beacon-Generation': { description: 'Changes with every index of the datasource', schema: string },
 } as const;
@@ -183,7 +183,7 @@ const routes: Readonly<Record<Route, Described>> = {
   },
   asked: {
     path: '/{datasource}/-/asked',
-    summary: 'Names that were looked up lately',
+    summary: 'Names that were looked up in the last week',
     types: [JSON_TYPE],
     body: 'Asked',
     others: [400, 404],

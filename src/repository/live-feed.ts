@@ -89,7 +89,7 @@ export class LiveFeed {
     const { repository } = this.#loaded?.feed.facts ?? {};
     if (repository === undefined || this.spec.repositories.some((each) => each.endsWith(`/${repository}`)))
       return undefined;
-    return `it says that it is for ${repository}`;
+    return `the feed says that it is for ${repository}`;
   }
 
   /**

@@ -368,7 +368,7 @@ describe('a feed', () => {
     await using running = await service(remote());
     await state(running);
     const { advisories } = (await running.get('/wolfi')).json<{ advisories: { warning: string }[] }>();
-    expect(advisories[0]?.warning).toBe('it says that it is for v3.99/community');
+    expect(advisories[0]?.warning).toBe('the feed says that it is for v3.99/community');
     expect(running.logs.join()).toContain('advisories are for another repository');
   });
 
