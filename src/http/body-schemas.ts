@@ -48,7 +48,7 @@ const count = z.int().nonnegative();
 const time = text.meta({ format: 'date-time', examples: ['2026-07-24T06:00:00.000Z'] });
 const version = text.meta({ examples: ['8.20.0-r1'] });
 const archs = texts.meta({ examples: [['x86_64', 'aarch64']] });
-const generation = text.describe('changes with any index; the same for replicas with the same indexes');
+const generation = text.describe('changes with any index or feed; the same for replicas with the same');
 
 const problem = z
   .strictObject({

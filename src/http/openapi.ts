@@ -92,7 +92,7 @@ const headers = {
   'Retry-After': { description: 'Seconds after which to ask again', schema: { type: 'integer' } },
   'WWW-Authenticate': { description: 'How to send the token', schema: string },
   'X-Apk-Beacon-Datasource': { description: 'The datasource that the pin belongs to', schema: string },
-  'X-Apk-Beacon-Generation': { description: 'Changes with every index of the datasource', schema: string },
+  'X-Apk-Beacon-Generation': { description: 'Changes with any index or feed', schema: string },
 } as const;
 
 type HeaderName = keyof typeof headers;
