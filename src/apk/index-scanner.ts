@@ -3,8 +3,8 @@
  *
  * The text is lines `K:value`, K one letter. Each package is a stanza; an empty line separates stanzas. `Field` lists
  * the letters that are read, S and I only if asked for; T L m r q F M R Z a s f g are known and skipped. As in
- * apk-tools 3, other lower-case letters are ignored, and any other character makes a package uninstallable,
- * and so does a dependency that it cannot read.
+ * apk-tools 3, other lower-case letters are ignored; any other character makes a package uninstallable, and so does a
+ * dependency that it cannot read.
  * `p:`, `D:` and `i:` may be repeated and add up; for other fields the last line counts. Other tools refuse the whole
  * index for one bad line; this skips the stanza, counts it and reports the first. If most stanzas are bad, the index is
  * refused.
