@@ -50,7 +50,7 @@ test('everything that starts the service uses the Node flags of its first line',
   );
 });
 
-test('what makes a cache folder tells the service to use it', () => {
+test('each image that creates a cache folder configures the service to use it', () => {
   const { environment, paths } = parse(readFileSync('apkontainer.yaml', 'utf8')) as {
     environment: object;
     paths: { path: string }[];

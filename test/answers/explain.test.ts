@@ -65,7 +65,7 @@ test('a version that needs another repository is offered and the need is listed,
   expect(explained(complete, 'sh').versions[0]?.offered).toBe(true);
 });
 
-test('one candidate an arch is chosen, and what apko would refuse for all archs is told', () => {
+test('one candidate per arch is chosen, and a version that apko refuses for all archs is marked', () => {
   const two = catalogOf({
     x86_64: [[pkg('a', '1-r1', { p: 'foo=1' }), pkg('b', '1-r0', { p: 'foo=1 bar=1' }), pkg('only', '1-r0')]],
     aarch64: [
@@ -86,7 +86,7 @@ test('one candidate an arch is chosen, and what apko would refuse for all archs 
   expect(explained(two, 'b').versions[0]).not.toHaveProperty('refusedByApko');
 });
 
-test('in text the verdict stands last, behind the newest versions', () => {
+test('text ends with the verdict, after the newest versions', () => {
   const from = catalog(Array.from({ length: 14 }, (_, i) => pkg('foo', `${i}-r0`, { t: '86400' })));
   const lines = finish(describeInText(explained(from, 'foo', '1-r0'), []));
   expect(lines.slice(0, 4)).toEqual([

@@ -20,7 +20,7 @@ test.each(['verify', 'export', 'show', 'import'])(
   },
 );
 
-test('verify tells of damage to a part that it does not need itself', async () => {
+test('verify reports damage to a part that it does not need itself', async () => {
   const store = await sqliteStore();
   const one = new Observer({ folder: await temporaryDirectory(), store });
   await one.see([built('curl', '8.0-r0', START)]);

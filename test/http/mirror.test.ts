@@ -203,7 +203,7 @@ async function listening({ server }: TestService): Promise<{ url: string; close:
   return { url, close: () => server.close() };
 }
 
-test('packages of a private repository are passed on to who has the token, piece by piece', async () => {
+test('packages of a private repository are forwarded in pieces to clients with the token', async () => {
   await using upstream = await startUpstream();
   const index = await signedIndex(stanzas);
   const piece = Buffer.alloc(65_536, 'x');

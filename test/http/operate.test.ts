@@ -122,7 +122,7 @@ describe('metrics', () => {
 });
 
 describe('/{datasource}/-/asked', () => {
-  test('lists what was looked up, and what of it no index has (any more)', async () => {
+  test('lists the names that were looked up, and those of them that no index has (any more)', async () => {
     await using upstream = await startUpstream();
     await using service = await loaded(upstream, [...curl, pkg('gone', '1-r0')]);
     for (const path of [

@@ -310,7 +310,7 @@ test('a page says from when a version is expected to be withdrawn, by the rule t
   expect(versions[0]).not.toHaveProperty('withdrawal');
 });
 
-test('so does the answer to who pins it, behind the link to the changes, and no other', async () => {
+test('only the answer for such a pin has it too, after the link to the changes', async () => {
   await using upstream = await startUpstream();
   const repositories = [{ url: upstream.url, withdrawal: { age: '100d', days: [13, 23] } }];
   await using service = await loaded(upstream, { datasources: { wolfi: { repositories } } });

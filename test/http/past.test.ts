@@ -328,7 +328,7 @@ describe('requests that cannot be answered', () => {
     expect(await scene.versions('/wolfi@2026-07-25T06:00Z/curl')).toEqual(['8.0-r0', '8.1-r0']);
   });
 
-  test('without keepIndexes only the current index can be told', async () => {
+  test('without keepIndexes only the current index can answer', async () => {
     await using scene = await Scene.aged({ keepIndexes: undefined });
     expect(await scene.files()).toEqual([]);
     expect(await scene.versions('/wolfi@2026-07-24T08:00Z/curl')).toEqual([
@@ -368,7 +368,7 @@ describe('requests that cannot be answered', () => {
 });
 
 describe('files', () => {
-  test('are kept by digest, told of, and removed when they are too old', async () => {
+  test('are kept by digest, counted in metrics, and removed when they are too old', async () => {
     await using scene = await Scene.aged({ keepIndexes: '36h' });
     // For each arch the current index, and those that newer ones replaced less than 36 hours ago.
     const files = await scene.files();

@@ -76,7 +76,7 @@ test('a new generation is answered from at once, an old one never again', async 
   }
 });
 
-test('parameters, conditions, unknown names and other methods are looked at anew', async () => {
+test('requests with other parameters, conditions or methods, or for unknown names, do not get the cached reply', async () => {
   await using upstream = await startUpstream();
   await offer(upstream, '8.20.0-r0', '8.21.0-r0');
   await using service = await serve(upstream);
@@ -100,7 +100,7 @@ test('a token is checked for every request', async () => {
   expect(await over(service, '/wolfi/curl', token)).toMatch(/^HTTP\/1.1 200 /);
 });
 
-test('while the token cannot be read nobody is answered, and only the log has the reason', async () => {
+test('while the token cannot be read, no request is answered, and only the log has the reason', async () => {
   await using upstream = await startUpstream();
   await offer(upstream, '8.20.0-r0');
   await using service = await serve(upstream, { clientToken: { env: 'TOKEN' } });

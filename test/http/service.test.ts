@@ -96,7 +96,7 @@ describe('a lookup', () => {
     expect([head.statusCode, head.body, head.headers['etag']]).toEqual([200, '', headers['etag']]);
   });
 
-  test('of an unknown name is a 404 that tells where was looked and which names are close', async () => {
+  test('of an unknown name is a 404 with the datasource that was searched and similar names', async () => {
     await using upstream = await startUpstream();
     await using service = await loaded(upstream);
     const answer = await service.get('/wolfi/crul');
@@ -273,7 +273,7 @@ describe('before the first index is there', () => {
     expect((await early).body).toBe('8.21.0-r1\n');
   });
 
-  test('a lookup that waited long enough is told to come back, which Renovate does', async () => {
+  test('a lookup that waited long enough gets a 429 with Retry-After, which Renovate repeats', async () => {
     await using upstream = await startUpstream();
     await serveIndexes(upstream, curl, ['x86_64']);
     await using service = await startService({ config: config(upstream.url) });

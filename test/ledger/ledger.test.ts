@@ -55,7 +55,7 @@ test('a damaged ledger is moved aside', async () => {
   expect(await one.see([old, later])).toEqual({ 'curl-8.0-r0': -30, 'curl-8.1-r0': 1 });
 });
 
-test('damage within the file is told with the file and what to do, after which the dates go on', async () => {
+test('damage within the file is logged with the file and what to do; the dates continue', async () => {
   const store = await sqliteStore();
   const one = new Observer({ folder: await temporaryDirectory(), store });
   const many = Array.from({ length: 500 }, (_, i) => built(`name-${i}`, '1-r0', START - 30 * DAY));

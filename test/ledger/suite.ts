@@ -90,7 +90,7 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       expect(await one.ledger.vanished([wolfi], ['curl', 'jq'])).toEqual([]);
     });
 
-    test('another package of the same name and version counts anew, and is told of', async () => {
+    test('another package of the same name and version counts as new, and is logged', async () => {
       const one = await observer();
       await one.see([old]);
       one.now += DAY;

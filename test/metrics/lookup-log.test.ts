@@ -44,7 +44,7 @@ test('the least recently asked name is forgotten first', () => {
   ]);
 });
 
-test('a name that nobody asked for in a week is forgotten, so that a mended pin alarms no more', () => {
+test('a name not asked for in a week is forgotten, so that a corrected pin no longer causes an alert', () => {
   let now = Date.UTC(2026, 0, 1);
   const asked = new LookupLog(['wolfi'], () => now);
   const snapshot = snapshotOf('curl');

@@ -11,7 +11,7 @@ describe('a configuration', () => {
   const url = 'https://hooks.example.com/apk';
   const datasources = { wolfi: { repositories: ['https://packages.wolfi.dev/os'] } };
 
-  test('needs somewhere to keep what is not told yet', async () => {
+  test('needs a place to keep events that are not delivered yet', async () => {
     const config = { datasources, notify: { one: { url } } };
     await expect(startService({ config })).rejects.toThrow('notify: needs a cacheDir or a ledger');
   });

@@ -284,7 +284,7 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
   });
 
   describe('through a view', () => {
-    test('it is told when the view shows the release, not when upstream publishes it', async () => {
+    test('the call is made when the view shows the release, not when upstream publishes it', async () => {
       const stage = await set({ datasource: 'wolfi@7d' });
       await stage.ask('/wolfi@7d/curl?current=8.0-r0');
       stage.clock.now += HOUR;
@@ -322,7 +322,7 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       expect(await stage.status()).toMatchObject({ names: 1 });
     });
 
-    test('what became old enough between the first question and the first look at it is told', async () => {
+    test('a release that became old enough between the first lookup and the first comparison is reported', async () => {
       const stage = await set({ datasource: 'wolfi@7d' });
       stage.clock.now += HOUR;
       await stage.publish([old, next]);
@@ -348,7 +348,7 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       expect(stage.told).toEqual(['curl 8.1-r0']);
     });
 
-    test('what is withdrawn before it is old enough is not told', async () => {
+    test('a release that is withdrawn before it is old enough is not reported', async () => {
       const stage = await set({ datasource: 'wolfi@7d' });
       await stage.ask('/wolfi@7d/curl?current=8.0-r0');
       stage.clock.now += HOUR;

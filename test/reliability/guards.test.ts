@@ -83,7 +83,7 @@ test('each policy is the repository’s own', async () => {
   expect(await state(running)).toMatchObject({ version: '1.0-r0', code: undefined });
 });
 
-test('a frozen index is spoken of, and makes the service unready only if told so', async () => {
+test('a frozen index is reported, and makes the service unready only if configured', async () => {
   upstream.serve('x86_64', await index(1));
   for (const [frozen, status] of [
     ['warn', 200],

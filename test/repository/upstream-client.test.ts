@@ -30,7 +30,7 @@ function redirecting(targets: () => Record<string, string>, status = 302): Reque
 }
 
 describe('the first request', () => {
-  test('is told of when it is sent, not when it is answered', async () => {
+  test('is reported when it is sent, not when it is answered', async () => {
     let answer: (() => void) | undefined;
     const { url } = await startUpstream((_request, response) => {
       answer = () => response.end('hello');

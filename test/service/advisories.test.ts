@@ -79,7 +79,7 @@ test('check --security raises pins by the feeds of the configuration', async () 
 });
 
 describe('a lookup with a pin', () => {
-  test('is told what each version fixes, behind a link that means nothing to a template', async () => {
+  test('has what each version fixes, after a link without template syntax', async () => {
     await using running = await service(await withFile(fixes));
     await running.beacon.refreshOnce(signal);
     expect(await marks(running)).toBe(
@@ -90,7 +90,7 @@ describe('a lookup with a pin', () => {
     );
   });
 
-  test('is told nothing where nothing is fixed, nor without a pin', async () => {
+  test('has no marks if nothing is fixed, or without a pin', async () => {
     await using running = await service(
       await withFile({ '0': ['CVE-2099-0001'], '9-r0': ['CVE-2099-0002'] }),
     );
@@ -319,7 +319,7 @@ describe('a feed', () => {
     ]);
   });
 
-  test('that another version of the program read is read anew, and answers until then', async () => {
+  test('that another version of the program read answers until it is read again', async () => {
     serveFeed(secdb(fixes));
     {
       await using first = await service(remote());
