@@ -116,7 +116,7 @@ function proposalFor(
   if (!isNewer) {
     return {
       proposal: target.text,
-      because: `the pin is ${state} and nothing newer exists: roll back to ${target.text}`,
+      because: `the pin is ${state} and nothing newer exists, so this is a rollback`,
     };
   }
   const detour =

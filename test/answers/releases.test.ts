@@ -309,7 +309,7 @@ describe('why', () => {
       {
         state: 'withheld',
         proposal: '1.0-r0',
-        because: 'the pin is withheld and nothing newer exists: roll back to 1.0-r0',
+        because: 'the pin is withheld and nothing newer exists, so this is a rollback',
       },
     ],
     [
@@ -317,7 +317,7 @@ describe('why', () => {
       {
         state: 'gone',
         proposal: '1.0-r0',
-        because: 'the pin is gone and nothing newer exists: roll back to 1.0-r0',
+        because: 'the pin is gone and nothing newer exists, so this is a rollback',
       },
     ],
     [
@@ -363,7 +363,7 @@ describe('why', () => {
       {
         state: 'withheld',
         proposal: '1.0',
-        because: 'the pin is withheld and nothing newer exists: roll back to 1.0',
+        because: 'the pin is withheld and nothing newer exists, so this is a rollback',
       },
     ],
     [
