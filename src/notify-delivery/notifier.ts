@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Views } from '../answers/views.ts';
 import { inSteps, type Pause } from '../apk/pieces.ts';
 import { nameWith, type Age } from '../catalog/age.ts';
-import { cut, errorLine } from '../errors.ts';
+import { counted, cut, errorLine } from '../errors.ts';
 import type { Database } from '../ledger-store/database.ts';
 import type { AskedName } from '../metrics/lookup-log.ts';
 import { callOf, type Event, type Form } from '../notify/event.ts';
@@ -239,7 +239,7 @@ export class Notifier {
       this.#counts.delivered += 1;
       this.#deliveredAt = now();
       this.#callError = undefined;
-      log.info(facts, `told: ${describe(event.changes)}`);
+      log.info(facts, `reported: ${describe(event.changes)}`);
       return true;
     }
     this.#callError = outcome.fact;
@@ -248,7 +248,7 @@ export class Notifier {
       this.#counts.givenUp += 1;
       log.error(
         facts,
-        `given up after ${attempt} calls: ${outcome.fact}; not reported: ${describe(event.changes)}`,
+        `given up after ${counted(attempt, 'call')}: ${outcome.fact}; not reported: ${describe(event.changes)}`,
       );
       return true;
     }

@@ -279,9 +279,9 @@ export class Beacon {
     const { packages, names } = after.summary;
     const { badStanzas, firstBadStanza, incompletePackages } = after.index.report;
     if (badStanzas > 0)
-      logger.warn(facts, `skipped ${badStanzas} bad packages, the first: ${firstBadStanza}`);
+      logger.warn(facts, `skipped ${counted(badStanzas, 'bad package')}, the first: ${firstBadStanza}`);
     if (incompletePackages > 0)
-      logger.warn(facts, `${incompletePackages} packages have fields or dependencies that could not be read`);
+      logger.warn(facts, `a field or dependency is unreadable in ${counted(incompletePackages, 'package')}`);
     const all = { ...facts, generation: snapshot?.generation, packages, names };
     if (!before) {
       logger.info(all, `loaded ${describe(after)}`);

@@ -186,6 +186,7 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       await stage.tell();
       expect(stage.told).toEqual(['curl 8.1-r0']);
       expect(stage.receiver.calls[0]).toMatchObject({ datasource: 'wolfi' });
+      expect(stage.service.logs.join('\n')).toContain('reported: curl 8.1-r0');
       expect(await stage.status()).toMatchObject({
         ...{ receiver: 'renovate', datasource: 'wolfi', names: 1, pending: 0, delivered: 1, failed: 0 },
         lastDelivered: new Date(START).toISOString(),
@@ -434,7 +435,7 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       await stage.tell();
       expect(stage.told).toEqual(['curl 8.1-r0']);
       expect(await stage.status()).toMatchObject({ pending: 0, givenUp: 1, delivered: 0 });
-      expect(stage.service.logs.join('\n')).toContain(`given up after 1 calls`);
+      expect(stage.service.logs.join('\n')).toContain(`given up after 1 call:`);
       stage.receiver.answer = answering(200);
       await stage.publish([old, next, third]);
       await stage.tell();
