@@ -131,9 +131,7 @@ describe.skipIf(!haveTools('npm', oldest))('the npm package', () => {
 
     test('export and preset', async () => {
       const out = join(folder, 'public');
-      expect(await npx('export', '--out', out, '--name', 'os', ...source)).toMatch(
-        /^exported \d+ names of os/,
-      );
+      expect(await npx('export', '--out', out, '--name', 'os', ...source)).toMatch(/^exported 1 name of os/);
       expect(JSON.parse(await readFile(join(out, 'os/curl'), 'utf8'))).toMatchObject({
         releases: [{ version: '8.20.0-r0' }, { version: '8.21.0-r1' }],
       });
