@@ -136,7 +136,8 @@ export class LiveFeed {
     let reader: FeedProcess | undefined;
     const start = (): FeedProcess => (reader ??= readers.read({ kind, ecosystems, latest, scratch }));
     // What was fetched quickly may still take long to read.
-    signal.addEventListener('abort', () => void reader?.stop(), { once: true });
+    const stop = (): void => void reader?.stop();
+    signal.addEventListener('abort', stop);
     try {
       const fetched = await fetchFeed(location, {
         client,
@@ -172,6 +173,8 @@ export class LiveFeed {
         throw new IndexError(error.code, `${this.spec.label}: ${error.message}`, { cause: error.cause });
       throw error;
     } finally {
+      // Node keeps a combined signal, and its listener, as long as what it was made of.
+      signal.removeEventListener('abort', stop);
       await reader?.stop();
     }
   }
