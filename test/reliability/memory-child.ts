@@ -16,7 +16,7 @@ export interface Held {
 
 const VARIANTS = 4;
 /** How often it is measured; a multiple of the variants. */
-const EVERY = 40;
+const EVERY = 20;
 
 function variant(number: number, packages: number): Promise<Buffer> {
   const stanzas = Array.from({ length: packages }, (_, i) =>
