@@ -46,11 +46,14 @@ export async function runChild<T>(
   return JSON.parse(stdout) as T;
 }
 
+/** Milliseconds to wait for a line. The slowest is that of a big feed: half a minute on busy cores. */
+const MAX_WAIT = 180_000;
+
 export interface Running extends AsyncDisposable {
   readonly pid: number;
   /** Lines of both outputs so far. */
   readonly lines: readonly string[];
-  /** The first matching line, from `after` on. */
+  /** The first matching line, from `after` on. Rejects after three minutes, or if the process ends before. */
   readonly line: (pattern: RegExp, after?: number) => Promise<string>;
   readonly isRunning: () => boolean;
   /** Asks a child that listens to its channel. */
@@ -79,6 +82,10 @@ function running(process_: ChildProcess, title: string): Running {
   const ended = once(process_, 'close');
   const isRunning = (): boolean => process_.exitCode === null && process_.signalCode === null;
   const ending = (): Error => new Error(`${title} ended:\n${lines.join('\n')}`);
+  const missing = (pattern: RegExp): Error =>
+    new Error(
+      `${title} wrote no line with ${pattern} in ${MAX_WAIT / 1000} s; its last lines:\n${lines.slice(-10).join('\n')}`,
+    );
   const output = new EventEmitter().setMaxListeners(0);
   for (const stream of [process_.stdout, process_.stderr]) {
     if (!stream) continue;
@@ -92,11 +99,13 @@ function running(process_: ChildProcess, title: string): Running {
     lines,
     isRunning,
     line: async (pattern, after = 0) => {
+      const signal = AbortSignal.timeout(MAX_WAIT);
       for (;;) {
         const found = lines.slice(after).find((line) => pattern.test(line));
         if (found !== undefined) return found;
         if (!isRunning()) throw ending();
-        await Promise.race([ended, once(output, 'line')]);
+        const next = once(output, 'line', { signal }).catch(() => Promise.reject(missing(pattern)));
+        await Promise.race([ended, next]);
       }
     },
     ask: async <T>(question: string) => {
