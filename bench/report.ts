@@ -9,7 +9,7 @@ export interface Row {
   readonly what: string;
   readonly unit: Unit;
   readonly value: Measured;
-  /** The targets; rows without targets are for comparison. */
+  /** The limit and the goal; rows without them are for comparison. */
   readonly must?: number;
   readonly aim?: number;
   /** More is better. */
@@ -49,19 +49,24 @@ export interface Line {
 function verdict({ value, must, aim, atLeast = false }: Row): string {
   const reaches = (target: number): boolean => (atLeast ? value.median >= target : value.median <= target);
   if (must === undefined) return '';
-  if (aim !== undefined && reaches(aim)) return 'aim';
-  return reaches(must) ? 'must' : 'missed';
+  if (aim !== undefined && reaches(aim)) return 'the goal';
+  return reaches(must) ? 'the limit' : 'none';
 }
 
 export function markdownTable(rows: readonly Row[]): string {
+  const hasTargets = rows.some(({ must }) => must !== undefined);
   const lines = rows.map((row) => {
     const { what, unit, value, must, aim, atLeast } = row;
     const sign = atLeast ? '≥' : '≤';
     const target = (limit: number | undefined): string => (limit === undefined ? '' : `${sign} ${limit}`);
     const spread = value.rounds > 1 ? `${number(value.lowest)}–${number(value.highest)}` : '';
-    return [what, target(must), target(aim), `${number(value.median)} ${unit}`.trim(), spread, verdict(row)];
+    const measured = [`${number(value.median)} ${unit}`.trim(), spread];
+    return hasTargets ? [what, target(must), target(aim), ...measured, verdict(row)] : [what, ...measured];
   });
-  return table(['', 'must', 'aim', 'median', 'spread', 'reached'], lines);
+  return table(
+    hasTargets ? ['', 'limit', 'goal', 'median', 'spread', 'meets'] : ['', 'median', 'spread'],
+    lines,
+  );
 }
 
 /** A table with a line per contender and a column per figure. */
