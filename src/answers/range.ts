@@ -14,7 +14,7 @@ export function* newestInRange(
   range: string | readonly string[] | undefined,
 ): Generator<undefined, Release | undefined> {
   if (range === undefined || range === '') return yield* newestRelease(releases);
-  if (typeof range !== 'string') throw new QueryError('range: expected once');
+  if (typeof range !== 'string') throw new QueryError('range: expected one value');
   const fits = parseRange(range);
   return yield* newestRelease(releases, ({ version }) => fits(version));
 }

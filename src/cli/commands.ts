@@ -102,11 +102,11 @@ const raising: Command['flags'] = [
   {
     name: 'min-age',
     placeholder: 'TIME',
-    help: 'minimum age of a version, such as 7d: since it was first seen, or built where no ledger is kept',
+    help: 'minimum age of a version, such as 7d, since it was first seen, or without a ledger since it was built',
   },
   {
     name: 'security',
-    help: 'only raise pins to the lowest version that fixes most known vulnerabilities; ignores --min-age',
+    help: 'raise only vulnerable pins, to the lowest version that fixes most vulnerabilities; ignores --min-age',
   },
 ];
 
@@ -118,7 +118,7 @@ const check: Command = {
   operands: '[PATH …]',
   flags: [
     { name: 'format', placeholder: 'FORMAT', help: 'text, json, sarif, codequality, junit or github (text)' },
-    { name: 'output', placeholder: 'FILE', help: 'write that format to a file, and text to the terminal' },
+    { name: 'output', placeholder: 'FILE', help: 'write the report to a file, and text to the terminal' },
     {
       name: 'fail-on',
       placeholder: 'LEVEL',
@@ -126,7 +126,7 @@ const check: Command = {
     },
     { name: 'all', help: 'also show notes' },
     { name: 'baseline', placeholder: 'FILE', help: 'ignore the findings listed in this file' },
-    { name: 'write-baseline', help: 'write the present findings to that file' },
+    { name: 'write-baseline', help: 'write the present findings to the file of --baseline' },
     { name: 'fix', help: 'raise pins in place to the newest version that every arch has' },
     ...raising,
   ],
@@ -171,7 +171,7 @@ const exportFiles: Command = {
   name: 'export',
   summary: 'write every answer as a static file',
   details:
-    'For GitLab Pages, S3 or a CDN; docs/operate.md describes the layout. If a required index cannot be loaded, the command fails and does not change the folder.',
+    'The files are for GitLab Pages, S3 or a CDN; docs/operate.md describes their layout. If a required index cannot be loaded, the command fails and does not change the folder.',
   flags: [
     { name: 'out', placeholder: 'DIR', help: 'folder to write to', isRequired: true },
     { name: 'brotli', help: 'also compress each file with brotli' },
@@ -197,7 +197,7 @@ const exportFiles: Command = {
 const health: Command = {
   name: 'health',
   summary: 'check whether the service on this machine is alive',
-  details: 'Asks /livez of the configured address; for health checks of containers. Exits with 1 if not.',
+  details: 'Asks /livez, for health checks of containers. Exits with 1 if the service is not alive.',
   flags: [json],
   isConfigured: true,
   examples: ['apk-beacon health --listen 127.0.0.1:3000'],
@@ -279,7 +279,7 @@ const preset: Command = {
 const config: Command = {
   name: 'config',
   summary: 'print the effective configuration',
-  details: 'As YAML or JSON that --config accepts. Passwords in URLs are masked.',
+  details: 'The output is YAML or JSON, and --config accepts both. Passwords in URLs are masked.',
   flags: [json],
   isConfigured: true,
   examples: ['apk-beacon config --config apk-beacon.yaml'],

@@ -48,13 +48,13 @@ const string = { type: 'string' };
 
 /** Parameters of paths and queries by name. */
 const parameters = {
-  datasource: { description: 'Its name in the configuration, with an age or a time if any', schema: string },
+  datasource: { description: 'Name in the configuration, optionally with an age or a time', schema: string },
   package: {
     description: 'Name of a package, or a provided name such as so:libssl.so.3',
     schema: { type: 'string', maxLength: MAX_NAME_LENGTH },
   },
-  age: { description: 'Whole hours or days, also with +security', schema: string, example: '7d' },
-  file: { description: 'As in the index', schema: string, example: 'curl-8.20.0-r1.apk' },
+  age: { description: 'Whole hours or days, optionally with +security', schema: string, example: '7d' },
+  file: { description: 'A file that the index names', schema: string, example: 'curl-8.20.0-r1.apk' },
   arch: {
     description:
       'An arch of the datasource; in the path of an index also any; in a query several, separated by commas',
@@ -76,7 +76,7 @@ const parameters = {
     schema: { type: 'string', pattern: '^[0-9]{1,9}$' },
   },
   all: { description: 'As text: every version, not only the ten newest', schema: string },
-  target: { description: 'The version to go to from current', schema: string },
+  target: { description: 'The version to which the pin would be raised', schema: string },
   range: { description: 'APK constraints, otherwise a semver range', schema: string, example: '>=2.3 <3' },
   since: { description: 'A time or an age; by default 7d', schema: string, example: '2026-07-24T06:00Z' },
   q: { description: 'A part of a name', schema: { type: 'string', maxLength: MAX_NAME_LENGTH } },

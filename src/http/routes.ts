@@ -308,7 +308,7 @@ export class Routes {
   async #search(target: DatasourceRef, parameters: QueryParameters, pages?: Pages): Promise<Reply> {
     const { live, when } = target;
     const query = parameters['q'] ?? '';
-    if (typeof query !== 'string') throw new QueryError('q: expected once');
+    if (typeof query !== 'string') throw new QueryError('q: expected one value');
     if (query.length > MAX_NAME_LENGTH)
       throw new QueryError(`q: expected no more than ${MAX_NAME_LENGTH} characters`);
     const snapshot = await this.#snapshots.of(target);

@@ -66,7 +66,7 @@ export async function assemble(options: ServeOptions): Promise<Service> {
 
 function assembleCore({ config, logger, signal, now = Date.now }: ServeOptions): Core {
   const surveyor = new Surveyor(signal, (name, error) =>
-    logger.error({ err: error }, `cannot survey ${name}`),
+    logger.error({ err: error }, `cannot count the withheld versions of ${name}`),
   );
   const names = Object.keys(config.datasources);
   const lookupCounts = new LookupCounts(names);
