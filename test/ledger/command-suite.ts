@@ -6,26 +6,30 @@ import { ledgerCommand } from '../../src/cli/ledger.ts';
 import { errorLine } from '../../src/errors.ts';
 import { exportLines } from '../../src/ledger-store/transfer.ts';
 import { writeConfig } from '../support/service.ts';
+import type { Stanza } from '../support/signed-index.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { built, DAY, Observer, START, wolfi, type Store } from './observer.ts';
 
 const old = built('curl', '8.0-r0', START - 30 * DAY);
 const later = built('curl', '8.1-r0', START - 9 * DAY);
 
+type Stored = Observer & { readonly store: Store };
+
 export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
-  const observer = async (): Promise<Observer & { readonly store: Store }> => {
+  /** An observer that has seen these packages, each some days after the start. */
+  const observer = async (...seen: readonly (readonly [day: number, Stanza[]])[]): Promise<Stored> => {
     const store = await makeStore();
-    return Object.assign(new Observer({ folder: await temporaryDirectory(), store }), { store });
+    const one = Object.assign(new Observer({ folder: await temporaryDirectory(), store }), { store });
+    for (const [day, stanzas] of seen) {
+      one.now = START + day * DAY;
+      await one.see(stanzas);
+    }
+    return one;
   };
 
   describe('apk-beacon ledger', () => {
     test('an export that is imported elsewhere is exported there as it was', async () => {
-      const one = await observer();
-      await one.see([old]);
-      one.now += DAY;
-      await one.see([old, later]);
-      one.now += DAY;
-      await one.see([later]);
+      const one = await observer([0, [old]], [1, [old, later]], [2, [later]]);
       await one.ledger.close();
       const exported = (await run(one.store, 'export')).output;
       expect(exported.split('\n')).toHaveLength(1 + 1 + 3 + 2 + 1);
@@ -38,8 +42,7 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
     });
 
     test('an export while the service writes has the packages of its generations', async () => {
-      const one = await observer();
-      await one.see([old]);
+      const one = await observer([0, [old]]);
       const before = (await run(one.store, 'export')).output;
       one.now += DAY;
       const lines: string[] = [];
@@ -52,35 +55,18 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
     });
 
     test('an import into a ledger takes the earlier dates', async () => {
-      const one = await observer();
-      const two = await observer();
-      await one.see([old]);
+      const one = await observer([0, [old]], [3, [old, later]]);
+      const other = await observer([0, [old]], [1, [old, later]]);
+      expect(await importInto(one, other)).toBe('indexes added: 0; packages with an earlier date: 1\n');
       one.now += DAY;
-      await one.see([old, later]);
-      await two.see([old]);
-      two.now += 3 * DAY;
-      await two.see([old, later]);
-      await Promise.all([one.ledger.close(), two.ledger.close()]);
-      const { output } = await run(one.store, 'export');
-      expect((await run(two.store, 'import', output)).output).toBe(
-        'indexes added: 0; packages with an earlier date: 1\n',
-      );
-      await two.restart();
-      two.now += DAY;
-      expect(await two.see([old, later, built('x', '1', 0)])).toMatchObject({ 'curl-8.1-r0': 1, 'x-1': 4 });
+      expect(await one.see([old, later, built('x', '1', 0)])).toMatchObject({ 'curl-8.1-r0': 1, 'x-1': 4 });
     });
 
     test('an import from a ledger that began later does not make older what this one saw appear', async () => {
-      const one = await observer();
-      const two = await observer();
-      await one.see([old]);
-      one.now += 2 * DAY;
-      await one.see([old, later]);
-      two.now += DAY;
-      expect(await two.see([old, later])).toMatchObject({ 'curl-8.1-r0': -9 });
-      await Promise.all([one.ledger.close(), two.ledger.close()]);
-      await run(one.store, 'import', (await run(two.store, 'export')).output);
-      await one.restart();
+      const one = await observer([0, [old]], [2, [old, later]]);
+      const other = await observer([1, [old, later]]);
+      expect(await other.see([old, later])).toMatchObject({ 'curl-8.1-r0': -9 });
+      await importInto(one, other);
       one.now += DAY;
       // It was there when the other ledger began.
       expect(await one.see([old, later])).toEqual({ 'curl-8.0-r0': -30, 'curl-8.1-r0': 1 });
@@ -88,25 +74,15 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
     });
 
     test('an import from a ledger that saw a package vanish makes it no older: its absence does not count', async () => {
-      const one = await observer();
-      const two = await observer();
-      await one.see([old]);
-      one.now += 8 * DAY;
-      await one.see([old, later]);
-      for (const stanzas of [[old], [old, later], [old]]) {
-        await two.see(stanzas);
-        two.now += DAY / 4;
-      }
-      await Promise.all([one.ledger.close(), two.ledger.close()]);
-      await run(one.store, 'import', (await run(two.store, 'export')).output);
-      await one.restart();
+      const one = await observer([0, [old]], [8, [old, later]]);
+      const other = await observer([0, [old]], [0.25, [old, later]], [0.5, [old]]);
+      await importInto(one, other);
       expect(await one.see([old, later])).toMatchObject({ 'curl-8.1-r0': 8 });
       await one.ledger.close();
     });
 
     test('a broken import changes nothing and names the line', async () => {
-      const one = await observer();
-      await one.see([old]);
+      const one = await observer([0, [old]]);
       await one.ledger.close();
       const exported = (await run(one.store, 'export')).output;
       const other = await makeStore();
@@ -124,8 +100,7 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
       ['a date that is negative', 4, -START],
       ['a date as text', 4, '2026-07-24'],
     ])('an import of %s is refused', async (_, column, value) => {
-      const one = await observer();
-      await one.see([old]);
+      const one = await observer([0, [old]]);
       await one.ledger.close();
       const [header, index, generation, package_ = ''] = (await run(one.store, 'export')).output.split('\n');
       const { package: values } = JSON.parse(package_) as { package: readonly unknown[] };
@@ -136,10 +111,7 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
     });
 
     test('show writes what there was, and when', async () => {
-      const one = await observer();
-      await one.see([old]);
-      one.now += DAY;
-      await one.see([old, later]);
+      const one = await observer([0, [old]], [1, [old, later]]);
       await one.ledger.close();
       const lines = async (words: string, more: object = {}): Promise<readonly unknown[]> =>
         (await run(one.store, words, '', more)).output
@@ -194,8 +166,7 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
     );
 
     test('verify reports inconsistencies', async () => {
-      const one = await observer();
-      await one.see([old, later]);
+      const one = await observer([0, [old, later]]);
       const database = await one.ledger.database();
       await database?.transaction((query) =>
         query('DELETE FROM ledger_package WHERE version = ?', ['8.1-r0']),
@@ -206,6 +177,14 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
       expect(output).toContain('generation 1 had 2 packages, but the ledger has 1');
     });
   });
+}
+
+/** Imports the ledger of `other` into that of `one`, which restarts. Returns what the import reports. */
+async function importInto(one: Stored, other: Stored): Promise<string> {
+  await Promise.all([one.ledger.close(), other.ledger.close()]);
+  const { output } = await run(one.store, 'import', (await run(other.store, 'export')).output);
+  await one.restart();
+  return output;
 }
 
 export async function run(
