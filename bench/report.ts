@@ -1,19 +1,34 @@
 /** The report of a run: rows of figures, as JSON and as a Markdown table. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { Measured } from './statistics.ts';
+import { measured, type Measured } from './statistics.ts';
 
 export type Unit = '' | 'ms' | 'MB' | 's' | '1/s';
 
-export interface Row {
-  readonly id: string;
-  readonly what: string;
-  readonly unit: Unit;
-  readonly value: Measured;
-  /** The limit and the goal; rows without them are for comparison. */
+/** The limit and the goal of a figure. */
+export interface Targets {
   readonly must?: number;
   readonly aim?: number;
   /** More is better. */
   readonly atLeast?: boolean;
+}
+
+/** A figure; one without targets is for comparison. */
+export interface Row extends Targets {
+  readonly id: string;
+  readonly what: string;
+  readonly unit: Unit;
+  readonly value: Measured;
+}
+
+/** A figure from the values of all rounds. */
+export function row(
+  id: string,
+  what: string,
+  unit: Unit,
+  values: readonly number[],
+  targets: Targets = {},
+): Row {
+  return { id, what, unit, value: measured(values), ...targets };
 }
 
 /** A line of a plot: a name and points. */
@@ -55,13 +70,13 @@ function verdict({ value, must, aim, atLeast = false }: Row): string {
 
 export function markdownTable(rows: readonly Row[]): string {
   const hasTargets = rows.some(({ must }) => must !== undefined);
-  const lines = rows.map((row) => {
-    const { what, unit, value, must, aim, atLeast } = row;
+  const lines = rows.map((each) => {
+    const { what, unit, value, must, aim, atLeast } = each;
     const sign = atLeast ? '≥' : '≤';
     const target = (limit: number | undefined): string => (limit === undefined ? '' : `${sign} ${limit}`);
     const spread = value.rounds > 1 ? `${number(value.lowest)}–${number(value.highest)}` : '';
     const measured = [`${number(value.median)} ${unit}`.trim(), spread];
-    return hasTargets ? [what, target(must), target(aim), ...measured, verdict(row)] : [what, ...measured];
+    return hasTargets ? [what, target(must), target(aim), ...measured, verdict(each)] : [what, ...measured];
   });
   return table(
     hasTargets ? ['', 'limit', 'goal', 'median', 'spread', 'meets'] : ['', 'median', 'spread'],
@@ -92,11 +107,11 @@ export function bulletList(items: readonly string[]): string {
 /** Pads columns like prettier, so that the document needs no formatting. */
 export function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
   if (lines.length === 0) return '';
-  const widths = head.map((_, i) => Math.max(3, ...[head, ...lines].map((line) => (line[i] ?? '').length)));
-  const row = (cells: readonly string[]): string =>
+  const widths = head.map((_, i) => Math.max(3, ...[head, ...lines].map((cells) => (cells[i] ?? '').length)));
+  const line = (cells: readonly string[]): string =>
     `| ${widths.map((width, i) => (cells[i] ?? '').padEnd(width)).join(' | ')} |`;
   const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
-  return [row(head), rule, ...lines.map(row)].join('\n');
+  return [line(head), rule, ...lines.map(line)].join('\n');
 }
 
 function number(value: number): string {

@@ -9,9 +9,8 @@ import { readIndex } from '../../src/apk/read-index.ts';
 import { testKey } from '../../test/support/signed-index.ts';
 import { archs, type Arch } from '../indexes.ts';
 import { start, startChild } from '../processes.ts';
-import type { Row, SectionResult } from '../report.ts';
+import { row, type Row, type SectionResult, type Targets } from '../report.ts';
 import { writeConfig, type Setting } from '../setting.ts';
-import { measured } from '../statistics.ts';
 import { addressIn } from './refresh.ts';
 
 const FILES = 500;
@@ -22,17 +21,14 @@ export async function checkSection(setting: Setting): Promise<SectionResult> {
   const url = addressIn(await upstream.line(/listening/));
   const one = await checks(setting, url, archs.slice(0, 1));
   const both = await checks(setting, url, archs);
-  const what = `check of ${FILES} files with ${FILES * PINS_A_FILE} pins`;
-  const row = (id: string, more: string, seconds: readonly number[]): Row => ({
-    ...{ id, what: `${what}, ${more}`, unit: 's' },
-    value: measured(seconds),
-  });
+  const seconds = (id: string, more: string, rounds: readonly number[], targets?: Targets): Row =>
+    row(id, `check of ${FILES} files with ${FILES * PINS_A_FILE} pins, ${more}`, 's', rounds, targets);
   return {
     rows: [
-      { ...row('check', 'the index of one arch on disk', one.here), must: 3, aim: 2 },
-      { ...row('check-url', 'one arch, a warm service', one.there), must: 1, aim: 0.7 },
-      row('check-both', 'the indexes of both archs on disk', both.here),
-      row('check-both-url', 'both archs, a warm service', both.there),
+      seconds('check', 'the index of one arch on disk', one.here, { must: 3, aim: 2 }),
+      seconds('check-url', 'one arch, a warm service', one.there, { must: 1, aim: 0.7 }),
+      seconds('check-both', 'the indexes of both archs on disk', both.here),
+      seconds('check-both-url', 'both archs, a warm service', both.there),
     ],
   };
 }

@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { archs } from '../indexes.ts';
 import { startChild } from '../processes.ts';
-import type { SectionResult } from '../report.ts';
+import { row, type SectionResult } from '../report.ts';
 import { writeConfig, type Setting } from '../setting.ts';
-import { measured } from '../statistics.ts';
 import { addressIn } from './refresh.ts';
 
 export async function exportSection(setting: Setting): Promise<SectionResult> {
@@ -28,15 +27,6 @@ export async function exportSection(setting: Setting): Promise<SectionResult> {
     seconds.push((performance.now() - began) / 1000);
   }
   return {
-    rows: [
-      {
-        id: 'export',
-        what: 'export of all names of both archs',
-        unit: 's',
-        must: 20,
-        aim: 8,
-        value: measured(seconds),
-      },
-    ],
+    rows: [row('export', 'export of all names of both archs', 's', seconds, { must: 20, aim: 8 })],
   };
 }

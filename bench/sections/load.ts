@@ -4,7 +4,7 @@ import type { LoadResult } from '../child/load.ts';
 import { join } from 'node:path';
 import { sharedData } from '../../test/support/shared-data.ts';
 import { runChild } from '../processes.ts';
-import type { Row, SectionResult } from '../report.ts';
+import { row, type Plot, type Row, type SectionResult, type Targets } from '../report.ts';
 import type { IndexSet, Setting } from '../setting.ts';
 import { interleave, measured, ratios } from '../statistics.ts';
 
@@ -18,108 +18,77 @@ export async function loadSection(setting: Setting): Promise<SectionResult> {
   const one = await measureSet(setting, 'wolfi', ['x86_64'], [FLOOR, 'load']);
   const pair = await measureSet(setting, 'wolfi', archs, [FLOOR, 'catalog', 'catalog-all-names']);
   const tenfold = await measureSet(setting, 'tenfold', ['x86_64'], [FLOOR, 'load']);
-  const rows: Row[] = [
-    {
-      ...row(
-        'load',
-        'load one arch, fresh process ÷ gunzipSync in one chunk',
-        first(one, 'load'),
-        first(one, FLOOR),
-      ),
-      must: 4.5,
-      aim: 3.7,
-    },
-    {
-      ...row(
-        'load-tenfold',
-        'load a tenfold index, fresh process ÷ gunzipSync in one chunk',
-        first(tenfold, 'load'),
-        first(tenfold, FLOOR),
-      ),
-      must: 3.5,
-      aim: 2.8,
-    },
-    row(
-      'catalog',
-      'load both archs, catalog, first answer ÷ gunzipSync of both',
-      first(pair, 'catalog'),
-      first(pair, FLOOR),
-    ),
-    row(
-      'catalog-all',
-      'the same and what is known of every name',
-      first(pair, 'catalog-all-names'),
-      first(pair, FLOOR),
-    ),
-    row(
-      'load-again',
-      'load one arch again in the same process ÷ gunzipSync again',
-      again(one, 'load'),
-      again(one, FLOOR),
-    ),
-    row('load-cpu', 'CPU time to load one arch ÷ that of gunzipSync', cpu(one, 'load'), cpu(one, FLOOR)),
-    row(
-      'load-tenfold-cpu',
-      'CPU time to load a tenfold index ÷ that of gunzipSync',
-      cpu(tenfold, 'load'),
-      cpu(tenfold, FLOOR),
-    ),
-    ...(await adbRows(setting)),
-    { id: 'load-ms', what: 'load one arch', unit: 'ms', value: measured(first(one, 'load')) },
-    {
-      id: 'load-tenfold-ms',
-      what: 'load a tenfold index',
-      unit: 'ms',
-      value: measured(first(tenfold, 'load')),
-    },
-    {
-      id: 'load-kept',
-      what: 'memory an arch takes once it is loaded',
-      unit: 'MB',
-      value: measured((one['load'] ?? []).map(({ kept }) => kept / 1e6)),
-    },
-    {
-      id: 'load-tenfold-block',
-      what: 'longest block of the event loop while a tenfold index is loaded, in a fresh process',
-      unit: 'ms',
-      value: measured((tenfold['load'] ?? []).map(({ longestBlock }) => longestBlock)),
-    },
-  ];
-  const sets: [IndexSet, Results][] = [
-    ['small', small],
-    ['wolfi', one],
-    ['tenfold', tenfold],
-  ];
-  const series = (variant: string, value: (result: LoadResult) => number): [number, number][] =>
-    sets.map(([set, results]) => [setting.sizes[set], measured((results[variant] ?? []).map(value)).median]);
   return {
-    rows,
-    plots: [
-      {
-        file: 'load-time.svg',
-        title: 'Time from bytes to answers',
-        x: 'packages',
-        y: 'milliseconds',
-        logarithmic: true,
-        series: [
-          { name: 'gunzipSync alone', points: series(FLOOR, (each) => each.first) },
-          { name: 'verified, queryable', points: series('load', (each) => each.first) },
-        ],
-      },
-      {
-        file: 'load-memory.svg',
-        title: 'Memory for it, above an empty process',
-        x: 'packages',
-        y: 'MB',
-        logarithmic: true,
-        series: [
-          { name: 'gunzipSync: peak', points: series(FLOOR, (each) => each.peak / 1e6) },
-          { name: 'load: peak', points: series('load', (each) => each.peak / 1e6) },
-          { name: 'load: kept', points: series('load', (each) => Math.max(1, each.kept / 1e6)) },
-        ],
-      },
+    rows: [
+      ...ratioRows(one, pair, tenfold),
+      ...(await adbRows(setting)),
+      row('load-ms', 'load one arch', 'ms', first(one, 'load')),
+      row('load-tenfold-ms', 'load a tenfold index', 'ms', first(tenfold, 'load')),
+      row('load-kept', 'memory an arch takes once it is loaded', 'MB', megabytes(one, 'load', 'kept')),
+      row(
+        'load-tenfold-block',
+        'longest block of the event loop while a tenfold index is loaded, in a fresh process',
+        'ms',
+        (tenfold['load'] ?? []).map(({ longestBlock }) => longestBlock),
+      ),
     ],
+    plots: growthPlots([
+      [setting.sizes.small, small],
+      [setting.sizes.wolfi, one],
+      [setting.sizes.tenfold, tenfold],
+    ]),
   };
+}
+
+function ratioRows(one: Results, pair: Results, tenfold: Results): Row[] {
+  const toFloor = (id: string, what: string, results: Results, variant: string, targets?: Targets): Row =>
+    row(id, what, '', ratios(first(results, variant), first(results, FLOOR)), targets);
+  const againToFloor = ratios(again(one, 'load'), again(one, FLOOR));
+  const cpuToFloor = (results: Results): number[] => ratios(cpu(results, 'load'), cpu(results, FLOOR));
+  const what = 'fresh process ÷ gunzipSync in one chunk';
+  return [
+    toFloor('load', `load one arch, ${what}`, one, 'load', { must: 4.5, aim: 3.7 }),
+    toFloor('load-tenfold', `load a tenfold index, ${what}`, tenfold, 'load', { must: 3.5, aim: 2.8 }),
+    toFloor('catalog', 'load both archs, catalog, first answer ÷ gunzipSync of both', pair, 'catalog'),
+    toFloor('catalog-all', 'the same and what is known of every name', pair, 'catalog-all-names'),
+    row('load-again', 'load one arch again in the same process ÷ gunzipSync again', '', againToFloor),
+    row('load-cpu', 'CPU time to load one arch ÷ that of gunzipSync', '', cpuToFloor(one)),
+    row('load-tenfold-cpu', 'CPU time to load a tenfold index ÷ that of gunzipSync', '', cpuToFloor(tenfold)),
+  ];
+}
+
+/** Time and memory against the number of packages. */
+function growthPlots(sets: readonly (readonly [packages: number, Results])[]): Plot[] {
+  const points = (values: (results: Results) => number[]): [number, number][] =>
+    sets.map(([packages, results]) => [packages, measured(values(results)).median]);
+  return [
+    {
+      file: 'load-time.svg',
+      title: 'Time from bytes to answers',
+      x: 'packages',
+      y: 'milliseconds',
+      logarithmic: true,
+      series: [
+        { name: 'gunzipSync alone', points: points((results) => first(results, FLOOR)) },
+        { name: 'verified, queryable', points: points((results) => first(results, 'load')) },
+      ],
+    },
+    {
+      file: 'load-memory.svg',
+      title: 'Memory for it, above an empty process',
+      x: 'packages',
+      y: 'MB',
+      logarithmic: true,
+      series: [
+        { name: 'gunzipSync: peak', points: points((results) => megabytes(results, FLOOR, 'peak')) },
+        { name: 'load: peak', points: points((results) => megabytes(results, 'load', 'peak')) },
+        {
+          name: 'load: kept',
+          points: points((results) => megabytes(results, 'load', 'kept').map((kept) => Math.max(1, kept))),
+        },
+      ],
+    },
+  ];
 }
 
 /** Wolfi in the format of apk 3 compared with the text, in turns; none if the file is not beside the checkout. */
@@ -136,7 +105,7 @@ async function adbRows({ indexes, rounds, log }: Setting): Promise<readonly Row[
   const of = (variant: string, value: (result: LoadResult) => number): number[] =>
     (results[variant] ?? []).map(value);
   const compared = (id: string, what: string, value: (result: LoadResult) => number): Row =>
-    row(id, `${what}, ADB ÷ text`, of('adb', value), of('text', value));
+    row(id, `${what}, ADB ÷ text`, '', ratios(of('adb', value), of('text', value)));
   return [
     { ...compared('load-adb', 'load one arch, fresh process', (each) => each.first), must: 0.5 },
     compared('load-adb-cpu', 'CPU time to load one arch', (each) => each.cpu),
@@ -163,10 +132,6 @@ async function measureSet(
   );
 }
 
-function row(id: string, what: string, values: readonly number[], floors: readonly number[]): Row {
-  return { id, what, unit: '', value: measured(ratios(values, floors)) };
-}
-
 function first(results: Results, variant: string): number[] {
   return (results[variant] ?? []).map((result) => result.first);
 }
@@ -177,4 +142,8 @@ function again(results: Results, variant: string): number[] {
 
 function cpu(results: Results, variant: string): number[] {
   return (results[variant] ?? []).map((result) => result.cpu);
+}
+
+function megabytes(results: Results, variant: string, value: 'peak' | 'kept'): number[] {
+  return (results[variant] ?? []).map((result) => result[value] / 1e6);
 }

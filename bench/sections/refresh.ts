@@ -5,9 +5,9 @@ import type { LoopReport } from '../child/probe.ts';
 import { archs, type Arch } from '../indexes.ts';
 import { forgetPeak, memoryOf } from '../memory.ts';
 import { probe, runChild, start, startChild, type Running } from '../processes.ts';
-import type { Row, SectionResult } from '../report.ts';
+import { row, type Plot, type Row, type SectionResult } from '../report.ts';
 import { writeConfig, type IndexSet, type Setting } from '../setting.ts';
-import { measured, ratios } from '../statistics.ts';
+import { ratios } from '../statistics.ts';
 
 const RATE = 1000;
 /** Refreshes are slower during lookups, and the measurement needs several of them. */
@@ -27,115 +27,66 @@ export async function refreshSection(setting: Setting): Promise<SectionResult> {
   const rounds = Math.ceil(setting.rounds / 2);
   const pair = await inRounds(rounds, () => measureRound(setting, 'wolfi', archs));
   const tenfold = await inRounds(Math.ceil(rounds / 2), () => measureRound(setting, 'tenfold', ['x86_64']));
-  const megabytes = (all: readonly Round[], value: (round: Round) => number): Row['value'] =>
-    measured(all.map((each) => value(each) / 1e6));
-  const of = (all: readonly Round[], value: (round: Round) => number): Row['value'] =>
-    measured(all.map(value));
-  const slower = ratios(
-    pair.map(({ busy }) => busy.p99),
-    pair.map(({ idle }) => idle.p99),
-  );
-  const rows: Row[] = [
-    {
-      id: 'rss',
-      what: 'peak RSS, both archs, at rest',
-      unit: 'MB',
-      must: 200,
-      aim: 170,
-      value: megabytes(pair, (each) => each.atRest),
-    },
-    {
-      id: 'rss-refresh',
-      what: 'peak RSS, both archs, while refreshing',
-      unit: 'MB',
-      must: 230,
-      aim: 200,
-      value: megabytes(pair, (each) => each.whileRefreshing),
-    },
-    {
-      id: 'rss-tenfold',
-      what: 'peak RSS, a tenfold index, at rest',
-      unit: 'MB',
-      must: 450,
-      aim: 300,
-      value: megabytes(tenfold, (each) => each.atRest),
-    },
-    {
-      id: 'rss-tenfold-refresh',
-      what: 'the same while refreshing: old and new side by side',
-      unit: 'MB',
-      value: megabytes(tenfold, (each) => each.whileRefreshing),
-    },
-    {
-      id: 'block',
-      what: 'longest block of the event loop while refreshing',
-      unit: 'ms',
-      must: 40,
-      aim: 15,
-      value: of(pair, (each) => each.loop.longest),
-    },
-    {
-      id: 'block-rest',
-      what: 'the same with lookups alone',
-      unit: 'ms',
-      value: of(pair, (each) => each.loopAtRest.longest),
-    },
-    {
-      id: 'block-tenfold',
-      what: 'longest block while refreshing a tenfold index',
-      unit: 'ms',
-      value: of(tenfold, (each) => each.loop.longest),
-    },
-    {
-      id: 'p99',
-      what: 'lookup p99 while refreshing ÷ at rest',
-      unit: '',
-      must: 5,
-      aim: 2,
-      value: measured(slower),
-    },
-    {
-      id: 'p99-rest',
-      what: `lookup p99 at rest, ${RATE} a second`,
-      unit: 'ms',
-      value: of(pair, (each) => each.idle.p99),
-    },
-    {
-      id: 'p99-busy',
-      what: 'lookup p99 while refreshing',
-      unit: 'ms',
-      value: of(pair, (each) => each.busy.p99),
-    },
-    {
-      id: 'p999-busy',
-      what: 'lookup p99.9 while refreshing',
-      unit: 'ms',
-      value: of(pair, (each) => each.busy.p999),
-    },
-  ];
-  const timeline = ({ timeline: all }: ClientReport): [number, number][] =>
-    all.map((value, i) => [i / 10, value]);
-  const last = pair.at(-1) as Round;
   const failures = [...pair, ...tenfold].reduce(
     (sum, { idle, busy }) => sum + idle.failures + busy.failures,
     0,
   );
   return {
-    rows,
-    plots: [
-      {
-        file: 'latency.svg',
-        title: `Longest lookup in each tenth of a second, ${RATE} lookups a second`,
-        x: 'seconds',
-        y: 'milliseconds',
-        logarithmic: false,
-        series: [
-          { name: 'refreshing', points: timeline(last.busy) },
-          { name: 'at rest', points: timeline(last.idle) },
-        ],
-      },
-    ],
+    rows: [...memoryRows(pair, tenfold), ...loopRows(pair, tenfold), ...lookupRows(pair)],
+    plots: [latencyPlot(pair.at(-1) as Round)],
     notes: failures > 0 ? [`${failures} lookups were answered with something else than 200`] : [],
+  };
+}
+
+function memoryRows(pair: readonly Round[], tenfold: readonly Round[]): Row[] {
+  const atRest = (rounds: readonly Round[]): number[] => rounds.map((each) => each.atRest / 1e6);
+  const busy = (rounds: readonly Round[]): number[] => rounds.map((each) => each.whileRefreshing / 1e6);
+  return [
+    row('rss', 'peak RSS, both archs, at rest', 'MB', atRest(pair), { must: 200, aim: 170 }),
+    row('rss-refresh', 'peak RSS, both archs, while refreshing', 'MB', busy(pair), { must: 230, aim: 200 }),
+    row('rss-tenfold', 'peak RSS, a tenfold index, at rest', 'MB', atRest(tenfold), { must: 450, aim: 300 }),
+    row('rss-tenfold-refresh', 'the same while refreshing: old and new side by side', 'MB', busy(tenfold)),
+  ];
+}
+
+/** Milliseconds for which the event loop is blocked. */
+function loopRows(pair: readonly Round[], tenfold: readonly Round[]): Row[] {
+  const longest = (rounds: readonly Round[]): number[] => rounds.map(({ loop }) => loop.longest);
+  const atRest = pair.map(({ loopAtRest }) => loopAtRest.longest);
+  const targets = { must: 40, aim: 15 };
+  return [
+    row('block', 'longest block of the event loop while refreshing', 'ms', longest(pair), targets),
+    row('block-rest', 'the same with lookups alone', 'ms', atRest),
+    row('block-tenfold', 'longest block while refreshing a tenfold index', 'ms', longest(tenfold)),
+  ];
+}
+
+function lookupRows(pair: readonly Round[]): Row[] {
+  const atRest = pair.map(({ idle }) => idle.p99);
+  const refreshing = pair.map(({ busy }) => busy.p99);
+  const rarest = pair.map(({ busy }) => busy.p999);
+  const slower = ratios(refreshing, atRest);
+  return [
+    row('p99', 'lookup p99 while refreshing ÷ at rest', '', slower, { must: 5, aim: 2 }),
+    row('p99-rest', `lookup p99 at rest, ${RATE} a second`, 'ms', atRest),
+    row('p99-busy', 'lookup p99 while refreshing', 'ms', refreshing),
+    row('p999-busy', 'lookup p99.9 while refreshing', 'ms', rarest),
+  ];
+}
+
+function latencyPlot({ idle, busy }: Round): Plot {
+  const timeline = ({ timeline: longest }: ClientReport): [number, number][] =>
+    longest.map((value, i) => [i / 10, value]);
+  return {
+    file: 'latency.svg',
+    title: `Longest lookup in each tenth of a second, ${RATE} lookups a second`,
+    x: 'seconds',
+    y: 'milliseconds',
+    logarithmic: false,
+    series: [
+      { name: 'refreshing', points: timeline(busy) },
+      { name: 'at rest', points: timeline(idle) },
+    ],
   };
 }
 

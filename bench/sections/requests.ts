@@ -3,9 +3,9 @@ import type { ClientReport } from '../child/client.ts';
 import { archs } from '../indexes.ts';
 import { cpuOf } from '../memory.ts';
 import { runChild, start, startChild, type Running } from '../processes.ts';
-import type { SectionResult } from '../report.ts';
+import { row, type Row, type SectionResult, type Targets } from '../report.ts';
 import { writeConfig, type Setting } from '../setting.ts';
-import { interleave, measured, ratios } from '../statistics.ts';
+import { interleave, ratios } from '../statistics.ts';
 import { addressIn } from './refresh.ts';
 
 const CONNECTIONS = '64';
@@ -31,81 +31,36 @@ export async function requestsSection(setting: Setting): Promise<SectionResult> 
     fastify: () => floor(setting, 'fastify', bytes),
     service: () => service(setting, config),
   });
-  const of = (variant: string, value: (speed: Speed) => number): number[] =>
-    (results[variant] ?? []).map(value);
-  const warm = (speed: Speed): number => speed.perSecond;
-  const cpu = (speed: Speed): number => speed.cpu;
-  const first = (speed: Speed): number => speed.first;
-  const others = (speed: Speed): number => speed.others;
-  return {
-    rows: [
-      {
-        id: 'requests',
-        what: 'warm requests a second ÷ raw node:http',
-        unit: '',
-        must: 0.72,
-        aim: 0.85,
-        atLeast: true,
-        value: measured(ratios(of('service', warm), of('raw', warm))),
-      },
-      {
-        id: 'requests-first',
-        what: 'first thousand different names, just started ÷ bare fastify, just started',
-        unit: '',
-        must: 0.4,
-        aim: 0.7,
-        atLeast: true,
-        value: measured(ratios(of('service', first), of('fastify', first))),
-      },
-      {
-        id: 'requests-new',
-        what: 'a thousand new names on a warm server ÷ bare fastify, just started',
-        unit: '',
-        must: 0.5,
-        aim: 0.8,
-        atLeast: true,
-        value: measured(ratios(of('service', others), of('fastify', first))),
-      },
-      {
-        id: 'requests-new-warm',
-        what: 'a thousand new names on a warm server ÷ bare fastify, warm',
-        unit: '',
-        value: measured(ratios(of('service', others), of('fastify', others))),
-      },
-      {
-        id: 'unknown',
-        what: 'unknown name, one connection',
-        unit: 'ms',
-        must: 1,
-        aim: 0.5,
-        value: measured(of('service', (speed) => speed.unknown)),
-      },
-      {
-        id: 'requests-fastify',
-        what: 'fastify with one body ÷ raw node:http',
-        unit: '',
-        value: measured(ratios(of('fastify', warm), of('raw', warm))),
-      },
-      {
-        id: 'requests-cpu',
-        what: 'CPU time a request ÷ raw node:http',
-        unit: '',
-        value: measured(ratios(of('service', cpu), of('raw', cpu))),
-      },
-      {
-        id: 'requests-second',
-        what: 'requests a second',
-        unit: '1/s',
-        value: measured(of('service', warm)),
-      },
-      {
-        id: 'requests-raw',
-        what: 'requests a second of raw node:http',
-        unit: '1/s',
-        value: measured(of('raw', warm)),
-      },
-    ],
-  };
+  return { rows: rowsOf(results) };
+}
+
+function rowsOf(results: Readonly<Record<string, readonly Speed[]>>): Row[] {
+  const of = (variant: string, value: keyof Speed): number[] =>
+    (results[variant] ?? []).map((speed) => speed[value]);
+  const warm = of('service', 'perSecond');
+  const raw = of('raw', 'perSecond');
+  const first = ratios(of('service', 'first'), of('fastify', 'first'));
+  const others = ratios(of('service', 'others'), of('fastify', 'first'));
+  const othersWarm = ratios(of('service', 'others'), of('fastify', 'others'));
+  const fastify = ratios(of('fastify', 'perSecond'), raw);
+  const cpu = ratios(of('service', 'cpu'), of('raw', 'cpu'));
+  const justStarted = 'first thousand different names, just started ÷ bare fastify, just started';
+  const newNames = 'a thousand new names on a warm server ÷ bare fastify';
+  return [
+    row('requests', 'warm requests a second ÷ raw node:http', '', ratios(warm, raw), atLeast(0.72, 0.85)),
+    row('requests-first', justStarted, '', first, atLeast(0.4, 0.7)),
+    row('requests-new', `${newNames}, just started`, '', others, atLeast(0.5, 0.8)),
+    row('requests-new-warm', `${newNames}, warm`, '', othersWarm),
+    row('unknown', 'unknown name, one connection', 'ms', of('service', 'unknown'), { must: 1, aim: 0.5 }),
+    row('requests-fastify', 'fastify with one body ÷ raw node:http', '', fastify),
+    row('requests-cpu', 'CPU time a request ÷ raw node:http', '', cpu),
+    row('requests-second', 'requests a second', '1/s', warm),
+    row('requests-raw', 'requests a second of raw node:http', '1/s', raw),
+  ];
+}
+
+function atLeast(must: number, aim: number): Targets {
+  return { must, aim, atLeast: true };
 }
 
 /** The size of the baselines' body: the mean size of the real answers. */

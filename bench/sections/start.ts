@@ -5,9 +5,9 @@ import { mkdtempSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { archs } from '../indexes.ts';
 import { start, startChild, type Running } from '../processes.ts';
-import type { SectionResult } from '../report.ts';
+import { row, type SectionResult } from '../report.ts';
 import { writeConfig, type Setting } from '../setting.ts';
-import { interleave, measured, ratios } from '../statistics.ts';
+import { interleave, ratios } from '../statistics.ts';
 import { addressIn } from './refresh.ts';
 
 export async function startSection(setting: Setting): Promise<SectionResult> {
@@ -26,35 +26,23 @@ export async function startSection(setting: Setting): Promise<SectionResult> {
   const of = (variant: string): number[] => results[variant] ?? [];
   return {
     rows: [
-      {
-        id: 'start',
-        what: 'start → first answer, one arch, no cache ÷ start of an empty fastify',
-        unit: '',
-        must: 3.4,
-        aim: 2.8,
-        value: measured(ratios(of('one'), of('fastify'))),
-      },
-      {
-        id: 'start-cached',
-        what: 'start from the archive cache, both archs ÷ start of an empty fastify',
-        unit: '',
-        must: 4.5,
-        aim: 3.5,
-        value: measured(ratios(of('cached'), of('fastify'))),
-      },
-      { id: 'start-ms', what: 'start, one arch, no cache', unit: 'ms', value: measured(of('one')) },
-      {
-        id: 'start-cached-ms',
-        what: 'start from the archive cache, both archs',
-        unit: 'ms',
-        value: measured(of('cached')),
-      },
-      {
-        id: 'start-fastify-ms',
-        what: 'start of an empty fastify',
-        unit: 'ms',
-        value: measured(of('fastify')),
-      },
+      row(
+        'start',
+        'start → first answer, one arch, no cache ÷ start of an empty fastify',
+        '',
+        ratios(of('one'), of('fastify')),
+        { must: 3.4, aim: 2.8 },
+      ),
+      row(
+        'start-cached',
+        'start from the archive cache, both archs ÷ start of an empty fastify',
+        '',
+        ratios(of('cached'), of('fastify')),
+        { must: 4.5, aim: 3.5 },
+      ),
+      row('start-ms', 'start, one arch, no cache', 'ms', of('one')),
+      row('start-cached-ms', 'start from the archive cache, both archs', 'ms', of('cached')),
+      row('start-fastify-ms', 'start of an empty fastify', 'ms', of('fastify')),
     ],
   };
 }
