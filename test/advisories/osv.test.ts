@@ -29,7 +29,7 @@ describe("Chainguard's feed v3", async () => {
     }
   });
 
-  test('knows of no package besides', () => {
+  test('has no other package', () => {
     expect([...feed.names()].sort()).toEqual(Object.keys(expected).sort());
   });
 
@@ -61,7 +61,7 @@ describe("Chainguard's feed v3", async () => {
     expect(summary(about([feed], ['openssl']))['CVE-2099-0007']).toBe('3.3.2-r1');
   });
 
-  test('a list of records is no tar, which is seen once, not with each piece', async () => {
+  test('that a list of records is no tar is found out once, not for each piece', async () => {
     const joined = vi.spyOn(Buffer, 'concat');
     const list = JSON.stringify(Array.from({ length: 2000 }, (_, i) => ({ id: `CVE-2099-${i}` })));
     expect((await read(list, 'osv', ['Wolfi'])).facts.records).toBe(2000);
@@ -148,7 +148,7 @@ describe("OSV.dev's archives, which are zips", async () => {
     expect((await failure(read(bytes, 'osv'))).message).toBe('zip: its files have more bytes than it');
   });
 
-  test('a file that has more bytes than a record is skipped, whatever size the directory tells', async () => {
+  test('a file that has more bytes than a record is skipped, whatever size the directory states', async () => {
     const all = [5 * 1024 * 1024, 30].map((size) => ({ name: `${size}.json`, bytes: record(size) }));
     const bytes = await zipOf(all, { compress: false });
     const [first = 0] = entriesOf(bytes);

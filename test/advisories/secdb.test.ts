@@ -179,12 +179,12 @@ describe('odd feeds', () => {
     expect(await of('hostile-ids')).toEqual({ 'CVE-2020-0003': '8.0.0-r0' });
   });
 
-  test('a byte order mark is taken, broken UTF-8 does no harm', async () => {
+  test('a byte order mark and broken UTF-8 are accepted', async () => {
     expect(await of('bom')).toEqual({ 'CVE-2020-0001': '8.0.0-r0' });
     expect((await odd('utf8-broken')).facts.packages).toBe(0);
   });
 
-  test('it is known for which repository a feed is', async () => {
+  test('a feed names the repository that it is for', async () => {
     expect((await odd('wrong-reponame')).facts.repository).toBe('v3.99/community');
   });
 

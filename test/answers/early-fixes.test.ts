@@ -116,7 +116,7 @@ describe('of packages that are too young, a view with +security shows', () => {
     ]);
   });
 
-  test('nothing where nothing is open in what is offered', async () => {
+  test('nothing if no vulnerability is open in the offered versions', async () => {
     const alone = ['curl-8.0-r0'];
     expect(await shown(versions, {})).toEqual(alone);
     expect(await shown(versions, { curl: { '8.0-r0': ['CVE-2090-1'], '0': ['CVE-2090-2'] } })).toEqual(alone);
@@ -129,7 +129,7 @@ describe('of packages that are too young, a view with +security shows', () => {
     );
   });
 
-  test('nothing where what is old enough fixes it', async () => {
+  test('nothing if a version that is old enough fixes it', async () => {
     const stanzas = [...versions, pkg('curl', '8.0-r3', old)];
     expect(await shown(stanzas, { curl: { '8.0-r3': ['CVE-2090-1'] } })).toEqual([
       'curl-8.0-r0',
@@ -137,7 +137,7 @@ describe('of packages that are too young, a view with +security shows', () => {
     ]);
   });
 
-  test('of each major version on offer a fix', async () => {
+  test('a fix for each major version that is offered', async () => {
     const lines = [
       pkg('java', '17.1-r0', old),
       pkg('java', '21.1-r0', old),

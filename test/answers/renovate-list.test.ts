@@ -77,7 +77,7 @@ describe('an answer for a known pin', () => {
       listed: ['1.05-r0', '1.1-r0 deprecated'],
     },
     {
-      what: 'marks pre-releases for who is on a stable version',
+      what: 'marks pre-releases as unstable for a pin on a stable version',
       offered: ['1.0-r0', '1.1-r0', '2.0_rc1-r0'],
       pin: '1.0-r0',
       updatePath: 'update',
@@ -117,7 +117,7 @@ describe('an answer for a known pin', () => {
       listed: ['0.1_alpha1-r0', '0.2_alpha1-r0'],
     },
     {
-      what: 'is honest about versions Renovate cannot tell apart',
+      what: 'gives no update between versions that Renovate cannot distinguish',
       offered: ['1.05-r0', '1.5-r0'],
       pin: '1.05-r0',
       updatePath: 'unreachable',
@@ -132,7 +132,7 @@ describe('an answer for a known pin', () => {
     if (target) expect(filtered.target?.text).toBe(target);
   });
 
-  test('has nothing to say when nothing is offered', () => {
+  test('lists nothing if nothing is offered', () => {
     expect(finish(filterForRenovate([], version('1.0-r0')))).toEqual({
       updatePath: 'none',
       target: undefined,
@@ -163,7 +163,7 @@ describe('an answer for a pin with an operator', () => {
     const listed = finish(filterRangeForRenovate(versions('1.36-r0'), parseConstraint('~1.35')!));
     expect(listed.map(show)).toEqual(['1.35 deprecated', '1.36-r0']);
   });
-  test('does not when only older ones are there: that is a rollback', () => {
+  test('does not list the bound when only older ones are there: that is a rollback', () => {
     const listed = finish(filterRangeForRenovate(versions('1.34-r0'), parseConstraint('~1.35')!));
     expect(listed.map(show)).toEqual(['1.34-r0']);
   });

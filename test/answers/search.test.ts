@@ -28,7 +28,7 @@ test('a name that packages have and provide is a package; others are marked as p
   ]);
 });
 
-test('upper and lower case are the same to a reader, and names keep theirs', async () => {
+test('upper and lower case match each other, and names keep theirs', async () => {
   const search = await NameSearch.build(catalog([pkg('perl-YAML', '1-r0'), pkg('R', '1-r0')]));
   expect(namesOf(search, 'yaml')).toEqual(['perl-YAML']);
   expect(namesOf(search, 'PERL-yaml', 'exact')).toEqual(['perl-YAML']);

@@ -12,7 +12,7 @@ test('versions are recalled per datasource, most recently served and newest firs
   expect(served.recall('alpine', 'curl')).toEqual([]);
 });
 
-test('names and versions are bounded, those not asked for longest go first', () => {
+test('names and versions are bounded; the least recently served are dropped first', () => {
   const served = new ServedVersions(undefined);
   served.note('wolfi', 'first', ['1']);
   served.note('wolfi', 'second', ['1']);
@@ -29,7 +29,7 @@ test('names and versions are bounded, those not asked for longest go first', () 
   expect(served.recall('wolfi', 'many')[0]).toBe('499');
 });
 
-test('it outlives the process, and a file that is none of ours is as good as nothing', async () => {
+test('versions survive a restart, and a foreign file is ignored', async () => {
   const folder = await temporaryFolder();
   const file = join(folder, 'cache', 'served.json');
   const before = new ServedVersions(file);
@@ -62,7 +62,7 @@ test('it outlives the process, and a file that is none of ours is as good as not
 });
 
 test.each(['', '{"format":1,"vers', 'null', '{"format":0,"versions":[]}', '{"format":1,"versions":[[1,2]]}'])(
-  'of a damaged file (%j) there is one warning, and of a missing one none',
+  'a damaged file (%j) gives one warning, and a missing one none',
   async (text) => {
     const folder = await temporaryFolder();
     const file = join(folder, 'served.json');
@@ -77,7 +77,7 @@ test.each(['', '{"format":1,"vers', 'null', '{"format":0,"versions":[]}', '{"for
   },
 );
 
-test('two processes with one folder write without harm to each other, whatever their ids', async () => {
+test('two processes that write to one folder do not damage the file, whatever their ids', async () => {
   const folder = await temporaryFolder();
   const file = join(folder, 'served.json');
   const both = [new ServedVersions(file), new ServedVersions(file)];

@@ -46,7 +46,7 @@ describe('the virtual index', () => {
     ]);
   });
 
-  test('takes over no value with a control character, and no name that is none', () => {
+  test('omits values with control characters and invalid names', () => {
     const hostile = catalogOf({
       x86_64: [
         [
@@ -152,7 +152,7 @@ describe('GET /{datasource}/{arch}/APKINDEX.tar.gz', () => {
     expect(adbText(adb?.rawPayload ?? Buffer.alloc(0)).match(/^P:/gm)).toHaveLength(300);
   });
 
-  test('is told to be asked for later while nothing is loaded', async () => {
+  test('is a 429 with Retry-After while nothing is loaded', async () => {
     await using service = await startService({
       config: { datasources: { wolfi: { repositories: ['http://127.0.0.1:1/os'] } } },
     });

@@ -121,7 +121,7 @@ describe('text', () => {
 });
 
 describe('baseline', () => {
-  test('knows a finding wherever its line went, and no second one', () => {
+  test('matches a finding whose line has moved, and no second one', () => {
     const known = parseBaseline(baselineText(findings), 'x');
     const moved = { ...files, Dockerfile: `# a\n# b\n${files.Dockerfile}RUN apk add curl=8.12.0-r0\n` };
     const fresh = checked(moved).findings.filter(({ fingerprint }) => !known.has(fingerprint));

@@ -106,7 +106,7 @@ test('a folder: broken pins, outdated pins, and the exit code', async () => {
   expect(code).toBe(1);
 });
 
-test('it says so if nothing that was named asks for packages', async () => {
+test('files without packages give a message', async () => {
   await put('repo/app.yaml.j2', 'contents:\n  packages: [curl]\n');
   const { code, output, errors } = await run(['app.yaml.j2', 'data.bin']);
   expect([code, output]).toEqual([0, '0 packages in 0 files: 0 errors, 0 warnings, 0 notes\n']);
@@ -213,7 +213,7 @@ describe('what the system does not let be read', () => {
     expect((await run(['images/*.yaml'])).code).toBe(0);
   });
 
-  test('or written: the other files are changed, and the exit code is 3', async () => {
+  test('a file that cannot be written: the others are changed, and the exit code is 3', async () => {
     refuse('writeFileSync', 'Dockerfile');
     const { code, output, errors } = await run([], { fix: true });
     expect(errors).toMatch(/^Dockerfile: left unchanged: EACCES/);
@@ -268,7 +268,7 @@ test('--fix names a file it cannot understand and leaves it', async () => {
   expect(await readFile(join(folder, 'repo/broken.yaml'), 'utf8')).toBe(broken);
 });
 
-test('--fix and pin tell that packages were not looked up', async () => {
+test('--fix and pin report packages that were not looked up', async () => {
   await put('repo/Dockerfile', 'FROM alpine:3.99\nRUN apk add curl=8.12.0-r0 jq\n');
   const told = {
     code: 0,
@@ -317,7 +317,7 @@ test('pin', async () => {
   );
 });
 
-test('pin tells which names it leaves, and why', async () => {
+test('pin lists the names that it leaves, with reasons', async () => {
   const text = 'FROM alpine:3.22\nARG P=curl\nRUN apk add $P && apk del $P\n';
   await put('repo/Dockerfile', text);
   expect(await run(['Dockerfile'], {}, { pin: true })).toEqual({

@@ -41,7 +41,7 @@ async function delta(old: string, now: string, { json = false, datasource = 'wol
 }
 
 describe('delta', () => {
-  test('tells which layers hosts download, and about how much', async () => {
+  test('lists the layers that hosts download, with approximate sizes', async () => {
     expect(await delta(image('2.0-r0'), image('2.1-r0'))).toBe(
       [
         'x86_64: hosts download about 30.0 MB of 30.4 MB (98.7 %), 2 of 3 layers',

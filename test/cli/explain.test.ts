@@ -82,7 +82,7 @@ describe('explain --url', () => {
     expect(pin).toEqual(current === undefined ? undefined : expect.objectContaining({ current, state }));
   });
 
-  test('asks for names with slashes, and fails with 1 for one that no index knows', async () => {
+  test('asks for names with slashes, and fails with 1 for one that is in no index', async () => {
     await using service = await running();
     const { url } = service;
     expect((await explained('wolfi/so:lib/x.so=7', { url })).text).toMatch(/pin 7 \(offered\): no update/);
@@ -118,7 +118,7 @@ describe('explain --url', () => {
     await expect(explained('tool', { url })).rejects.toThrow('--url: expected an http or https URL');
   });
 
-  test('names a server that is another one, such as a page to log in', async () => {
+  test('reports a server that is not apk-beacon, such as a login page', async () => {
     const { url } = await startWebServer((_request, response) =>
       response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html>'),
     );

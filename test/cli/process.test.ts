@@ -80,7 +80,7 @@ describe('serve', () => {
     expect(await service.ended).toBe(0);
   });
 
-  test('an untrusted index is refused, unless told otherwise, loudly', async () => {
+  test('an untrusted index is refused; --allow-untrusted accepts it with a warning', async () => {
     const path = await repository('untrusted', [pkg('curl', '8.20.0-r0')]);
     await using refusing = start([...local, '--repository', path]);
     expect(await refusing.line(/cannot refresh/)).toContain('signed by test.rsa.pub (RSA256); trusted keys:');
@@ -194,7 +194,7 @@ describe('unusable settings end with one clear line and the right code', () => {
 });
 
 describe('explain', () => {
-  test('tells people why', async () => {
+  test('prints why each version is or is not offered', async () => {
     const path = await repository('why', [
       pkg('curl', '8.20.0-r0', { t: '1767225600' }),
       pkg('curl', '8.21.0-r0', { D: 'libcurl=8.21.0-r0' }),

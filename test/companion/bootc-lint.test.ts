@@ -30,7 +30,7 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 const remove = (path: string) => rmSync(join(root, path), { recursive: true });
 const makeFolder = (path: string) => mkdirSync(join(root, path));
 
-it('has nothing to say against a root in order', () => {
+it('finds nothing in a correct root', () => {
   expect(lintBootc(root)).toEqual({ fatal: [], warnings: [] });
 });
 
@@ -76,7 +76,7 @@ it.each(broken)('%s is found', (check, kind, spoil) => {
   expect(found[kind === 'fatal' ? 'warnings' : 'fatal']).toEqual([]);
 });
 
-it('has every check broken once above', () => {
+it('every check is broken once above', () => {
   expect([...new Set(broken.map(([check]) => check))].sort()).toEqual([...checkNames].sort());
 });
 

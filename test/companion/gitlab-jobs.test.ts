@@ -408,7 +408,7 @@ describe('jobs', () => {
       expect(publish(own)).toMatchObject({ status: 0, apko: '', signed: '' });
     });
 
-    it('publishes nothing if it cannot tell whether there is a newer commit', () => {
+    it('publishes nothing if it cannot find out whether there is a newer commit', () => {
       const { status, apko } = publish(commit(), { FILES: ':(nonsense)images/niri.yaml' });
       expect(apko).toBe('');
       expect(status).not.toBe(0);

@@ -145,7 +145,7 @@ describeWith([...workshopTools, ...tools], 'control files of the hosts', () => {
     ['systemd-sysusers.service', () => headless] as const,
     ['bootc-fetch-apply-updates.service', () => headless] as const,
     ['bootc-fetch-apply-updates.timer', () => headless] as const,
-  ])('has nothing to say against %s', (unit, root) => {
+  ])('finds nothing in %s', (unit, root) => {
     expect(verify(root(), unit)).toBe('');
   });
 

@@ -71,7 +71,7 @@ describeWith(workshopTools, 'images built by apko', () => {
     expect(config.Labels ?? {}).not.toHaveProperty('containers.bootc');
   });
 
-  it('runs the service as nobody in particular, in a folder it may write', () => {
+  it('runs the service as an unprivileged user, with a cache folder that it may write', () => {
     const { config } = image('apkontainer');
     expect(config).toMatchObject({ Entrypoint: ['/usr/bin/apk-beacon'], Cmd: ['serve'], User: '65532' });
     expect(config).toHaveProperty(
@@ -116,7 +116,7 @@ describeWith(workshopTools, 'images built by apko', () => {
     expect(units.filter((unit) => !wanted.includes(unit))).toEqual([]);
   });
 
-  it('does not tell the image where its private packages came from', () => {
+  it('leaves no trace in the image of where its private packages came from', () => {
     const repositories = readFileSync(join(rootOf('bootc'), 'etc/apk/repositories'), 'utf8');
     expect(repositories.trim().split('\n').sort()).toEqual([
       'https://packages.cgr.dev/extras',

@@ -199,7 +199,7 @@ describe('the shipped definitions', () => {
     ]);
   });
 
-  it('builds the service on the same base, as nobody in particular', () => {
+  it('builds the service on the same base, as an unprivileged user', () => {
     const { definition, files } = resolveDefinition('apkontainer.yaml', (file) => readFileSync(file, 'utf8'));
     expect(files).toEqual(['apkontainer.yaml', 'images/wolfi-base.yaml']);
     expect(definition.accounts).toMatchObject({

@@ -217,7 +217,7 @@ describe('package pipeline', () => {
     expect(jobsWithout(`x86_64/${builds}`, `aarch64/${builds}`)).toEqual(['nothing-to-do']);
   });
 
-  it('refuses a change that would reach nobody, as its version is published already', () => {
+  it('refuses a change of a recipe whose version is already published', () => {
     const { version } = recipes.find(({ name }) => name === 'dracut') ?? {};
     const published = new Set([`x86_64/dracut-${version}`]);
     const verify = (...paths: string[]) =>
@@ -482,7 +482,7 @@ describe('apk-beacon-images', () => {
     expect(parse(stdout)).toEqual(imagePipeline(images, changed('images/niri.yaml'), 'publish'));
   });
 
-  it('prints everything when it is not told what has changed', () => {
+  it('prints everything without --changed', () => {
     const { stdout } = call(['packages']);
     expect(Object.keys(parse(stdout) as object)).toContain('build:linux-lts:aarch64');
     // Anchors are what YAML makes of shared objects; nobody wants to read them.
@@ -580,7 +580,7 @@ describe('apk-beacon-images', () => {
     });
   });
 
-  it('ends quietly if nobody reads what it prints', () => {
+  it('ends quietly if its output is closed', () => {
     const piped = `'${process.execPath}' companion/main.ts packages | true`;
     expect(spawnSync('sh', ['-c', piped], { encoding: 'utf8' }).stderr).not.toContain('EPIPE');
   });

@@ -160,7 +160,7 @@ describeWith(tools, 'the Justfile', () => {
     ]);
   });
 
-  it('publishes nowhere as long as nobody said where', () => {
+  it('publishes nothing without a registry', () => {
     expect(just('publish', 'containerd')).toMatchObject({
       status: 1,
       output: expect.stringContaining('set REGISTRY') as string,

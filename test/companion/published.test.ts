@@ -63,7 +63,7 @@ describe('what is published', () => {
     expect(error.message).toMatch(/^http.*\/os\/x86_64\/APKINDEX\.tar\.gz answered 401/);
   });
 
-  it('is not known either if an object store does not tell what is missing; it says how one makes it tell', async () => {
+  it('is not known if an object store answers 403 for missing files; the error says how to get a 404', async () => {
     const { url } = await startUpstream((_, response) => response.writeHead(403).end());
     const error = await failure(publishedIn([url.href], archs, {}));
     expect(error.message).toMatch(/answered 403.*; if there is none yet, .* 404: .*s3:ListBucket/);

@@ -51,7 +51,7 @@ test('a body is sent whole, and counted once however many are sent it', async ()
   await expect.poll(() => inFlight.bytes).toBe(0);
 });
 
-test('the one that has taken nothing for longest is cut off where there are too many bytes', async () => {
+test('above the limit of bytes, the client that has read nothing for longest is disconnected', async () => {
   const inFlight = await serve(
     { maxBytes: 2 * LARGE },
     [1, 2, 3].map((fill) => Buffer.alloc(LARGE, fill)),
@@ -69,7 +69,7 @@ test('a body larger than the bound is sent alone', async () => {
   expect(await bytesOf(await ask(0))).toBeGreaterThan(LARGE);
 });
 
-test('a client that takes nothing is disconnected after a while', async () => {
+test('a client that reads nothing is disconnected after a while', async () => {
   const inFlight = await serve({ maxStall: 50 }, [Buffer.alloc(LARGE)]);
   const stalled = await ask(0);
   await expect.poll(() => inFlight.bytes).toBe(0);

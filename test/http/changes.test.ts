@@ -117,7 +117,7 @@ describe('changes of the service, not of the repository', () => {
     expect(await changesOf(service)).toEqual(['jq appeared', 'zlib appeared']);
   });
 
-  test('an index made in the future does not make all later ones look older, whoever sees them', async () => {
+  test('an index made in the future does not make all later ones look older, for any observer', async () => {
     await using upstream = await startUpstream();
     const cacheDir = await temporaryDirectory();
     const config = { datasources: { wolfi: { repositories: [upstream.url], archs: ['x86_64'] } } };
@@ -134,7 +134,7 @@ describe('changes of the service, not of the repository', () => {
   });
 });
 
-test('a file that was of no arch goes on with its ledger when packages of one come', async () => {
+test('a file without an arch keeps its ledger when it gets packages of one', async () => {
   await using upstream = await startUpstream();
   await using service = await startService({
     config: {
@@ -155,7 +155,7 @@ test('a file that was of no arch goes on with its ledger when packages of one co
   expect((await service.get('/wolfi@7d/curl')).json()).toMatchObject({ releases: [] });
 });
 
-test('a ledger that cannot be read now is asked for later', async () => {
+test('a ledger that cannot be read is a 429', async () => {
   const ledger = 'postgres://127.0.0.1:1/none';
   const wolfi = { repositories: ['http://127.0.0.1:1'], archs: ['x86_64'] };
   await using service = await startService({ config: { ledger, datasources: { wolfi } } });

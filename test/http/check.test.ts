@@ -50,7 +50,7 @@ const question = (pins: readonly object[], more: object = {}): string =>
   });
 
 describe('POST /-/check', () => {
-  test('at another address is told where, whatever the body', async () => {
+  test('at another address is a 405 that names the right one, whatever the body', async () => {
     await using service = await running();
     for (const body of [question([]), 'x', ' '.repeat(5000)]) {
       const { status, body: answer } = await post(service.port, body, {}, '/wolfi/-/check');

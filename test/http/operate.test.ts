@@ -102,7 +102,7 @@ describe('metrics', () => {
     expect(Object.keys(await samples(service, 'apk_index_generation_info'))).toHaveLength(1);
   });
 
-  test('tell of an index that is held back until it is good again', async () => {
+  test('count an index as held back until a good one is accepted', async () => {
     await using upstream = await startUpstream();
     await using service = await loaded(upstream, curl);
     const held = async (): Promise<readonly number[]> =>

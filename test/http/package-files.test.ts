@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { PackageFiles } from '../../src/http/package-files.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
-test('a client that goes while its package is looked for takes no place', async () => {
+test('a client that disconnects before its package is found does not count as one being sent', async () => {
   const path = join(await temporaryDirectory(), 'curl-8-r0.apk');
   await writeFile(path, Buffer.alloc(300_000, 1));
   const files = new PackageFiles({ warn: () => undefined }, { maxFiles: 1 });

@@ -38,7 +38,7 @@ async function loaded(
 const withoutAge = (body: string): string => body.replaceAll(/"age":\d+/g, '');
 
 test.each(['/', '/wolfi', '/wolfi/curl', '/curl?current=8.20.0-r0', '/wolfi/-/search?q=curl'])(
-  '%s is a page for browsers, and JSON as ever for everybody else',
+  '%s is a page for browsers, and JSON for other clients',
   async (path) => {
     await using upstream = await startUpstream();
     await using service = await loaded(upstream);
@@ -120,7 +120,7 @@ test('a pin is checked for the archs and the line of the page', async () => {
   ]);
 });
 
-test('errors are pages, too: a name with those close to it, a question, a path', async () => {
+test('errors are pages, too: an unknown name with similar ones, an invalid parameter, an unknown path', async () => {
   await using upstream = await startUpstream();
   await using service = await loaded(upstream);
   const unknown = await service.get('/wolfi/culr', { accept: BROWSER });
@@ -194,7 +194,7 @@ test('search finds names, then their beginnings, parts and typing errors, packag
   expect((await service.get('/wolfi/-/search?q=a&q=b')).statusCode).toBe(400);
 });
 
-test('explain is text for curl and for those who ask for it, and JSON for everybody else', async () => {
+test('explain is text for curl and for clients that prefer text, and JSON for others', async () => {
   await using upstream = await startUpstream();
   await using service = await loaded(upstream);
   const path = '/wolfi/curl/explain?current=8.20.0-r0';

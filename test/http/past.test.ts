@@ -470,7 +470,7 @@ test('a repository that moved goes on with its past if the old address is named'
   expect(await scene.versions(`/wolfi@${at(START)}/curl`)).toEqual(['8.0-r0']);
 });
 
-test('a repository that moved without telling has a past from then on', async () => {
+test('a repository that moved without formerly has a past from then on', async () => {
   await using scene = await Scene.aged();
   await using moved = await startUpstream();
   for (const arch of ARCHS) moved.serve(arch, await signedIndex([{ ...curlNewest, A: arch }]));

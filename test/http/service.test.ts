@@ -337,7 +337,7 @@ describe('refreshing', () => {
     expect(after['x-apk-beacon-generation']).not.toBe(before['x-apk-beacon-generation']);
   });
 
-  test('one that fails keeps its last good state, the others go on', async () => {
+  test('an index that fails keeps its last good state, and the others are refreshed', async () => {
     await using upstream = await startUpstream();
     await using service = await loaded(upstream);
     upstream.misbehave('aarch64', (_, response) => void response.writeHead(500).end());
@@ -397,7 +397,7 @@ test('the status of a datasource describes its indexes', async () => {
   });
 });
 
-test('why a version is or is not offered is one question away', async () => {
+test('/explain says why a version is or is not offered', async () => {
   await using upstream = await startUpstream();
   await serveIndexes(upstream, curl, ['x86_64']);
   await serveIndexes(upstream, curl.slice(0, 1), ['aarch64']);

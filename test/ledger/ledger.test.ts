@@ -105,7 +105,7 @@ test('the partial file of dates of a killed process is removed at the next start
   expect(await readdir(folder)).toEqual(files);
 });
 
-test('the first generation is written at leisure, until someone waits for it', async () => {
+test('the first generation is written slowly, until a call waits for it', async () => {
   const { open } = await sqliteStore();
   const pauses: string[] = [];
   const rest = Promise.withResolvers<undefined>();

@@ -140,7 +140,7 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       ]);
     });
 
-    test('a repository that moves takes its ledger along if that is configured', async () => {
+    test('a repository that moves keeps its ledger if formerly names its old address', async () => {
       const one = await observer();
       await one.see([old]);
       one.now += DAY;
@@ -176,7 +176,7 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       expect(one.ledger.status.lost).toBe(1);
     });
 
-    test('a backup that is restored merges: the earliest sight wins', async () => {
+    test('with a restored backup, the earliest date counts', async () => {
       const one = await observer();
       await one.see([old]);
       const restore = await one.store?.backUp();
@@ -350,7 +350,7 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
   });
 
   describe('two observers of one ledger', () => {
-    test('give the same dates, whoever was first', async () => {
+    test('give the same dates, whichever was first', async () => {
       const one = await observer();
       const two = await beside(one);
       const stanzas = [old, built('curl', '8.1-r0', START)];
@@ -396,7 +396,7 @@ export function ledgerSuite(makeStore: () => Promise<Store>): void {
       expect(await generations(one)).toHaveLength(4);
     });
 
-    test('one that is behind is no change either if nobody else saw what it sees', async () => {
+    test('an index that is behind is no change either if no other observer saw it', async () => {
       const one = await observer();
       const two = await beside(one);
       const [between, latest] = [built('curl', '8.1-r0', START), built('curl', '8.2-r0', START)];

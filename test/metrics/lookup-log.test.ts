@@ -59,7 +59,7 @@ test('a name not asked for in a week is forgotten, so that a corrected pin no lo
   expect(asked.body(live(snapshot)).toString()).not.toContain('typo');
 });
 
-test('a name that no index knows and nothing speaks for is not listed', () => {
+test('a name that is in no index is listed only if something suggests a pin', () => {
   const asked = new LookupLog(['wolfi'], Date.now);
   const first = snapshotOf('curl');
   for (const name of ['favicon.ico', 'health', '.env'])

@@ -78,7 +78,7 @@ test('a request gets the last result and starts a survey of the present generati
   expect(surveyor.of(wolfi)).toMatchObject({ offered: 2 });
 });
 
-test('a generation that is overtaken is given up', async () => {
+test('a survey ends early if the generation is replaced', async () => {
   const surveyor = new Surveyor(going);
   const wolfi = live(snapshotOf('a'));
   surveyor.of(wolfi);
@@ -89,7 +89,7 @@ test('a generation that is overtaken is given up', async () => {
   expect(surveyor.of(wolfi)).toMatchObject({ offered: 2 });
 });
 
-test('stopping gives up as well', async () => {
+test('stopping ends a survey early, too', async () => {
   const surveyor = new Surveyor(AbortSignal.abort());
   const wolfi = live(snapshotOf('a'));
   surveyor.of(wolfi);

@@ -193,7 +193,7 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       });
     });
 
-    test('nothing of names that nobody asked for, and nothing of an index that is as before', async () => {
+    test('nothing of names that were not looked up, and nothing of an unchanged index', async () => {
       const stage = await set();
       await stage.ask();
       await stage.publish([old, built('jq', '1-r0')]);
@@ -271,7 +271,7 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       expect(await stage.status()).not.toHaveProperty('error');
     });
 
-    test('a name that nobody asks for any more is forgotten after 90 days', async () => {
+    test('a name that is not looked up for 90 days is no longer watched', async () => {
       const stage = await set();
       await stage.ask();
       await stage.stop();
@@ -563,7 +563,7 @@ export function notifySuite(makeStore: () => Promise<Readonly<Record<string, str
       { credentials: { basic: { username: 'ci', password: { env: 'HIDDEN' } } } },
       ({ headers }) => decoded(String(headers.authorization)),
     ],
-  ])('no secret is told by a receiver that returns %s', async (_what, notify, echo) => {
+  ])('no secret is shown if a receiver returns %s', async (_what, notify, echo) => {
     const stage = await set(notify);
     Object.assign(stage.service.config.environment, { HIDDEN: 'hidden' });
     const echoes: string[] = [];

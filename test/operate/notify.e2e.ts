@@ -45,7 +45,7 @@ describe.runIf(hasPostgres)('replicas with one database', () => {
     expect(stage.told).toEqual(versions.slice(1).map(({ P, V }) => `${P} ${V}`));
   });
 
-  test('one that is behind does not tell the old offer as news', async () => {
+  test('one that is behind does not report the old offer as a change', async () => {
     const stage = await replicas(2);
     const [first, second] = stage.services;
     await stage.publish([old, next], undefined, [first!]);
@@ -58,7 +58,7 @@ describe.runIf(hasPostgres)('replicas with one database', () => {
     expect(stage.told).toEqual(['curl 8.1-r0']);
   });
 
-  test('tell of a view again after the clock of one was far ahead', async () => {
+  test('report changes of a view again after the clock of one was far ahead', async () => {
     const stage = await Stage.set((await postgresStore(server)).config, { datasource: 'wolfi@7d' });
     await stage.ask('/wolfi@7d/curl?current=8.0-r0');
     await stage.publish([old, next]);
@@ -69,7 +69,7 @@ describe.runIf(hasPostgres)('replicas with one database', () => {
     expect(stage.told).toEqual(['curl 8.1-r0', 'curl 8.0-r0', 'curl 8.1-r0']);
   });
 
-  test('one whose advisories are older does not tell that a fix is gone', async () => {
+  test('one whose advisories are older does not report that a fix is gone', async () => {
     const osv = join(await temporaryDirectory(), 'osv.json');
     const fixed = { ecosystem: 'Wolfi', events: [{ introduced: '0' }, { fixed: '8.1-r0' }] };
     const record = (id: string, modified: string, name: string): object => ({
@@ -100,7 +100,7 @@ describe.runIf(hasPostgres)('replicas with one database', () => {
     expect(stage.told).toEqual(['curl 8.1-r0']);
   });
 
-  test('one of which is gone: the other tells of names that only the first was asked for', async () => {
+  test('after one has stopped, the other reports names that only the first one looked up', async () => {
     const stage = await replicas(2);
     const [first, second] = stage.services;
     await first?.[Symbol.asyncDispose]();
@@ -110,7 +110,7 @@ describe.runIf(hasPostgres)('replicas with one database', () => {
   });
 });
 
-test.runIf(hasPostgres)('a change while the database is away is told once it is there', async () => {
+test.runIf(hasPostgres)('a change while the database is down is reported once it is back', async () => {
   const stage = await Stage.set((await postgresStore(server)).config);
   await stage.ask();
   await server.stop();

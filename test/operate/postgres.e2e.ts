@@ -155,7 +155,7 @@ describe.runIf(hasPostgres)('a server that goes away', () => {
   const later = built('curl', '8.1-r0', START - 9 * DAY);
   const latest = built('curl', '8.2-r0', START - 8 * DAY);
 
-  test('holds up nothing, and is told what it missed', async () => {
+  test('delays nothing, and gets what it missed', async () => {
     const store: Store = await postgresStore(server);
     const one = new Observer({ folder: await temporaryDirectory(), store });
     await one.see([old]);
@@ -212,7 +212,7 @@ describe.runIf(hasPostgres)('a server that goes away', () => {
     expect(told.join('\n')).not.toContain(server.password);
   });
 
-  test('or refuses the password, is told without one', async () => {
+  test('or refuses the password, is reported without it', async () => {
     const { address } = await server.schema();
     const wrong = address.replace(server.password, 'wrong-secret');
     const one = new Observer({

@@ -29,7 +29,7 @@ three:
   ]);
 });
 
-test('a command in another container or on another host is told from those of the job', () => {
+test('a command in another container or on another host is distinguished from those of the job', () => {
   const text = `job:
   image: alpine:3.22
   script:
@@ -44,7 +44,7 @@ test('a command in another container or on another host is told from those of th
   expect(elsewhere.map((pin) => pin.text)).toEqual(['b=1', 'c=1', 'd=1']);
 });
 
-test('lists that hold each other end', () => {
+test('lists that contain each other do not hang', () => {
   const bomb = `.a: &a [apk add a=1]
 ${Array.from(
   { length: 30 },

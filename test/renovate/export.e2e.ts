@@ -98,7 +98,7 @@ test('the same is proposed for every pin', async () => {
   expect(await proposals(url, renovatePreset({ url, names, isPart: false, statics }))).toEqual(byService);
 });
 
-test('a pin is asked of the datasource that its file names, or of nobody', async () => {
+test('a pin is looked up in the datasource that its file names, or in none', async () => {
   const folder = 'http://127.0.0.1:1';
   const files = {
     'wolfi.yaml':

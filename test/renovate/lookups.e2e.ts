@@ -141,7 +141,7 @@ describe('lookups', () => {
     test('a pinned pre-release is led to the next one', () =>
       expect(updates('pre-releases.yaml', 'beta')).toEqual(['patch 2.0_rc2-r0']));
     test('and to its release', () => expect(updates('pre-releases.yaml', 'final')).toEqual(['patch 2.0-r0']));
-    test('who is on a stable version stays there', () =>
+    test('a pin on a stable version stays on stable versions', () =>
       expect(updates('pre-releases.yaml', 'stable')).toEqual([]));
   });
 

@@ -86,7 +86,7 @@ describe('pins', () => {
     );
   });
 
-  test('Renovate has nothing to warn of', () => {
+  test('Renovate logs no warning', () => {
     // Our recipes name sources on GitHub, whose tags and commits this suite cannot ask for.
     const expectedWarning = 'GitHub token is required for some dependencies';
     const warnings = report.log.filter(({ level, msg }) => level >= 40 && msg !== expectedWarning);

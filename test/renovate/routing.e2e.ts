@@ -100,7 +100,7 @@ describe.each(Object.entries(services))(
         );
       });
 
-      test('Renovate has nothing to warn of', () => {
+      test('Renovate logs no warning', () => {
         expect(report.log.filter(({ level }) => level >= 40).map(({ msg }) => msg)).toEqual([]);
       });
     });

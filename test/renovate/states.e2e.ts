@@ -39,7 +39,7 @@ describe('the service', () => {
     expect(recorder.statuses(/^\/-\/for\/curl/)).toEqual([200]);
   });
 
-  test('tells to come back when it takes longer ("any 4xx + Retry-After is retried", §2)', async () => {
+  test('answers 429 with Retry-After when it takes longer ("any 4xx + Retry-After is retried", §2)', async () => {
     await using beacon = await startBeacon({
       datasources: { wolfi },
       config: { hold: '10ms' },
