@@ -1,4 +1,4 @@
-/** `npm run build:companion [-- FOLDER]`: `apk-beacon-images` as one file, in `dist/` unless told otherwise. */
+/** `npm run build:companion [-- FOLDER]`: `apk-beacon-images` as one file, in FOLDER or `dist/`. */
 import { join } from 'node:path';
 import { build } from 'esbuild';
 

@@ -153,7 +153,7 @@ export function mergeInto(child: Definition, base: Definition): Definition {
       baseimage: single(child.contents?.baseimage, base.contents?.baseimage),
     }),
     entrypoint: single(child.entrypoint, base.entrypoint),
-    // Strings: apko cannot tell an empty one from a missing one, so an empty one does not override.
+    // Strings: apko cannot distinguish an empty one from a missing one, so an empty one does not override.
     cmd: child.cmd || base.cmd,
     'stop-signal': child['stop-signal'] || base['stop-signal'],
     'work-dir': child['work-dir'] || base['work-dir'],

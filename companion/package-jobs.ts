@@ -25,7 +25,7 @@ const runnerTags = new Map([
 
 /**
  * Versions in `published` (see `publishedIn`) are not built again. A merge request that changes a recipe but not its
- * published version is refused: published packages are never replaced, so the change would reach nobody.
+ * published version is refused: published packages are never replaced, so the change would have no effect.
  */
 export function packagePipeline(
   folder: string,

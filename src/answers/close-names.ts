@@ -28,7 +28,7 @@ interface Requested {
 
 /**
  * The names of one generation. Two names are at least as many edits apart as one has letters that the other lacks. So
- * masks of their letters and their lengths exclude nearly all names quickly, without a look at the name. Upper and lower
+ * masks of their letters and their lengths exclude nearly all names quickly, without reading them. Upper and lower
  * case are the same letter.
  */
 export class CloseNames {

@@ -67,7 +67,7 @@ export class Coherence {
   /** The results about missing dependencies only. */
   readonly #missing = new Map<PackageId, Dependency | undefined>();
 
-  /** Packages and names looked at since the last step. */
+  /** Packages and names examined since the last step. */
   #work = 0;
 
   constructor(complete: boolean, sources: readonly CatalogSource[]) {
@@ -275,7 +275,7 @@ class InstallSet {
     this.#most = most;
   }
 
-  /** How many packages and names were looked at. */
+  /** How many packages and names were examined. */
   get size(): number {
     return this.#providerCount + this.#entries.size;
   }

@@ -151,7 +151,7 @@ export class ProviderReader {
    * Whether a name at `version` (`undefined`: without one) meets the dependency, or is what a conflict excludes.
    */
   fits(version: string | undefined, { operator, version: bound }: Dependency): boolean {
-    // `><` asks for one build by its identity, which is not looked at.
+    // `><` asks for one build by its identity, which is not compared here.
     if (operator === '' || (operator.includes('<') && operator.includes('>'))) return true;
     // For apk, a missing version is older than any other.
     if (version === undefined) return this.rule === 'apk' && operator.includes('<');
@@ -186,7 +186,7 @@ export class ProviderReader {
 
   /**
    * Whether a package can be taken for a version of the name. If it has the name at several, one of them never fits, and
-   * solvers look at other packages.
+   * solvers take another package.
    */
   isEligible({ versions }: Provider): boolean {
     if (versions.length === 1) return true;

@@ -157,7 +157,7 @@ class Resolver {
   readonly #build: Build;
   readonly #disqualified = new Set<string>();
   readonly #selected = new Map<string, Option>();
-  /** Constraints looked at since the last step. */
+  /** Constraints examined since the last step. */
   #work = 0;
 
   constructor(build: Build) {

@@ -239,7 +239,7 @@ export class Checker {
 
   /**
    * Why pins keep their version, by index: the newer one cannot be installed with what the others are raised to. Names
-   * become exact pins by another command, so they are looked at apart.
+   * become exact pins by another command, so they are judged separately.
    */
   *#heldBack(
     world: readonly PinToJudge[],

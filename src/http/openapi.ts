@@ -352,7 +352,7 @@ function otherResponse(status: number, route: Described): object {
   const { types, otherBody = 'Problem' } = route;
   const described = { description: meanings[status], headers: headersOf(status, route) };
   if (status < 400) return described;
-  // A token is checked before a page is thought of.
+  // The token is checked before the format is chosen.
   const forms = types.includes(HTML) && status !== 401 ? [JSON_TYPE, HTML] : [JSON_TYPE];
   return { ...described, content: contentOf(forms, otherBody) };
 }

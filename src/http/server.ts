@@ -176,7 +176,7 @@ function unsupported(allow: string): Reply {
 }
 
 /**
- * An `IndexError` is a 502: the index to be read again for a mirror may be gone. Clients are not told which secret of the
+ * An `IndexError` is a 502: the index to be read again for a mirror may be gone. Clients do not learn which secret of the
  * service cannot be read.
  */
 function statusOf(error: Error & { statusCode?: number }): number {

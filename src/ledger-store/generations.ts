@@ -93,7 +93,7 @@ export async function addGeneration(
 }
 
 /**
- * The number of an earlier generation with this index, seen by another observer, or the newest one if nobody recorded
+ * The number of an earlier generation with this index, seen by another observer, or the newest one if none recorded
  * this older index. Replicas and mirrors are never exactly in step; if one lags behind, that is not a change of the
  * repository. Many indexes have no time (those of melange and apk 3), so the same time does not decide.
  */

@@ -47,7 +47,7 @@ export interface StoredIndex extends StoredMeta {
   readonly bytes: Uint8Array;
   /** When upstream last confirmed that this is the latest. */
   readonly confirmedAt: number;
-  /** The version of the program that kept it; `undefined` if it did not tell yet. */
+  /** The version of the program that kept it; `undefined` for old versions. */
   readonly program: string | undefined;
 }
 

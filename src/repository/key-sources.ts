@@ -2,7 +2,7 @@
  * Trusted public keys from files, directories, URLs and Chainguard's key discovery.
  *
  * A key from the network is trusted on first use: it is fetched once and kept in `<cacheDir>/keys/<source>/<key name>`.
- * From then on that file is the key and the network is not asked, so an attacker who takes over upstream later cannot
+ * From then on that file is the key and the network is not used, so an attacker who takes over upstream later cannot
  * replace it. To accept a new key, delete the directory of its source. Keys that could not be kept on disk are
  * remembered by the process (`KeyMemory`).
  */

@@ -19,7 +19,8 @@ export interface Snapshot {
   readonly generation: string;
   /** Set for a datasource with an age. */
   readonly view?: View;
-  /** Set for a datasource at a past time. */ readonly past?: Past;
+  /** Set for a datasource at a past time. */
+  readonly past?: Past;
   /** Where the sources of the catalog come from, in their order. */
   readonly origins?: readonly Origin[] | undefined;
 }

@@ -307,7 +307,7 @@ const within = (milliseconds: number): string => `within ${milliseconds / 1000} 
 
 /**
  * The result of `work`, unless the time is up or `signal` aborts first. The race is for requests that wait for a
- * connection: undici tells them of an abort only once they have it.
+ * connection: undici rejects them at an abort only once they have it.
  */
 async function withDeadline<T>(
   milliseconds: number,

@@ -39,7 +39,7 @@ import { createUpstreamClient, type Timeouts, type UpstreamClient } from '../rep
 const FIRST_RETRY = 2000;
 /** Milliseconds for a whole feed of advisories, which may have 200 MB. */
 const FEED_TOTAL = 3_600_000;
-/** Milliseconds for a package that is passed on; some have gigabytes. */
+/** Milliseconds for a package that is forwarded; some have gigabytes. */
 const PACKAGE_TOTAL = 3_600_000;
 
 export interface BeaconOptions {

@@ -25,11 +25,11 @@ interface LedgerServices {
   readonly trustsFolder?: boolean | undefined;
   /** A damaged file is an error. By default it is moved aside, and the ledger begins again. */
   readonly keepsDamaged?: boolean | undefined;
-  /** That there is no ledger is an error. By default one is created. */
+  /** A missing ledger is an error. By default one is created. */
   readonly mustExist?: boolean | undefined;
 }
 
-/** Milliseconds after a failure in which PostgreSQL is not asked. */
+/** Milliseconds after a failure in which PostgreSQL is not used. */
 const REST = 5000;
 
 /** PostgreSQL if configured, otherwise SQLite in the cache directory; without one the ledger is in memory. */
