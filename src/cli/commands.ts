@@ -73,11 +73,7 @@ const delta: Command = {
     'OLD and NEW are apko definitions or lock files. The prediction uses the sizes in the index; docs/delta.md has its error. Definitions are resolved with the current index; lock files have exact packages.',
   operands: 'OLD NEW',
   flags: [
-    {
-      name: 'in',
-      placeholder: 'DATASOURCE',
-      help: 'resolve the images in this datasource (the default one)',
-    },
+    { name: 'in', placeholder: 'DATASOURCE', help: 'where to resolve the images (the default one)' },
     json,
   ],
   isConfigured: true,
