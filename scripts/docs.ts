@@ -9,7 +9,7 @@ import { commands } from '../src/cli/commands.ts';
 import { flagText, usageOf } from '../src/cli/help.ts';
 import { keyOptions, optionHelp } from '../src/config/options.ts';
 import { manPage } from './man-page.ts';
-import { choicesOf, configJsonSchema, configKeys, type ConfigKey } from '../src/config/schema.ts';
+import { choicesOf, configJsonSchema, configKeys, type ConfigKey } from '../src/config/keys.ts';
 
 const GENERATED = '<!-- Written by `npm run docs`. Do not edit. -->';
 

@@ -3,7 +3,8 @@ import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { UsageError } from '../errors.ts';
 import type { Environment } from '../repository/proxy.ts';
 import { nearest } from './hints.ts';
-import { choicesOf, configKeys, type ConfigFile } from './schema.ts';
+import { choicesOf, configKeys } from './keys.ts';
+import type { ConfigFile } from './schema.ts';
 
 interface Option {
   readonly type: 'string' | 'boolean';

@@ -4,7 +4,8 @@ import type * as z from 'zod';
 import { UsageError } from '../errors.ts';
 import { nearest } from './hints.ts';
 import { keyByAlias } from './options.ts';
-import { configKeys, configSchema, type ConfigFile } from './schema.ts';
+import { configKeys } from './keys.ts';
+import { configSchema, type ConfigFile } from './schema.ts';
 
 /** Parses the text of a configuration file. `source` names it in errors. */
 export function parseConfigText(text: string, source: string): ConfigFile {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { configKeys, configSchema, type ConfigFile, type ConfigKey } from '../../src/config/schema.ts';
+import { configKeys, type ConfigKey } from '../../src/config/keys.ts';
+import { configSchema, type ConfigFile } from '../../src/config/schema.ts';
 import { loadConfig, type Config } from '../../src/config/config.ts';
 import { keyOptions, parseCommandLine } from '../../src/config/options.ts';
 

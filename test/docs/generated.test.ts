@@ -5,7 +5,8 @@ import { Ajv } from 'ajv';
 import { describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { documents, yamlOf } from '../../scripts/docs.ts';
-import { configJsonSchema, configKeys, configSchema } from '../../src/config/schema.ts';
+import { configJsonSchema, configKeys } from '../../src/config/keys.ts';
+import { configSchema } from '../../src/config/schema.ts';
 
 test.each([...(await documents())])('%s is up to date with npm run docs', async (path, text) => {
   expect(await readFile(path, 'utf8')).toBe(text);
