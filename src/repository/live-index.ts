@@ -15,7 +15,7 @@ import { cut, errorLine, IndexError, RefusedError, type IndexErrorCode } from '.
 import type { Validators } from './conditional.ts';
 import type { CredentialHeader, CredentialLookup } from './credentials.ts';
 import { FetchError } from './fetch-error.ts';
-import { fetchIndex } from './fetch-index.ts';
+import { fetchIndex, type IndexFetch } from './fetch-index.ts';
 import { checkPlausible, summarize, type GuardPolicy, type IndexSummary } from './guards.ts';
 import { checkOrHoldBack, type IndexStore } from './index-store.ts';
 import type { PastIndexes } from './past-indexes.ts';
@@ -247,26 +247,12 @@ export class LiveIndex {
   }
 
   async #fetchAndRead(signal: AbortSignal): Promise<RefreshOutcome> {
-    const { client, credentials, store, pasts, now, onProgress, pause } = this.#services;
+    const { store, pasts, now } = this.#services;
     const before = this.#loaded;
     const keys = await this.#services.keys(signal, 'anywhere');
     // If the keys changed, the index is verified again, even if upstream has nothing newer.
     const trusted = fingerprint(keys);
-    let progressAt = performance.now();
-    const fetched = await fetchIndex(this.spec.location, {
-      client,
-      credentials,
-      alternative: this.spec.alternative,
-      validators: before?.trusted === trusted ? before.validators : undefined,
-      maxBytes: this.spec.maxCompressedBytes,
-      onProgress: (received, expected) => {
-        if (performance.now() - progressAt < PROGRESS_EVERY) return;
-        progressAt = performance.now();
-        onProgress?.(this.spec, received, expected);
-      },
-      pause,
-      signal,
-    });
+    const fetched = await this.#fetch(before?.trusted === trusted ? before.validators : undefined, signal);
     if (fetched.status === 'not-modified') {
       const dates = before && (await this.#retryDates(before));
       if (before) this.#loaded = { ...before, dates, confirmedAt: now() };
@@ -301,6 +287,20 @@ export class LiveIndex {
     return isSame
       ? { status: 'unchanged', redated: after.dates !== before.dates }
       : { status: 'changed', before, after };
+  }
+
+  async #fetch(validators: Validators | undefined, signal: AbortSignal): Promise<IndexFetch> {
+    const { client, credentials, onProgress, pause } = this.#services;
+    const { location, alternative, maxCompressedBytes: maxBytes } = this.spec;
+    let progressAt = performance.now();
+    return await fetchIndex(location, {
+      ...{ client, credentials, alternative, validators, maxBytes, pause, signal },
+      onProgress: (received, expected) => {
+        if (performance.now() - progressAt < PROGRESS_EVERY) return;
+        progressAt = performance.now();
+        onProgress?.(this.spec, received, expected);
+      },
+    });
   }
 
   /** Reads bytes of this index from another time, with the keys that are trusted now. */
