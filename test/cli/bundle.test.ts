@@ -87,7 +87,7 @@ test.each(['18.20.8', '20.20.2', '22.18.0'])(
   },
 );
 
-test.each(['22.19.0', '23.0.0', '24.21.0'])('on Node %s it runs', async (version) => {
+test.each(['22.19.0', '23.0.0', '24.21.0'])('on Node %s it goes on', async (version) => {
   await using fine = startProgram(process.execPath, [...claims(version, false), bundle, 'version']);
   expect(await fine.ended).toBe(0);
 });

@@ -317,7 +317,7 @@ test('pin', async () => {
   );
 });
 
-test('pin lists the names that it leaves, with reasons', async () => {
+test('pin tells which names it leaves, and why', async () => {
   const text = 'FROM alpine:3.22\nARG P=curl\nRUN apk add $P && apk del $P\n';
   await put('repo/Dockerfile', text);
   expect(await run(['Dockerfile'], {}, { pin: true })).toEqual({
