@@ -20,6 +20,9 @@ export interface Added {
 const WITH_VALUE =
   /^(?:-[A-Za-z]*[pXt]|--(?:root|repository|arch|cache-dir|cache-max-age|cache-packages-dir|keys-dir|progress-fd|repositories-file|repository-config|wait|timeout|virtual))$/;
 
+/** Those that name a repository: `-X URL`, `-XURL`, `--repository=URL`. */
+const REPOSITORY = /^(?:-[A-Za-z]*X|(?:--repository|--repositories-file)(?:=|$))/;
+
 export function packagesAdded(commands: readonly Command[], context: Context): Added {
   const pins: Pin[] = [];
   const notes: Note[] = [];
@@ -59,7 +62,7 @@ function invocations(words: readonly Word[]): readonly Invocation[] {
     const { value } = words[i] as Word;
     if (value.startsWith('-') && value !== '--') {
       const takesNext = WITH_VALUE.test(value);
-      if (/^(?:-[A-Za-z]*X|--repository|--repositories-file)(?:=|$)/.test(value))
+      if (REPOSITORY.test(value))
         options.push(takesNext ? `--repository ${words[i + 1]?.value ?? ''}` : value);
       if (takesNext) i += 1;
     } else if (!isAdding) {

@@ -19,8 +19,8 @@ const LINES = `${FIRST}${LINE}${NEXT_LINE}*`;
 const HERE = '<<-?[ \\t]*["\\x27]?[A-Za-z_]+["\\x27]?[ \\t]*';
 /** An empty line of a list, or a comment. */
 const NO_LINE = '(?:[ \\t\\r]*\\n(?:[ \\t]*#[^\\n]*)?)';
-/** A blank or a line continuation. */
-const GAP = '(?:[ \\t=]|\\\\[ \\t]*\\r?\\n)*';
+/** An option that names a repository, also among other letters (`-UX`), with what stands before its value. */
+const OPTION = '(?:-[A-Za-z]*X|--repository|--repositories-file)(?:[ \\t="\\x27]|\\\\[ \\t]*\\r?\\n)*';
 const LIST = '/etc/apk/repositories';
 const CONTINUED = '(?:\\\\[ \\t]*\\r?\\n|[^\\n])*';
 
@@ -98,7 +98,7 @@ export const FROM_LINES = [
   FROM_LINE,
   HERE_FROM,
   '\\n[ \\t]*#[^\\n]*',
-  `(?:-X|--repository|--repositories-file)${GAP}["\\x27]?[^\\s"\\x27]+`,
+  `${OPTION}[^\\s"\\x27]+`,
   `(${LINES})${BETWEEN}*(?:>>[ \\t]*["\\x27]?${LIST}|[|][ \\t]*tee[ \\t]+(?:(?:-a|--append)[ \\t]+["\\x27]?${LIST}|["\\x27]?${LIST}[.]d/))`,
   `(?:${HERE})?(?:>>|(>))[ \\t]*["\\x27]?${LIST}(?:["\\x27 \\t;&|<][^\\n]*)?((?:${NO_LINE}*[ \\t\\r]*\\n[ \\t]*${LINE})+)${NO_LINE}*[ \\t\\r]*\\n[ \\t]*[A-Za-z_]`,
   // Other lines are in the here-document.
@@ -125,7 +125,7 @@ export const CHANGE = `/etc/apk|${TAG}https?:|/${BRANCHES}`;
  */
 export const FROM_LINES_ONLY = `${FROM_LINE}|\\n[ \\t]*#[^\\n]*|[^\\n]*?${HERE_FROM}|[^\\n]+|\\n|${'()'.repeat(11)}`;
 /** `-X URL`, `--repository=URL`. */
-export const REPOSITORY_OPTION = `\\s(?:-X|--repository|--repositories-file)${GAP}["\\x27]?[^\\s"\\x27]+`;
+export const REPOSITORY_OPTION = `\\s["\\x27]?${OPTION}[^\\s"\\x27]+`;
 /** Keeps the repositories of one command. */
 export const COMMAND_REPOSITORIES = `(${REPOSITORY_OPTION})|[^\\s]+|\\s`;
 const IMAGE = '["\\x27]?image["\\x27]?:';

@@ -193,7 +193,9 @@ function field(note: string, name: string): string | undefined {
 const PLAIN_LISTS = ['/etc/apk/repositories', '/dev/null'];
 
 function commandRepositories(text: string): readonly string[] {
-  return [...text.matchAll(/(?:^|\s)(?:-X|--repository|--repositories-file)[\s=\\]*["']?([^\s"']+)/g)]
+  return [
+    ...text.matchAll(/(?:^|[\s"'])(?:-[A-Za-z]*X|--repository|--repositories-file)[\s=\\"']*([^\s"']+)/g),
+  ]
     .map((match) => match[1] ?? '')
     .filter((each) => !PLAIN_LISTS.includes(each));
 }

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { shellCommands } from '../../src/pins/shell.ts';
 import { plainText } from '../../src/pins/text.ts';
-import { placed, read, unusualBlanks } from '../support/pins.ts';
+import { parsePinContext } from '../../src/routing/pin-context.ts';
+import { pinsIn, placed, read, unusualBlanks } from '../support/pins.ts';
 
 /** Words behind `apk add`, by position. */
 const found = (script: string): readonly string[] => placed('x.sh', script);
@@ -109,6 +110,15 @@ describe('words of apk add', () => {
     'apt-get install apk-tools a=1',
   ])('none in %s', (script) => expect(found(script)).toEqual([]));
 });
+
+test.each(['-X ', '-X', '-UX ', '-U --repository=', '--repository ', '"--repository=', '"-X" "'])(
+  'the repository of a command, by %s',
+  (option) => {
+    const address = 'https://apks.example.com/os';
+    const [pin] = pinsIn('x.sh', `apk add ${option}${address}${option.includes('"') ? '"' : ''} a=1`);
+    expect(parsePinContext(pin?.context ?? {})).toMatchObject({ commandRepositories: [address] });
+  },
+);
 
 describe('unusual blanks are part of a word', () => {
   const code = (blank: string): string => `U+${blank.charCodeAt(0).toString(16).padStart(4, '0')}`;

@@ -111,7 +111,7 @@ test('a pin is looked up in the datasource that its file names, or in none', asy
     'none.yaml': 'contents: { packages: [g=1.0-r0] }\n',
     Dockerfile:
       'ARG A=alpine:3.22\nFROM alpine:3.22.1 AS base\nRUN apk add h=1.0-r0 i@x=1.0-r0\nFROM base\nRUN apk add j=1.0-r0\nFROM $A\nRUN apk add k=1.0-r0\n' +
-      'FROM node:24-alpine3.22\nRUN apk add l=1.0-r0 && apk add -X https://x m=1.0-r0\nFROM ghcr.io/acme/base:1\nRUN apk add n=1.0-r0\nFROM cgr.dev/chainguard/node\nRUN apk add o=1.0-r0\n' +
+      'FROM node:24-alpine3.22\nRUN apk add l=1.0-r0 && apk add -X https://x m=1.0-r0 && apk add -UX https://x v=1.0-r0\nFROM ghcr.io/acme/base:1\nRUN apk add n=1.0-r0\nFROM cgr.dev/chainguard/node\nRUN apk add o=1.0-r0\n' +
       'FROM alpine:3.2\nRUN apk add p=1.0-r0\n# renovate: datasource=custom.wolfi depName=q\nARG Q=1.0-r0\n',
     'Dockerfile.copied': 'FROM alpine:3.22\nCOPY repositories /etc/apk/\nRUN apk add r=1.0-r0\n',
     'Dockerfile.listed':
@@ -156,5 +156,6 @@ test('a pin is looked up in the datasource that its file names, or in none', asy
     's /-/no-opinion',
     't /alpine-3.22/t',
     'u /-/no-opinion',
+    'v /-/no-opinion',
   ]);
 });

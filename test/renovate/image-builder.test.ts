@@ -1,18 +1,11 @@
-/** Pins for OpenWrt's image builder, found by the preset's expressions as Renovate applies them: each within the match of the one before. */
+/** Pins for OpenWrt's image builder, found by the preset's expressions. */
 import { expect, test } from 'vitest';
-import { renovatePreset } from '../../src/renovate/preset.ts';
+import { groupsFound, levelsOf } from '../support/preset-levels.ts';
 
-const { customManagers } = renovatePreset({ url: 'http://x', names: ['openwrt'], isPart: false });
-const [dockerfile = [], script = []] = customManagers
-  .filter(({ description }) => String(description).includes('image builder'))
-  .map(({ matchStrings }) => matchStrings as string[]);
+const [dockerfile = [], script = []] = levelsOf('image builder');
 
-function pins(levels: readonly string[], text: string, found: Record<string, string> = {}): string[] {
-  const [level, ...inner] = levels;
-  if (level === undefined) return [`${found['depName']} ${found['currentValue']}`];
-  return [...text.matchAll(new RegExp(level, 'g'))].flatMap((match) =>
-    pins(inner, match[0], { ...found, ...match.groups }),
-  );
+function pins(levels: readonly string[], text: string): string[] {
+  return groupsFound(levels, text).map(({ depName, currentValue }) => `${depName} ${currentValue}`);
 }
 
 const base = '25.292.66247~75e41cb';

@@ -104,6 +104,8 @@ describe('what a stage does to its repositories', () => {
     // None of the stage's:
     [`RUN apk add -X ${main} git`, []],
     [`RUN apk add --repository=${main} git`, []],
+    [`RUN apk add -UX ${main} git`, []],
+    [`RUN apk add "-X" '${main}' "--repository=${main}" git`, []],
     [`RUN apk add --repository \\\n   "${main}" git`, []],
     [`# ${main}`, []],
     ['RUN curl -O https://example.com/main/install.sh https://example.com/v1/main', []],

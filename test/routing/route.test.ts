@@ -491,6 +491,11 @@ describe('a context in one parameter', () => {
       at('dockerfile', [edge, 'FROM alpine:3.22', excerptOf(file)]),
       'alpine-edge',
     ],
+    ...['-UX ', '-X', '"-X" "', "'--repository="].map((option): [string, ContextParameters, string] => [
+      `a repository of the command, by ${option}`,
+      at('dockerfile', [` ${option}${cdn}/edge/main`, 'FROM alpine:3.22', excerptOf(file)]),
+      'alpine-edge',
+    ]),
     [
       'the list of the image',
       at('dockerfile', [' --repositories-file /etc/apk/repositories', 'FROM alpine:3.22', excerptOf(file)]),
