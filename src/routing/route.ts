@@ -122,14 +122,23 @@ function routeDockerfile(
   { dockerfile, from, tag, commandRepositories }: DockerfilePin,
   all: readonly Candidate[],
 ): Outcome {
-  // A package with a tag comes only from repositories with that tag.
-  if (commandRepositories.length > 0 && tag === undefined) return routeRepositories(commandRepositories, all);
   const stages = stagesOf(dockerfile, from);
-  if (stages.length === 0) return { reason: 'the pin is not in a stage' };
-  return sameForAll(
-    stages.map((stage) => routeBase(baseOf(dockerfile, stage), tag, all)),
-    'stages with the same FROM line build on different images',
-  );
+  const outcome =
+    stages.length === 0
+      ? { reason: 'the pin is not in a stage' }
+      : sameForAll(
+          stages.map((stage) => routeBase(baseOf(dockerfile, stage), tag, all)),
+          'stages with the same FROM line build on different images',
+        );
+  // A package with a tag comes only from repositories with that tag.
+  return tag === undefined ? withCommand(outcome, commandRepositories, all) : outcome;
+}
+
+/** The datasource of the image if it also has the repositories of the command; otherwise that of these alone. */
+function withCommand(outcome: Outcome, addresses: readonly string[], all: readonly Candidate[]): Outcome {
+  if (addresses.length === 0) return outcome;
+  const both = withRepositories(outcome, addresses, 'command');
+  return 'candidates' in both ? both : routeRepositories(addresses, all);
 }
 
 /** Offsets of stages that start with a FROM line; FROM lines of scripts belong to the stages around them. */
@@ -383,13 +392,14 @@ function registryAddresses(registryUrl: string | undefined): readonly string[] {
 function routeScript(pin: ScriptPin, all: readonly Candidate[]): Outcome {
   const { tag, changes, commandRepositories } = pin;
   if (tag !== undefined) return routeTag(tag, changes.repositories, all);
-  if (commandRepositories.length > 0) return routeRepositories(commandRepositories, all);
   const unchanged = routeItsImages(pin, all);
   const changed = withChanges(unchanged, changes, 'script', all);
   // Another job of a CI file may overwrite the list.
-  return pin.images.length > 0 && changes.isReplaced
-    ? sameForAll([unchanged, changed], `a job of ${pin.path} overwrites /etc/apk/repositories`)
-    : changed;
+  const outcome =
+    pin.images.length > 0 && changes.isReplaced
+      ? sameForAll([unchanged, changed], `a job of ${pin.path} overwrites /etc/apk/repositories`)
+      : changed;
+  return withCommand(outcome, commandRepositories, all);
 }
 
 /** The images that the configuration or the file says it runs in. */

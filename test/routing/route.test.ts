@@ -475,6 +475,24 @@ describe('a line of a script that looks like FROM', () => {
   ])('%s', (_, file, datasource) => expect(routed(inScript(file))).toBe(datasource));
 });
 
+describe('a repository of the command is beside those of the image', () => {
+  const apks = 'https://apks.example.com/acme';
+  const all = [source('apks', [apks]), alpine('v3.22', [apks]), alpine('edge')];
+  test.each([
+    [apks, 'FROM alpine:3.22', 'image: alpine:3.22', 'alpine-v3.22'],
+    [`${cdn}/v3.22/main`, 'FROM alpine:3.22', 'image: alpine:3.22', 'alpine-v3.22'],
+    // Only the repository is known, or no datasource has both:
+    [apks, 'FROM debian:12', 'image: debian:12', 'apks'],
+    [apks, 'FROM alpine:edge', 'image: alpine:edge', 'apks'],
+    [`${cdn}/edge/main`, 'FROM alpine:3.22', 'image: alpine:3.22', 'alpine-edge'],
+    ['https://other.example.com', 'FROM alpine:3.22', 'image: alpine:3.22', '-'],
+  ])('%s, %s: %s', (address, from, images, datasource) => {
+    const x = ` -X ${address}`;
+    expect(routed(inDockerfile(from, { x }), all)).toBe(datasource);
+    expect(routed({ kind: 'script', path: 'ci.yml', images, x }, all)).toBe(datasource);
+  });
+});
+
 describe('a context in one parameter', () => {
   const at = (kind: string, values: readonly (string | null)[], current = '1.0-r0'): ContextParameters => ({
     kind,
