@@ -41,7 +41,8 @@ export function gitlabPins(file: Text, path: string): FilePins | undefined {
   const derivedJobs = derivedJobsIn(jobs, roots, shared);
   const changes = changesOf(file.value);
   for (const job of jobs) {
-    const own = imageOf(job) ?? (job.map.has('extends') ? undefined : shared);
+    const isDerived = job.map.has('extends');
+    const own = imageOf(job) ?? (isDerived ? undefined : shared);
     const known = new Map([...variables, ...variablesOf(job, file)]);
     for (const names of SCRIPTS) {
       const inherited = names.filter((name) => job.map.has(name));
@@ -50,7 +51,8 @@ export function gitlabPins(file: Text, path: string): FilePins | undefined {
           ? [image]
           : [],
       );
-      const images = own === undefined ? all : [...new Set([own, ...others])];
+      // Without an image of its own or of what it extends, a job is not in that of another job.
+      const images = own === undefined && isDerived ? all : [...new Set([own ?? [], ...others].flat())];
       const context = {
         kind: 'script',
         path,

@@ -205,3 +205,19 @@ three: { extends: .unknown, script: !reference [.lines, script] }
     'image: alpine:3.22\nimage: alpine:3.23\nimage: alpine:3.24',
   ]);
 });
+
+test('a job without an image is in none of another job; the lines of a template are in those of its jobs', () => {
+  const text = `include: defaults.yml
+lint: { script: [apk add a=1] }
+build: { image: alpine:3.22, script: [apk add b=1] }
+.lines: { script: [apk add c=1] }
+use: { extends: .lines, image: alpine:3.23 }
+other: { extends: .unknown, before_script: [apk add d=1] }
+`;
+  expect(pinsIn('.gitlab-ci.yml', text).map((pin) => [pin.text, pin.context['images']])).toEqual([
+    ['a=1', ''],
+    ['b=1', 'image: alpine:3.22'],
+    ['c=1', 'image: alpine:3.23'],
+    ['d=1', 'image: alpine:3.22\nimage: alpine:3.23'],
+  ]);
+});
