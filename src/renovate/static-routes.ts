@@ -27,7 +27,7 @@ export function staticDockerfileUrl(url: string, sources: readonly RoutingSource
   const none = `${url}/${NO_OPINION}`;
   // Empty unless a stage changes its repositories: without FROM lines, and without the first letters of other files.
   const changes = replaced('/etc/apk/?[A-Za-z0-9_.-]', '', replaced(FROM_LINES, CHANGES_KEPT, 'file'));
-  const untold = `(or (containsString pin "@") options (containsString file "/etc/apk/repositories") ${changes})`;
+  const untold = `(or (containsString pin "@") options (containsString from "dhi.io/") (containsString from "/dhi-") (containsString file "/etc/apk/repositories") ${changes})`;
   return `{{#if ${untold}}}${none}${branches.join('')}{{else}}${none}{{/if}}`;
 }
 

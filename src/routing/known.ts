@@ -36,6 +36,12 @@ export const alpineBase =
   /(?:^|\/)(?:linuxserver\/baseimage-alpine(?:-nginx)?|home-assistant\/(?:[a-z0-9]+-)?base)$/;
 export const alpineBaseTag = /^(?:[a-z][a-z0-9]*-)?(?<branch>edge|3\.\d+)(?:[.-]|$)/;
 
+/**
+ * Docker Hardened Images, also mirrored as `NAMESPACE/dhi-NAME`. Those on Alpine have Docker's repository beside Alpine's.
+ * https://docs.docker.com/dhi/how-to/mirror/, https://docs.docker.com/dhi/how-to/hardened-packages/
+ */
+export const hardenedImage = /^dhi\.io\/|(?:^|\/)dhi-[^/]+$/;
+
 /** OpenWrt's images, from https://github.com/openwrt/docker. */
 export const openwrtImage = /(?:^|\/)openwrt\/(?:rootfs|imagebuilder|sdk)$/;
 

@@ -5,7 +5,7 @@
 import { withoutTrailingSlashes } from '../addresses.ts';
 import { baseOf, type Changes, type Dockerfile, type StageBase } from './dockerfile.ts';
 import { imageFacts, matchesGlob, matchesImage, parseImage } from './images.ts';
-import { namedAlpine, openwrtFeed, type Family } from './known.ts';
+import { hardenedImage, namedAlpine, openwrtFeed, type Family } from './known.ts';
 import type { DefinitionPin, DockerfilePin, NotePin, PinContext, ScriptPin } from './pin-context.ts';
 import { repositoriesAmong, repositoryId, type RepositoryId, type RepositoryLine } from './repositories.ts';
 
@@ -204,7 +204,10 @@ function routeImage(text: string, all: readonly Candidate[]): Outcome {
     return { reason: `the image ${text} does not name a branch of Alpine`, family: 'alpine' };
   const isMoving = facts.branch === 'latest-stable';
   const outcome = routeBranch(facts.branch, all);
-  if ('candidates' in outcome) return outcome;
+  if ('candidates' in outcome) {
+    const hardened = `https://dhi.io/apk/alpine/v${facts.branch}/main`;
+    return hardenedImage.test(image.name) ? withRepositories(outcome, [hardened], 'image') : outcome;
+  }
   return isMoving
     ? { reason: `no datasource has Alpine latest-stable, the branch of the image ${text}`, family: 'alpine' }
     : { ...outcome, reason: `${outcome.reason}, the branch of the image ${text}` };

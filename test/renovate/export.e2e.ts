@@ -113,6 +113,8 @@ test('a pin is looked up in the datasource that its file names, or in none', asy
       'ARG A=alpine:3.22\nFROM alpine:3.22.1 AS base\nRUN apk add h=1.0-r0 i@x=1.0-r0\nFROM base\nRUN apk add j=1.0-r0\nFROM $A\nRUN apk add k=1.0-r0\n' +
       'FROM node:24-alpine3.22\nRUN apk add l=1.0-r0 && apk add -X https://x m=1.0-r0 && apk add -UX https://x v=1.0-r0\nFROM ghcr.io/acme/base:1\nRUN apk add n=1.0-r0\nFROM cgr.dev/chainguard/node\nRUN apk add o=1.0-r0\n' +
       'FROM alpine:3.2\nRUN apk add p=1.0-r0\n# renovate: datasource=custom.wolfi depName=q\nARG Q=1.0-r0\n',
+    'Dockerfile.hardened':
+      'FROM dhi.io/node:24-alpine3.22-dev\nRUN apk add w=1.0-r0\nFROM acme/dhi-node:24-alpine3.22-dev\nRUN apk add x=1.0-r0\n',
     'Dockerfile.copied': 'FROM alpine:3.22\nCOPY repositories /etc/apk/\nRUN apk add r=1.0-r0\n',
     'Dockerfile.listed':
       'FROM alpine:3.22\nRUN cd /etc/apk && cat /tmp/list >> repositories && apk add s=1.0-r0\n',
@@ -157,5 +159,7 @@ test('a pin is looked up in the datasource that its file names, or in none', asy
     't /alpine-3.22/t',
     'u /-/no-opinion',
     'v /-/no-opinion',
+    'w /-/no-opinion',
+    'x /-/no-opinion',
   ]);
 });

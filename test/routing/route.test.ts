@@ -143,6 +143,18 @@ describe('an image', () => {
     expect(routed(inDockerfile('FROM cgr.dev/chainguard/wolfi-base'), [chainguard])).toBe('chainguard');
   });
 
+  test("that is hardened is of Alpine with Docker's repository", () => {
+    const hardened = alpine('v3.22', ['https://dhi.io/apk/alpine/v3.22/main'], 'hardened');
+    const images = ['dhi.io/node:24-alpine3.22-dev', 'docker.io/acme/dhi-node:24-alpine3.22-dev'];
+    for (const image of images) {
+      expect(routed(inDockerfile(`FROM ${image}`), [...several, hardened])).toBe('hardened');
+      expect(reason(inDockerfile(`FROM ${image}`))).toBe(
+        "the image's datasource does not also have dhi.io/apk/alpine/v3.22/main",
+      );
+    }
+    expect(routed(inDockerfile('FROM alpine:3.22'), [hardened, ...several])).toBe('alpine-v3.22');
+  });
+
   test('that moves is of latest-stable, if that is configured', () => {
     const latest = [...several, alpine('latest-stable')];
     for (const image of ['alpine', 'alpine:latest', 'alpine:3'])
