@@ -200,13 +200,16 @@ function routeImage(text: string, all: readonly Candidate[]): Outcome {
   if (!facts) return { reason: `unknown image ${text}`, isElsewhere: text === 'scratch' };
   if ('families' in facts) return routeFamilies(facts.families, text, all);
   if ('openwrt' in facts) return routeOpenwrt(facts.openwrt, text, all);
-  if (facts.branch === undefined)
-    return { reason: `the image ${text} does not name a branch of Alpine`, family: 'alpine' };
+  const isHardened = hardenedImage.test(image.name);
+  if (facts.branch === undefined) {
+    const family = isHardened ? 'dhi' : 'alpine';
+    return { reason: `the image ${text} does not name a branch of Alpine`, family };
+  }
   const isMoving = facts.branch === 'latest-stable';
   const outcome = routeBranch(facts.branch, all);
   if ('candidates' in outcome) {
     const hardened = `https://dhi.io/apk/alpine/v${facts.branch}/main`;
-    return hardenedImage.test(image.name) ? withRepositories(outcome, [hardened], 'image') : outcome;
+    return isHardened ? withRepositories(outcome, [hardened], 'image') : outcome;
   }
   return isMoving
     ? { reason: `no datasource has Alpine latest-stable, the branch of the image ${text}`, family: 'alpine' }

@@ -153,6 +153,9 @@ describe('an image', () => {
       );
     }
     expect(routed(inDockerfile('FROM alpine:3.22'), [hardened, ...several])).toBe('alpine-v3.22');
+    const asking = [{ ...alpine('v3.22'), asksUnknown: true }];
+    expect(routed(inDockerfile('FROM node:24-alpine'), asking)).toBe('alpine-v3.22');
+    expect(routed(inDockerfile('FROM dhi.io/node:24-alpine-dev'), asking)).toBe('-');
   });
 
   test('that moves is of latest-stable, if that is configured', () => {
