@@ -9,6 +9,8 @@ import type { IndexError } from './errors.ts';
 const OLDEST_NODE = [22, 19] as const;
 /** As a shell reports a process that died of the signal. */
 const KILLED = { SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
+/** `check` and `pin` fail with 3: their 1 means findings. */
+const FAILED = process.argv.slice(2).some((word) => word === 'check' || word === 'pin') ? 3 : 1;
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) await main();
@@ -16,7 +18,7 @@ else {
   process.stderr.write(
     `apk-beacon: needs Node ${OLDEST_NODE.join('.')} or newer, this is ${process.versions.node}\n`,
   );
-  process.exitCode = 1;
+  process.exitCode = FAILED;
 }
 
 async function main(): Promise<void> {
@@ -38,7 +40,7 @@ async function main(): Promise<void> {
     process.exitCode = await runCommand(process.argv.slice(2), process.env, stop.signal);
   } catch (error) {
     process.stderr.write(`apk-beacon: ${portInUse(error) ?? errorLines(error)}\n`);
-    process.exitCode = (error as Partial<IndexError>).code === 'config-invalid' ? 2 : 1;
+    process.exitCode = (error as Partial<IndexError>).code === 'config-invalid' ? 2 : FAILED;
   }
 }
 

@@ -87,6 +87,16 @@ test.each(['18.20.8', '20.20.2', '22.18.0'])(
   },
 );
 
+test.each([
+  ['check', '.'],
+  ['check', '--fix'],
+  ['pin'],
+  ['--repository', 'https://apks.example.com/os', 'check'],
+])('an older Node is a failure and no finding: %s %s', async (...words) => {
+  await using old = startProgram(process.execPath, [...claims('20.20.2', true), bundle, ...words]);
+  expect(await old.ended).toBe(3);
+});
+
 test.each(['22.19.0', '23.0.0', '24.21.0'])('on Node %s it goes on', async (version) => {
   await using fine = startProgram(process.execPath, [...claims(version, false), bundle, 'version']);
   expect(await fine.ended).toBe(0);
