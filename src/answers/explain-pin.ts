@@ -7,7 +7,7 @@ import {
   withoutRevision,
   type Version,
 } from '../apk/version.ts';
-import type { NameReport, VersionReport } from '../catalog/catalog.ts';
+import type { NameReport } from '../catalog/catalog.ts';
 import { filterInSteps, findInSteps, findLastInSteps, mapInSteps } from '../catalog/steps.ts';
 import { barePin, pinnedVersion, type LookupQuery } from './query.ts';
 import { offeredReleases } from './releases.ts';
@@ -15,7 +15,7 @@ import { filterForRenovate, type FilteredVersions } from './renovate-list.ts';
 
 export interface ExplainedPin {
   readonly current: string;
-  readonly state: 'offered' | 'withheld' | 'gone' | 'invalid';
+  readonly state: 'offered' | 'other-line' | 'withheld' | 'gone' | 'invalid';
   /** The target of an update or rollback; absent if there is none. */
   readonly proposal?: string;
   readonly because: string;
@@ -48,11 +48,15 @@ function* stateOf(
   { versions }: NameReport,
   { stripRevision }: LookupQuery,
   { isOffered, fits }: { readonly isOffered: boolean; readonly fits: (version: Version) => boolean },
-): Generator<undefined, 'offered' | 'withheld' | 'gone'> {
+): Generator<undefined, 'offered' | 'other-line' | 'withheld' | 'gone'> {
   if (isOffered) return 'offered';
-  const isThere = ({ parsed }: VersionReport): boolean =>
-    parsed !== undefined && fits(stripRevision ? withoutRevision(parsed) : parsed);
-  return (yield* findInSteps(versions, isThere)) ? 'withheld' : 'gone';
+  const there = yield* filterInSteps(
+    versions,
+    ({ parsed }) => parsed !== undefined && fits(stripRevision ? withoutRevision(parsed) : parsed),
+  );
+  if (there.length === 0) return 'gone';
+  // Only the line keeps an offered version from the list.
+  return (yield* findInSteps(there, (version) => version.offered)) ? 'other-line' : 'withheld';
 }
 
 /** A pin that allows several versions: `~13`, `=~20250619`, `>=2 <3`. */
@@ -114,10 +118,11 @@ function proposalFor(
     return { because: `${fact}, but Renovate cannot distinguish the two` };
   }
   if (!isNewer) {
-    return {
-      proposal: target.text,
-      because: `the pin is ${state} and nothing newer exists, so this is a rollback`,
-    };
+    const fact =
+      state === 'other-line'
+        ? 'the pin is newer than the line'
+        : `the pin is ${state} and nothing newer exists`;
+    return { proposal: target.text, because: `${fact}, so this is a rollback` };
   }
   const detour =
     updatePath === 'rollback' ? '; Renovate considers it older and calls the update a rollback' : '';

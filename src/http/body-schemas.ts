@@ -172,6 +172,7 @@ const explanation = objectOf<Explanation>({
     current: text.describe('as given'),
     state: oneOf<ExplainedPin['state']>({
       offered: 'a lookup lists it',
+      'other-line': 'offered, but not in the line that was asked for',
       withheld: 'in an index, but not offered',
       gone: 'in no index',
       invalid: 'neither a version nor a constraint',

@@ -100,6 +100,22 @@ test('text ends with the verdict, after the newest versions', () => {
   expect(finish(describeInText(explained(from, 'foo', '1-r0'), [], { all: true }))).toHaveLength(1 + 14 + 1);
 });
 
+test.each([
+  ['2.0-r0', '1', { state: 'other-line', proposal: '1.2-r0' }],
+  ['1.2-r0', '2', { state: 'other-line', proposal: '2.0-r0' }],
+  ['~2', '1', { state: 'other-line' }],
+  ['1.2-r0', '1', { state: 'offered' }],
+  ['2.1-r0', '1', { state: 'withheld', proposal: '1.2-r0' }],
+  ['2.2-r0', '1', { state: 'gone', proposal: '1.2-r0' }],
+])('the pin %s beside the line %s: %j', (current, line, expected) => {
+  const broken = pkg('foo', '2.1-r0', { D: 'nowhere=1-r0' });
+  const from = catalog([pkg('foo', '1.2-r0'), pkg('foo', '2.0-r0'), broken]);
+  const query = parseLookupQuery({ current, line }, from.archs);
+  const { pin } = explain(from.report('foo'), query, current, from);
+  expect(pin).toMatchObject(expected);
+  if (!('proposal' in expected)) expect(pin).not.toHaveProperty('proposal');
+});
+
 describe('names that are no longer built', () => {
   const built = (name: string, version: string, t: string, o = 'opus') =>
     pkg(name, version, { o, t: day(t) });
