@@ -1,7 +1,7 @@
 /** `export`: every answer as a static file, for GitLab Pages, S3 or any file server. */
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { counted, IndexError, UsageError } from '../errors.ts';
+import { counted, UsageError } from '../errors.ts';
 import { ExportFolder, type ExportTotals } from '../export/export-folder.ts';
 import type { ManifestDatasource } from '../export/manifest.ts';
 import { exportedNames, REDIRECTS, redirects, siteFiles, type SiteFile } from '../export/site.ts';
@@ -11,7 +11,7 @@ import type { LiveDatasource, Snapshot } from '../repository/live-datasource.ts'
 import { NO_OPINION, noOpinionFile } from '../renovate/static-routes.ts';
 import { createPause } from '../repository/pace.ts';
 import { ServedVersions } from '../answers/served-versions.ts';
-import { Beacon, snapshotOf } from '../service/beacon.ts';
+import { Beacon, currentSnapshotOf } from '../service/beacon.ts';
 import { commandLogger } from '../service/logger.ts';
 
 export interface ExportOptions {
@@ -67,14 +67,10 @@ async function loadAll(config: Config, advisories: boolean, signal: AbortSignal)
 
 /** Static files cannot say that they are stale, so a cached index is not enough. */
 function current(live: LiveDatasource): Loaded {
-  const { name, indexes, feeds } = live;
-  for (const { failure } of feeds) if (failure) throw new IndexError(failure.code, failure.message);
-  for (const { spec, failure } of indexes) {
-    if (spec.required && failure) throw new IndexError(failure.code, failure.message);
-  }
+  const { name, indexes } = live;
   return {
     name,
-    snapshot: snapshotOf(live),
+    snapshot: currentSnapshotOf(live),
     indexes: indexes.map(({ spec, loaded }) => ({
       index: spec.label,
       packages: loaded?.summary.packages,

@@ -72,6 +72,15 @@ export function snapshotOf({ name, snapshot, missing: [index] }: LiveDatasource)
   throw new IndexError(code, message);
 }
 
+/** The same, but also throws if a required index or a feed could not be refreshed and is that of the cache. */
+export function currentSnapshotOf(live: LiveDatasource): Snapshot {
+  const { feeds, indexes } = live;
+  const required = indexes.filter(({ spec }) => spec.required);
+  for (const { failure } of [...feeds, ...required])
+    if (failure) throw new IndexError(failure.code, failure.message);
+  return snapshotOf(live);
+}
+
 export class Beacon {
   readonly datasources: readonly LiveDatasource[];
   /** The indexes on disk, and what was held back or accepted. */

@@ -6,7 +6,7 @@ import type { Judgment, Policy } from '../check/judgment.ts';
 import { Source } from '../check/source.ts';
 import type { Config } from '../config/config.ts';
 import type { RoutingSource } from '../routing/route.ts';
-import { Beacon, snapshotOf } from './beacon.ts';
+import { Beacon, currentSnapshotOf } from './beacon.ts';
 import { commandLogger } from './logger.ts';
 import { routingSources } from './preset.ts';
 
@@ -19,7 +19,7 @@ export interface CheckHere {
   readonly signal: AbortSignal;
 }
 
-/** Judgments of each file's pins. Loads the indexes; throws if one is unavailable. */
+/** Judgments of each file's pins. Loads the indexes; throws if one is unavailable: a cached one may be outdated. */
 export async function judgeHere(
   files: readonly CheckedFile[],
   { config, asksAll, policy, now, signal }: CheckHere,
@@ -28,7 +28,7 @@ export async function judgeHere(
   const beacon = new Beacon({ config, logger, now: Date.now, withoutDates: true });
   await beacon.loadOnce(signal);
   const sources = beacon.datasources.map((live) => {
-    const { catalog, advisories } = snapshotOf(live);
+    const { catalog, advisories } = currentSnapshotOf(live);
     return new Source(live.name, catalog, advisories);
   });
   const routing: readonly RoutingSource[] = routingSources(config).map((source) => ({

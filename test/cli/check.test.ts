@@ -317,6 +317,19 @@ test('pin', async () => {
   );
 });
 
+test('an index that cannot be refreshed is a failure, also with an older one in the cache', async () => {
+  const config = await readFile(join(folder, 'beacon.yml'), 'utf8');
+  await put('beacon.yml', config.replace('cacheDir: none', `cacheDir: ${join(folder, 'cache')}`));
+  expect(await run(['images'], { 'fail-on': 'never' })).toMatchObject({ code: 0 });
+  await rm(join(folder, 'indexes/wolfi'), { recursive: true });
+  for (const own of [{ 'fail-on': 'never' }, { fix: true }] as const)
+    expect(await run(['images'], own)).toMatchObject({
+      code: 3,
+      output: '',
+      errors: expect.stringMatching(/nothing was checked: .*wolfi/),
+    });
+});
+
 test('pin tells which names it leaves, and why', async () => {
   const text = 'FROM alpine:3.22\nARG P=curl\nRUN apk add $P && apk del $P\n';
   await put('repo/Dockerfile', text);
