@@ -13,6 +13,7 @@ import { createRouter, type Route, type Router, type RoutingSource } from '../ro
 import { apkoMeets } from './apko.ts';
 import { judge } from './judge.ts';
 import type { PinToJudge, Judged, Judgment, Policy, Problem, Tags } from './judgment.ts';
+import { meetsOf } from './meets.ts';
 import { levelOf } from './rules.ts';
 import type { ApkoObstacle, Source } from './source.ts';
 import { spellingProblems } from './spelling.ts';
@@ -286,22 +287,24 @@ export class Checker {
       : yield* this.#exactConflict(world, judged);
   }
 
-  /** A conflict between exact pins of one datasource because of exact dependencies. */
+  /** A conflict between exact pins of one datasource, because of a range of the same name or of exact dependencies. */
   *#exactConflict(
     world: readonly PinToJudge[],
     judged: readonly Judged[],
   ): Generator<undefined, Conflict | undefined> {
-    const exact = [...world.entries()].filter(
-      ([, pin]) => !pin.isLocked && !pin.isRuntime && isExactPin(pin),
-    );
-    const groups = Map.groupBy(exact, ([i]) => judged[i]?.judgment.datasource ?? '');
+    const pinned = [...world.entries()].filter(([, pin]) => !pin.isLocked && !pin.isRuntime);
+    const groups = Map.groupBy(pinned, ([i]) => judged[i]?.judgment.datasource ?? '');
     for (const [datasource, group] of groups) {
       const pins = group.map(([, pin]) => pin);
-      const [first] = pins;
+      const exact = pins.filter(isExactPin);
+      const [first] = exact;
       const source = this.#sources.get(datasource);
       if (!first || pins.length < 2 || !source) continue;
-      for (const arch of this.#archsOf(source, this.#routed(first).archs)) {
-        const found = yield* source.conflict(pins, first.tool, arch);
+      const archs = this.#archsOf(source, this.#routed(first).archs);
+      const excluding = pairExcluding(exact, pins);
+      if (excluding) return { ...excluding, arch: archs.join(', ') };
+      for (const arch of archs) {
+        const found = yield* source.conflict(exact, first.tool, arch);
         if (found) return { ...found, arch };
       }
     }
@@ -333,6 +336,26 @@ function* conflictByApko({
     if (typeof still === 'object') [left, last] = [others, still];
   }
   return { pins: left, ...last };
+}
+
+/** An exact pin of apko, and a range of the same name without its version. `apk add` takes only the last of them. */
+function pairExcluding(
+  exact: readonly PinToJudge[],
+  pins: readonly PinToJudge[],
+): Omit<Conflict, 'arch'> | undefined {
+  const ranges = Map.groupBy(
+    pins.filter((pin) => pin.tool === 'apko' && !isExactPin(pin)),
+    ({ name }) => name,
+  );
+  for (const pin of exact) {
+    const range = ranges.get(pin.name)?.find((each) => meetsOf(each)?.(pin.version) === false);
+    if (range)
+      return {
+        pins: pins.filter((each) => each === pin || each === range),
+        fact: 'one image holds one version',
+      };
+  }
+  return undefined;
 }
 
 function contradiction(pin: PinToJudge, { pins, arch, fact }: Conflict): string {

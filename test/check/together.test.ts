@@ -90,6 +90,43 @@ test.each([
     expect(contradictions({ 'i.yaml': image(['lib=1-r0', pin]) }, wolfi)).toEqual(problems);
 });
 
+test.each([
+  ['lib~2', 'it cannot be installed with lib=1-r0 on x86_64, aarch64: one image holds one version'],
+  ['lib>=1.5@edge', 'it cannot be installed with lib=1-r0 on x86_64, aarch64: one image holds one version'],
+  ['lib~1', undefined],
+  ['lib<2', undefined],
+  ['lib', undefined],
+])('lib=1-r0 and the range %s in an image of an incomplete datasource', (pin, problem) => {
+  const tagged = `  repositories: ["https://packages.wolfi.dev/os", "@edge https://packages.wolfi.dev/os"]\n`;
+  const text = image(['lib=1-r0', pin]).replace(/ {2}repositories: .*\n/, tagged);
+  expect(contradictions({ 'i.yaml': text }, plain)).toEqual(
+    problem === undefined ? [] : [`contradicting-pins ${pin}: ${problem}`],
+  );
+  expect(
+    contradictions(
+      {
+        Dockerfile: `FROM cgr.dev/chainguard/wolfi-base\nRUN apk add 'lib=1-r0' '${pin.replace('@edge', '')}'\n`,
+      },
+      plain,
+    ),
+  ).toEqual([]);
+});
+
+test('an exact pin is not raised beyond a range of the same image', () => {
+  const { judgments } = checked(
+    {
+      'base.yaml': 'contents:\n  packages: ["lib<2"]\n',
+      'i.yaml': image(['lib=1-r0'], 'include: base.yaml\n'),
+    },
+    { catalogs: { wolfi: plain } },
+  );
+  const [, pin] = judgments[1] ?? [];
+  expect(pin).not.toHaveProperty('target');
+  expect(pin?.heldBecause).toBe(
+    '2-r0 cannot be installed with lib<2 on x86_64, aarch64: one image holds one version',
+  );
+});
+
 test('a complete datasource is asked as apko does it, with names and ranges as well', () => {
   expect(contradictions({ 'i.yaml': image(['app', 'jq', 'lib~2']) }, complete)).toHaveLength(1);
   expect(contradictions({ 'i.yaml': image(['app', 'deep', 'lib~2']) }, complete)).toEqual([
