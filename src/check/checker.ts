@@ -84,10 +84,11 @@ export class Checker {
       const world = places.map((i) => pins[i] as PinToJudge);
       const image = yield* this.#image(world);
       yield;
-      const judged: Judged[] = [];
-      for (const pin of world) {
-        judged.push(this.#judgeAlone(pin, image?.obstacle === 'none' && image.pins.includes(pin)));
-        yield;
+      let judged = yield* this.#judgeEach(world, image?.obstacle === 'none' ? image.pins : []);
+      // What fails alone may resolve with the others. Asked last, because it is slow.
+      if (image?.obstacle === 'unknown' && judged.some(isBroken)) {
+        const { pins: all, source } = image;
+        if (yield* source.isResolvedByApko(all, image)) judged = yield* this.#judgeEach(world, all);
       }
       const together = yield* this.#judgeTogether(world, judged, image);
       const held = yield* this.#heldBack(world, judged, image);
@@ -104,6 +105,19 @@ export class Checker {
       }
     }
     return judgments;
+  }
+
+  /** `resolved` are the pins that are known to resolve together. */
+  *#judgeEach(
+    world: readonly PinToJudge[],
+    resolved: readonly PinToJudge[],
+  ): Generator<undefined, readonly Judged[]> {
+    const judged: Judged[] = [];
+    for (const pin of world) {
+      judged.push(this.#judgeAlone(pin, resolved.includes(pin)));
+      yield;
+    }
+    return judged;
   }
 
   #judgeAlone(pin: PinToJudge, isResolved: boolean): Judged {
@@ -214,10 +228,8 @@ export class Checker {
           },
         ]);
     }
-    const isBroken = judged.some(({ judgment: { problems } }) =>
-      problems.some(({ rule }) => levelOf(rule) === 'error'),
-    );
-    const conflict = isBroken || found.size > 0 ? undefined : yield* this.#conflict(world, judged, image);
+    const conflict =
+      judged.some(isBroken) || found.size > 0 ? undefined : yield* this.#conflict(world, judged, image);
     // Reported at the last pin, because those of included files come first.
     const last = conflict?.pins.at(-1);
     if (conflict && last)
@@ -399,6 +411,10 @@ function floatingProblem(
 
 function alone(judgment: Judgment): Judged {
   return { judgment, floating: [] };
+}
+
+function isBroken({ judgment: { problems } }: Judged): boolean {
+  return problems.some(({ rule, level = levelOf(rule) }) => level === 'error');
 }
 
 function isReadable(spelling: readonly Problem[]): boolean {

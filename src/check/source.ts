@@ -92,9 +92,23 @@ export class Source {
    */
   *obstacleByApko(
     pins: readonly PinToJudge[],
+    where: Pick<JudgeOptions, 'archs' | 'tags'>,
+  ): Generator<undefined, ApkoObstacle> {
+    return this.#catalogs.apko.isComplete ? yield* this.#obstacle(pins, where) : 'unknown';
+  }
+
+  /** Whether apko's own algorithm succeeds. It does so in an incomplete datasource, too, if the image needs nothing else. */
+  *isResolvedByApko(
+    pins: readonly PinToJudge[],
+    where: Pick<JudgeOptions, 'archs' | 'tags'>,
+  ): Generator<undefined, boolean> {
+    return (yield* this.#obstacle(pins, where)) === 'none';
+  }
+
+  *#obstacle(
+    pins: readonly PinToJudge[],
     { archs, tags }: Pick<JudgeOptions, 'archs' | 'tags'>,
   ): Generator<undefined, ApkoObstacle> {
-    if (!this.#catalogs.apko.isComplete) return 'unknown';
     const texts = pins.map(
       ({ name, operator, version, tag }) =>
         `${name}${operator}${version}${tag === undefined ? '' : `@${tag}`}`,

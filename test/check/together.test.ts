@@ -153,6 +153,31 @@ test('what only resolves with the others is no problem', () => {
   expect(contradictions({ 'i.yaml': image(['any', 'lib=2-r0']) }, whole)).toEqual([]);
 });
 
+test('the same in an incomplete datasource, if the image needs nothing else', () => {
+  const halfPublished = [...all, built('lib-dev', '3-r0', { D: 'lib=3-r0' })];
+  const wolfi = catalogOf({ x86_64: [halfPublished], aarch64: [halfPublished] });
+  const base = 'contents:\n  packages: [lib-dev]\n';
+  const broken =
+    'dependency-missing lib-dev: lib-dev-3-r0 needs lib=3-r0, which cannot be installed on aarch64';
+  const inImage = (pins: readonly string[]): readonly string[] =>
+    contradictions({ 'base.yaml': base, 'i.yaml': image(pins, 'include: base.yaml\n') }, wolfi);
+  expect(inImage(['lib'])).toEqual([broken]);
+  expect(inImage(['lib-dev=2-r0'])).toEqual([]);
+  expect(inImage(['lib-dev=2-r0', 'wants=1-r0'])).toEqual([]);
+  expect(inImage(['lib-dev=1-r0', 'wants=1-r0'])).toContain(broken);
+});
+
+test('a warning about one pin does not hide that others contradict each other', () => {
+  const needy = [...all, built('needy', '1-r0', { D: 'elsewhere' })];
+  const found = checked(
+    { 'i.yaml': image(exact(['needy', 'app', 'lib=2-r0'])) },
+    { catalogs: { wolfi: catalogOf({ x86_64: [needy], aarch64: [needy] }) } },
+  ).findings.map(({ rule, level, pin }) => `${level} ${rule} ${pin}`);
+  expect(found).toEqual(
+    expect.arrayContaining(['warning dependency-missing needy=1-r0', 'error contradicting-pins lib=2-r0']),
+  );
+});
+
 test('packages of an included file are in the image as well', () => {
   const base = image(['app=1-r0']);
   const child = image(['lib=2-r0'], 'include: base.yaml\n');
