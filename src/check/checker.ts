@@ -299,24 +299,26 @@ export class Checker {
       : yield* this.#exactConflict(world, judged);
   }
 
-  /** A conflict between exact pins of one datasource, because of a range of the same name or of exact dependencies. */
+  /** A conflict of exact pins with others of the same name, or of those of one datasource because of exact dependencies. */
   *#exactConflict(
     world: readonly PinToJudge[],
     judged: readonly Judged[],
   ): Generator<undefined, Conflict | undefined> {
-    const pinned = [...world.entries()].filter(([, pin]) => !pin.isLocked && !pin.isRuntime);
-    const groups = Map.groupBy(pinned, ([i]) => judged[i]?.judgment.datasource ?? '');
+    const exact = [...world.entries()].filter(
+      ([, pin]) => !pin.isLocked && !pin.isRuntime && isExactPin(pin),
+    );
+    const groups = Map.groupBy(exact, ([i]) => judged[i]?.judgment.datasource ?? '');
     for (const [datasource, group] of groups) {
       const pins = group.map(([, pin]) => pin);
-      const exact = pins.filter(isExactPin);
-      const [first] = exact;
+      const [first] = pins;
       const source = this.#sources.get(datasource);
-      if (!first || pins.length < 2 || !source) continue;
+      if (!first || !source) continue;
       const archs = this.#archsOf(source, this.#routed(first).archs);
-      const excluding = pairExcluding(exact, pins);
-      if (excluding) return { ...excluding, arch: archs.join(', ') };
+      const excluding = pairExcluding(pins, world);
+      if (excluding) return { ...excluding, arch: archs[0] ?? '' };
+      if (pins.length < 2) continue;
       for (const arch of archs) {
-        const found = yield* source.conflict(exact, first.tool, arch);
+        const found = yield* source.conflict(pins, first.tool, arch);
         if (found) return { ...found, arch };
       }
     }
@@ -350,20 +352,20 @@ function* conflictByApko({
   return { pins: left, ...last };
 }
 
-/** An exact pin of apko, and a range of the same name without its version. `apk add` takes only the last of them. */
+/** An exact pin of apko, and another pin of the same name that excludes its version. */
 function pairExcluding(
   exact: readonly PinToJudge[],
-  pins: readonly PinToJudge[],
+  world: readonly PinToJudge[],
 ): Omit<Conflict, 'arch'> | undefined {
-  const ranges = Map.groupBy(
-    pins.filter((pin) => pin.tool === 'apko' && !isExactPin(pin)),
+  const byName = Map.groupBy(
+    world.filter(({ tool, isLocked, isRuntime }) => tool === 'apko' && !isLocked && !isRuntime),
     ({ name }) => name,
   );
   for (const pin of exact) {
-    const range = ranges.get(pin.name)?.find((each) => meetsOf(each)?.(pin.version) === false);
-    if (range)
+    const other = byName.get(pin.name)?.find((each) => meetsOf(each)?.(pin.version) === false);
+    if (other)
       return {
-        pins: pins.filter((each) => each === pin || each === range),
+        pins: world.filter((each) => each === pin || each === other),
         fact: 'one image holds one version',
       };
   }

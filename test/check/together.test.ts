@@ -91,13 +91,15 @@ test.each([
 });
 
 test.each([
-  ['lib~2', 'it cannot be installed with lib=1-r0 on x86_64, aarch64: one image holds one version'],
-  ['lib>=1.5@edge', 'it cannot be installed with lib=1-r0 on x86_64, aarch64: one image holds one version'],
+  ['lib~2', 'it cannot be installed with lib=1-r0 on x86_64: one image holds one version'],
+  ['lib>=1.5@edge', 'it cannot be installed with lib=1-r0 on x86_64: one image holds one version'],
+  ['lib~2@unknown', 'it cannot be installed with lib=1-r0 on x86_64: one image holds one version'],
   ['lib~1', undefined],
   ['lib<2', undefined],
   ['lib', undefined],
 ])('lib=1-r0 and the range %s in an image of an incomplete datasource', (pin, problem) => {
-  const tagged = `  repositories: ["https://packages.wolfi.dev/os", "@edge https://packages.wolfi.dev/os"]\n`;
+  const wolfi = 'https://packages.wolfi.dev/os';
+  const tagged = `  repositories: ["${wolfi}", "@edge ${wolfi}", "@unknown https://apks.example.com/os"]\n`;
   const text = image(['lib=1-r0', pin]).replace(/ {2}repositories: .*\n/, tagged);
   expect(contradictions({ 'i.yaml': text }, plain)).toEqual(
     problem === undefined ? [] : [`contradicting-pins ${pin}: ${problem}`],
@@ -105,7 +107,7 @@ test.each([
   expect(
     contradictions(
       {
-        Dockerfile: `FROM cgr.dev/chainguard/wolfi-base\nRUN apk add 'lib=1-r0' '${pin.replace('@edge', '')}'\n`,
+        Dockerfile: `FROM cgr.dev/chainguard/wolfi-base\nRUN apk add 'lib=1-r0' '${pin.replace(/@.*/, '')}'\n`,
       },
       plain,
     ),
@@ -122,9 +124,7 @@ test('an exact pin is not raised beyond a range of the same image', () => {
   );
   const [, pin] = judgments[1] ?? [];
   expect(pin).not.toHaveProperty('target');
-  expect(pin?.heldBecause).toBe(
-    '2-r0 cannot be installed with lib<2 on x86_64, aarch64: one image holds one version',
-  );
+  expect(pin?.heldBecause).toBe('2-r0 cannot be installed with lib<2 on x86_64: one image holds one version');
 });
 
 test('a complete datasource is asked as apko does it, with names and ranges as well', () => {
