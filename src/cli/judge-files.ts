@@ -2,6 +2,7 @@
 import { checkBodies, parseJudgments } from '../check/protocol.ts';
 import { pinsToJudge, judgmentsOf, type CheckedFile } from '../check/findings.ts';
 import type { Judgment } from '../check/judgment.ts';
+import { IndexError } from '../errors.ts';
 import { builtNames, judgeHere, type CheckHere } from '../service/check.ts';
 import { askService, serviceUrl } from './service-client.ts';
 
@@ -28,5 +29,9 @@ async function judgeThere(
   const asked = files.map(pinsToJudge);
   const bodies = checkBodies(asked, { policy, built: builtNames(files) });
   const answers = bodies.map(async (body) => parseJudgments(await askService(url, {}, config, signal, body)));
-  return judgmentsOf(files, (await Promise.all(answers)).flat());
+  const judgments = (await Promise.all(answers)).flat();
+  // A pin without a judgment would pass.
+  if (judgments.length !== asked.flat().length)
+    throw new IndexError('fetch-failed', `${url.host} did not judge every pin`);
+  return judgmentsOf(files, judgments);
 }

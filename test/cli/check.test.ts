@@ -1,6 +1,8 @@
 /** The commands `check` and `pin`: files of a folder, indexes of a folder or of a running service. */
+import { once } from 'node:events';
 import fs from 'node:fs';
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -363,6 +365,20 @@ describe('a running service', () => {
     const there = await run([], { format: 'json', url });
     expect(there).toEqual(here);
     expect((await run([], { fix: true, url })).output).toContain('changed 2 pins');
+  });
+
+  test('that judges only some of the pins is no success', async () => {
+    const service = createServer((_request, response) =>
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{"judgments":[]}'),
+    );
+    await once(service.listen(0, '127.0.0.1'), 'listening');
+    const { port } = service.address() as AddressInfo;
+    expect(await run([], { url: `http://127.0.0.1:${port}` })).toEqual({
+      code: 3,
+      output: '',
+      errors: `apk-beacon: nothing was checked: 127.0.0.1:${port} did not judge every pin\n`,
+    });
+    service.close();
   });
 
   test('that is not there, or not loaded, is no success', async () => {
