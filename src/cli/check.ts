@@ -94,8 +94,9 @@ async function run(words: readonly string[], options: CheckOptions): Promise<num
   let judgments: readonly (readonly Judgment[])[];
   const done = progress(`${counted(files.length, 'file')}, loading the indexes`);
   try {
-    const [asksAll, now] = [isPlain, Date.now()];
-    judgments = await judgeFiles(files, { url, config: config(), asksAll, policy, now, signal });
+    const [asksAll, now, settings] = [isPlain, Date.now(), config()];
+    if (policy.security === true && url === undefined) expectAdvisories(settings);
+    judgments = await judgeFiles(files, { url, config: settings, asksAll, policy, now, signal });
   } catch (error) {
     if (!(error instanceof IndexError) || error.code === 'config-invalid') throw error;
     process.stderr.write(`apk-beacon: nothing was checked: ${errorLines(error)}\n`);
@@ -122,6 +123,12 @@ async function run(words: readonly string[], options: CheckOptions): Promise<num
   write({ ...countPins(files), findings, known: all.length - findings.length }, reporting, root);
   const { failOn } = reporting;
   return failOn !== undefined && findings.some(({ level }) => compareLevels(level, failOn) <= 0) ? FAILED : 0;
+}
+
+/** Throws if `--security` would raise nothing, whatever is known. */
+function expectAdvisories({ datasources }: Config): void {
+  if (Object.values(datasources).every(({ advisories }) => advisories.length === 0))
+    throw new UsageError('--security needs advisories, and no datasource has any');
 }
 
 function write(

@@ -332,6 +332,13 @@ test('an index that cannot be refreshed is a failure, also with an older one in 
     });
 });
 
+test('--security without any advisories is refused; nothing to change looked like nothing to fix', async () => {
+  for (const own of [{ fix: true, security: true }, { security: true }] as const)
+    await expect(run(['images'], own)).rejects.toThrow(
+      '--security needs advisories, and no datasource has any',
+    );
+});
+
 test('pin tells which names it leaves, and why', async () => {
   const text = 'FROM alpine:3.22\nARG P=curl\nRUN apk add $P && apk del $P\n';
   await put('repo/Dockerfile', text);
