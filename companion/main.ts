@@ -147,14 +147,16 @@ function recipesIn(folder: string): readonly Recipe[] {
 }
 
 /**
- * Two recipes may build the same package after one was copied. Hosts would get whichever was published last or has the
- * higher version.
+ * Two recipes may build the same package or subpackage after one was copied. Hosts would get whichever was published
+ * last or has the higher version.
  */
 function refuseTwins(recipes: readonly Recipe[]): void {
   const builtBy = new Map<string, string>();
   for (const { name, archs, packages } of recipes) {
-    for (const arch of archs) {
-      const built = `${packages[0]?.name ?? ''} for ${arch}`;
+    // Without those that have a variable which only melange knows. A Set, because one recipe may have several
+    // subpackages of a name, each with an `if:` of its own.
+    const known = new Set(packages.map((own) => own.name).filter((own) => !own.includes('${{')));
+    for (const built of archs.flatMap((arch) => [...known].map((own) => `${own} for ${arch}`))) {
       const other = builtBy.get(built);
       if (other !== undefined) throw new CompanionError(`${other}.yaml and ${name}.yaml both build ${built}`);
       builtBy.set(built, name);

@@ -580,6 +580,21 @@ describe('apk-beacon-images', () => {
     });
   });
 
+  it('refuses a subpackage that two recipes build, not one that a recipe has for each arch', () => {
+    const recipe = (name: string, ...subpackages: string[]) =>
+      `package: { name: ${name}, version: "1", epoch: 0 }\nsubpackages: [${subpackages.map((own) => `{ name: "${own}" }`).join()}]`;
+    const folder = repository({
+      'packages/one.yaml': recipe('one', 'libone', 'libone', '${{vars.missing}}-doc'),
+      'packages/two.yaml': recipe('two', '${{package.name}}-dev', '${{vars.missing}}-doc'),
+    });
+    expect(callIn(folder, 'order')).toMatchObject({ status: 0, stdout: 'one\ntwo\n' });
+    writeFileSync(join(folder, 'packages/two.yaml'), recipe('two', 'libone'));
+    expect(callIn(folder, 'packages')).toMatchObject({
+      status: 1,
+      stderr: 'one.yaml and two.yaml both build libone for x86_64\n',
+    });
+  });
+
   it('ends quietly if nobody reads what it prints', () => {
     const piped = `'${process.execPath}' companion/main.ts packages | true`;
     expect(spawnSync('sh', ['-c', piped], { encoding: 'utf8' }).stderr).not.toContain('EPIPE');
