@@ -45,10 +45,14 @@ export const preamble = (template: string, purpose: Purpose) => ({
   include: [{ local: template }],
 });
 
-/** GitLab refuses a pipeline without jobs. */
+/** GitLab refuses a pipeline without jobs. In the image that `generate` used: a runner may not reach its default one. */
 export const nothingToDo: Pipeline = {
   workflow: workflow('verify'),
-  'nothing-to-do': { stage: 'build', script: ['echo "nothing this pipeline builds has changed"'] },
+  'nothing-to-do': {
+    stage: 'build',
+    image: '$APKO_IMAGE',
+    script: ['echo "nothing this pipeline builds has changed"'],
+  },
 };
 
 /** Changes of these files affect every job. */

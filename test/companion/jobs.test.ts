@@ -124,6 +124,8 @@ describe('image pipeline', () => {
   it('is never empty, which GitLab would refuse', () => {
     expect(imageJobs(changed('README.md'))).toEqual(['nothing-to-do']);
     expect(imagePipeline([], 'everything', 'publish')).toHaveProperty('nothing-to-do.script');
+    // Not in the runner's default image, which a closed network does not have.
+    expect(imagePipeline([], 'everything', 'publish')).toHaveProperty('nothing-to-do.image', '$APKO_IMAGE');
   });
 
   it('publishes and signs on the default branch, and never on a merge request', () => {
