@@ -17,10 +17,10 @@ import {
 } from './jobs.ts';
 import { buildOrder, type Recipe } from './recipes.ts';
 
-/** Tags of GitLab's runners, with Go's names of archs. */
+/** Tags of GitLab's runners: variables that `.gitlab/packages.yml` defines. */
 const runnerTags = new Map([
-  ['x86_64', 'amd64'],
-  ['aarch64', 'arm64'],
+  ['x86_64', '$AMD64_RUNNER'],
+  ['aarch64', '$ARM64_RUNNER'],
 ]);
 
 /**

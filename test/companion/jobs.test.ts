@@ -385,8 +385,18 @@ environment: { contents: { packages: [${needed.join()}] } }`,
     );
     expect(jobs['gather:build:desktop:x86_64:1']).toMatchObject({
       extends: '.gather-packages',
-      tags: ['amd64'],
+      tags: ['$AMD64_RUNNER'],
     });
+  });
+
+  it('asks for runners of an arch by a tag that the repository can set', () => {
+    const { variables } = parse(readFileSync('deploy/gitlab/images/.gitlab/packages.yml', 'utf8')) as {
+      variables: Record<string, string>;
+    };
+    expect(variables).toEqual({ AMD64_RUNNER: 'amd64', ARM64_RUNNER: 'arm64' });
+    const jobs = packageJobs('everything') as unknown as Record<string, { tags: string[] }>;
+    expect(jobs['build:bootc:x86_64']?.tags).toEqual(['$AMD64_RUNNER']);
+    expect(jobs['build:bootc:aarch64']?.tags).toEqual(['$ARM64_RUNNER']);
   });
 
   it('orders what is named after all that it needs, and nothing else', () => {
