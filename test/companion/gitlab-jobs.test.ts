@@ -333,6 +333,39 @@ describe('jobs', () => {
       expect(refresh?.rules).toMatchObject([{ if: '$CI_PIPELINE_SOURCE == "schedule" && $LOCK_TOKEN' }]);
     });
 
+    it('opens a merge request at night, which merges itself if a token that may merge is there', () => {
+      mustRun('git', ['-C', project, 'config', 'receive.advertisePushOptions', 'true']);
+      writeFileSync(join(project, 'hooks/pre-receive'), `#!/bin/sh\nenv > '${home}/push'\n`, { mode: 0o755 });
+      const other = 'https://lock:merging@gitlab.example.org:8443/gitlab/acme/images.git';
+      writeFileSync(join(home, '.gitconfig'), `[url "${project}"]\ninsteadOf = ${other}\n`, { flag: 'a' });
+      commit();
+      const optionsWith = (tokens: Readonly<Record<string, string>>) => {
+        command('apko', lockScript(JSON.stringify(tokens)));
+        const ran = runJob('.gitlab-ci.yml', 'lock:refresh', {
+          CI_DEFAULT_BRANCH: 'main',
+          CI_SERVER_HOST: 'gitlab.example.org',
+          CI_PROJECT_URL: 'https://gitlab.example.org:8443/gitlab/acme/images',
+          ...tokens,
+        });
+        expect(ran.status, ran.output).toBe(0);
+        const received = readFileSync(join(home, 'push'), 'utf8');
+        return [...received.matchAll(/^GIT_PUSH_OPTION_\d+=(.*)$/gm)].map(([, option]) => option).sort();
+      };
+      const opened = [
+        'merge_request.create',
+        'merge_request.remove_source_branch',
+        'merge_request.target=main',
+        'merge_request.title=chore(images): refresh the locks',
+      ];
+      expect(optionsWith({ LOCK_TOKEN: 'secret' })).toEqual(opened);
+      // Only the second token's address leads to the project.
+      rmSync(join(home, 'push'));
+      expect(optionsWith({ LOCK_TOKEN: 'unknown', MERGE_TOKEN: 'merging' })).toEqual([
+        'merge_request.auto_merge',
+        ...opened,
+      ]);
+    });
+
     it('says what to do without a token, in a repository that has no Justfile', () => {
       const { output } = lock({ LOCK_TOKEN: '' });
       const [, called] = /^ {2}(\S.*)$/m.exec(output) ?? [];
