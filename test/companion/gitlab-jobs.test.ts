@@ -423,15 +423,44 @@ describe('jobs', () => {
       expect(signed).toBe('digest\n');
     });
 
+    const other = { REGISTRY: 'ghcr.io/acme', REGISTRY_USER: 'acme', REGISTRY_PASSWORD: 'secret' };
+
     it("logs in to the project's registry, or to another one with its own password only", () => {
       expect(publish(commit()).login).toBe(
         'login registry.example.org --username ci --password-stdin of the job\n',
       );
-      const other = { REGISTRY: 'ghcr.io/acme', REGISTRY_USER: 'acme', REGISTRY_PASSWORD: 'secret' };
       expect(publish(commit(), other).login).toBe('login ghcr.io --username acme --password-stdin secret\n');
-      const signing = { ...other, HOME: home };
-      expect(runJob('.gitlab/images.yml', '.sign-image', signing)).toMatchObject({ status: 0 });
-      expect(read('login.txt')).toBe('sign --yes digest \n');
+    });
+
+    it('signs each digest once with the identity of the job, which cosign would do every night', () => {
+      write('references.txt', 'new\nsigned\n');
+      const identity = 'gitlab.example.org/acme/images//.gitlab-ci.yml@refs/heads/main';
+      const verified = `verify --certificate-oidc-issuer https://gitlab.example.org --certificate-identity https://${identity} signed`;
+      command('cosign', `echo "$@" >> '${work}/cosign.txt'; [ "$1" != verify ] || [ "$*" = '${verified}' ]`);
+      const sign = (env: Readonly<Record<string, string>>) => {
+        rmSync(join(work, 'cosign.txt'), { force: true });
+        const ran = runJob('.gitlab/images.yml', '.sign-image', {
+          ...other,
+          CI_SERVER_URL: 'https://gitlab.example.org',
+          ...env,
+        });
+        expect(ran.status, ran.output).toBe(0);
+        const [login, ...calls] = read('cosign.txt').trim().split('\n');
+        expect(login).toMatch(/^login ghcr\.io /);
+        return calls.filter((call) => call.startsWith('sign '));
+      };
+      expect(sign({ CI_CONFIG_REF_URI: identity })).toEqual(['sign --yes new']);
+      // Before GitLab 18.11.
+      expect(sign({})).toEqual(['sign --yes new', 'sign --yes signed']);
+      expect(sign({ COSIGN_PRIVATE_KEY: 'key' })).toEqual(
+        ['new', 'signed'].map((digest) => `sign --yes --key env://COSIGN_PRIVATE_KEY ${digest}`),
+      );
+    });
+
+    it('fails if a digest could not be signed', () => {
+      write('references.txt', 'one\ntwo\n');
+      command('cosign', `case "$*" in 'sign --yes one' | verify*) exit 1 ;; esac`);
+      expect(runJob('.gitlab/images.yml', '.sign-image', other).status).toBe(1);
     });
 
     it('leaves the image to the pipeline of a newer commit that changes it, which may have come first', () => {
