@@ -449,17 +449,19 @@ describe('jobs', () => {
         expect(login).toMatch(/^login ghcr\.io /);
         return calls.filter((call) => call.startsWith('sign '));
       };
-      expect(sign({ CI_CONFIG_REF_URI: identity })).toEqual(['sign --yes new']);
+      // In the form that bootc and podman find.
+      const signs = 'sign --yes --new-bundle-format=false --use-signing-config=false';
+      expect(sign({ CI_CONFIG_REF_URI: identity })).toEqual([`${signs} new`]);
       // Before GitLab 18.11.
-      expect(sign({})).toEqual(['sign --yes new', 'sign --yes signed']);
+      expect(sign({})).toEqual([`${signs} new`, `${signs} signed`]);
       expect(sign({ COSIGN_PRIVATE_KEY: 'key' })).toEqual(
-        ['new', 'signed'].map((digest) => `sign --yes --key env://COSIGN_PRIVATE_KEY ${digest}`),
+        ['new', 'signed'].map((digest) => `${signs} --key env://COSIGN_PRIVATE_KEY ${digest}`),
       );
     });
 
     it('fails if a digest could not be signed', () => {
       write('references.txt', 'one\ntwo\n');
-      command('cosign', `case "$*" in 'sign --yes one' | verify*) exit 1 ;; esac`);
+      command('cosign', `case "$*" in sign*one | verify*) exit 1 ;; esac`);
       expect(runJob('.gitlab/images.yml', '.sign-image', other).status).toBe(1);
     });
 
