@@ -5,12 +5,14 @@ import { insertSql, lockIndex, type Database, type Query, type Row, type Value }
 import { generationColumns, packageColumns } from './generations.ts';
 
 const FORMAT = 1;
+const END = JSON.stringify({ end: true });
 const ROWS_A_PAGE = 2000;
 const ROWS_A_SLICE = 200;
 
 /**
- * A header line; then lines for each index, its generations and its packages. Rows that a running service adds
- * meanwhile are omitted, so that packages and generations match.
+ * A header line; then lines for each index, its generations and its packages; and a line that ends the export, so that
+ * an incomplete one is recognized. Rows that a running service adds meanwhile are omitted, so that packages and
+ * generations match.
  */
 export async function* exportLines({ query }: Pick<Database, 'query'>): AsyncGenerator<string> {
   yield JSON.stringify({ ledger: FORMAT });
@@ -25,6 +27,7 @@ export async function* exportLines({ query }: Pick<Database, 'query'>): AsyncGen
     for await (const row of packagesOf(query, Number(id), last))
       yield JSON.stringify({ package: row.map(plain) });
   }
+  yield END;
 }
 
 /** The packages as of the generation `last`. */
@@ -73,6 +76,7 @@ const lineSchema = z.object({
       identityBytes.nullable(),
     ])
     .optional(),
+  end: z.literal(true).optional(),
 });
 
 type PackageValues = NonNullable<z.output<typeof lineSchema>['package']>;
@@ -102,6 +106,7 @@ export async function importLines(database: Database, lines: AsyncIterable<strin
     // When the imported ledger of the index began, in unix seconds.
     let begunAt = 0;
     let [added, dated, number] = [0, 0, 0];
+    let isWhole = false;
     let waiting: Value[][] = [];
     const flush = async (): Promise<void> => {
       if (waiting.length > 0)
@@ -117,7 +122,9 @@ export async function importLines(database: Database, lines: AsyncIterable<strin
         const line = parseLine(text);
         if (number === 1) {
           if (line.ledger !== FORMAT) throw new Error(`not an export of format ${FORMAT}`);
-        } else if (line.index !== undefined) {
+        } else if (isWhole) throw new Error('expected nothing after the end of the export');
+        else if (line.end) isWhole = true;
+        else if (line.index !== undefined) {
           await flush();
           current = await lockIndex(query, line.index, String(line.arch));
           if (current.isNew) added += 1;
@@ -138,6 +145,7 @@ export async function importLines(database: Database, lines: AsyncIterable<strin
       }
     }
     if (number === 0) throw new Error('there is nothing to import: the input is empty');
+    if (!isWhole) throw new Error(`the export is incomplete: its last line is not ${END}`);
     await flush();
     // Without statistics, which PostgreSQL gathers only a minute later, it plans the next queries badly.
     if (database.kind === 'postgres') await query('ANALYZE ledger_package');

@@ -10,6 +10,9 @@ import type { Stanza } from '../support/signed-index.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { built, DAY, Observer, START, wolfi, type Store } from './observer.ts';
 
+/** The last line of an export. */
+const end = '{"end":true}\n';
+
 const old = built('curl', '8.0-r0', START - 30 * DAY);
 const later = built('curl', '8.1-r0', START - 9 * DAY);
 
@@ -32,7 +35,7 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
       const one = await observer([0, [old]], [1, [old, later]], [2, [later]]);
       await one.ledger.close();
       const exported = (await run(one.store, 'export')).output;
-      expect(exported.split('\n')).toHaveLength(1 + 1 + 3 + 2 + 1);
+      expect(exported.split('\n')).toHaveLength(1 + 1 + 3 + 2 + 1 + 1);
       const other = await makeStore();
       expect((await run(other, 'import', exported)).output).toBe(
         'indexes added: 1; packages with an earlier date: 0\n',
@@ -86,11 +89,28 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
       await one.ledger.close();
       const exported = (await run(one.store, 'export')).output;
       const other = await makeStore();
-      const broken = `${exported}{"package":[1]}\n`;
+      const broken = exported.replace(end, '{"package":[1]}\n');
       const failed = await run(other, 'import', broken).catch(errorLine);
       expect(failed).toMatch(/^line 5: package: .*expected array to have >=8 items/);
       await expect(run(other, 'import', '')).rejects.toThrow('the input is empty');
-      expect((await run(other, 'export')).output).toBe('{"ledger":1}\n');
+      expect((await run(other, 'export')).output).toBe(`{"ledger":1}\n${end}`);
+    });
+
+    test('an import of a part of an export changes nothing, wherever it was cut', async () => {
+      const one = await observer();
+      await one.see([old]);
+      one.now += DAY;
+      await one.see([old, later]);
+      await one.ledger.close();
+      const lines = (await run(one.store, 'export')).output.trimEnd().split('\n');
+      const other = await makeStore();
+      for (let count = 1; count < lines.length; count += 1)
+        await expect(run(other, 'import', lines.slice(0, count).join('\n'))).rejects.toThrow('incomplete');
+      const twice = [...lines, ...lines].join('\n');
+      await expect(run(other, 'import', twice).catch(errorLine)).resolves.toMatch(
+        `line ${lines.length + 1}: expected nothing after the end`,
+      );
+      expect((await run(other, 'export')).output).toBe(`{"ledger":1}\n${end}`);
     });
 
     test.each([
@@ -153,7 +173,7 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
       ['show', { at: '2026-07-24', generation: '1' }, 'expected one of them'],
     ])('%s with %j is refused', async (words, more, reason) => {
       const store = await makeStore();
-      await run(store, 'import', '{"ledger":1}');
+      await run(store, 'import', `{"ledger":1}\n${end}`);
       await expect(run(store, words, '', more)).rejects.toThrow(reason);
     });
 

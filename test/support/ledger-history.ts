@@ -144,4 +144,5 @@ export function* historyLines(
         ...[vanished ?? null, null],
       ],
     });
+  yield JSON.stringify({ end: true });
 }
