@@ -147,6 +147,9 @@ export async function serve(options: ServeOptions): Promise<void> {
   const { config, logger, signal, onRefreshNow } = options;
   const core = assembleCore(options);
   const { beacon, served, notifiers } = core;
+  const refreshNow = (): void => beacon.refreshNow();
+  // Early: without a listener, the signal for it ends the process.
+  onRefreshNow?.(refreshNow);
   await Promise.all([beacon.checkKeys(signal), checkSecrets(config), served.load()]);
   const over = new AbortController();
   const ending = AbortSignal.any([signal, over.signal]);
@@ -164,8 +167,6 @@ export async function serve(options: ServeOptions): Promise<void> {
   });
   try {
     logStartup(config, logger);
-    const refreshNow = (): void => beacon.refreshNow();
-    onRefreshNow?.(refreshNow);
     if (config.cacheDir !== undefined) onRefreshRequest(config.cacheDir, refreshNow, ending);
     await untilAborted(signal, async () => {
       await Promise.all([fresh, saveNowAndThen(served, ending)]);
