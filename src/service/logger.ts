@@ -1,6 +1,6 @@
 /** Logs: JSON lines with level words, or text for people. */
 import { withoutUserinfo } from '../addresses.ts';
-import { pino, type Logger } from 'pino';
+import { pino, type DestinationStream, type Logger } from 'pino';
 import { printableJsonLine } from '../errors.ts';
 
 /** Fields that are never logged. */
@@ -25,17 +25,29 @@ export async function createLogger(
 ): Promise<Logger> {
   const hooks = { streamWrite: (line: string) => printableJsonLine(withoutUserinfo(line)) };
   const options = { level, redact, hooks, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  const output = outputTo(destination);
   if ((format ?? (terminal ? 'text' : 'json')) === 'json') {
     const formatters = { level: (word: string): object => ({ level: word }) };
-    return pino({ ...options, formatters }, pino.destination({ fd: destination, sync: true }));
+    return pino({ ...options, formatters }, output);
   }
   const { default: pretty } = await import('pino-pretty');
-  const stream = pretty({
+  const textOf = pretty.prettyFactory({
     colorize: terminal,
     singleLine: true,
     translateTime: 'SYS:HH:MM:ss',
-    destination,
-    sync: true,
   });
-  return pino(options, stream);
+  return pino(options, { write: (line) => output.write(textOf(line)) });
+}
+
+/** Drops what cannot be written, as to a full disk: a line that is lost must not end the service. */
+function outputTo(descriptor: number): DestinationStream {
+  const open = (): DestinationStream =>
+    pino
+      .destination({ fd: descriptor, sync: true })
+      // A stream that failed keeps all further lines in memory.
+      .on('error', () => {
+        stream = open();
+      });
+  let stream = open();
+  return { write: (line) => stream.write(line) };
 }

@@ -36,6 +36,13 @@ test.each<[format: 'json' | 'text' | undefined, terminal: boolean, expected: Reg
   expect(await readFile(file, 'utf8')).toMatch(expected);
 });
 
+test.each(['json', 'text'] as const)('what a full disk does not take is dropped, as %s', async (format) => {
+  const descriptor = openSync('/dev/full', 'w');
+  const logger = await createLogger('info', { format, terminal: false, destination: descriptor });
+  for (const line of ['one', 'two', 'three']) expect(() => logger.warn(line)).not.toThrow();
+  closeSync(descriptor);
+});
+
 test('secrets in URLs of the configuration appear in no log line of a complete run', async () => {
   const url = `http://user:${canary}@127.0.0.1:9/os`;
   await using service = start([
