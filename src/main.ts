@@ -31,7 +31,7 @@ async function main(): Promise<void> {
       stop.abort(new Error(`stopped by ${name}`));
     });
   }
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', endWithReader);
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', endWithOutput);
   const [{ runCommand }, { errorLines }] = await Promise.all([
     import('./cli/commands.ts'),
     import('./errors.ts'),
@@ -44,10 +44,14 @@ async function main(): Promise<void> {
   }
 }
 
-/** Ends a command whose reader has enough, such as `head`. Node ignores the signal that would do that. */
-function endWithReader(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(KILLED.SIGPIPE);
+/**
+ * Ends a command whose output cannot be written. If its reader has enough, such as `head`, it ends as by the signal for
+ * that, which Node ignores.
+ */
+function endWithOutput({ code, message }: NodeJS.ErrnoException): void {
+  if (code === 'EPIPE') process.exit(KILLED.SIGPIPE);
+  process.stderr.write(`apk-beacon: cannot write the output: ${message}\n`);
+  process.exit(1);
 }
 
 function portInUse(error: unknown): string | undefined {

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
@@ -96,6 +98,17 @@ describe('a command', () => {
     command.child.stdout?.destroy();
     expect(await command.ended).toBe(141);
     expect(command.lines).toEqual([]);
+  });
+
+  test('whose output does not fit on the disk says so', () => {
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, ['src/main.ts', 'help'], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
+    closeSync(full);
+    expect(stderr).toBe('apk-beacon: cannot write the output: ENOSPC: no space left on device, write\n');
+    expect(status).toBe(1);
   });
 
   test('that is stopped says so', async () => {
