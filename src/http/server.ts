@@ -4,6 +4,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -12,6 +13,7 @@ import Fastify, {
 } from 'fastify';
 import { QueryError } from '../answers/query.ts';
 import { IndexError } from '../errors.ts';
+import { createQueue } from '../repository/pace.ts';
 import type { Answered } from './answered.ts';
 import { BodiesInFlight } from './bodies-in-flight.ts';
 import { PackageFiles } from './package-files.ts';
@@ -37,8 +39,8 @@ const CHECK = '/-/check';
 /** The body of a check: two thousand pins with the context of their files. */
 const MAX_CHECK_BYTES = 8 * 1024 * 1024;
 
-/** Pipelined requests of one connection that wait for earlier answers. Only attackers have more. */
-const MAX_PIPELINED = 100;
+/** Requests of one connection that wait for earlier answers. Only attackers have more. */
+const MAX_WAITING = 100;
 
 /** Pages of other sites may read public answers. */
 const anyOrigin = ['access-control-allow-origin', '*'];
@@ -54,7 +56,7 @@ declare module 'fastify' {
     readonly open?: boolean;
   }
   interface FastifyRequest {
-    /** When the request arrived, by `performance.now()`. */
+    /** When its turn came, by `performance.now()`: see `inTurn`. */
     began: number;
   }
 }
@@ -85,7 +87,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   // A check is JSON; Fastify would read plain text, too.
   app.removeContentTypeParser('text/plain');
   app.decorateRequest('began', 0);
-  app.addHook('onRequest', refuseFloods());
+  app.addHook('onRequest', inTurn());
   app.addHook('onRequest', (request, reply, done) => {
     if (hostLines(request) > 1) send(request, reply, { reply: twoHosts });
     else done();
@@ -204,25 +206,36 @@ function hostLines({ raw: { rawHeaders } }: FastifyRequest): number {
   return lines;
 }
 
-/** Counts the pipelined requests of a connection and ends it if there are too many. */
-function refuseFloods() {
-  const pipelined = new WeakMap<Socket, number>();
+/**
+ * Answers the requests of a connection one at a time, whatever it has sent ahead, and of all that were sent ahead one in
+ * each turn of the event loop. So they cannot delay others: Node accepts one connection a turn.
+ */
+function inTurn() {
+  const waiting = new WeakMap<Socket, number>();
+  const oneEachTurn = createQueue();
   return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
     request.began = performance.now();
-    const { socket } = request.raw;
     if (reply.raw.socket !== null) {
       done();
       return;
     }
-    const waiting = (pipelined.get(socket) ?? 0) + 1;
-    if (waiting === 1) setImmediate(() => pipelined.delete(socket));
-    pipelined.set(socket, waiting);
-    if (waiting <= MAX_PIPELINED) {
-      done();
+    const { socket } = request.raw;
+    const before = waiting.get(socket) ?? 0;
+    if (before === MAX_WAITING) {
+      reply.hijack();
+      socket.destroy();
       return;
     }
-    reply.hijack();
-    socket.destroy();
+    waiting.set(socket, before + 1);
+    // Node gives a response the socket once the answers before it are sent.
+    reply.raw.once('socket', () => {
+      waiting.set(socket, (waiting.get(socket) ?? 1) - 1);
+      void oneEachTurn(async () => {
+        await setImmediate();
+        request.began = performance.now();
+        if (!socket.destroyed) done();
+      });
+    });
   };
 }
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createConnection } from 'node:net';
+import { createConnection, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -138,4 +138,33 @@ test('a connection without a whole request does not keep the service from closin
   while (!isClosed) await vi.advanceTimersByTimeAsync(1000);
   await closing;
   silent.destroy();
+});
+
+test('requests that a connection sends ahead are answered in order, and others are answered between them', async () => {
+  await using upstream = await startUpstream();
+  await offer(upstream, '8.20.0-r0');
+  await using service = await serve(upstream);
+  const { server } = service.server;
+  const connected = async (): Promise<Socket> => {
+    const accepted = once(server, 'connection');
+    const socket = createConnection((server.address() as AddressInfo).port, '127.0.0.1');
+    await accepted;
+    return socket;
+  };
+  const [eager, other] = [await connected(), await connected()];
+  const answered: (string | undefined)[] = [];
+  server.prependListener('request', ({ url }, response) => response.on('finish', () => answered.push(url)));
+  const paths = Array.from({ length: 100 }, (_, i) =>
+    i === 50 ? '/wolfi/curl?arch=none' : `/wolfi/curl/explain?${i}`,
+  );
+  const asked = (path: string, more = ''): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
+  eager.write(paths.map((path) => asked(path)).join(''));
+  other.write(asked('/livez', 'Connection: close\r\n'));
+  await text(other);
+  eager.write(asked('/wolfi/curl', 'Connection: close\r\n'));
+  const statuses = (await text(eager)).match(/HTTP\/1\.1 \d+/g) ?? [];
+  const expected = [...paths, '/wolfi/curl'];
+  expect(statuses).toEqual(expected.map((_, i) => `HTTP/1.1 ${i === 50 ? 400 : 200}`));
+  expect(answered.filter((path) => path !== '/livez')).toEqual(expected);
+  expect(answered.indexOf('/livez')).toBeLessThan(50);
 });
