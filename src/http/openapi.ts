@@ -296,7 +296,7 @@ const meanings: Readonly<Record<number, string>> = {
   403: 'The package is of a private repository, and no clientToken is set',
   404: 'Not in any index, or no such datasource',
   410: 'That past time cannot be answered any more',
-  413: 'The body is too large',
+  413: 'The body is too large, or has too many values',
   415: 'The body is not JSON',
   422: 'Too many packages have the name to compare them',
   429: 'Not loaded yet, or too many requests of this kind; see Retry-After',

@@ -10,14 +10,16 @@ import Fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
+  type onRequestHookHandler,
 } from 'fastify';
 import { QueryError } from '../answers/query.ts';
 import { IndexError } from '../errors.ts';
 import { createQueue } from '../repository/pace.ts';
 import type { Answered } from './answered.ts';
 import { BodiesInFlight } from './bodies-in-flight.ts';
+import { CheckBodies, hasTooManyValues, MAX_CHECK_BYTES, MAX_VALUES } from './check-bodies.ts';
 import { PackageFiles } from './package-files.ts';
-import { matches, notModified, problem, type Reply } from './reply.ts';
+import { busy, matches, notModified, problem, type Reply } from './reply.ts';
 import { pathOf } from './request.ts';
 import { Routes, type RouteOptions } from './routes.ts';
 
@@ -36,8 +38,6 @@ const IDLE_TIMEOUT = 30_000;
 const CLOSING_TIME = 5000;
 
 const CHECK = '/-/check';
-/** The body of a check: two thousand pins with the context of their files. */
-const MAX_CHECK_BYTES = 8 * 1024 * 1024;
 
 /** Requests of one connection that wait for earlier answers. Only attackers have more. */
 const MAX_WAITING = 100;
@@ -86,6 +86,11 @@ export function buildServer(options: ServerOptions): FastifyInstance {
 
   // A check is JSON; Fastify would read plain text, too.
   app.removeContentTypeParser('text/plain');
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (hasTooManyValues(body)) done(tooManyValues);
+    else void parseJson(request, body, done);
+  });
   app.decorateRequest('began', 0);
   app.addHook('onRequest', inTurn());
   app.addHook('onRequest', (request, reply, done) => {
@@ -124,7 +129,12 @@ function addRoutes(app: FastifyInstance, routes: Routes, send: Send): void {
   app.get('/readyz', open, (request, reply) => send(request, reply, routes.readyz()));
   app.get('/metrics', open, async (request, reply) => send(request, reply, await routes.metrics()));
   app.get('/openapi.json', async (request, reply) => send(request, reply, await routes.openApi()));
-  app.post(CHECK, { bodyLimit: MAX_CHECK_BYTES }, async (request, reply) =>
+  const checks = new CheckBodies();
+  const admit: onRequestHookHandler = (request, reply, done) => {
+    if (checks.admit(request.raw, reply.raw)) done();
+    else send(request, reply, { route: 'check', reply: busy('too many checks are requested at once') });
+  };
+  app.post(CHECK, { bodyLimit: MAX_CHECK_BYTES, onRequest: admit }, async (request, reply) =>
     send(request, reply, await routes.check(request.body)),
   );
   app.get(CHECK, (request, reply) => send(request, reply, { reply: unsupported('POST') }));
@@ -190,6 +200,10 @@ function statusOf(error: Error & { statusCode?: number }): number {
 /** Only Basic is offered: Chromium shows no dialog if one header offers several schemes. */
 const unauthorized = problem(401, 'a token is needed, as a bearer token or as the password of any user', {
   'www-authenticate': 'Basic realm="apk-beacon"',
+});
+
+const tooManyValues = Object.assign(new Error(`the body has more than ${MAX_VALUES} values`), {
+  statusCode: 413,
 });
 
 /** Required by RFC 9112: a proxy may have decided by the other one. */

@@ -80,6 +80,7 @@ describe('POST /-/check', () => {
     [question([{ ...pin('1'), tool: 'rpm' }]), 400],
     [question(Array.from({ length: MAX_PINS + 1 }, () => pin('1'))), 400],
     [' '.repeat(9 * 1024 * 1024), 413],
+    [`{"contexts":[{${'"a":0,'.repeat(1_000_000)}"a":0}]}`, 413],
   ])('%.40s is no question', async (body, status) => {
     await using service = await running();
     const answer = await post(service.port, body);
