@@ -79,8 +79,8 @@ const [MAX_SECONDS, MAX_BYTES] = [0xffffffff, Number.MAX_SAFE_INTEGER];
 const ENTRY_COST = 32;
 /** The cost of a list in addition to its entries. */
 const LIST_COST = 64;
-/** Packages read in one step: less than a millisecond of work. */
-const PACKAGES_A_STEP = 64;
+/** Packages read in one step, and the budget after which a step ends earlier: less than a millisecond of work. */
+const [PACKAGES_A_STEP, BUDGET_A_STEP] = [64, 64 * 1024];
 
 export interface AdbIndexOptions extends TableOptions {
   /** The longest string, and the longest list as text. */
@@ -172,9 +172,12 @@ class AdbReader {
     const count = packages < 0 ? 0 : this.#view.getUint32(packages, true) - 1;
     const { maxPackages } = this.#options;
     if (count > maxPackages) throw new IndexError('apkindex-malformed', `more than ${maxPackages} packages`);
+    let stepEnd = this.#budget - BUDGET_A_STEP;
     for (let number = 1; number <= count; number += 1) {
       this.#readPackage(this.#value(packages + 4 * number), number);
-      if (number % PACKAGES_A_STEP === 0) yield;
+      if (number % PACKAGES_A_STEP > 0 && this.#budget > stepEnd) continue;
+      yield;
+      stepEnd = this.#budget - BUDGET_A_STEP;
     }
     return { ...(yield* this.#table.finish()), description };
   }
@@ -389,6 +392,10 @@ class AdbReader {
     const at = this.#list(value);
     list.entries = at < 0 ? 0 : this.#view.getUint32(at, true) - 1;
     this.#spend(list.entries * ENTRY_COST);
+    if (4 * list.entries > this.#options.maxLineBytes) {
+      this.#reject('has a list that is too long');
+      return;
+    }
     const isIncomplete = this.#isIncomplete;
     this.#isIncomplete = at < 0;
     const areProvides = known === this.#knownProvides;

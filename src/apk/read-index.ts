@@ -31,7 +31,7 @@ export interface ReadLimits extends InflateLimits {
 export const defaultReadLimits: ReadLimits = {
   maxInflatedBytes: 300 * 1024 * 1024,
   maxRatio: 100,
-  maxLineBytes: 8 * 1024 * 1024,
+  maxLineBytes: 2 * 1024 * 1024,
   maxPackages: 5_000_000,
 };
 

@@ -620,7 +620,7 @@ export const configSchema = z
             description: 'inflated size divided by compressed size, checked beyond 16 MiB',
             examples: [100],
           }),
-        line: size.prefault('8MiB').meta({ description: 'size of one line', examples: ['8MiB'] }),
+        line: size.prefault('2MiB').meta({ description: 'size of one line', examples: ['2MiB'] }),
         packages: z
           .number()
           .int()

@@ -6,6 +6,7 @@ import { Lookups } from '../../src/answers/lookup.ts';
 import { parseLookupQuery } from '../../src/answers/query.ts';
 import { ServedVersions } from '../../src/answers/served-versions.ts';
 import { parseDependency, parseProvide, type PackageTable } from '../../src/apk/package-table.ts';
+import { readAdbIndex } from '../../src/apk/adb-index.ts';
 import {
   defaultReadLimits,
   readIndex,
@@ -440,6 +441,33 @@ describe('values', () => {
     expect(packages.named('v').map((each) => each.conflictsWithItself)).toEqual([true]);
     expect(packages.named('a').map((each) => each.conflictsWithItself)).toEqual([false]);
     expect(report.incompletePackages).toBe(3);
+  });
+
+  test.each([15, 16])(
+    'a list %i of more entries than a text could have makes its package bad',
+    async (field) => {
+      const lists = (entries: number): Uint8Array =>
+        beside((all) => ({
+          [field]: all.list(Array<number>(entries).fill(all.object({ 2: all.bytes('1') }))),
+        }));
+      const limits = { ...defaultReadLimits, maxLineBytes: 400 };
+      expect((await read(lists(100), { limits })).report.badStanzas).toBe(0);
+      const { badStanzas, firstBadStanza } = (await read(lists(101), { limits })).report;
+      expect([badStanzas, firstBadStanza]).toEqual([1, 'package 2 "odd" has a list that is too long']);
+    },
+  );
+
+  test('packages with much to read are read one in a step', () => {
+    const origin = 'x'.repeat(100_000);
+    const packages = Array.from({ length: 20 }, (_, i) => ({
+      name: 'a',
+      version: '1',
+      origin: `${origin}${i}`,
+    }));
+    const work = readAdbIndex(indexValues(packages), defaultReadLimits);
+    let steps = 0;
+    while (!work.next().done) steps += 1;
+    expect(steps).toBeGreaterThanOrEqual(packages.length);
   });
 
   test('of packages with the same first 20 bytes of a hash the first one counts', async () => {

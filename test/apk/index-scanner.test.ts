@@ -173,7 +173,7 @@ describe('odd input', () => {
   test('a line longer than the cap is refused by its number', () => {
     const endless = `P:foo\nV:1\nT:${'x'.repeat(defaultReadLimits.maxLineBytes)}`;
     for (const text of [endless, `${endless}\n\n`]) {
-      expect(() => scan(text, 65_536)).toThrow(/^line 3: longer than 8388608 bytes$/);
+      expect(() => scan(text, 65_536)).toThrow(/^line 3: longer than 2097152 bytes$/);
     }
   });
 
@@ -185,7 +185,7 @@ describe('odd input', () => {
       expect([...packages.names()]).toEqual(['foo']);
       expect(report).toMatchObject({
         badStanzas: 1,
-        firstBadStanza: expect.stringContaining('a list of more than 8388608 bytes') as unknown,
+        firstBadStanza: expect.stringContaining('a list of more than 2097152 bytes') as unknown,
       });
     },
   );
