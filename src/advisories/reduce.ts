@@ -1,6 +1,7 @@
 /** Reduces a feed while it is fetched. Its first bytes show the format. */
 import { createGunzip } from 'node:zlib';
 import { TarFiles, zipFiles, type ArchiveFile, type ReadAt } from './archive.ts';
+import { IndexError } from '../errors.ts';
 import type { FeedKind } from './feed-builder.ts';
 import { malformed, parseJson } from './input.ts';
 import { OsvReducer } from './osv.ts';
@@ -28,6 +29,8 @@ export interface Scratch {
 
 /** The largest text, which is held in memory as a whole. */
 const MAX_TEXT = 64 * 1024 * 1024;
+/** The largest inflated size; the largest known feed has 2 GB. */
+const MAX_INFLATED = 16 * 1024 ** 3;
 /** Length of a header in a tar. */
 const HEADER = 512;
 
@@ -36,6 +39,7 @@ export async function reduceFeed(
   body: AsyncIterable<Buffer>,
   { kind, ecosystems, latest }: FeedJob,
   scratch: () => Scratch,
+  maxInflated = MAX_INFLATED,
 ): Promise<Buffer> {
   const pieces = body[Symbol.asyncIterator]();
   let first: Buffer = Buffer.alloc(0);
@@ -49,8 +53,9 @@ export async function reduceFeed(
   };
   const isZip = first.length >= 4 && first.readUInt32LE() === 0x04034b50;
   const isGzip = first[0] === 0x1f && first[1] === 0x8b;
-  if (isZip && kind === 'osv') return await reduceZip(rest(), new OsvReducer(latest, ecosystems), scratch());
-  return await reduceText(isGzip ? gunzipped(rest()) : rest(), { kind, ecosystems, latest });
+  if (isZip && kind === 'osv')
+    return await reduceZip(rest(), new OsvReducer(latest, ecosystems), scratch(), maxInflated);
+  return await reduceText(isGzip ? gunzipped(rest(), maxInflated) : rest(), { kind, ecosystems, latest });
 }
 
 /** A tar of records, or one text. */
@@ -88,10 +93,24 @@ async function reduceZip(
   body: AsyncIterable<Buffer>,
   reducer: OsvReducer,
   scratch: Scratch,
+  maxInflated: number,
 ): Promise<Buffer> {
   for await (const piece of body) scratch.write(piece);
-  addAll(reducer, zipFiles(scratch.size(), scratch.read));
+  addAll(reducer, withinSize(zipFiles(scratch.size(), scratch.read), maxInflated));
   return finish(reducer);
+}
+
+function* withinSize(files: Iterable<ArchiveFile>, most: number): Generator<ArchiveFile> {
+  let size = 0;
+  for (const file of files) {
+    size += file.bytes.length;
+    if (size > most) throw inflatesBeyond(most);
+    yield file;
+  }
+}
+
+function inflatesBeyond(most: number): Error {
+  return malformed(`inflates to more than ${most} bytes`);
 }
 
 function addAll(reducer: OsvReducer, files: Iterable<ArchiveFile>): void {
@@ -117,8 +136,8 @@ function finish(reducer: OsvReducer): Buffer {
   return reducer.finish();
 }
 
-/** Throws `feed-malformed` for bytes that are not gzip, or incomplete. */
-async function* gunzipped(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+/** Throws `feed-malformed` for bytes that are not gzip, incomplete, or inflate to more than `most`. */
+async function* gunzipped(body: AsyncIterable<Buffer>, most: number): AsyncGenerator<Buffer> {
   const gunzip = createGunzip({ chunkSize: 256 * 1024 });
   const fed = (async () => {
     for await (const piece of body)
@@ -126,9 +145,15 @@ async function* gunzipped(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     gunzip.end();
   })().catch((error: Error) => gunzip.destroy(error));
   try {
-    for await (const piece of gunzip) yield piece as Buffer;
+    let size = 0;
+    for await (const piece of gunzip as AsyncIterable<Buffer>) {
+      size += piece.length;
+      if (size > most) throw inflatesBeyond(most);
+      yield piece;
+    }
     await fed;
   } catch (cause) {
+    if (cause instanceof IndexError) throw cause;
     throw malformed(`gzip: damaged or truncated (${cause instanceof Error ? cause.message : ''})`);
   } finally {
     gunzip.destroy();

@@ -6,9 +6,10 @@ import { ZipFile, type EndOptions, type Options } from 'yazl';
 import { isOpenAt, isUnreviewedAt } from '../../src/advisories/advisories.ts';
 import { TarFiles, type ArchiveFile } from '../../src/advisories/archive.ts';
 import type { Feed } from '../../src/advisories/feed.ts';
+import { reduceFeed } from '../../src/advisories/reduce.ts';
 import { parseVersion, type Version } from '../../src/apk/version.ts';
 import { failure } from '../support/failure.ts';
-import { about, fixture, osv, read, summary } from './support.ts';
+import { about, fixture, osv, pieces, read, scratch, summary } from './support.ts';
 
 type Expected = Record<
   string,
@@ -79,6 +80,24 @@ describe("Chainguard's feed v3", async () => {
     const bytes = gunzipSync(fixture('osv-v3.tar.gz')).subarray(0, 100_000);
     expect(await failure(read(bytes, 'osv'))).toMatchObject({ code: 'feed-malformed' });
   });
+});
+
+test('a feed that inflates beyond the limit is refused, as a tar and as a zip', async () => {
+  const tar = fixture('osv-v3.tar.gz');
+  const files = [...new TarFiles().push(gunzipSync(tar))];
+  const [zip, size] = [await zipOf(files), files.reduce((sum, { bytes }) => sum + bytes.length, 0)];
+  const reduced = (bytes: Buffer, most: number): Promise<Buffer> =>
+    reduceFeed(pieces(bytes), { kind: 'osv', latest: Infinity }, scratch, most);
+  for (const [bytes, inflated] of [
+    [tar, gunzipSync(tar).length],
+    [zip, size],
+  ] as const) {
+    expect((await reduced(bytes, inflated)).length).toBeGreaterThan(0);
+    expect(await failure(reduced(bytes, inflated - 1))).toMatchObject({
+      code: 'feed-malformed',
+      message: `inflates to more than ${inflated - 1} bytes`,
+    });
+  }
 });
 
 describe('the newest record', () => {
