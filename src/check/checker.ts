@@ -304,9 +304,10 @@ export class Checker {
     world: readonly PinToJudge[],
     judged: readonly Judged[],
   ): Generator<undefined, Conflict | undefined> {
-    const exact = [...world.entries()].filter(
-      ([, pin]) => !pin.isLocked && !pin.isRuntime && isExactPin(pin),
-    );
+    const own = [...world.entries()].filter(([, pin]) => !pin.isLocked && !pin.isRuntime);
+    const exact = own.filter(([, pin]) => isExactPin(pin));
+    const ofApko = own.map(([, pin]) => pin).filter(({ tool }) => tool === 'apko');
+    const ofApkoByName = Map.groupBy(ofApko, ({ name }) => name);
     const groups = Map.groupBy(exact, ([i]) => judged[i]?.judgment.datasource ?? '');
     for (const [datasource, group] of groups) {
       const pins = group.map(([, pin]) => pin);
@@ -314,8 +315,11 @@ export class Checker {
       const source = this.#sources.get(datasource);
       if (!first || !source) continue;
       const archs = this.#archsOf(source, this.#routed(first).archs);
-      const excluding = pairExcluding(pins, world);
-      if (excluding) return { ...excluding, arch: archs[0] ?? '' };
+      const excluding = pairExcluding(pins, ofApkoByName);
+      if (excluding) {
+        const fact = 'one image holds one version';
+        return { pins: world.filter((pin) => excluding.includes(pin)), fact, arch: archs[0] ?? '' };
+      }
       if (pins.length < 2) continue;
       for (const arch of archs) {
         const found = yield* source.conflict(pins, first.tool, arch);
@@ -352,22 +356,14 @@ function* conflictByApko({
   return { pins: left, ...last };
 }
 
-/** An exact pin of apko, and another pin of the same name that excludes its version. */
+/** An exact pin, and another pin of the same name that excludes its version. */
 function pairExcluding(
   exact: readonly PinToJudge[],
-  world: readonly PinToJudge[],
-): Omit<Conflict, 'arch'> | undefined {
-  const byName = Map.groupBy(
-    world.filter(({ tool, isLocked, isRuntime }) => tool === 'apko' && !isLocked && !isRuntime),
-    ({ name }) => name,
-  );
+  byName: ReadonlyMap<string, readonly PinToJudge[]>,
+): readonly PinToJudge[] | undefined {
   for (const pin of exact) {
     const other = byName.get(pin.name)?.find((each) => meetsOf(each)?.(pin.version) === false);
-    if (other)
-      return {
-        pins: world.filter((each) => each === pin || each === other),
-        fact: 'one image holds one version',
-      };
+    if (other) return [pin, other];
   }
   return undefined;
 }
