@@ -19,10 +19,8 @@ const LINES = `${FIRST}${LINE}${NEXT_LINE}*`;
 const HERE = '<<-?[ \\t]*["\\x27]?[A-Za-z_]+["\\x27]?[ \\t]*';
 /** An empty line of a list, or a comment. */
 const NO_LINE = '(?:[ \\t\\r]*\\n(?:[ \\t]*#[^\\n]*)?)';
-/** An option that names a repository, also among other letters (`-UX`). */
-export const OPTION_NAME = '(?:-[A-Za-z]*X|--repository|--repositories-file)';
-/** The same, with what stands before its value. */
-const OPTION = `${OPTION_NAME}(?:[ \\t="\\x27]|\\\\[ \\t]*\\r?\\n)*`;
+/** An option that names a repository, also among other letters (`-UX`), with what stands before its value. */
+const OPTION = '(?:-[A-Za-z]*X|--repository|--repositories-file)(?:[ \\t="\\x27]|\\\\[ \\t]*\\r?\\n)*';
 const LIST = '/etc/apk/repositories';
 const CONTINUED = '(?:\\\\[ \\t]*\\r?\\n|[^\\n])*';
 

@@ -4,7 +4,6 @@
  */
 import { archOfDefinition } from '../archs.ts';
 import { parseChanges, parseDockerfile, withoutTokens, type Changes, type Dockerfile } from './dockerfile.ts';
-import { OPTION_NAME } from './excerpt.ts';
 import { parseRepositoryLine, type RepositoryLine } from './repositories.ts';
 
 export type PinContext = DockerfilePin | DefinitionPin | NotePin | ScriptPin | CutPin | UnreadablePin;
@@ -193,10 +192,10 @@ function field(note: string, name: string): string | undefined {
 /** The list of the image, as for `--root`, and an empty one: neither names a repository. */
 const PLAIN_LISTS = ['/etc/apk/repositories', '/dev/null'];
 
-const COMMAND_REPOSITORY = new RegExp(`(?:^|[\\s"'])${OPTION_NAME}[\\s=\\\\"']*([^\\s"']+)`, 'g');
-
 function commandRepositories(text: string): readonly string[] {
-  return [...text.matchAll(COMMAND_REPOSITORY)]
+  return [
+    ...text.matchAll(/(?:^|[\s"'])(?:-[A-Za-z]*X|--repository|--repositories-file)[\s=\\"']*([^\s"']+)/g),
+  ]
     .map((match) => match[1] ?? '')
     .filter((each) => !PLAIN_LISTS.includes(each));
 }
