@@ -7,7 +7,7 @@ import { COMMIT_BYTES } from './commit.ts';
 import { hashOfRow, IDENTITY_WORDS, isSameIdentity, wordsOf } from './identity.ts';
 import { grown, type Arena } from './memory.ts';
 import type { Columns, Postings } from './package-table.ts';
-import { MAX_PROBES } from './string-table.ts';
+import { MAX_PROBES, rehashed } from './string-table.ts';
 
 /** The memory of a table, and the memory that only building it takes. */
 export interface Arenas {
@@ -95,7 +95,7 @@ export class GrowingNumbers {
 
 /** The rows with different identities. Open addressing, because a `Set` takes many times the memory. */
 export class IdentitySet {
-  /** A row plus one; 0 in a free slot. */
+  /** In pairs: the hash of an identity and its row plus one; 0 in a free slot. */
   #slots: Uint32Array;
   #count = 0;
 
@@ -103,39 +103,34 @@ export class IdentitySet {
     this.#slots = arena.numbers(identitySlots(expected));
   }
 
-  /** Adds `row`; `false` if another row has its identity. `words` are the identities of all rows. */
+  /**
+   * Adds `row`; `false` if another row has its identity. `words` are the identities of all rows. Throws
+   * `apkindex-malformed` for hash flooding.
+   */
   add(words: Uint32Array, row: number): boolean {
     const slots = this.#slots;
-    const place = placeOf(slots, words, row);
-    if (slots[place] !== 0) return false;
-    slots[place] = row + 1;
+    const mask = slots.length - 1;
+    const hash = hashOfRow(words, row, 0);
+    let slot = (hash << 1) & mask;
+    let probes = 0;
+    for (let taken = slots[slot + 1] as number; taken !== 0; taken = slots[slot + 1] as number) {
+      if (slots[slot] === hash && isSameIdentity(words, row, words, taken - 1)) return false;
+      slot = (slot + 2) & mask;
+      probes += 1;
+    }
+    if (probes > MAX_PROBES)
+      throw new IndexError('apkindex-malformed', 'its identities are crafted to collide');
+    slots[slot] = hash;
+    slots[slot + 1] = row + 1;
     this.#count += 1;
-    if (this.#count * 4 > slots.length * 3) this.#grow(words);
+    if (this.#count * 8 > slots.length * 3) this.#slots = rehashed(slots);
     return true;
-  }
-
-  #grow(words: Uint32Array): void {
-    const slots = new Uint32Array(this.#slots.length * 2);
-    for (const taken of this.#slots) if (taken !== 0) slots[placeOf(slots, words, taken - 1)] = taken;
-    this.#slots = slots;
   }
 }
 
 /** The length of the hash table: a power of two, of which half is used if as many are added as expected. */
 export function identitySlots(expected: number): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(1024, expected) * 2));
-}
-
-/** The slot with the identity of `row`, or the free slot for it. Throws `apkindex-malformed` for hash flooding. */
-function placeOf(slots: Uint32Array, words: Uint32Array, row: number): number {
-  const mask = slots.length - 1;
-  let place = hashOfRow(words, row, 0) & mask;
-  for (let probes = 0; slots[place] !== 0; place = (place + 1) & mask, probes += 1) {
-    if (isSameIdentity(words, row, words, (slots[place] as number) - 1)) break;
-    if (probes > MAX_PROBES)
-      throw new IndexError('apkindex-malformed', 'its identities are crafted to collide');
-  }
-  return place;
+  return 2 * 2 ** Math.ceil(Math.log2(Math.max(1024, expected) * 2));
 }
 
 function asBytes({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {

@@ -109,7 +109,7 @@ export class StringTable {
     slots[slot] = hash;
     slots[slot + 1] = id;
     this.#used += 1;
-    if (this.#used * 8 > slots.length * 3) this.#grow();
+    if (this.#used * 8 > slots.length * 3) this.#slots = rehashed(slots);
     return id;
   }
 
@@ -127,21 +127,22 @@ export class StringTable {
     }
     return undefined;
   }
+}
 
-  #grow(): void {
-    const slots = new Uint32Array(this.#slots.length * 2);
-    const mask = slots.length - 1;
-    for (let from = 0; from < this.#slots.length; from += 2) {
-      const id = this.#slots[from + 1] as number;
-      if (id === 0) continue;
-      const hash = this.#slots[from] as number;
-      let slot = (hash << 1) & mask;
-      while (slots[slot + 1] !== 0) slot = (slot + 2) & mask;
-      slots[slot] = hash;
-      slots[slot + 1] = id;
-    }
-    this.#slots = slots;
+/** A hash table of pairs with twice the slots. */
+export function rehashed(old: Uint32Array): Uint32Array<ArrayBuffer> {
+  const slots = new Uint32Array(old.length * 2);
+  const mask = slots.length - 1;
+  for (let from = 0; from < old.length; from += 2) {
+    const id = old[from + 1] as number;
+    if (id === 0) continue;
+    const hash = old[from] as number;
+    let slot = (hash << 1) & mask;
+    while (slots[slot + 1] !== 0) slot = (slot + 2) & mask;
+    slots[slot] = hash;
+    slots[slot + 1] = id;
   }
+  return slots;
 }
 
 /** The length of the hash table: a power of two, of which less than three quarters are used. */
