@@ -9,8 +9,10 @@ import type { IndexError } from './errors.ts';
 const OLDEST_NODE = [22, 19] as const;
 /** As a shell reports a process that died of the signal. */
 const KILLED = { SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
-/** `check` and `pin` fail with 3: their 1 means findings. */
-const FAILED = process.argv.slice(2).some((word) => word === 'check' || word === 'pin') ? 3 : 1;
+/** As for a wrong configuration: no command of this program can run. */
+const WRONG_NODE = 2;
+/** The exit code if the command fails. */
+let failureCode = 1;
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) await main();
@@ -18,7 +20,7 @@ else {
   process.stderr.write(
     `apk-beacon: needs Node ${OLDEST_NODE.join('.')} or newer, this is ${process.versions.node}\n`,
   );
-  process.exitCode = FAILED;
+  process.exitCode = WRONG_NODE;
 }
 
 async function main(): Promise<void> {
@@ -32,15 +34,17 @@ async function main(): Promise<void> {
     });
   }
   for (const stream of [process.stdout, process.stderr]) stream.on('error', endWithOutput);
-  const [{ runCommand }, { errorLines }] = await Promise.all([
+  const [{ prepareCommand }, { errorLines }] = await Promise.all([
     import('./cli/commands.ts'),
     import('./errors.ts'),
   ]);
   try {
-    process.exitCode = await runCommand(process.argv.slice(2), process.env, stop.signal);
+    const command = prepareCommand(process.argv.slice(2), process.env, stop.signal);
+    process.exitCode = failureCode = command.failureCode ?? failureCode;
+    process.exitCode = await command.run();
   } catch (error) {
     process.stderr.write(`apk-beacon: ${portInUse(error) ?? errorLines(error)}\n`);
-    process.exitCode = (error as Partial<IndexError>).code === 'config-invalid' ? 2 : FAILED;
+    process.exitCode = (error as Partial<IndexError>).code === 'config-invalid' ? 2 : failureCode;
   }
 }
 
@@ -51,7 +55,7 @@ async function main(): Promise<void> {
 function endWithOutput({ code, message }: NodeJS.ErrnoException): void {
   if (code === 'EPIPE') process.exit(KILLED.SIGPIPE);
   process.stderr.write(`apk-beacon: cannot write the output: ${message}\n`);
-  process.exit(1);
+  process.exit(failureCode);
 }
 
 function portInUse(error: unknown): string | undefined {

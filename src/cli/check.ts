@@ -13,7 +13,8 @@ import { compareLevels, type Level } from '../check/rules.ts';
 import type { Config } from '../config/config.ts';
 import type { CommandLine } from '../config/options.ts';
 import { parseDuration } from '../config/schema.ts';
-import { codeOf, counted, errorLines, IndexError, printable, UsageError } from '../errors.ts';
+import { counted, errorLines, IndexError, printable, UsageError } from '../errors.ts';
+import { UNCHECKED } from './command.ts';
 import { judgeFiles } from './judge-files.ts';
 
 export interface CheckOptions {
@@ -32,19 +33,6 @@ export interface CheckOptions {
 const REPORTING = ['format', 'output', 'fail-on', 'all', 'baseline', 'write-baseline'];
 /** There are findings at or above `--fail-on`. */
 const FAILED = 1;
-/** The check or the change failed: an index or the service is unavailable, or a file cannot be written. */
-const UNCHECKED = 3;
-
-export async function checkCommand(words: readonly string[], options: CheckOptions): Promise<number> {
-  try {
-    return await run(words, options);
-  } catch (error) {
-    // Exit code 1 means findings, so no other failure may use it.
-    if (codeOf(error) === 'config-invalid') throw error;
-    process.stderr.write(`apk-beacon: ${errorLines(error)}\n`);
-    return UNCHECKED;
-  }
-}
 
 interface Flags {
   readonly format: string | undefined;
@@ -84,7 +72,7 @@ function parseFlags({ own, pinsNames }: CheckOptions): Flags {
   };
 }
 
-async function run(words: readonly string[], options: CheckOptions): Promise<number> {
+export async function checkCommand(words: readonly string[], options: CheckOptions): Promise<number> {
   const { config, isPlain, pinsNames, root, signal } = options;
   const { isChanging, isDiff, baseline, writesBaseline, policy, url, ...reporting } = parseFlags(options);
   const known = baseline === undefined || writesBaseline ? undefined : readBaseline(resolve(root, baseline));
@@ -99,8 +87,7 @@ async function run(words: readonly string[], options: CheckOptions): Promise<num
     judgments = await judgeFiles(files, { url, config: settings, asksAll, policy, now, signal });
   } catch (error) {
     if (!(error instanceof IndexError) || error.code === 'config-invalid') throw error;
-    process.stderr.write(`apk-beacon: nothing was checked: ${errorLines(error)}\n`);
-    return UNCHECKED;
+    throw new IndexError(error.code, 'nothing was checked', { cause: error });
   } finally {
     done();
   }

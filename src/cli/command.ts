@@ -2,6 +2,9 @@
 import type { Environment } from '../config/config.ts';
 import type { CommandLine } from '../config/options.ts';
 
+/** The exit code if `check` or `pin` fails: an index is unavailable, or a file cannot be written. 1 means findings. */
+export const UNCHECKED = 3;
+
 /** A flag of one command. */
 export interface Flag {
   readonly name: string;
@@ -33,6 +36,8 @@ export interface Command {
   /** Whether it reads the configuration and takes the shared options. */
   readonly isConfigured: boolean;
   readonly examples: readonly string[];
+  /** The exit code if it fails; 1 by default. */
+  readonly failureCode?: number;
   /** Returns the exit code. */
   readonly run: (context: CommandContext) => Promise<number> | number;
 }

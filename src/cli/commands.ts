@@ -4,7 +4,7 @@ import { parseCommandLine, type CommandLine } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
 import { nearest } from '../config/hints.ts';
 import { version } from '../version.ts';
-import type { Command, CommandContext, Flag } from './command.ts';
+import { UNCHECKED, type Command, type CommandContext, type Flag } from './command.ts';
 
 const json: Flag = { name: 'json', help: 'print the result as JSON' };
 
@@ -133,6 +133,7 @@ const check: Command = {
     'apk-beacon check --format codequality --output gl-code-quality-report.json',
     'apk-beacon check --fix --within minor --min-age 7d',
   ],
+  failureCode: UNCHECKED,
   run: async (context) => await runCheck(context, false),
 };
 
@@ -145,6 +146,7 @@ const pin: Command = {
   flags: raising.filter(({ name }) => !['within', 'security'].includes(name)),
   isConfigured: true,
   examples: ['apk-beacon pin images --diff', 'apk-beacon pin Dockerfile'],
+  failureCode: UNCHECKED,
   run: async (context) => await runCheck(context, true),
 };
 
@@ -342,24 +344,24 @@ export const commands: readonly Command[] = [
   versionCommand,
 ];
 
-/** Runs the command that `args` name and returns the exit code. */
-export async function runCommand(
+/** The command that `args` name, with its arguments. Throws `UsageError`. */
+export function prepareCommand(
   args: readonly string[],
   environment: Environment,
   signal: AbortSignal,
-): Promise<number> {
+): Pick<Command, 'failureCode'> & { readonly run: () => Promise<number> | number } {
   if (args.includes('--help') || args.includes('-h')) {
     const named = args.find((arg) => commands.some(({ name }) => name === arg));
-    return await printHelp(named === undefined ? [] : [named]);
+    return { run: () => printHelp(named === undefined ? [] : [named]) };
   }
-  if (args.includes('--version')) return print(`${version}\n`);
+  if (args.includes('--version')) return { run: () => print(`${version}\n`) };
   const line = parseCommandLine(args, ownFlags());
   const [name = serve.name, ...words] = line.words;
   const command = commandNamed(name);
   expectOwnFlags(command, line.own);
   if (command.operands === undefined && words.length > 0)
     throw new UsageError(`${name} takes no argument, got ${words.join(' ')}`);
-  return await command.run({ words, line, environment, signal });
+  return { ...command, run: () => command.run({ words, line, environment, signal }) };
 }
 
 /** The flags of all commands, for the parser. */

@@ -100,15 +100,30 @@ describe('a command', () => {
     expect(command.lines).toEqual([]);
   });
 
-  test('whose output does not fit on the disk says so', () => {
+  test.each([
+    [['help'], 1],
+    // Its 1 means findings.
+    [['check', 'package.json', '--format', 'json'], 3],
+  ] as const)('whose output does not fit on the disk says so: %s', (words, code) => {
     const full = openSync('/dev/full', 'w');
-    const { status, stderr } = spawnSync(process.execPath, ['src/main.ts', 'help'], {
+    const { status, stderr } = spawnSync(process.execPath, ['src/main.ts', ...words], {
       stdio: ['ignore', full, 'pipe'],
       encoding: 'utf8',
     });
     closeSync(full);
-    expect(stderr).toBe('apk-beacon: cannot write the output: ENOSPC: no space left on device, write\n');
-    expect(status).toBe(1);
+    expect(stderr).toContain('apk-beacon: cannot write the output: ENOSPC: no space left on device, write\n');
+    expect(status).toBe(code);
+  });
+
+  test.each([
+    [['explain', 'check'], 1],
+    [['explain', 'pin'], 1],
+    [['check'], 3],
+    [['--log-level', 'error', 'pin'], 3],
+  ] as const)('that fails: the exit code of %s is %i', async (words, code) => {
+    await using command = start([...words, '--url', 'http://127.0.0.1:1', '--cache-dir', 'none']);
+    expect(await command.ended).toBe(code);
+    expect(command.lines).toEqual([expect.stringContaining('cannot ask 127.0.0.1:1')]);
   });
 
   test('that is stopped says so', async () => {
