@@ -52,7 +52,7 @@ export interface BeaconOptions {
   readonly withoutFeeds?: boolean;
   /** Also reads the sizes of packages, which answers do not need. */
   readonly withSizes?: boolean;
-  /** Answers have no dates, so those of the last run are good enough. */
+  /** Answers have no dates: those of the last run are good enough, and no ledger is begun in the cache directory. */
   readonly withoutDates?: boolean;
   /** Called after a refresh that changed an existing index. */
   readonly onChange?: (datasource: string, index: string, change: IndexChange) => void;
@@ -115,7 +115,7 @@ export class Beacon {
     });
     this.ledger = openLedger(config, {
       ...{ logger, now: options.now, pause: this.#pause, backgroundPause: this.#backgroundPause },
-      trustsFolder: options.withoutDates,
+      withoutDates: options.withoutDates,
     });
     this.datasources = Object.entries(config.datasources).map(([name, datasource]) =>
       this.#datasource(name, datasource),

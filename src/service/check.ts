@@ -25,7 +25,7 @@ export async function judgeHere(
   { config, asksAll, policy, now, signal }: CheckHere,
 ): Promise<readonly (readonly Judgment[])[]> {
   const logger = await commandLogger('warn');
-  const beacon = new Beacon({ config, logger, now: Date.now, withoutDates: true });
+  const beacon = new Beacon({ config, logger, now: Date.now, withoutDates: policy.minAge === 0 });
   await beacon.loadOnce(signal);
   const sources = beacon.datasources.map((live) => {
     const { catalog, advisories } = currentSnapshotOf(live);

@@ -1,5 +1,6 @@
 /** Opens the configured ledger, and names indexes in it. */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
@@ -22,7 +23,8 @@ interface LedgerServices {
   readonly pause: Pause;
   /** For background work. */
   readonly backgroundPause?: Pause | undefined;
-  readonly trustsFolder?: boolean | undefined;
+  /** Answers have no dates: those on disk are good enough, and no ledger is begun in the cache directory. */
+  readonly withoutDates?: boolean | undefined;
   /** A damaged file is an error. By default it is moved aside, and the ledger begins again. */
   readonly keepsDamaged?: boolean | undefined;
   /** A missing ledger is an error. By default one is created. */
@@ -37,15 +39,16 @@ export function openLedger(
   { cacheDir, ledger, environment }: Pick<Config, 'cacheDir' | 'ledger' | 'environment'>,
   services: LedgerServices,
 ): Ledger {
-  const { logger, now, pause, backgroundPause, trustsFolder, mustExist = false } = services;
+  const { logger, now, pause, backgroundPause, withoutDates = false, mustExist = false } = services;
   const folder = cacheDir === undefined ? undefined : join(cacheDir, 'ledger');
-  const options = { folder, trustsFolder, now, pause, backgroundPause, log: logger };
+  const options = { folder, trustsFolder: withoutDates, now, pause, backgroundPause, log: logger };
   if (ledger !== undefined)
     return new Ledger(
       { ...options, rest: REST, open: () => openPostgresLedger(ledger, environment, mustExist) },
       'postgres',
     );
-  if (folder === undefined) return new Ledger({ ...options, open: undefined }, 'memory');
+  if (folder === undefined || (withoutDates && !existsSync(folder)))
+    return new Ledger({ ...options, folder: undefined, open: undefined }, 'memory');
   return new Ledger({ ...options, open: () => openFile(folder, services) }, 'sqlite');
 }
 

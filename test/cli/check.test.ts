@@ -332,6 +332,18 @@ test('an index that cannot be refreshed is a failure, also with an older one in 
     await expect(run(['images'], own)).rejects.toMatchObject(unchecked(/wolfi/));
 });
 
+test('a ledger is begun only for --min-age, and then continued', async () => {
+  const config = await readFile(join(folder, 'beacon.yml'), 'utf8');
+  await put('beacon.yml', config.replace('cacheDir: none', `cacheDir: ${join(folder, 'cache')}`));
+  const ledger = join(folder, 'cache/ledger');
+  await run(['images']);
+  expect(fs.existsSync(ledger)).toBe(false);
+  await run(['images'], { diff: true, 'min-age': '1h' });
+  expect(fs.existsSync(ledger)).toBe(true);
+  await put('indexes/wolfi/x86_64/APKINDEX.tar.gz', await signedIndex([pkg('curl', '8.20.0-r0')]));
+  expect(plain((await run(['images'])).output)).toMatch(/withdrawn on \d{4}-\d\d-\d\d/);
+});
+
 test('--security without any advisories is refused; nothing to change looked like nothing to fix', async () => {
   for (const own of [{ fix: true, security: true }, { security: true }] as const)
     await expect(run(['images'], own)).rejects.toThrow(
