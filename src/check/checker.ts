@@ -1,6 +1,7 @@
 /** Judges each pin by the datasource that its file builds on, and the pins of an image together. */
 import { parseVersion } from '../apk/version.ts';
 import { finish } from '../catalog/steps.ts';
+import { UsageError } from '../errors.ts';
 import { isExactPin } from '../pins/pin.ts';
 import { parsePinContext, type ContextParameters } from '../routing/pin-context.ts';
 import {
@@ -64,7 +65,10 @@ export class Checker {
   /** By the content of the parameters, which is often equal in the files of a repository. */
   readonly #texts = new Map<string, Routed>();
 
+  /** Throws `UsageError` for a policy that would raise nothing, whatever is known. */
   constructor(options: CheckerOptions) {
+    if (options.policy.security === true && !options.sources.some((source) => source.hasAdvisories))
+      throw new UsageError('--security needs advisories, and no datasource has any');
     this.#options = options;
     this.#now = Math.floor(options.now / HOUR) * HOUR;
     this.#route = createRouter(options.routing);

@@ -55,6 +55,10 @@ export class Source {
     };
   }
 
+  get hasAdvisories(): boolean {
+    return this.#advisories !== undefined;
+  }
+
   get archs(): readonly string[] {
     return this.#catalogs.apk.archs;
   }

@@ -82,9 +82,8 @@ export async function checkCommand(words: readonly string[], options: CheckOptio
   let judgments: readonly (readonly Judgment[])[];
   const done = progress(`${counted(files.length, 'file')}, loading the indexes`);
   try {
-    const [asksAll, now, settings] = [isPlain, Date.now(), config()];
-    if (policy.security === true && url === undefined) expectAdvisories(settings);
-    judgments = await judgeFiles(files, { url, config: settings, asksAll, policy, now, signal });
+    const [asksAll, now] = [isPlain, Date.now()];
+    judgments = await judgeFiles(files, { url, config: config(), asksAll, policy, now, signal });
   } catch (error) {
     if (!(error instanceof IndexError) || error.code === 'config-invalid') throw error;
     throw new IndexError(error.code, 'nothing was checked', { cause: error });
@@ -110,12 +109,6 @@ export async function checkCommand(words: readonly string[], options: CheckOptio
   write({ ...countPins(files), findings, known: all.length - findings.length }, reporting, root);
   const { failOn } = reporting;
   return failOn !== undefined && findings.some(({ level }) => compareLevels(level, failOn) <= 0) ? FAILED : 0;
-}
-
-/** Throws if `--security` would raise nothing, whatever is known. */
-function expectAdvisories({ datasources }: Config): void {
-  if (Object.values(datasources).every(({ advisories }) => advisories.length === 0))
-    throw new UsageError('--security needs advisories, and no datasource has any');
 }
 
 function write(

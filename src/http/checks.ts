@@ -27,9 +27,9 @@ export async function answerCheck(
     history,
   }: { readonly routing: readonly RoutingSource[]; readonly now: number; readonly history: ReadHistory },
 ): Promise<{ readonly judgments: readonly Judgment[] }> {
-  const { policy, built, pins } = parsed(body);
   const own = [...snapshots].map(([name, snapshot]) => sourceOf(name, snapshot));
-  const checker = new Checker({ sources: own, routing, policy, now, built });
+  const { pins, ...request } = orQueryError(() => parseCheckRequest(body));
+  const checker = orQueryError(() => new Checker({ sources: own, routing, now, ...request }));
   const judgments = await oneAtATime(() => inSlices(checker.judgeInSteps(pins), SLICE));
   return { judgments: await withHistory(pins, judgments, history) };
 }
@@ -40,9 +40,9 @@ function sourceOf(name: string, snapshot: Snapshot): Source {
   return known;
 }
 
-function parsed(body: unknown): ReturnType<typeof parseCheckRequest> {
+function orQueryError<T>(make: () => T): T {
   try {
-    return parseCheckRequest(body);
+    return make();
   } catch (error) {
     if (error instanceof UsageError) throw new QueryError(error.message);
     throw error;

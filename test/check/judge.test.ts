@@ -312,16 +312,14 @@ describe('known vulnerabilities', async () => {
     expect(judgments[0]?.map(({ target }) => target)).toEqual([undefined, undefined]);
   });
 
-  test('without advisories nothing is said, and nothing is raised for them', () => {
-    const { findings, judgments } = checked(
-      { 'i.yaml': `${image('a=1.0.0-r0')}archs: [x86_64]\n` },
-      {
-        catalogs: { wolfi: catalogOf(archs) },
-        policy: { within: 'major', minAge: 0, security: true },
-      },
-    );
-    expect(findings.map(({ rule }) => rule)).not.toContain('known-vulnerabilities');
-    expect(judgments[0]?.[0]?.target).toBeUndefined();
+  test('without advisories nothing is said, and --security is refused: nothing would be raised', () => {
+    const judge = (security: boolean) =>
+      checked(
+        { 'i.yaml': `${image('a=1.0.0-r0')}archs: [x86_64]\n` },
+        { catalogs: { wolfi: catalogOf(archs) }, policy: { within: 'major', minAge: 0, security } },
+      );
+    expect(judge(false).findings.map(({ rule }) => rule)).not.toContain('known-vulnerabilities');
+    expect(() => judge(true)).toThrow('--security needs advisories, and no datasource has any');
   });
 });
 

@@ -163,6 +163,13 @@ describe('POST /-/check', () => {
     expect(newest).toEqual(['8.20.0-r0', '8.20.0-r0', '8.21.0-r0']);
   });
 
+  test('--security without any advisories is refused', async () => {
+    await using service = await running();
+    const policy = { within: 'major', minAge: 0, security: true };
+    const { status, body } = await post(service.port, question([pin('8.20.0-r0')], { policy }));
+    expect([status, body['error']]).toEqual([400, '--security needs advisories, and no datasource has any']);
+  });
+
   test('a strange operator is a finding, and no reason to refuse the others', async () => {
     await using service = await running();
     const odd = { ...pin('1'), text: 'curl=========1', operator: '=========' };
