@@ -252,7 +252,7 @@ const routes: Readonly<Record<Route, Described>> = {
     types: [JSON_TYPE],
     request: 'CheckRequest',
     body: 'CheckAnswer',
-    others: [400, 413, 415, 422, 429],
+    others: [400, 413, 415, 422, 429, 503],
   },
   live: {
     path: '/livez',
@@ -301,7 +301,7 @@ const meanings: Readonly<Record<number, string>> = {
   422: 'Too many packages have the name to compare them',
   429: 'Not loaded yet, or too many requests of this kind; see Retry-After',
   502: 'The repository cannot be read',
-  503: 'Not ready',
+  503: 'Not ready, or for checks: an index is outdated',
 };
 
 /** OpenAPI 3.1. `publicUrl`: the address of the service, if configured. */

@@ -14,6 +14,7 @@ import {
 } from '../answers/target.ts';
 import { ANY_ARCH, type VirtualIndexes } from '../answers/virtual-index.ts';
 import { nameWith, type When } from '../catalog/age.ts';
+import { timeText } from '../catalog/time.ts';
 import type { ReadHistory } from '../check/history.ts';
 import { errorLine, RefusedError } from '../errors.ts';
 import { changeJson, parseSince, type Changes } from '../ledger/changes.ts';
@@ -43,6 +44,9 @@ import { ownUrl, parametersOf, pathOf, pinOf, splitUrl } from './request.ts';
 import { Snapshots, type SnapshotOptions } from './snapshots.ts';
 import { datasourceStatus, readiness } from './status.ts';
 import { LongLookups } from './long-lookups.ts';
+
+/** Milliseconds. Of an index or feed that cannot be refreshed, checks are not answered if it was confirmed earlier. */
+const MAX_OUTDATED = 3_600_000;
 
 export interface RouteOptions extends PageSources, SnapshotOptions, LookupOptions {
   /** The routing settings of the datasources. */
@@ -135,6 +139,13 @@ export class Routes {
       snapshots.set(live.name, snapshot);
     }
     const answer = await answerCheck(body, snapshots, { routing, now: now(), history: vanished });
+    for (const live of this.#datasources.values()) {
+      const { spec, loaded, failure } = live.outdated(now() - MAX_OUTDATED) ?? {};
+      if (!spec || !answer.judgments.some(({ datasource }) => datasource === live.name)) continue;
+      const since = timeText(loaded?.confirmedAt ?? 0);
+      const fact = `${live.name} cannot be refreshed: ${spec.label} is of ${since}: ${failure?.message}`;
+      return { reply: problem(503, fact), route: 'check' };
+    }
     return { reply: json(answer, { 'cache-control': 'no-store' }), route: 'check' };
   }
 

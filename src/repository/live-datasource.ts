@@ -117,6 +117,14 @@ export class LiveDatasource {
     return this.feeds.filter(({ loaded }) => !loaded);
   }
 
+  /** A required index or a feed that could not be refreshed and was last confirmed before `time` (unix milliseconds). */
+  outdated(time: number): LiveIndex | LiveFeed | undefined {
+    const required = this.indexes.filter(({ spec }) => spec.required);
+    return [...this.feeds, ...required].find(
+      ({ failure, loaded }) => failure && (loaded?.confirmedAt ?? 0) < time,
+    );
+  }
+
   /** The configured archs; for single index files, those found in them; `noarch` if none of these names any. */
   get archs(): readonly string[] {
     const archs = [...new Set(this.indexes.flatMap((index) => ownArch(index) ?? []))];

@@ -74,10 +74,8 @@ export function snapshotOf({ name, snapshot, missing: [index] }: LiveDatasource)
 
 /** The same, but also throws if a required index or a feed could not be refreshed and is that of the cache. */
 export function currentSnapshotOf(live: LiveDatasource): Snapshot {
-  const { feeds, indexes } = live;
-  const required = indexes.filter(({ spec }) => spec.required);
-  for (const { failure } of [...feeds, ...required])
-    if (failure) throw new IndexError(failure.code, failure.message);
+  const failure = live.outdated(Infinity)?.failure;
+  if (failure) throw new IndexError(failure.code, failure.message);
   return snapshotOf(live);
 }
 

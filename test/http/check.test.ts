@@ -163,6 +163,45 @@ describe('POST /-/check', () => {
     expect(newest).toEqual(['8.20.0-r0', '8.20.0-r0', '8.21.0-r0']);
   });
 
+  test('an index that could not be refreshed for an hour judges no pins, whatever other datasources are', async () => {
+    await using upstream = await startUpstream();
+    const clock = { now: Date.now() };
+    await using service = await startService({
+      config: {
+        datasources: {
+          wolfi: { default: true, repositories: [upstream.url], archs: ['x86_64'] },
+          other: { repositories: [`${upstream.url}/other`], archs: ['x86_64'] },
+        },
+      },
+      now: () => clock.now,
+    });
+    const index = await signedIndex([pkg('curl', '8.20.0-r0')]);
+    for (const folder of ['x86_64', 'other']) upstream.serve(folder, index);
+    await service.server.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = service.server.server.address() as AddressInfo;
+    const start = clock.now;
+    const answered: unknown[] = [];
+    for (const [failing, later] of [
+      ['', 0],
+      ['x86_64', 3_500_000],
+      ['x86_64', 3_700_000],
+      ['', 3_800_000],
+      ['other', 9_000_000],
+    ] as const) {
+      for (const folder of ['x86_64', 'other'])
+        upstream.misbehave(
+          folder,
+          folder === failing ? (_, response) => response.writeHead(503).end() : undefined,
+        );
+      clock.now = start + later;
+      await service.beacon.refreshOnce(new AbortController().signal);
+      const { status, body } = await post(port, question([pin('8.20.0-r0')]));
+      answered.push(body['error'] ?? status);
+    }
+    const refusal = /^wolfi cannot be refreshed: .*x86_64.* is of 20\S+Z: .*503/;
+    expect(answered).toEqual([200, 200, expect.stringMatching(refusal), 200, 200]);
+  });
+
   test('--security without any advisories is refused', async () => {
     await using service = await running();
     const policy = { within: 'major', minAge: 0, security: true };
