@@ -10,9 +10,12 @@ import { changes, contextParameters, images, onlyParameter, stages } from './loo
 import type { PresetContext, PresetRule } from './preset.ts';
 import { staticDockerfileUrl } from './static-routes.ts';
 
-/** The text after `add`, up to the end of the command; `end` is what ends it besides separators. */
+/**
+ * The text after `add`, up to the end of the command; `end` is what ends it besides separators and the comma behind an item
+ * of a flow list (`["apk add a=1", "pip install b==1"]`).
+ */
 const argumentsUpTo = (end: string): string =>
-  `(?:${CONTINUATION}|[\\s"'\\\\])(?:${CONTINUATION}|[^${end};&|\\\\]|\\\\[^\\s])*`;
+  `(?:${CONTINUATION}|[\\s"'\\\\])(?:${CONTINUATION}|[^${end};&|,\\\\]|,[^\\s"';&|,\\\\]|\\\\[^\\s])*`;
 /** Line breaks are within a folded scalar. */
 const ARGUMENTS = argumentsUpTo('');
 /** A file without any pin ends here, and costs little. All of it stays available to the templates. */
@@ -31,16 +34,19 @@ const STAGE = `[ \\t]*(?<from>[Ff][Rr][Oo][Mm][ \\t](?:\\\\[ \\t]*\\r?\\n|[^\\n]
 const INSTRUCTION = `(?:^|\\n)[ \\t]*(?:(?:ONBUILD[ \\t]+)?[Rr][Uu][Nn][ \\t]|[^A-Z#\\s])(?:${CONTINUATION}|[^\\n])*`;
 
 const BLANK = `(?:[ \\t]|${CONTINUATION})`;
-const BOUNDARY = '[\\s;&|(/"\'`{!]';
+const BOUNDARY = '[\\s;&|(/"\'`{!\\[]';
 /** What passes a command to another container or host, up to that command, which may be quoted. */
 const ELSEWHERE =
   '(?<elsewhere>(?:docker|podman|nerdctl|buildah|kubectl)[ \\t][^\\n;&|]*?(?:run|exec)|ssh|lxc-attach)[ \\t]' +
   `(?:${CONTINUATION}|[^\\n;&|"'\\\\]|"[^"\\n]*"|'[^'\\n]*')*?(?:["'](?:${CONTINUATION}|[^\\n"'\\\\])*?)?${BOUNDARY}apk[ \\t]`;
-/** A scalar of YAML whose lines are joined (`- >-`), if it begins with apk. Its lines are indented more than the one before. */
+/**
+ * A scalar of YAML whose lines are joined, if it begins with apk: folded (`- >-`), or of several lines without a mark
+ * (`- apk add …`). Its lines are indented more than the one before.
+ */
 const FOLDED = [0, 2, 4, 6, 8]
   .map((indent) => {
     const line = `\\n {${indent + 1}} *`;
-    return ` {${indent}}[^\\s#][^\\n]*[ \\t]>[-+1-9]*[ \\t\\r]*${line}(?:sudo[ \\t]+)?apk[ \\t][^\\n]*(?:${line}[^\\s#][^\\n]*)+`;
+    return ` {${indent}}(?:[^\\s#][^\\n]*[ \\t]>[-+1-9]*[ \\t\\r]*${line}|(?:-|[a-z_]+:)[ \\t]+["']?)(?:sudo[ \\t]+)?apk[ \\t][^\\n]*(?:${line}[^\\s#][^\\n]*)+`;
   })
   .join('|');
 /** A line of a script with its continuations. */
@@ -67,7 +73,8 @@ const REAL_COMMAND = `^${BOUNDARY}?(?<command>(?:xx-)?(?<depType>apk)(?<options>
 /** Up to a comment. */
 const LINE = '(?:^|\\n)[ \\t]*[^\\s#][^\\s]*(?:[ \\t\\r]+[^\\s#][^\\s]*)*';
 /** With an operator, and a quote before and after it: `git=="2.50.0-r0"`. */
-const WORD = '(?:^|[\\s"\'])[^\\s"\'`()\\\\=~<>]+[=~][^\\s"\'`()\\\\<>]*(?:["\'][0-9][^\\s"\'`()\\\\<>]*)?';
+const WORD =
+  '(?:^|[\\s"\'])[^\\s"\'`()\\\\=~<>]+[=~][^\\s"\'`()\\\\<>\\]]*(?:["\'][0-9][^\\s"\'`()\\\\<>\\]]*)?';
 /** With its value, the name of a virtual package, which is no pin: `-t deps=1.0`. */
 const VIRTUAL = '(?:^|\\s)(?:-[A-Za-z]*t|--virtual)[ \\t]+[^\\s]+';
 /** The value is what follows `=`: `~1.2` of `=~1.2`. `pin` is everything after the name, with the tag if there is one. */
