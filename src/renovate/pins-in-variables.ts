@@ -64,11 +64,12 @@ export function notedManager({ datasource, names, lookup, statics }: PresetConte
  * uses the variable alone, there is no name, and Renovate drops the dependency.
  */
 export function variableManager({ datasource, lookup }: PresetContext): PresetRule {
-  const end = '(?:[\\s"\\x27\\\\;&|)][\\s\\S]*)?$';
-  const variable = `["\\x27]?[$](?:VARIABLE|[{]VARIABLE[}])${end}`;
-  const command = `[\\s;&|(/"\\x27](?:xx-)?apk(?:[.]static)?[ \\t](?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])*?`;
+  const piece = `(?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])`;
+  const variable = '["\\x27]?[$](?:VARIABLE|[{]VARIABLE[}])';
+  const rest = `((?:${CONTINUATION}|[ \\t\\r"\\x27)])${piece}*)?(?:[\\n;&|\\\\][\\s\\S]*)?$`;
+  const command = `[\\s;&|(/"\\x27](?:xx-)?apk(?:[.]static)?[ \\t]${piece}*?`;
   const mayUse = `${COMMENTS}(?<file>[ \\t]*[^#\\s][\\s\\S]*${command}={1,2}["\\x27]?[$][\\s\\S]*)$`;
-  const use = `^[\\s\\S]*?(${command}[\\s"\\x27])(${NAME})(?:@(${TAG}))?={1,2}${variable}|^[\\s\\S]*$`;
+  const use = `^[\\s\\S]*?(${command}[\\s"\\x27])(${NAME})(?:@(${TAG}))?={1,2}${variable}${rest}|^[\\s\\S]*$`;
   const assignment = '\\sVARIABLE[ \\t=]+["\\x27]?';
   const upToValue = `^[\\s\\S]*?${assignment}VALUE[^A-Za-z0-9._~-]`;
   const ofVariable = (pattern: string): string =>
@@ -78,7 +79,7 @@ export function variableManager({ datasource, lookup }: PresetContext): PresetRu
   const scope = `(replace ${ofVariable(`${assignment}[0-9][\\s\\S]*$`)} '' ${behind})`;
   const used = (group: string): string => `(replace ${ofVariable(use)} '${group}' ${scope})`;
   const name = used('$2');
-  const upToUse = `(replace ${ofVariable(`(${upToValue}[\\s\\S]*?)={1,2}${variable}`)} '$1' ${text})`;
+  const upToUse = `(replace ${ofVariable(`(${upToValue}[\\s\\S]*?)={1,2}${variable}${rest}`)} '$1' ${text})`;
   return {
     description: ['Dockerfile: ARG and ENV that apk add uses as name=$VARIABLE'],
     customType: 'regex',
@@ -89,6 +90,6 @@ export function variableManager({ datasource, lookup }: PresetContext): PresetRu
     datasourceTemplate: datasource,
     depTypeTemplate: 'apk',
     currentValueTemplate: '{{{version}}}',
-    registryUrlTemplate: `${lookupPath(lookup, name)}?current=${encoded('version')}&tag=${encoded(used('$3'))}${onlyParameter(lookup)}${contextParameters('dockerfile', [repositoriesOf(used('$1')), 'none', stages(upToUse)])}`,
+    registryUrlTemplate: `${lookupPath(lookup, name)}?current=${encoded('version')}&tag=${encoded(used('$3'))}${onlyParameter(lookup)}${contextParameters('dockerfile', [repositoriesOf(used('$1$4')), 'none', stages(upToUse)])}`,
   };
 }

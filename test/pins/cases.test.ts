@@ -37,6 +37,7 @@ const otherwise: Readonly<Record<string, readonly string[]>> = {
     'composite=1.4-r3 alpine-3.22',
     'fuzzy~=1.5 alpine-3.22',
     'option=1.8-r0 alpine-edge',
+    'option-behind=1.9-r0 alpine-edge',
     'late=1.9-r0 alpine-3.24',
     'again=2.1-r0 alpine-3.22',
     'tagged=1.0-r0 alpine-edge',
