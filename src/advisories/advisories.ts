@@ -77,7 +77,7 @@ function groupOf(verdicts: readonly string[], ids: string, count: number, archs:
   return { affected: unite(verdicts.flatMap((verdict) => affectedOn(verdict, archs))), ids, count };
 }
 
-/** The entry of each arch; for an arch without one, those of the others. */
+/** The entry of each arch; for an arch without one, that for all archs, or else those of the others. */
 function affectedOn(verdict: string, archs: readonly string[]): readonly Affected[] {
   const byArch = new Map(
     verdict.split(';').map((part) => {
@@ -85,9 +85,7 @@ function affectedOn(verdict: string, archs: readonly string[]): readonly Affecte
       return [part.slice(0, colon), part.slice(colon + 1)] as const;
     }),
   );
-  const ofAll = byArch.get(ANY);
-  if (ofAll !== undefined) return [parseAffected(ofAll)];
-  const wanted = archs.flatMap((arch) => byArch.get(arch) ?? [...byArch.values()]);
+  const wanted = archs.flatMap((arch) => byArch.get(arch) ?? byArch.get(ANY) ?? [...byArch.values()]);
   return [...new Set(wanted)].map(parseAffected);
 }
 

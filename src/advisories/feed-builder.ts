@@ -141,9 +141,8 @@ function combineArchs(verdicts: readonly string[]): string {
     byArch.set(arch, [...(byArch.get(arch) ?? []), verdict.slice(colon + 1)]);
   }
   const ofAll = byArch.get(ANY) ?? [];
-  byArch.delete(ANY);
   const own = [...byArch].map(([arch, texts]) => [arch, combine([...texts, ...ofAll])] as const);
-  const first = own[0]?.[1] ?? combine(ofAll);
+  const first = own[0]?.[1];
   if (own.every(([, text]) => text === first)) return `${ANY}:${first}`;
   return own
     .map(([arch, text]) => `${arch}:${text}`)

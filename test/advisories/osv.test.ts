@@ -267,6 +267,17 @@ test.each<[what: string, record: object, ids: readonly string[]]>([
   expect(Object.keys(summary(about([feed], ['app'])))).toEqual(ids);
 });
 
+test('records for all archs count for an arch that no other record names', async () => {
+  const record = (fixed: string, purl: string): object => ({
+    id: 'CVE-2099-0001',
+    affected: [{ package: { ecosystem: 'Wolfi', name: 'app', purl }, ranges: rangeOf(fixed) }],
+  });
+  const records = [record('1.1-r0', 'pkg:apk/wolfi/app'), record('1.2-r0', 'pkg:apk/wolfi/app?arch=x86_64')];
+  const feed = await read(JSON.stringify(records), 'osv');
+  const fixOn = (arch: string) => summary(about([feed], ['app'], [arch]))['CVE-2099-0001'];
+  expect([fixOn('x86_64'), fixOn('aarch64')]).toEqual(['1.2-r0', '1.1-r0']);
+});
+
 describe('odd records', async () => {
   const files = readdirSync(new URL('../fixtures/advisories/odd/osv/', import.meta.url));
   const records = files.map((file) => fixture(`odd/osv/${file}`).toString());
