@@ -23,7 +23,8 @@ export interface Lock {
 interface LockedPackage {
   readonly name: string;
   readonly version: string;
-  /** `undefined` if not given. */
+  /** `Q1…`; `undefined` if not given, like the size. */
+  readonly identity: string | undefined;
   readonly packed: number | undefined;
 }
 
@@ -45,7 +46,13 @@ const lockSchema = z.object({
   config: z.object({ name: z.string() }).nullish(),
   contents: z.object({
     packages: z.array(
-      z.object({ name: z.string(), version: z.string(), architecture: z.string(), data: range }),
+      z.object({
+        name: z.string(),
+        version: z.string(),
+        architecture: z.string(),
+        checksum: z.string().optional(),
+        data: range,
+      }),
     ),
   }),
 });
@@ -104,7 +111,12 @@ function parsed(text: string, file: string): unknown {
 function lockOf({ config, contents }: z.output<typeof lockSchema>): Lock {
   const byArch = Map.groupBy(contents.packages, ({ architecture }) => architecture);
   const packages = [...byArch].map(([arch, all]) => {
-    const own = all.map(({ name, version, data }) => ({ name, version, packed: endOf(data?.range) }));
+    const own = all.map(({ name, version, checksum: identity, data }) => ({
+      name,
+      version,
+      identity,
+      packed: endOf(data?.range),
+    }));
     return [archOfDefinition(arch), own] as const;
   });
   return { definition: config?.name, packages: new Map(packages) };

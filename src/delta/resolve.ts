@@ -46,7 +46,7 @@ export function resolveImage(
 
 function resolveLock({ packages }: Lock, budget: number | undefined, place: Place): Resolution {
   const withdrawn: string[] = [];
-  const all = (packages.get(place.arch) ?? []).map(({ name, version, packed }): Installed => {
+  const all = (packages.get(place.arch) ?? []).map(({ name, version, identity, packed }): Installed => {
     const known = named(name, place);
     const found = known.find((each) => each.version === version);
     if (!found) withdrawn.push(`${name}=${version}`);
@@ -54,7 +54,8 @@ function resolveLock({ packages }: Lock, budget: number | undefined, place: Plac
     const own = like
       ? installed(like, version)
       : { name, version, identity: '', origin: name, packed: 0, installed: 0 };
-    return packed === undefined ? own : { ...own, packed };
+    // The index may have another build of the same version.
+    return { ...own, packed: packed ?? own.packed, ...(found && identity && { identity }) };
   });
   return { packages: all, budget, withdrawn };
 }

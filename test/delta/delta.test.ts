@@ -130,7 +130,10 @@ describe('an image', () => {
       config: { name: 'image.yaml' },
       contents: {
         packages: [
-          { name: 'curl', version: '8.1-r0', architecture: 'x86_64', data: { range: 'bytes=1200-98765' } },
+          {
+            ...{ name: 'curl', version: '8.1-r0', architecture: 'x86_64', checksum: 'Q1…' },
+            data: { range: 'bytes=1200-98765' },
+          },
           { name: 'curl', version: '8.1-r0', architecture: 'aarch64' },
         ],
       },
@@ -138,8 +141,8 @@ describe('an image', () => {
     expect(read(JSON.stringify(lock))).toEqual({
       definition: 'image.yaml',
       packages: new Map([
-        ['x86_64', [{ name: 'curl', version: '8.1-r0', packed: 98_766 }]],
-        ['aarch64', [{ name: 'curl', version: '8.1-r0', packed: undefined }]],
+        ['x86_64', [{ name: 'curl', version: '8.1-r0', identity: 'Q1…', packed: 98_766 }]],
+        ['aarch64', [{ name: 'curl', version: '8.1-r0', identity: undefined, packed: undefined }]],
       ]),
     });
   });
@@ -214,9 +217,9 @@ describe('a resolution', () => {
         [
           'x86_64',
           [
-            { name: 'curl', version: '8.1-r0', packed: 120 },
-            { name: 'libcurl', version: '7-r0', packed: undefined },
-            { name: 'gone', version: '1-r0', packed: 10 },
+            { name: 'curl', version: '8.1-r0', identity: 'Q1…', packed: 120 },
+            { name: 'libcurl', version: '7-r0', identity: 'Q1…', packed: undefined },
+            { name: 'gone', version: '1-r0', identity: 'Q1…', packed: 10 },
           ],
         ],
       ]),
@@ -228,6 +231,23 @@ describe('a resolution', () => {
       ['gone', '1-r0', 10, 0],
     ]);
     expect([budget, withdrawn]).toEqual([7, ['libcurl=7-r0', 'gone=1-r0']]);
+  });
+
+  test('of a lock file has its builds: another one of the same version is a change', () => {
+    const locked = (checksum: string | undefined): Resolution => {
+      const own = { name: 'curl', version: '8.1-r0', architecture: 'x86_64', checksum };
+      const lock = JSON.stringify({ version: 'v1', contents: { packages: [own] } });
+      return resolve(
+        readImage(lock, 'image.lock.json', () => ''),
+        stanzas,
+      );
+    };
+    const [current] = stanzas;
+    const changes = (checksum?: string): unknown => deltaOf(locked(checksum), locked(current?.['C'])).changes;
+    expect(changes('Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=')).toEqual([
+      { name: 'curl', from: '8.1-r0', to: '8.1-r0' },
+    ]);
+    expect([changes(current?.['C']), changes()]).toEqual([[], []]);
   });
 
   test('that apko could not make is refused with the reason', () => {
