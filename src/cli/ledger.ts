@@ -1,6 +1,5 @@
 /** `ledger`: exports, imports, verifies and shows the ledger. */
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { parseTime, timeText } from '../catalog/time.ts';
 import type { Config } from '../config/config.ts';
@@ -157,7 +156,13 @@ function secondsText(seconds: number): string {
   return timeText(seconds * 1000);
 }
 
-/** Reads lazily, because lines that the interface emits before the first request are lost. */
+/** Lines end with a line feed only: `readline` also splits at U+2028, which may be in a name and which JSON does not escape. */
 async function* linesOf(input: Readable): AsyncGenerator<string> {
-  yield* createInterface({ input });
+  let rest = '';
+  for await (const piece of input.setEncoding('utf8') as AsyncIterable<string>) {
+    const lines = (rest + piece).split('\n');
+    rest = lines.pop() as string;
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
 }

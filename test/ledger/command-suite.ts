@@ -44,6 +44,16 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
       expect(await run(other, 'verify')).toEqual({ code: 0, output: 'the ledger is sound\n' });
     });
 
+    test('a name with a line separator of Unicode is exported and imported, too', async () => {
+      const one = await observer([0, [old, built('odd\u2028name', '1\u2029-r0', START)]]);
+      await one.ledger.close();
+      const exported = (await run(one.store, 'export')).output;
+      expect(exported).toContain('odd\u2028name');
+      const other = await makeStore();
+      expect((await run(other, 'import', exported)).output).toContain('indexes added: 1');
+      expect((await run(other, 'export')).output).toBe(exported);
+    });
+
     test('an export while the service writes has the packages of its generations', async () => {
       const one = await observer([0, [old]]);
       const before = (await run(one.store, 'export')).output;
