@@ -52,11 +52,15 @@ export async function statIfChanged(
   return validators?.etag === etag ? undefined : { etag, size };
 }
 
-/** The validators of an answer that can be sent back. */
+/**
+ * The validators of an answer that can be sent back. A date must be before that of the answer (RFC 9110, 8.8.2.2): in the
+ * same second the file may change again, and until a date in the future servers may call everything not modified.
+ */
 export function validatorsOf(answer: UpstreamAnswer): Validators {
+  const [date = '', lastModified = ''] = [answer.header('date'), answer.header('last-modified')];
   return {
     etag: sendable(answer.header('etag')),
-    lastModified: sendable(answer.header('last-modified')),
+    lastModified: Date.parse(lastModified) < Date.parse(date) ? sendable(lastModified) : undefined,
   };
 }
 
@@ -71,11 +75,10 @@ export function statusError(url: URL, answer: UpstreamAnswer): FetchError {
   });
 }
 
-/** A date in the future is not sent: until then, servers may call everything not modified. */
-function conditionalHeaders({ etag, lastModified = '' }: Validators): Record<string, string> {
+function conditionalHeaders({ etag, lastModified }: Validators): Record<string, string> {
   return {
     ...(etag && { 'if-none-match': etag }),
-    ...(Date.parse(lastModified) <= Date.now() && { 'if-modified-since': lastModified }),
+    ...(lastModified && { 'if-modified-since': lastModified }),
   };
 }
 
