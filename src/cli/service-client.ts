@@ -1,11 +1,9 @@
 /** Asks a running service. */
-import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
-import { text as textOf } from 'node:stream/consumers';
 import { withoutTrailingSlashes } from '../addresses.ts';
 import type { Config } from '../config/config.ts';
 import { IndexError, printable, UsageError } from '../errors.ts';
-import { readSecret } from '../repository/credentials.ts';
+import { authorizationFor, readSecret } from '../repository/credentials.ts';
+import { Dispatchers } from '../repository/dispatchers.ts';
 
 /** The address of a service as given with `--url`, without slashes at the end. */
 export function serviceUrl(text: string): string {
@@ -15,34 +13,41 @@ export function serviceUrl(text: string): string {
 
 /**
  * The body of a 200. Sends the `clientToken` of the configuration, if there is one. With a `body` it is a POST of JSON.
- * Uses neither undici, which loads slowly, nor the built-in fetch, which can end the process (nodejs/undici#5360).
+ * Uses the configured authorities and proxies.
  */
 export async function askService(
   url: URL,
   headers: Readonly<Record<string, string>>,
-  { clientToken, environment }: Pick<Config, 'clientToken' | 'environment'>,
+  { clientToken, environment, extraCa, timeouts }: Config,
   signal: AbortSignal,
   body?: string,
 ): Promise<string> {
   const token = clientToken && (await readSecret(clientToken, environment));
-  const { request } = url.protocol === 'https:' ? await import('node:https') : await import('node:http');
-  let answer: { status: number | undefined; type: string; text: string };
+  const own = token === undefined ? undefined : { name: 'authorization', value: `Bearer ${token}` };
+  const credential = authorizationFor(url, { own });
+  const dispatchers = new Dispatchers({ environment, extraCa, timeouts });
+  let answer: { status: number; type: string; text: string };
   try {
-    const asked = request(url, {
+    const dispatcher = await dispatchers.dispatcherFor(url, { identify: true, policy: 'anywhere' });
+    const answered = await dispatcher.request({
       signal,
       method: body === undefined ? 'GET' : 'POST',
+      origin: url.origin,
+      path: url.pathname + url.search,
       headers: {
         ...headers,
         ...(body !== undefined && { 'content-type': 'application/json' }),
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(credential && { [credential.name]: credential.value }),
       },
+      ...(body !== undefined && { body }),
     });
-    asked.end(body);
-    const [answered] = (await once(asked, 'response')) as [IncomingMessage];
-    const type = answered.headers['content-type'] ?? '';
-    answer = { status: answered.statusCode, type, text: await textOf(answered) };
+    const type = [answered.headers['content-type']].flat()[0] ?? '';
+    answer = { status: answered.statusCode, type, text: await answered.body.text() };
   } catch (cause) {
+    if (cause instanceof IndexError) throw cause;
     throw new IndexError('fetch-failed', `cannot ask ${url.host}`, { cause });
+  } finally {
+    await dispatchers.destroy();
   }
   const { status, type, text } = answer;
   if (status === 200) {

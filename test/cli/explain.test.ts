@@ -5,9 +5,11 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { explainCommand } from '../../src/cli/explain.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import { parseCommandLine } from '../../src/config/options.ts';
+import { startProxy } from '../support/proxy.ts';
 import { startUpstream } from '../support/repository-server.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { pkg, signedIndex } from '../support/signed-index.ts';
+import { serverTls, tlsPath } from '../support/tls.ts';
 import { startUpstream as startWebServer } from '../support/upstream.ts';
 
 const signal = new AbortController().signal;
@@ -116,6 +118,20 @@ describe('explain --url', () => {
 
   test.each(['ftp://127.0.0.1/', '127.0.0.1:3000', ''])('refuses the URL %j', async (url) => {
     await expect(explained('tool', { url })).rejects.toThrow('--url: expected an http or https URL');
+  });
+
+  test('trusts the configured authorities, and asks through the proxy', async () => {
+    const { url } = await startWebServer(
+      (_request, response) =>
+        response.setHeader('content-type', 'application/json').end('{"name":"tool","versions":[]}'),
+      serverTls,
+    );
+    url.hostname = 'localhost';
+    const proxy = await startProxy();
+    const plain = loadConfig(parseCommandLine([], {}), { HTTPS_PROXY: proxy.url.href });
+    const config = { ...plain, extraCa: [tlsPath('ca.crt')] };
+    expect((await explained('tool', { url: url.href, json: true, config })).text).toContain('"tool"');
+    expect(proxy.asked.map(({ line }) => line)).toEqual([`CONNECT ${url.host}`]);
   });
 
   test('reports a server that is not apk-beacon, such as a login page', async () => {
