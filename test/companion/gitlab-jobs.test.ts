@@ -82,6 +82,7 @@ describe('jobs', () => {
     home = temporaryFolder();
     project = temporaryFolder();
     mustRun('git', ['init', '--quiet', '--bare', '--initial-branch=main', project]);
+    mustRun('git', ['-C', project, 'config', 'receive.advertisePushOptions', 'true']);
     const address = 'https://lock:secret@gitlab.example.org:8443/gitlab/acme/images.git';
     writeFileSync(
       join(home, '.gitconfig'),
@@ -334,7 +335,6 @@ describe('jobs', () => {
     });
 
     it('opens a merge request at night, which merges itself if a token that may merge is there', () => {
-      mustRun('git', ['-C', project, 'config', 'receive.advertisePushOptions', 'true']);
       writeFileSync(join(project, 'hooks/pre-receive'), `#!/bin/sh\nenv > '${home}/push'\n`, { mode: 0o755 });
       const other = 'https://lock:merging@gitlab.example.org:8443/gitlab/acme/images.git';
       writeFileSync(join(home, '.gitconfig'), `[url "${project}"]\ninsteadOf = ${other}\n`, { flag: 'a' });
@@ -364,6 +364,23 @@ describe('jobs', () => {
         'merge_request.auto_merge',
         ...opened,
       ]);
+    });
+
+    it('refreshes the other locks at night if one definition cannot be locked, and fails', () => {
+      write('images/bootc.yaml', 'contents: { packages: [bootc=1.16.9-r0] }');
+      const withdrawn = 'case $* in *bootc.yaml) echo "bootc=1.16.9-r0: not found" >&2; exit 1 ;; esac';
+      command('apko', `${withdrawn}\n${lockScript('newer')}`);
+      commit();
+      const { status, output } = runJob('.gitlab-ci.yml', 'lock:refresh', {
+        CI_DEFAULT_BRANCH: 'main',
+        CI_SERVER_HOST: 'gitlab.example.org',
+        CI_PROJECT_URL: 'https://gitlab.example.org:8443/gitlab/acme/images',
+        LOCK_TOKEN: 'secret',
+      });
+      expect({ status, output }).toMatchObject({ status: 1 });
+      expect(output).toContain('no fresh lock of bootc.yaml');
+      const changed = mustRun('git', ['-C', project, 'show', '--format=', '--name-only', 'apko-lock']).stdout;
+      expect(changed).toBe('images/niri.lock.json\n');
     });
 
     it('says what to do without a token, in a repository that has no Justfile', () => {

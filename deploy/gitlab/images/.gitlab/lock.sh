@@ -7,8 +7,11 @@ set -eu
 arguments=$("$(dirname "$0")/apko-arguments.sh")
 cd images
 
+# A definition that cannot be locked, such as one whose pin was withdrawn, leaves the others theirs.
+failed=
 for definition in $1; do
   # shellcheck disable=SC2086 # one argument each
-  apko lock $arguments "$definition"
+  apko lock $arguments "$definition" || failed="$failed $definition"
 done
 git add --intent-to-add -- '*.lock.json'
+[ -z "$failed" ] || { echo "lock.sh: no fresh lock of$failed" >&2; exit 1; }
