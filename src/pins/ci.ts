@@ -6,7 +6,7 @@ import { parseYaml, resolved, unreadableParts } from './definition.ts';
 import { commandOf, dockerfilePins } from './dockerfile.ts';
 import type { FilePins, Note, Pin } from './pin.ts';
 import { scalarText } from './scalar.ts';
-import { shellCommands, singleAssignments, type Command } from './shell.ts';
+import { shellCommands, singleAssignments, type Budget, type Command } from './shell.ts';
 import type { Text } from './text.ts';
 
 export function scriptPins(file: Text, path: string): FilePins {
@@ -40,6 +40,7 @@ export function gitlabPins(file: Text, path: string): FilePins | undefined {
   ]);
   const derivedJobs = derivedJobsIn(jobs, roots, shared);
   const changes = changesOf(file.value);
+  const budget = { expanded: 0 };
   for (const job of jobs) {
     const isDerived = job.map.has('extends');
     const own = imageOf(job) ?? (isDerived ? undefined : shared);
@@ -62,10 +63,11 @@ export function gitlabPins(file: Text, path: string): FilePins | undefined {
       const script = names.flatMap((name) => lines(job.map.get(name, true), job, file));
       const variable = (name: string): Text | undefined => known.get(name);
       // A line sees the variables that earlier lines set.
-      const set = singleAssignments(script.flatMap((line) => shellCommands(line, { variable })));
+      const set = singleAssignments(script.flatMap((line) => shellCommands(line, { variable, budget })));
       for (const line of script) {
         const commands = shellCommands(line, {
           variable: (name) => (set.has(name) ? set.get(name) : variable(name)),
+          budget,
         });
         const added = packagesAdded(commands, context);
         // Jobs that share lines by an anchor have them at one place, and may have other variables.
@@ -94,6 +96,7 @@ export function composePins(file: Text, path: string): FilePins | undefined {
     uses.push(...(added.uses ?? []));
   };
   const changes = changesOf(file.value);
+  const budget = { expanded: 0 };
   for (const root of parsed.roots) {
     const services = resolved(root.map.get('services', true), root.document);
     // Services refer to extensions by anchors.
@@ -103,16 +106,16 @@ export function composePins(file: Text, path: string): FilePins | undefined {
       const image = imageOf(service);
       const context = { kind: 'script', path, images: image === undefined ? '' : `image: ${image}`, changes };
       if (!service) continue;
-      put(packagesAdded(serviceCommands(service, file), context));
+      put(packagesAdded(serviceCommands(service, file, budget), context));
       const build = inside(service, service.map.get('build', true));
       const inline = scalarText(valueOf(build, 'dockerfile_inline')?.value, file);
-      if (inline) put(dockerfilePins(inline));
+      if (inline) put(dockerfilePins(inline, budget));
     }
   }
   return { kind: 'compose', pins: [...pins.values()], notes: unique(notes), uses };
 }
 
-function serviceCommands(service: Part, file: Text): readonly Command[] {
+function serviceCommands(service: Part, file: Text, budget: Budget): readonly Command[] {
   const commands = ['entrypoint', 'command'].map((name) => {
     const given = resolved(service.map.get(name, true), service.document);
     return { words: lines(given, service, file), isList: isSeq(given) };
@@ -120,9 +123,12 @@ function serviceCommands(service: Part, file: Text): readonly Command[] {
   const [entrypoint] = commands;
   // `entrypoint: [sh, -c]` runs the command.
   if (/^-[a-z]*c$/.test(entrypoint?.words.at(-1)?.value ?? ''))
-    return commandOf(commands.flatMap(({ words }) => words));
+    return commandOf(
+      commands.flatMap(({ words }) => words),
+      budget,
+    );
   return commands.flatMap(({ words, isList }) =>
-    isList ? commandOf(words) : words.flatMap((text) => shellCommands(text)),
+    isList ? commandOf(words, budget) : words.flatMap((text) => shellCommands(text, { budget })),
   );
 }
 

@@ -9,7 +9,14 @@ import { excerptOf } from '../routing/excerpt.ts';
 import { packagesAdded } from './apk-add.ts';
 import { Delimiters } from './here-documents.ts';
 import type { FilePins, Note, Pin } from './pin.ts';
-import { assignmentOf, shellCommands, UNKNOWN, type Command } from './shell.ts';
+import {
+  assignmentOf,
+  shellCommands,
+  UNKNOWN,
+  type Budget,
+  type Command,
+  type ShellOptions,
+} from './shell.ts';
 import { mappedText, slice, type Text } from './text.ts';
 
 interface Instruction {
@@ -30,7 +37,7 @@ interface Variables {
 /** The most characters of a value, because variables may contain each other. */
 const MAX_VALUE = 10_000;
 
-export function dockerfilePins(file: Text): FilePins {
+export function dockerfilePins(file: Text, budget: Budget = { expanded: 0 }): FilePins {
   const escape = escapeOf(file.value);
   const excerpt = excerptOf(file.value);
   const pins: Pin[] = [];
@@ -46,7 +53,8 @@ export function dockerfilePins(file: Text): FilePins {
   let from = '';
   let isInStage = false;
   let name: string | undefined;
-  const lookup = (variable: string): Text | undefined => environment.get(variable) ?? variables.get(variable);
+  const variable = (each: string): Text | undefined => environment.get(each) ?? variables.get(each);
+  const shell = { dockerEscape: escape, variable, budget };
   for (const instruction of instructions(file, escape)) {
     const { rest } = instruction;
     const nested = instruction.keyword === 'ONBUILD' ? /^\s*([A-Za-z]+)(?=\s)/.exec(rest.value) : null;
@@ -62,7 +70,7 @@ export function dockerfilePins(file: Text): FilePins {
       variables = new Map(parent?.variables);
       environment = new Map(parent?.environment);
     } else if (keyword === 'ARG' || keyword === 'ENV') {
-      for (const [variable, value] of settings(body, keyword, escape, lookup)) {
+      for (const [variable, value] of settings(body, keyword, shell)) {
         const known = value ?? (keyword === 'ARG' ? global.get(variable) : undefined);
         const scope = keyword === 'ENV' ? environment : isInStage ? variables : global;
         if (known) scope.set(variable, known);
@@ -70,7 +78,7 @@ export function dockerfilePins(file: Text): FilePins {
       }
       if (!isInStage) variables = new Map(global);
     } else if (keyword === 'RUN') {
-      const commands = runCommands(body, escape, lookup);
+      const commands = runCommands(body, shell);
       const context = { kind: 'dockerfile', from, file: excerpt };
       const added = packagesAdded(commands, context);
       pins.push(...added.pins);
@@ -145,10 +153,9 @@ const HERE_DOCUMENT = /(?:^|[\s;&|(\d])<<(-?)(["']?)([A-Za-z_][\w.-]*)\2(?=$|[\s
 function settings(
   body: Text,
   keyword: 'ARG' | 'ENV',
-  escape: string,
-  variable: (name: string) => Text | undefined,
+  shell: ShellOptions,
 ): readonly (readonly [string, Text | undefined])[] {
-  const commands = shellCommands(body, { dockerEscape: escape, variable, isDeclaration: true });
+  const commands = shellCommands(body, { ...shell, isDeclaration: true });
   const [name, ...more] = keyword === 'ENV' && !commands[0]?.assignments[0] ? (commands[0]?.words ?? []) : [];
   if (name && more.length > 0 && /^[A-Za-z_]\w*$/.test(name.value)) {
     // The old form takes the rest of the line and removes quotes.
@@ -166,23 +173,18 @@ function known(value: Text): Text | undefined {
   return value.value.includes(UNKNOWN) || value.value.length > MAX_VALUE ? undefined : value;
 }
 
-function runCommands(
-  body: Text,
-  escape: string,
-  variable: (name: string) => Text | undefined,
-): readonly Command[] {
+function runCommands(body: Text, shell: ShellOptions): readonly Command[] {
   const flags = /^(?:\s|[\\`][ \t]*\r?\n|--[a-z]+(?:=\S*)?(?=\s))*/.exec(body.value)?.[0].length ?? 0;
   const script = slice(body, flags, body.value.length);
   const words = script.value.startsWith('[') ? jsonWords(script) : undefined;
-  if (!words) return shellCommands(script, { dockerEscape: escape, variable });
-  return commandOf(words);
+  return words ? commandOf(words, shell.budget) : shellCommands(script, shell);
 }
 
 /** A command whose words are given, as in `["sh", "-c", "apk add curl"]`. */
-export function commandOf(words: readonly Text[]): readonly Command[] {
+export function commandOf(words: readonly Text[], budget: Budget | undefined): readonly Command[] {
   const option = words.findIndex(({ value }) => /^-[a-z]*c$/.test(value));
   const script = option < 0 ? undefined : words[option + 1];
-  return [{ words, assignments: [] }, ...(script ? shellCommands(script) : [])];
+  return [{ words, assignments: [] }, ...(script ? shellCommands(script, { budget }) : [])];
 }
 
 /** The JSON form; `undefined` for other text, which is passed to a shell. */

@@ -39,6 +39,13 @@ export interface ShellOptions {
   readonly isDeclaration?: boolean;
   /** The script runs in another container or on another host. */
   readonly isElsewhere?: boolean;
+  /** For all scripts of a file; otherwise the script has one of its own. */
+  readonly budget?: Budget | undefined;
+}
+
+export interface Budget {
+  /** The characters of the values of variables that were inserted. */
+  expanded: number;
 }
 
 /** Only these separate words. Other Unicode blanks, such as a no-break space, are part of a word. */
@@ -50,7 +57,7 @@ const MAX_DEPTH = 12;
 const MAX_PREFIX = 40;
 /** The most characters of `((…))`. */
 const MAX_ARITHMETIC = 256;
-/** The most characters of all expansions together, because variables may contain each other. */
+/** The most characters of all expansions of a budget, because variables may contain each other. */
 const MAX_EXPANDED = 1_000_000;
 /** Shell keywords that may precede a command. */
 const KEYWORDS = new Set([
@@ -79,13 +86,14 @@ const SHELLS = /^(?:\S*\/)?(?:sh|ash|bash|dash|zsh|busybox)$/;
  * script sets once are known.
  */
 export function shellCommands(script: Text, options: ShellOptions = {}): readonly Command[] {
-  const commands = new Reader(script, options, { depth: 0, expanded: 0 }).read();
+  const budget = options.budget ?? { expanded: 0 };
+  const commands = new Reader(script, options, budget).read();
   if (options.isDeclaration || !script.value.includes('$')) return commands;
   const own = singleAssignments(commands);
   if (own.size === 0) return commands;
   const variable = (name: string): Text | undefined =>
     own.has(name) ? own.get(name) : options.variable?.(name);
-  return new Reader(script, { ...options, variable }, { depth: 0, expanded: 0 }).read();
+  return new Reader(script, { ...options, variable }, budget).read();
 }
 
 /** Variables that get one value; `undefined` for those that get several. */
@@ -117,11 +125,6 @@ export function assignmentOf(word: Word): Assignment | undefined {
   return name === undefined ? undefined : { name, value: slice(word, name.length + 1, word.value.length) };
 }
 
-interface Budget {
-  readonly depth: number;
-  expanded: number;
-}
-
 interface WaitingDocument extends HereDocument {
   /** The command was a shell, or empty. */
   isScript: boolean;
@@ -132,6 +135,7 @@ class Reader {
   readonly #source: string;
   readonly #options: ShellOptions;
   readonly #budget: Budget;
+  readonly #depth: number;
   readonly #commands: Command[] = [];
   #at = 0;
   #words: Word[] = [];
@@ -151,12 +155,14 @@ class Reader {
     text: Text,
     options: ShellOptions,
     budget: Budget,
+    depth = 0,
     within = { delimiters: new Delimiters(text.value), offset: 0 },
   ) {
     this.#text = text;
     this.#source = text.value;
     this.#options = options;
     this.#budget = budget;
+    this.#depth = depth;
     this.#delimiters = within.delimiters;
     this.#offset = within.offset;
   }
@@ -233,10 +239,10 @@ class Reader {
   }
 
   #readInner(script: Text, { isElsewhere = false, isDocker = false } = {}): void {
-    if (this.#budget.depth >= MAX_DEPTH) return;
+    if (this.#depth >= MAX_DEPTH) return;
     const { variable } = this.#options;
     const options = isDocker ? this.#options : { ...(variable && { variable }), isElsewhere };
-    const reader = new Reader(script, options, { ...this.#budget, depth: this.#budget.depth + 1 });
+    const reader = new Reader(script, options, this.#budget, this.#depth + 1);
     this.#commands.push(...reader.read());
   }
 
@@ -459,8 +465,8 @@ class Reader {
 
   /** A default may be quoted and contain variables. */
   #evaluated(text: Text): Text | undefined {
-    if (this.#budget.depth >= MAX_DEPTH) return undefined;
-    const reader = new Reader(text, this.#options, { ...this.#budget, depth: this.#budget.depth + 1 });
+    if (this.#depth >= MAX_DEPTH) return undefined;
+    const reader = new Reader(text, this.#options, this.#budget, this.#depth + 1);
     return reader.#readAll();
   }
 
@@ -483,7 +489,7 @@ class Reader {
     isSplit: boolean,
     { name, start }: { readonly name?: string; readonly start: number },
   ): void {
-    this.#budget.expanded += value?.value.length ?? 1;
+    this.#budget.expanded += value?.value.length ?? 0;
     const at = this.#text.at(start);
     const origin = name === undefined ? undefined : { name, at };
     if (value === undefined || this.#budget.expanded > MAX_EXPANDED) out.add(UNKNOWN, at);
@@ -492,17 +498,13 @@ class Reader {
   }
 
   #substitution(): void {
-    if (this.#budget.depth >= MAX_DEPTH) {
+    if (this.#depth >= MAX_DEPTH) {
       this.#at = this.#source.length;
       return;
     }
     const inner = slice(this.#text, this.#at, this.#source.length);
-    const reader = new Reader(
-      inner,
-      this.#options,
-      { ...this.#budget, depth: this.#budget.depth + 1 },
-      { delimiters: this.#delimiters, offset: this.#offset + this.#at },
-    );
+    const within = { delimiters: this.#delimiters, offset: this.#offset + this.#at };
+    const reader = new Reader(inner, this.#options, this.#budget, this.#depth + 1, within);
     this.#commands.push(...reader.read(true));
     this.#at = Math.min(this.#at + reader.position + 1, this.#source.length);
   }

@@ -230,4 +230,21 @@ describe('reading ends', () => {
     const script = Array.from({ length: 60 }, (_, i) => `V${i + 1}="$V${i}$V${i}"`).join('\n');
     expect(found(`V0=aaaaaaaaaa\n${script}\napk add "$V60" b`).at(-1)).toMatch(/ b$/);
   });
+
+  const value = 'x'.repeat(10_000);
+  const uses = `echo ${'$V'.repeat(30)}`;
+  test.each([
+    ['x.sh', `V=${value}\n${`y=$(${uses})\n`.repeat(40)}apk add $V`],
+    ['Dockerfile', `FROM alpine\nARG V=${value}\n${`RUN ${uses}\n`.repeat(40)}RUN apk add $V`],
+    [
+      '.gitlab-ci.yml',
+      `variables: { V: ${value} }\njob:\n  script:\n${`    - ${uses}\n`.repeat(40)}    - apk add $V`,
+    ],
+    [
+      'compose.yaml',
+      `services:\n${Array.from({ length: 40 }, (_, i) => `  s${i}:\n    command: [sh, -c, "V=${value}; ${uses}"]\n`).join('')}  last:\n    command: V=${value}; apk add $V\n`,
+    ],
+  ])('one limit for the expansions of %s', (path, text) => {
+    expect(read(path, text)?.notes.map(({ reason }) => reason)).toEqual(['unknown-variable']);
+  });
 });
