@@ -2,6 +2,7 @@
 import { Build, Unresolvable, type SourcesByArch } from '../check/apko-resolver.ts';
 import { operatorSpan } from '../apk/constraint.ts';
 import type { Package } from '../apk/packages.ts';
+import { compareVersions, parseVersion, type Version } from '../apk/version.ts';
 import { finish } from '../catalog/steps.ts';
 import { IndexError } from '../errors.ts';
 import type { Contents } from './delta.ts';
@@ -50,7 +51,7 @@ function resolveLock({ packages }: Lock, budget: number | undefined, place: Plac
     const known = named(name, place);
     const found = known.find((each) => each.version === version);
     if (!found) withdrawn.push(`${name}=${version}`);
-    const like = found ?? known.at(-1);
+    const like = found ?? newestOf(known);
     const own = like
       ? installed(like, version)
       : { name, version, identity: '', origin: name, packed: 0, installed: 0 };
@@ -86,4 +87,15 @@ function versionOf(text: string): string {
 
 function named(name: string, { arch, sources }: Place): readonly Package[] {
   return (sources.get(arch) ?? []).flatMap(({ packages }) => packages.named(name));
+}
+
+/** An index lists versions in any order. */
+function newestOf(packages: readonly Package[]): Package | undefined {
+  let newest: { readonly version: Version; readonly package: Package } | undefined;
+  for (const each of packages) {
+    const version = parseVersion(each.version);
+    if (version && (!newest || compareVersions(version, newest.version) > 0))
+      newest = { version, package: each };
+  }
+  return newest?.package;
 }

@@ -250,6 +250,18 @@ describe('a resolution', () => {
     expect([changes(current?.['C']), changes()]).toEqual([[], []]);
   });
 
+  test('counts a withdrawn pin of a lock file as the newest version, wherever the index lists it', () => {
+    const versions = ['8.2-r0', '8.10-r0', '8.9-r0'];
+    const lock = {
+      definition: undefined,
+      packages: new Map([
+        ['x86_64', [{ name: 'curl', version: '8.1-r0', packed: undefined, identity: undefined }]],
+      ]),
+    };
+    const index = versions.map((version, i) => sized('curl', version, { S: `${i}00` }));
+    expect(resolve(lock, index).packages[0]).toMatchObject({ version: '8.1-r0', packed: 100 });
+  });
+
   test('that apko could not make is refused with the reason', () => {
     expect(() => resolve(definition('missing'), stanzas)).toThrow(
       'image.yaml: apko cannot build it for x86_64: nothing provides missing',
