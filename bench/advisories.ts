@@ -8,6 +8,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { AddressInfo } from 'node:net';
 import type { LoopReport } from './child/probe.ts';
@@ -16,7 +17,7 @@ import { Indexes, archs } from './indexes.ts';
 import { makeFeed } from './feed.ts';
 import { forgetPeak, memoryOf } from './memory.ts';
 import { nodeFlags } from '../scripts/node-flags.ts';
-import { buildChildren, probe, start, type Running } from './processes.ts';
+import { buildChildren, probe, start, until, type Running } from './processes.ts';
 import { measured } from './statistics.ts';
 
 const RECORDS = Number(process.argv[2] ?? 800_000);
@@ -107,18 +108,17 @@ async function measure(hasFeed: boolean): Promise<Round> {
   await running.line(/loaded .* packages/);
   if (hasFeed) await running.line(/identifiers of/);
   const seconds = (performance.now() - began) / 1000;
-  while ((await fetch(`${url}/readyz`)).status !== 200)
-    await new Promise((resolve) => setTimeout(resolve, 50));
+  await until('the service is ready', async () => (await fetch(`${url}/readyz`)).status === 200);
   const lookup = await timeLookups(url);
-  await new Promise((resolve) => setTimeout(resolve, 5000));
+  await sleep(5000);
   const rest = memoryOf(running.pid).now;
   forgetPeak(running.pid);
   await running.ask<LoopReport>('reset');
   if (hasFeed) {
     const asked = revision;
     running.signal('SIGHUP');
-    while (revision === asked || reader.count() > 0) await new Promise((resolve) => setTimeout(resolve, 100));
-    await new Promise((resolve) => setTimeout(resolve, 2000));
+    await until('the feed is read again', () => revision > asked && reader.count() === 0);
+    await sleep(2000);
   }
   const loop = await running.ask<LoopReport>('report');
   const { peak } = memoryOf(running.pid);
@@ -164,7 +164,7 @@ async function timeLookups(url: string): Promise<number> {
   return measured(times.slice(200)).median;
 }
 
-/** The oldest version of each name of the index. */
+/** The version of each name that the index lists first, of most names the newest. */
 async function pinsOf(): Promise<readonly (readonly [string, string])[]> {
   const { readIndex } = await import('../src/apk/read-index.ts');
   const limits = { maxInflatedBytes: 2 ** 31, maxRatio: 1000, maxLineBytes: 2 ** 23, maxPackages: 5_000_000 };

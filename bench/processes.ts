@@ -4,6 +4,7 @@ import { EventEmitter, once } from 'node:events';
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
@@ -46,7 +47,7 @@ export async function runChild<T>(
   return JSON.parse(stdout) as T;
 }
 
-/** Milliseconds to wait for a line. The slowest is that of a big feed: half a minute on busy cores. */
+/** Milliseconds to wait for a line or state. The slowest is that of a big feed: half a minute on busy cores. */
 const MAX_WAIT = 180_000;
 
 export interface Running extends AsyncDisposable {
@@ -120,4 +121,13 @@ function running(process_: ChildProcess, title: string): Running {
       await ended;
     },
   };
+}
+
+/** Waits for a state that nothing reports. Rejects after three minutes. */
+export async function until(state: string, isReached: () => boolean | Promise<boolean>): Promise<void> {
+  const last = performance.now() + MAX_WAIT;
+  while (!(await isReached())) {
+    if (performance.now() > last) throw new Error(`waited ${MAX_WAIT / 1000} s until ${state}`);
+    await sleep(50);
+  }
 }
