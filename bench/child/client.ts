@@ -16,7 +16,6 @@ export interface ClientReport {
   readonly p50: number;
   readonly p99: number;
   readonly p999: number;
-  readonly max: number;
   /** For `open`: the longest answer in each tenth of a second, for a plot. */
   readonly timeline: readonly number[];
 }
@@ -162,7 +161,6 @@ const report: ClientReport = {
   p50: at(0.5),
   p99: at(0.99),
   p999: at(0.999),
-  max: latencies.at(-1) ?? NaN,
   timeline: Array.from(timeline, (value) => value ?? 0),
 };
 process.stdout.write(JSON.stringify(report));

@@ -4,14 +4,13 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 export interface LoopReport {
   /** Milliseconds between two turns of the loop, the 1 ms of the timer included. */
   readonly longest: number;
-  readonly p99: number;
 }
 
 const delay = monitorEventLoopDelay({ resolution: 1 });
 delay.enable();
 process.on('message', (question) => {
   if (question === 'reset') delay.reset();
-  const report: LoopReport = { longest: delay.max / 1e6, p99: delay.percentile(99) / 1e6 };
+  const report: LoopReport = { longest: delay.max / 1e6 };
   process.send?.(report);
 });
 process.channel?.unref();

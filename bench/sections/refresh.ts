@@ -20,7 +20,6 @@ interface Round {
   readonly loop: LoopReport;
   readonly idle: ClientReport;
   readonly busy: ClientReport;
-  readonly refreshes: number;
 }
 
 export async function refreshSection(setting: Setting): Promise<SectionResult> {
@@ -117,19 +116,15 @@ async function measureRound(setting: Setting, set: IndexSet, wanted: readonly Ar
 
   forgetPeak(service.pid);
   await service.ask('reset');
-  let refreshes = 0;
   const asking = ask(String(setting.seconds * LONGER));
   let asked = true;
   void asking.finally(() => {
     asked = false;
   });
-  while (asked) {
-    await refreshAll(service, upstream, wanted);
-    refreshes += 1;
-  }
+  while (asked) await refreshAll(service, upstream, wanted);
   const busy = await asking;
   const loop = await service.ask<LoopReport>('read');
-  return { atRest, whileRefreshing: memoryOf(service.pid).peak, loopAtRest, loop, idle, busy, refreshes };
+  return { atRest, whileRefreshing: memoryOf(service.pid).peak, loopAtRest, loop, idle, busy };
 }
 
 async function refreshAll(service: Running, upstream: Running, wanted: readonly Arch[]): Promise<void> {
