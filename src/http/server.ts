@@ -84,13 +84,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     },
   });
 
-  // A check is JSON; Fastify would read plain text, too.
-  app.removeContentTypeParser('text/plain');
-  const parseJson = app.getDefaultJsonParser('error', 'error');
-  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (hasTooManyValues(body)) done(tooManyValues);
-    else void parseJson(request, body, done);
-  });
+  acceptOnlyJson(app);
   app.decorateRequest('began', 0);
   app.addHook('onRequest', inTurn());
   app.addHook('onRequest', (request, reply, done) => {
@@ -113,14 +107,19 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     const status = statusOf(error);
     if (status >= 500) options.logger.error({ err: error }, 'a request failed');
-    // An unreadable body at an address that accepts none.
-    const isMisplaced = request.is404 && status < 500;
-    const failed = isMisplaced
-      ? noRoute(request)
-      : problem(status, status === 500 ? 'internal error' : error.message);
-    send(request, reply, { route: 'failed', reply: failed });
+    send(request, reply, { route: 'failed', reply: failure(request, status, error.message) });
   });
   return app;
+}
+
+/** A check is JSON; Fastify would read plain text, too. */
+function acceptOnlyJson(app: FastifyInstance): void {
+  app.removeContentTypeParser('text/plain');
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (hasTooManyValues(body)) done(tooManyValues);
+    else void parseJson(request, body, done);
+  });
 }
 
 function addRoutes(app: FastifyInstance, routes: Routes, send: Send): void {
@@ -175,6 +174,12 @@ function sender({ metrics, lookupCounts, stopping, clientToken }: ServerOptions,
     const timesOf = times && !isSame ? times : metrics.requestTimes.of(route, status);
     timesOf.observe((performance.now() - began) / 1000);
   };
+}
+
+function failure(request: FastifyRequest, status: number, message: string): Reply {
+  // An unreadable body at an address that accepts none.
+  if (request.is404 && status < 500) return noRoute(request);
+  return problem(status, status === 500 ? 'internal error' : message);
 }
 
 /** The reply where no route matches. */
