@@ -73,6 +73,8 @@ export class Metrics {
     this.#exportIndexes();
     this.#exportFeeds();
     this.#exportDatasources();
+    this.#exportSurvey();
+    this.#exportAsked();
   }
 
   /** Records a refresh that took `seconds`. */
@@ -206,10 +208,7 @@ export class Metrics {
   }
 
   #exportDatasources(): void {
-    const { surveyor, asked, pins } = this.#options;
-    const gauge = (name: string, help: string, value: (datasource: LiveDatasource) => Value): void =>
-      this.#datasourceGauge(name, help, [], (datasource) => [[{}, value(datasource)]]);
-    gauge(
+    this.#plainGauge(
       'apk_datasource_ready',
       '1 once the datasource can answer',
       ({ snapshot }) => snapshot !== undefined,
@@ -220,8 +219,16 @@ export class Metrics {
       ['generation'],
       ({ snapshot }) => (snapshot ? [[{ generation: snapshot.generation }, 1]] : []),
     );
-    gauge('apk_versions_offered', 'Offered versions', (datasource) => surveyor.of(datasource)?.offered);
-    gauge(
+  }
+
+  #exportSurvey(): void {
+    const { surveyor } = this.#options;
+    this.#plainGauge(
+      'apk_versions_offered',
+      'Offered versions',
+      (datasource) => surveyor.of(datasource)?.offered,
+    );
+    this.#plainGauge(
       'apk_versions_needing_more',
       'Offered versions with a dependency that nothing in the datasource provides',
       (datasource) => surveyor.of(datasource)?.needingMore,
@@ -233,12 +240,16 @@ export class Metrics {
       (datasource) =>
         Object.entries(surveyor.of(datasource)?.withheld ?? {}).map(([reason, n]) => [{ reason }, n]),
     );
-    gauge(
+    this.#plainGauge(
       'apk_names_without_release',
       'Package names without an offered version',
       (datasource) => surveyor.of(datasource)?.namesWithoutRelease,
     );
-    gauge(
+  }
+
+  #exportAsked(): void {
+    const { asked, pins } = this.#options;
+    this.#plainGauge(
       'apk_pins_with_fix',
       'Pins looked up in the last week for which an offered version fixes vulnerabilities; GET /{datasource}/-/advisories.atom lists them',
       ({ name, feeds }) => (feeds.length > 0 ? pins.list(name).length : undefined),
@@ -262,6 +273,11 @@ export class Metrics {
   #counter(name: string, help: string, label: string): Counter {
     const labelNames = ['datasource', 'repository', 'arch', label];
     return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  /** One value for each datasource. */
+  #plainGauge(name: string, help: string, value: (datasource: LiveDatasource) => Value): void {
+    this.#datasourceGauge(name, help, [], (datasource) => [[{}, value(datasource)]]);
   }
 
   /** `samples` returns those of one datasource, with their labels besides the datasource. */
