@@ -90,46 +90,27 @@ export function parsePinContext(given: ContextParameters): PinContext {
   const parameters = unfolded(given);
   if (!parameters) return { kind: 'cut' };
   const text = (name: string): string => last(parameters[name]);
-  const some = (name: string): string | undefined => text(name).trim() || undefined;
-  const command = {
-    tag: tagOf(text('current')) ?? some('tag'),
-    commandRepositories: commandRepositories(text('x')),
-  };
+  const tag = tagOf(text('current')) ?? (text('tag').trim() || undefined);
+  const command = { tag, commandRepositories: commandRepositories(text('x')) };
   switch (text('kind')) {
     case 'dockerfile': {
-      const { from } = parameters;
       const dockerfile = dockerfileOf(text('file'));
-      if (!dockerfile) return { kind: 'cut' };
-      return {
-        kind: 'dockerfile',
-        dockerfile,
-        // Empty for a command before all stages.
-        from: from === undefined ? undefined : withoutTokens(last(from)),
-        ...command,
-      };
-    }
-    case 'definition': {
-      return {
-        kind: 'definition',
-        repositories: text('repositories')
-          .split('\n')
-          .filter((line) => line.trim() !== '')
-          .map(parseRepositoryLine),
-        include: some('include'),
-        archs: text('archs').split(',').flatMap(archName),
-        tag: command.tag,
-      };
+      // Empty for a command before all stages.
+      const from = parameters['from'] === undefined ? undefined : withoutTokens(text('from'));
+      return dockerfile ? { kind: 'dockerfile', dockerfile, from, ...command } : { kind: 'cut' };
     }
     case 'note': {
-      const note = text('note');
       const dockerfile = dockerfileOf(text('file'));
-      if (!dockerfile) return { kind: 'cut' };
+      return dockerfile ? { kind: 'note', ...noteOf(text('note')), dockerfile } : { kind: 'cut' };
+    }
+    case 'definition': {
+      const lines = text('repositories').split('\n');
       return {
-        kind: 'note',
-        datasource: field(note, 'datasource') ?? '',
-        name: field(note, 'packageName') ?? field(note, 'depName') ?? '',
-        registryUrl: field(note, 'registryUrl'),
-        dockerfile,
+        kind: 'definition',
+        repositories: lines.filter((line) => line.trim() !== '').map(parseRepositoryLine),
+        include: text('include').trim() || undefined,
+        archs: text('archs').split(',').flatMap(archName),
+        tag,
       };
     }
     case 'script':
@@ -185,8 +166,15 @@ function last(value: string | readonly string[] | undefined): string {
   return typeof value === 'string' ? value : (value?.at(-1) ?? '');
 }
 
-function field(note: string, name: string): string | undefined {
-  return new RegExp(`(?:^|[\\s#])${name}=(\\S+)`).exec(note)?.[1];
+/** The fields of a comment `# renovate: datasource=… depName=…`. */
+function noteOf(note: string): Pick<NotePin, 'datasource' | 'name' | 'registryUrl'> {
+  const field = (name: string): string | undefined =>
+    new RegExp(`(?:^|[\\s#])${name}=(\\S+)`).exec(note)?.[1];
+  return {
+    datasource: field('datasource') ?? '',
+    name: field('packageName') ?? field('depName') ?? '',
+    registryUrl: field('registryUrl'),
+  };
 }
 
 /** The list of the image, as for `--root`, and an empty one: neither names a repository. */
