@@ -21,66 +21,47 @@ const SCRIPTS = [['before_script', 'script'], ['after_script'], ['run']];
 export function gitlabPins(file: Text, path: string): FilePins | undefined {
   const parsed = read(file);
   if (!parsed) return undefined;
+  const { roots } = parsed;
   const pins = new Map<string, Pin>();
   const notes: Note[] = [...parsed.notes];
   const uses: number[] = [];
-  const { roots } = parsed;
-  const everyImage = roots.flatMap((root) => [
-    imageOf(root),
-    ...root.map.items.map(({ value }) => imageOf(inside(root, value))),
-  ]);
-  const all = [...new Set(everyImage.flatMap((image) => image ?? []))];
-  const shared = roots
-    .flatMap((root) => imageOf(inside(root, root.map.get('default', true))) ?? imageOf(root) ?? [])
-    .at(-1);
-  const variables = new Map(roots.flatMap((root) => variablesOf(root, file)));
   const jobs = roots.flatMap((root) => [
     root,
     ...root.map.items.flatMap(({ value }) => (isMap(value) ? [{ ...root, map: value }] : [])),
   ]);
-  const derivedJobs = derivedJobsIn(jobs, roots, shared);
+  const imagesOf = scriptImages(jobs, roots);
+  const variables = roots.flatMap((root) => variablesOf(root, file));
   const changes = changesOf(file.value);
   const budget = { expanded: 0 };
   for (const job of jobs) {
-    const isDerived = job.map.has('extends');
-    const own = imageOf(job) ?? (isDerived ? undefined : shared);
     const known = new Map([...variables, ...variablesOf(job, file)]);
     for (const names of SCRIPTS) {
-      const inherited = names.filter((name) => job.map.has(name));
-      const others = derivedJobs.flatMap(({ map, bases, quotes, image }) =>
-        quotes.has(job.map) || (bases.has(job.map) && inherited.some((name) => !map.has(name)))
-          ? [image]
-          : [],
-      );
-      // Without an image of its own or of what it extends, a job is not in that of another job.
-      const images = own === undefined && isDerived ? all : [...new Set([own ?? [], ...others].flat())];
-      const context = {
-        kind: 'script',
-        path,
-        images: images.map((image) => `image: ${image}`).join('\n'),
-        changes,
-      };
+      const images = imagesOf(job, names)
+        .map((image) => `image: ${image}`)
+        .join('\n');
       const script = names.flatMap((name) => lines(job.map.get(name, true), job, file));
-      const variable = (name: string): Text | undefined => known.get(name);
-      // A line sees the variables that earlier lines set.
-      const set = singleAssignments(script.flatMap((line) => shellCommands(line, { variable, budget })));
-      for (const line of script) {
-        const commands = shellCommands(line, {
-          variable: (name) => (set.has(name) ? set.get(name) : variable(name)),
-          budget,
-        });
-        const added = packagesAdded(commands, context);
-        // Jobs that share lines by an anchor have them at one place, and may have other variables.
-        for (const pin of added.pins) {
-          const version = pin.versionRange?.start ?? pin.text;
-          pins.set(`${pin.range.start} ${version} ${context.images}`, pin);
-        }
-        notes.push(...added.notes);
-        uses.push(...added.uses);
-      }
+      const context = { kind: 'script', path, images, changes };
+      const added = packagesAdded(commandsOf(script, known, budget), context);
+      // Jobs that share lines by an anchor have them at one place, and may have other variables.
+      for (const pin of added.pins)
+        pins.set(`${pin.range.start} ${pin.versionRange?.start ?? pin.text} ${images}`, pin);
+      notes.push(...added.notes);
+      uses.push(...added.uses);
     }
   }
   return { kind: 'gitlab-ci', pins: [...pins.values()], notes: unique(notes), uses };
+}
+
+/** A line sees the variables that earlier lines set. */
+function commandsOf(
+  script: readonly Text[],
+  known: ReadonlyMap<string, Text>,
+  budget: Budget,
+): readonly Command[] {
+  const commands = (variable: (name: string) => Text | undefined): readonly Command[] =>
+    script.flatMap((line) => shellCommands(line, { variable, budget }));
+  const set = singleAssignments(commands((name) => known.get(name)));
+  return commands((name) => (set.has(name) ? set.get(name) : known.get(name)));
 }
 
 /** `command` and `entrypoint` of services, and Dockerfiles in `build.dockerfile_inline`. */
@@ -132,8 +113,36 @@ function serviceCommands(service: Part, file: Text, budget: Budget): readonly Co
   );
 }
 
+/** Finds the images that a script of a job runs in, given by its keys: the job's own, and those of jobs that inherit it. */
+function scriptImages(
+  jobs: readonly Part[],
+  roots: readonly Part[],
+): (job: Part, names: readonly string[]) => readonly string[] {
+  const everyImage = roots.flatMap((root) => [
+    imageOf(root),
+    ...root.map.items.map(({ value }) => imageOf(inside(root, value))),
+  ]);
+  const all = [...new Set(everyImage.flatMap((image) => image ?? []))];
+  const standard = roots
+    .flatMap((root) => imageOf(inside(root, root.map.get('default', true))) ?? imageOf(root) ?? [])
+    .at(-1);
+  const others = jobImages(jobs, roots, standard);
+  return (job, names) => {
+    const isDerived = job.map.has('extends');
+    const own = imageOf(job) ?? (isDerived ? undefined : standard);
+    // Without an image of its own or of what it extends, a job is not in that of another job.
+    if (own === undefined && isDerived) return all;
+    const inherited = names.filter((name) => job.map.has(name));
+    const inheriting = others.filter(
+      ({ map, bases, quotes }) =>
+        quotes.has(job.map) || (bases.has(job.map) && inherited.some((name) => !map.has(name))),
+    );
+    return [...new Set([own ?? [], inheriting.map(({ image }) => image)].flat())];
+  };
+}
+
 /** A job with its image, and what it inherits keys of: other jobs, by `extends` or `<<`, `default` and the top level. */
-interface DerivedJob {
+interface JobImage {
   readonly map: YAMLMap;
   readonly image: string;
   readonly bases: ReadonlySet<YAMLMap>;
@@ -142,11 +151,11 @@ interface DerivedJob {
 }
 
 /** `standard` is the image of a job that has none. */
-function derivedJobsIn(
+function jobImages(
   jobs: readonly Part[],
   roots: readonly Part[],
   standard: string | undefined,
-): readonly DerivedJob[] {
+): readonly JobImage[] {
   const shared = roots.flatMap((root) => [root, inside(root, root.map.get('default', true)) ?? []]).flat();
   const named = (name: unknown): readonly Part[] =>
     isScalar(name) ? roots.flatMap((root) => inside(root, root.map.get(String(name.value), true)) ?? []) : [];
