@@ -2,7 +2,7 @@
 import type { VNode } from 'preact';
 import type { HeldBackStatus, IndexStatus } from '../http/status.ts';
 import { counted, printable } from '../errors.ts';
-import { age, html, moment, renderPage, type Html } from './html.ts';
+import { age, html, moment, renderPage, table, type Html } from './html.ts';
 import type { Links } from './links.ts';
 
 export interface DatasourcePage {
@@ -94,23 +94,11 @@ function minute(iso: string): string {
 function indexTable({ indexes, now }: DatasourcePage): Html {
   return html`
     <h2>Indexes</h2>
-    <div class="scroll" role="region" tabindex="0" aria-label="Indexes">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Index</th>
-            <th scope="col">State</th>
-            <th scope="col">Packages</th>
-            <th scope="col">Confirmed</th>
-            <th scope="col">Last change</th>
-            <th scope="col">Signed by</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${indexes.map((index) => indexRow(index, now))}
-        </tbody>
-      </table>
-    </div>
+    ${table(
+      'Indexes',
+      ['Index', 'State', 'Packages', 'Confirmed', 'Last change', 'Signed by'],
+      indexes.map((index) => indexRow(index, now)),
+    )}
   `;
 }
 

@@ -85,6 +85,33 @@ function searchForm({ action, query = '' }: NonNullable<Page['search']>): VNode 
   </form>`;
 }
 
+/** A table that scrolls by itself on narrow screens. Only the caption is visible; the label is for screen readers. */
+export function table(
+  label: string,
+  columns: readonly string[],
+  rows: readonly VNode[],
+  caption?: string,
+): VNode {
+  return html`<div class="scroll" role="region" tabindex="0" aria-label=${label}>
+    <table>
+      ${
+        caption !== undefined &&
+        html`<caption>
+          ${caption}
+        </caption>`
+      }
+      <thead>
+        <tr>
+          ${columns.map((column) => html`<th scope="col">${column}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+  </div>`;
+}
+
 /** A date with its exact time, and how long ago it was. Static pages have no `now`, because they grow old. */
 export function moment(iso: string, now: number | undefined): Html {
   return html`<time datetime=${iso} title=${iso}>${iso.slice(0, 10)}</time>${

@@ -1,6 +1,7 @@
 /** The front page, search results, and errors. */
+import type { VNode } from 'preact';
 import { printable } from '../errors.ts';
-import { age, html, renderPage, type Html } from './html.ts';
+import { age, html, renderPage, table, type Html } from './html.ts';
 import type { Links } from './links.ts';
 
 export interface HomePage {
@@ -30,27 +31,12 @@ export function homePage({ version, datasources, presetUrl, links }: HomePage): 
     trail: [{ text: 'apk-beacon', href: links.home }],
     ...(links.search && first && { search: { action: links.search(first.name) } }),
     main: html`
-      <h1>apk-beacon</h1>
-      <p>
-        Versions of APK packages that can be installed on every arch, from verified indexes. For Renovate,
-        curl and CI.
-      </p>
-      <div class="scroll" role="region" tabindex="0" aria-label="Datasources">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Datasource</th>
-              <th scope="col">State</th>
-              <th scope="col">Names</th>
-              <th scope="col">Archs</th>
-              <th scope="col">Confirmed</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${datasources.map((each) => datasourceRow(each, links))}
-          </tbody>
-        </table>
-      </div>
+      ${introduction()}
+      ${table(
+        'Datasources',
+        ['Datasource', 'State', 'Names', 'Archs', 'Confirmed'],
+        datasources.map((each) => datasourceRow(each, links)),
+      )}
       <h2>For Renovate</h2>
       <pre><code>${`"extends": ["${presetUrl}"]`}</code></pre>
       <p class="quiet">
@@ -60,7 +46,16 @@ export function homePage({ version, datasources, presetUrl, links }: HomePage): 
   });
 }
 
-function datasourceRow(each: DatasourceSummary, links: Links): Html {
+/** The top of the home page, also of an export. */
+export function introduction(): Html {
+  return html`<h1>apk-beacon</h1>
+    <p>
+      Versions of APK packages that can be installed on every arch, from verified indexes. For Renovate, curl
+      and CI.
+    </p>`;
+}
+
+function datasourceRow(each: DatasourceSummary, links: Links): VNode {
   const { name, isDefault, ready, names, archs, problems, confirmedAgo } = each;
   const state = !ready ? 'not loaded' : problems > 0 ? `ready, ${problems} with problems` : 'ready';
   return html`<tr>

@@ -7,7 +7,7 @@ import type { LookupQuery } from '../answers/query.ts';
 import { webAddress } from '../addresses.ts';
 import { withdrawalText } from '../answers/withdrawal-text.ts';
 import { printable } from '../errors.ts';
-import { html, moment, renderPage, type Html } from './html.ts';
+import { html, moment, renderPage, table, type Html } from './html.ts';
 import type { Links } from './links.ts';
 
 export interface PackagePage {
@@ -192,37 +192,21 @@ function versions(page: PackagePage): Html {
   const missing = all.length - SHOWN - rest.length;
   return html`
     <h2>Versions</h2>
-    ${table(page, all.slice(0, SHOWN), `${all.length} in the indexes, newest first`)}
+    ${versionTable(page, all.slice(0, SHOWN), `${all.length} in the indexes, newest first`)}
     ${
       rest.length > 0 &&
       html`<details>
         <summary>${rest.length} older</summary>
-        ${table(page, rest, 'Older versions')}
+        ${versionTable(page, rest, 'Older versions')}
         ${missing > 0 && html`<p>${missing} more are in the explanation.</p>`}
       </details>`
     }
   `;
 }
 
-function table(page: PackagePage, rows: readonly ExplainedVersion[], caption: string): VNode {
-  return html`<div class="scroll" role="region" tabindex="0" aria-label=${caption}>
-    <table>
-      <caption>
-        ${caption}
-      </caption>
-      <thead>
-        <tr>
-          <th scope="col">Version</th>
-          <th scope="col">State</th>
-          <th scope="col">Archs</th>
-          <th scope="col">Published</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${rows.map((row) => versionRow(page, row))}
-      </tbody>
-    </table>
-  </div>`;
+function versionTable(page: PackagePage, versions: readonly ExplainedVersion[], label: string): VNode {
+  const rows = versions.flatMap((version) => versionRow(page, version));
+  return table(label, ['Version', 'State', 'Archs', 'Published'], rows, label);
 }
 
 /** One row, and a second one for remarks, which need the whole width. */

@@ -2,9 +2,11 @@
  * Pages that only a static export has. They show nothing that depends on the time of the export, so that the same
  * indexes give the same files.
  */
+import type { VNode } from 'preact';
 import { counted, printable } from '../errors.ts';
-import { html, renderPage, type Html, type Link } from './html.ts';
+import { html, renderPage, table, type Html, type Link } from './html.ts';
 import type { Links } from './links.ts';
+import { introduction } from './other-pages.ts';
 
 export interface StaticDatasource {
   readonly name: string;
@@ -20,11 +22,7 @@ export function staticHomePage(datasources: readonly StaticDatasource[], links: 
     trail: [{ text: 'apk-beacon', href: links.home }],
     stylesheet: links.stylesheet,
     main: html`
-      <h1>apk-beacon</h1>
-      <p>
-        Versions of APK packages that can be installed on every arch, from verified indexes. For Renovate,
-        curl and CI.
-      </p>
+      ${introduction()}
       <ul>
         ${datasources.map(
           (each) =>
@@ -79,29 +77,17 @@ export function staticDatasourcePage(
           ${linkList(provided, 'names/')}`
       }
       <h2>Indexes</h2>
-      <div class="scroll" role="region" tabindex="0" aria-label="Indexes">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Index</th>
-              <th scope="col">Packages</th>
-              <th scope="col">Signed by</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${indexes.map(
-              ({ index, packages, verifiedBy }) =>
-                html`<tr>
-                  <th scope="row">${printable(index)}</th>
-                  <td>${packages ?? 'missing'}</td>
-                  <td>${verifiedBy === undefined ? 'not verified' : printable(verifiedBy)}</td>
-                </tr>`,
-            )}
-          </tbody>
-        </table>
-      </div>
+      ${table('Indexes', ['Index', 'Packages', 'Signed by'], indexes.map(indexRow))}
     `,
   });
+}
+
+function indexRow({ index, packages, verifiedBy }: StaticIndex): VNode {
+  return html`<tr>
+    <th scope="row">${printable(index)}</th>
+    <td>${packages ?? 'missing'}</td>
+    <td>${verifiedBy === undefined ? 'not verified' : printable(verifiedBy)}</td>
+  </tr>`;
 }
 
 /** The index of a list that is too long for one page. */
