@@ -104,7 +104,9 @@ export class Checker {
         judgments[i] = {
           ...rest,
           problems: [...judgment.problems, ...more],
-          ...(heldBecause !== undefined ? { heldBecause } : target !== undefined && { target }),
+          ...(heldBecause !== undefined
+            ? { heldBecause }
+            : target !== undefined && pins[i]?.stays !== true && { target }),
         };
       }
     }
@@ -266,8 +268,10 @@ export class Checker {
     const held = new Map<number, string>();
     const wasFine = image?.obstacle === 'none';
     for (const isName of [false, true]) {
-      const targets = world.map(({ operator, isLocked, isRuntime }, i) =>
-        (operator === '') === isName && !isLocked && !isRuntime ? judged[i]?.judgment.target : undefined,
+      const targets = world.map(({ operator, isLocked, isRuntime, stays = false }, i) =>
+        (operator === '') === isName && !isLocked && !isRuntime && !stays
+          ? judged[i]?.judgment.target
+          : undefined,
       );
       const raisedPlaces = (): readonly number[] =>
         [...targets.keys()].filter((i) => targets[i] !== undefined);

@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { globSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join, normalize, relative, resolve, sep } from 'node:path';
 import { UsageError } from '../errors.ts';
+import type { IncludedFile } from '../pins/definition.ts';
 import { mayHavePins, readPins } from '../pins/read.ts';
 import type { CheckedFile } from './findings.ts';
 
@@ -129,12 +130,13 @@ function readText(path: string): Read | undefined {
 }
 
 /** apko resolves it from its working folder, which is the file's folder or one above. */
-function readInclude(include: string, from: string, read: Reader): string | undefined {
+function readInclude(include: string, from: string, read: Reader): IncludedFile | undefined {
   if (/^[a-z]+:\/\//.test(include)) return undefined;
   for (let folder = dirname(from); ; folder = dirname(folder)) {
     const path = slashes(normalize(join(folder, include)));
     const isOutside = path.startsWith('../') && !from.startsWith('../');
     const text = isOutside ? undefined : read(path)?.text;
-    if (text !== undefined || folder === '.') return text;
+    if (text !== undefined) return { path, text };
+    if (folder === '.') return undefined;
   }
 }

@@ -1,6 +1,6 @@
 /** Findings of files: problems with their places, in the order of files and lines. */
 import { hash } from 'node:crypto';
-import type { FilePins, Note } from '../pins/pin.ts';
+import type { FilePins, Note, Pin } from '../pins/pin.ts';
 import { Lines, type Position, type Range } from '../pins/text.ts';
 import { raisedVersions } from './fix.ts';
 import type { PinToJudge, Judgment, Step } from './judgment.ts';
@@ -39,16 +39,62 @@ export interface Finding {
 }
 
 /**
+ * The judgments of each file's pins, after those of included files. A pin of an included file is raised only if that file
+ * is among `files` and no other image keeps it; so if one keeps it, all are judged again with that. `judge` gets the pins
+ * of each file and returns the judgments of all in one list.
+ */
+export async function judgeTogether(
+  files: readonly CheckedFile[],
+  judge: (pins: readonly (readonly PinToJudge[])[]) => Promise<readonly Judgment[]>,
+): Promise<readonly (readonly Judgment[])[]> {
+  const paths = new Set(files.map(({ path }) => path));
+  const shared = new Set(
+    files.flatMap(({ found }) => found.included ?? []).map((pin) => `${pin.includedFrom} ${pin.text}`),
+  );
+  /** Why shared pins stay. */
+  const held = new Map<string, string>();
+  for (;;) {
+    const count = held.size;
+    const keyOf = ({ path }: CheckedFile, { includedFrom = path, text }: Pin): string =>
+      `${includedFrom} ${text}`;
+    const stays = (file: CheckedFile, pin: Pin): boolean =>
+      !paths.has(pin.includedFrom ?? file.path) || held.has(keyOf(file, pin));
+    const asked = files.map((file, i) => pinsToJudge(file, i, (pin) => stays(file, pin)));
+    const judgments = judgmentsOf(files, await judge(asked));
+    const merged = files.map((file, i) =>
+      allPins(file).map((pin, k) => {
+        const judgment = judgments[i]?.[k] as Judgment;
+        const key = keyOf(file, pin);
+        if (judgment.heldBecause !== undefined && shared.has(key)) held.set(key, judgment.heldBecause);
+        const heldBecause = held.get(key);
+        return heldBecause === undefined ? judgment : { ...judgment, heldBecause };
+      }),
+    );
+    if (held.size === count) return merged;
+  }
+}
+
+/**
  * The pins of a file, ready for judgment, after those of included files. `index` distinguishes the worlds of different
  * files.
  */
-export function pinsToJudge({ found }: CheckedFile, index: number): readonly PinToJudge[] {
-  return [...(found.included ?? []), ...found.pins].map(
-    ({ text, name, operator, version, tag, tagIsBehind, tool, isRuntime, isLocked, context, world }) => ({
+export function pinsToJudge(
+  file: CheckedFile,
+  index: number,
+  stays: (pin: Pin) => boolean = () => false,
+): readonly PinToJudge[] {
+  return allPins(file).map((pin) => {
+    const { text, name, operator, version, tag, tagIsBehind, tool, isRuntime, isLocked, context } = pin;
+    return {
       ...{ text, name, operator, version, tag, tagIsBehind, tool, isRuntime, isLocked, context },
-      world: `${index}:${world}`,
-    }),
-  );
+      world: `${index}:${pin.world}`,
+      ...(stays(pin) && { stays: true }),
+    };
+  });
+}
+
+function allPins({ found: { included = [], pins } }: CheckedFile): readonly Pin[] {
+  return [...included, ...pins];
 }
 
 /** Of the judgments of `pinsToJudge` of all files, those of each file. */

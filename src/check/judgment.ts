@@ -18,6 +18,8 @@ export type PinToJudge = Pick<
 > & {
   /** Pins with the same value are installed together. */
   readonly world: string;
+  /** Its version stays, whatever the newer ones. */
+  readonly stays?: boolean | undefined;
 };
 
 /** The size of an update: the revision only, the third number, the second, or the first. */
@@ -54,7 +56,7 @@ export interface Judgment {
    * The newest version that is newer than the pin and fits the policy, as precise as the pin; for a name, an exact one.
    */
   readonly target?: string;
-  /** Why there is no target, although a version fits the policy: it conflicts with other pins of the image. */
+  /** Why there is no target, although a version fits the policy: it conflicts with other pins of an image. */
   readonly heldBecause?: string;
   /** The newest version of all. */
   readonly newest?: string;

@@ -20,6 +20,7 @@ const pinSchema = z.object({
   isLocked: z.boolean().describe('in a lock file'),
   context: z.int().nonnegative().describe('a place in `contexts`'),
   world: z.string().max(64).describe('the same for pins that are installed together'),
+  stays: z.boolean().optional().describe('its version stays, whatever the newer ones'),
 });
 export const checkRequestSchema = z.object({
   policy: z

@@ -1,6 +1,6 @@
 /** Judgments of each file's pins, by a running service or by the indexes themselves. */
 import { checkBodies, parseJudgments } from '../check/protocol.ts';
-import { pinsToJudge, judgmentsOf, type CheckedFile } from '../check/findings.ts';
+import { judgeTogether, type CheckedFile } from '../check/findings.ts';
 import type { Judgment } from '../check/judgment.ts';
 import { IndexError } from '../errors.ts';
 import { builtNames, judgeHere, type CheckHere } from '../service/check.ts';
@@ -26,12 +26,15 @@ async function judgeThere(
   { config, policy, signal }: CheckHere,
 ): Promise<readonly (readonly Judgment[])[]> {
   const url = new URL(`${serviceUrl(base)}/-/check`);
-  const asked = files.map(pinsToJudge);
-  const bodies = checkBodies(asked, { policy, built: builtNames(files) });
-  const answers = bodies.map(async (body) => parseJudgments(await askService(url, {}, config, signal, body)));
-  const judgments = (await Promise.all(answers)).flat();
-  // A pin without a judgment would pass.
-  if (judgments.length !== asked.flat().length)
-    throw new IndexError('fetch-failed', `${url.host} did not judge every pin`);
-  return judgmentsOf(files, judgments);
+  return await judgeTogether(files, async (asked) => {
+    const bodies = checkBodies(asked, { policy, built: builtNames(files) });
+    const answers = bodies.map(async (body) =>
+      parseJudgments(await askService(url, {}, config, signal, body)),
+    );
+    const judgments = (await Promise.all(answers)).flat();
+    // A pin without a judgment would pass.
+    if (judgments.length !== asked.flat().length)
+      throw new IndexError('fetch-failed', `${url.host} did not judge every pin`);
+    return judgments;
+  });
 }

@@ -26,7 +26,12 @@ import { scalarText } from './scalar.ts';
 import { plainText, rangeOf, slice, spanOf, wordsOf, type Text } from './text.ts';
 
 /** Reads a file as `include:` names it; `undefined` if there is none. */
-export type ReadInclude = (path: string) => string | undefined;
+export type ReadInclude = (path: string) => IncludedFile | undefined;
+
+export interface IncludedFile {
+  readonly path: string;
+  readonly text: string;
+}
 
 const MAX_INCLUDES = 20;
 
@@ -113,10 +118,10 @@ function documentPins(document: Document, file: Text, readInclude: ReadInclude):
     }
   }
   const main = lists.find(({ isMain }) => isMain);
-  const base = listed.packages.flatMap((each): readonly Pin[] => {
+  const base = listed.packages.flatMap(({ text, path }): readonly Pin[] => {
     const world = { variables, tool, world: main?.at ?? 0, isRuntime: false, context } as const;
-    const { pins } = pinsOf(plainText(each), world);
-    return pins.map((pin) => ({ ...pin, range: place, versionRange: undefined }));
+    const { pins } = pinsOf(plainText(text), world);
+    return pins.map((pin) => ({ ...pin, range: place, versionRange: undefined, includedFrom: path }));
   });
   if (lists.length === 0 && base.length === 0) return undefined;
   const builds = isRecipe ? builtNames(root, variables) : [];
@@ -193,8 +198,8 @@ function texts(node: unknown): readonly string[] {
 interface Listed {
   readonly repositories: readonly string[];
   readonly archs: readonly string[];
-  /** The entries of `contents.packages`; only for included files. */
-  readonly packages: readonly string[];
+  /** The entries of `contents.packages` of included files. */
+  readonly packages: readonly IncludedFile[];
   readonly include: string | undefined;
 }
 
@@ -242,9 +247,9 @@ function included(own: Listed, readInclude: ReadInclude, notes: Note[], range: N
   let listed = own;
   const seen = new Set<string>();
   for (let path = own.include; path !== undefined;) {
-    const text = seen.has(path) || seen.size === MAX_INCLUDES ? undefined : readInclude(path);
-    const [document] = text === undefined ? [] : parseYaml(text);
-    if (!document || !isMap(document.contents) || document.errors.length > 0) {
+    const file = seen.has(path) || seen.size === MAX_INCLUDES ? undefined : readInclude(path);
+    const [document] = file ? parseYaml(file.text) : [];
+    if (!file || !document || !isMap(document.contents) || document.errors.length > 0) {
       const isAddress = /^[a-z]+:\/\/|@/.test(path);
       const fact = seen.has(path) ? 'includes itself' : 'cannot be read';
       if (!isAddress)
@@ -254,10 +259,11 @@ function included(own: Listed, readInclude: ReadInclude, notes: Note[], range: N
     }
     seen.add(path);
     const base = listedIn(document, document.contents);
+    const packages = texts(packagesOf(document, document.contents));
     listed = {
       repositories: [...new Set([...base.repositories, ...listed.repositories])],
       archs: listed.archs.length > 0 ? listed.archs : base.archs,
-      packages: [...texts(packagesOf(document, document.contents)), ...listed.packages],
+      packages: [...packages.map((text) => ({ path: file.path, text })), ...listed.packages],
       // Assigned by its name if neither file lists a repository.
       include: listed.include,
     };

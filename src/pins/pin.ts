@@ -36,6 +36,8 @@ export interface Pin {
   readonly isLocked: boolean;
   /** The parameters that choose its datasource, as in a lookup by Renovate. */
   readonly context: ContextParameters;
+  /** The included file that has it. */
+  readonly includedFrom?: string;
 }
 
 export type Kind =

@@ -1,6 +1,6 @@
 /** Judges the pins of files by the indexes of a configuration: for the command line, the library and the route. */
 import { Checker } from '../check/checker.ts';
-import { pinsToJudge, judgmentsOf, type CheckedFile } from '../check/findings.ts';
+import { judgeTogether, type CheckedFile } from '../check/findings.ts';
 import { withHistory } from '../check/history.ts';
 import type { Judgment, Policy } from '../check/judgment.ts';
 import { Source } from '../check/source.ts';
@@ -36,12 +36,14 @@ export async function judgeHere(
     asksUnknown: source.asksUnknown || asksAll,
   }));
   const checker = new Checker({ sources, routing, policy, now, built: builtNames(files) });
-  const pins = files.flatMap(pinsToJudge);
-  const judgments = await withHistory(pins, checker.judge(pins), (datasource, names) =>
-    beacon.vanished(datasource, names),
-  );
+  const judgments = await judgeTogether(files, async (asked) => {
+    const pins = asked.flat();
+    return await withHistory(pins, checker.judge(pins), (datasource, names) =>
+      beacon.vanished(datasource, names),
+    );
+  });
   await beacon.ledger.close();
-  return judgmentsOf(files, judgments);
+  return judgments;
 }
 
 export function builtNames(files: readonly CheckedFile[]): ReadonlySet<string> {

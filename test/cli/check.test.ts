@@ -305,6 +305,54 @@ test('--fix of a file and of a link to it changes the file once', async () => {
   );
 });
 
+describe('--fix of images that include others', () => {
+  const image = (pins: string, more = '') =>
+    `${more}contents:\n  repositories: [https://packages.wolfi.dev/os]\n  packages: [${pins}]\n`;
+  const child = (pins: string) => image(pins, 'include: base.yaml\n');
+  const fixed = async (...words: string[]) => {
+    const { output, errors } = await run(words, { fix: true });
+    return [...errors.split('\n'), ...output.split('\n')].filter((line) => line !== '');
+  };
+
+  beforeEach(async () => {
+    const of = (name: string, versions: readonly string[], needs: boolean) =>
+      versions.map((version) => pkg(name, version, needs ? { D: `lib=${version}` } : {}));
+    const packages = [
+      ...of('lib', ['1-r0', '2-r0'], false),
+      ...of('app', ['1-r0', '2-r0'], true),
+      ...of('old', ['1-r0'], true),
+    ];
+    await put('indexes/wolfi/x86_64/APKINDEX.tar.gz', await signedIndex(packages));
+    await put('repo/i/base.yaml', image('lib=1-r0'));
+    await put('repo/i/app.yaml', child('app=1-r0'));
+  });
+
+  test('both are raised', async () => {
+    expect(await fixed('i')).toEqual([
+      'i/app.yaml: app=1-r0 -> 2-r0',
+      'i/base.yaml: lib=1-r0 -> 2-r0',
+      'changed 2 pins',
+    ]);
+  });
+
+  test('a pin does not rely on an included file that is not named', async () => {
+    expect(await fixed('i/app.yaml')).toEqual([
+      'i/app.yaml: app=1-r0 left unchanged: 2-r0 cannot be installed with lib=1-r0 on x86_64: lib=2-r0 conflicts with lib-1-r0',
+      'nothing to change',
+    ]);
+  });
+
+  test('an included pin stays if one of the images needs it, and so do those that need a newer one', async () => {
+    await put('repo/i/old.yaml', child('old=1-r0'));
+    const because = 'left unchanged: 2-r0 cannot be installed with';
+    expect(await fixed('i')).toEqual([
+      `i/app.yaml: app=1-r0 ${because} lib=1-r0 on x86_64: lib=2-r0 conflicts with lib-1-r0`,
+      `i/base.yaml: lib=1-r0 ${because} old=1-r0 on x86_64: lib=1-r0 conflicts with lib-2-r0`,
+      'nothing to change',
+    ]);
+  });
+});
+
 test('a file that is no UTF-8 keeps its other bytes', async () => {
   const bytes = Buffer.from('FROM alpine:3.22\n# caf\xe9\nRUN apk add curl=8.12.0-r0\n', 'latin1');
   await put('repo/Dockerfile', bytes);

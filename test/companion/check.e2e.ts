@@ -111,7 +111,7 @@ function problemsOf(own: ApkoCase, { repositories }: World, base: string): reado
   }));
   const checker = new Checker({ sources, routing, policy: { within: 'major', minAge: 0 }, now: Date.now() });
   const { image, included } = imageFiles(own, base);
-  const found = readPins('image.yaml', image, () => included);
+  const found = readPins('image.yaml', image, (path) => ({ path, text: included }));
   if (!found) throw new Error(`no pins in ${image}`);
   const file = { path: 'image.yaml', text: image, encoding: 'utf8', found } as const;
   return findingsOf(file, checker.judge(pinsToJudge(file, 0)))

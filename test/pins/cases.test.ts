@@ -149,7 +149,10 @@ test.each(globSync('{images,packages}/**/*.yaml').concat('Dockerfile', 'images/d
   '%s of our own is read without a note but for variables',
   (path) => {
     const text = readFileSync(path, 'utf8');
-    const found = readPins(path, text, (include) => readFileSync(`images/${include}`, 'utf8'));
+    const found = readPins(path, text, (include) => ({
+      path: include,
+      text: readFileSync(`images/${include}`, 'utf8'),
+    }));
     expect(found?.notes.filter(({ reason }) => reason !== 'unknown-variable')).toEqual(found && []);
     const plain = [...text.matchAll(/^ +- ([a-z][a-z0-9.+-]*=\d[^\s#]*)/gm)].map((match) => match[1]);
     const listed = found?.pins.map((pin) => pin.text) ?? [];

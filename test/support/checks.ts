@@ -97,7 +97,10 @@ export function checked(
   } = {},
 ): Checked {
   const files = Object.entries(texts).flatMap(([path, text]) => {
-    const found = readPins(path, text, (include) => texts[include]);
+    const found = readPins(path, text, (include) => {
+      const included = texts[include];
+      return included === undefined ? undefined : { path: include, text: included };
+    });
     return found ? [{ path, text, encoding: 'utf8' as const, found }] : [];
   });
   const names = Object.keys(catalogs);
@@ -111,7 +114,7 @@ export function checked(
     now,
     built: new Set(files.flatMap(({ found }) => found.builds ?? [])),
   });
-  const judgments = judgmentsOf(files, checker.judge(files.flatMap(pinsToJudge)));
+  const judgments = judgmentsOf(files, checker.judge(files.flatMap((file, i) => pinsToJudge(file, i))));
   return { files, judgments, findings: files.flatMap((file, i) => findingsOf(file, judgments[i] ?? [])) };
 }
 

@@ -29,7 +29,10 @@ export function read(
   text: string,
   files: Readonly<Record<string, string>> = {},
 ): FilePins | undefined {
-  return readPins(path, text, (include) => files[include]);
+  return readPins(path, text, (path) => {
+    const included = files[path];
+    return included === undefined ? undefined : { path, text: included };
+  });
 }
 
 /** Names and versions of those with a version. */
