@@ -11,6 +11,12 @@ export const OPERATOR = '==|=~|~=|=|~';
 /** A line continuation, with comments, lines of a template engine (`{% … %}`) and empty ones after it. */
 export const CONTINUATION = '\\\\[ \\t]*\\r?\\n(?:[ \\t]*(?:(?:#|[{][#%])[^\\n]*)?\\r?\\n)*';
 
+const BLANK = `(?:[ \\t]|${CONTINUATION})`;
+/** Options of apk before `add`, with and without a value. */
+const OPTIONS = `(?:-[^\\s]+${BLANK}+(?:[^-\\s\\\\][^\\s]*${BLANK}+)?)*?`;
+/** Up to the arguments. `xx-apk` is that of tonistiigi/xx. */
+export const APK_ADD = `(?:xx-)?apk(?:\\.static)?${BLANK}+${OPTIONS}add`;
+
 export const dockerfiles = ['/(^|/|\\.)([Dd]ocker|[Cc]ontainer)file([^/]*)$/'];
 export const scripts = ['/\\.(sh|bash|ash)$/', '/\\.gitlab-ci\\.ya?ml$/', '/(^|/)\\.gitlab/.*\\.ya?ml$/'];
 /** Files that set versions for scripts and builds. */

@@ -4,7 +4,7 @@
  * differ between levels, because inner groups hide outer ones. No level may match empty text: Renovate would try 10,000
  * times.
  */
-import { CONTINUATION, dockerfiles, NAME, scripts, TAG, VERSION } from './grammar.ts';
+import { APK_ADD, CONTINUATION, dockerfiles, NAME, scripts, TAG, VERSION } from './grammar.ts';
 import { COMMENTS, REPOSITORY_OPTION } from '../routing/excerpt.ts';
 import { changes, contextParameters, images, onlyParameter, stages } from './lookup-url.ts';
 import type { PresetContext, PresetRule } from './preset.ts';
@@ -33,7 +33,6 @@ const STAGE = `[ \\t]*(?<from>[Ff][Rr][Oo][Mm][ \\t](?:\\\\[ \\t]*\\r?\\n|[^\\n]
 /** RUN with its continuations, or a line of a heredoc; lower case instructions are sorted out below. */
 const INSTRUCTION = `(?:^|\\n)[ \\t]*(?:(?:ONBUILD[ \\t]+)?[Rr][Uu][Nn][ \\t]|[^A-Z#\\s])(?:${CONTINUATION}|[^\\n])*`;
 
-const BLANK = `(?:[ \\t]|${CONTINUATION})`;
 const BOUNDARY = '[\\s;&|(/"\'`{!\\[]';
 /** What passes a command to another container or host, up to that command, which may be quoted. */
 const ELSEWHERE =
@@ -51,10 +50,6 @@ const FOLDED = [0, 2, 4, 6, 8]
   .join('|');
 /** A line of a script with its continuations. */
 const STATEMENT = `(?:^|\\n)(?:${FOLDED})|(?:^|\\n)[ \\t]*(?:(?:[^#\\s](?:${CONTINUATION}|[^\\n])*?${BOUNDARY})?${ELSEWHERE}|[^#\\s])(?:${CONTINUATION}|[^\\n])*`;
-/** Options of apk before `add`, with and without a value. */
-const OPTIONS = `(?:-[^\\s]+${BLANK}+(?:[^-\\s\\\\][^\\s]*${BLANK}+)?)*?`;
-/** `xx-apk` is that of tonistiigi/xx. */
-const APK_ADD = `(?:xx-)?apk(?:\\.static)?${BLANK}+${OPTIONS}add${ARGUMENTS}`;
 /**
  * Text that only mentions commands: matched first, so that no command is found in it, and dropped at the next level.
  */
@@ -64,7 +59,7 @@ const PROSE =
 /** Of a Dockerfile; in a script these are commands. */
 const OTHER_INSTRUCTION =
   '^\\s*(?:add|arg|cmd|copy|entrypoint|env|expose|healthcheck|label|maintainer|shell|user|volume|workdir)[ \\t][\\s\\S]*';
-const COMMAND = `${PROSE}|(?:^|${BOUNDARY})${APK_ADD}`;
+const COMMAND = `${PROSE}|(?:^|${BOUNDARY})${APK_ADD}${ARGUMENTS}`;
 /**
  * `options`: up to the last option that names a repository, or nothing. `depType` is captured, because every template costs
  * a fraction of a millisecond a pin.

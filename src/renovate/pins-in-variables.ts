@@ -2,7 +2,7 @@
  * Versions outside a command: below a comment that names the package, or in a variable that an `apk add` of the same
  * Dockerfile uses.
  */
-import { CONTINUATION, dockerfiles, NAME, scripts, settings, TAG, VERSION } from './grammar.ts';
+import { APK_ADD, CONTINUATION, dockerfiles, NAME, scripts, settings, TAG, VERSION } from './grammar.ts';
 import { COMMENTS } from '../routing/excerpt.ts';
 import {
   contextParameters,
@@ -67,7 +67,7 @@ export function variableManager({ datasource, lookup }: PresetContext): PresetRu
   const piece = `(?:${CONTINUATION}|[^\\n;&|\\\\]|\\\\[^\\s])`;
   const variable = '["\\x27]?[$](?:VARIABLE|[{]VARIABLE[}])';
   const rest = `((?:${CONTINUATION}|[ \\t\\r"\\x27)])${piece}*)?(?:[\\n;&|\\\\][\\s\\S]*)?$`;
-  const command = `[\\s;&|(/"\\x27](?:xx-)?apk(?:[.]static)?[ \\t]${piece}*?`;
+  const command = `[\\s;&|(/"\\x27]${APK_ADD}${piece}*?`;
   const mayUse = `${COMMENTS}(?<file>[ \\t]*[^#\\s][\\s\\S]*${command}={1,2}["\\x27]?[$][\\s\\S]*)$`;
   const use = `^[\\s\\S]*?(${command}[\\s"\\x27])(${NAME})(?:@(${TAG}))?={1,2}${variable}${rest}|^[\\s\\S]*$`;
   const assignment = '\\sVARIABLE[ \\t=]+["\\x27]?';
