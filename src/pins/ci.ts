@@ -126,25 +126,25 @@ function scriptImages(
   const standard = roots
     .flatMap((root) => imageOf(inside(root, root.map.get('default', true))) ?? imageOf(root) ?? [])
     .at(-1);
-  const others = jobImages(jobs, roots, standard);
+  const known = jobImages(jobs, roots, standard);
   return (job, names) => {
-    const isDerived = job.map.has('extends');
-    const own = imageOf(job) ?? (isDerived ? undefined : standard);
-    // Without an image of its own or of what it extends, a job is not in that of another job.
-    if (own === undefined && isDerived) return all;
+    const own = known.find(({ map }) => map === job.map);
+    if (!own?.isKnown) return all;
     const inherited = names.filter((name) => job.map.has(name));
-    const inheriting = others.filter(
+    const inheriting = known.filter(
       ({ map, bases, quotes }) =>
         quotes.has(job.map) || (bases.has(job.map) && inherited.some((name) => !map.has(name))),
     );
-    return [...new Set([own ?? [], inheriting.map(({ image }) => image)].flat())];
+    return [...new Set([own, ...inheriting].flatMap(({ image }) => image ?? []))];
   };
 }
 
 /** A job with its image, and what it inherits keys of: other jobs, by `extends` or `<<`, `default` and the top level. */
 interface JobImage {
   readonly map: YAMLMap;
-  readonly image: string;
+  readonly image: string | undefined;
+  /** Not if it extends a job of another file, which may have its image. */
+  readonly isKnown: boolean;
   readonly bases: ReadonlySet<YAMLMap>;
   /** Jobs whose lines it takes by `!reference`. */
   readonly quotes: ReadonlySet<YAMLMap>;
@@ -159,7 +159,11 @@ function jobImages(
   const shared = roots.flatMap((root) => [root, inside(root, root.map.get('default', true)) ?? []]).flat();
   const named = (name: unknown): readonly Part[] =>
     isScalar(name) ? roots.flatMap((root) => inside(root, root.map.get(String(name.value), true)) ?? []) : [];
-  const extended = (part: Part): readonly Part[] => listed(part, 'extends').flatMap(named);
+  const namesOf = (part: Part): readonly unknown[] => {
+    const value = valueOf(part, 'extends')?.value;
+    return isSeq(value) ? value.items : value === undefined ? [] : [value];
+  };
+  const extended = (part: Part): readonly Part[] => namesOf(part).flatMap(named);
   const basesOf = (part: Part, bases = new Set<YAMLMap>()): ReadonlySet<YAMLMap> => {
     const merged = listed(part, '<<').flatMap((node) => inside(part, node) ?? []);
     for (const base of [...extended(part), ...merged]) {
@@ -180,12 +184,22 @@ function jobImages(
         .at(-1)
     );
   };
-  return jobs.flatMap((job) => {
-    const image = imageThrough(job) ?? (job.map.has('extends') ? undefined : standard);
-    if (image === undefined) return [];
+  const isKnown = (part: Part, seen = new Set<YAMLMap>()): boolean => {
+    if (seen.has(part.map)) return true;
+    seen.add(part.map);
+    return (
+      namesOf(part).every((name) => named(name).length > 0) &&
+      extended(part).every((base) => isKnown(base, seen))
+    );
+  };
+  return jobs.map((job) => {
+    const image = imageThrough(job) ?? (isKnown(job) ? standard : undefined);
     const bases = new Set([...shared.map(({ map }) => map), ...basesOf(job)]);
     const quoted = SCRIPTS.flat().flatMap((name) => references(job.map.get(name, true), job));
-    return [{ map: job.map, image, bases, quotes: new Set(quoted.flatMap(named).map(({ map }) => map)) }];
+    return {
+      ...{ map: job.map, image, isKnown: imageOf(job) !== undefined || isKnown(job) },
+      ...{ bases, quotes: new Set(quoted.flatMap(named).map(({ map }) => map)) },
+    };
   });
 }
 

@@ -221,3 +221,23 @@ other: { extends: .unknown, before_script: [apk add d=1] }
     ['d=1', 'image: alpine:3.22\nimage: alpine:3.23'],
   ]);
 });
+
+test('the own lines of a job are in the image of what it extends, or in that of default', () => {
+  const text = `default: { image: alpine:3.22 }
+.rules: { rules: [when: always] }
+.next: &next { extends: [.rules, .image] }
+.image: { image: alpine:3.23 }
+one: { extends: .rules, script: apk add a=1 }
+two: { extends: .next, script: apk add b=1 }
+three: { <<: *next, script: apk add c=1 }
+four: { extends: [.image, .unknown], script: apk add d=1 }
+five: { extends: .unknown, image: alpine:3.24, script: apk add e=1 }
+`;
+  expect(pinsIn('.gitlab-ci.yml', text).map((pin) => [pin.text, pin.context['images']])).toEqual([
+    ['a=1', 'image: alpine:3.22'],
+    ['b=1', 'image: alpine:3.23'],
+    ['c=1', 'image: alpine:3.23'],
+    ['d=1', 'image: alpine:3.22\nimage: alpine:3.23\nimage: alpine:3.24'],
+    ['e=1', 'image: alpine:3.24'],
+  ]);
+});
