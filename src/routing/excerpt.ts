@@ -60,10 +60,10 @@ const EDITS = [
   // What is added there cannot be read, or an alternative in front would have taken it.
   '>>[ \\t]*["\\x27]?',
   `${BEFORE}(?:mv|rm|ed|ex|patch|truncate|[gm]?awk[ \\t]+-i)(?:[ \\t"]|${CONTINUES})(?:${PIECE}*${BEFORE_PATH})?`,
-  // Not the first operand, which is only read.
+  // Not the first operand, which is only read; nor that of COPY below.
   `${BEFORE}(?:cp|ln|install)${BLANKS}(?:-[^\\s]*${BLANKS})*[^-\\s\\\\;&|]${PIECE}*${BEFORE_PATH}`,
   `${BEFORE}(?:curl|wget)[ \\t]${PIECE}*?(?:-[A-Za-z]*[oO]|--output|--output-document)[ \\t=]*["\\x27]?`,
-  `\\n[ \\t]*(?:[Cc][Oo][Pp][Yy]|[Aa][Dd][Dd])[ \\t]${LETTER}*[\\s"\\x27]`,
+  `\\n[ \\t]*(?:[Cc][Oo][Pp][Yy]|[Aa][Dd][Dd])${BLANKS}(?:--[^\\s]*${BLANKS})*[^-\\s\\\\]${LETTER}*[\\s"\\x27]`,
   `${HERE}>[ \\t]*["\\x27]?`,
   `[ \\t](?:of|--mount=[^\\s]*(?:target|dst|destination))=`,
   // Of a function of another language, as in `python -c "open('/etc/apk/repositories', 'w')"`.

@@ -183,6 +183,7 @@ describe('what a stage does to its repositories', () => {
     'COPY repositories /etc/apk',
     `COPY acme.list ${list}.d/`,
     `add --chmod=644 repositories \\\n  ${list}`,
+    `COPY --from=a \\\n  ${list} /etc/apk/`,
     `RUN curl https://example.com/list | tee ${list}`,
     `RUN curl https://example.com/list | tee "${list}" > /dev/null`,
     `RUN cat /tmp/list | tee -a ${list}`,
@@ -235,6 +236,8 @@ describe('what a stage does to its repositories', () => {
     `RUN cp ${list} /tmp/list`,
     `RUN cp ${list} ${list}.bak`,
     `COPY acme.rsa.pub /etc/apk/keys/`,
+    `COPY --from=a ${list} /tmp/list`,
+    `COPY --from=a --chmod=644 \\\n  ${list} /rootfs${list}`,
     `RUN wget -O /etc/apk/keys/acme.rsa.pub https://example.com/key && cat ${list}`,
     'RUN --mount=type=cache,target=/etc/apk/cache apk add git',
     'RUN rm -rf /etc/apk/cache',
@@ -394,6 +397,7 @@ test.each([
   ' cp a \\\n# b\n',
   ' cd /etc/apk;',
   '\nCOPY a \\',
+  '\nCOPY --a=b \\\n',
   ';',
 ])('%j, many times, is read in the time of a test', (text) => {
   const file = `FROM alpine:3.22\nRUN sed edge ${text.repeat(16_000 / text.length)}\nRUN true`;
