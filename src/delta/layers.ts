@@ -1,8 +1,8 @@
 /**
  * The layers of an image as apko 1.2 makes them (`layering: { strategy: origin, budget: N }`): one for each origin, from the
- * largest down; what does not fit the budget shares the last one. The top layer has what belongs to no package: the
- * database of all packages, links, accounts. A package that replaces files of another shares its layer, too; the index
- * does not have that information, so it is ignored here.
+ * largest down; what does not fit the budget shares the last one. All packages without an origin share a layer. The top
+ * layer has what belongs to no package: the database of all packages, links, accounts. A package that replaces files of
+ * another shares its layer, too; the index does not have that information, so it is ignored here.
  */
 
 /** A package in an image. */
@@ -19,13 +19,13 @@ export interface Installed {
 
 export interface Layer {
   readonly packages: readonly Installed[];
-  /** More than one for the last layer, if not every origin fits. */
+  /** More than one for the last layer, if not every origin fits. Of packages without one, their names. */
   readonly origins: readonly string[];
 }
 
 /** Without the layer on top. No budget: one layer. */
 export function layersOf(packages: readonly Installed[], budget: number | undefined): readonly Layer[] {
-  const groups = [...Map.groupBy(packages, ({ origin, name }) => origin || name).values()].sort(
+  const groups = [...Map.groupBy(packages, ({ origin }) => origin).values()].sort(
     (a, b) => sum(b, 'installed') - sum(a, 'installed') || (lastName(a) < lastName(b) ? -1 : 1),
   );
   const kept = groups.length > (budget ?? 1) ? Math.max((budget ?? 1) - 1, 0) : groups.length;

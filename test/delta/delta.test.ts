@@ -32,6 +32,12 @@ describe('the layers', () => {
     );
   });
 
+  test('have the packages without an origin in one, as apko does', () => {
+    const without = ['a', 'b'].map((name) => own(name, 20, { origin: '' }));
+    const layers = layersOf([...without, own('c', 30)], 9);
+    expect(layers.map(({ origins }) => origins)).toEqual([['a', 'b'], ['c']]);
+  });
+
   test('of the same size are in the order of their last names', () => {
     const same = [own('b', 5), own('z', 1, { origin: 'a' }), own('a', 4), own('c', 5)];
     expect(layersOf(same, 9).map(({ origins }) => origins[0])).toEqual(['b', 'c', 'a']);
