@@ -204,7 +204,8 @@ const repository = z
       .array(address)
       .default([])
       .meta({
-        description: 'earlier addresses of the repository, so that its ledger continues',
+        description:
+          'earlier addresses of the repository, so that its ledger continues; needed for a new token in its query, too',
         examples: [['https://old.example.com/os']],
       }),
     required: z
