@@ -48,6 +48,9 @@ export interface Hop {
   readonly policy: AddressPolicy;
 }
 
+/** Addresses of a name that are tried, one after the other, in the time to connect. */
+const ADDRESSES = 5;
+
 export class Dispatchers {
   readonly #options: DispatcherOptions;
   #material: TlsMaterial = { ca: [] };
@@ -109,7 +112,12 @@ export class Dispatchers {
     { identify, policy }: Hop,
   ): Dispatcher {
     const { connect: timeout, headers: headersTimeout } = this.#options.timeouts;
-    const tls = { secureContext: this.#secureContext(identify), allowH2: false };
+    const tls = {
+      secureContext: this.#secureContext(identify),
+      allowH2: false,
+      // By default 250 ms for each address but the last one.
+      autoSelectFamilyAttemptTimeout: Math.ceil(timeout / ADDRESSES),
+    };
     const lookup = guardedLookup(policy, this.#options.lookup);
     if (!proxy) return new Agent({ connect: { ...tls, timeout, lookup }, allowH2: false });
     // A proxy resolves names itself, so it decides what they lead to.

@@ -1,5 +1,6 @@
 import { copyFile, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
+import type { LookupFunction } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
@@ -292,6 +293,21 @@ describe('a proxy', () => {
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await setImmediate();
 }
+
+test('the first of two addresses may take longer to connect than Node allows', async () => {
+  const { url } = await startUpstream(hello);
+  const lookup: LookupFunction = (_host, _options, callback) => {
+    callback(null, [
+      { address: '127.0.0.1', family: 4 },
+      { address: '::1', family: 6 },
+    ]);
+    // It is connected meanwhile, which the process sees only after the time that Node allows.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+  };
+  url.hostname = 'two.example.com';
+  const client = startClient({ lookup, timeouts: { connect: 60_000 } });
+  expect(text(await client.get(url, { maxBytes }))).toBe('hello');
+});
 
 describe('a connection that the server closes', () => {
   const body = Buffer.alloc(200_000, 'x');
