@@ -324,7 +324,7 @@ function nothingYet(age: Age, page: string): object {
 /** Everything that the answer to a lookup depends on, except the generation. */
 function keyOf(request: IncomingMessage): string {
   const { url = '', headers } = request;
-  return `${url} ${isAboutPin({}, request)} ${prefersText(headers)} ${headers.host}`;
+  return `${url} ${isAboutPin({}, request)} ${prefersText(headers)} ${ownUrl(request)}`;
 }
 
 /** Whether the request has a pin or comes from Renovate, which looks up only pins. */

@@ -25,8 +25,10 @@ export function pinOf({ current }: QueryParameters): string | undefined {
   return [current].flat().at(-1)?.trim() || undefined;
 }
 
-/** The address as the client wrote it; an invalid `Host` is ignored. */
+/** The address as the client wrote it, also to a proxy with TLS; an invalid `Host` is ignored. */
 export function ownUrl({ headers }: IncomingMessage): string {
-  const { host = '' } = headers;
-  return `http://${/^[A-Za-z0-9._-]+(:\d+)?$|^\[[0-9a-fA-F:.]+\](:\d+)?$/.test(host) ? host : 'localhost'}`;
+  const { host = '', 'x-forwarded-proto': forwarded } = headers;
+  const scheme = /^https\b/i.test(String(forwarded)) ? 'https' : 'http';
+  const isHost = /^[A-Za-z0-9._-]+(:\d+)?$|^\[[0-9a-fA-F:.]+\](:\d+)?$/.test(host);
+  return `${scheme}://${isHost ? host : 'localhost'}`;
 }

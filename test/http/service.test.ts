@@ -239,6 +239,21 @@ describe('a lookup', () => {
     });
   });
 
+  test('names the address that the client wrote, also to a proxy with TLS', async () => {
+    await using upstream = await startUpstream();
+    await using service = await loaded(upstream);
+    for (const [forwarded, address] of [
+      [undefined, 'http://beacon.example/'],
+      ['http', 'http://beacon.example/'],
+      ['https', 'https://beacon.example/'],
+      ['HTTPS, http', 'https://beacon.example/'],
+    ] as const) {
+      const headers = { host: 'beacon.example', ...(forwarded && { 'x-forwarded-proto': forwarded }) };
+      expect((await service.get('/renovate.json', headers)).body).toContain(`"${address}wolfi/`);
+      expect((await service.get('/-/for/curl', headers)).body).toContain(`"${address}-/asked"`);
+    }
+  });
+
   test('needs the token, where one is configured; probes do not', async () => {
     await using upstream = await startUpstream();
     await serveIndexes(upstream, curl);
