@@ -28,12 +28,10 @@ export async function getIfChanged(
   url: URL,
   { client, credentials, validators = {}, ...options }: ConditionalGet,
 ): Promise<UpstreamAnswer | undefined> {
-  const conditions = conditionalHeaders(validators);
-  // Without it, a caching proxy may answer for days by itself (RFC 9111, 4.2.2).
-  const headers = { 'cache-control': 'max-age=0', ...conditions };
+  const headers = conditionalHeaders(validators);
   const credential = await credentials?.(url);
   const answer = await client.get(url, { ...options, headers, credential });
-  if (answer.status === 304 && Object.keys(conditions).length > 0) return undefined;
+  if (answer.status === 304 && Object.keys(headers).length > 0) return undefined;
   if (answer.status !== 200) throw statusError(url, answer);
   return answer;
 }

@@ -172,7 +172,12 @@ function stepTo(target: URL, { url: from, hop }: Step, home: URL): Step {
 }
 
 async function exchangeOnce(url: URL, hop: Hop, exchange: Exchange): Promise<UpstreamAnswer> {
-  const headers = { accept: '*/*', 'accept-encoding': 'identity', ...exchange.headers };
+  const headers = {
+    ...{ accept: '*/*', 'accept-encoding': 'identity' },
+    // Without it, a caching proxy may answer for days by itself (RFC 9111, 4.2.2).
+    'cache-control': 'max-age=0',
+    ...exchange.headers,
+  };
   return await asked(url, hop, { ...exchange, method: 'GET', headers }, async (status, header, body) => {
     if (status === 200) {
       exchange.onHead?.(header);

@@ -108,14 +108,6 @@ describe('an index on a server', () => {
     });
   });
 
-  test('is not taken from a cache on the way that has not asked the server', async () => {
-    const { url } = await startUpstream(({ headers }, response) =>
-      response.end(headers['cache-control'] === 'max-age=0' ? index : adb),
-    );
-    expect(await fetchOnce(url)).toMatchObject({ bytes: index });
-    expect(await fetchOnce(url, { validators: { etag: '"one"' } })).toMatchObject({ bytes: index });
-  });
-
   test('is revalidated by date if it has no ETag', async () => {
     const { url, requests } = await startUpstream((_request, response) => response.writeHead(304).end());
     const validators = { lastModified: 'Tue, 21 Oct 2025 07:28:00 GMT' };

@@ -294,6 +294,15 @@ async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await setImmediate();
 }
 
+test('nothing is taken from a cache on the way that has not asked the server', async () => {
+  const { url } = await startUpstream(({ headers }, response) =>
+    response.end(headers['cache-control'] === 'max-age=0' ? 'new' : 'old'),
+  );
+  const client = startClient();
+  expect(text(await client.get(url, { maxBytes }))).toBe('new');
+  expect(text(await client.get(url, { maxBytes, headers: { 'if-none-match': '"1"' } }))).toBe('new');
+});
+
 test('the first of two addresses may take longer to connect than Node allows', async () => {
   const { url } = await startUpstream(hello);
   const lookup: LookupFunction = (_host, _options, callback) => {
