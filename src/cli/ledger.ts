@@ -5,14 +5,9 @@ import { parseTime, timeText } from '../catalog/time.ts';
 import type { Config } from '../config/config.ts';
 import { printable, printableJson, UsageError } from '../errors.ts';
 import type { Database, Query } from '../ledger-store/database.ts';
-import {
-  generationAt,
-  generationNumbered,
-  generationsOf,
-  packagesOf,
-  type Generation,
-} from '../ledger-store/history.ts';
+import { generationAt, generationNumbered, generationsOf, packagesOf } from '../ledger-store/history.ts';
 import { exportLines, importLines, verify } from '../ledger-store/transfer.ts';
+import type { PastGeneration } from '../repository/past-datasources.ts';
 import { commandLogger } from '../service/logger.ts';
 import { ledgerLocations, openLedger } from '../service/ledger.ts';
 
@@ -102,7 +97,7 @@ async function show(
   for (const [id, location, arch] of await query('SELECT id, location, arch FROM ledger_index ORDER BY id')) {
     const [index, number] = [String(location), Number(id)];
     if ((locations && !locations.has(index)) || (onlyArch !== undefined && onlyArch !== arch)) continue;
-    const line = (of: Generation): object => ({ index, arch, ...generationLine(of) });
+    const line = (of: PastGeneration): object => ({ index, arch, ...generationLine(of) });
     if (!which) {
       const all = (await Array.fromAsync(generationsOf(query, number))).toReversed();
       isFound ||= all.length > 0;
@@ -133,7 +128,7 @@ async function show(
 function whichGeneration(
   at: string | undefined,
   generation: string | undefined,
-): ((query: Query, id: number) => Promise<Generation | undefined>) | undefined {
+): ((query: Query, id: number) => Promise<PastGeneration | undefined>) | undefined {
   if (at !== undefined && generation !== undefined)
     throw new UsageError('--at and --generation: expected one of them');
   if (at !== undefined) {
@@ -148,7 +143,7 @@ function whichGeneration(
   return (query, id) => generationNumbered(query, id, Number(generation));
 }
 
-function generationLine({ number, seenAt, digest, signer, packages }: Generation): object {
+function generationLine({ number, seenAt, digest, signer, packages }: PastGeneration): object {
   return { generation: number, seenAt: timeText(seenAt), digest, signer, packages };
 }
 

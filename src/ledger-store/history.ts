@@ -6,24 +6,18 @@ import { inSteps, type Pause } from '../apk/pieces.ts';
 import type { ReleaseDates, Republished } from '../catalog/catalog.ts';
 import { compare, type Dated } from '../ledger/dates.ts';
 import { identityAt, IdentityTable } from '../ledger/identities.ts';
+import type { PastGeneration } from '../repository/past-datasources.ts';
 import { findIndex, type Database, type LedgerIndex, type Query, type Row, type Value } from './database.ts';
-
-/** One generation of an index. */
-export interface Generation {
-  readonly number: number;
-  /** Unix milliseconds. */
-  readonly seenAt: number;
-  readonly digest: string;
-  /** Name of the key; `undefined` if it was not verified. */
-  readonly signer: string | undefined;
-  readonly packages: number;
-}
 
 const GENERATION =
   'SELECT number, seen_at, digest, signer, packages FROM ledger_generation WHERE index_id = ?';
 
 /** The generation that was current at `at` (unix milliseconds). */
-export async function generationAt(query: Query, id: number, at: number): Promise<Generation | undefined> {
+export async function generationAt(
+  query: Query,
+  id: number,
+  at: number,
+): Promise<PastGeneration | undefined> {
   // Newest first, because most requested times are recent.
   const [row] = await query(`${GENERATION} AND seen_at <= ? ORDER BY number DESC LIMIT 1`, [id, at]);
   return row && generationOf(row);
@@ -33,7 +27,7 @@ export async function generationNumbered(
   query: Query,
   id: number,
   number: number,
-): Promise<Generation | undefined> {
+): Promise<PastGeneration | undefined> {
   const [row] = await query(`${GENERATION} AND number = ?`, [id, number]);
   return row && generationOf(row);
 }
@@ -41,7 +35,7 @@ export async function generationNumbered(
 const GENERATIONS_A_PAGE = 200;
 
 /** Newest first. */
-export async function* generationsOf(query: Query, id: number): AsyncGenerator<Generation> {
+export async function* generationsOf(query: Query, id: number): AsyncGenerator<PastGeneration> {
   for (let before = 2 ** 31 - 1, more = true; more;) {
     const sql = `${GENERATION} AND number < ? ORDER BY number DESC LIMIT ${GENERATIONS_A_PAGE}`;
     const page = (await query(sql, [id, before])).map(generationOf);
@@ -51,7 +45,7 @@ export async function* generationsOf(query: Query, id: number): AsyncGenerator<G
   }
 }
 
-function generationOf([number, seenAt, digest, signer, packages]: Row): Generation {
+function generationOf([number, seenAt, digest, signer, packages]: Row): PastGeneration {
   return {
     number: Number(number),
     seenAt: Number(seenAt),
@@ -209,7 +203,7 @@ export class History {
   async at(
     index: LedgerIndex,
     at: number,
-  ): Promise<{ readonly generation: Generation; readonly until: number | undefined } | undefined> {
+  ): Promise<{ readonly generation: PastGeneration; readonly until: number | undefined } | undefined> {
     const found = await this.#find(index);
     const generation = found && (await generationAt(found.query, found.id, at));
     if (!generation) return undefined;
@@ -223,7 +217,7 @@ export class History {
   }
 
   /** Newest first. */
-  async *generations(index: LedgerIndex): AsyncGenerator<Generation> {
+  async *generations(index: LedgerIndex): AsyncGenerator<PastGeneration> {
     const found = await this.#find(index);
     if (found) yield* generationsOf(found.query, found.id);
   }
@@ -231,7 +225,7 @@ export class History {
   /** When the packages of a generation counted as released then. */
   async dates(
     index: LedgerIndex,
-    { number, seenAt }: Generation,
+    { number, seenAt }: PastGeneration,
     { columns: { identity } }: PackageTable,
   ): Promise<ReleaseDates> {
     const found = await this.#find(index);

@@ -20,6 +20,7 @@ export interface PastGeneration {
   readonly number: number;
   readonly seenAt: number;
   readonly digest: string;
+  /** Name of the key; `undefined` if it was not verified. */
   readonly signer: string | undefined;
   readonly packages: number;
 }
