@@ -253,10 +253,10 @@ function followed({ offered }: View, current: Version | undefined): readonly Ver
 }
 
 /** `~8` for `~8`, `~8.21` for `~8.12`. */
-function asPrecise({ text }: Version, line: Version): string {
-  const count = /^\d+(?:\.\d+)*/.exec(line.text)?.[0] ?? '';
-  if (count !== line.text) return text;
-  return (/^\d+(?:\.\d+)*/.exec(text)?.[0] ?? text).split('.').slice(0, count.split('.').length).join('.');
+function asPrecise(version: Version, line: Version): string {
+  const wanted = numbersOf(line);
+  if (wanted.join('.') !== line.text) return version.text;
+  return numbersOf(version).slice(0, wanted.length).join('.');
 }
 
 function stepOf(from: Version, to: Version): Step {
