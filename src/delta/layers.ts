@@ -23,12 +23,12 @@ export interface Layer {
   readonly origins: readonly string[];
 }
 
-/** Without the layer on top. No budget: one layer. */
-export function layersOf(packages: readonly Installed[], budget: number | undefined): readonly Layer[] {
+/** Without the layer on top. */
+export function layersOf(packages: readonly Installed[], budget = 1): readonly Layer[] {
   const groups = [...Map.groupBy(packages, ({ origin }) => origin).values()].sort(
     (a, b) => sum(b, 'installed') - sum(a, 'installed') || (lastName(a) < lastName(b) ? -1 : 1),
   );
-  const kept = groups.length > (budget ?? 1) ? Math.max((budget ?? 1) - 1, 0) : groups.length;
+  const kept = groups.length > budget ? Math.max(budget - 1, 0) : groups.length;
   const rest = groups.slice(kept).flat();
   return [...groups.slice(0, kept), ...(rest.length > 0 ? [rest] : [])].map((each) => ({
     packages: each.toSorted((a, b) => (a.name < b.name ? -1 : 1)),

@@ -75,12 +75,7 @@ export interface Repeat {
 }
 
 /** The parts of a constraint: name, operator, version, tag. */
-export interface Spelled {
-  readonly name: string;
-  readonly operator: string;
-  readonly version: string;
-  readonly tag: string | undefined;
-  readonly tagIsBehind: boolean;
+export interface Spelled extends Pick<Pin, 'name' | 'operator' | 'version' | 'tag' | 'tagIsBehind'> {
   /** Offset of the version in the text. */
   readonly versionAt: number;
 }
@@ -98,15 +93,8 @@ export function parsePin(text: string): Spelled | undefined {
   if (text.length > MAX_LENGTH) return undefined;
   const [, name = '', before, operator = '', version = '', behind] = SPELLED.exec(text) ?? [];
   if (!NAME.test(name) || /^[.-]/.test(name) || /\.apk$/.test(text)) return undefined;
-  const prefix = name.length + (before === undefined ? 0 : before.length + 1) + operator.length;
-  return {
-    name,
-    operator,
-    version,
-    tag: behind ?? before,
-    tagIsBehind: behind !== undefined,
-    versionAt: prefix,
-  };
+  const versionAt = name.length + (before === undefined ? 0 : before.length + 1) + operator.length;
+  return { name, operator, version, tag: behind ?? before, tagIsBehind: behind !== undefined, versionAt };
 }
 
 /** Whether the pin asks for exactly one version. */
@@ -120,12 +108,6 @@ export function isExactPin({ operator }: Pick<Pin, 'operator'>): boolean {
  */
 export function asName(text: string): Spelled | undefined {
   if (text.length > MAX_LENGTH || text.includes('$')) return undefined;
-  return {
-    name: text,
-    operator: '',
-    version: '',
-    tag: undefined,
-    tagIsBehind: false,
-    versionAt: text.length,
-  };
+  const empty = { operator: '', version: '', tag: undefined, tagIsBehind: false };
+  return { name: text, ...empty, versionAt: text.length };
 }
