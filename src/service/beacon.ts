@@ -101,9 +101,7 @@ export class Beacon {
     const { config, logger } = options;
     this.#feedQueue = new FeedQueue(config.timeouts.bodyIdle);
     this.#pause = createPause(undefined, options.lookupCount && { lookupCount: options.lookupCount });
-    this.store = new IndexStore(config.cacheDir, (message, error) =>
-      logger.warn(`${message}: ${errorLine(error)}`),
-    );
+    this.store = new IndexStore(config.cacheDir, this.#warn);
     const { cacheDir, keepIndexes = 0 } = config;
     this.pasts = new PastIndexes({
       folder: cacheDir !== undefined && keepIndexes > 0 ? join(cacheDir, 'past') : undefined,
@@ -125,7 +123,7 @@ export class Beacon {
     for (const { keys, repositories } of Object.values(this.#options.config.datasources)) {
       const sources = [...keys, ...repositories.flatMap((repository) => repository.keys ?? [])];
       const local = sources.filter((source) => !isRemote(source));
-      await loadKeys(local, { client: this.#client(undefined), signal });
+      await loadKeys(local, { client: this.client(), signal });
     }
   }
 
@@ -335,39 +333,32 @@ export class Beacon {
   }
 
   #feeds(name: string, datasource: DatasourceConfig): readonly LiveFeed[] {
-    const { config, logger, now } = this.#options;
-    return feedSpecs(name, datasource, config).map(({ spec, credentials }) => {
-      const url = URL.parse(spec.location);
-      return new LiveFeed(spec, {
-        client: this.#client(undefined, { total: Math.max(FEED_TOTAL, config.timeouts.total) }),
-        credentials: credentialLookup({
-          environment: config.environment,
-          netrcFile: config.netrc,
-          ...(url && credentials && { repository: { url, credentials } }),
+    const { config, now } = this.#options;
+    return feedSpecs(name, datasource, config).map(
+      ({ spec, credentials }) =>
+        new LiveFeed(spec, {
+          client: this.client({ total: Math.max(FEED_TOTAL, config.timeouts.total) }),
+          credentials: this.#credentials(spec.location, credentials),
+          store: this.store,
+          readers: this.#feedReaders,
+          now,
+          queue: this.#feedQueue,
+          pause: this.#pause,
+          warn: this.#warn,
+          scratch: config.cacheDir,
         }),
-        store: this.store,
-        readers: this.#feedReaders,
-        now,
-        queue: this.#feedQueue,
-        pause: this.#pause,
-        warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
-        scratch: config.cacheDir,
-      });
-    });
+    );
   }
 
   #services(datasource: DatasourceConfig, repository: RepositoryConfig): IndexServices {
     const { config, logger, now } = this.#options;
-    const client = this.#client(repository);
-    const url = URL.parse(repository.url);
-    const credentials = credentialLookup({
-      environment: config.environment,
-      netrcFile: config.netrc,
-      ...(url && repository.credentials && { repository: { url, credentials: repository.credentials } }),
-    });
+    const { url, clientCertificate } = repository;
+    const client = this.client({}, clientCertificate);
+    const credentials = this.#credentials(url, repository.credentials);
+    const total = Math.max(PACKAGE_TOTAL, config.timeouts.total);
     return {
       client,
-      packages: this.#client(repository, { total: Math.max(PACKAGE_TOTAL, config.timeouts.total) }),
+      packages: this.client({ total }, clientCertificate),
       credentials,
       keys: this.#keys(datasource, repository, client, credentials),
       store: this.store,
@@ -377,7 +368,7 @@ export class Beacon {
       now,
       oneAtATime: this.#oneAtATime,
       pause: this.#pause,
-      warn: (message, error) => logger.warn(`${message}: ${errorLine(error)}`),
+      warn: this.#warn,
       onProgress: ({ label }, received, expected) => {
         const whole = expected === undefined ? '' : ` of ${megabytes(expected)}`;
         logger.info({ index: label }, `fetching: ${megabytes(received)}${whole} MB`);
@@ -407,14 +398,23 @@ export class Beacon {
     };
   }
 
-  /** A client for other servers than repositories; it is closed with the rest. */
-  client(timeouts: Partial<Timeouts>): UpstreamClient {
-    return this.#client(undefined, timeouts);
+  readonly #warn = (message: string, error: unknown): void =>
+    this.#options.logger.warn(`${message}: ${errorLine(error)}`);
+
+  /** For an index or feed with this address; `credentials` are its own. */
+  #credentials(address: string, credentials: RepositoryConfig['credentials']): CredentialLookup {
+    const { environment, netrc } = this.#options.config;
+    const url = URL.parse(address);
+    return credentialLookup({
+      environment,
+      netrcFile: netrc,
+      ...(url && credentials && { repository: { url, credentials } }),
+    });
   }
 
-  #client(repository: RepositoryConfig | undefined, more: Partial<Timeouts> = {}): UpstreamClient {
+  /** A client, which is closed with the rest. */
+  client(more: Partial<Timeouts> = {}, certificate?: RepositoryConfig['clientCertificate']): UpstreamClient {
     const { environment, extraCa, timeouts } = this.#options.config;
-    const certificate = repository?.clientCertificate;
     const client = createUpstreamClient({
       environment,
       extraCa,
