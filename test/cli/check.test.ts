@@ -372,12 +372,16 @@ test('pin', async () => {
 });
 
 test('an index that cannot be refreshed is a failure, also with an older one in the cache', async () => {
-  const config = await readFile(join(folder, 'beacon.yml'), 'utf8');
-  await put('beacon.yml', config.replace('cacheDir: none', `cacheDir: ${join(folder, 'cache')}`));
+  await using upstream = await startUpstream();
+  upstream.serve('x86_64', await readFile(join(folder, 'indexes/wolfi/x86_64/APKINDEX.tar.gz')));
+  const config = (await readFile(join(folder, 'beacon.yml'), 'utf8'))
+    .replace('cacheDir: none', `cacheDir: ${join(folder, 'cache')}`)
+    .replace(join(folder, 'indexes', 'wolfi'), upstream.url);
+  await put('beacon.yml', config);
   expect(await run(['images'], { 'fail-on': 'never' })).toMatchObject({ code: 0 });
-  await rm(join(folder, 'indexes/wolfi'), { recursive: true });
+  upstream.misbehave('x86_64', (_request, response) => void response.writeHead(500).end());
   for (const own of [{ 'fail-on': 'never' }, { fix: true }] as const)
-    await expect(run(['images'], own)).rejects.toMatchObject(unchecked(/wolfi/));
+    await expect(run(['images'], own)).rejects.toMatchObject(unchecked(/answered 500/));
 });
 
 test('a ledger is begun only for --min-age, and then continued', async () => {
