@@ -1,6 +1,6 @@
-/** Foreign text that is printed to a terminal. */
+/** Texts of errors, and foreign text that is printed to a terminal. */
 import { expect, test } from 'vitest';
-import { counted, printable, printableJson, printableJsonLine } from '../src/errors.ts';
+import { counted, errorLine, printable, printableJson, printableJsonLine } from '../src/errors.ts';
 
 /** Escape sequences, their one-byte forms, line ends, and characters that turn the direction of writing. */
 const hostile =
@@ -10,6 +10,12 @@ const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 test('text', () => {
   expect(printable(hostile)).not.toMatch(UNPRINTABLE);
   expect(printable('\u001b[1m é\n')).toBe('\\u{1b}[1m é\\u{a}');
+});
+
+test('an error is followed by its causes, without those that say the same', () => {
+  const refused = new Error('connection refused');
+  const cause = new Error('connection refused', { cause: new Error('port 1', { cause: refused }) });
+  expect(errorLine(new Error('no index', { cause }))).toBe('no index: connection refused: port 1');
 });
 
 test('one thing is named in the singular', () => {
