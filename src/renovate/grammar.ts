@@ -13,7 +13,7 @@ export const CONTINUATION = '\\\\[ \\t]*\\r?\\n(?:[ \\t]*(?:(?:#|[{][#%])[^\\n]*
 
 const BLANK = `(?:[ \\t]|${CONTINUATION})`;
 /** Options of apk before `add`, with and without a value. */
-const OPTIONS = `(?:-[^\\s]+${BLANK}+(?:[^-\\s\\\\][^\\s]*${BLANK}+)?)*?`;
+const OPTIONS = `(?:-[^\\s;&|]+${BLANK}+(?:[^-\\s\\\\;&|][^\\s;&|]*${BLANK}+)??)*?`;
 /** Up to the arguments. `xx-apk` is that of tonistiigi/xx. */
 export const APK_ADD = `(?:xx-)?apk(?:\\.static)?${BLANK}+${OPTIONS}add`;
 

@@ -13,3 +13,12 @@ test.each(['-X ', '-X', '-UX ', '-U --repository=', '--repository \\\n  ', '"--r
     ]);
   },
 );
+
+test('a command with an option after each word ends before the next one', () => {
+  const text =
+    'FROM alpine:3.22\nRUN apk -q add --upgrade a=1 --root=/; apk -q add b=2 -X https://apks.example.com/os\n';
+  expect(groupsFound(dockerfile, text).map(({ depName, options }) => [depName, options])).toEqual([
+    ['a', ''],
+    ['b', ' -q add b=2 -X https://apks.example.com/os'],
+  ]);
+});
