@@ -66,18 +66,23 @@ export function credentialLookup({
   };
 }
 
-/** The credential for a request to `url`: the repository's own, the URL's, HTTP_AUTH's or netrc's. */
+/**
+ * The credential for a request to `url`: the repository's own, the URL's, HTTP_AUTH's or netrc's. As for curl, netrc has
+ * the password of a user name in the URL.
+ */
 export function authorizationFor(
   url: URL,
   { own, httpAuth, netrc }: CredentialSources,
 ): CredentialHeader | undefined {
   if (own) return own;
-  if (url.username !== '' || url.password !== '')
-    return basic(percentDecoded(url.username), percentDecoded(url.password));
-  const host = url.hostname.toLowerCase();
-  if (httpAuth && ['*', host].includes(httpAuth.host.toLowerCase()))
+  const [host, user] = [url.hostname.toLowerCase(), percentDecoded(url.username)];
+  const entry = netrc?.find(
+    ({ machine, login }) =>
+      (machine === undefined || machine.toLowerCase() === host) && ['', login].includes(user),
+  );
+  if (url.password !== '' || (user !== '' && !entry)) return basic(user, percentDecoded(url.password));
+  if (user === '' && httpAuth && ['*', host].includes(httpAuth.host.toLowerCase()))
     return basic(httpAuth.username, httpAuth.password);
-  const entry = netrc?.find(({ machine }) => machine === undefined || machine.toLowerCase() === host);
   return entry && basic(entry.login, entry.password);
 }
 

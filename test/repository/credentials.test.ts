@@ -25,6 +25,7 @@ describe('the credential for a URL', () => {
   const netrc = [
     { machine: 'other.example', login: 'other', password: 'x' },
     { machine: 'apk.Example.com', login: 'net', password: 'rc' },
+    { machine: 'apk.example.com', login: 'two', password: 'rc2' },
     { machine: undefined, login: 'any', password: 'body' },
   ];
 
@@ -33,6 +34,13 @@ describe('the credential for a URL', () => {
     ["the URL's", withUser, { httpAuth, netrc }, basic('me:p@ss')],
     ['that of HTTP_AUTH', url, { httpAuth, netrc }, basic('http:auth')],
     ["netrc's", url, { netrc }, basic('net:rc')],
+    [
+      "netrc's for the user of the URL",
+      new URL('https://two@apk.example.com'),
+      { httpAuth, netrc },
+      basic('two:rc2'),
+    ],
+    ["the URL's, if netrc has only others", new URL('https://me@apk.example.com'), { netrc }, basic('me:')],
     ["netrc's default", new URL('https://x.example'), { httpAuth, netrc }, basic('any:body')],
     ['none', url, { httpAuth: { ...httpAuth, host: 'x.example' }, netrc: [] }, undefined],
   ])('is %s', (_name, location, sources, expected) => {
