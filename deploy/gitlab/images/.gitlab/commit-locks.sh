@@ -7,7 +7,7 @@ shift
 changed=$(mktemp)
 git diff --name-only -z -- 'images/*.lock.json' > "$changed"
 if [ ! -s "$changed" ]; then
-  echo "the locks are fresh"
+  echo "no lock has changed"
   exit 0
 fi
 # With merged results or a merge train, the checkout has commits of the target and of others, which would be pushed, too.
