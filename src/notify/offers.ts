@@ -60,12 +60,13 @@ export function changeTo(name: string, { newest }: Offer, before?: Offer): Chang
 /** Merges two successive changes. */
 export function joined(earlier: readonly Change[], later: readonly Change[]): readonly Change[] {
   const changes = new Map(earlier.map((change) => [change.name, change]));
-  for (const { name, newest, before } of later) {
-    const first = changes.get(name);
+  for (const change of later) {
+    const { name, newest } = change;
+    const { before } = changes.get(name) ?? change;
     changes.set(name, {
       name,
       ...(newest !== undefined && { newest }),
-      ...((first ? first.before : before) !== undefined && { before: first ? first.before : before }),
+      ...(before !== undefined && { before }),
     });
   }
   return [...changes.values()];

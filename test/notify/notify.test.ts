@@ -103,6 +103,7 @@ describe('an event', () => {
       later(AT + 5000, [
         { name: 'jq', newest: '1-r0' },
         { name: 'curl', before: '8.1-r0' },
+        { name: 'zlib', newest: '2-r0', before: '1-r0' },
       ]),
     );
     expect(both).toMatchObject({
@@ -111,6 +112,7 @@ describe('an event', () => {
       changes: [
         { name: 'curl', before: '8.0-r0' },
         { name: 'jq', newest: '1-r0' },
+        { name: 'zlib', newest: '2-r0', before: '1-r0' },
       ],
     });
     expect(both.id).not.toBe(event.id);
