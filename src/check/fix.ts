@@ -1,6 +1,5 @@
 /** Raises pins in the text of a file. Only characters of versions change. */
 import { readPins } from '../pins/read.ts';
-import type { ReadInclude } from '../pins/definition.ts';
 import { isExactPin, type Pin } from '../pins/pin.ts';
 import type { Range } from '../pins/text.ts';
 import type { CheckedFile } from './findings.ts';
@@ -40,7 +39,7 @@ export function raisedVersions(
 }
 
 /** Raises pins with a version to the target of their judgment. */
-export function raisePins(file: CheckedFile, all: readonly Judgment[], readInclude?: ReadInclude): Fixed {
+export function raisePins(file: CheckedFile, all: readonly Judgment[]): Fixed {
   const { versions, edits, unchanged } = planRaises(file, all);
   const { pins } = file.found;
   const changes = pins.flatMap((pin, i) => {
@@ -52,7 +51,7 @@ export function raisePins(file: CheckedFile, all: readonly Judgment[], readInclu
     const edit = pin.versionRange && edits.get(pin.versionRange.start);
     return edit && edit !== 'disagreed' ? withVersion(pin, edit.text) : pin.text;
   });
-  return { ...checked(file, wanted, changes, texts, readInclude), unchanged };
+  return { ...checked(file, wanted, changes, texts), unchanged };
 }
 
 interface Plan {
@@ -113,7 +112,7 @@ function planRaises(file: CheckedFile, all: readonly Judgment[]): Plan {
 }
 
 /** Turns names without a version into exact pins. */
-export function pinNames(file: CheckedFile, all: readonly Judgment[], readInclude?: ReadInclude): Fixed {
+export function pinNames(file: CheckedFile, all: readonly Judgment[]): Fixed {
   const judgments = ownJudgments(file, all);
   const changes: Change[] = [];
   const edits = new Map<number, Edit>();
@@ -135,7 +134,7 @@ export function pinNames(file: CheckedFile, all: readonly Judgment[], readInclud
     changes.push({ pin: text, to: target });
     return text.slice(0, at - range.start) + `=${target}` + text.slice(at - range.start);
   });
-  return { ...checked(file, [...edits.values()], changes, texts, readInclude), unchanged };
+  return { ...checked(file, [...edits.values()], changes, texts), unchanged };
 }
 
 /** A use of a variable: `$NAME`, `${NAME…}`, `${#NAME}`. */
@@ -215,7 +214,6 @@ function checked(
   edits: readonly Edit[],
   changes: readonly Change[],
   texts: readonly string[],
-  readInclude?: ReadInclude,
 ): Fixed {
   if (changes.length === 0) return { text: file.text, changes };
   const sorted = edits.toSorted((a, b) => a.range.start - b.range.start);
@@ -226,7 +224,7 @@ function checked(
     at = range.end;
   }
   text += file.text.slice(at);
-  const again = readPins(file.path, text, readInclude)?.pins.map((pin) => pin.text) ?? [];
+  const again = readPins(file.path, text)?.pins.map((pin) => pin.text) ?? [];
   const isAsMeant = again.length === texts.length && again.every((each, i) => each === texts[i]);
   if (isAsMeant) return { text, changes };
   return { text: file.text, changes: [], unchangedBecause: 'the changed file would not parse as intended' };
