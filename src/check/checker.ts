@@ -43,6 +43,8 @@ interface Image {
   readonly archs: readonly string[];
   readonly tags: Tags;
   readonly obstacle: ApkoObstacle;
+  /** It needs nothing that the datasource does not have: the datasource is complete, or the image resolves. */
+  readonly isWhole: boolean;
 }
 
 /** Milliseconds. Ages are rounded to the hour, so that judgments can be cached. */
@@ -90,10 +92,8 @@ export class Checker {
       yield;
       let judged = yield* this.#judgeEach(world, image?.obstacle === 'none' ? image.pins : []);
       // What fails alone may resolve with the others. Asked last, because it is slow.
-      if (image?.obstacle === 'unknown' && judged.some(isBroken)) {
-        const { pins: all, source } = image;
-        if (yield* source.isResolvedByApko(all, image)) judged = yield* this.#judgeEach(world, all);
-      }
+      if (image?.obstacle === 'unknown' && judged.some(isBroken) && (yield* isResolved(image)))
+        judged = yield* this.#judgeEach(world, image.pins);
       const together = yield* this.#judgeTogether(world, judged, image);
       const held = yield* this.#heldBack(world, judged, image);
       for (const [k, i] of places.entries()) {
@@ -210,7 +210,8 @@ export class Checker {
     }
     if (!widest) return undefined;
     const { source, routed } = widest;
-    const where = { archs: this.#archsOf(source, routed.archs), tags: routed.tags };
+    const { isComplete: isWhole } = source;
+    const where = { archs: this.#archsOf(source, routed.archs), tags: routed.tags, isWhole };
     return { pins, source, ...where, obstacle: yield* source.obstacleByApko(pins, where) };
   }
 
@@ -266,7 +267,7 @@ export class Checker {
     image: Image | undefined,
   ): Generator<undefined, ReadonlyMap<number, string>> {
     const held = new Map<number, string>();
-    const wasFine = image?.obstacle === 'none';
+    let present = image;
     for (const isName of [false, true]) {
       const targets = world.map(({ operator, isLocked, isRuntime, stays = false }, i) =>
         (operator === '') === isName && !isLocked && !isRuntime && !stays
@@ -277,11 +278,16 @@ export class Checker {
         [...targets.keys()].filter((i) => targets[i] !== undefined);
       for (let places = raisedPlaces(); places.length > 0; places = raisedPlaces()) {
         const raised = world.map((pin, i) => raisedTo(pin, targets[i]));
-        const conflict = yield* this.#conflict(
-          raised,
-          judged,
-          image && (yield* withPins(image, world, raised)),
-        );
+        let next = present && (yield* withPins(present, world, raised));
+        // If it fails only now, it needs nothing that the datasource does not have.
+        if (present && !present.isWhole && next?.obstacle !== 'none') {
+          present = (yield* isResolved(present))
+            ? { ...present, isWhole: true, obstacle: 'none' }
+            : undefined;
+          next &&= present && { ...next, isWhole: true };
+        }
+        const conflict = yield* this.#conflict(raised, judged, next);
+        const wasFine = present?.obstacle === 'none';
         // An image that failed before may fail for the same reason.
         if (!conflict || (!wasFine && conflict.pins.length > MAX_REMOVED)) break;
         const conflicting = places.filter((i) => conflict.pins.includes(raised[i] as PinToJudge));
@@ -389,14 +395,19 @@ function raisedTo(pin: PinToJudge, target: string | undefined): PinToJudge {
   return { ...pin, operator, version: target, text: `${pin.name}${operator}${target}` };
 }
 
-/** The image with other pins instead of those of `world`. */
+/** Whether apko resolves the image with nothing but the datasource. */
+function* isResolved({ pins, source, ...where }: Image): Generator<undefined, boolean> {
+  return (yield* source.obstacleByApko(pins, { ...where, isWhole: true })) === 'none';
+}
+
+/** The image with other pins instead of those of `world`, as if it needed nothing that the datasource does not have. */
 function* withPins(
   image: Image,
   world: readonly PinToJudge[],
   others: readonly PinToJudge[],
 ): Generator<undefined, Image> {
   const pins = image.pins.map((pin) => others[world.indexOf(pin)] as PinToJudge);
-  return { ...image, pins, obstacle: yield* image.source.obstacleByApko(pins, image) };
+  return { ...image, pins, obstacle: yield* image.source.obstacleByApko(pins, { ...image, isWhole: true }) };
 }
 
 /** The problem of an exact pin whose dependencies are not pinned. */

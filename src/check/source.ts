@@ -90,29 +90,19 @@ export class Source {
     return view;
   }
 
+  get isComplete(): boolean {
+    return this.#catalogs.apko.isComplete;
+  }
+
   /**
-   * Where and why apko's own algorithm fails with these pins in one image. `'unknown'` unless the datasource is complete:
-   * otherwise a dependency may be in a repository that is not configured.
+   * Where and why apko's own algorithm fails with these pins in one image. `'unknown'` unless the image is whole: a
+   * dependency may be in a repository that is not configured.
    */
   *obstacleByApko(
     pins: readonly PinToJudge[],
-    where: Pick<JudgeOptions, 'archs' | 'tags'>,
+    { archs, tags, isWhole }: Pick<JudgeOptions, 'archs' | 'tags'> & { readonly isWhole: boolean },
   ): Generator<undefined, ApkoObstacle> {
-    return this.#catalogs.apko.isComplete ? yield* this.#obstacle(pins, where) : 'unknown';
-  }
-
-  /** Whether apko's own algorithm succeeds. It does so in an incomplete datasource, too, if the image needs nothing else. */
-  *isResolvedByApko(
-    pins: readonly PinToJudge[],
-    where: Pick<JudgeOptions, 'archs' | 'tags'>,
-  ): Generator<undefined, boolean> {
-    return (yield* this.#obstacle(pins, where)) === 'none';
-  }
-
-  *#obstacle(
-    pins: readonly PinToJudge[],
-    { archs, tags }: Pick<JudgeOptions, 'archs' | 'tags'>,
-  ): Generator<undefined, ApkoObstacle> {
+    if (!isWhole) return 'unknown';
     const texts = pins.map(
       ({ name, operator, version, tag }) =>
         `${name}${operator}${version}${tag === undefined ? '' : `@${tag}`}`,

@@ -163,7 +163,7 @@ describe('versions that cannot be installed together', () => {
   const byApko = 'no remaining candidate meets lib=1-r0';
 
   test.each([
-    ['image.yaml', image, skewed, because],
+    ['image.yaml', image, skewed, byApko],
     ['image.yaml', image, complete, byApko],
     ['Dockerfile', alpine, skewed, because],
   ] as const)('are not put in %s %#', (path, write, catalog, fact) => {
@@ -181,6 +181,35 @@ describe('versions that cannot be installed together', () => {
     expect(named.unchanged).toEqual([
       { pin: 'lib', because: `2-r0 cannot be installed with app=2-r0 on x86_64: ${fact}` },
     ]);
+  });
+});
+
+describe('in a datasource that is not complete', () => {
+  const all = [
+    ...[built('app', '1-r0'), built('app', '2-r0', { D: 'lib<2' })],
+    ...[built('lib', '1-r0'), built('lib', '2-r0'), built('needy', '1-r0', { D: 'nowhere' })],
+  ];
+  const raised = (...pins: readonly string[]) => {
+    const text = wolfi(`[${pins.map((pin) => `"${pin}"`).join(', ')}]`);
+    const { files, judgments } = checked(
+      { 'image.yaml': text },
+      { catalogs: { wolfi: catalogOf({ x86_64: [all] }) } },
+    );
+    return raisePins(files[0] as CheckedFile, judgments[0] ?? []);
+  };
+
+  test('an image that resolves is raised only to what resolves', () => {
+    expect(raised('app=1-r0', 'lib').changes).toHaveLength(1);
+    expect(raised('app=1-r0', 'lib>=2').unchanged).toEqual([
+      {
+        pin: 'app=1-r0',
+        because: expect.stringMatching(/^2-r0 cannot be installed with lib>=2 on x86_64: /),
+      },
+    ]);
+  });
+
+  test('one that needs something else is raised nevertheless', () => {
+    expect(raised('app=1-r0', 'needy').changes).toHaveLength(1);
   });
 });
 

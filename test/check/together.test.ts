@@ -124,7 +124,7 @@ test('an exact pin is not raised beyond a range of the same image', () => {
   );
   const [, pin] = judgments[1] ?? [];
   expect(pin).not.toHaveProperty('target');
-  expect(pin?.heldBecause).toBe('2-r0 cannot be installed with lib<2 on x86_64: one image holds one version');
+  expect(pin?.heldBecause).toMatch(/^2-r0 cannot be installed with lib<2 on x86_64: /);
 });
 
 test('a complete datasource is asked as apko does it, with names and ranges as well', () => {

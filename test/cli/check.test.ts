@@ -337,7 +337,7 @@ describe('--fix of images that include others', () => {
 
   test('a pin does not rely on an included file that is not named', async () => {
     expect(await fixed('i/app.yaml')).toEqual([
-      'i/app.yaml: app=1-r0 left unchanged: 2-r0 cannot be installed with lib=1-r0 on x86_64: lib=2-r0 conflicts with lib-1-r0',
+      'i/app.yaml: app=1-r0 left unchanged: 2-r0 cannot be installed with lib=1-r0 on x86_64: no remaining candidate meets lib=2-r0',
       'nothing to change',
     ]);
   });
@@ -346,8 +346,8 @@ describe('--fix of images that include others', () => {
     await put('repo/i/old.yaml', child('old=1-r0'));
     const because = 'left unchanged: 2-r0 cannot be installed with';
     expect(await fixed('i')).toEqual([
-      `i/app.yaml: app=1-r0 ${because} lib=1-r0 on x86_64: lib=2-r0 conflicts with lib-1-r0`,
-      `i/base.yaml: lib=1-r0 ${because} old=1-r0 on x86_64: lib=1-r0 conflicts with lib-2-r0`,
+      `i/app.yaml: app=1-r0 ${because} lib=1-r0 on x86_64: no remaining candidate meets lib=2-r0`,
+      `i/base.yaml: lib=1-r0 ${because} old=1-r0 on x86_64: no remaining candidate meets lib=1-r0`,
       'nothing to change',
     ]);
   });
