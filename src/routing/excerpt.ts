@@ -126,8 +126,8 @@ export const CHANGE = `/etc/apk|${TAG}https?:|/${BRANCHES}`;
 export const FROM_LINES_ONLY = `${FROM_LINE}|\\n[ \\t]*#[^\\n]*|[^\\n]*?${HERE_FROM}|[^\\n]+|\\n|${'()'.repeat(11)}`;
 /** `-X URL`, `--repository=URL`. */
 export const REPOSITORY_OPTION = `\\s["\\x27]?${OPTION}[^\\s"\\x27]+`;
-/** Keeps the repositories of one command. */
-export const COMMAND_REPOSITORIES = `(${REPOSITORY_OPTION})|[^\\s]+|\\s`;
+/** Keeps the repositories of one command, but not in comments. */
+export const COMMAND_REPOSITORIES = `(${REPOSITORY_OPTION})|\\s#[^\\n]*|[^\\s]+|\\s`;
 const IMAGE = '["\\x27]?image["\\x27]?:';
 /** Lines that may stand between `image:` and its `name:`, also those of a list. */
 const BESIDE_NAME =

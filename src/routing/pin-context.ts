@@ -181,8 +181,11 @@ function noteOf(note: string): Pick<NotePin, 'datasource' | 'name' | 'registryUr
 const PLAIN_LISTS = ['/etc/apk/repositories', '/dev/null'];
 
 function commandRepositories(text: string): readonly string[] {
+  const withoutComments = text.replace(/\s#[^\n]*/g, '');
   return [
-    ...text.matchAll(/(?:^|[\s"'])(?:-[A-Za-z]*X|--repository|--repositories-file)[\s=\\"']*([^\s"']+)/g),
+    ...withoutComments.matchAll(
+      /(?:^|[\s"'])(?:-[A-Za-z]*X|--repository|--repositories-file)[\s=\\"']*([^\s"']+)/g,
+    ),
   ]
     .map((match) => match[1] ?? '')
     .filter((each) => !PLAIN_LISTS.includes(each));
