@@ -20,13 +20,16 @@ export async function changesOf(
     readonly name: string | undefined;
   },
 ): Promise<readonly Change[]> {
+  const isNamed = name !== undefined;
+  // SQLite finds packages by generation, or by name because of the plus. Sorted by name, it would read all of them for each
+  // generation.
   const rowsOf = (column: 'appeared' | 'vanished'): Promise<readonly Row[]> =>
     query(
       `SELECT g.seen_at, p.name, p.version, p.identity, p.replaces FROM ledger_generation g
-       JOIN ledger_package p ON p.index_id = g.index_id AND p.${column} = g.number
-       WHERE g.index_id = ? AND g.number > 1 AND g.seen_at >= ?${name === undefined ? '' : ' AND p.name = ?'}
-       ORDER BY g.number DESC, p.name, p.id LIMIT ${MAX_CHANGES + 1}`,
-      [id, since, ...(name === undefined ? [] : [name])],
+       JOIN ledger_package p ON p.index_id = g.index_id AND ${isNamed ? '+' : ''}p.${column} = g.number
+       WHERE g.index_id = ? AND g.number > 1 AND g.seen_at >= ?${isNamed ? ' AND p.name = ?' : ''}
+       ORDER BY g.number DESC, p.id LIMIT ${MAX_CHANGES + 1}`,
+      [id, since, ...(isNamed ? [name] : [])],
     );
   const changeOf = (row: Row, kind: Change['kind']): Change => ({
     at: Number(row[0]),

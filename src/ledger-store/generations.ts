@@ -46,8 +46,10 @@ export function packageValues(id: number, { columns, strings }: PackageTable, ro
 
 /** Whether the dates are those of the database, judged by their sum. An import makes some earlier. */
 export async function hasDates(query: Query, id: number, { releasedAt }: Dated): Promise<boolean> {
-  const sql = 'SELECT SUM(released_at) FROM ledger_package WHERE index_id = ? AND vanished IS NULL';
-  const [row] = await query(sql, [id]);
+  // Any identity: so SQLite reads the index with the dates, and not every package that ever was.
+  const sql =
+    'SELECT SUM(released_at) FROM ledger_package WHERE index_id = ? AND vanished IS NULL AND identity >= ?';
+  const [row] = await query(sql, [id, new Uint8Array()]);
   return Number(row?.[0]) === releasedAt.reduce((sum, date) => sum + date, 0);
 }
 

@@ -2,6 +2,7 @@ import { open, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import type { Database, Query } from '../../src/ledger-store/database.ts';
 import { Ledger } from '../../src/ledger-store/ledger.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { built, DAY, Observer, packagesOf, START, wolfi } from './observer.ts';
@@ -42,6 +43,42 @@ test('in memory only, a file whose packages are for another arch than before goe
   expect(await one.see([built('curl', '8.1-r0', START - DAY)], { index: found })).toEqual({
     'curl-8.1-r0': 1,
   });
+});
+
+test('no query reads every package that an index ever had', async () => {
+  const store = await sqliteStore();
+  const plans: string[] = [];
+  const explained =
+    (query: Query): Query =>
+    async (sql, values) => {
+      for (const row of await query(`EXPLAIN QUERY PLAN ${sql}`, values)) plans.push(String(row[3]));
+      return await query(sql, values);
+    };
+  const open = async (): Promise<Database> => {
+    const database = await store.open();
+    return {
+      ...database,
+      query: explained(database.query),
+      transaction: (work) => database.transaction((query) => work(explained(query))),
+    };
+  };
+  const one = new Observer({ folder: await temporaryDirectory(), store: { ...store, open } });
+  const later = built('curl', '8.1-r0', START - 9 * DAY);
+  for (const stanzas of [[old], [old, later], [later], [old, later]]) {
+    one.now += DAY;
+    await one.restart();
+    await one.see(stanzas);
+  }
+  await one.see([old, later], { madeAt: one.now });
+  await one.ledger.vanished([wolfi], ['curl']);
+  for (const name of [undefined, 'curl']) await one.ledger.changes([{ ...wolfi, repository: 'os' }], 0, name);
+  const [all, some] = [
+    /ledger_by_\w+ \(index_id=\?\)/,
+    /ledger_(?:by_name|by_appeared|present_dates) \(index_id=\? AND /,
+  ];
+  expect(plans.filter((plan) => all.test(plan) || /^SCAN (?:p|ledger_package)\b/.test(plan))).toEqual([]);
+  expect(new Set(plans.flatMap((plan) => some.exec(plan)?.[0] ?? [])).size).toBe(3);
+  await one.ledger.close();
 });
 
 test('a damaged ledger is moved aside', async () => {
