@@ -111,7 +111,7 @@ interface StageStart {
 function stageOf({ line, from, rest }: StageStart): Stage {
   return {
     from: withoutTokens(line),
-    image: from[2] ?? '',
+    image: (from[2] ?? '').replace(/["']/g, ''),
     name: from[3]?.toLowerCase(),
     ...changesIn(rest),
   };

@@ -295,6 +295,14 @@ test('a context that would be too long is cut', () => {
   }
 });
 
+test('an image may be quoted', () => {
+  const dockerfile = parseDockerfile(excerptOf('ARG V=3.22\nFROM "alpine:${V}" AS a\nFROM a'));
+  expect(dockerfile.stages.map((_, i) => baseOf(dockerfile, i)?.image)).toEqual([
+    'alpine:3.22',
+    'alpine:3.22',
+  ]);
+});
+
 test('ARG lines around a line that does not belong in front of the first FROM do not count', () => {
   const file = 'ARG A=alpine:3.22\nLABEL x=y\nARG B=alpine:3.24\nFROM $A\nFROM $B\nFROM alpine:3.20';
   const dockerfile = parseDockerfile(excerptOf(file));
