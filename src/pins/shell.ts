@@ -76,7 +76,8 @@ const KEYWORDS = new Set([
   'done',
   'esac',
 ]);
-const ELSEWHERE = /^(?:\S*\/)?(?:docker|podman|nerdctl|buildah|kubectl|ssh|lxc-attach)$/;
+const ELSEWHERE =
+  /^(?:\S*\/)?(?:(?:docker|podman)(?:-compose)?|nerdctl|finch|buildah|kubectl|oc|crictl|ctr|incus|lxc|lxc-attach|ssh)$/;
 /** Commands that write their input to their output. */
 const FILTERS = /^(?:\S*\/)?(?:cat|tee|sed|tr|envsubst)$/;
 const SHELLS = /^(?:\S*\/)?(?:sh|ash|bash|dash|zsh|busybox)$/;

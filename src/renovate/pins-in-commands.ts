@@ -36,7 +36,7 @@ const INSTRUCTION = `(?:^|\\n)[ \\t]*(?:(?:ONBUILD[ \\t]+)?[Rr][Uu][Nn][ \\t]|[^
 const BOUNDARY = '[\\s;&|(/"\'`{!\\[]';
 /** What passes a command to another container or host, up to that command, which may be quoted. */
 const ELSEWHERE =
-  '(?<elsewhere>(?:docker|podman|nerdctl|buildah|kubectl)[ \\t][^\\n;&|]*?(?:run|exec)|ssh|lxc-attach)[ \\t]' +
+  '(?<elsewhere>(?:(?:docker|podman)(?:-compose)?|nerdctl|finch|buildah|kubectl|oc|crictl|ctr|incus|lxc)[ \\t][^\\n;&|]*?(?:run|exec)|ssh|lxc-attach)[ \\t]' +
   `(?:${CONTINUATION}|[^\\n;&|"'\\\\]|"[^"\\n]*"|'[^'\\n]*')*?(?:["'](?:${CONTINUATION}|[^\\n"'\\\\])*?)?${BOUNDARY}apk[ \\t]`;
 /**
  * A scalar of YAML whose lines are joined, if it begins with apk: folded (`- >-`), or of several lines without a mark
