@@ -129,6 +129,8 @@ export function assignmentOf(word: Word): Assignment | undefined {
 interface WaitingDocument extends HereDocument {
   /** The command was a shell, or empty. */
   isScript: boolean;
+  /** That shell is in another container or on another host. */
+  isElsewhere: boolean;
 }
 
 class Reader {
@@ -226,10 +228,11 @@ class Reader {
     const words = first < 0 ? [] : this.#words.slice(first);
     const isScript = words.length === 0 ? !this.#isPiped : runsStandardInput(words);
     this.#isPiped = false;
-    for (const each of this.#own) each.isScript = isScript;
+    const { isElsewhere = false } = this.#options;
+    for (const each of this.#own)
+      Object.assign(each, { isScript, isElsewhere: isElsewhere || runsElsewhere(words) });
     this.#own = [];
     if (words.length > 0 || this.#assignments.length > 0) {
-      const { isElsewhere = false } = this.#options;
       this.#commands.push({ words, assignments: this.#assignments, isElsewhere });
       for (const script of innerScripts(words))
         this.#readInner(script, { isElsewhere: isElsewhere || runsElsewhere(words) });
@@ -285,7 +288,12 @@ class Reader {
     this.#skipBlanks();
     const target = this.#readWord(false)[0];
     if (!target || !found.startsWith('<<') || found === '<<<') return;
-    const document = { delimiter: target.value, stripsTabs: found === '<<-', isScript: false };
+    const document = {
+      delimiter: target.value,
+      stripsTabs: found === '<<-',
+      isScript: false,
+      isElsewhere: false,
+    };
     this.#waiting.push(document);
     this.#own.push(document);
   }
@@ -296,14 +304,15 @@ class Reader {
   }
 
   #readHereDocuments(): void {
-    for (const { isScript, ...document } of this.#waiting) {
+    for (const { isScript, isElsewhere, ...document } of this.#waiting) {
       const found = this.#delimiters.after(this.#at + this.#offset, document);
       // A `<<` without an end does not begin a here-document.
       if (!found) continue;
       const written = slice(this.#text, this.#at, found.start - this.#offset);
       const body = document.stripsTabs ? withoutTabs(written) : written;
       this.#at = Math.min(found.next - this.#offset, this.#source.length);
-      if (isScript && !/^#!(?!.*\b(?:ba|da|a|z)?sh\b)/.test(body.value)) this.#readInner(body);
+      if (isScript && !/^#!(?!.*\b(?:ba|da|a|z)?sh\b)/.test(body.value))
+        this.#readInner(body, { isElsewhere });
     }
     this.#waiting = [];
   }

@@ -241,3 +241,27 @@ five: { extends: .unknown, image: alpine:3.24, script: apk add e=1 }
     ['e=1', 'image: alpine:3.24'],
   ]);
 });
+
+test('a here-document of a shell in another container or on another host runs there', () => {
+  const text = `image: alpine:3.22
+job:
+  script:
+    - |
+      ssh host <<EOF
+      apk add a=1
+      EOF
+      cat <<EOF | docker exec -i box sh -s
+      sh <<END
+      apk add b=1
+      END
+      EOF
+      sh <<EOF
+      apk add c=1
+      EOF
+`;
+  expect(pinsIn('.gitlab-ci.yml', text).map((pin) => [pin.text, pin.context['elsewhere']])).toEqual([
+    ['a=1', 'yes'],
+    ['b=1', 'yes'],
+    ['c=1', undefined],
+  ]);
+});
