@@ -27,7 +27,19 @@ export function unifiedDiff(path: string, before: string, after: string): string
     const range = `${from + 1},${to - from}`;
     return `@@ -${range} +${range} @@\n${lines.join('\n')}\n`;
   });
-  return `--- a/${path}\n+++ b/${path}\n${parts.join('')}`;
+  return `--- ${headerName(`a/${path}`)}\n+++ ${headerName(`b/${path}`)}\n${parts.join('')}`;
+}
+
+/**
+ * As git writes it: a name with quotes, backslashes or control characters is quoted, and after a blank in it comes a tab.
+ * Otherwise `patch` finds no such file, and a name with line breaks would be a patch of another file.
+ */
+function headerName(path: string): string {
+  const quoted = path.replace(/["\\\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    [...Buffer.from(character)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join(''),
+  );
+  if (quoted !== path) return `"${quoted}"`;
+  return path.includes(' ') ? `${path}\t` : path;
 }
 
 /** Text after the last line break is not a line. */

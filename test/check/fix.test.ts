@@ -394,3 +394,16 @@ test('a unified diff', () => {
 `);
   expect(unifiedDiff('x', 'a\n', 'a\n')).toBe('');
 });
+
+test.each([
+  ['images/app.yaml', 'a/images/app.yaml'],
+  ['my images/ä.yaml', 'a/my images/ä.yaml\t'],
+  ['tab\tand "quote".yaml', '"a/tab\\011and \\042quote\\042.yaml"'],
+  ['x\n--- a/etc/passwd', '"a/x\\012--- a/etc/passwd"'],
+  ['\u202egnp.yaml', '"a/\\342\\200\\256gnp.yaml"'],
+])('a diff of %j is of that file for git and patch', (path, name) => {
+  expect(unifiedDiff(path, 'a\n', 'b\n').split('\n').slice(0, 2)).toEqual([
+    `--- ${name}`,
+    `+++ ${name.replace('a/', 'b/')}`,
+  ]);
+});
