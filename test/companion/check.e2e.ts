@@ -7,7 +7,9 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { Checker } from '../../src/check/checker.ts';
-import { pinsToJudge, findingsOf } from '../../src/check/findings.ts';
+import { pinsToJudge, findingsOf, type CheckedFile } from '../../src/check/findings.ts';
+import { raisePins } from '../../src/check/fix.ts';
+import type { Judgment } from '../../src/check/judgment.ts';
 import { Source } from '../../src/check/source.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { readPins } from '../../src/pins/read.ts';
@@ -43,7 +45,7 @@ describeWith(['apko'], 'check and apko', () => {
       const cases = Array.from({ length: Math.min(CASES_A_WORLD, CASES - tried.length) }, () =>
         apkoCase(random),
       );
-      const judged = cases.map((own) => problemsOf(own, made, base));
+      const judged = cases.map((own) => problemsOf(checked(own, made, base, true)));
       const queue = [...cases.entries()];
       const results: Tried[] = [];
       const work = async (): Promise<void> => {
@@ -76,6 +78,36 @@ describeWith(['apko'], 'check and apko', () => {
     // The reasons of those that are left are in docs/decisions/013-check.md.
     expect(disagreed.length, shown.join('\n')).toBeLessThanOrEqual(CASES / 500);
   });
+
+  test(
+    'an image that builds also builds after --fix, in datasources that are not complete',
+    {
+      timeout: 3_600_000,
+    },
+    async () => {
+      const random = new Random(1305);
+      const broken: string[] = [];
+      let raised = 0;
+      for (let i = 0; raised < CASES / 20; i += 1) {
+        const base = join(folder, `raised-${i}`);
+        const made = world(random);
+        await writeWorld(made, base);
+        for (let k = 0; k < CASES_A_WORLD; k += 1) {
+          const own = apkoCase(random);
+          const { file, judgments } = checked(own, made, base, false);
+          const { text, changes } = raisePins(file, judgments);
+          if (changes.length === 0 || !(await askApko(own, base, k)).resolves) continue;
+          raised += 1;
+          let answer = await askApko(own, base, k, text);
+          for (let again = 1; again < ASKED_AGAIN && !answer.resolves; again += 1)
+            answer = await askApko(own, base, k, text);
+          if (!answer.resolves) broken.push(`${file.text}\n${text}\n${answer.said}`);
+        }
+        rmSync(base, { recursive: true, force: true });
+      }
+      expect(broken).toEqual([]);
+    },
+  );
 });
 
 async function writeWorld({ repositories }: World, base: string): Promise<void> {
@@ -89,8 +121,20 @@ async function writeWorld({ repositories }: World, base: string): Promise<void> 
     }
 }
 
-/** What `check` calls broken, with a datasource for each set of repositories that the images have. */
-function problemsOf(own: ApkoCase, { repositories }: World, base: string): readonly string[] {
+interface Checked {
+  readonly file: CheckedFile;
+  readonly judgments: readonly Judgment[];
+}
+
+/** What `check` calls broken. */
+function problemsOf({ file, judgments }: Checked): readonly string[] {
+  return findingsOf(file, judgments)
+    .filter(({ level, rule }) => level === 'error' || rule === 'not-asked')
+    .map(({ rule, message }) => `${rule}: ${message}`);
+}
+
+/** The image as `check` judges it, with a datasource for each set of repositories that the images have. */
+function checked(own: ApkoCase, { repositories }: World, base: string, complete: boolean): Checked {
   const sets = [['main'], ['main', 'extra'], ['main', 'extra', 'edge'], ['main', 'edge']];
   // A tag is asked of what has its repository; that the others are listed, too, is the datasource's affair.
   const hasExtra = own.added.includes('extra');
@@ -103,7 +147,7 @@ function problemsOf(own: ApkoCase, { repositories }: World, base: string): reado
         packages: scanned(repositories[repository]?.[arch] ?? [], arch),
       })),
     );
-    return new Source(set.join('-'), new Catalog({ sources: all, archs, complete: true }));
+    return new Source(set.join('-'), new Catalog({ sources: all, archs, complete }));
   });
   const routing = wanted.map((set) => ({
     ...{ name: set.join('-'), repositories: set.map((each) => `${base}/${each}`), archs },
@@ -114,16 +158,22 @@ function problemsOf(own: ApkoCase, { repositories }: World, base: string): reado
   const found = readPins('image.yaml', image, (path) => ({ path, text: included }));
   if (!found) throw new Error(`no pins in ${image}`);
   const file = { path: 'image.yaml', text: image, encoding: 'utf8', found } as const;
-  return findingsOf(file, checker.judge(pinsToJudge(file, 0)))
-    .filter(({ level, rule }) => level === 'error' || rule === 'not-asked')
-    .map(({ rule, message }) => `${rule}: ${message}`);
+  // Only the image itself is changed.
+  const pins = pinsToJudge(file, 0, ({ includedFrom }) => includedFrom !== undefined);
+  return { file, judgments: checker.judge(pins) };
 }
 
-async function askApko(own: ApkoCase, base: string, k: number): Promise<{ resolves: boolean; said: string }> {
+/** `text`: of the image, if it was changed. */
+async function askApko(
+  own: ApkoCase,
+  base: string,
+  k: number,
+  text?: string,
+): Promise<{ resolves: boolean; said: string }> {
   const folder = join(base, `case-${k}`);
   mkdirSync(folder, { recursive: true });
   const { image, included } = imageFiles(own, base);
-  writeFileSync(join(folder, 'image.yaml'), image);
+  writeFileSync(join(folder, 'image.yaml'), text ?? image);
   writeFileSync(join(folder, 'base.yaml'), included);
   return await new Promise((resolve, reject) => {
     execFile('apko', ['show-packages', 'image.yaml'], { cwd: folder, env: environment }, (error, _, said) => {
