@@ -46,7 +46,6 @@ export interface NotifierServices {
   readonly now: () => number;
   readonly pause: Pause;
   readonly log: Pick<Console, 'info' | 'warn' | 'error'>;
-  readonly random?: () => number;
 }
 
 /** Milliseconds between two checks for lookups and events of other replicas. */
@@ -224,7 +223,7 @@ export class Notifier {
 
   /** Sends the oldest event, if it is due. Returns whether another may be. */
   async #sendNext(signal: AbortSignal): Promise<boolean> {
-    const { now, random, log } = this.#services;
+    const { now, log } = this.#services;
     const claimed = await this.#outbox.claim(now());
     if (!claimed) return false;
     const { event, attempt } = claimed;
@@ -253,7 +252,7 @@ export class Notifier {
       return true;
     }
     const asked = Math.min(outcome.retryAfter ?? 0, MAX_WAIT);
-    const delay = Math.round(Math.max(nextDelay(attempt, retries, random), asked));
+    const delay = Math.round(Math.max(nextDelay(attempt, retries), asked));
     await this.#outbox.postpone(event.id, now() + delay);
     this.#counts.failed += 1;
     log.warn(facts, `call ${attempt} failed, again in ${Math.round(delay / 1000)} s: ${outcome.fact}`);
