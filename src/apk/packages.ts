@@ -149,8 +149,6 @@ export interface ParseReport {
   readonly badStanzas: number;
   /** The first bad stanza: its place in the index and the reason. */
   readonly firstBadStanza: string | undefined;
-  /** Packages dropped because an earlier one has the same identity, as in apk. */
-  readonly duplicateIdentities: number;
   /** Packages that are used although a field or dependency could not be read; only in ADB. */
   readonly incompletePackages: number;
 }

@@ -116,7 +116,6 @@ export class TableBuilder {
   #newestBuiltAt = 0;
   #badPackages = 0;
   #firstBad: string | undefined;
-  #duplicateIdentities = 0;
   #incompletePackages = 0;
 
   constructor(options: TableOptions) {
@@ -206,7 +205,6 @@ export class TableBuilder {
     const to = this.#rows.reserve();
     const row = this.#rows.count;
     if (!(this.#hasIdentity ? this.#isNew(row) : this.#isNewWithoutIdentity(added, row))) {
-      this.#duplicateIdentities += 1;
       this.#clearNext();
       return undefined;
     }
@@ -312,7 +310,6 @@ export class TableBuilder {
       report: {
         badStanzas: this.#badPackages,
         firstBadStanza: this.#firstBad,
-        duplicateIdentities: this.#duplicateIdentities,
         incompletePackages: this.#incompletePackages,
       },
     };

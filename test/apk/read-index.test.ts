@@ -332,7 +332,6 @@ describe.skipIf(!sharedData)('real indexes', () => {
     expect(result.report).toEqual({
       badStanzas: 0,
       firstBadStanza: undefined,
-      duplicateIdentities: 0,
       incompletePackages: 0,
     });
   });
