@@ -6,7 +6,7 @@
 import type { CatalogSource } from '../catalog/catalog.ts';
 import type { Package, Packages } from '../apk/packages.ts';
 import { ITEMS_A_STEP } from '../catalog/steps.ts';
-import { apkoMeets, apkoOperators, compareApkoVersions, parseApkoVersion } from './apko.ts';
+import { apkoFits, apkoOperators, compareApkoVersions, parseApkoVersion, type ApkoVersion } from './apko.ts';
 
 /** The sources of a build for several archs, by arch. */
 export type SourcesByArch = ReadonlyMap<string, readonly CatalogSource[]>;
@@ -19,12 +19,33 @@ interface Constraint {
   readonly tag: string | undefined;
 }
 
-interface Option {
+interface Version {
+  readonly text: string;
+  /** `undefined` if apko cannot read it. */
+  readonly parsed: ApkoVersion | undefined;
+}
+
+/** A candidate. Name and version are read most, and each once. */
+class Option {
   readonly package: Package;
+  readonly name: string;
   /** The same for the same row of the same index. */
   readonly key: string;
   /** The tag that the image gives its repository. */
   readonly tag: string | undefined;
+  #version: Version | undefined;
+
+  constructor(of: Package, key: string, tag: string | undefined) {
+    this.package = of;
+    this.name = of.name;
+    this.key = key;
+    this.tag = tag;
+  }
+
+  get version(): Version {
+    this.#version ??= versionOf(this.package.version);
+    return this.#version;
+  }
 }
 
 /** More packages than an image has. A build that needs more counts as resolvable. */
@@ -45,6 +66,7 @@ export class Build {
   readonly #others: readonly (readonly CatalogSource[])[];
   readonly #options = new Map<string, readonly Option[]>();
   readonly #meeting = new Map<string, readonly Option[]>();
+  readonly #misfits = new Map<string, readonly string[]>();
   readonly #isShared = new Map<string, boolean>();
   readonly #tagOf: BuildOptions['tagOf'];
 
@@ -74,26 +96,42 @@ export class Build {
 
   /** Names and constraints of which it remembers the packages. */
   get size(): number {
-    return this.#options.size + this.#meeting.size;
+    return this.#options.size + this.#meeting.size + this.#misfits.size;
   }
 
   /** What meets a constraint, on every arch. */
   meeting({ name, operator, version, text }: Constraint): readonly Option[] {
     let known = this.#meeting.get(text);
     if (!known) {
-      const meets = operator === '' ? () => true : apkoMeets(operator, version);
-      known = this.optionsOf(name).filter(({ package: own }) => {
-        if (!meets || !this.#isOnAllArchs(own)) return false;
-        if (operator === '' || meets(own.version)) return true;
+      const fits = operator === '' ? () => true : apkoFits(operator, version);
+      known = this.optionsOf(name).filter((option) => {
+        if (!fits || !this.#isOnAllArchs(option)) return false;
+        const { parsed } = option.version;
+        if (operator === '' || fits(parsed)) return true;
         // If a package has a readable version of its own, any of its provides will do, whatever the name.
         return (
-          parseApkoVersion(own.version) !== undefined &&
-          own.provides.some(
-            (each) => each.version !== undefined && meets(versionOfProvide(each.name, each.version)),
+          parsed !== undefined &&
+          option.package.provides.some(
+            (each) => each.version !== undefined && fits(versionOfProvide(each.name, each.version).parsed),
           )
         );
       });
       this.#meeting.set(text, known);
+    }
+    return known;
+  }
+
+  /** The keys of what has the name at a version that does not fit. */
+  misfits({ name, operator, version, text }: Constraint): readonly string[] {
+    let known = this.#misfits.get(text);
+    if (!known) {
+      const options = operator === '' ? [] : this.optionsOf(name);
+      const fits = apkoFits(operator, version);
+      if (options.length > 0 && !fits) throw new Unresolvable(`${text} has no version`);
+      known = options
+        .filter((option) => !versionsFor(option, name).every((each) => !each || fits?.(each.parsed)))
+        .map(({ key }) => key);
+      this.#misfits.set(text, known);
     }
     return known;
   }
@@ -107,19 +145,20 @@ export class Build {
           const tag = this.#tagOf(repository);
           return found(packages)
             .filter(({ unusable }) => !unusable)
-            .map((each) => ({ package: each, key: `${i} ${each.row}`, tag }));
+            .map((each) => new Option(each, `${i} ${each.row}`, tag));
         });
       const providing = options((packages) =>
         packages.providing(name).flatMap((each) => each.provided(name).map(() => each)),
       );
-      const byPackage = Map.groupBy(providing, ({ package: own }) => own.name);
+      const byPackage = Map.groupBy(providing, (option) => option.name);
       known = [...options((packages) => packages.named(name)), ...[...byPackage.values()].flat()];
       this.#options.set(name, known);
     }
     return known;
   }
 
-  #isOnAllArchs({ name, version }: Package): boolean {
+  #isOnAllArchs({ name, version: { text: version } }: Option): boolean {
+    if (this.#others.length === 0) return true;
     const text = `${name} ${version}`;
     let known = this.#isShared.get(text);
     if (known === undefined) {
@@ -173,18 +212,17 @@ class Resolver {
       if (this.#isStep(open.length)) yield;
       const next = fewest(open.map((each) => ({ constraint: each, options: this.#fitting(each, each.tag) })));
       const best = this.#best(next.options, next.constraint.name, next.constraint.tag, nothing);
-      installed.set(best.package.name, best);
+      installed.set(best.name, best);
       open = open.filter(({ text }) => text !== next.constraint.text);
       this.#disqualifyConflicts(best);
     }
     for (const constraint of constraints) {
       const { name, tag } = constraint;
       const existing: Existing = { packages: new Map(installed), origins: new Map() };
-      for (const { package: own } of installed.values())
-        if (own.origin !== '') existing.origins.set(own.origin, own.version);
+      for (const each of installed.values()) noteOrigin(existing, each);
       const taken = this.#best(this.#fitting(constraint, tag), name, tag, nothing);
       for (const each of [...(yield* this.#need(taken, tag, new Set(), existing)), taken])
-        if (!installed.has(each.package.name)) installed.set(each.package.name, each);
+        if (!installed.has(each.name)) installed.set(each.name, each);
     }
     return installed;
   }
@@ -204,7 +242,7 @@ class Resolver {
     existing: Existing,
   ): Generator<undefined, readonly Option[]> {
     const { package: own } = owner;
-    if (parents.has(own.name) || this.#selected.size > MAX_PICKED) return [];
+    if (parents.has(owner.name) || this.#selected.size > MAX_PICKED) return [];
     const provided = new Set(own.provides.map(({ name }) => name));
     const wanted = [...own.dependencies].map(({ name, operator, version, conflict }) => ({
       conflict,
@@ -220,7 +258,7 @@ class Resolver {
     while (open.length > 0) {
       if (this.#isStep(open.length)) yield;
       const left = open
-        .filter((constraint) => !provided.has(constraint.name) && !meetsItself(own, constraint))
+        .filter((constraint) => !provided.has(constraint.name) && !meetsItself(owner, constraint))
         .filter((constraint) => !this.#isSelected(constraint))
         .map((constraint) => ({
           constraint,
@@ -231,11 +269,11 @@ class Resolver {
       const best = this.#best(next.options, next.constraint.name, undefined, existing);
       this.#disqualifyConflicts(best);
       this.#pick(owner);
-      const below = yield* this.#need(best, tag, new Set([...parents, own.name]), existing);
+      const below = yield* this.#need(best, tag, new Set([...parents, owner.name]), existing);
       needed.push(...below, best);
       for (const each of below) {
-        existing.packages.set(each.package.name, each);
-        if (each.package.origin !== '') existing.origins.set(each.package.origin, each.package.version);
+        existing.packages.set(each.name, each);
+        noteOrigin(existing, each);
       }
       open = left.map(({ constraint }) => constraint).filter(({ text }) => text !== next.constraint.text);
     }
@@ -246,28 +284,24 @@ class Resolver {
     const picked = this.#selected.get(name);
     if (!picked) return false;
     if (version === '') return true;
-    const meets = apkoMeets(operator, version) ?? (() => false);
-    const { package: own } = picked;
-    if (
-      own.provides.some(
-        (each) =>
-          each.name === name &&
-          each.version !== undefined &&
-          apkoMeets('=', version)?.(versionOfProvide(name, each.version)) === true,
-      )
-    )
-      return true;
-    if (meets(own.version)) return true;
-    throw new Unresolvable(`${own.name}-${own.version} is already chosen and conflicts with ${text}`);
+    const equals = apkoFits('=', version);
+    const hasVersion = picked.package.provides.some(
+      (each) =>
+        each.name === name &&
+        each.version !== undefined &&
+        equals?.(versionOfProvide(name, each.version).parsed) === true,
+    );
+    if (hasVersion || apkoFits(operator, version)?.(picked.version.parsed) === true) return true;
+    throw new Unresolvable(`${textOf(picked)} is already chosen and conflicts with ${text}`);
   }
 
   #pick(option: Option): void {
-    const { name, provides } = option.package;
+    const { name } = option;
     const other = this.#selected.get(name);
     if (other?.key === option.key) return;
     if (other) throw new Unresolvable(`${textOf(option)} conflicts with ${textOf(other)}`);
     this.#selected.set(name, option);
-    for (const each of provides) {
+    for (const each of option.package.provides) {
       const conflict = this.#selected.get(each.name);
       if (conflict) throw new Unresolvable(`${textOf(option)} conflicts with ${textOf(conflict)}`);
       if (each.version !== undefined) this.#selected.set(each.name, option);
@@ -276,20 +310,8 @@ class Resolver {
 
   /** Disqualifies candidates that have one of the names at a version that does not fit. */
   #constrain(constraints: readonly Constraint[]): void {
-    for (const { name, operator, version, text } of constraints) {
-      if (operator === '') continue;
-      const options = this.#build.optionsOf(name);
-      if (options.length === 0) continue;
-      const meets = apkoMeets(operator, version);
-      if (!meets) throw new Unresolvable(`${text} has no version`);
-      for (const { package: own, key } of options) {
-        const fits =
-          own.name === name
-            ? meets(own.version)
-            : own.provided(name).every((each) => each === undefined || meets(versionOfProvide(name, each)));
-        if (!fits) this.#disqualified.add(key);
-      }
-    }
+    for (const constraint of constraints)
+      for (const key of this.#build.misfits(constraint)) this.#disqualified.add(key);
   }
 
   /** A package of a tagged repository fits only a constraint with that tag, or if it is installed already. */
@@ -321,7 +343,7 @@ class Resolver {
       for (const each of this.#build.optionsOf(name)) {
         if (each.key === option.key) continue;
         const isConflict =
-          version !== undefined || each.package.name === name || each.package.provided(name)[0] !== undefined;
+          version !== undefined || each.name === name || each.package.provided(name)[0] !== undefined;
         if (isConflict) this.#disqualified.add(each.key);
       }
     }
@@ -342,20 +364,19 @@ class Resolver {
     tag: string | undefined,
     { packages, origins }: Existing,
   ): number {
-    const [left, right] = [a.package, b.package];
-    const isTaken = ({ name: own, version }: Package): boolean =>
-      packages.get(own)?.package.version === version;
-    const isOfOrigin = ({ origin, version }: Package): boolean =>
-      origin !== '' && origins.get(origin) === version;
+    const isTaken = (option: Option): boolean =>
+      packages.get(option.name)?.version.text === option.version.text;
+    const isOfOrigin = ({ package: { origin }, version }: Option): boolean =>
+      origin !== '' && origins.get(origin) === version.text;
     return (
-      Number(isTaken(right)) - Number(isTaken(left)) ||
-      Number(isOfOrigin(right)) - Number(isOfOrigin(left)) ||
+      Number(isTaken(b)) - Number(isTaken(a)) ||
+      Number(isOfOrigin(b)) - Number(isOfOrigin(a)) ||
       Number(b.tag === tag) - Number(a.tag === tag) ||
-      compareTexts(versionFor(right, name), versionFor(left, name)) ||
-      (left.name === right.name ? compareTexts(right.version, left.version) : 0) ||
-      right.priority - left.priority ||
-      compareTexts(right.version, left.version) ||
-      (left.name < right.name ? -1 : Number(left.name > right.name))
+      compareVersions(versionFor(b, name), versionFor(a, name)) ||
+      (a.name === b.name ? compareVersions(b.version, a.version) : 0) ||
+      b.package.priority - a.package.priority ||
+      compareVersions(b.version, a.version) ||
+      (a.name < b.name ? -1 : Number(a.name > b.name))
     );
   }
 }
@@ -380,26 +401,42 @@ function fewest(choices: readonly Choice[], byText = false): Choice {
   return found;
 }
 
-function meetsItself(own: Package, { name, operator, version }: Constraint): boolean {
-  return own.name === name && (operator === '' || apkoMeets(operator, version)?.(own.version) === true);
+function noteOrigin({ origins }: Existing, { package: { origin }, version }: Option): void {
+  if (origin !== '') origins.set(origin, version.text);
 }
 
-function versionFor(own: Package, name: string): string {
-  return own.name === name ? own.version : versionOfProvide(name, own.provided(name)[0] ?? '');
+function meetsItself(own: Option, { name, operator, version }: Constraint): boolean {
+  return own.name === name && (operator === '' || apkoFits(operator, version)?.(own.version.parsed) === true);
 }
 
-function versionOfProvide(name: string, version: string): string {
-  return version !== '' && name.startsWith('so:') && !/-r\d+$/.test(version) ? `0.${version}` : version;
+function versionOf(text: string): Version {
+  return { text, parsed: parseApkoVersion(text) };
+}
+
+/** Its own version, or those at which it provides the name. */
+function versionsFor(option: Option, name: string): readonly (Version | undefined)[] {
+  if (option.name === name) return [option.version];
+  return option.package
+    .provided(name)
+    .map((each) => (each === undefined ? undefined : versionOfProvide(name, each)));
+}
+
+function versionFor(option: Option, name: string): Version | undefined {
+  return versionsFor(option, name)[0];
+}
+
+function versionOfProvide(name: string, version: string): Version {
+  const isOlder = version !== '' && name.startsWith('so:') && !/-r\d+$/.test(version);
+  return versionOf(isOlder ? `0.${version}` : version);
 }
 
 /** A missing version is equal to all others. One that apko cannot read is older; of two, the second one is. */
-function compareTexts(a: string, b: string): number {
-  if (a === '' || b === '' || a === b) return 0;
-  const [left, right] = [parseApkoVersion(a), parseApkoVersion(b)];
-  if (left && right) return compareApkoVersions(left, right);
-  return right ? -1 : 1;
+function compareVersions(a: Version | undefined, b: Version | undefined): number {
+  if (!a || !b || a.text === '' || b.text === '' || a.text === b.text) return 0;
+  if (a.parsed && b.parsed) return compareApkoVersions(a.parsed, b.parsed);
+  return b.parsed ? -1 : 1;
 }
 
-function textOf({ package: each }: Option): string {
-  return `${each.name}-${each.version}`;
+function textOf({ name, version }: Option): string {
+  return `${name}-${version.text}`;
 }

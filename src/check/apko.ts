@@ -60,11 +60,19 @@ export const apkoOperators: readonly string[] = ['=', '>', '<', '>=', '<=', '~',
 
 /** A test of versions; `undefined` if the constraint's version is invalid in apko. */
 export function apkoMeets(operator: string, bound: string): ((version: string) => boolean) | undefined {
+  const fits = apkoFits(operator, bound);
+  return fits && ((text) => fits(parseApkoVersion(text)));
+}
+
+/** The same for versions that are parsed already. */
+export function apkoFits(
+  operator: string,
+  bound: string,
+): ((version: ApkoVersion | undefined) => boolean) | undefined {
   if (!apkoOperators.includes(operator)) return () => true;
   const wanted = parseApkoVersion(bound);
   if (!wanted) return undefined;
-  return (text) => {
-    const version = parseApkoVersion(text);
+  return (version) => {
     if (!version) return false;
     if (operator.includes('~')) return isInLine(version, wanted);
     const order = compareApkoVersions(version, wanted);
