@@ -25,6 +25,8 @@ const SOON = 31 * 86_400_000;
 const MAX_JUDGED = 10_000;
 /** The most names with cached versions: pins of one name often follow each other. */
 const MAX_VIEWS = 256;
+/** Characters of the pins of images that apko's algorithm was asked about: some thousands of images. */
+const MAX_RESOLVED = 4 * 1024 * 1024;
 /** The most cached apko builds: one for each arch of images with the same archs and tags. */
 const MAX_BUILDS = 8;
 /** The most names and constraints whose packages a build caches. */
@@ -39,6 +41,10 @@ export class Source {
   readonly #advisories: Advisories | undefined;
   readonly #judged = new LRUCache<string, Judged>({ max: MAX_JUDGED });
   readonly #views = new LRUCache<string, View>({ max: MAX_VIEWS });
+  readonly #resolved = new LRUCache<string, ApkoObstacle>({
+    maxSize: MAX_RESOLVED,
+    sizeCalculation: (_obstacle, key) => key.length,
+  });
   readonly #builds = new LRUCache<string, Build>({ max: MAX_BUILDS });
   readonly #needs: Partial<Record<Pin['tool'], Needs>> = {};
   #names: readonly string[] | undefined;
@@ -107,6 +113,19 @@ export class Source {
       ({ name, operator, version, tag }) =>
         `${name}${operator}${version}${tag === undefined ? '' : `@${tag}`}`,
     );
+    const key = [archs.join(), tags.key, ...texts].join(' ');
+    const known = this.#resolved.get(key);
+    if (known) return known;
+    const obstacle = yield* this.#resolve(texts, archs, tags);
+    this.#resolved.set(key, obstacle);
+    return obstacle;
+  }
+
+  *#resolve(
+    texts: readonly string[],
+    archs: readonly string[],
+    tags: Tags,
+  ): Generator<undefined, ApkoObstacle> {
     for (const arch of archs) {
       const fact = yield* this.#buildFor(arch, archs, tags).obstacle(texts);
       if (fact !== undefined) return { arch, fact };
