@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
+import { operatorSpan } from '../../src/apk/constraint.ts';
 import { lintBootc } from './bootc-lint.ts';
 import { definition, definitionNames, originOf, standIn } from './stand-ins.ts';
 import { describeWith, makeFolder, run } from './tools.ts';
@@ -84,9 +85,8 @@ describeWith(workshopTools, 'images built by apko', () => {
 
   it('installs what the merged definition lists', () => {
     for (const name of definitionNames) {
-      const listed = (definition(name).definition.contents?.packages ?? []).map(
-        (entry) => entry.split('=')[0],
-      );
+      const entries = definition(name).definition.contents?.packages ?? [];
+      const listed = entries.map((entry) => entry.slice(0, operatorSpan(entry).start));
       const installed = image(name).layers.flatMap(({ packages }) => packages);
       expect(installed, name).toEqual(expect.arrayContaining(listed));
     }

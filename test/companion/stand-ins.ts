@@ -167,7 +167,9 @@ export function standIns(arch: string): ApkPackage[] {
     for (const entry of merged.contents?.packages ?? []) {
       const { start, end } = operatorSpan(entry);
       const own = entry.slice(0, start);
-      versions.set(own, entry.slice(end) || versions.get(own) || '1-r0');
+      // The stand-in of `name<4` is an older one.
+      const pinned = entry.slice(start, end) === '<' ? '' : entry.slice(end);
+      versions.set(own, pinned || versions.get(own) || '1-r0');
     }
   }
   // What is not listed, but needed by what is; a Map is gone through with what is added meanwhile.
