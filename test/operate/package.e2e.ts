@@ -27,7 +27,8 @@ describe.skipIf(!haveTools('npm', oldest))('the npm package', () => {
     packed = await pack(project);
     installed = await temporaryFolder();
     // Nothing is fetched: the package contains everything it needs.
-    const args = ['install', '--offline', '--no-audit', '--no-fund', packed.tarball];
+    // With a prefix, npm does not look for a project in the folders above.
+    const args = ['install', '--prefix', installed, '--offline', '--no-audit', '--no-fund', packed.tarball];
     await execute('npm', args, { cwd: installed });
   });
   afterAll(async () => {
