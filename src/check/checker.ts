@@ -42,9 +42,8 @@ interface Image {
   readonly source: Source;
   readonly archs: readonly string[];
   readonly tags: Tags;
-  readonly obstacle: ApkoObstacle;
-  /** It needs nothing that the datasource does not have: the datasource is complete, or the image resolves. */
-  readonly isWhole: boolean;
+  /** `unknown` if it may need what the datasource does not have. */
+  readonly obstacle: ApkoObstacle | 'unknown';
 }
 
 /** Milliseconds. Ages are rounded to the hour, so that judgments can be cached. */
@@ -92,8 +91,10 @@ export class Checker {
       yield;
       let judged = yield* this.#judgeEach(world, image?.obstacle === 'none' ? image.pins : []);
       // What fails alone may resolve with the others. Asked last, because it is slow.
-      if (image?.obstacle === 'unknown' && judged.some(isBroken) && (yield* isResolved(image)))
-        judged = yield* this.#judgeEach(world, image.pins);
+      if (image?.obstacle === 'unknown' && judged.some(isBroken)) {
+        const { obstacle } = yield* resolved(image);
+        if (obstacle === 'none') judged = yield* this.#judgeEach(world, image.pins);
+      }
       const together = yield* this.#judgeTogether(world, judged, image);
       const held = yield* this.#heldBack(world, judged, image);
       for (const [k, i] of places.entries()) {
@@ -210,9 +211,9 @@ export class Checker {
     }
     if (!widest) return undefined;
     const { source, routed } = widest;
-    const { isComplete: isWhole } = source;
-    const where = { archs: this.#archsOf(source, routed.archs), tags: routed.tags, isWhole };
-    return { pins, source, ...where, obstacle: yield* source.obstacleByApko(pins, where) };
+    const where = { archs: this.#archsOf(source, routed.archs), tags: routed.tags };
+    const image: Image = { pins, source, ...where, obstacle: 'unknown' };
+    return source.isComplete ? yield* resolved(image) : image;
   }
 
   /** Problems that pins cause for each other, by index. */
@@ -278,15 +279,13 @@ export class Checker {
         [...targets.keys()].filter((i) => targets[i] !== undefined);
       for (let places = raisedPlaces(); places.length > 0; places = raisedPlaces()) {
         const raised = world.map((pin, i) => raisedTo(pin, targets[i]));
-        let next = present && (yield* withPins(present, world, raised));
+        const next = present && (yield* resolved(withPins(present, world, raised)));
         // If it fails only now, it needs nothing that the datasource does not have.
-        if (present && !present.isWhole && next?.obstacle !== 'none') {
-          present = (yield* isResolved(present))
-            ? { ...present, isWhole: true, obstacle: 'none' }
-            : undefined;
-          next &&= present && { ...next, isWhole: true };
+        if (present?.obstacle === 'unknown' && next?.obstacle !== 'none') {
+          present = yield* resolved(present);
+          if (present.obstacle !== 'none') present = undefined;
         }
-        const conflict = yield* this.#conflict(raised, judged, next);
+        const conflict = yield* this.#conflict(raised, judged, present && next);
         const wasFine = present?.obstacle === 'none';
         // An image that failed before may fail for the same reason.
         if (!conflict || (!wasFine && conflict.pins.length > MAX_REMOVED)) break;
@@ -395,19 +394,14 @@ function raisedTo(pin: PinToJudge, target: string | undefined): PinToJudge {
   return { ...pin, operator, version: target, text: `${pin.name}${operator}${target}` };
 }
 
-/** Whether apko resolves the image with nothing but the datasource. */
-function* isResolved({ pins, source, ...where }: Image): Generator<undefined, boolean> {
-  return (yield* source.obstacleByApko(pins, { ...where, isWhole: true })) === 'none';
+/** The image as if it needed nothing that the datasource does not have. */
+function* resolved(image: Image): Generator<undefined, Image> {
+  return { ...image, obstacle: yield* image.source.obstacleByApko(image.pins, image) };
 }
 
-/** The image with other pins instead of those of `world`, as if it needed nothing that the datasource does not have. */
-function* withPins(
-  image: Image,
-  world: readonly PinToJudge[],
-  others: readonly PinToJudge[],
-): Generator<undefined, Image> {
-  const pins = image.pins.map((pin) => others[world.indexOf(pin)] as PinToJudge);
-  return { ...image, pins, obstacle: yield* image.source.obstacleByApko(pins, { ...image, isWhole: true }) };
+/** The image with other pins instead of those of `world`. */
+function withPins(image: Image, world: readonly PinToJudge[], others: readonly PinToJudge[]): Image {
+  return { ...image, pins: image.pins.map((pin) => others[world.indexOf(pin)] as PinToJudge) };
 }
 
 /** The problem of an exact pin whose dependencies are not pinned. */

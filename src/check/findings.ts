@@ -48,17 +48,15 @@ export async function judgeTogether(
   judge: (pins: readonly (readonly PinToJudge[])[]) => Promise<readonly Judgment[]>,
 ): Promise<readonly (readonly Judgment[])[]> {
   const paths = new Set(files.map(({ path }) => path));
-  const shared = new Set(
-    files.flatMap(({ found }) => found.included ?? []).map((pin) => `${pin.includedFrom} ${pin.text}`),
-  );
+  const keyOf = ({ path }: CheckedFile, { includedFrom = path, text }: Pin): string =>
+    `${includedFrom} ${text}`;
+  const shared = new Set(files.flatMap((file) => (file.found.included ?? []).map((pin) => keyOf(file, pin))));
   /** Why shared pins stay. */
   const held = new Map<string, string>();
+  const stays = (file: CheckedFile, pin: Pin): boolean =>
+    !paths.has(pin.includedFrom ?? file.path) || held.has(keyOf(file, pin));
   for (;;) {
     const count = held.size;
-    const keyOf = ({ path }: CheckedFile, { includedFrom = path, text }: Pin): string =>
-      `${includedFrom} ${text}`;
-    const stays = (file: CheckedFile, pin: Pin): boolean =>
-      !paths.has(pin.includedFrom ?? file.path) || held.has(keyOf(file, pin));
     const asked = files.map((file, i) => pinsToJudge(file, i, (pin) => stays(file, pin)));
     const judgments = judgmentsOf(files, await judge(asked));
     const merged = files.map((file, i) =>

@@ -60,7 +60,9 @@ function judgeAnew(pin: PinToJudge, source: Source, options: JudgeOptions): Judg
       ? 'unknown'
       : options.isResolved
         ? 'none'
-        : finish(source.obstacleByApko([pin], { ...options, isWhole: source.isComplete }));
+        : source.isComplete
+          ? finish(source.obstacleByApko([pin], options))
+          : 'unknown';
   const broken =
     (apko === 'none' ? undefined : problemOf(pin, view, meets, isExact)) ??
     (typeof apko === 'object' ? unresolved(apko) : undefined);

@@ -32,7 +32,7 @@ const MAX_BUILDS = 8;
 /** The most names and constraints whose packages a build caches. */
 const MAX_BUILD_SIZE = 20_000;
 
-export type ApkoObstacle = { readonly arch: string; readonly fact: string } | 'none' | 'unknown';
+export type ApkoObstacle = { readonly arch: string; readonly fact: string } | 'none';
 
 /** A datasource for judging pins, with bounded caches. */
 export class Source {
@@ -96,19 +96,16 @@ export class Source {
     return view;
   }
 
+  /** Whether every dependency is in it; otherwise one may be in a repository that is not configured. */
   get isComplete(): boolean {
     return this.#catalogs.apko.isComplete;
   }
 
-  /**
-   * Where and why apko's own algorithm fails with these pins in one image. `'unknown'` unless the image is whole: a
-   * dependency may be in a repository that is not configured.
-   */
+  /** Where and why apko's own algorithm fails with these pins in one image and nothing but this datasource. */
   *obstacleByApko(
     pins: readonly PinToJudge[],
-    { archs, tags, isWhole }: Pick<JudgeOptions, 'archs' | 'tags'> & { readonly isWhole: boolean },
+    { archs, tags }: Pick<JudgeOptions, 'archs' | 'tags'>,
   ): Generator<undefined, ApkoObstacle> {
-    if (!isWhole) return 'unknown';
     const texts = pins.map(
       ({ name, operator, version, tag }) =>
         `${name}${operator}${version}${tag === undefined ? '' : `@${tag}`}`,

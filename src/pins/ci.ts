@@ -193,11 +193,12 @@ function jobImages(
     );
   };
   return jobs.map((job) => {
-    const image = imageThrough(job) ?? (isKnown(job) ? standard : undefined);
+    const isJobKnown = imageOf(job) !== undefined || isKnown(job);
+    const image = imageThrough(job) ?? (isJobKnown ? standard : undefined);
     const bases = new Set([...shared.map(({ map }) => map), ...basesOf(job)]);
     const quoted = SCRIPTS.flat().flatMap((name) => references(job.map.get(name, true), job));
     return {
-      ...{ map: job.map, image, isKnown: imageOf(job) !== undefined || isKnown(job) },
+      ...{ map: job.map, image, isKnown: isJobKnown },
       ...{ bases, quotes: new Set(quoted.flatMap(named).map(({ map }) => map)) },
     };
   });
