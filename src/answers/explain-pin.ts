@@ -1,6 +1,7 @@
 /** What a pin would be updated to, and why. */
 import { parseConstraint, satisfies, type Constraint } from '../apk/constraint.ts';
 import {
+  asPrecise,
   compareVersions,
   isPreRelease,
   parseVersion,
@@ -97,12 +98,8 @@ function* newestStable(versions: readonly Version[]): Generator<undefined, Versi
 /**
  * The same kind of pin for `newest`, with the same precision: `~13` → `~16`. Only for lines; bounds are not changed.
  */
-function movedTo({ text }: Version, { operator, version }: Constraint): string | undefined {
-  if (!operator.includes('~')) return undefined;
-  const numbers = /^\d+(\.\d+)*/;
-  const count = numbers.exec(version.text)?.[0].split('.').length ?? 1;
-  const isWhole = numbers.exec(version.text)?.[0] !== version.text;
-  return operator + (isWhole ? text : (numbers.exec(text)?.[0].split('.').slice(0, count).join('.') ?? text));
+function movedTo(newest: Version, { operator, version }: Constraint): string | undefined {
+  return operator.includes('~') ? operator + asPrecise(newest, version) : undefined;
 }
 
 function proposalFor(

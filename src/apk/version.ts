@@ -148,6 +148,18 @@ export function isInLine(version: Version, line: Version): boolean {
   });
 }
 
+/** The text of `version`, as precise as `line`: `8.21` for `8.12`. Lines of more than numbers ask for all of it. */
+export function asPrecise(version: Version, line: Version): string {
+  const wanted = numbersOf(line);
+  if (wanted.join('.') !== line.text) return version.text;
+  return numbersOf(version).slice(0, wanted.length).join('.');
+}
+
+/** The leading numbers, as text. */
+export function numbersOf({ text }: Version): readonly string[] {
+  return (/^\d+(?:\.\d+)*/.exec(text)?.[0] ?? '').split('.');
+}
+
 /** The N of `-rN`; `undefined` for a version without a revision. */
 export function revisionOf(version: Version): string | undefined {
   const last = version.parts.at(-1);

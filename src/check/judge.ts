@@ -3,8 +3,10 @@
  * source; the same for the command line, the library and the service.
  */
 import {
+  asPrecise,
   compareVersions,
   isPreRelease,
+  numbersOf,
   parseVersion,
   withoutRevision,
   type Version,
@@ -254,22 +256,11 @@ function followed({ offered }: View, current: Version | undefined): readonly Ver
   return stable.length === 0 || (current && isPreRelease(current)) ? offered : stable;
 }
 
-/** `~8` for `~8`, `~8.21` for `~8.12`. */
-function asPrecise(version: Version, line: Version): string {
-  const wanted = numbersOf(line);
-  if (wanted.join('.') !== line.text) return version.text;
-  return numbersOf(version).slice(0, wanted.length).join('.');
-}
-
 function stepOf(from: Version, to: Version): Step {
   const [a, b] = [numbersOf(from), numbersOf(to)];
   if (a[0] !== b[0]) return 'major';
   if (a[1] !== b[1]) return 'minor';
   return withoutRevision(from).text === withoutRevision(to).text ? 'rebuild' : 'patch';
-}
-
-function numbersOf({ text }: Version): readonly string[] {
-  return (/^\d+(?:\.\d+)*/.exec(text)?.[0] ?? '').split('.');
 }
 
 function vulnerable(fixes: readonly Fix[]): Problem {
