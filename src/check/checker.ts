@@ -34,6 +34,8 @@ interface Routed {
   readonly route: Route;
   readonly archs: readonly string[];
   readonly tags: Tags;
+  /** Identities of the repositories that a definition lists. */
+  readonly repositories: readonly string[];
 }
 
 /** Pins that apko installs together, and the datasource that has all of them. */
@@ -44,6 +46,8 @@ interface Image {
   readonly tags: Tags;
   /** `unknown` if it may need what the datasource does not have. */
   readonly obstacle: ApkoObstacle | 'unknown';
+  /** The datasource has every repository that the image lists, and none of its packages is built by the files. */
+  readonly isWhole: boolean;
 }
 
 /** Milliseconds. Ages are rounded to the hour, so that judgments can be cached. */
@@ -184,6 +188,7 @@ export class Checker {
       route: this.#route(parsed),
       archs: isDefinition ? parsed.archs : [],
       tags: isDefinition ? tagsOf(parsed.repositories, this.#repositoriesOf) : noTags,
+      repositories: isDefinition ? parsed.repositories.map(({ address }) => repositoryId(address).id) : [],
     };
   }
 
@@ -197,12 +202,16 @@ export class Checker {
   *#image(world: readonly PinToJudge[]): Generator<undefined, Image | undefined> {
     const pins: PinToJudge[] = [];
     let widest: { readonly source: Source; readonly routed: Routed } | undefined;
+    let isBuilt = false;
     for (const pin of world) {
       if (pin.tool !== 'apko' || pin.isRuntime || pin.isLocked) continue;
       const routed = this.#routed(pin);
       const source = 'noOpinion' in routed.route ? undefined : this.#sources.get(routed.route.datasource);
       if (!source || !isReadable(spellingProblems(pin))) return undefined;
-      if (this.#isBuiltHere(pin, source)) continue;
+      if (this.#isBuiltHere(pin, source)) {
+        isBuilt = true;
+        continue;
+      }
       pins.push(pin);
       if (source === widest?.source) continue;
       if (!widest || source.repositories.isSupersetOf(widest.source.repositories))
@@ -212,8 +221,14 @@ export class Checker {
     if (!widest) return undefined;
     const { source, routed } = widest;
     const where = { archs: this.#archsOf(source, routed.archs), tags: routed.tags };
-    const image: Image = { pins, source, ...where, obstacle: 'unknown' };
+    const isWhole = !isBuilt && this.#hasAll(source, routed.repositories);
+    const image: Image = { pins, source, ...where, obstacle: 'unknown', isWhole };
     return source.isComplete ? yield* resolved(image) : image;
+  }
+
+  #hasAll(source: Source, listed: readonly string[]): boolean {
+    const known = new Set([...source.repositories].flatMap(this.#repositoriesOf).map(({ id }) => id));
+    return listed.length > 0 && listed.every((id) => known.has(id));
   }
 
   /** Problems that pins cause for each other, by index. */
@@ -237,15 +252,18 @@ export class Checker {
         ]);
     }
     const conflict =
-      judged.some(isBroken) || found.size > 0 ? undefined : yield* this.#conflict(world, judged, image);
+      judged.some(isBroken) || found.size > 0
+        ? undefined
+        : ((yield* this.#conflict(world, judged, image)) ?? (yield* possibleConflict(judged, image)));
     // Reported at the last pin, because those of included files come first.
     const last = conflict?.pins.at(-1);
     if (conflict && last)
       found.set(world.indexOf(last), [
         {
-          rule: 'contradicting-pins',
+          rule: conflict.pins.length === 1 ? 'dependency-missing' : 'contradicting-pins',
           message: `it ${contradiction(last, conflict)}`,
           archs: [conflict.arch],
+          ...(conflict.isUncertain && { level: 'warning' }),
         },
       ]);
     for (const [i, { floating, judgment }] of judged.entries()) {
@@ -348,6 +366,20 @@ interface Conflict {
   readonly pins: readonly PinToJudge[];
   readonly arch: string;
   readonly fact: string;
+  /** apko may be given repositories that the image does not list. */
+  readonly isUncertain?: boolean;
+}
+
+/** What apko's resolver says of an image whose repositories are all known, unless a missing dependency is reported already. */
+function* possibleConflict(
+  judged: readonly Judged[],
+  image: Image | undefined,
+): Generator<undefined, Conflict | undefined> {
+  const lacks = ({ judgment: { problems } }: Judged): boolean =>
+    problems.some(({ rule }) => rule === 'dependency-missing');
+  if (image?.obstacle !== 'unknown' || !image.isWhole || judged.some(lacks)) return undefined;
+  const conflict = yield* conflictByApko(yield* resolved(image));
+  return conflict && { ...conflict, isUncertain: true };
 }
 
 /** Removes pins one by one while the rest still fails; the remaining ones conflict. Of too many pins, all do. */

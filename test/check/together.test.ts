@@ -1,5 +1,5 @@
 /** Pins of an image that each resolve, and not together. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { built, checked } from '../support/checks.ts';
 import { catalogOf } from '../support/catalogs.ts';
@@ -165,6 +165,50 @@ test('the same in an incomplete datasource, if the image needs nothing else', ()
   expect(inImage(['lib-dev=2-r0'])).toEqual([]);
   expect(inImage(['lib-dev=2-r0', 'wants=1-r0'])).toEqual([]);
   expect(inImage(['lib-dev=1-r0', 'wants=1-r0'])).toContain(broken);
+});
+
+describe('an image that apko refuses in a datasource that is not complete', () => {
+  const wolfi = 'https://packages.wolfi.dev/os';
+  const warned = (text: string, more: Readonly<Record<string, string>> = {}): readonly string[] => {
+    const { sources, archs } = catalogOf({ x86_64: [[...all, built('needy', '1-r0', { D: 'elsewhere' })]] });
+    const catalog = new Catalog({ sources: sources.map((each) => ({ ...each, repository: wolfi })), archs });
+    return checked({ 'i.yaml': text, ...more }, { catalogs: { wolfi: catalog } }).findings.flatMap(
+      ({ rule, level, pin, message }) =>
+        /^(?:contradicting-pins|dependency-missing)$/.test(rule)
+          ? [`${level} ${rule} ${pin}: ${message}`]
+          : [],
+    );
+  };
+
+  test('gets a warning if the datasource has every repository that it lists', () => {
+    expect(warned(image(['app', 'lib']))).toEqual([]);
+    expect(warned(image(['app', 'lib-dev']))).toEqual([
+      'warning contradicting-pins lib-dev: it cannot be installed with app on x86_64: no remaining candidate meets lib=2-r0',
+    ]);
+    expect(warned(image(['needy', 'lib']))).toEqual([
+      'warning dependency-missing needy: it cannot be installed on x86_64: nothing provides elsewhere',
+    ]);
+  });
+
+  test.each([
+    [
+      'it lists another repository, too',
+      image(['app', 'lib-dev']).replace(wolfi, `${wolfi}, "@own https://o.example/os"`),
+      {},
+    ],
+    [
+      'a package is built by the files',
+      image(['app', 'lib-dev', 'own']),
+      {
+        'own.yaml':
+          'package:\n  name: own\n  version: 1\n  epoch: 0\nenvironment:\n  contents:\n    packages: [lib]\n',
+      },
+    ],
+    ['a missing dependency is reported already', image(['needy=1-r0', 'app', 'lib-dev']), {}],
+  ])('gets none if %s', (_, text, more) => {
+    const found = warned(text, more);
+    expect(found.filter((each) => !each.includes('nothing in its repositories has'))).toEqual([]);
+  });
 });
 
 test('a warning about one pin does not hide that others contradict each other', () => {
