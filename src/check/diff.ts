@@ -31,11 +31,12 @@ export function unifiedDiff(path: string, before: string, after: string): string
 }
 
 /**
- * As git writes it: a name with quotes, backslashes or control characters is quoted, and after a blank in it comes a tab.
- * Otherwise `patch` finds no such file, and a name with line breaks would be a patch of another file.
+ * As git writes it: a name with quotes, backslashes, control or other characters than ASCII is quoted, and after a blank
+ * in it comes a tab. Otherwise `patch` finds no such file, a name with line breaks would be a patch of another file, and
+ * the diff of a file in Latin-1 would have two encodings.
  */
 function headerName(path: string): string {
-  const quoted = path.replace(/["\\\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+  const quoted = path.replace(/[^ -~]|["\\]/gu, (character) =>
     [...Buffer.from(character)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join(''),
   );
   if (quoted !== path) return `"${quoted}"`;

@@ -150,7 +150,7 @@ function changeFiles(
         process.stderr.write(`${printable(file.path)}: left unchanged: ${printable(note.message)}\n`);
     if (text === file.text) continue;
     if (isDiff) {
-      process.stdout.write(unifiedDiff(file.path, file.text, text));
+      process.stdout.write(Buffer.from(unifiedDiff(file.path, file.text, text), file.encoding));
       continue;
     }
     try {

@@ -397,7 +397,8 @@ test('a unified diff', () => {
 
 test.each([
   ['images/app.yaml', 'a/images/app.yaml'],
-  ['my images/ä.yaml', 'a/my images/ä.yaml\t'],
+  ['my images/a.yaml', 'a/my images/a.yaml\t'],
+  ['my images/ä.yaml', '"a/my images/\\303\\244.yaml"'],
   ['tab\tand "quote".yaml', '"a/tab\\011and \\042quote\\042.yaml"'],
   ['x\n--- a/etc/passwd', '"a/x\\012--- a/etc/passwd"'],
   ['\u202egnp.yaml', '"a/\\342\\200\\256gnp.yaml"'],

@@ -356,6 +356,9 @@ describe('--fix of images that include others', () => {
 test('a file that is no UTF-8 keeps its other bytes', async () => {
   const bytes = Buffer.from('FROM alpine:3.22\n# caf\xe9\nRUN apk add curl=8.12.0-r0\n', 'latin1');
   await put('repo/Dockerfile', bytes);
+  await run(['Dockerfile'], { diff: true });
+  const diff = vi.spyOn(process.stdout, 'write').mock.calls.map(([chunk]) => Buffer.from(chunk));
+  expect(Buffer.concat(diff).toString('latin1')).toContain('\n # caf\xe9\n-RUN');
   await run(['Dockerfile'], { fix: true });
   const after = await readFile(join(folder, 'repo/Dockerfile'));
   expect(after.toString('latin1')).toBe(bytes.toString('latin1').replace('8.12.0-r0', '8.14.1-r2'));
