@@ -101,10 +101,9 @@ function blanksAt(source: string, start: number, end: number): string {
 function blockPlaces(value: string, source: string): number[] | undefined {
   const header = source.indexOf('\n') + 1;
   if (header === 0) return value === '' ? [] : undefined;
-  const explicit = /^[|>][+-]?([1-9])/.exec(source)?.[1];
-  if (explicit !== undefined) return undefined;
   const lines = source.slice(header).split('\n');
-  const indent = /^ */.exec(lines.find((line) => line.trim() !== '') ?? '')?.[0].length ?? 0;
+  // With an indicator such as `|2`, a part of the blanks belongs to the value.
+  const indent = indentOf(lines) - indentOf(value.split('\n'));
   const places: number[] = [];
   let at = header;
   for (const line of lines) {
@@ -117,4 +116,9 @@ function blockPlaces(value: string, source: string): number[] | undefined {
     at += line.length + 1;
   }
   return places.length === value.length ? places : undefined;
+}
+
+/** The blanks before the first line with text. */
+function indentOf(lines: readonly string[]): number {
+  return /^ */.exec(lines.find((line) => line.trim() !== '') ?? '')?.[0].length ?? 0;
 }

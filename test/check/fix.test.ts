@@ -43,6 +43,11 @@ describe('--fix', () => {
       wolfi('\n    - nodejs=24.4-r0 # a\n    - broken=1.0-r0'),
       wolfi('\n    - nodejs=24.5.0-r1 # a\n    - broken=1.0-r0'),
     ],
+    [
+      '.gitlab-ci.yml',
+      'job:\n  image: alpine:3.22\n  script:\n    - |2-\n\n         # a\n        apk add curl=8.12.0-r0\n',
+      'job:\n  image: alpine:3.22\n  script:\n    - |2-\n\n         # a\n        apk add curl=8.14.1-r2\n',
+    ],
   ])('%s: %j', (path, before, after) => {
     expect(changed(path, before)).toBe(after);
     expect(changed(path, after)).toBe(after);
