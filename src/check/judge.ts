@@ -73,14 +73,17 @@ function judgeAnew(pin: PinToJudge, source: Source, options: JudgeOptions): Judg
   if (!broken && isExact && !pin.isRuntime)
     problems.push(...source.withdrawal(pin, view, meets, options.now));
   const raise = raised(pin, view, meets, { source, ...options });
-  if (raise && !broken && pin.operator !== '' && !pin.isLocked && !pin.isRuntime && raise.newer.length > 0)
-    problems.push(behind(raise, options.now));
+  const isBehind = pin.operator !== '' && !pin.isLocked && !pin.isRuntime && (raise?.newer ?? []).length > 0;
+  if (raise && !broken && isBehind) problems.push(behind(raise, options.now));
   if (raise && !broken && raise.fixes.length > 0) problems.push(vulnerable(raise.fixes));
   const isFine = problems.every(({ rule }) => rule === 'behind');
   const judgment = {
     datasource,
     problems,
     ...(raise?.target !== undefined && { target: raise.target }),
+    ...(isBehind &&
+      options.policy.security &&
+      !source.hasAdvisories && { heldBecause: `${datasource} has no advisories` }),
     ...(raise && { newest: raise.newest.version }),
     ...(raise?.step !== undefined && { step: raise.step }),
   };

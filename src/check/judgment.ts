@@ -56,7 +56,10 @@ export interface Judgment {
    * The newest version that is newer than the pin and fits the policy, as precise as the pin; for a name, an exact one.
    */
   readonly target?: string;
-  /** Why there is no target, although a version fits the policy: it conflicts with other pins of an image. */
+  /**
+   * Why there is no target, although there is a newer version: it conflicts with other pins of an image, or the policy
+   * needs advisories that the datasource does not have.
+   */
   readonly heldBecause?: string;
   /** The newest version of all. */
   readonly newest?: string;

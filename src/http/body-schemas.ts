@@ -475,7 +475,9 @@ const bodies = {
           target: text.optional().describe('the newest version that fits the policy, as precise as the pin'),
           heldBecause: text
             .optional()
-            .describe('why there is no target: the version conflicts with other pins of the image'),
+            .describe(
+              'why there is no target: it conflicts with other pins of the image, or there are no advisories',
+            ),
           newest: version.optional().describe('the newest of all versions'),
           step: z.enum(steps).optional().describe('the size of the update'),
         }),

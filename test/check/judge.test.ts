@@ -2,7 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Advisories } from '../../src/advisories/advisories.ts';
+import { Catalog } from '../../src/catalog/catalog.ts';
 import { apkoMeets } from '../../src/check/apko.ts';
+import { Checker } from '../../src/check/checker.ts';
+import { pinsToJudge } from '../../src/check/findings.ts';
+import { Source } from '../../src/check/source.ts';
+import type { FilePins } from '../../src/pins/pin.ts';
+import { readPins } from '../../src/pins/read.ts';
 import { osv, read } from '../advisories/support.ts';
 import { built, checked, now, shown } from '../support/checks.ts';
 import { catalogOf } from '../support/catalogs.ts';
@@ -320,6 +326,31 @@ describe('known vulnerabilities', async () => {
       );
     expect(judge(false).findings.map(({ rule }) => rule)).not.toContain('known-vulnerabilities');
     expect(() => judge(true)).toThrow('--security needs advisories, and no datasource has any');
+  });
+
+  test('--security says that pins stay because their datasource has no advisories', () => {
+    const { sources } = catalogOf(archs);
+    const checker = new Checker({
+      sources: [
+        new Source('wolfi', new Catalog({ sources, archs: ['x86_64'] }), advisories),
+        new Source('own', new Catalog({ sources, archs: ['x86_64'] })),
+      ],
+      routing: ['wolfi', 'own'].map((name) => ({
+        ...{ name, repositories: [`https://${name}.example/os`], archs: ['x86_64'] },
+        ...{ images: [], includes: [], scripts: [], asksUnknown: false },
+      })),
+      policy: { within: 'major', minAge: 0, security: true },
+      now,
+    });
+    const judgments = ['wolfi', 'own'].map((name) => {
+      const text = image('a=1.0.0-r0').replace('packages.wolfi.dev', `${name}.example`);
+      const found = readPins('i.yaml', text) as FilePins;
+      return checker.judge(pinsToJudge({ path: 'i.yaml', text, encoding: 'utf8', found }, 0));
+    });
+    expect(judgments.map((each) => each.map(({ target, heldBecause }) => target ?? heldBecause))).toEqual([
+      ['2.0-r0'],
+      ['own has no advisories'],
+    ]);
   });
 });
 
