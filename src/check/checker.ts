@@ -104,7 +104,10 @@ export class Checker {
       for (const [k, i] of places.entries()) {
         const { judgment } = judged[k] as Judged;
         const { target, ...rest } = judgment;
-        const more = together.get(k) ?? [];
+        // As for contradictions, at the last pin.
+        const unchecked =
+          k === world.length - 1 ? this.#uncheckedArchs(world[k] as PinToJudge, judgment) : [];
+        const more = [...(together.get(k) ?? []), ...unchecked];
         const heldBecause = held.get(k);
         judgments[i] = {
           ...rest,
@@ -146,6 +149,8 @@ export class Checker {
       tags,
       isResolved,
     };
+    if (options.archs.length === 0)
+      return alone({ notAsked: `${datasource} has no ${archs.join(' and no ')}`, problems: spelling });
     if (!isReadable(spelling)) {
       const { judgment } = judge({ ...pin, operator: '', version: '' }, source, options);
       const unknown = judgment.problems.filter(({ rule }) => rule === 'unknown-name');
@@ -194,8 +199,15 @@ export class Checker {
 
   /** The file's archs that the datasource has; all of the datasource's archs if the file lists none. */
   #archsOf(source: Source, listed: readonly string[]): readonly string[] {
-    const known = source.archs.filter((arch) => listed.includes(arch));
-    return known.length > 0 ? known : source.archs;
+    return listed.length === 0 ? source.archs : source.archs.filter((arch) => listed.includes(arch));
+  }
+
+  /** A note if the datasource of the pin has only some archs of its image. */
+  #uncheckedArchs(pin: PinToJudge, { datasource = '' }: Judgment): readonly Problem[] {
+    const known = this.#sources.get(datasource)?.archs ?? [];
+    const unknown = known.length === 0 ? [] : this.#routed(pin).archs.filter((arch) => !known.includes(arch));
+    const message = `${datasource} has no ${unknown.join(' and no ')}, so that is not checked`;
+    return unknown.length === 0 ? [] : [{ rule: 'not-asked', message, archs: unknown }];
   }
 
   /** `undefined` unless one datasource has the repositories of all pins. */
@@ -221,6 +233,7 @@ export class Checker {
     if (!widest) return undefined;
     const { source, routed } = widest;
     const where = { archs: this.#archsOf(source, routed.archs), tags: routed.tags };
+    if (where.archs.length === 0) return undefined;
     const isWhole = !isBuilt && this.#hasAll(source, routed.repositories);
     const image: Image = { pins, source, ...where, obstacle: 'unknown', isWhole };
     return source.isComplete ? yield* resolved(image) : image;

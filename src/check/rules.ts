@@ -30,7 +30,7 @@ const table = {
   'floating-dependencies': ['note', 'the package is pinned, but its dependencies are not'],
   'missing-include': ['warning', 'an included file cannot be read'],
   'unknown-variable': ['note', 'a package or version is in a variable without a known value'],
-  'not-asked': ['note', 'the repositories of the pin are unknown'],
+  'not-asked': ['note', 'the repositories of the pin are unknown, or an arch of its image'],
   'unreadable': ['warning', 'the file or folder cannot be read and is skipped'],
 } as const satisfies Record<string, readonly [Level, string]>; // prettier-ignore
 

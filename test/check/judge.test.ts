@@ -33,6 +33,29 @@ const rulesOf = (
     .map(({ rule }) => rule);
 };
 
+test.each([
+  ['x86_64, aarch64', ['error withdrawn a=2.0-r0'], undefined],
+  [
+    'x86_64, riscv64',
+    ['error withdrawn a=2.0-r0', 'note not-asked b=1.0-r0'],
+    'wolfi has no riscv64, so that is not checked',
+  ],
+  [
+    'riscv64, s390x',
+    ['note not-asked a=2.0-r0', 'note not-asked b=1.0-r0'],
+    'wolfi has no riscv64 and no s390x',
+  ],
+  ['all', ['error withdrawn a=2.0-r0'], undefined],
+])('an image for %s', (archs, found, message) => {
+  const all = [built('a', '1.0-r0'), built('b', '1.0-r0')];
+  const { findings } = checked(
+    { 'i.yaml': `${image('a=2.0-r0', 'b=1.0-r0')}archs: [${archs}]\n` },
+    { catalogs: { wolfi: catalogOf({ x86_64: [all], aarch64: [all] }) } },
+  );
+  expect(findings.map(({ level, rule, pin }) => `${level} ${rule} ${pin}`)).toEqual(found);
+  expect(findings.at(-1)?.message).toEqual(message ?? expect.any(String));
+});
+
 describe('apko', () => {
   const both = (...all: readonly Stanza[]): Readonly<Record<string, readonly Stanza[]>> => ({
     x86_64: all,
