@@ -21,8 +21,8 @@ export const dockerHubPrefixes: readonly string[] = [
   ...proxies.flatMap((name) => [`$${name}/`, `\${${name}}/`]),
 ];
 
-/** The last part of the name of Alpine's official image and its mirrors. */
-export const alpineImage = /(?:^|\/)alpine$/;
+/** The last part of the name of Alpine's official image and its mirrors, and Docker's hardened one. */
+export const alpineImage = /(?:^|\/)(?:dhi-alpine-base|alpine)$|^dhi\.io\/alpine-base$/;
 
 /** The tag of an official Alpine image: `3.22`, `3.22.1`, `edge`, `20260127` (a snapshot of edge). */
 export const alpineTag =

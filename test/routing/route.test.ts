@@ -131,6 +131,7 @@ describe('an image', () => {
     ['acme/notalpine:3.22', '-'],
     ['3.22', '-'],
     ['scratch', '-'],
+    ['acme/alpine-base:3.22', '-'],
     ['dhi.io/alpine-base:3.22', '-'],
   ])('%s → %s', (image, datasource) => {
     expect(routed(inDockerfile(`FROM ${image}\n`))).toBe(datasource);
@@ -145,7 +146,13 @@ describe('an image', () => {
 
   test("that is hardened is of Alpine with Docker's repository", () => {
     const hardened = alpine('v3.22', ['https://dhi.io/apk/alpine/v3.22/main'], 'hardened');
-    const images = ['dhi.io/node:24-alpine3.22-dev', 'docker.io/acme/dhi-node:24-alpine3.22-dev'];
+    const images = [
+      'dhi.io/node:24-alpine3.22-dev',
+      'docker.io/acme/dhi-node:24-alpine3.22-dev',
+      'dhi.io/alpine-base:3.22-dev',
+      'dhi.io/alpine-base:3.22@sha256:4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1',
+      'acme/dhi-alpine-base:3.22-alpine3.22-dev',
+    ];
     for (const image of images) {
       expect(routed(inDockerfile(`FROM ${image}`), [...several, hardened])).toBe('hardened');
       expect(reason(inDockerfile(`FROM ${image}`))).toBe(
