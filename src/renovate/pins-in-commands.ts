@@ -59,6 +59,8 @@ const PROSE =
 /** Of a Dockerfile; in a script these are commands. */
 const OTHER_INSTRUCTION =
   '^\\s*(?:add|arg|cmd|copy|entrypoint|env|expose|healthcheck|label|maintainer|shell|user|volume|workdir)[ \\t][\\s\\S]*';
+/** Of a Dockerfile that a script writes. */
+const WRITTEN_INSTRUCTION = '^\\s*(?:ONBUILD[ \\t]+)?RUN[ \\t][\\s\\S]*';
 const COMMAND = `${PROSE}|(?:^|${BOUNDARY})${APK_ADD}${ARGUMENTS}`;
 /**
  * `options`: up to the last option that names a repository, or nothing. `depType` is captured, because every template costs
@@ -133,7 +135,7 @@ export function scriptManager(context: PresetContext): PresetRule {
     matchStrings: [
       `^(?<file>${MAY_HOLD_PINS})$`,
       STATEMENT,
-      COMMAND,
+      `${WRITTEN_INSTRUCTION}|${COMMAND}`,
       REAL_COMMAND,
       LINE,
       `${VIRTUAL}|${WORD}`,

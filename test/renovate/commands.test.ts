@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { groupsFound, levelsOf } from '../support/preset-levels.ts';
 
 const [dockerfile = []] = levelsOf('Dockerfile: apk add');
+const [script = []] = levelsOf('Shell scripts and CI: apk add');
 
 test.each(['-X ', '-X', '-UX ', '-U --repository=', '--repository \\\n  ', '"--repository=', '"-X" "'])(
   'the repository of a command, by %j',
@@ -21,4 +22,18 @@ test('a command with an option after each word ends before the next one', () => 
     ['a', ''],
     ['b', ' -q add b=2 -X https://apks.example.com/os'],
   ]);
+});
+
+test('a Dockerfile that a script writes is not part of the script', () => {
+  const text = [
+    'apk add a=1',
+    'docker build --tag one - <<EOF',
+    'FROM alpine:3.24',
+    'RUN apk add --no-cache \\',
+    '  b=1',
+    'ONBUILD RUN apk add c=1',
+    'EOF',
+    'RUN=1 apk add d=1',
+  ].join('\n');
+  expect(groupsFound(script, text).map(({ depName }) => depName)).toEqual(['a', 'd']);
 });
