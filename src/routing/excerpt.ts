@@ -137,7 +137,7 @@ const BESIDE_NAME =
  * image whose name is not found is kept without one.
  */
 export const IMAGE_LINES = [
-  `((?:^|\\n)[ \\t]*(?:-[ \\t]+)?${IMAGE})[ \\t]*(?:&[^\\s]+[ \\t]*)?[{]?[ \\t]*(?:#[^\\n]*|\\r)?${BESIDE_NAME}*(\\n[ \\t]+["\\x27]?name["\\x27]?:[^\\n]*)`,
+  `((?:^|\\n)[ \\t]*(?:-[ \\t]+)?${IMAGE}[ \\t]*(?:&[^\\s]+)?)[ \\t]*[{]?[ \\t]*(?:#[^\\n]*|\\r)?${BESIDE_NAME}*(\\n[ \\t]+["\\x27]?name["\\x27]?:[^\\n]*)`,
   `((?:^|\\n)[ \\t]*(?:-[ \\t]+)?${IMAGE}[^\\n]*)`,
   `([{,][ \\t]*${IMAGE}[ \\t]*(?:[{][^\\n}]*|[^\\n,}]*))`,
   '\\n|[^\\n{,]+|[{,]',

@@ -191,16 +191,20 @@ function commandRepositories(text: string): readonly string[] {
     .filter((each) => !PLAIN_LISTS.includes(each));
 }
 
-/** `image: X`, `image: { name: X }`, and `image:` with `name: X` below it; an image without a name is empty. */
+/**
+ * `image: X`, `image: { name: X }`, and `image:` with `name: X` below it; an image without a name is empty. An alias of one
+ * of them (`image: *anchor`) is not a further image.
+ */
 function imagesOf(text: string): readonly string[] {
   const images: string[] = [];
+  const aliases = new Set([...text.matchAll(/:[ \t]*&([^\s{},]+)/g)].map(([, anchor]) => `*${anchor}`));
   let isNameless = false;
   for (const [, key, image = ''] of text.matchAll(
     /(image|name)["']?:[ \t]*(?:&\S+[ \t]+)?["']?((?:\$\{\w+\}|[^\s"'#&{},])*)/g,
   )) {
     if (key === 'image' && isNameless) images.push('');
     isNameless = image === '';
-    if (!isNameless) images.push(image);
+    if (!isNameless && !aliases.has(image)) images.push(image);
   }
   return [...new Set(isNameless ? [...images, ''] : images)];
 }

@@ -452,6 +452,10 @@ describe('the images of a CI file that the preset sends', () => {
     ['j:\n  image:\n    <<: *it\n  environment:\n    name: x\nk:\n  image: alpine:3.22', ['', 'alpine:3.22']],
     ['j:\n  image: alpine:3.22\nk:\n  image:', ['alpine:3.22', '']],
     ['j:\n  image: ${A}/b:${C}-d', ['${A}/b:${C}-d']],
+    ['j:\n  image: &it alpine:3.22\nk:\n  image: *it\nl: {image: *it, script: [x]}', ['alpine:3.22']],
+    ['j:\n  image: &it\n    name: alpine:3.22\nk:\n  image: *it', ['alpine:3.22']],
+    ['j:\n  image:\n    name: &it alpine:3.22\nk:\n  image: *it # why\n', ['alpine:3.22']],
+    ['.it: &it alpine:3.22\nj:\n  image: *it\nk:\n  image: &it2 alpine:3.24', ['*it', 'alpine:3.24']],
   ])('%j: %j', (file, images) => expect(imagesIn(file)).toEqual(images));
 });
 
