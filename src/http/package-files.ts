@@ -119,6 +119,7 @@ async function passLocal(path: string, begin: Begin, take: Take, signal: AbortSi
   // No more than the announced length, if the file grows meanwhile.
   const file = createReadStream(path, { end: stats.size - 1, signal });
   for await (const piece of file) await take(piece as Buffer);
+  if (file.bytesRead < stats.size) throw new Error(`${path} was shortened`);
 }
 
 async function passRemote(

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
-import { createServer, request, type ClientRequest, type IncomingMessage } from 'node:http';
+import { truncate, writeFile } from 'node:fs/promises';
+import { Agent, createServer, request, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -35,5 +35,25 @@ test('a client that disconnects before its package is found does not count as on
   const [response] = (await once(ask('/'), 'response')) as [IncomingMessage];
   expect(response.statusCode).toBe(200);
   expect(await buffer(response)).toHaveLength(300_000);
+  server.close();
+});
+
+test('a local package that is shortened while it is sent ends the connection, so that no client waits for the rest', async () => {
+  const path = join(await temporaryDirectory(), 'curl-8-r0.apk');
+  // More than the buffers of a connection hold.
+  await writeFile(path, '');
+  await truncate(path, 100_000_000);
+  const files = new PackageFiles({ warn: () => undefined });
+  const server = createServer((_, response) => {
+    void files.send(response, { kind: 'local', path }, { isHead: false, headers: [] });
+  }).listen(0, '127.0.0.1');
+  // It would keep the connection for the next request.
+  server.keepAliveTimeout = 0;
+  await once(server, 'listening');
+  const agent = new Agent({ keepAlive: true });
+  const asked = request({ port: (server.address() as AddressInfo).port, agent }).end();
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  await truncate(path, 1000);
+  await expect(buffer(response)).rejects.toThrow('aborted');
   server.close();
 });
