@@ -31,8 +31,8 @@ export interface Scratch {
 const MAX_TEXT = 64 * 1024 * 1024;
 /** The largest inflated size; the largest known feed has 2 GB. */
 const MAX_INFLATED = 16 * 1024 ** 3;
-/** Length of a header in a tar. */
-const HEADER = 512;
+/** Length of a header in a tar, and of the name in it: longer ones are cut there. */
+const [HEADER, TAR_NAME] = [512, 100];
 
 /** Throws `feed-malformed` for a feed of another kind or an incomplete one. */
 export async function reduceFeed(
@@ -116,7 +116,8 @@ function inflatesBeyond(most: number): Error {
 function addAll(reducer: OsvReducer, files: Iterable<ArchiveFile>): void {
   for (const { name, bytes } of files) {
     // A list of the records, which Chainguard puts beside them.
-    if (!name.endsWith('.json') || /(^|\/)all\.json$/.test(name)) continue;
+    const isJson = name.endsWith('.json') || name.length === TAR_NAME;
+    if (!isJson || /(^|\/)all\.json$/.test(name)) continue;
     try {
       reducer.add(JSON.parse(bytes.toString('utf8')));
     } catch {

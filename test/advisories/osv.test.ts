@@ -1,4 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
@@ -9,6 +12,7 @@ import type { Feed } from '../../src/advisories/feed.ts';
 import { reduceFeed } from '../../src/advisories/reduce.ts';
 import { parseVersion, type Version } from '../../src/apk/version.ts';
 import { failure } from '../support/failure.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { about, fixture, osv, pieces, read, scratch, summary } from './support.ts';
 
 type Expected = Record<
@@ -81,6 +85,19 @@ describe("Chainguard's feed v3", async () => {
     expect(await failure(read(bytes, 'osv'))).toMatchObject({ code: 'feed-malformed' });
   });
 });
+
+test.each(['gnu', 'pax'])(
+  'records in a tar (%s) whose names are longer than a header holds count',
+  async (format) => {
+    const folder = await temporaryDirectory();
+    const names = [99, 100, 101, 150].map((length) => 'a/'.repeat(40) + 'x'.repeat(length - 85) + '.json');
+    await mkdir(join(folder, 'a/'.repeat(40)), { recursive: true });
+    for (const [i, name] of names.entries())
+      await writeFile(join(folder, name), JSON.stringify({ id: `CVE-2099-${i}`, affected: [] }));
+    const tar = execFileSync('tar', [`--format=${format}`, '--directory', folder, '-c', 'a']);
+    expect((await read(tar, 'osv')).facts).toMatchObject({ records: names.length, skipped: 0 });
+  },
+);
 
 test('a feed that inflates beyond the limit is refused, as a tar and as a zip', async () => {
   const tar = fixture('osv-v3.tar.gz');
