@@ -20,7 +20,7 @@ export interface Interval {
 }
 
 export interface Affected {
-  /** Several may overlap: a version is affected if it is in any. */
+  /** By their beginning. Several may overlap: a version is affected if it is in any. */
   readonly intervals: readonly Interval[];
   /** Why there is no fix, in the feed's words, for intervals without an end. */
   readonly statuses: readonly string[];
@@ -50,7 +50,11 @@ export function parseAffected(text: string): Affected {
       for (const each of status?.split('+') ?? []) if (each !== '') statuses.add(each);
     }
   }
-  return { intervals, statuses: [...statuses] };
+  return { intervals: intervals.sort(compareBeginnings), statuses: [...statuses] };
+}
+
+function compareBeginnings({ from: a }: Interval, { from: b }: Interval): number {
+  return a && b ? compareVersions(a, b) : Number(!!a) - Number(!!b);
 }
 
 export function isAffected({ intervals }: Affected, version: Version): boolean {
@@ -72,13 +76,11 @@ function contains({ from, before, last }: Interval, version: Version): boolean {
 /** The first version from `version` on that is not affected, as far as the feed names it. */
 export function fixedIn({ intervals }: Affected, version: Version): Version | undefined {
   let fixed = version;
-  for (let i = 0; i <= intervals.length; i += 1) {
-    const inside = intervals.find((interval) => contains(interval, fixed));
-    if (!inside) return fixed === version ? undefined : fixed;
-    if (!inside.before) return undefined;
-    fixed = inside.before;
-  }
-  return undefined;
+  // Those that were passed over begin no later, so they have ended.
+  for (const interval of intervals)
+    if (interval.before && contains(interval, fixed)) fixed = interval.before;
+  const isStillAffected = intervals.some((interval) => contains(interval, fixed));
+  return fixed === version || isStillAffected ? undefined : fixed;
 }
 
 /** Whether no fix is known: an interval has no end. */
@@ -101,7 +103,7 @@ export function unite(all: readonly Affected[]): Affected {
   const [only] = all;
   if (all.length === 1 && only) return only;
   return {
-    intervals: all.flatMap(({ intervals }) => intervals),
+    intervals: all.flatMap(({ intervals }) => intervals).sort(compareBeginnings),
     statuses: [...new Set(all.flatMap(({ statuses }) => statuses))],
   };
 }
