@@ -512,6 +512,8 @@ export const configSchema = z
       }),
     publicUrl: z
       .url({ protocol: /^https?$/, error: 'expected an http or https URL' })
+      // Paths are appended, and everyone who asks gets it.
+      .regex(/^[^/]*\/\/[^\s/@?#]+(\/[^\s?#]*)?$/, 'expected a URL without user, query and fragment')
       .transform(withoutTrailingSlashes)
       .optional()
       .meta({

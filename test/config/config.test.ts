@@ -201,6 +201,10 @@ describe('errors name the place, the value and the expectation', () => {
     ['listen: "3000"', `${at}: listen: expected HOST:PORT such as 0.0.0.0:3000`],
     ['listen: "*:3000"', `${at}: listen: expected HOST:PORT such as 0.0.0.0:3000`],
     ['listen: ":99999"', `${at}: listen: expected HOST:PORT such as 0.0.0.0:3000`],
+    ...['u:hunter2@x.example', 'x.example/?a=hunter2', 'x.example/#hunter2'].map((rest): [string, string] => [
+      `publicUrl: 'https://${rest}'`,
+      `${at}: publicUrl: expected a URL without user, query and fragment`,
+    ]),
     ['refresh: 15', `${at}: refresh: expected a duration such as 30s, 15m, 6h or 7d`],
     ['refresh: soon', `${at}: refresh: expected a duration such as 30s, 15m, 6h or 7d`],
     ['limits: { inflated: much }', `${at}: limits.inflated: expected a size such as 64MB or 300MiB`],
