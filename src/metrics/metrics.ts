@@ -40,7 +40,8 @@ interface MetricsOptions {
 
 /** `undefined`: no sample. */
 type Value = number | boolean | undefined;
-type Sample = readonly [labels: Readonly<Record<string, string>>, value: Value];
+type Labels = Readonly<Record<string, string>>;
+type Sample = readonly [labels: Labels, value: Value];
 
 export class Metrics {
   readonly registry = new Registry();
@@ -59,15 +60,16 @@ export class Metrics {
     'reason',
   );
   readonly requestTimes = new RequestTimes(this.registry);
+  readonly #labels: ReadonlyMap<LiveIndex | LiveFeed, Labels>;
 
   constructor(options: MetricsOptions) {
     this.#options = options;
+    this.#labels = new Map(options.datasources.flatMap(labelled));
     collectDefaultMetrics({ register: this.registry });
     this.#exportLookups();
     // Counters start at 0, so that alerts see the first increase.
-    for (const { name, indexes } of options.datasources)
-      for (const index of indexes)
-        for (const reason of rejections) this.#rejected.inc({ ...labelsOf(name, index), reason }, 0);
+    for (const index of options.datasources.flatMap(({ indexes }) => indexes))
+      for (const reason of rejections) this.#rejected.inc({ ...this.#labels.get(index), reason }, 0);
     this.#exportLedger();
     this.#exportNotifications();
     this.#exportIndexes();
@@ -84,7 +86,7 @@ export class Metrics {
     outcome: RefreshOutcome,
     seconds: number,
   ): void => {
-    const labels = labelsOf(datasource, index);
+    const labels = this.#labels.get(index);
     this.#fetches.inc({ ...labels, result: outcome.status });
     this.#fetchSeconds.observe({ datasource }, seconds);
     if (outcome.status === 'failed' && rejections.includes(outcome.failure.code)) {
@@ -151,8 +153,8 @@ export class Metrics {
   #exportIndexes(): void {
     const { now } = this.#options;
     const gauge = (name: string, help: string, value: (index: LiveIndex) => Value): void =>
-      this.#datasourceGauge(name, help, ['repository', 'arch'], ({ name: datasource, indexes }) =>
-        indexes.map((index) => [labelsOf(datasource, index), value(index)]),
+      this.#datasourceGauge(name, help, ['repository', 'arch'], ({ indexes }) =>
+        indexes.map((index) => [this.#labels.get(index), value(index)]),
       );
     gauge(
       'apk_index_last_success_timestamp_seconds',
@@ -182,7 +184,7 @@ export class Metrics {
     const { now } = this.#options;
     const gauge = (name: string, help: string, value: (feed: LiveFeed) => Value): void =>
       this.#datasourceGauge(name, help, ['feed'], ({ feeds }) =>
-        feeds.map((feed) => [{ feed: feed.spec.label }, value(feed)]),
+        feeds.map((feed) => [this.#labels.get(feed), value(feed)]),
       );
     gauge(
       'apk_advisories_last_success_timestamp_seconds',
@@ -285,7 +287,7 @@ export class Metrics {
     name: string,
     help: string,
     labels: readonly string[],
-    samples: (datasource: LiveDatasource) => readonly Sample[],
+    samples: (datasource: LiveDatasource) => readonly (readonly [Labels | undefined, Value])[],
   ): void {
     const { datasources } = this.#options;
     this.#export(Gauge, name, help, ['datasource', ...labels], () =>
@@ -314,8 +316,24 @@ export class Metrics {
   }
 }
 
-function labelsOf(datasource: string, { spec }: LiveIndex): Readonly<Record<string, string>> {
-  return { datasource, repository: spec.repository, arch: spec.arch ?? '' };
+/**
+ * The labels of each index and feed. The values of equal labels would be added up, and of two times the sum is never too
+ * old. Labels are equal if the addresses differ only in their queries, or if two feeds select from one file.
+ */
+function labelled({ name: datasource, indexes, feeds }: LiveDatasource): [LiveIndex | LiveFeed, Labels][] {
+  const times = new Map<string, number>();
+  const distinct = (label: string, among = ''): string => {
+    const time = (times.get(`${among} ${label}`) ?? 0) + 1;
+    times.set(`${among} ${label}`, time);
+    return time === 1 ? label : `${label} (${time})`;
+  };
+  return [
+    ...indexes.map((index): [LiveIndex, Labels] => {
+      const { repository, arch = '' } = index.spec;
+      return [index, { datasource, repository: distinct(repository, arch), arch }];
+    }),
+    ...feeds.map((feed): [LiveFeed, Labels] => [feed, { datasource, feed: distinct(feed.spec.label) }]),
+  ];
 }
 
 function isHeldBack({ failure }: LiveIndex | LiveFeed): boolean {

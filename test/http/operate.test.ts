@@ -1,8 +1,11 @@
 /** What those who run the service see of it: metrics, who asked for what, logs. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { startUpstream, type Upstream } from '../support/repository-server.ts';
 import { startService, type TestService } from '../support/service.ts';
 import { pkg, signedIndex, type Stanza } from '../support/signed-index.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const signal = new AbortController().signal;
 
@@ -100,6 +103,40 @@ describe('metrics', () => {
     expect(await samples(service, 'apk_versions_offered')).toEqual({ 'datasource="wolfi"': 3 });
     expect(await samples(service, 'apk_versions_needing_more')).toEqual({ 'datasource="wolfi"': 1 });
     expect(Object.keys(await samples(service, 'apk_index_generation_info'))).toHaveLength(1);
+  });
+
+  test('are not added up where addresses differ only in what labels do not show', async () => {
+    await using upstream = await startUpstream();
+    const bytes = await signedIndex(curl);
+    upstream.misbehave('x86_64', (_request, response) => response.end(bytes));
+    const file = join(await temporaryDirectory(), 'osv.json');
+    const ecosystems = ['Wolfi', 'Chainguard'];
+    const affected = ecosystems.map((ecosystem) => ({
+      package: { ecosystem, name: 'curl' },
+      ranges: [{ type: 'ECOSYSTEM', events: [{ introduced: '0' }, { fixed: '8.21.0-r1' }] }],
+    }));
+    await writeFile(file, JSON.stringify([{ id: 'CVE-2026-1', modified: '2026-01-01T00:00:00Z', affected }]));
+    const wolfi = {
+      archs: ['x86_64'],
+      repositories: ['a', 'b'].map((channel) => `${upstream.url}?channel=${channel}`),
+      advisories: ecosystems.map((ecosystem) => ({ osv: file, ecosystem })),
+    };
+    await using service = await startService({
+      config: { datasources: { wolfi } },
+      now: () => 1_800_000_000_000,
+    });
+    await service.beacon.refreshOnce(signal);
+    for (const label of ['index', 'advisories']) {
+      const times = await samples(service, `apk_${label}_last_success_timestamp_seconds`);
+      expect(Object.values(times)).toEqual([1_800_000_000, 1_800_000_000]);
+      expect(Object.values(await samples(service, `apk_${label}_failing`))).toEqual([0, 0]);
+    }
+    expect(Object.keys(await samples(service, 'apk_index_failing'))).toEqual([
+      `datasource="wolfi",repository="${upstream.url}/?…",arch="x86_64"`,
+      `datasource="wolfi",repository="${upstream.url}/?… (2)",arch="x86_64"`,
+    ]);
+    const fetches = await samples(service, 'apk_index_fetch_total');
+    expect(Object.values(fetches)).toEqual([1, 1]);
   });
 
   test('count an index as held back until a good one is accepted', async () => {
