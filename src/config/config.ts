@@ -6,6 +6,7 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { redactAddress, withoutTrailingSlashes } from '../addresses.ts';
 import { UsageError } from '../errors.ts';
 import type { Environment } from '../repository/proxy.ts';
 import {
@@ -57,6 +58,7 @@ export function loadConfig({ settings }: CommandLine, environment: Environment):
   const config = { ...base, ...keysGiven(given) };
   const datasources = datasourcesGiven(base.datasources ?? wolfi(), given);
   checkAddresses(datasources);
+  refuseTwice(datasources);
   refuseToSignUnverified(config, datasources);
   const cacheDir = cacheDirOf(config.cacheDir, environment);
   if (config.keepIndexes !== undefined && cacheDir === undefined)
@@ -173,6 +175,21 @@ function checkAddresses(datasources: Datasources): void {
       if (rest === undefined || existsSync(each)) continue;
       const fact = `${rest} is not an existing path; write https://${rest} for a URL`;
       throw new UsageError(`datasource ${name}: ${fact}`);
+    }
+  }
+}
+
+/** The same index twice would be fetched and held in memory twice. */
+function refuseTwice(datasources: Datasources): void {
+  for (const [name, { archs, repositories }] of Object.entries(datasources)) {
+    const listed = new Set<string>();
+    for (const repository of repositories) {
+      const url = withoutTrailingSlashes(repository.url);
+      for (const arch of repository.archs ?? archs) {
+        if (listed.has(`${arch} ${url}`))
+          throw new UsageError(`datasource ${name}: ${redactAddress(url)} is listed twice for ${arch}`);
+        listed.add(`${arch} ${url}`);
+      }
     }
   }
 }

@@ -327,6 +327,23 @@ describe('errors name the place, the value and the expectation', () => {
     expect(() => load([], {}, yaml)).not.toThrow(/hunter2|12345/);
   });
 
+  test.each([
+    ['repositories: [/srv/os, { url: /srv/os/ }]', '/srv/os is listed twice for x86_64'],
+    [
+      'repositories: [{ url: "https://u:hunter2@x.example/os", archs: [x86_64, x86_64] }]',
+      'https://x.example/os is listed twice for x86_64',
+    ],
+    ['archs: [aarch64, aarch64], repositories: [/srv/os]', '/srv/os is listed twice for aarch64'],
+  ])('an index is not listed twice: %s', (datasource, fact) => {
+    expect(() => load([], {}, `datasources: { os: { ${datasource} } }`)).toThrow(`datasource os: ${fact}`);
+  });
+
+  test('a repository may be listed again for other archs', () => {
+    const repositories = '[{ url: /srv/os, archs: [x86_64] }, { url: /srv/os, archs: [aarch64] }]';
+    const { datasources } = load([], {}, `datasources: { os: { repositories: ${repositories} } }`);
+    expect(datasources['os']?.repositories).toHaveLength(2);
+  });
+
   test('an empty address has one error', () => {
     expect(() => load([], {}, datasource.replace('url: x', `url: ''`))).toThrow(
       expect.objectContaining({
