@@ -1,6 +1,8 @@
-/** The query parameters of a lookup. Unknown parameters are ignored. */
+/** The query parameters of a lookup. */
 import { parseConstraint, type Constraint } from '../apk/constraint.ts';
 import { parseVersion, type Version } from '../apk/version.ts';
+import { cut } from '../errors.ts';
+import type { PackageRoute } from './target.ts';
 
 export interface LookupQuery {
   /** `?arch=x86_64`, repeatable and comma-separated: only these archs. */
@@ -21,6 +23,24 @@ export class QueryError extends Error {
 }
 
 export type QueryParameters = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+const ofPin = ['arch', 'current', 'line', 'strip', 'revision'] as const;
+
+/** The parameters of each kind of lookup. */
+export const lookupParameters = {
+  releases: ofPin,
+  latest: ['arch', 'line', 'range', 'strip'],
+  explain: [...ofPin, 'all'],
+  advisories: ['arch', 'current', 'target', 'strip', 'revision'],
+  'badge.svg': ['arch', 'line', 'strip'],
+} as const satisfies Record<PackageRoute, readonly string[]>;
+
+/** Throws `QueryError` for a parameter that is not `known`: the answer would be to another question. */
+export function refuseUnknown(parameters: QueryParameters, known: readonly string[]): void {
+  const unknown = Object.keys(parameters).find((name) => !known.includes(name));
+  if (unknown !== undefined)
+    throw new QueryError(`${cut(unknown)}: not a parameter here, expected some of ${known.join(', ')}`);
+}
 
 /** Throws `QueryError`. An unreadable `current` is not an error: lookups must not fail because of a pin. */
 export function parseLookupQuery(parameters: QueryParameters, knownArchs: readonly string[]): LookupQuery {

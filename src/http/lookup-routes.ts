@@ -6,7 +6,14 @@ import { describe } from '../answers/describe.ts';
 import { explainInSteps, explanationBody } from '../answers/explain.ts';
 import { heldBackIn, isKnown } from '../answers/held-back.ts';
 import type { Found, Lookups } from '../answers/lookup.ts';
-import { parseLookupQuery, QueryError, type LookupQuery, type QueryParameters } from '../answers/query.ts';
+import {
+  lookupParameters,
+  parseLookupQuery,
+  QueryError,
+  refuseUnknown,
+  type LookupQuery,
+  type QueryParameters,
+} from '../answers/query.ts';
 import { newestInRange } from '../answers/range.ts';
 import type { RenderOptions } from '../answers/render.ts';
 import { advisoriesInSteps, explainAdvisoriesInSteps, Security } from '../answers/security.ts';
@@ -148,6 +155,7 @@ export class LookupRoutes {
     const { live, name, route } = target;
     const { lookups, asked } = this.#options;
     const parameters = parametersOf(request.url ?? '');
+    if (!routed) refuseUnknown(parameters, lookupParameters[route]);
     const query = parseLookupQuery(parameters, live.archs);
     const common = { 'x-apk-beacon-generation': snapshot.generation, ...routed?.headers };
     const question = { request, routed, parameters, query, common };

@@ -1,4 +1,5 @@
 /** `/openapi.json` describes every route. `test/http/openapi.test.ts` requests each of them. */
+import { lookupParameters } from '../answers/query.ts';
 import { MAX_NAME_LENGTH, type PackageRoute, type Target } from '../answers/target.ts';
 import { version } from '../version.ts';
 import { bodySchemas, referenceTo, type BodyName } from './body-schemas.ts';
@@ -42,7 +43,6 @@ const JSON_TYPE = 'application/json';
 const HTML = 'text/html';
 const TEXT = 'text/plain';
 const ATOM = 'application/atom+xml';
-const ofPackage = ['arch', 'current', 'line', 'strip', 'revision'] as const;
 
 const string = { type: 'string' };
 
@@ -124,7 +124,7 @@ const routes: Readonly<Record<Route, Described>> = {
   releases: {
     path: '/{datasource}/{package}',
     summary: 'Releases as Renovate’s custom datasource reads them',
-    query: ofPackage,
+    query: lookupParameters.releases,
     types: [JSON_TYPE, HTML],
     body: 'Releases',
     others: [304, 400, 404, 410, 422, 429],
@@ -133,7 +133,7 @@ const routes: Readonly<Record<Route, Described>> = {
   latest: {
     path: '/{datasource}/{package}/latest',
     summary: 'The newest version as text',
-    query: ['arch', 'line', 'range', 'strip'],
+    query: lookupParameters.latest,
     types: [TEXT],
     others: [400, 404, 410, 422, 429],
     headers: ofGeneration,
@@ -141,7 +141,7 @@ const routes: Readonly<Record<Route, Described>> = {
   explain: {
     path: '/{datasource}/{package}/explain',
     summary: 'Every version, why it is or is not offered, and what Renovate would propose for a pin',
-    query: [...ofPackage, 'all'],
+    query: lookupParameters.explain,
     types: [JSON_TYPE, TEXT],
     body: 'Explanation',
     others: [400, 410, 422, 429],
@@ -150,7 +150,7 @@ const routes: Readonly<Record<Route, Described>> = {
   advisories: {
     path: '/{datasource}/{package}/advisories',
     summary: 'Vulnerabilities at a pin, and which of them another version fixes',
-    query: ['current', 'target', 'arch'],
+    query: lookupParameters.advisories,
     types: [JSON_TYPE],
     body: 'Advisories',
     others: [400, 404, 410, 422, 429],
@@ -159,14 +159,14 @@ const routes: Readonly<Record<Route, Described>> = {
   'badge.svg': {
     path: '/{datasource}/{package}/badge.svg',
     summary: 'The newest version as a picture',
-    query: ['arch', 'line'],
+    query: lookupParameters['badge.svg'],
     types: ['image/svg+xml'],
     others: [400, 410, 422, 429],
   },
   routed: {
     path: '/-/for/{package}',
     summary: 'Releases from the datasource that the file of a pin builds on, or no opinion',
-    query: ['kind', 'at', 'only', ...ofPackage],
+    query: ['kind', 'at', 'only', ...lookupParameters.releases],
     types: [JSON_TYPE],
     body: 'Releases',
     others: [304, 400, 404, 410, 422, 429],

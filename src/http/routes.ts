@@ -2,7 +2,13 @@
 import type { IncomingMessage } from 'node:http';
 import { isKnown } from '../answers/held-back.ts';
 import type { Mirrors } from '../answers/mirror.ts';
-import { parseLookupQuery, QueryError, type QueryParameters } from '../answers/query.ts';
+import {
+  lookupParameters,
+  parseLookupQuery,
+  QueryError,
+  refuseUnknown,
+  type QueryParameters,
+} from '../answers/query.ts';
 import { Searches } from '../answers/search.ts';
 import {
   MAX_NAME_LENGTH,
@@ -318,6 +324,7 @@ export class Routes {
 
   async #search(target: DatasourceRef, parameters: QueryParameters, pages?: Pages): Promise<Reply> {
     const { live, when } = target;
+    refuseUnknown(parameters, ['q']);
     const query = parameters['q'] ?? '';
     if (typeof query !== 'string') throw new QueryError('q: expected one value');
     if (query.length > MAX_NAME_LENGTH)
@@ -395,7 +402,9 @@ export class Routes {
   async #changes({ live, name }: TargetOf<'changes'>, request: IncomingMessage): Promise<Reply> {
     const { changesSince, now, publicUrl, ledger } = this.#options;
     const target = splitUrl(request.url ?? '').join('?');
-    const { since: given = '7d' } = parametersOf(target);
+    const parameters = parametersOf(target);
+    refuseUnknown(parameters, ['since']);
+    const { since: given = '7d' } = parameters;
     const since = typeof given === 'string' ? parseSince(given, now()) : undefined;
     if (since === undefined)
       throw new QueryError('since: expected a time such as 2026-07-24T06:00Z or an age such as 24h or 7d');
@@ -427,11 +436,12 @@ function refusalIn(error: unknown): RefusedError {
 }
 
 function questionOf(
-  { live, when, name }: TargetOf<'package'>,
+  { live, when, name, route }: TargetOf<'package'>,
   snapshot: Snapshot,
   { url = '' }: IncomingMessage,
 ): PackageQuestion {
   const parameters = parametersOf(url);
+  refuseUnknown(parameters, lookupParameters[route]);
   return {
     live,
     when,

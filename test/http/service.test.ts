@@ -35,6 +35,35 @@ async function loaded(upstream: Upstream, stanzas: readonly Stanza[] = curl): Pr
   return service;
 }
 
+test('a parameter that is not for the route is refused: the answer would be to another question', async () => {
+  await using upstream = await startUpstream();
+  await using service = await loaded(upstream);
+  const name = '/wolfi/curl';
+  for (const path of [
+    `${name}?arhc=x86_64`,
+    `${name}?Arch=x86_64`,
+    `${name}?arch[]=x86_64`,
+    `${name}?range=~8.20`,
+    `${name}?current=8.20.0-r0&_=1`,
+    `${name}/latest?current=8.20.0-r0`,
+    `${name}/explain?range=~8.20`,
+    `${name}/advisories?line=8`,
+    `${name}/badge.svg?current=8.20.0-r0`,
+    `/wolfi@7d/curl?lines=8`,
+    '/wolfi/-/search?q=curl&arch=x86_64',
+    '/wolfi/-/changes?until=7d',
+  ]) {
+    const { statusCode, body } = await service.get(path);
+    expect(body, path).toMatch(/^\{"error":"[\w[\]]+: not a parameter here, expected some of \w+/);
+    expect(statusCode, path).toBe(400);
+  }
+  const page = await service.get(`${name}?arhc=x86_64`, { accept: 'text/html' });
+  expect(page.statusCode).toBe(400);
+  expect(page.body).toContain('arhc: not a parameter here');
+  // Another version of the preset may write others.
+  expect((await service.get('/-/for/curl?kind=note&later=1')).statusCode).toBe(200);
+});
+
 describe('a lookup', () => {
   test('is answered in Renovate’s JSON, at the datasource and at the root for the default one', async () => {
     await using upstream = await startUpstream();
@@ -45,8 +74,8 @@ describe('a lookup', () => {
       '/other/curl',
       '/wolfi/curl/',
       '/wolfi/c%75rl',
-      '/curl?unknown=1',
-      'http://apk-beacon:3000/wolfi/curl?unknown=1',
+      '/curl?',
+      'http://apk-beacon:3000/wolfi/curl?arch=',
     ]) {
       const answer = await service.get(path);
       expect(answer.statusCode, path).toBe(200);

@@ -19,10 +19,10 @@ const data = `${sharedData}wolfi-2026-07-24`;
 
 /** The largest answer of each kind; the number makes every address another one. */
 const routes: Readonly<Record<string, (client: number) => string>> = {
-  '/{name}': (client) => `/pc:openssl?n=${client}`,
+  '/{name}': (client) => `/pc:openssl?revision=${client}`,
   '/{name}?current=': (client) => `/kubectl?current=1.${client}.0-r0`,
-  '/{name}/explain': (client) => `/kubectl/explain?n=${client}`,
-  '/{name}/latest': (client) => `/kubectl/latest?n=${client}`,
+  '/{name}/explain': (client) => `/kubectl/explain?all=${client}`,
+  '/{name}/latest': (client) => `/kubectl/latest?range=>0.${client}`,
   'unknown names': (client) => `/${'x'.repeat(250)}${client}`,
   '/-/asked': () => '/-/asked',
   '/{datasource}': () => '/wolfi',
