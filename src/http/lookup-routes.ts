@@ -160,12 +160,12 @@ export class LookupRoutes {
     const common = { 'x-apk-beacon-generation': snapshot.generation, ...routed?.headers };
     const question = { request, routed, parameters, query, common };
     const datasource = live.name;
+    const peer = routed || isKnown(snapshot, name) ? undefined : parsePeerName(name, live.archs);
+    if (peer && isKnown(snapshot, peer.name)) return yield* this.#lookUpPeer(target, peer, snapshot, request);
     if (route === 'advisories') return { reply: yield* this.#advisories(target, snapshot, question), route };
     if (route === 'explain') return { reply: yield* this.#explain(target, snapshot, question), route };
     const lookup = { datasource, snapshot, name, query };
     const found = yield* lookups.lookUpInSteps(lookup);
-    const peer = found || routed ? undefined : parsePeerName(name, live.archs);
-    if (peer && isKnown(snapshot, peer.name)) return yield* this.#lookUpPeer(target, peer, snapshot, request);
     const pinned = isAboutPin(parameters, request) || lookups.wasServed(lookup);
     // A lookup at a past time does not show that a name is missing now.
     if (!snapshot.past) asked.note(datasource, name, { known: found !== undefined, pinned }, snapshot);

@@ -255,6 +255,10 @@ test('paths of similar services are answered, and are never in the way of a name
   ])
     expect((await service.get(path)).body, path).toBe(own);
   expect((await service.get('/wolfi/curl.json', { accept: BROWSER })).body).toBe(own);
+  const why = (await service.get('/wolfi/curl/explain')).body;
+  expect((await service.get('/wolfi/curl.json/explain')).body).toBe(why);
+  const explained = (await service.get('/wolfi/x86_64/curl/explain')).json<object>();
+  expect(explained).toMatchObject({ name: 'curl', archs: ['x86_64'] });
   expect((await service.get('/report.json')).json()).toMatchObject({ releases: [{ version: '1-r0' }] });
   for (const path of ['/culr.json', '/x86_64/culr', '/pdp11/curl.json', '/.json', '/x86_64/.json'])
     expect((await service.get(path)).statusCode, path).toBe(404);
