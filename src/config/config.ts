@@ -27,6 +27,7 @@ import {
   repositoryUrl,
   type ConfigFile,
   type DatasourceConfig,
+  type RepositoryConfig,
 } from './schema.ts';
 import { checkValue, parseConfig, parseConfigText } from './validate.ts';
 
@@ -58,7 +59,7 @@ export function loadConfig({ settings }: CommandLine, environment: Environment):
   const config = { ...base, ...keysGiven(given) };
   const datasources = datasourcesGiven(base.datasources ?? wolfi(), given);
   checkAddresses(datasources);
-  refuseTwice(datasources);
+  checkIndexes(datasources);
   refuseToSignUnverified(config, datasources);
   const cacheDir = cacheDirOf(config.cacheDir, environment);
   if (config.keepIndexes !== undefined && cacheDir === undefined)
@@ -179,18 +180,40 @@ function checkAddresses(datasources: Datasources): void {
   }
 }
 
-/** The same index twice would be fetched and held in memory twice. */
-function refuseTwice(datasources: Datasources): void {
-  for (const [name, { archs, repositories }] of Object.entries(datasources)) {
-    const listed = new Set<string>();
-    for (const repository of repositories) {
-      const url = withoutTrailingSlashes(repository.url);
-      for (const arch of repository.archs ?? archs) {
-        if (listed.has(`${arch} ${url}`))
-          throw new UsageError(`datasource ${name}: ${redactAddress(url)} is listed twice for ${arch}`);
-        listed.add(`${arch} ${url}`);
-      }
+/** The addresses of a datasource's repositories, for each arch. */
+function listed(
+  { archs, repositories }: DatasourceConfig,
+  addressesOf: (repository: RepositoryConfig) => readonly string[],
+): readonly { readonly index: string; readonly shown: string }[] {
+  return repositories.flatMap((repository) =>
+    addressesOf(repository).flatMap((address) => {
+      const url = withoutTrailingSlashes(address);
+      const shown = redactAddress(url);
+      return (repository.archs ?? archs).map((arch) => ({
+        index: `${arch} ${url}`,
+        shown: `${shown} for ${arch}`,
+      }));
+    }),
+  );
+}
+
+/**
+ * The same index twice would be fetched and held in memory twice. If an earlier address is still read, its ledger would
+ * go on at the later one only: packages of the earlier would have their publisher's dates.
+ */
+function checkIndexes(datasources: Datasources): void {
+  const all = Object.entries(datasources);
+  const present = new Set(
+    all.flatMap(([, each]) => listed(each, ({ url }) => [url]).map(({ index }) => index)),
+  );
+  for (const [name, datasource] of all) {
+    const own = new Set<string>();
+    for (const { index, shown } of listed(datasource, ({ url }) => [url])) {
+      if (own.has(index)) throw new UsageError(`datasource ${name}: ${shown} is listed twice`);
+      own.add(index);
     }
+    const former = listed(datasource, ({ formerly }) => formerly).find(({ index }) => present.has(index));
+    if (former) throw new UsageError(`datasource ${name}: formerly: ${former.shown} is still a repository`);
   }
 }
 

@@ -328,14 +328,24 @@ describe('errors name the place, the value and the expectation', () => {
   });
 
   test.each([
-    ['repositories: [/srv/os, { url: /srv/os/ }]', '/srv/os is listed twice for x86_64'],
+    ['repositories: [/srv/os, { url: /srv/os/ }]', '/srv/os for x86_64 is listed twice'],
     [
       'repositories: [{ url: "https://u:hunter2@x.example/os", archs: [x86_64, x86_64] }]',
-      'https://x.example/os is listed twice for x86_64',
+      'https://x.example/os for x86_64 is listed twice',
     ],
-    ['archs: [aarch64, aarch64], repositories: [/srv/os]', '/srv/os is listed twice for aarch64'],
+    ['archs: [aarch64, aarch64], repositories: [/srv/os]', '/srv/os for aarch64 is listed twice'],
   ])('an index is not listed twice: %s', (datasource, fact) => {
     expect(() => load([], {}, `datasources: { os: { ${datasource} } }`)).toThrow(`datasource os: ${fact}`);
+  });
+
+  test.each([
+    ['[/srv/old, { url: /srv/new, formerly: [/srv/old/] }]', '/srv/old for x86_64'],
+    ['[{ url: /srv/new, formerly: [/srv/old] }], archs: [armv7] }, b: { repositories: [/srv/old]', undefined],
+    ['[{ url: /srv/new, formerly: [/srv/old] }] }, b: { repositories: [/srv/old]', '/srv/old for x86_64'],
+  ])('an earlier address is not read any more: %s', (repositories, shown) => {
+    const read = (): unknown => load([], {}, `datasources: { a: { repositories: ${repositories} } }`);
+    if (shown === undefined) expect(read).not.toThrow();
+    else expect(read).toThrow(`datasource a: formerly: ${shown} is still a repository`);
   });
 
   test('a repository may be listed again for other archs', () => {
