@@ -107,7 +107,10 @@ export function parseRecipe(text: string, name: string): Recipe {
   return {
     name,
     version: fullVersion,
-    archs: archs.length === 0 || archs.includes('all') ? bothArchs : archs,
+    archs: archsOf(
+      archs.map((arch) => substitute(arch, variables)),
+      name,
+    ),
     build: [
       ...listed(recipe.environment?.contents?.packages, variables),
       ...all.flatMap(({ pipeline, scope }) => needed(pipeline, scope)),
@@ -122,6 +125,22 @@ export function parseRecipe(text: string, name: string): Recipe {
       provides: listed(own?.provides, scope),
     })),
   };
+}
+
+/** Names of archs that apko knows as well. melange skips a recipe for them on every arch, and succeeds. */
+const misnamed = new Map([
+  ['amd64', 'x86_64'],
+  ['arm64', 'aarch64'],
+]);
+
+/** Beside others, melange ignores `all`. */
+function archsOf(listed: readonly string[], name: string): readonly string[] {
+  const archs = new Set(listed.filter((arch) => arch !== 'all'));
+  for (const [wrong, right] of misnamed) {
+    if (archs.has(wrong))
+      throw new CompanionError(`${name}.yaml: melange builds nothing for ${wrong}; write ${right}`);
+  }
+  return archs.size === 0 ? bothArchs : [...archs];
 }
 
 type Variables = ReadonlyMap<string, string>;

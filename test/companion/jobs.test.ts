@@ -406,6 +406,27 @@ environment: { contents: { packages: [${needed.join()}] } }`,
     expect(inBuildOrder(recipes, ['libseat'])).toEqual(['seatd']);
   });
 
+  it.each([
+    ['[]', ['x86_64', 'aarch64']],
+    ['[all]', ['x86_64', 'aarch64']],
+    ['[all, x86_64]', ['x86_64']],
+    ['[x86_64, x86_64]', ['x86_64']],
+    ['[riscv64, "${{vars.arch}}"]', ['riscv64', 'x86_64']],
+  ])('a recipe for %s is built as melange does', (archs, expected) => {
+    const text = `package: { name: one, version: "1", target-architecture: ${archs} }\nvars: { arch: x86_64 }`;
+    expect(parseRecipe(text, 'one').archs).toEqual(expected);
+  });
+
+  it.each([
+    ['amd64', 'x86_64'],
+    ['arm64', 'aarch64'],
+  ])('refuses a recipe for %s, of which melange builds nothing and succeeds', (wrong, right) => {
+    const text = `package: { name: one, version: "1", target-architecture: [${wrong}, s390x] }`;
+    expect(() => parseRecipe(text, 'one')).toThrow(
+      `one.yaml: melange builds nothing for ${wrong}; write ${right}`,
+    );
+  });
+
   it('understands variables, ranges, constraints and provided names', () => {
     const recipe = parseRecipe(
       `package:
