@@ -84,7 +84,7 @@ function consoleExamples(markdown: string): readonly Example[] {
   );
 }
 
-/** Runs `curl localhost:3000/…` and `npx apk-beacon …` as this checkout does. */
+/** Runs `curl localhost:3000/…`, and `npx apk-beacon …` as README says for a clone. */
 async function run(command: string): Promise<string> {
   const [program, ...words] = command.split(' ');
   if (program === 'curl') {
@@ -92,10 +92,7 @@ async function run(command: string): Promise<string> {
     return (await body.text()).trimEnd();
   }
   if (program !== 'npx' || words[0] !== 'apk-beacon') throw new Error(`cannot run ${command}`);
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    'src/main.ts',
-    ...words.slice(1),
-    ...options,
-  ]);
+  const inClone = /write `npm (.*?)` instead of `npx apk-beacon`/.exec(readme)?.[1]?.split(' ') ?? [];
+  const { stdout } = await promisify(execFile)('npm', [...inClone, ...words.slice(1), ...options]);
   return stdout.trimEnd();
 }
