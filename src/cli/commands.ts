@@ -94,11 +94,15 @@ const delta: Command = {
 const raising: Command['flags'] = [
   fromService,
   { name: 'diff', help: 'print the changes without making them' },
-  { name: 'within', placeholder: 'STEP', help: 'largest step: rebuild, patch, minor or major (major)' },
+  {
+    name: 'within',
+    placeholder: 'STEP',
+    help: 'raise pins by at most a rebuild, patch, minor or major (major)',
+  },
   {
     name: 'min-age',
     placeholder: 'TIME',
-    help: 'minimum age of a version, such as 7d, since it was first seen, or without a ledger since it was built',
+    help: 'use only versions of this age, such as 7d, since they were first seen, or without a ledger were built',
   },
   {
     name: 'security',
