@@ -139,7 +139,12 @@ function publishJobs({ name, files, tags, version }: Image): Pipeline {
   return {
     [`publish:${name}`]: {
       extends: '.publish-image',
-      variables: { IMAGE: name, FILES: files.join(' '), TAGS: tags.join(' '), ...label(version) },
+      variables: {
+        IMAGE: name,
+        FILES: files.map(pathspec).join(' '),
+        TAGS: tags.join(' '),
+        ...label(version),
+      },
       // One job at a time checks whether a newer commit has changed FILES, and publishes. Otherwise two pipelines could
       // leave the older image under the tags. GitLab does not allow a colon here.
       resource_group: `publish/${name}`,
@@ -151,5 +156,8 @@ function publishJobs({ name, files, tags, version }: Image): Pipeline {
     },
   };
 }
+
+/** The path as git takes it, without a character that GitLab or the shell would replace, or that would end it. */
+const pathspec = (path: string) => path.replace(/[^\w./+@\u0080-\uffff-]/g, '?');
 
 const label = (version: string | undefined) => (version === undefined ? {} : { VERSION: version });

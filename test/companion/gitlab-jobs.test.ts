@@ -17,6 +17,8 @@ import { dirname, join, resolve } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
+import { resolveDefinition } from '../../companion/include.ts';
+import { imagePipeline, toImage } from '../../companion/jobs.ts';
 import { buildApk, signingKey } from '../support/apk-repository.ts';
 import { pkg, signedIndex } from '../support/signed-index.ts';
 import { environment, mustRun, run, temporaryFolder, type Ran } from './tools.ts';
@@ -487,6 +489,20 @@ describe('jobs', () => {
       write('images/niri.lock.json', '{}');
       commit();
       expect(publish(own)).toMatchObject({ status: 0, apko: '', signed: '' });
+    });
+
+    it('knows a newer commit by a file with a blank or a dollar sign in its name', () => {
+      const base = "the $base's [1].yaml";
+      write('images/niri.yaml', `include: "${base}"`);
+      write(`images/${base}`, 'cmd: init');
+      const resolved = resolveDefinition('niri.yaml', (file) => read(`images/${file}`));
+      const { 'publish:niri': job } = imagePipeline([toImage('images', resolved)], 'everything', 'publish');
+      const { FILES } = (job as { variables: { FILES: string } }).variables;
+      expect(FILES).not.toContain('$');
+      const own = commit();
+      write(`images/${base}`, 'cmd: sh');
+      commit();
+      expect(publish(own, { FILES })).toMatchObject({ status: 0, apko: '', signed: '' });
     });
 
     it('publishes nothing if it cannot find out whether there is a newer commit', () => {
