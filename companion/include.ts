@@ -7,14 +7,17 @@
 import { z } from 'zod';
 
 import { CompanionError, errorLine } from './errors.ts';
-import { optional, readYaml, wholeNumber, yesOrNo } from './yaml.ts';
+import { optional, readYaml, text, wholeNumber, yesOrNo } from './yaml.ts';
 
 const strings = z.array(z.string());
-const stringMap = z.record(z.string(), z.string());
+const stringMap = z.record(
+  z.string(),
+  text.transform((own) => own ?? ''),
+);
 
 // Strict like apko's own decoder: a misspelt key is an error, not a silently missing setting.
 const definitionSchema = z.strictObject({
-  include: z.string().optional(),
+  include: text,
   contents: optional(
     z.strictObject({
       keyring: optional(strings),
@@ -26,28 +29,31 @@ const definitionSchema = z.strictObject({
       baseimage: optional(z.strictObject({ image: z.string(), apkindex: z.string() })),
     }),
   ),
+  // apko does not tell an empty one from none.
   entrypoint: optional(
-    z.strictObject({
-      type: z.string().optional(),
-      command: z.string().optional(),
-      'shell-fragment': z.string().optional(),
-      services: optional(stringMap),
-    }),
+    z
+      .strictObject({
+        type: text,
+        command: text,
+        'shell-fragment': text,
+        services: optional(stringMap),
+      })
+      .transform((own) => (Object.values(own).every((value) => value === undefined) ? undefined : own)),
   ),
-  cmd: z.string().optional(),
-  'stop-signal': z.string().optional(),
-  'work-dir': z.string().optional(),
+  cmd: text,
+  'stop-signal': text,
+  'work-dir': text,
   accounts: optional(
     z.strictObject({
-      'run-as': z.string().optional(),
+      'run-as': text,
       users: optional(
         z.array(
           z.strictObject({
             username: z.string(),
             uid: wholeNumber.pipe(z.int().positive()),
             gid: optional(wholeNumber),
-            shell: z.string().optional(),
-            homedir: z.string().optional(),
+            shell: text,
+            homedir: text,
           }),
         ),
       ),
@@ -72,19 +78,19 @@ const definitionSchema = z.strictObject({
         uid: optional(wholeNumber),
         gid: optional(wholeNumber),
         permissions: optional(wholeNumber),
-        source: z.string().optional(),
+        source: text,
         recursive: optional(yesOrNo),
       }),
     ),
   ),
-  'vcs-url': z.string().optional(),
+  'vcs-url': text,
   annotations: optional(stringMap),
   volumes: optional(strings),
   layering: optional(
     // An empty one is none, for a base's layering, too; without a budget there is one layer for all origins.
     z.strictObject({ strategy: z.enum(['origin', '']).optional(), budget: optional(wholeNumber) }),
   ),
-  format: z.string().optional(),
+  format: text,
   certificates: optional(
     z.strictObject({
       additional: optional(z.array(z.strictObject({ name: z.string(), content: z.string() }))),
@@ -153,12 +159,11 @@ export function mergeInto(child: Definition, base: Definition): Definition {
       baseimage: single(child.contents?.baseimage, base.contents?.baseimage),
     }),
     entrypoint: single(child.entrypoint, base.entrypoint),
-    // Strings: apko cannot distinguish an empty one from a missing one, so an empty one does not override.
-    cmd: child.cmd || base.cmd,
-    'stop-signal': child['stop-signal'] || base['stop-signal'],
-    'work-dir': child['work-dir'] || base['work-dir'],
+    cmd: single(child.cmd, base.cmd),
+    'stop-signal': single(child['stop-signal'], base['stop-signal']),
+    'work-dir': single(child['work-dir'], base['work-dir']),
     accounts: defined({
-      'run-as': child.accounts?.['run-as'] || base.accounts?.['run-as'],
+      'run-as': single(child.accounts?.['run-as'], base.accounts?.['run-as']),
       users: joined(child.accounts?.users, base.accounts?.users),
       groups: joined(child.accounts?.groups, base.accounts?.groups),
     }),
@@ -172,7 +177,7 @@ export function mergeInto(child: Definition, base: Definition): Definition {
     volumes: joined(child.volumes, base.volumes),
     // Strategy and budget belong together.
     layering: single(child.layering, base.layering),
-    format: child.format || base.format,
+    format: single(child.format, base.format),
     certificates: single(child.certificates, base.certificates),
   });
 }

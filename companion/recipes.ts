@@ -6,7 +6,7 @@ import { z } from 'zod';
 
 import { operatorSpan } from '../src/apk/constraint.ts';
 import { CompanionError } from './errors.ts';
-import { optional, readYaml, wholeNumber } from './yaml.ts';
+import { optional, readYaml, text, wholeNumber } from './yaml.ts';
 
 const names = optional(z.array(z.string()));
 const dependencies = optional(z.looseObject({ runtime: names, provides: names }));
@@ -41,7 +41,7 @@ const recipeSchema = z.looseObject({
     z.array(
       z.looseObject({
         name: z.string(),
-        range: z.string().optional(),
+        range: text,
         dependencies,
         pipeline,
         test,

@@ -26,9 +26,11 @@ function parseYaml(text: string, file: string): unknown {
 
 const nothing = new Set<unknown>(['', '~', 'null']);
 
-/** A list, a map or a number that may be missing. A key without a value is as if it was not there. */
+/** A value that may be missing. A key without one, or with an empty text, is as if it was not there. */
 export const optional = <Schema extends z.ZodType>(schema: Schema) =>
   z.preprocess((value) => (nothing.has(value) ? undefined : value), schema.optional());
+
+export const text = optional(z.string());
 
 /** In any of Go's notations: `0750` and `0o750` are the same. */
 export const wholeNumber = z

@@ -48,8 +48,8 @@ describe('merging', () => {
     expect(merged.environment).toEqual({ A: 'child', B: 'base' });
   });
 
-  it('does not take an empty string for a setting, nor inherit vcs-url', () => {
-    const merged = mergeInto({ cmd: '' }, { cmd: 'base', 'vcs-url': 'https://example.org' });
+  it('does not inherit vcs-url', () => {
+    const merged = mergeInto({}, { cmd: 'base', 'vcs-url': 'https://example.org' });
     expect(merged).toEqual({ cmd: 'base', contents: {}, accounts: {} });
   });
 });
@@ -101,13 +101,13 @@ describe('what apko reads without a word', () => {
       'child.yaml': `
 accounts: { run-as: 65532 }
 annotations: { containers.bootc: 1 }
-environment: { PORT: 8080, PYTHON: 3.10, UMASK: 0022, DEBUG: true, NONE: }
+environment: { PORT: 8080, PYTHON: 3.10, UMASK: 0022, DEBUG: true, NONE: , NULL: ~ }
 `,
     });
     expect(definition).toEqual({
       accounts: { 'run-as': '65532' },
       annotations: { 'containers.bootc': '1' },
-      environment: { PORT: '8080', PYTHON: '3.10', UMASK: '0022', DEBUG: 'true', NONE: '' },
+      environment: { PORT: '8080', PYTHON: '3.10', UMASK: '0022', DEBUG: 'true', NONE: '', NULL: '' },
     });
   });
 
@@ -116,8 +116,17 @@ environment: { PORT: 8080, PYTHON: 3.10, UMASK: 0022, DEBUG: true, NONE: }
       'child.yaml': 'include:\ncontents: { keyring: , packages: ~ }\naccounts:\npaths: null\ncmd:',
     });
     expect(ownPackages).toEqual([]);
-    expect(definition).toEqual({ contents: {}, cmd: '' });
+    expect(definition).toEqual({ contents: {} });
   });
+
+  it.each(['cmd:', 'cmd: ""', 'cmd: null', 'cmd: ~', 'entrypoint: {}', 'entrypoint: { command: , type: ~ }'])(
+    'takes %s for none, so that of the base stays',
+    (own) => {
+      const base = 'cmd: init\nentrypoint: { command: /bin/sh }';
+      const { definition } = resolve({ 'child.yaml': `include: base.yaml\n${own}`, 'base.yaml': base });
+      expect(definition).toMatchObject({ cmd: 'init', entrypoint: { command: '/bin/sh' } });
+    },
+  );
 
   it.each(['0750', '0o750', '488', '0x1e8'])('reads permissions of %s', (permissions) => {
     const { definition } = resolve({

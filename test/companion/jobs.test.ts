@@ -91,6 +91,7 @@ describe('image pipeline', () => {
     ['nginx-base.yaml', 'contents: { packages: [nginx=1.29.1-r0@local] }', false],
     ['wolfi.yaml', 'contents: { packages: [busybox] }', false],
     ['wolfi-base.yaml', 'contents: { packages: [busybox] }\ncmd:', true],
+    ['wolfi-base.yaml', 'contents: { packages: [busybox] }\ncmd: ~\nentrypoint: {}', true],
   ])('%s with %j is such a base: %j', (name, text, expected) => {
     expect(isBase(resolveDefinition(name, () => text))).toBe(expected);
   });
