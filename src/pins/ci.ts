@@ -29,14 +29,15 @@ export function gitlabPins(file: Text, path: string): FilePins | undefined {
     root,
     ...root.map.items.flatMap(({ value }) => (isMap(value) ? [{ ...root, map: value }] : [])),
   ]);
-  const imagesOf = scriptImages(jobs, roots);
+  const scriptImages = new ScriptImages(jobs, roots);
   const variables = roots.flatMap((root) => variablesOf(root, file));
   const changes = changesOf(file.value);
   const budget = { expanded: 0 };
   for (const job of jobs) {
     const known = new Map([...variables, ...variablesOf(job, file)]);
     for (const names of SCRIPTS) {
-      const images = imagesOf(job, names)
+      const images = scriptImages
+        .of(job, names)
         .map((image) => `image: ${image}`)
         .join('\n');
       const script = names.flatMap((name) => lines(job.map.get(name, true), job, file));
@@ -113,32 +114,6 @@ function serviceCommands(service: Part, file: Text, budget: Budget): readonly Co
   );
 }
 
-/** Finds the images that a script of a job runs in, given by its keys: the job's own, and those of jobs that inherit it. */
-function scriptImages(
-  jobs: readonly Part[],
-  roots: readonly Part[],
-): (job: Part, names: readonly string[]) => readonly string[] {
-  const everyImage = roots.flatMap((root) => [
-    imageOf(root),
-    ...root.map.items.map(({ value }) => imageOf(inside(root, value))),
-  ]);
-  const all = [...new Set(everyImage.flatMap((image) => image ?? []))];
-  const standard = roots
-    .flatMap((root) => imageOf(inside(root, root.map.get('default', true))) ?? imageOf(root) ?? [])
-    .at(-1);
-  const known = jobImages(jobs, roots, standard);
-  return (job, names) => {
-    const own = known.find(({ map }) => map === job.map);
-    if (!own?.isKnown) return all;
-    const inherited = names.filter((name) => job.map.has(name));
-    const inheriting = known.filter(
-      ({ map, bases, quotes }) =>
-        quotes.has(job.map) || (bases.has(job.map) && inherited.some((name) => !map.has(name))),
-    );
-    return [...new Set([own, ...inheriting].flatMap(({ image }) => image ?? []))];
-  };
-}
-
 /** A job with its image, and what it inherits keys of: other jobs, by `extends` or `<<`, `default` and the top level. */
 interface JobImage {
   readonly map: YAMLMap;
@@ -150,58 +125,101 @@ interface JobImage {
   readonly quotes: ReadonlySet<YAMLMap>;
 }
 
-/** `standard` is the image of a job that has none. */
-function jobImages(
-  jobs: readonly Part[],
-  roots: readonly Part[],
-  standard: string | undefined,
-): readonly JobImage[] {
-  const shared = roots.flatMap((root) => [root, inside(root, root.map.get('default', true)) ?? []]).flat();
-  const named = (name: unknown): readonly Part[] =>
-    isScalar(name) ? roots.flatMap((root) => inside(root, root.map.get(String(name.value), true)) ?? []) : [];
-  const namesOf = (part: Part): readonly unknown[] => {
-    const value = valueOf(part, 'extends')?.value;
-    return isSeq(value) ? value.items : value === undefined ? [] : [value];
-  };
-  const extended = (part: Part): readonly Part[] => namesOf(part).flatMap(named);
-  const basesOf = (part: Part, bases = new Set<YAMLMap>()): ReadonlySet<YAMLMap> => {
-    const merged = listed(part, '<<').flatMap((node) => inside(part, node) ?? []);
-    for (const base of [...extended(part), ...merged]) {
+/** In which images the scripts of a file run. */
+class ScriptImages {
+  readonly #roots: readonly Part[];
+  /** Every image of the file. */
+  readonly #all: readonly string[];
+  /** The image of a job that has none. */
+  readonly #standard: string | undefined;
+  /** What every job inherits keys of. */
+  readonly #shared: readonly YAMLMap[];
+  readonly #jobs: readonly JobImage[];
+
+  constructor(jobs: readonly Part[], roots: readonly Part[]) {
+    this.#roots = roots;
+    const images = roots.flatMap((root) => [
+      imageOf(root),
+      ...root.map.items.map(({ value }) => imageOf(inside(root, value))),
+    ]);
+    this.#all = [...new Set(images.flatMap((image) => image ?? []))];
+    this.#standard = roots.flatMap((root) => imageOf(defaultOf(root)) ?? imageOf(root) ?? []).at(-1);
+    this.#shared = roots.flatMap((root) => [root, defaultOf(root) ?? []].flat()).map(({ map }) => map);
+    this.#jobs = jobs.map((job) => this.#read(job));
+  }
+
+  /** Of the script that a job has in these keys: the image of the job, and those of jobs that inherit the script. */
+  of(job: Part, names: readonly string[]): readonly string[] {
+    const own = this.#jobs.find(({ map }) => map === job.map);
+    if (!own?.isKnown) return this.#all;
+    const inherited = names.filter((name) => job.map.has(name));
+    const inheriting = this.#jobs.filter(
+      ({ map, bases, quotes }) =>
+        quotes.has(job.map) || (bases.has(job.map) && inherited.some((name) => !map.has(name))),
+    );
+    return [...new Set([own, ...inheriting].flatMap(({ image }) => image ?? []))];
+  }
+
+  #read(job: Part): JobImage {
+    const isKnown = imageOf(job) !== undefined || this.#isKnown(job);
+    const quoted = SCRIPTS.flat().flatMap((name) => references(job.map.get(name, true), job));
+    return {
+      map: job.map,
+      image: this.#imageOf(job) ?? (isKnown ? this.#standard : undefined),
+      isKnown,
+      bases: new Set([...this.#shared, ...this.#basesOf(job)]),
+      quotes: new Set(quoted.flatMap((name) => this.#named(name)).map(({ map }) => map)),
+    };
+  }
+
+  #named(name: unknown): readonly Part[] {
+    if (!isScalar(name)) return [];
+    return this.#roots.flatMap((root) => inside(root, root.map.get(String(name.value), true)) ?? []);
+  }
+
+  #extended(part: Part): readonly Part[] {
+    return extendedNames(part).flatMap((name) => this.#named(name));
+  }
+
+  #basesOf(part: Part, bases = new Set<YAMLMap>()): ReadonlySet<YAMLMap> {
+    for (const base of [...this.#extended(part), ...merged(part)]) {
       if (bases.has(base.map)) continue;
       bases.add(base.map);
-      basesOf(base, bases);
+      this.#basesOf(base, bases);
     }
     return bases;
-  };
+  }
+
   /** Its own, or that of the last one it extends. */
-  const imageThrough = (part: Part, seen = new Set<YAMLMap>()): string | undefined => {
+  #imageOf(part: Part, seen = new Set<YAMLMap>()): string | undefined {
     if (seen.has(part.map)) return undefined;
     seen.add(part.map);
     return (
       imageOf(part) ??
-      extended(part)
-        .flatMap((base) => imageThrough(base, seen) ?? [])
+      this.#extended(part)
+        .flatMap((base) => this.#imageOf(base, seen) ?? [])
         .at(-1)
     );
-  };
-  const isKnown = (part: Part, seen = new Set<YAMLMap>()): boolean => {
+  }
+
+  #isKnown(part: Part, seen = new Set<YAMLMap>()): boolean {
     if (seen.has(part.map)) return true;
     seen.add(part.map);
     return (
-      namesOf(part).every((name) => named(name).length > 0) &&
-      extended(part).every((base) => isKnown(base, seen))
+      extendedNames(part).every((name) => this.#named(name).length > 0) &&
+      this.#extended(part).every((base) => this.#isKnown(base, seen))
     );
-  };
-  return jobs.map((job) => {
-    const isJobKnown = imageOf(job) !== undefined || isKnown(job);
-    const image = imageThrough(job) ?? (isJobKnown ? standard : undefined);
-    const bases = new Set([...shared.map(({ map }) => map), ...basesOf(job)]);
-    const quoted = SCRIPTS.flat().flatMap((name) => references(job.map.get(name, true), job));
-    return {
-      ...{ map: job.map, image, isKnown: isJobKnown },
-      ...{ bases, quotes: new Set(quoted.flatMap(named).map(({ map }) => map)) },
-    };
-  });
+  }
+}
+
+function defaultOf(root: Part): Part | undefined {
+  return inside(root, root.map.get('default', true));
+}
+
+function extendedNames(part: Part): readonly unknown[] {
+  const value = valueOf(part, 'extends')?.value;
+  if (value === undefined) return [];
+  return isSeq(value) ? value.items : [value];
 }
 
 /** The names of the jobs in the `!reference` of a list. */
@@ -213,10 +231,10 @@ function references(node: unknown, part: Part, seen = new Set<unknown>()): reado
   return value.items.flatMap((item) => references(item, part, seen));
 }
 
-/** The items of a list, or a single value. */
-function listed({ map, document }: Part, key: string): readonly unknown[] {
-  const value = resolved(map.get(key, true), document);
-  return isSeq(value) ? value.items : [value];
+/** The mappings of `<<`, one or a list. */
+function merged(part: Part): readonly Part[] {
+  const value = resolved(part.map.get('<<', true), part.document);
+  return (isSeq(value) ? value.items : [value]).flatMap((each) => inside(part, each) ?? []);
 }
 
 /** A mapping, and the document whose anchors it may name. */
@@ -257,8 +275,8 @@ function valueOf(
   seen.add(part.map);
   const { map, document } = part;
   if (map.has(key)) return { value: resolved(map.get(key, true), document), part };
-  return listed(part, '<<')
-    .map((base) => valueOf(inside(part, base), key, seen))
+  return merged(part)
+    .map((base) => valueOf(base, key, seen))
     .find((each) => each !== undefined);
 }
 
