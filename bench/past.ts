@@ -14,14 +14,13 @@ import { packagesOf } from '../src/ledger-store/history.ts';
 import { openPostgres } from '../src/ledger-store/postgres.ts';
 import { openSqlite } from '../src/ledger-store/sqlite.ts';
 import { importLines } from '../src/ledger-store/transfer.ts';
-import { historyLines, presentAt, wolfiHistory } from '../test/support/ledger-history.ts';
+import { GENERATIONS, historyLines, presentAt, wolfiHistory } from '../test/support/ledger-history.ts';
 import { startUpstream } from '../test/support/repository-server.ts';
 import { startService } from '../test/support/service.ts';
 import { sharedData } from '../test/support/shared-data.ts';
 import { pkg, signedIndex, testKey } from '../test/support/signed-index.ts';
 import { memoryOf } from './memory.ts';
 
-const GENERATIONS = 5000;
 /** Generations that are rebuilt, evenly spread, after some to warm up. */
 const [ASKED, WARM] = [50, 5];
 const ROUNDS = 5;
@@ -38,7 +37,7 @@ const folder = mkdtempSync(join(tmpdir(), 'apk-beacon-past-'));
 
 // First, while the process is small.
 await loadPast();
-const history = await wolfiHistory(data, 'x86_64', GENERATIONS);
+const history = await wolfiHistory(data);
 say(
   `${GENERATIONS} generations with ${history.stays.length} packages; ${presentAt(history, 1).length} in the first, ${presentAt(history, GENERATIONS).length} in the last`,
 );
@@ -49,7 +48,7 @@ rmSync(folder, { recursive: true });
 
 async function rebuild(name: string, database: Database): Promise<void> {
   const index = `bench ${Date.now()}`;
-  await importLines(database, historyLines(history, index, 'x86_64') as unknown as AsyncIterable<string>);
+  await importLines(database, historyLines(history, index) as unknown as AsyncIterable<string>);
   const [[id] = []] = await database.query('SELECT id FROM ledger_index WHERE location = ?', [index]);
   const times: number[] = [];
   let most = 0;

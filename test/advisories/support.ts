@@ -22,10 +22,10 @@ export function scratch(): Scratch {
   };
 }
 
-/** Splits the bytes into pieces of `size`, so that boundaries fall anywhere. */
-export async function* pieces(bytes: Buffer, size = 1000): AsyncGenerator<Buffer> {
-  for (let start = 0; start < bytes.length; start += size)
-    yield await Promise.resolve(bytes.subarray(start, start + size));
+/** Splits the bytes into pieces, so that boundaries fall anywhere. */
+export async function* pieces(bytes: Buffer): AsyncGenerator<Buffer> {
+  for (let start = 0; start < bytes.length; start += 1000)
+    yield await Promise.resolve(bytes.subarray(start, start + 1000));
 }
 
 export async function read(

@@ -37,8 +37,8 @@ export class LayoutRegistry implements AsyncDisposable {
     });
   }
 
-  static async open(port = 0): Promise<LayoutRegistry> {
-    const server = createServer().listen(port, '127.0.0.1');
+  static async open(): Promise<LayoutRegistry> {
+    const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     return new LayoutRegistry(server);
   }

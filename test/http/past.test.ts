@@ -48,9 +48,9 @@ class Scene implements AsyncDisposable {
     };
   }
 
-  static async begin(config: object = {}, { cacheDir }: { cacheDir?: string } = {}): Promise<Scene> {
+  static async begin(config: object = {}): Promise<Scene> {
     const upstream = await startUpstream();
-    const scene = new Scene(upstream, cacheDir ?? (await temporaryDirectory()), config);
+    const scene = new Scene(upstream, await temporaryDirectory(), config);
     await scene.start();
     return scene;
   }

@@ -68,12 +68,13 @@ async function mountVolumes(resources: readonly Resource[], root: string): Promi
   return container as Container;
 }
 
-/** The first code block of that language behind a line of docs/operate.md. */
-async function documented(language: string, behind: string): Promise<string> {
+/** The first code block of that language for a private repository in docs/operate.md. */
+async function documented(language: string): Promise<string> {
   const text = await readFile('docs/operate.md', 'utf8');
-  const at = text.indexOf(behind);
+  const at = text.indexOf('For a private repository');
   const [, block] = new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'm').exec(text.slice(at)) ?? [];
-  if (at < 0 || block === undefined) throw new Error(`docs/operate.md: no ${language} behind ${behind}`);
+  if (at < 0 || block === undefined)
+    throw new Error(`docs/operate.md: no ${language} for a private repository`);
   return block;
 }
 
@@ -161,11 +162,11 @@ describe.skipIf(!haveTools('kustomize', 'kubeconform', 'go'))('the Kubernetes ma
 
     beforeAll(async () => {
       overlay = await temporaryFolder();
-      await writeFile(join(overlay, 'apk-beacon.yaml'), await documented('yaml', 'For a private repository'));
+      await writeFile(join(overlay, 'apk-beacon.yaml'), await documented('yaml'));
       await writeFile(join(overlay, 'private.rsa.pub'), testKey('private.rsa.pub').pem);
       await writeFile(join(overlay, 'password'), 'let-me-in\n');
       const base = relative(overlay, resolve('deploy/kubernetes'));
-      const script = (await documented('sh', 'For a private repository'))
+      const script = (await documented('sh'))
         .replace(/https:\S+\/deploy\/kubernetes\/(\w+)\?ref=\S+/g, `${base}/$1`)
         .replace(/^(kubectl create .*)$/m, '$1 --dry-run=client --output yaml > secret.yaml')
         .replace('kubectl apply -k .', 'kustomize build . > manifests.yaml');

@@ -22,9 +22,9 @@ afterEach(async () => {
 });
 
 /** `names` packages, the newest of them of that day. */
-function index(day: number, names = 20, version = `${day}.0-r0`): Promise<Buffer> {
+function index(day: number, names = 20): Promise<Buffer> {
   const others = Array.from({ length: names - 1 }, (_, i) => pkg(`other-${i}`, '1.0-r0', { t: '1' }));
-  return signedIndex([...others, pkg('app', version, { t: `${1_700_000_000 + day * 86_400}` })]);
+  return signedIndex([...others, pkg('app', `${day}.0-r0`, { t: `${1_700_000_000 + day * 86_400}` })]);
 }
 
 function service(repository: object = {}, top: object = {}): Promise<TestService> {

@@ -13,11 +13,11 @@ import { startRecorder } from './support/recorder.ts';
 const ADDRESS = 'http://apk-beacon:3000';
 const readme = await readFile('README.md', 'utf8');
 
-/** The first code block of that language after a heading. */
-function block(heading: string, language: string): string {
-  const section = readme.slice(readme.indexOf(`\n## ${heading}\n`));
+/** The first code block of that language in the part about Renovate. */
+function block(language: string): string {
+  const section = readme.slice(readme.indexOf('\n## Let Renovate use it\n'));
   const [, text] = new RegExp(`^\`\`\`${language}\n([^]*?)^\`\`\``, 'm').exec(section) ?? [];
-  if (text === undefined) throw new Error(`README.md: no ${language} under ${heading}`);
+  if (text === undefined) throw new Error(`README.md: no ${language} for Renovate`);
   return text;
 }
 
@@ -40,8 +40,8 @@ test('the first merge request is the one that README shows', async () => {
   front.retarget(beacon.url);
   await using gitea = await startGitea();
   await gitea.create('images', {
-    'containerd.yaml': block('Let Renovate use it', 'yaml'),
-    'renovate.json': block('Let Renovate use it', 'json').replace(ADDRESS, front.url),
+    'containerd.yaml': block('yaml'),
+    'renovate.json': block('json').replace(ADDRESS, front.url),
   });
   await gitea.renovate('images', allowInternal(front.url));
   expect(gitea.mergeRequests).toEqual([]);

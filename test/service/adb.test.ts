@@ -12,7 +12,7 @@ const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/adb
 /** A service of one datasource, refreshed once. */
 async function serviceOf(
   repositories: readonly unknown[],
-  datasource: Record<string, unknown> = {},
+  datasource: Record<string, unknown>,
 ): Promise<TestService> {
   const service = await startService({
     config: { datasources: { device: { repositories, ...datasource } } },

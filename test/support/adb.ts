@@ -136,10 +136,10 @@ export function packageValue(values: AdbValues, each: AdbPackage): number {
 }
 
 /** The values of an index with these packages. */
-export function indexValues(packages: readonly AdbPackage[], description = 'test'): Buffer {
+export function indexValues(packages: readonly AdbPackage[]): Buffer {
   const values = new AdbValues();
   const list = values.list(packages.map((each) => packageValue(values, each)));
-  return values.done(values.object({ 1: values.bytes(description), 2: list }));
+  return values.done(values.object({ 1: values.bytes('test'), 2: list }));
 }
 
 /** A block, filled up to the next one. */

@@ -27,6 +27,8 @@ export function presentAt({ stays }: LedgerHistory, number: number): readonly Re
     }));
 }
 
+const ARCH = 'x86_64';
+export const GENERATIONS = 5000;
 const DAY = 86_400;
 const QUARTER = 900;
 /** Seconds; what Wolfi withdraws is about as old. */
@@ -46,16 +48,12 @@ const withdrawals = [
  * A history of Wolfi: packages appear when they were built (`t:` of the real index) and go when the lists of withdrawn
  * packages say so. Of those that are in no index any more, the build time is made up: half a year before.
  */
-export async function wolfiHistory(
-  folder: string,
-  arch: string,
-  generations: number,
-): Promise<LedgerHistory> {
-  const bytes = readFileSync(join(folder, 'wolfi-2026-07-24', arch, 'APKINDEX.tar.gz'));
+export async function wolfiHistory(folder: string): Promise<LedgerHistory> {
+  const bytes = readFileSync(join(folder, 'wolfi-2026-07-24', ARCH, 'APKINDEX.tar.gz'));
   const { packages } = await readIndex(bytes, {
     keys: 'unverified',
     limits: defaultReadLimits,
-    arch,
+    arch: ARCH,
     pause: () => undefined,
   });
   const { columns, strings } = packages;
@@ -74,7 +72,7 @@ export async function wolfiHistory(
       const key = `${name}-${version}`;
       if (name === '' || gone.has(key)) continue;
       gone.set(key, day);
-      const digest = createHash('sha1').update(`${arch} ${key}`).digest();
+      const digest = createHash('sha1').update(`${ARCH} ${key}`).digest();
       const builtAt = day - OLD - (digest.readUInt32LE() % (60 * DAY));
       if (!there.has(key))
         before.push({ name, version, identity: `Q1${digest.toString('base64')}`, builtAt });
@@ -82,9 +80,9 @@ export async function wolfiHistory(
   }
   const all = [...known, ...before].toSorted((a, b) => a.builtAt - b.builtAt);
   const first = Math.floor(all.length * FIRST);
-  const share = (all.length - first) / (generations - 2);
+  const share = (all.length - first) / (GENERATIONS - 2);
   /** When the packages up to each were seen; the last generation is what the last list left. */
-  const seenAt = Array.from({ length: generations - 1 }, (_, i) => {
+  const seenAt = Array.from({ length: GENERATIONS - 1 }, (_, i) => {
     const last = all[Math.min(all.length, Math.round(first + i * share)) - 1];
     return ((last?.builtAt ?? 0) + QUARTER) * 1000;
   });
@@ -95,7 +93,7 @@ export async function wolfiHistory(
     withdrawals.map(([, day]) => [day, 1 + seenAt.findIndex((time) => time >= day * 1000)]),
   );
   const stays = all.map((each, i): Stay => {
-    const appeared = i < first ? 1 : 2 + Math.min(generations - 3, Math.floor((i - first) / share));
+    const appeared = i < first ? 1 : 2 + Math.min(GENERATIONS - 3, Math.floor((i - first) / share));
     const day = gone.get(`${each.name}-${each.version}`);
     const vanished = day === undefined ? undefined : Math.max(withdrawnIn.get(day) ?? 0, appeared + 1);
     const seen = Math.floor((seenAt[appeared - 1] as number) / 1000);
@@ -103,7 +101,7 @@ export async function wolfiHistory(
       ...each,
       releasedAt: appeared > 1 || each.builtAt > seen ? seen : each.builtAt,
       appeared,
-      vanished: vanished !== undefined && vanished > generations ? undefined : vanished,
+      vanished: vanished !== undefined && vanished > GENERATIONS ? undefined : vanished,
     };
   });
   return { seenAt, stays };
@@ -115,13 +113,9 @@ function listOf(file: string): readonly string[] {
 }
 
 /** The lines of an export of the history, for `ledger import`. */
-export function* historyLines(
-  { seenAt, stays }: LedgerHistory,
-  index: string,
-  arch: string,
-): Generator<string> {
+export function* historyLines({ seenAt, stays }: LedgerHistory, index: string): Generator<string> {
   yield JSON.stringify({ ledger: 1 });
-  yield JSON.stringify({ index, arch });
+  yield JSON.stringify({ index, arch: ARCH });
   const counts = new Array<number>(seenAt.length + 2).fill(0);
   for (const { appeared, vanished } of stays) {
     counts[appeared] = (counts[appeared] as number) + 1;

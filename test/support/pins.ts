@@ -4,13 +4,9 @@ import type { FilePins, Pin } from '../../src/pins/pin.ts';
 import { Lines } from '../../src/pins/text.ts';
 
 /** `line:column text` of every package, in the order of the file. */
-export function placed(
-  path: string,
-  text: string,
-  files: Readonly<Record<string, string>> = {},
-): readonly string[] {
+export function placed(path: string, text: string): readonly string[] {
   const lines = new Lines(text);
-  return pinsIn(path, text, files).map((pin) => {
+  return pinsIn(path, text).map((pin) => {
     const { line, column } = lines.position(pin.range.start);
     return `${line}:${column} ${pin.text}`;
   });

@@ -14,13 +14,6 @@ export interface Buckets {
   readonly separateMinorPatch: boolean;
 }
 
-export const defaultBuckets: Buckets = {
-  separateMajorMinor: true,
-  separateMultipleMajor: false,
-  separateMultipleMinor: false,
-  separateMinorPatch: false,
-};
-
 /**
  * The versions it would write in place of the pin: one a bucket, and with `rollbackPrs`, which is on as in the preset,
  * one below a pin that is not listed.
@@ -29,7 +22,7 @@ export function propose(
   listed: readonly Listed[],
   pin: Version,
   order: RenovateOrder,
-  buckets: Buckets = defaultBuckets,
+  buckets: Buckets,
 ): readonly Version[] {
   const { compare, reads } = order;
   if (!reads(pin)) return [];
