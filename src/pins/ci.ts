@@ -22,9 +22,7 @@ export function gitlabPins(file: Text, path: string): FilePins | undefined {
   const parsed = read(file);
   if (!parsed) return undefined;
   const { roots } = parsed;
-  const pins = new Map<string, Pin>();
-  const notes: Note[] = [...parsed.notes];
-  const uses: number[] = [];
+  const found = new Found(parsed.notes);
   const jobs = roots.flatMap((root) => [
     root,
     ...root.map.items.flatMap(({ value }) => (isMap(value) ? [{ ...root, map: value }] : [])),
@@ -42,15 +40,36 @@ export function gitlabPins(file: Text, path: string): FilePins | undefined {
         .join('\n');
       const script = names.flatMap((name) => lines(job.map.get(name, true), job, file));
       const context = { kind: 'script', path, images, changes };
-      const added = packagesAdded(commandsOf(script, known, budget), context);
-      // Jobs that share lines by an anchor have them at one place, and may have other variables.
-      for (const pin of added.pins)
-        pins.set(`${pin.range.start} ${pin.versionRange?.start ?? pin.text} ${images}`, pin);
-      notes.push(...added.notes);
-      uses.push(...added.uses);
+      found.add(packagesAdded(commandsOf(script, known, budget), context));
     }
   }
-  return { kind: 'gitlab-ci', pins: [...pins.values()], notes: unique(notes), uses };
+  return found.of('gitlab-ci');
+}
+
+/** What the scripts of a file have, each once: scripts that share lines by an anchor have them at one place. */
+class Found {
+  readonly #pins = new Map<string, Pin>();
+  readonly #notes = new Map<string, Note>();
+  readonly #uses: number[] = [];
+
+  constructor(notes: readonly Note[]) {
+    this.add({ pins: [], notes });
+  }
+
+  add({ pins, notes, uses = [] }: Omit<FilePins, 'kind'>): void {
+    for (const pin of pins) {
+      const { range, versionRange, text, context } = pin;
+      // Scripts may share lines and have other variables, and stages other images.
+      const key = [range.start, versionRange?.start ?? text, context['images'], context['from']].join(' ');
+      this.#pins.set(key, pin);
+    }
+    for (const note of notes) this.#notes.set(`${note.range.start} ${note.message}`, note);
+    this.#uses.push(...uses);
+  }
+
+  of(kind: FilePins['kind']): FilePins {
+    return { kind, pins: [...this.#pins.values()], notes: [...this.#notes.values()], uses: this.#uses };
+  }
 }
 
 /** A line sees the variables that earlier lines set. */
@@ -69,14 +88,7 @@ function commandsOf(
 export function composePins(file: Text, path: string): FilePins | undefined {
   const parsed = read(file);
   if (!parsed) return undefined;
-  const pins = new Map<string, Pin>();
-  const notes: Note[] = [...parsed.notes];
-  const uses: number[] = [];
-  const put = (added: Omit<FilePins, 'kind'>): void => {
-    for (const pin of added.pins) pins.set(`${pin.range.start} ${String(pin.context['images'])}`, pin);
-    notes.push(...added.notes);
-    uses.push(...(added.uses ?? []));
-  };
+  const found = new Found(parsed.notes);
   const changes = changesOf(file.value);
   const budget = { expanded: 0 };
   for (const root of parsed.roots) {
@@ -88,13 +100,13 @@ export function composePins(file: Text, path: string): FilePins | undefined {
       const image = imageOf(service);
       const context = { kind: 'script', path, images: image === undefined ? '' : `image: ${image}`, changes };
       if (!service) continue;
-      put(packagesAdded(serviceCommands(service, file, budget), context));
+      found.add(packagesAdded(serviceCommands(service, file, budget), context));
       const build = inside(service, service.map.get('build', true));
       const inline = scalarText(valueOf(build, 'dockerfile_inline')?.value, file);
-      if (inline) put(dockerfilePins(inline, budget));
+      if (inline) found.add(dockerfilePins(inline, budget));
     }
   }
-  return { kind: 'compose', pins: [...pins.values()], notes: unique(notes), uses };
+  return found.of('compose');
 }
 
 function serviceCommands(service: Part, file: Text, budget: Budget): readonly Command[] {
@@ -287,10 +299,6 @@ function variablesOf({ map, document }: Part, file: Text): readonly (readonly [s
     const text = scalarText(isMap(value) ? value.get('value', true) : value, file);
     return isScalar(key) && text && !text.value.includes('$') ? [[String(key.value), text] as const] : [];
   });
-}
-
-function unique(notes: readonly Note[]): readonly Note[] {
-  return [...new Map(notes.map((note) => [`${note.range.start} ${note.message}`, note])).values()];
 }
 
 /** The lines of a list, including nested lists and the scripts of steps (`run:`). */

@@ -101,6 +101,23 @@ services:
   expect(placed('compose.yaml', text)).toEqual(['9:24 a=1', '4:17 b=1']);
 });
 
+test('stages of a Dockerfile in a compose file that install one variable are different pins', () => {
+  const text = `services:
+  one:
+    build:
+      dockerfile_inline: |
+        ARG TOOLS=a=1
+        FROM alpine:3.22 AS first
+        ARG TOOLS
+        RUN apk add $TOOLS
+        FROM cgr.dev/chainguard/wolfi-base
+        ARG TOOLS
+        RUN apk add $TOOLS
+`;
+  const found = pinsIn('compose.yaml', text).map((pin) => `${pin.text} ${String(pin.context['from'])}`);
+  expect(found).toEqual(['a=1 FROM alpine:3.22 AS first', 'a=1 FROM cgr.dev/chainguard/wolfi-base']);
+});
+
 test('the steps of a job are scripts', () => {
   const text = 'job:\n  run: &steps\n    - { name: a, script: apk add a=1 }\n    - script: *steps\n';
   expect(placed('.gitlab-ci.yml', text)).toEqual(['3:34 a=1']);
