@@ -293,6 +293,11 @@ describe('pin', () => {
       wolfi('[curl=8.20.0-r0, "nodejs=24.5.0-r1", skewed=1.0-r0]'),
     ],
     [
+      'image.yaml',
+      'contents: { repositories: ["@w https://packages.wolfi.dev/os"], packages: [curl@w] }\n',
+      'contents: { repositories: ["@w https://packages.wolfi.dev/os"], packages: [curl=8.20.0-r0@w] }\n',
+    ],
+    [
       'Dockerfile',
       'FROM alpine:3.22\nARG P="curl git"\nRUN apk add $P\n',
       'FROM alpine:3.22\nARG P="curl=8.14.1-r2 git=2.49.1-r0"\nRUN apk add $P\n',

@@ -33,6 +33,15 @@ test('names are counted, and unknown as soon as a refresh takes them away', () =
   });
 });
 
+test('a name is known since a generation of the datasource, also if it was first asked in a view', () => {
+  const asked = new LookupLog(['wolfi'], Date.now);
+  const snapshot = snapshotOf('curl', 'jq');
+  const view = { ...snapshot, generation: 'view', view: { base: snapshot } } as Snapshot;
+  asked.note('wolfi', 'curl', { known: true, pinned: true }, snapshot);
+  asked.note('wolfi', 'jq', { known: true, pinned: true }, view);
+  expect(asked.list(live(snapshot)).map(({ firstIn }) => firstIn)).toEqual(['curl,jq', 'curl,jq']);
+});
+
 test('the least recently asked name is forgotten first', () => {
   const asked = new LookupLog(['wolfi'], Date.now, { max: 2 });
   const snapshot = snapshotOf('a', 'b', 'c');
