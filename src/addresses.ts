@@ -79,6 +79,6 @@ export function withoutUser(address: string): string {
 
 /** `text` of an index, if it is an address that browsers may open. */
 export function webAddress(text: string | undefined): string | undefined {
-  const url = text === undefined ? null : URL.parse(text);
+  const url = URL.parse(text ?? '');
   return url && ['http:', 'https:'].includes(url.protocol) && url.username === '' ? text : undefined;
 }

@@ -25,7 +25,7 @@ import {
   type Step,
 } from './judgment.ts';
 import { meetsOf, remembering, type Meets } from './meets.ts';
-import type { Source, View } from './source.ts';
+import type { ApkoObstacle, Source, View } from './source.ts';
 
 /** Judges a pin whose spelling is valid. */
 export function judge(pin: PinToJudge, source: Source, options: JudgeOptions): Judged {
@@ -57,14 +57,7 @@ function judgeAnew(pin: PinToJudge, source: Source, options: JudgeOptions): Judg
   if (!constraint) return { judgment: { datasource, problems: [] }, floating: [] };
   const meets = remembering(constraint);
   const isExact = isExactPin(pin);
-  const apko =
-    pin.isLocked || pin.tool === 'apk'
-      ? 'unknown'
-      : options.isResolved
-        ? 'none'
-        : source.isComplete
-          ? finish(source.obstacleByApko([pin], options))
-          : 'unknown';
+  const apko = obstacleByApko(pin, source, options);
   const broken =
     (apko === 'none' ? undefined : problemOf(pin, view, meets, isExact)) ??
     (typeof apko === 'object' ? unresolved(apko) : undefined);
@@ -91,7 +84,14 @@ function judgeAnew(pin: PinToJudge, source: Source, options: JudgeOptions): Judg
   return { judgment, floating: mayFloat ? floatingNeeds(view, meets) : [] };
 }
 
-function unresolved({ arch, fact }: { readonly arch: string; readonly fact: string }): Problem {
+/** `unknown` if it may need what the datasource does not have, or if apko does not resolve the pin. */
+function obstacleByApko(pin: PinToJudge, source: Source, options: JudgeOptions): ApkoObstacle | 'unknown' {
+  if (pin.isLocked || pin.tool === 'apk') return 'unknown';
+  if (options.isResolved) return 'none';
+  return source.isComplete ? finish(source.obstacleByApko([pin], options)) : 'unknown';
+}
+
+function unresolved({ arch, fact }: Exclude<ApkoObstacle, 'none'>): Problem {
   return {
     rule: 'dependency-missing',
     message: `apko cannot resolve it on ${arch}: ${fact}`,

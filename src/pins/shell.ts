@@ -275,11 +275,9 @@ class Reader {
   }
 
   #redirect(): void {
-    const operator = /<<-?|<<<|[<>][<>&|(]?/y;
+    const operator = /<<<|<<-?|[<>][>&|(]?/y;
     operator.lastIndex = this.#at;
-    const found = this.#source.startsWith('<<<', this.#at)
-      ? '<<<'
-      : (operator.exec(this.#source)?.[0] ?? '<');
+    const [found] = operator.exec(this.#source) as RegExpExecArray;
     this.#at += found.length;
     if (found.endsWith('(')) {
       this.#substitution();
