@@ -296,14 +296,7 @@ export class Ledger {
     const { packages, digest } = accepted;
     const seenAt = this.#time(index, await newestTime(database.query));
     const now = Math.floor(seenAt / 1000);
-    const { identities, releasedAt, appeared } = await this.#compare(known ?? nothing, packages);
-    for (const row of appeared)
-      releasedAt[row] = known ? now : firstDate(packages.columns.builtAt[row] as number, now);
-    const begunAt = known?.begunAt;
-    if (begunAt !== undefined)
-      for (let row = 0; row < releasedAt.length; row += 1)
-        if (releasedAt[row] === begunAt)
-          releasedAt[row] = firstDate(packages.columns.builtAt[row] as number, begunAt);
+    const { identities, releasedAt } = await this.#firstDates(packages, known, now);
     const write = async (query: Query): Promise<boolean> => {
       const id = await this.#indexId(query, index);
       if (await headOf(query, id)) return false;
@@ -338,6 +331,18 @@ export class Ledger {
     }
     const { observedSince } = known ?? { observedSince: now };
     return { known: { identities, releasedAt, generation: 1, digest, observedSince }, republished: none };
+  }
+
+  /** The dates of the packages of a first generation. `now` is in unix seconds. */
+  async #firstDates(packages: PackageTable, known: Known | undefined, now: number): Promise<Dated> {
+    const { identities, releasedAt, appeared } = await this.#compare(known ?? nothing, packages);
+    const { builtAt } = packages.columns;
+    for (const row of appeared) releasedAt[row] = known ? now : firstDate(builtAt[row] as number, now);
+    const begunAt = known?.begunAt;
+    if (begunAt !== undefined)
+      for (let row = 0; row < releasedAt.length; row += 1)
+        if (releasedAt[row] === begunAt) releasedAt[row] = firstDate(builtAt[row] as number, begunAt);
+    return { identities, releasedAt };
   }
 
   async #append(query: Query, observation: LaterObservation): Promise<Outcome> {
