@@ -13,15 +13,6 @@ const starter = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? './feed-starter.ts' : './feed-starter.mjs', import.meta.url),
 );
 
-/** One feed that is being read. */
-export interface FeedProcess {
-  readonly write: (piece: Buffer) => Promise<void>;
-  /** The reduced feed. Rejects with `feed-malformed` for an unusable one. */
-  readonly end: () => Promise<Buffer>;
-  /** Stops the reader and waits until it has ended. */
-  readonly stop: () => Promise<void>;
-}
-
 /** Reads one feed at a time. */
 export class FeedReaders {
   #starter: ChildProcess | undefined;
@@ -42,62 +33,80 @@ export class FeedReaders {
   }
 
   read(job: FeedReaderJob): FeedProcess {
-    const child = this.start();
-    const output = new Output();
-    const result = Promise.withResolvers<Buffer>();
-    // Awaited by `end` and `write`.
-    result.promise.catch(() => undefined);
-    let taken = Promise.withResolvers<void>();
-    let isOver = false;
-    const finish = (work: () => Buffer): void => {
-      isOver = true;
-      child.off('message', onReply).off('exit', onExit);
-      try {
-        result.resolve(work());
-      } catch (error) {
-        result.reject(error);
-      }
-      taken.resolve();
-    };
-    const fail = (fact: string): void =>
-      finish(() => {
-        throw new IndexError('feed-malformed', fact);
-      });
-    const onReply = (reply: FeedReply): void => {
-      if ('taken' in reply) taken.resolve();
-      else if ('output' in reply) output.add(reply.output);
-      else if ('done' in reply) finish(() => output.whole());
-      else fail(reply.failed);
-    };
-    const onExit = (): void => fail('the process that reads it has ended');
-    child.on('message', onReply).on('exit', onExit);
-    const send = (request: FeedRequest): void => {
-      if (child.connected) child.send(request);
-      else if (!isOver) onExit();
-    };
-    send({ job });
-    return {
-      write: async (piece) => {
-        taken = Promise.withResolvers();
-        if (!isOver) {
-          send({ piece });
-          await taken.promise;
-        }
-        if (isOver) await result.promise;
-      },
-      end: () => {
-        if (!isOver) send({ end: true });
-        return result.promise;
-      },
-      stop: async () => {
-        if (!isOver) send({ stop: true });
-        await result.promise.catch(() => undefined);
-      },
-    };
+    return new FeedProcess(this.start(), job);
   }
 
   close(): void {
     this.#starter?.kill('SIGKILL');
+  }
+}
+
+/** One feed that is being read. */
+export class FeedProcess {
+  readonly #child: ChildProcess;
+  readonly #output = new Output();
+  readonly #result = Promise.withResolvers<Buffer>();
+  #taken = Promise.withResolvers<void>();
+  #isOver = false;
+
+  constructor(child: ChildProcess, job: FeedReaderJob) {
+    this.#child = child;
+    // Awaited by `end` and `write`.
+    this.#result.promise.catch(() => undefined);
+    child.on('message', this.#onReply).on('exit', this.#onExit);
+    this.#send({ job });
+  }
+
+  async write(piece: Buffer): Promise<void> {
+    this.#taken = Promise.withResolvers();
+    if (!this.#isOver) {
+      this.#send({ piece });
+      await this.#taken.promise;
+    }
+    if (this.#isOver) await this.#result.promise;
+  }
+
+  /** The reduced feed. Rejects with `feed-malformed` for an unusable one. */
+  end(): Promise<Buffer> {
+    if (!this.#isOver) this.#send({ end: true });
+    return this.#result.promise;
+  }
+
+  /** Stops the reader and waits until it has ended. */
+  async stop(): Promise<void> {
+    if (!this.#isOver) this.#send({ stop: true });
+    await this.#result.promise.catch(() => undefined);
+  }
+
+  #send(request: FeedRequest): void {
+    if (this.#child.connected) this.#child.send(request);
+    else if (!this.#isOver) this.#onExit();
+  }
+
+  readonly #onReply = (reply: FeedReply): void => {
+    if ('taken' in reply) this.#taken.resolve();
+    else if ('output' in reply) this.#output.add(reply.output);
+    else if ('done' in reply) this.#finish(() => this.#output.whole());
+    else this.#fail(reply.failed);
+  };
+
+  readonly #onExit = (): void => this.#fail('the process that reads it has ended');
+
+  #fail(fact: string): void {
+    this.#finish(() => {
+      throw new IndexError('feed-malformed', fact);
+    });
+  }
+
+  #finish(work: () => Buffer): void {
+    this.#isOver = true;
+    this.#child.off('message', this.#onReply).off('exit', this.#onExit);
+    try {
+      this.#result.resolve(work());
+    } catch (error) {
+      this.#result.reject(error);
+    }
+    this.#taken.resolve();
   }
 }
 
