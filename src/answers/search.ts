@@ -141,8 +141,8 @@ export class NameSearch {
       while (!isEnough && i < to && found.length - before < MAX_CANDIDATES) {
         const at = this.#text.indexOf(bytes, (this.#starts[i] as number) - 1);
         if (at < 0 || at >= (this.#starts[to] as number) - 1) break;
-        const start = needle.startsWith('\n') ? at + 1 : at;
-        i += countBefore(to - i, (each) => (this.#starts[i + each] as number) <= start);
+        // The needle may begin with the line break before the name.
+        i += countBefore(to - i, (each) => (this.#starts[i + each] as number) <= at + 1);
         found.push(i - 1);
       }
     }
