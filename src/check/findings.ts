@@ -40,7 +40,7 @@ export interface Finding {
 
 /**
  * The judgments of each file's pins, after those of included files. A pin of an included file is raised only if that file
- * is among `files` and no other image keeps it; so if one keeps it, all are judged again with that. `judge` gets the pins
+ * is among `files` and all images with it get the same version; if not, all are judged again with the old one. `judge` gets the pins
  * of each file and returns the judgments of all in one list.
  */
 export async function judgeTogether(
@@ -59,16 +59,28 @@ export async function judgeTogether(
     const count = held.size;
     const asked = files.map((file, i) => pinsToJudge(file, i, (pin) => stays(file, pin)));
     const judgments = judgmentsOf(files, await judge(asked));
-    const merged = files.map((file, i) =>
-      allPins(file).map((pin, k) => {
-        const judgment = judgments[i]?.[k] as Judgment;
+    const first = new Map<string, { readonly path: string; readonly target: string | undefined }>();
+    for (const [i, file] of files.entries())
+      for (const [k, pin] of allPins(file).entries()) {
         const key = keyOf(file, pin);
-        if (judgment.heldBecause !== undefined && shared.has(key)) held.set(key, judgment.heldBecause);
-        const heldBecause = held.get(key);
+        const { target, heldBecause, notAsked } = judgments[i]?.[k] as Judgment;
+        const isUnknown = notAsked !== undefined && pin.includedFrom !== undefined;
+        if (!shared.has(key) || held.has(key) || isUnknown) continue;
+        const { path } = file;
+        const other = first.get(key) ?? { path, target };
+        first.set(key, other);
+        const [one, two] = [other.target, target].map((each) => each ?? 'no newer version');
+        if (heldBecause !== undefined) held.set(key, heldBecause);
+        else if (one !== two) held.set(key, `${other.path} would get ${one}, and ${path} ${two}`);
+      }
+    if (held.size > count) continue;
+    return files.map((file, i) =>
+      allPins(file).map((pin, k) => {
+        const heldBecause = held.get(keyOf(file, pin));
+        const judgment = judgments[i]?.[k] as Judgment;
         return heldBecause === undefined ? judgment : { ...judgment, heldBecause };
       }),
     );
-    if (held.size === count) return merged;
   }
 }
 

@@ -335,6 +335,25 @@ describe('--fix of images that include others', () => {
     ]);
   });
 
+  test('a pin does not rely on an included file that is raised otherwise, or not at all', async () => {
+    await put('repo/i/base.yaml', 'contents:\n  packages: [lib=1-r0]\n');
+    expect(await fixed('i')).toEqual([
+      'i/app.yaml: app=1-r0 left unchanged: 2-r0 cannot be installed with lib=1-r0 on x86_64: no remaining candidate meets lib=2-r0',
+      'i/base.yaml: lib=1-r0 left unchanged: i/app.yaml would get 2-r0, and i/base.yaml no newer version',
+      '1 package not looked up; check --all says why',
+      'nothing to change',
+    ]);
+  });
+
+  test('an included file is raised although an image that includes it is not looked up', async () => {
+    await put('repo/i/app.yaml', child('app=1-r0').replace('packages.wolfi.dev', 'unknown.example'));
+    expect(await fixed('i')).toEqual([
+      '1 package not looked up; check --all says why',
+      'i/base.yaml: lib=1-r0 -> 2-r0',
+      'changed 1 pin',
+    ]);
+  });
+
   test('a pin does not rely on an included file that is not named', async () => {
     expect(await fixed('i/app.yaml')).toEqual([
       'i/app.yaml: app=1-r0 left unchanged: 2-r0 cannot be installed with lib=1-r0 on x86_64: no remaining candidate meets lib=2-r0',
