@@ -30,17 +30,9 @@ interface Edit {
   readonly text: string;
 }
 
-/** The version to which `raisePins` raises each pin of the file; `undefined` for pins that stay. */
-export function raisedVersions(
-  file: CheckedFile,
-  judgments: readonly Judgment[],
-): readonly (string | undefined)[] {
-  return planRaises(file, judgments).versions;
-}
-
 /** Raises pins with a version to the target of their judgment. */
 export function raisePins(file: CheckedFile, all: readonly Judgment[]): Fixed {
-  const { versions, edits, unchanged } = planRaises(file, all);
+  const { versions, edits, because } = planRaises(file, all);
   const { pins } = file.found;
   const changes = pins.flatMap((pin, i) => {
     const to = versions[i];
@@ -51,14 +43,20 @@ export function raisePins(file: CheckedFile, all: readonly Judgment[]): Fixed {
     const edit = pin.versionRange && edits.get(pin.versionRange.start);
     return edit && edit !== 'disagreed' ? withVersion(pin, edit.text) : pin.text;
   });
+  const unchanged = pins.flatMap(({ text }, i): readonly Unchanged[] => {
+    const reason = because[i];
+    return reason === undefined ? [] : [{ pin: text, because: reason }];
+  });
   return { ...checked(file, wanted, changes, texts), unchanged };
 }
 
 interface Plan {
+  /** The version to which each pin of the file is raised; `undefined` for pins that stay. */
   readonly versions: readonly (string | undefined)[];
+  /** Why each pin stays although there is a version for it; `undefined` for others. */
+  readonly because: readonly (string | undefined)[];
   /** By start position. */
   readonly edits: ReadonlyMap<number, Edit | 'disagreed'>;
-  readonly unchanged: readonly Unchanged[];
 }
 
 /** Without those of included packages. */
@@ -66,7 +64,8 @@ export function ownJudgments({ found }: CheckedFile, all: readonly Judgment[]): 
   return all.slice(found.included?.length ?? 0);
 }
 
-function planRaises(file: CheckedFile, all: readonly Judgment[]): Plan {
+/** What `raisePins` does. */
+export function planRaises(file: CheckedFile, all: readonly Judgment[]): Plan {
   const { pins, repeats = [] } = file.found;
   const judgments = ownJudgments(file, all);
   const variables = new Variables(file);
@@ -96,19 +95,15 @@ function planRaises(file: CheckedFile, all: readonly Judgment[]): Plan {
   const versions = pins.map(({ versionRange }, i) =>
     versionRange && edits.get(versionRange.start) !== 'disagreed' ? possible[i] : undefined,
   );
-  const unchanged = pins.flatMap(({ text, operator, versionRange }, i): readonly Unchanged[] => {
+  const because = pins.map(({ operator, versionRange }, i) => {
     const target = targets[i];
     const heldBecause = judgments[i]?.heldBecause;
-    if (heldBecause !== undefined && operator !== '') return [{ pin: text, because: heldBecause }];
-    if (target === undefined || versions[i] !== undefined) return [];
-    const because =
-      obstacles[i] ??
-      (versionRange
-        ? `it shares its version with pins that are not raised to ${target}`
-        : 'its version is composed of several parts');
-    return [{ pin: text, because }];
+    if (heldBecause !== undefined && operator !== '') return heldBecause;
+    if (target === undefined || versions[i] !== undefined) return undefined;
+    if (!versionRange) return obstacles[i] ?? 'its version is composed of several parts';
+    return obstacles[i] ?? `it shares its version with pins that are not raised to ${target}`;
   });
-  return { versions, edits, unchanged };
+  return { versions, edits, because };
 }
 
 /** Turns names without a version into exact pins. */

@@ -345,6 +345,28 @@ describe('--fix of images that include others', () => {
     ]);
   });
 
+  test('a pin does not rely on one whose version cannot be changed', async () => {
+    const composed = '"lib=${{vars.v}}-r0"';
+    const conflict = 'left unchanged: 2-r0 cannot be installed with';
+    const recipe = (pins: string) =>
+      `package: {name: p, version: 1, epoch: 0}\nvars: {v: 1}\nenvironment:\n${image(pins).replaceAll(/^/gm, '  ')}`;
+    await put('repo/i/p.yaml', recipe(`${composed}, app=1-r0`));
+    expect(await fixed('i/p.yaml')).toEqual([
+      'i/p.yaml: lib=1-r0 left unchanged: its version is composed of several parts',
+      `i/p.yaml: app=1-r0 ${conflict} lib=1-r0 on x86_64: no remaining candidate meets lib=2-r0`,
+      'nothing to change',
+    ]);
+    await put(
+      'repo/D/Dockerfile',
+      'ARG V=1-r0\nFROM cgr.dev/chainguard/wolfi-base:$V\nARG V\nRUN apk add lib=$V app=1-r0\n',
+    );
+    expect(await fixed('D')).toEqual([
+      "D/Dockerfile: lib=1-r0 left unchanged: $V is part of an image's name",
+      `D/Dockerfile: app=1-r0 ${conflict} lib=1-r0 on x86_64: lib=2-r0 conflicts with lib-1-r0`,
+      'nothing to change',
+    ]);
+  });
+
   test('an included file is raised although an image that includes it is not looked up', async () => {
     await put('repo/i/app.yaml', child('app=1-r0').replace('packages.wolfi.dev', 'unknown.example'));
     expect(await fixed('i')).toEqual([
