@@ -368,7 +368,8 @@ function routeNote(
   all: readonly Candidate[],
 ): Outcome {
   const repology = REPOLOGY.exec(name)?.groups;
-  if (repology) return routeBranch(repology['edge'] ?? `${repology['major']}.${repology['minor']}`, all);
+  if (repology?.['edge']) return routeBranch('edge', all);
+  if (repology) return routeNumbered(`${repology['major']}.${repology['minor']}`, dockerfile, all);
   if (datasource === 'repology')
     return { reason: `the comment asks Repology for another distribution (${name})`, isElsewhere: true };
   const named = all.find(({ source }) => `custom.${source.name}` === datasource);
@@ -378,6 +379,27 @@ function routeNote(
   if (dockerfile.stages.length === 0) return { reason: `the comment names no datasource (${datasource})` };
   const outcomes = dockerfile.stages.map((_, i) => routeBase(baseOf(dockerfile, i), undefined, all));
   return sameForAll(outcomes, 'the stages of the Dockerfile build on different images');
+}
+
+/** A comment keeps its branch if only the image is raised, so its branch must be that of a stage, if they name any. */
+function routeNumbered(branch: string, dockerfile: Dockerfile, all: readonly Candidate[]): Outcome {
+  const named = dockerfile.stages.map((_, i) => branchOf(baseOf(dockerfile, i), branch));
+  const other = named.find((each) => each !== undefined);
+  if (other === undefined || named.includes(branch)) return routeBranch(branch, all);
+  return {
+    reason: `the comment names Alpine ${branch}, but the image is of ${other}`,
+    isElsewhere: true,
+    family: 'alpine',
+  };
+}
+
+/** The branch that the image of a stage names; `wanted` if the stage may have repositories of that one. */
+function branchOf(base: StageBase | undefined, wanted: string): string | undefined {
+  if (base?.image === undefined || base.isEdited || base.isReplaced) return wanted;
+  if (base.repositories.some(({ address }) => repositoryId(address).branch === wanted)) return wanted;
+  const facts = imageFacts(parseImage(base.image));
+  if (facts === undefined || !('family' in facts)) return undefined;
+  return facts.branch === undefined || facts.branch === 'latest-stable' ? wanted : facts.branch;
 }
 
 /**

@@ -366,6 +366,26 @@ describe('a comment', () => {
     ],
     ['datasource=apk depName=curl registryUrl=https://packages.wolfi.dev/os?arch=x86_64', '', 'wolfi'],
   ])('%s over %j → %s', (note, file, datasource) => expect(routed(noted(note, file))).toBe(datasource));
+
+  test.each([
+    ['FROM alpine:3.22', 'alpine-v3.22'],
+    ['FROM alpine:3.24.1', '-'],
+    ['FROM alpine:edge', '-'],
+    ['FROM golang:1.26 AS build\nFROM alpine:3.24', '-'],
+    ['FROM alpine:3.24 AS base\nFROM base', '-'],
+    // The image does not contradict:
+    ['FROM golang:1.26', 'alpine-v3.22'],
+    ['FROM alpine', 'alpine-v3.22'],
+    ['FROM node:24-alpine\nFROM alpine:3.24', 'alpine-v3.22'],
+    ['FROM alpine:3.24\nFROM node:24-alpine3.22', 'alpine-v3.22'],
+    ['FROM alpine:$OTHER\nFROM alpine:3.24', 'alpine-v3.22'],
+    [`FROM alpine:3.24\nRUN echo '@old ${cdn}/v3.22/main' >> /etc/apk/repositories`, 'alpine-v3.22'],
+    ['FROM alpine:3.24\nRUN cat list > /etc/apk/repositories', 'alpine-v3.22'],
+    ['FROM alpine:3.24\nRUN sed -i s/3.24/3.22/ /etc/apk/repositories', 'alpine-v3.22'],
+  ])('of Repology over %j → %s', (file, datasource) => {
+    expect(routed(noted('datasource=repology depName=alpine_3_22/curl', file))).toBe(datasource);
+    expect(routed(noted('datasource=repology depName=alpine_edge/curl', file))).toBe('alpine-edge');
+  });
 });
 
 describe('a script', () => {
