@@ -2,7 +2,7 @@
  * The advisories of all feeds of a datasource, and which of them an update from one version to another fixes.
  */
 import type { Version } from '../apk/version.ts';
-import { isStep, sortInSteps } from '../catalog/steps.ts';
+import { isStep, ITEMS_A_STEP, mapInSteps, sortInSteps } from '../catalog/steps.ts';
 import { compareTexts } from '../sorted.ts';
 import { fixedIn, isAffected, isUnreviewed, parseAffected, unite, type Affected } from './affected.ts';
 import type { Feed } from './feed.ts';
@@ -39,7 +39,7 @@ export class Advisories {
     const [only] = lines;
     if (!only) return [];
     if (lines.length === 1)
-      return only.map(({ verdict, ids }) => groupOf([verdict], ids, countWords(ids), archs));
+      return yield* mapInSteps(only, ({ verdict, ids }) => groupOf([verdict], ids, countWords(ids), archs));
     return yield* merge(lines, archs);
   }
 }
@@ -138,6 +138,23 @@ export function listIds(
     .flatMap((group) => firstIds(group, most).map((id) => ({ id, group })))
     .sort((a, b) => compareTexts(a.id, b.id))
     .slice(0, most);
+}
+
+/** Those of `groups` for which `isWanted` is true, which reads all intervals of a group. */
+export function* selectGroups(
+  groups: readonly Group[],
+  isWanted: (group: Group) => boolean,
+): Generator<undefined, readonly Group[]> {
+  const selected: Group[] = [];
+  let work = 0;
+  for (const group of groups) {
+    if ((work += 1 + group.affected.intervals.length) > ITEMS_A_STEP) {
+      work = 0;
+      yield;
+    }
+    if (isWanted(group)) selected.push(group);
+  }
+  return selected;
 }
 
 /** Whether a group is open at a version, and not only by unreviewed scanner results. */

@@ -37,6 +37,9 @@ export const FORMAT = 1;
 /** The arch of entries for all archs. */
 export const ANY = '*';
 
+/** The most ranges of a verdict. Real ones have few; each lookup compares all of them. */
+const MAX_RANGES = 1000;
+
 /** Assigns numbers to texts. */
 class Texts {
   readonly #numbers = new Map<string, number>();
@@ -121,8 +124,16 @@ export class FeedBuilder {
     for (const [id, own] of verdicts) {
       const key = [...own].sort((a, b) => a - b).join();
       let verdict = combined.get(key);
-      if (verdict === undefined)
-        combined.set(key, (verdict = combineArchs([...own].map((each) => this.#verdicts.textOf(each)))));
+      if (verdict === undefined) {
+        verdict = combineArchs([...own].map((each) => this.#verdicts.textOf(each)));
+        if (verdict.split(',', MAX_RANGES + 1).length > MAX_RANGES) {
+          this.skip(
+            `${name}: ${this.#ids.textOf(id)} has more than ${MAX_RANGES} ranges, so no fix is known`,
+          );
+          verdict = `${ANY}:!`;
+        }
+        combined.set(key, verdict);
+      }
       const group = groups.get(verdict);
       if (group) group.push(this.#ids.textOf(id));
       else groups.set(verdict, [this.#ids.textOf(id)]);

@@ -11,6 +11,7 @@ import {
   isUnreviewedAt,
   listIds,
   MAX_NAMED,
+  selectGroups,
   type Advisories,
   type Group,
 } from '../advisories/advisories.ts';
@@ -89,7 +90,7 @@ export class Security {
     const before = yield* this.at(from);
     const after = yield* this.at(to);
     if (before.groups === after.groups)
-      return before.groups.filter(isFixedBetween(before.version, after.version));
+      return yield* selectGroups(before.groups, isFixedBetween(before.version, after.version));
     const isOpenBefore = yield* this.#openIds(from);
     const fixed: Group[] = [];
     for (const [i, { affected, ids }] of after.groups.entries()) {
@@ -104,8 +105,8 @@ export class Security {
   /** Those of `targets` that fix something, in their order. */
   *fixes(from: Version, targets: readonly Version[]): Generator<undefined, readonly Fix[]> {
     const fixes: Fix[] = [];
-    for (const [i, version] of targets.entries()) {
-      if (i % 32 === 31) yield;
+    for (const version of targets) {
+      yield;
       const groups = yield* this.fixedBetween(from, version);
       if (groups.length > 0) fixes.push({ version, groups, opened: yield* this.#opened(from, version) });
     }
@@ -115,9 +116,11 @@ export class Security {
   *#opened(from: Version, to: Version): Generator<undefined, number> {
     const before = yield* this.at(from);
     const after = yield* this.at(to);
-    const open = after.groups.filter(isOpenAt(after.version));
-    if (before.groups === after.groups)
-      return countOf(open.filter((group) => !isOpenAt(before.version)(group)));
+    const open = yield* selectGroups(after.groups, isOpenAt(after.version));
+    if (before.groups === after.groups) {
+      const isOpenBefore = isOpenAt(before.version);
+      return countOf(yield* selectGroups(open, (group) => !isOpenBefore(group)));
+    }
     return idsOf(open).difference(yield* this.#openIds(from)).size;
   }
 
@@ -125,7 +128,7 @@ export class Security {
   *#openIds(version: Version): Generator<undefined, ReadonlySet<string>> {
     if (this.#open?.version !== version) {
       const known = yield* this.at(version);
-      this.#open = { version, ids: idsOf(known.groups.filter(isOpenAt(known.version))) };
+      this.#open = { version, ids: idsOf(yield* selectGroups(known.groups, isOpenAt(known.version))) };
     }
     return this.#open.ids;
   }
@@ -227,8 +230,8 @@ export function* securityMarks(
       : `(and (equals newValue '${nameOf(fix)}') (equals newDigest '${digest}'))`;
   };
   const notes = new Map<string, Fix[]>();
-  for (const [i, fix] of fixes.entries()) {
-    if (i % 32 === 31) yield;
+  for (const fix of fixes) {
+    yield;
     const ids = identifiers(fix.groups);
     notes.set(ids, [...(notes.get(ids) ?? []), fix]);
   }
@@ -340,8 +343,8 @@ export function* advisoriesInSteps(
     return { ...head, advisories: listed, advisoriesCount: count };
   }
   const { groups: known, version } = yield* security.at(at);
-  const open = entries(known.filter(isOpenAt(version)), version);
-  const unreviewed = entries(known.filter(isUnreviewedAt(version)), version);
+  const open = entries(yield* selectGroups(known, isOpenAt(version)), version);
+  const unreviewed = entries(yield* selectGroups(known, isUnreviewedAt(version)), version);
   const common = {
     ...head,
     current: pin,
@@ -357,19 +360,18 @@ export function* advisoriesInSteps(
   }
   const fixes = yield* security.fixes(at, yield* newerVersions(report, at));
   const urgent = urgentFixes(at, fixes);
-  return {
-    ...common,
-    versions: fixes.map((fix) => {
-      const { listed, count } = entries(fix.groups, version, MAX_PER_VERSION);
-      const isUrgent = urgent.includes(fix);
-      return {
-        version: fix.version.text,
-        ...(isUrgent && { doesNotWait: true }),
-        fixed: listed,
-        fixedCount: count,
-      };
-    }),
-  };
+  const versions: object[] = [];
+  for (const fix of fixes) {
+    yield;
+    const { listed, count } = entries(fix.groups, version, MAX_PER_VERSION);
+    versions.push({
+      version: fix.version.text,
+      ...(urgent.includes(fix) && { doesNotWait: true }),
+      fixed: listed,
+      fixedCount: count,
+    });
+  }
+  return { ...common, versions };
 }
 
 /** The advisories for a pin in `explain` and on pages. */
@@ -398,8 +400,8 @@ export function* explainAdvisoriesInSteps(
   const fixes = yield* security.fixes(at, yield* newerVersions(report, at));
   return {
     at: at.text,
-    open: countOf(known.filter(isOpenAt(packaged))),
-    unreviewed: countOf(known.filter(isUnreviewedAt(packaged))),
+    open: countOf(yield* selectGroups(known, isOpenAt(packaged))),
+    unreviewed: countOf(yield* selectGroups(known, isUnreviewedAt(packaged))),
     fixes: urgentFixes(at, fixes).map(({ version, groups }) => ({
       version: version.text,
       count: countOf(groups),

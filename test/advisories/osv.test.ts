@@ -385,6 +385,26 @@ describe('OSV.dev', () => {
     });
   });
 
+  test('an identifier with more ranges than are compared is open, and counted', async () => {
+    const rangesOf = async (length: number): Promise<Feed> => {
+      const events = Array.from({ length }, (_, i) => [
+        { introduced: `${2 * i}` },
+        { fixed: `${2 * i + 1}` },
+      ]);
+      const affected = [
+        {
+          package: { ecosystem: 'Wolfi', name: 'a' },
+          ranges: [{ type: 'ECOSYSTEM', events: events.flat() }],
+        },
+      ];
+      return await read(JSON.stringify({ id: 'CVE-2099-1', affected }), 'osv', ['Wolfi']);
+    };
+    const [most, more] = [await rangesOf(1000), await rangesOf(1001)];
+    expect(summary(about([most], ['a']))).toEqual({ 'CVE-2099-1': '1999' });
+    expect(summary(about([more], ['a']))).toEqual({ 'CVE-2099-1': 'open' });
+    expect([most.facts.skipped, more.facts.skipped]).toEqual([0, 1]);
+  });
+
   test('listed versions count only without a range', async () => {
     expect(await of(record([{ introduced: '0' }, { fixed: '2.7-r0' }]))).toEqual({
       'CVE-2020-0001': '2.7-r0',

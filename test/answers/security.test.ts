@@ -2,10 +2,15 @@
 import { describe, expect, test } from 'vitest';
 import { Advisories } from '../../src/advisories/advisories.ts';
 import { parseLookupQuery } from '../../src/answers/query.ts';
-import { advisoriesInSteps, Security, securityMarks } from '../../src/answers/security.ts';
+import {
+  advisoriesInSteps,
+  explainAdvisoriesInSteps,
+  Security,
+  securityMarks,
+} from '../../src/answers/security.ts';
 import { parseVersion, type Version } from '../../src/apk/version.ts';
-import { finish } from '../../src/catalog/steps.ts';
-import { osv } from '../advisories/support.ts';
+import { finish, ITEMS_A_STEP } from '../../src/catalog/steps.ts';
+import { osv, read } from '../advisories/support.ts';
 import { catalog, releases } from '../support/catalogs.ts';
 import { pkg, type Stanza } from '../support/signed-index.ts';
 
@@ -47,6 +52,28 @@ describe('a version of another origin', () => {
     } as const;
     expect(await known(stanzas, feed, ['app', '1.0-r0'])).toEqual({ open: [], fixed: {} });
   });
+});
+
+test('many identifiers, each fixed in a version of its own, are compared in steps', async () => {
+  const [count, newer] = [2000, 20];
+  const secfixes = Object.fromEntries(
+    Array.from({ length: count }, (_, i) => [`1.${i + 1}-r0`, [`CVE-2099-${i + 10}`]]),
+  );
+  const feed = await read(JSON.stringify({ packages: [{ pkg: { name: 'linux', secfixes } }] }));
+  const report = catalog(Array.from({ length: newer + 1 }, (_, i) => pkg('linux', `1.${i}-r0`))).report(
+    'linux',
+  );
+  const query = parseLookupQuery({ current: '1.0-r0' }, report.archs);
+  for (const work of [
+    advisoriesInSteps(new Security(new Advisories([feed]), report), report, query, {
+      pin: '1.0-r0',
+      target: undefined,
+    }),
+    explainAdvisoriesInSteps(new Advisories([feed]), report, query),
+  ]) {
+    const steps = Array.from(work).length;
+    expect(steps).toBeGreaterThan((count * newer) / ITEMS_A_STEP);
+  }
 });
 
 test('the lowest stable version with a fix does not wait, whatever a pre-release fixes', async () => {
