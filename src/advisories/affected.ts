@@ -77,8 +77,7 @@ function contains({ from, before, last }: Interval, version: Version): boolean {
 export function fixedIn({ intervals }: Affected, version: Version): Version | undefined {
   let fixed = version;
   // Those that were passed over begin no later, so they have ended.
-  for (const interval of intervals)
-    if (interval.before && contains(interval, fixed)) fixed = interval.before;
+  for (const interval of intervals) if (interval.before && contains(interval, fixed)) fixed = interval.before;
   const isStillAffected = intervals.some((interval) => contains(interval, fixed));
   return fixed === version || isStillAffected ? undefined : fixed;
 }
@@ -120,7 +119,7 @@ export function combine(texts: readonly string[]): string {
   if (open.length > 0) {
     const statuses = new Set(open.flatMap((part) => part.slice(1).split('+')).filter((each) => each !== ''));
     const text = `!${[...statuses].sort().join('+')}`;
-    const others = all.filter((each) => !open.includes(each));
+    const others = all.filter((each) => !each.startsWith('!'));
     return text === `!${UNREVIEWED}` && others.length > 0 ? `${text},${combine(others)}` : text;
   }
   const fixes = all.map((part) => (/^<[^=]+$/.test(part) ? parseVersion(part.slice(1)) : undefined));

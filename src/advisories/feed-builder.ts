@@ -145,14 +145,11 @@ export class FeedBuilder {
 
 /** An entry for all archs counts for each arch; archs with equal entries are merged. */
 function combineArchs(verdicts: readonly string[]): string {
-  const byArch = new Map<string, string[]>();
-  for (const verdict of verdicts) {
-    const colon = verdict.indexOf(':');
-    const arch = verdict.slice(0, colon);
-    byArch.set(arch, [...(byArch.get(arch) ?? []), verdict.slice(colon + 1)]);
-  }
-  const ofAll = byArch.get(ANY) ?? [];
-  const own = [...byArch].map(([arch, texts]) => [arch, combine([...texts, ...ofAll])] as const);
+  const byArch = Map.groupBy(verdicts, (verdict) => verdict.slice(0, verdict.indexOf(':')));
+  const textsFor = (arch: string): readonly string[] =>
+    (byArch.get(arch) ?? []).map((verdict) => verdict.slice(arch.length + 1));
+  const ofAll = textsFor(ANY);
+  const own = [...byArch.keys()].map((arch) => [arch, combine([...textsFor(arch), ...ofAll])] as const);
   const first = own[0]?.[1];
   if (own.every(([, text]) => text === first)) return `${ANY}:${first}`;
   return own

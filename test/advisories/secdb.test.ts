@@ -188,6 +188,14 @@ describe('odd feeds', () => {
     expect((await odd('wrong-reponame')).facts.repository).toBe('v3.99/community');
   });
 
+  test('of a hundred thousand versions of one identifier the highest counts without comparing each with each', async () => {
+    const secfixes = Object.fromEntries(
+      Array.from({ length: 100_000 }, (_, i) => [`1.${i + 1}-r0`, ['CVE-2099-1']]),
+    );
+    const feed = await read(JSON.stringify({ packages: [{ pkg: { name: 'linux', secfixes } }] }));
+    expect(summary(about([feed], ['linux']))).toEqual({ 'CVE-2099-1': '1.100000-r0' });
+  });
+
   test('of sixty thousand identifiers some are listed, and all are counted', async () => {
     const many = Array.from({ length: 60_000 }, (_, i) => `CVE-2099-${i + 40}`);
     const feed = await read(
