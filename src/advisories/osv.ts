@@ -152,7 +152,8 @@ function intervalsOf(
   const read = list.map((each) => eventsOf(asObject(each)));
   if (!read.every((each) => each !== undefined)) return undefined;
   const events = read.flat();
-  if (!events.some(({ kind }) => kind === 'introduced')) return undefined;
+  const introductions = events.filter(({ kind }) => kind === 'introduced').length;
+  if (introductions === 0) return undefined;
   events.sort((a, b) => compareBounds(a, b) || eventKinds.indexOf(a.kind) - eventKinds.indexOf(b.kind));
   const intervals: string[] = [];
   let from: Event | undefined;
@@ -169,8 +170,8 @@ function intervalsOf(
       from = again && compareBounds(again, event) === 0 ? again : undefined;
     }
   }
-  // A range that is fixed before it is introduced is empty.
-  const isReversed = events[0]?.kind !== 'introduced';
+  // A range with one introduction, which is after its fix, is empty.
+  const isReversed = introductions === 1 && events[0]?.kind !== 'introduced';
   if (from && !isReversed) intervals.push(`${fromText(from)}${open}`);
   return intervals;
 }

@@ -370,6 +370,12 @@ describe('OSV.dev', () => {
       [{ introduced: '0' }, { fixed: '1-r0' }, { fixed: '2-r0' }, { introduced: '3-r0' }],
       ['0-r0', '3-r0'],
     ],
+    [
+      'again after a range that ends before it begins',
+      [{ introduced: '2-r0' }, { fixed: '1-r0' }, { introduced: '3-r0' }],
+      ['2-r0', '3-r0'],
+    ],
+    ['after its fix', [{ introduced: '2-r0' }, { fixed: '1-r0' }], []],
   ])('introduced %s', async (_, events, affected) => {
     const groups = about([await read(record(events), 'osv', ['Alpine:v3.22'])], ['expat']);
     const isAt = (version: string) => groups.some(isOpenAt(parseVersion(version) as Version));
