@@ -180,38 +180,52 @@ function checkAddresses(datasources: Datasources): void {
   }
 }
 
+/** An address of a repository, for an arch. */
+interface Listed {
+  /** Equal for the same index. */
+  readonly index: string;
+  readonly shown: string;
+  /** What is shown to upstream. */
+  readonly identity: string;
+}
+
 /** The addresses of a datasource's repositories, for each arch. */
 function listed(
   { archs, repositories }: DatasourceConfig,
   addressesOf: (repository: RepositoryConfig) => readonly string[],
-): readonly { readonly index: string; readonly shown: string }[] {
+): readonly Listed[] {
   return repositories.flatMap((repository) =>
     addressesOf(repository).flatMap((address) => {
       const url = withoutTrailingSlashes(address);
-      const shown = redactAddress(url);
-      return (repository.archs ?? archs).map((arch) => ({
-        index: `${arch} ${url}`,
-        shown: `${shown} for ${arch}`,
-      }));
+      const identity = JSON.stringify([repository.credentials, repository.clientCertificate]);
+      return (repository.archs ?? archs).map((arch) => {
+        return { index: `${arch} ${url}`, shown: `${redactAddress(url)} for ${arch}`, identity };
+      });
     }),
   );
 }
 
 /**
- * The same index twice would be fetched and held in memory twice. If an earlier address is still read, its ledger would
- * go on at the later one only: packages of the earlier would have their publisher's dates.
+ * The same index twice in a datasource would be fetched and held in memory twice. An address has one ledger: with other
+ * credentials it may be another index, whose packages would appear and vanish in it in turn; and if an earlier address
+ * is still read, the ledger would continue at the later one only.
  */
 function checkIndexes(datasources: Datasources): void {
   const all = Object.entries(datasources);
-  const present = new Set(
-    all.flatMap(([, each]) => listed(each, ({ url }) => [url]).map(({ index }) => index)),
-  );
+  const present = new Map<string, string>();
   for (const [name, datasource] of all) {
     const own = new Set<string>();
-    for (const { index, shown } of listed(datasource, ({ url }) => [url])) {
+    for (const { index, shown, identity } of listed(datasource, ({ url }) => [url])) {
       if (own.has(index)) throw new UsageError(`datasource ${name}: ${shown} is listed twice`);
       own.add(index);
+      if ((present.get(index) ?? identity) !== identity)
+        throw new UsageError(
+          `datasource ${name}: ${shown} has other credentials in another datasource; expected the same, or a user in the URL (https://USER@…) if they show another index`,
+        );
+      present.set(index, identity);
     }
+  }
+  for (const [name, datasource] of all) {
     const former = listed(datasource, ({ formerly }) => formerly).find(({ index }) => present.has(index));
     if (former) throw new UsageError(`datasource ${name}: formerly: ${former.shown} is still a repository`);
   }

@@ -348,6 +348,18 @@ describe('errors name the place, the value and the expectation', () => {
     else expect(read).toThrow(`datasource a: formerly: ${shown} is still a repository`);
   });
 
+  test('an index has the same credentials in all datasources, or users in its URLs', () => {
+    const config = (url: string, variable: string): string => `datasources:
+      a: { repositories: [{ url: 'https://x.example/os', credentials: { bearer: { env: A } } }] }
+      b: { repositories: [{ url: '${url}', credentials: { bearer: { env: ${variable} } } }] }`;
+    const shown = 'https://x.example/os for x86_64';
+    expect(() => load([], {}, config('https://x.example/os/', 'B'))).toThrow(
+      `datasource b: ${shown} has other credentials in another datasource`,
+    );
+    expect(() => load([], {}, config('https://x.example/os', 'A'))).not.toThrow();
+    expect(() => load([], {}, config('https://b@x.example/os', 'B'))).not.toThrow();
+  });
+
   test('a repository may be listed again for other archs', () => {
     const repositories = '[{ url: /srv/os, archs: [x86_64] }, { url: /srv/os, archs: [aarch64] }]';
     const { datasources } = load([], {}, `datasources: { os: { repositories: ${repositories} } }`);
