@@ -90,8 +90,10 @@ function notes({ notes: all = [] }: Explanation): Html {
   </ul>`;
 }
 
-function about({ datasource, explanation, about: facts = {}, links }: PackagePage): Html {
-  const { name, archs, carriedBy } = explanation;
+function about({ datasource, explanation, query, about: facts = {}, links }: PackagePage): Html {
+  const { name, archs, carriedBy, pin } = explanation;
+  const restricted = query ? restrictions(query) : [];
+  const asked: Parameters = pin ? [...restricted, ['current', pin.current]] : restricted;
   const missing = archs.filter((arch) => !carriedBy.includes(arch));
   const homepage = webAddress(facts.homepage);
   const changelog = webAddress(facts.changelog);
@@ -122,12 +124,17 @@ function about({ datasource, explanation, about: facts = {}, links }: PackagePag
       }
       <dt>Data</dt>
       <dd>
-        <a href=${links.releases(datasource, name)} type="application/json">Releases for Renovate</a>
+        <a href=${withQuery(links.releases(datasource, name), asked)} type="application/json"
+          >Releases for Renovate</a
+        >
         ${
           links.explain &&
-          html`, <a href=${links.explain(datasource, name)} type="application/json">explanation</a>`
+          html`,
+            <a href=${withQuery(links.explain(datasource, name), asked)} type="application/json"
+              >explanation</a
+            >`
         }
-        ${links.badge && html`, <a href=${links.badge(datasource, name)}>badge</a>`}
+        ${links.badge && html`, <a href=${withQuery(links.badge(datasource, name), restricted)}>badge</a>`}
       </dd>
     </dl>
   `;
@@ -151,23 +158,27 @@ function pinForm({ datasource, explanation, query, links }: PackagePage): Html {
     <form action=${links.package(datasource, name)} method="get">
       <label for="current">Pinned version</label>
       <input id="current" name="current" value=${pin?.current ?? ''} autocomplete="off" spellcheck="false" />
-      ${query && restrictions(query)}
+      ${query && restrictions(query).map(([key, value]) => html`<input type="hidden" name=${key} value=${value} />`)}
       <button type="submit">Check</button>
     </form>
     ${pin && html`<p class="answer" role="status">${proposal(pin)}</p>`} ${advisoriesOn(explanation)}
   `;
 }
 
-/** A checked pin is of the same archs and the same line as the page. */
-function restrictions({ archs, line, stripRevision }: LookupQuery): Html {
-  const parameters = [
-    ['arch', archs?.join(',')],
-    ['line', line?.text],
-    ['strip', stripRevision ? 'revision' : undefined],
-  ] as const;
-  return parameters.flatMap(([name, value]) =>
-    value === undefined ? [] : html`<input type="hidden" name=${name} value=${value} />`,
-  );
+type Parameters = readonly (readonly [name: string, value: string])[];
+
+/** A checked pin, and data, are of the same archs and the same line as the page. */
+function restrictions({ archs, line, stripRevision }: LookupQuery): Parameters {
+  return [
+    ...(archs ? [['arch', archs.join(',')] as const] : []),
+    ...(line ? [['line', line.text] as const] : []),
+    ...(stripRevision ? [['strip', 'revision'] as const] : []),
+  ];
+}
+
+function withQuery(address: string, parameters: Parameters): string {
+  const query = new URLSearchParams(parameters.map(([name, value]) => [name, value])).toString();
+  return query === '' ? address : `${address}?${query}`;
 }
 
 function advisoriesOn({ advisories }: Explanation): Html {

@@ -242,6 +242,22 @@ test('a badge shows the newest version, or that there is none', async () => {
   expect(await texts('culr')).toEqual(['culr', 'not found']);
 });
 
+test('the data that a page links to is of its archs, its line and its pin', async () => {
+  await using upstream = await startUpstream();
+  await using service = await loaded(upstream, {}, [pkg('curl', '8.21.0-r1')]);
+  upstream.serve('x86_64', await signedIndex([pkg('curl', '9-r0'), pkg('curl', '8.21.0-r1')]));
+  await service.beacon.refreshOnce(signal);
+  const query = '?arch=x86_64&line=9&current=%3C9.1';
+  const { body } = await service.get(`/wolfi/curl${query}`, { accept: BROWSER });
+  const data = [...body.matchAll(/href="([^"]*\/curl(?:\.json|\/explain|\/badge\.svg)[^"]*)"/g)];
+  const [releases, explain, picture] = data.map(([, href = '']) => href.replaceAll('&amp;', '&'));
+  expect((await service.get(releases ?? '')).body).toBe((await service.get(`/wolfi/curl${query}`)).body);
+  const explained = (await service.get(explain ?? '')).json<object>();
+  expect(explained).toMatchObject({ archs: ['x86_64'], pin: { current: '<9.1' } });
+  expect((await service.get(picture ?? '')).body).toContain('9-r0');
+  expect((await service.get('/wolfi/curl/badge.svg')).body).not.toContain('9-r0');
+});
+
 test('paths of similar services are answered, and are never in the way of a name', async () => {
   await using upstream = await startUpstream();
   await using service = await loaded(upstream);
