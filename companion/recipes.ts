@@ -99,7 +99,7 @@ export function parseRecipe(text: string, name: string): Recipe {
     const items = recipe.data?.find((list) => list.name === own.range)?.items ?? {};
     return Object.entries(items).map(([key, value]) => ({
       ...own,
-      scope: new Map([...variables, ['range.key', key], ['range.value', value]]),
+      scope: new Map([...variables, ['range.key', key], ['range.value', substitute(value, variables)]]),
     }));
   });
   const { name: first, dependencies, 'target-architecture': archs = [] } = recipe.package;
@@ -155,16 +155,31 @@ interface Transform {
   readonly replace: string;
 }
 
-/** A variable made of another, or `undefined` if the expression is one that only Go understands. */
+/** A variable made of another as Go does it, or `undefined` if the expression is one that only Go understands. */
 function transformed({ from, match, replace }: Transform, variables: Variables): string | undefined {
+  const text = substitute(from, variables);
+  const [, flags = '', expression = ''] = /^(?:\(\?([ims]+)\))?(.*)$/s.exec(match) ?? [];
+  let result = '';
+  let end = 0;
   try {
-    // Go also writes ${1}.
-    const replacement = replace.replace(/\$\{(\d+)\}/g, '$$$1');
-    return substitute(from, variables).replace(new RegExp(match, 'g'), replacement);
+    for (const found of text.matchAll(new RegExp(expression.replaceAll('(?P<', '(?<'), `g${flags}`))) {
+      // Behind another match, an empty one does not count.
+      if (found[0] === '' && found.index === end && end > 0) continue;
+      result += text.slice(end, found.index) + expand(replace, found);
+      end = found.index + found[0].length;
+    }
   } catch {
     return undefined;
   }
+  return result + text.slice(end);
 }
+
+/** `$1`, `$name` and `${name}` in a replacement: a name is as long as possible, and an unknown one stands for nothing. */
+const expand = (replacement: string, found: RegExpExecArray) =>
+  replacement.replace(/\$(?:\$|\{(\w+)\}|(\w+))/g, (all, inBraces?: string, word?: string) => {
+    const name = inBraces ?? word ?? '';
+    return all === '$$' ? '$' : (found[Number(name)] ?? found.groups?.[name] ?? '');
+  });
 
 /** `!busybox`: must not be installed. */
 const isConflict = (dependency: string) => dependency.startsWith('!');

@@ -464,7 +464,12 @@ subpackages:
     ['${{vars.line}}', '[.]', '_', 'thing-1_x'],
     ['${{vars.line}}', '([.])x', '${1}y', 'thing-1.y'],
     // Go's own.
-    ['${{vars.line}}', '(?i)X', 'y', 'thing-${{vars.made}}'],
+    ['${{vars.line}}', '(?U)x*', 'y', 'thing-${{vars.made}}'],
+    // As melange 0.59.1 prints them.
+    ['${{package.version}}', '^(\\d+)\\.(\\d+).*', 'x$1_$2$$', 'thing-x2$'],
+    ['${{package.version}}', '(?i)^(?P<major>\\d+)\\.2.*', 'V${major}$0$3', 'thing-V11.2.3'],
+    ['${{package.version}}', '.*', 'x${0}x', 'thing-x1.2.3x'],
+    ['${{vars.line}}', '(?i)X$', 'y', 'thing-1.y'],
   ])('knows a variable made of %s with %s and %s', (from, match, replace, name) => {
     const text = `package: { name: thing, version: 1.2.3 }
 vars: { line: 1.x }
@@ -485,7 +490,8 @@ subpackages:
 
   it('waits for what each subpackage of a range needs', () => {
     const text = `package: { name: a, version: "1" }
-data: [{ name: lines, items: { "3.12": 312, "3.13": 313 } }]
+data: [{ name: lines, items: { "3.12": 312, "3.13": "\${{vars.newest}}" } }]
+vars: { newest: 313 }
 subpackages:
   - range: lines
     name: py\${{range.key}}-a
