@@ -1,6 +1,7 @@
 /** `accept`: an operator accepts an index or a feed of advisories that was held back. */
-import type { Config } from '../config/config.ts';
+import { datasourceNamed, type Config } from '../config/config.ts';
 import { printable, printableJson, UsageError } from '../errors.ts';
+import type { LiveDatasource } from '../repository/live-datasource.ts';
 import { Beacon } from '../service/beacon.ts';
 import { commandLogger } from '../service/logger.ts';
 import { requestRefresh } from '../service/refresh-request.ts';
@@ -17,14 +18,11 @@ export async function acceptCommand(
       'accept needs a cache directory; change rollback or maxShrink of the repository instead',
     );
   }
+  datasourceNamed(config, name);
   const logger = await commandLogger(config.logLevel, config.logFormat);
   const beacon = new Beacon({ config, logger, now: Date.now });
   const { datasources, store } = beacon;
-  const datasource = datasources.find((each) => each.name === name);
-  if (!datasource) {
-    const known = datasources.map((each) => each.name).join(', ');
-    throw new UsageError(`unknown datasource ${name}, expected one of ${known}`);
-  }
+  const datasource = datasources.find((each) => each.name === name) as LiveDatasource;
   if (arch !== undefined && !datasource.indexes.some(({ spec }) => spec.arch === arch))
     throw new UsageError(`${name} has no index for ${arch}, expected one of ${datasource.archs.join(', ')}`);
   const accepted: { index: string; reason: string }[] = [];

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import { parseTime, timeText } from '../catalog/time.ts';
-import type { Config } from '../config/config.ts';
+import { datasourceNamed, type Config } from '../config/config.ts';
 import { printable, printableJson, UsageError } from '../errors.ts';
 import type { Database, Query } from '../ledger-store/database.ts';
 import { generationAt, generationNumbered, generationsOf, packagesOf } from '../ledger-store/history.ts';
@@ -83,12 +83,7 @@ async function show(
   { output, at, generation }: LedgerOptions,
 ): Promise<number> {
   const which = whichGeneration(at, generation);
-  const datasource = name === undefined ? undefined : config.datasources[name];
-  if (name !== undefined && !datasource)
-    throw new UsageError(
-      `unknown datasource ${name}, expected one of ${Object.keys(config.datasources).join(', ')}`,
-    );
-  const locations = datasource && ledgerLocations(config, datasource);
+  const locations = name === undefined ? undefined : ledgerLocations(config, datasourceNamed(config, name));
   const write = async (lines: readonly object[]): Promise<void> => {
     const text = lines.map((line) => `${printableJson(line)}\n`).join('');
     if (!output.write(text)) await once(output, 'drain');

@@ -48,6 +48,13 @@ export interface Config extends Omit<ConfigFile, 'datasources' | 'cacheDir' | 'n
   readonly file: string | undefined;
 }
 
+/** Throws `UsageError` if there is none of this name. */
+export function datasourceNamed({ datasources }: Config, name: string): DatasourceConfig {
+  const found = Object.hasOwn(datasources, name) ? datasources[name] : undefined;
+  if (found) return found;
+  throw new UsageError(`unknown datasource ${name}, expected one of ${Object.keys(datasources).join(', ')}`);
+}
+
 /** The effective configuration. Reads the configuration file; throws `config-invalid`. */
 export function loadConfig({ settings }: CommandLine, environment: Environment): Config {
   const given = new Map<OptionName, OptionValue>([

@@ -1,6 +1,6 @@
 /** Loads the indexes of a datasource and predicts what hosts download from one image to another. */
 import type { CatalogSource } from '../catalog/catalog.ts';
-import type { Config } from '../config/config.ts';
+import { datasourceNamed, type Config } from '../config/config.ts';
 import { deltaOf, type Delta } from '../delta/delta.ts';
 import { isLock, type Definition, type Lock } from '../delta/definition.ts';
 import { resolveImage, type Resolution } from '../delta/resolve.ts';
@@ -32,11 +32,7 @@ export async function deltasHere(
     signal,
   }: { readonly config: Config; readonly datasource: string; readonly signal: AbortSignal },
 ): Promise<readonly ArchDelta[]> {
-  const own = config.datasources[datasource];
-  if (!own)
-    throw new UsageError(
-      `--in: no datasource ${datasource}, expected one of ${Object.keys(config.datasources).join(', ')}`,
-    );
+  const own = datasourceNamed(config, datasource);
   const logger = await commandLogger('warn');
   const only = { ...config, datasources: { [datasource]: own }, defaultDatasource: datasource };
   const beacon = new Beacon({ config: only, logger, now: Date.now, withoutFeeds: true, withSizes: true });

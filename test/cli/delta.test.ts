@@ -75,7 +75,10 @@ describe('delta', () => {
 
   test('refuses a datasource and an arch that are not there', async () => {
     await expect(delta(image('2.0-r0'), image('2.1-r0'), { datasource: 'alpine' })).rejects.toThrow(
-      '--in: no datasource alpine, expected one of wolfi',
+      'unknown datasource alpine, expected one of wolfi',
+    );
+    await expect(delta(image('2.0-r0'), image('2.1-r0'), { datasource: 'constructor' })).rejects.toThrow(
+      'unknown datasource constructor',
     );
     const riscv = image('2.1-r0').replace('amd64', 'riscv64');
     await expect(delta(image('2.0-r0'), riscv)).rejects.toThrow('wolfi has no arch that both images have');

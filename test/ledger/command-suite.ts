@@ -174,6 +174,7 @@ export function ledgerCommandSuite(makeStore: () => Promise<Store>): void {
 
     test.each([
       ['show other', {}, 'unknown datasource other, expected one of wolfi'],
+      ['show constructor', {}, 'unknown datasource constructor, expected one of wolfi'],
       ['show wolfi x86_64 more', {}, 'usage: ledger show'],
       ['verify', { at: '2026-07-24' }, 'usage: ledger verify'],
       ['export wolfi', {}, 'usage: ledger export'],
