@@ -277,7 +277,7 @@ const feedState = oneOf<FeedStatus['state']>({
 });
 const feedStatus = objectOf<FeedStatus>({
   feed: text.describe('its address'),
-  kind: text,
+  kind: z.enum(['secdb', 'osv']),
   state: feedState,
   packages: count.optional(),
   identifiers: count.optional().describe('pairs of package and identifier'),

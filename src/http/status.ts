@@ -5,7 +5,7 @@ import type { NotifyStatus } from '../notify/status.ts';
 import { unchangedFor } from '../repository/guards.ts';
 import type { LiveDatasource, PastIndex, Snapshot, View } from '../repository/live-datasource.ts';
 import type { LiveFeed } from '../repository/live-feed.ts';
-import type { LiveIndex } from '../repository/live-index.ts';
+import type { IndexFailure, LiveIndex } from '../repository/live-index.ts';
 
 export interface IndexStatus {
   readonly repository: string;
@@ -44,7 +44,7 @@ export function indexStatus(index: LiveIndex, now: number): IndexStatus {
     repository: spec.repository,
     arch: spec.arch ?? loaded?.index.arch,
     index: spec.label,
-    state: !loaded ? 'missing' : failure ? 'failing' : 'current',
+    state: stateOf(loaded, failure),
     required: spec.required,
     packages: loaded?.summary.packages,
     names: loaded?.summary.names,
@@ -59,15 +59,13 @@ export function indexStatus(index: LiveIndex, now: number): IndexStatus {
     firstSkipped: loaded?.index.report.firstBadStanza,
     incompletePackages: loaded?.index.report.incompletePackages || undefined,
     buildTimes: loaded && loaded.index.newestBuiltAt === 0 ? false : undefined,
-    error: failure?.message,
-    errorCode: failure?.code,
-    errorAt: failure && new Date(failure.at).toISOString(),
+    ...errorOf(failure),
   };
 }
 
 /** The status of an index at a past time. */
-export function pastIndexStatus({ spec, arch, signer, takenAt, ...index }: PastIndex): IndexStatus {
-  const { packages, names, digest } = index;
+export function pastIndexStatus(index: PastIndex): IndexStatus {
+  const { spec, arch, signer, takenAt, packages, names, digest } = index;
   return {
     repository: spec.repository,
     arch,
@@ -83,33 +81,27 @@ export function pastIndexStatus({ spec, arch, signer, takenAt, ...index }: PastI
   };
 }
 
-export interface FeedStatus {
-  readonly feed: string;
-  readonly kind: string;
-  readonly state: 'current' | 'failing' | 'missing';
-  /** The number of packages, and of pairs of package and identifier. */
-  readonly packages: number | undefined;
-  readonly identifiers: number | undefined;
-  readonly source: 'upstream' | 'cache' | undefined;
-  readonly confirmedAt: string | undefined;
-  /** Seconds since it last changed. */
-  readonly age: number | undefined;
-  /** The time of its newest record, if known. */
-  readonly newestRecord: string | undefined;
-  readonly skippedEntries: number | undefined;
-  readonly firstSkipped: string | undefined;
-  readonly warning: string | undefined;
-  readonly error: string | undefined;
-  readonly errorCode: string | undefined;
-  readonly errorAt: string | undefined;
+type LoadState = 'current' | 'failing' | 'missing';
+
+function stateOf(loaded: unknown, failure: IndexFailure | undefined): LoadState {
+  if (!loaded) return 'missing';
+  return failure ? 'failing' : 'current';
 }
 
-function feedStatus({ spec, loaded, failure, mismatch }: LiveFeed, now: number): FeedStatus {
+function errorOf(failure: IndexFailure | undefined): Pick<IndexStatus, 'error' | 'errorCode' | 'errorAt'> {
+  if (!failure) return {};
+  return { error: failure.message, errorCode: failure.code, errorAt: new Date(failure.at).toISOString() };
+}
+
+/** Described by `body-schemas.ts`. */
+export type FeedStatus = ReturnType<typeof feedStatus>;
+
+function feedStatus({ spec, loaded, failure, mismatch }: LiveFeed, now: number) {
   const facts = loaded?.feed.facts;
   return {
     feed: spec.label,
     kind: spec.kind,
-    state: !loaded ? 'missing' : failure ? 'failing' : 'current',
+    state: stateOf(loaded, failure),
     packages: facts?.packages,
     identifiers: facts?.pairs,
     source: loaded?.source,
@@ -119,9 +111,7 @@ function feedStatus({ spec, loaded, failure, mismatch }: LiveFeed, now: number):
     skippedEntries: facts?.skipped || undefined,
     firstSkipped: facts?.firstSkipped,
     warning: mismatch,
-    error: failure?.message,
-    errorCode: failure?.code,
-    errorAt: failure && new Date(failure.at).toISOString(),
+    ...errorOf(failure),
   };
 }
 
@@ -154,18 +144,10 @@ export function datasourceStatus(
   };
 }
 
-/** The packages that a view hides, and when it next shows more. */
-export interface HeldBackStatus {
-  readonly releasedAfter: string;
-  readonly packages: number;
-  /** Those of unknown age. */
-  readonly withoutDate: number;
-  /** Younger packages that are shown because they are fixes. */
-  readonly early: number;
-  readonly nextAt: string | undefined;
-}
+export type HeldBackStatus = ReturnType<typeof heldBackStatus>;
 
-export function heldBackStatus({ limit, hidden, undated, early, until }: View): HeldBackStatus {
+/** The packages that a view hides, and when it next shows more. */
+export function heldBackStatus({ limit, hidden, undated, early, until }: View) {
   return {
     releasedAfter: new Date(limit * 1000).toISOString(),
     packages: hidden,
