@@ -14,11 +14,15 @@ export function fixture(name: string): Buffer {
 
 /** A file in memory. */
 export function scratch(): Scratch {
-  let bytes = Buffer.alloc(0);
+  const written: Buffer[] = [];
+  const whole = (): Buffer => {
+    if (written.length > 1) written.push(Buffer.concat(written.splice(0)));
+    return written[0] ?? Buffer.alloc(0);
+  };
   return {
-    write: (piece) => (bytes = Buffer.concat([bytes, piece])),
-    size: () => bytes.length,
-    read: (position, length) => bytes.subarray(position, position + length),
+    write: (piece) => void written.push(piece),
+    size: () => whole().length,
+    read: (position, length) => whole().subarray(position, position + length),
   };
 }
 
