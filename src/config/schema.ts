@@ -475,6 +475,8 @@ const reservedNames = [
 const datasourceName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'expected lower case letters, digits, ".", "_" and "-", at most 63')
+  // JavaScript puts such keys before all others, so the first datasource would not be the first in the file.
+  .refine((name) => !/^\d+$/.test(name), 'expected a name that is not a number')
   .refine((name) => !reservedNames.includes(name), `is reserved, as are ${reservedNames.join(', ')}`);
 
 export function isDatasourceName(name: string): boolean {

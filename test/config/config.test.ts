@@ -219,6 +219,10 @@ describe('errors name the place, the value and the expectation', () => {
     ],
     ['datasources: { healthz: { repositories: [x] } }', `${at}: datasources.healthz: is reserved`],
     ['datasources: { openapi.json: { repositories: [x] } }', `${at}: datasources.openapi.json: is reserved`],
+    [
+      'datasources: { wolfi: { repositories: [x] }, 322: { repositories: [y] } }',
+      `${at}: datasources.322: expected a name that is not a number`,
+    ],
     ['datasources: { "a/b": { repositories: [x] } }', `${at}: datasources.a/b: expected lower case letters`],
     [
       datasource.replace('url: x', 'ulr: x'),
