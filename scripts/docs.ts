@@ -130,10 +130,11 @@ function kindOf({ schema, defaultValue, examples }: ConfigKey): string {
   if (isAny(/^\d+(ms|s|m|h|d)$/)) return isAny(/^never$/) ? 'time, or `never`' : 'time';
   if (isAny(/^\d+([kMG]i?)?B$/)) return 'size';
   if (isAny(/^\d+%$/)) return 'share';
-  if (values.some(Array.isArray)) return 'list';
-  if (values.every((value) => typeof value === 'number') && values.length > 0) return 'number';
-  if (values.some((value) => typeof value === 'string')) return 'text';
-  return 'object';
+  const kinds = values.map((value) => {
+    if (Array.isArray(value)) return 'list';
+    return typeof value === 'string' ? 'text' : typeof value;
+  });
+  return [...new Set(kinds)].join(' or ') || 'object';
 }
 
 function isEmpty(value: unknown): boolean {
