@@ -13,27 +13,22 @@ const MAX_NAMES = 5000;
 /** Milliseconds. */
 const FORGET_AFTER = 7 * 86_400_000;
 
-export interface AskedName {
-  readonly name: string;
+interface Entry {
   /** Lookups since this process first saw the name. */
-  readonly count: number;
+  count: number;
   /** Unix milliseconds. */
-  readonly lastAskedAt: number;
+  lastAskedAt: number;
   /** Whether an index has the name now. */
-  readonly known: boolean;
+  known: boolean;
+  /** The generation for which `known` was computed. Not a snapshot, which would stay in memory. */
+  generation: string;
   /** The generation of the datasource (without an age) in which this process first saw the name, and when. */
   readonly firstIn: string;
   readonly firstAskedAt: number;
 }
 
-interface Entry {
-  count: number;
-  lastAskedAt: number;
-  known: boolean;
-  /** The generation for which `known` was computed. Not a snapshot, which would stay in memory. */
-  generation: string;
-  readonly firstIn: string;
-  readonly firstAskedAt: number;
+export interface AskedName extends Readonly<Entry> {
+  readonly name: string;
 }
 
 interface CachedBody {
@@ -103,8 +98,7 @@ export class LookupLog {
           entry.known = snapshot.catalog.has(name);
           entry.generation = snapshot.generation;
         }
-        const { count, lastAskedAt, known, firstIn, firstAskedAt } = entry;
-        return { name, count, lastAskedAt, known, firstIn, firstAskedAt };
+        return { ...entry, name };
       })
       .toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
