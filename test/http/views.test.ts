@@ -367,7 +367,7 @@ test('the status and the pages are those of the view', async () => {
   expect(page.statusCode).toBe(200);
   expect(page.body).toContain('curl=8.0-r0');
   expect(page.body).toContain('2 versions are not known to be 7 days old');
-  expect(page.body).toContain('href="/wolfi@7d/curl/explain"');
+  expect(page.body).toContain('href="/wolfi@7d/curl/explain?current=8.0-r0"');
   expect(page.body).not.toContain('Renovate proposes <code>');
   const young = await service.get('/wolfi@7d/brandnew', { accept: BROWSER });
   expect(young.statusCode).toBe(404);
