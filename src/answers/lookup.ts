@@ -4,7 +4,7 @@ import { CloseNames } from './close-names.ts';
 import type { LookupQuery } from './query.ts';
 import { nameWith } from '../catalog/age.ts';
 import { heldBackIn, withPinned, type HeldBack } from './held-back.ts';
-import { filterInSteps, finish, Shared } from '../catalog/steps.ts';
+import { filterInSteps, mapInSteps, finish, Shared } from '../catalog/steps.ts';
 import { etagInSteps, etagOf, type Body } from './body.ts';
 import { renderInSteps, type RenderOptions } from './render.ts';
 import { Security, securityMarks, versionAt, type UrgentFix } from './security.ts';
@@ -73,7 +73,15 @@ export class Lookups {
     if (!snapshot.advisories) return { releases, marks: withdrawal };
     const security = new Security(snapshot.advisories, report);
     const { text, urgent } = yield* securityMarks(security, from, query, releases);
-    return { releases, marks: withdrawal + text, urgent };
+    // Renovate has no other way to see that a new revision of the pinned version need not wait.
+    const dated = yield* mapInSteps(releases, (release) => {
+      const { version, revision, builtAt } = release;
+      const isUrgent = urgent.some((fix) => fix.version === `${version.text}-r${revision}`);
+      return isUrgent && version.text === query.current?.version.text
+        ? { ...release, releasedAt: builtAt }
+        : release;
+    });
+    return { releases: dated, marks: withdrawal + text, urgent };
   }
 
   /** Versions that this service served and the repositories no longer offer. */

@@ -17,7 +17,7 @@ import {
   mapInSteps,
   sortInSteps,
 } from '../catalog/steps.ts';
-import { pinnedVersion, type LookupQuery } from './query.ts';
+import { pinnedVersion, versionWithRevision, type LookupQuery } from './query.ts';
 import {
   listAll,
   safeToList,
@@ -96,8 +96,9 @@ function textOf({ text }: Version): string {
 /** The offered versions that the query allows, whatever the pin; oldest first. */
 export function* offeredReleases(
   report: NameReport,
-  { line, stripRevision }: LookupQuery,
+  query: LookupQuery,
 ): Generator<undefined, readonly Release[]> {
+  const { line, stripRevision } = query;
   const releases: Release[] = [];
   for (const [i, { offered, parsed, builtAt, releasedAt, chosen }] of report.versions.entries()) {
     if (isStep(i)) yield;
@@ -112,11 +113,18 @@ export function* offeredReleases(
       unstable: false,
     });
   }
-  return stripRevision ? yield* stripRevisions(releases) : releases;
+  return stripRevision ? yield* stripRevisions(releases, versionWithRevision(query)) : releases;
 }
 
-/** One release per version without revision: the newest revision, with the age of the first one. */
-function* stripRevisions(releases: readonly Release[]): Generator<undefined, readonly Release[]> {
+/**
+ * One release per version without revision: the newest revision, with the age of the first one. The only update to the
+ * pinned version is its newest revision, so that one's age counts.
+ */
+function* stripRevisions(
+  releases: readonly Release[],
+  pinned: Version | undefined,
+): Generator<undefined, readonly Release[]> {
+  const pinnedText = pinned && withoutRevision(pinned).text;
   const groups = new Map<string, Release[]>();
   for (const [i, release] of releases.entries()) {
     if (isStep(i)) yield;
@@ -127,8 +135,14 @@ function* stripRevisions(releases: readonly Release[]): Generator<undefined, rea
   }
   return yield* mapInSteps([...groups.values()], (group) => {
     const newest = group.at(-1) as Release;
-    const [builtAt, releasedAt] = [oldest(group, 'builtAt'), oldest(group, 'releasedAt')];
-    return { ...newest, version: withoutRevision(newest.version), builtAt, releasedAt };
+    const version = withoutRevision(newest.version);
+    const [builtAt, first] = [oldest(group, 'builtAt'), oldest(group, 'releasedAt')];
+    return {
+      ...newest,
+      version,
+      builtAt,
+      releasedAt: version.text === pinnedText ? newest.releasedAt : first,
+    };
   });
 }
 

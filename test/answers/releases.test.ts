@@ -94,6 +94,16 @@ describe('shapes of pins', () => {
     });
   });
 
+  test('a new revision of the pinned version has its own age, so that minimumReleaseAge applies to it', () => {
+    const dates = (current: string): readonly unknown[] =>
+      answer({ strip: 'revision', current, revision: '0' }).releases.map(({ version, releaseTimestamp }) => [
+        version,
+        releaseTimestamp?.slice(0, 10),
+      ]);
+    expect(dates('1.35.0')).toContainEqual(['1.35.0', '1970-01-05']);
+    expect(dates('1.34.2')).toContainEqual(['1.35.0', '1970-01-04']);
+  });
+
   test('a provided line is offered as apk accepts it', () => {
     const kubectl = catalog([pkg('kubectl-1.36-default', '1.36.4-r1', { p: 'kubectl=1.36' })]);
     expect(releases(kubectl, 'kubectl', { current: '1.35' }).map(({ version }) => version.text)).toEqual([
