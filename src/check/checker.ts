@@ -95,7 +95,7 @@ export class Checker {
       yield;
       let judged = yield* this.#judgeEach(world, image?.obstacle === 'none' ? image.pins : []);
       // What fails alone may resolve with the others. Asked last, because it is slow.
-      if (image?.obstacle === 'unknown' && judged.some(isBroken)) {
+      if (image?.obstacle === 'unknown' && judged.some((each) => isBroken(each) || lacks(each))) {
         const { obstacle } = yield* resolved(image);
         if (obstacle === 'none') judged = yield* this.#judgeEach(world, image.pins);
       }
@@ -388,8 +388,6 @@ function* possibleConflict(
   judged: readonly Judged[],
   image: Image | undefined,
 ): Generator<undefined, Conflict | undefined> {
-  const lacks = ({ judgment: { problems } }: Judged): boolean =>
-    problems.some(({ rule }) => rule === 'dependency-missing');
   if (image?.obstacle !== 'unknown' || !image.isWhole || judged.some(lacks)) return undefined;
   const conflict = yield* conflictByApko(yield* resolved(image));
   return conflict && { ...conflict, isUncertain: true };
@@ -467,6 +465,11 @@ function floatingProblem(
 
 function alone(judgment: Judgment): Judged {
   return { judgment, floating: [] };
+}
+
+/** A dependency may be in a repository that is not configured, or of a package that apko does not choose. */
+function lacks({ judgment: { problems } }: Judged): boolean {
+  return problems.some(({ rule }) => rule === 'dependency-missing');
 }
 
 function isBroken({ judgment: { problems } }: Judged): boolean {

@@ -211,6 +211,16 @@ describe('an image that apko refuses in a datasource that is not complete', () =
   });
 });
 
+test('a dependency of a package that apko does not choose is not missed', () => {
+  const needy = [...all, built('other', '1-r0', { p: 'choice=3', D: 'elsewhere' })];
+  const found = (pins: readonly string[]): readonly string[] =>
+    checked({ 'i.yaml': image(pins) }, { catalogs: { wolfi: catalogOf({ x86_64: [needy] }) } }).findings.map(
+      ({ rule, level, pin }) => `${level} ${rule} ${pin}`,
+    );
+  expect(found(['choice>=1'])).toEqual(['warning dependency-missing choice>=1']);
+  expect(found(['choice>=1', 'this'])).toEqual([]);
+});
+
 test('a warning about one pin does not hide that others contradict each other', () => {
   const needy = [...all, built('needy', '1-r0', { D: 'elsewhere' })];
   const found = checked(
