@@ -97,9 +97,9 @@ export function parsePin(text: string): Spelled | undefined {
   return { name, operator, version, tag: behind ?? before, tagIsBehind: behind !== undefined, versionAt };
 }
 
-/** Whether the pin asks for exactly one version. */
-export function isExactPin({ operator }: Pick<Pin, 'operator'>): boolean {
-  return /^=+$/.test(operator);
+/** Whether the pin asks for exactly one version. apko does not know `==`. */
+export function isExactPin({ operator, tool }: Pick<Pin, 'operator' | 'tool'>): boolean {
+  return tool === 'apko' ? operator === '=' : /^=+$/.test(operator);
 }
 
 /**

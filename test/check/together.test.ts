@@ -211,6 +211,11 @@ describe('an image that apko refuses in a datasource that is not complete', () =
   });
 });
 
+test('a pin whose operator apko ignores contradicts no other', () => {
+  const files = { 'i.yaml': image(['lib==1-r0', 'lib>=2']) };
+  for (const catalog of [plain, complete]) expect(contradictions(files, catalog)).toEqual([]);
+});
+
 test('a dependency of a package that apko does not choose is not missed', () => {
   const needy = [...all, built('other', '1-r0', { p: 'choice=3', D: 'elsewhere' })];
   const found = (pins: readonly string[]): readonly string[] =>
