@@ -44,6 +44,8 @@ export interface IndexSpec {
   readonly changelog?: string | undefined;
   /** How the repository withdraws versions, if known. */
   readonly withdrawal?: WithdrawalPolicy | undefined;
+  /** Its signatures are not checked. */
+  readonly isUnverified?: boolean | undefined;
   /** Without this index the datasource does not answer. */
   readonly required: boolean;
   readonly guards: GuardPolicy;

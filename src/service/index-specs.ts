@@ -29,6 +29,7 @@ export function indexSpecs(
     terms: termsOf(datasource, repository),
     changelog: repository.changelog,
     withdrawal: withdrawalOf(repository, config),
+    isUnverified: repository.trust === 'none',
     required: repository.required,
     guards: { rollback: repository.rollback, maxShrink: repository.maxShrink, maxAge: repository.maxAge },
     maxCompressedBytes: config.limits.compressed,

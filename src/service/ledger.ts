@@ -103,16 +103,22 @@ export function inLedger({ spec, loaded }: LiveIndex): LedgerIndex {
   return ledgerIndexOf(spec, loaded?.index.arch);
 }
 
-/** The identity of an index in the ledger: its address, with secret parts as a hash. */
+/**
+ * The identity of an index in the ledger: its address, with secret parts as a hash. Apart for an unverified index: anyone
+ * on the network can write it, so it must not change the dates of the verified one.
+ */
 export function ledgerIndexOf(
-  { location, arch, formerly = [], label }: IndexSpec,
+  { location, arch, formerly = [], label, isUnverified = false }: IndexSpec,
   found?: string,
 ): LedgerIndex {
+  const [at, ...before] = [location, ...formerly].map(
+    (address) => `${ledgerAddress(address)}${isUnverified ? ' (unverified)' : ''}`,
+  );
   return {
-    location: ledgerAddress(location),
+    location: at as string,
     arch: arch ?? found ?? 'noarch',
     isArchFound: arch === undefined,
-    formerly: formerly.map(ledgerAddress),
+    formerly: before,
     label,
   };
 }

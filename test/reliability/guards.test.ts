@@ -209,6 +209,9 @@ describe('an index accepted under one policy is not restored under another', () 
       upstream.serve('x86_64', forged);
       await first.beacon.refreshOnce(signal);
       expect([await latest(first, 'strict'), await latest(first, 'lax')]).toEqual(['2.0-r0', '9.0-r0']);
+      const changes = async (of: string): Promise<string> => (await first.get(`/${of}/-/changes`)).body;
+      expect(await changes('lax')).toContain('9.0-r0');
+      expect(await changes('strict')).toContain('"changes":[]');
     }
     await using second = await both({}, { trust: 'none' });
     await second.beacon.restore(signal);
