@@ -59,7 +59,7 @@ export function routingSources({ datasources }: Config): readonly RoutingSource[
 }
 
 /** The address of this service on this machine. */
-export function localUrl({ listen: { host, port } }: Config): string {
+export function localUrl({ listen: { host, port } }: Pick<Config, 'listen'>): string {
   const reachable = ['0.0.0.0', '::'].includes(host) ? 'localhost' : host;
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }

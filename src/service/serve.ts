@@ -1,6 +1,7 @@
 /** `serve`: answers lookups and keeps every index fresh until stopped. */
 import { redactAddress } from '../addresses.ts';
 import { createPrivateKey } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
@@ -166,7 +167,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     throw error;
   });
   try {
-    logStartup(config, logger);
+    logStartup(config, logger, server.server.address() as AddressInfo);
     if (config.cacheDir !== undefined) onRefreshRequest(config.cacheDir, refreshNow, ending);
     await untilAborted(signal, async () => {
       await Promise.all([fresh, saveNowAndThen(served, ending)]);
@@ -221,9 +222,9 @@ async function untilAborted(signal: AbortSignal, work: () => Promise<void>): Pro
   }
 }
 
-/** The datasources, their sources, and the line for Renovate. */
-function logStartup(config: Config, logger: FastifyBaseLogger): void {
-  const base = config.publicUrl ?? localUrl(config);
+/** The datasources, their sources, and the line for Renovate. `port` is the one that was chosen for port 0. */
+function logStartup(config: Config, logger: FastifyBaseLogger, { port }: AddressInfo): void {
+  const base = config.publicUrl ?? localUrl({ listen: { ...config.listen, port } });
   for (const [name, { repositories, archs }] of Object.entries(config.datasources)) {
     const from = repositories.map(({ url }) => redactAddress(url)).join(', ');
     logger.info(`datasource ${name}: ${from} for ${archs.join(' and ')}`);
