@@ -313,6 +313,8 @@ export class LookupRoutes {
     request: IncomingMessage,
   ): Generator<undefined, Answered> {
     const [path = '', query = ''] = splitUrl(request.url ?? '');
+    const { arch: other = arch } = parametersOf(request.url ?? '');
+    if (arch !== undefined && other !== arch) throw new QueryError(`arch: the path has ${arch}`);
     const parameters = arch === undefined ? query : `${query}&arch=${encodeURIComponent(arch)}`;
     // A request of its own, so that the reply is cached under an unambiguous address.
     const asked = { url: `${path}?${parameters}`, headers: request.headers } as IncomingMessage;

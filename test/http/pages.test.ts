@@ -293,6 +293,9 @@ test('one arch asked for in the path is one arch answered for, whatever came bef
     expect(await versions('/wolfi/curl')).toEqual(['8.21.0-r1']);
     expect(await versions('/wolfi/x86_64/curl.json')).toEqual(['8.21.0-r1', '9-r0']);
     expect(await versions('/wolfi/curl.json')).toEqual(['8.21.0-r1']);
+    expect(await versions('/wolfi/x86_64/curl?arch=x86_64')).toEqual(['8.21.0-r1', '9-r0']);
+    const { statusCode, body } = await service.get('/wolfi/x86_64/curl?arch=aarch64');
+    expect([statusCode, body]).toEqual([400, '{"error":"arch: the path has x86_64"}']);
   }
 });
 
