@@ -27,7 +27,6 @@ import {
   repositoryUrl,
   type ConfigFile,
   type DatasourceConfig,
-  type RepositoryConfig,
 } from './schema.ts';
 import { checkValue, parseConfig, parseConfigText } from './validate.ts';
 
@@ -187,54 +186,39 @@ function checkAddresses(datasources: Datasources): void {
   }
 }
 
-/** An address of a repository, for an arch. */
-interface Listed {
-  /** Equal for the same index. */
-  readonly index: string;
-  readonly shown: string;
-  /** What is shown to upstream. */
-  readonly identity: string;
-}
-
-/** The addresses of a datasource's repositories, for each arch. */
-function listed(
-  { archs, repositories }: DatasourceConfig,
-  addressesOf: (repository: RepositoryConfig) => readonly string[],
-): readonly Listed[] {
-  return repositories.flatMap((repository) =>
-    addressesOf(repository).flatMap((address) => {
-      const url = withoutTrailingSlashes(address);
-      const identity = JSON.stringify([repository.credentials, repository.clientCertificate]);
-      return (repository.archs ?? archs).map((arch) => {
-        return { index: `${arch} ${url}`, shown: `${redactAddress(url)} for ${arch}`, identity };
-      });
-    }),
-  );
-}
-
 /**
  * The same index twice in a datasource would be fetched and held in memory twice. An address has one ledger: with other
  * credentials it may be another index, whose packages would appear and vanish in it in turn; and if an earlier address
  * is still read, the ledger would continue at the later one only.
  */
 function checkIndexes(datasources: Datasources): void {
-  const all = Object.entries(datasources);
-  const present = new Map<string, string>();
-  for (const [name, datasource] of all) {
-    const own = new Set<string>();
-    for (const { index, shown, identity } of listed(datasource, ({ url }) => [url])) {
-      if (own.has(index)) throw new UsageError(`datasource ${name}: ${shown} is listed twice`);
-      own.add(index);
-      if ((present.get(index) ?? identity) !== identity)
-        throw new UsageError(
-          `datasource ${name}: ${shown} has other credentials in another datasource; expected the same, or a user in the URL (https://USER@…) if they show another index`,
-        );
-      present.set(index, identity);
-    }
-  }
-  for (const [name, datasource] of all) {
-    const former = listed(datasource, ({ formerly }) => formerly).find(({ index }) => present.has(index));
-    if (former) throw new UsageError(`datasource ${name}: formerly: ${former.shown} is still a repository`);
+  const all = Object.entries(datasources).flatMap(([name, { archs, repositories }]) =>
+    repositories.flatMap(({ url, formerly, credentials, clientCertificate, archs: own = archs }) =>
+      [url, ...formerly].map(withoutTrailingSlashes).flatMap((address, i) =>
+        own.map((arch) => ({
+          index: `${arch} ${address}`,
+          name,
+          shown: `${redactAddress(address)} for ${arch}`,
+          identity: JSON.stringify([credentials, clientCertificate]),
+          isFormer: i > 0,
+        })),
+      ),
+    ),
+  );
+  const present = Map.groupBy(
+    all.filter(({ isFormer }) => !isFormer),
+    ({ index }) => index,
+  );
+  for (const { index, name, shown, identity, isFormer } of all) {
+    const same = present.get(index) ?? [];
+    if (isFormer && same.length > 0)
+      throw new UsageError(`datasource ${name}: formerly: ${shown} is still a repository`);
+    if (!isFormer && same.filter((each) => each.name === name).length > 1)
+      throw new UsageError(`datasource ${name}: ${shown} is listed twice`);
+    if (!isFormer && same[0]?.identity !== identity)
+      throw new UsageError(
+        `datasource ${name}: ${shown} has other credentials in another datasource; expected the same, or a user in the URL (https://USER@…) if they show another index`,
+      );
   }
 }
 
