@@ -1,6 +1,7 @@
 /** Judgments of each file's pins, by a running service or by the indexes themselves. */
 import { checkBodies, parseJudgments } from '../check/protocol.ts';
-import { judgeTogether, type CheckedFile } from '../check/findings.ts';
+import type { CheckedFile } from '../check/findings.ts';
+import { judgeTogether } from '../check/judge-together.ts';
 import type { Judgment } from '../check/judgment.ts';
 import { IndexError } from '../errors.ts';
 import { builtNames, judgeHere, type CheckHere } from '../service/check.ts';

@@ -1,6 +1,7 @@
 /** Judges the pins of files by the indexes of a configuration: for the command line, the library and the route. */
 import { Checker } from '../check/checker.ts';
-import { judgeTogether, type CheckedFile } from '../check/findings.ts';
+import type { CheckedFile } from '../check/findings.ts';
+import { judgeTogether } from '../check/judge-together.ts';
 import { withHistory } from '../check/history.ts';
 import type { Judgment, Policy } from '../check/judgment.ts';
 import { Source } from '../check/source.ts';

@@ -5,7 +5,7 @@ import { Advisories } from '../../src/advisories/advisories.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { apkoMeets } from '../../src/check/apko.ts';
 import { Checker } from '../../src/check/checker.ts';
-import { pinsToJudge } from '../../src/check/findings.ts';
+import { pinsToJudge } from '../../src/check/judge-together.ts';
 import { Source } from '../../src/check/source.ts';
 import type { FilePins } from '../../src/pins/pin.ts';
 import { readPins } from '../../src/pins/read.ts';

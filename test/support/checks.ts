@@ -1,13 +1,8 @@
 /** Checks of files against catalogs made on the spot. */
 import type { Advisories } from '../../src/advisories/advisories.ts';
 import { Checker } from '../../src/check/checker.ts';
-import {
-  pinsToJudge,
-  findingsOf,
-  judgmentsOf,
-  type CheckedFile,
-  type Finding,
-} from '../../src/check/findings.ts';
+import { findingsOf, type CheckedFile, type Finding } from '../../src/check/findings.ts';
+import { judgmentsOf, pinsToJudge } from '../../src/check/judge-together.ts';
 import type { Judgment, Policy } from '../../src/check/judgment.ts';
 import { Source } from '../../src/check/source.ts';
 import { Catalog } from '../../src/catalog/catalog.ts';
