@@ -101,12 +101,13 @@ export class Checker {
       }
       const together = yield* this.#judgeTogether(world, judged, image);
       const held = yield* this.#heldBack(world, judged, image);
+      // As for contradictions, archs that a datasource does not have are reported at its last pin.
+      const lastOf = new Map(judged.map(({ judgment }, k) => [judgment.datasource, k]));
       for (const [k, i] of places.entries()) {
         const { judgment } = judged[k] as Judged;
         const { target, ...rest } = judgment;
-        // As for contradictions, at the last pin.
-        const unchecked =
-          k === world.length - 1 ? this.#uncheckedArchs(world[k] as PinToJudge, judgment) : [];
+        const isLast = lastOf.get(judgment.datasource) === k;
+        const unchecked = isLast ? this.#uncheckedArchs(world[k] as PinToJudge, judgment) : [];
         const more = [...(together.get(k) ?? []), ...unchecked];
         const heldBecause = held.get(k);
         judgments[i] = {

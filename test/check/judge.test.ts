@@ -56,6 +56,20 @@ test.each([
   expect(findings.at(-1)?.message).toEqual(message ?? expect.any(String));
 });
 
+test('archs that the datasource does not have are named, also if the last pin is of none', () => {
+  const text = `contents:
+  repositories: [https://packages.wolfi.dev/os, '@mine https://packages.example.com/os']
+  packages: [a=1.0-r0, b=1.0-r0@mine]
+archs: [x86_64, riscv64]
+`;
+  const wolfi = catalogOf({ x86_64: [[built('a', '1.0-r0')]] });
+  const { findings } = checked({ 'i.yaml': text }, { catalogs: { wolfi } });
+  expect(findings.map(({ pin, message }) => `${pin}: ${message}`)).toEqual([
+    'a=1.0-r0: wolfi has no riscv64, so that is not checked',
+    'b=1.0-r0@mine: no datasource has packages.example.com/os, which is tagged @mine',
+  ]);
+});
+
 describe('apko', () => {
   const both = (...all: readonly Stanza[]): Readonly<Record<string, readonly Stanza[]>> => ({
     x86_64: all,
