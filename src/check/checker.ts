@@ -205,26 +205,22 @@ export class Checker {
 
   /** A note if the datasource of the pin has only some archs of its image. */
   #uncheckedArchs(pin: PinToJudge, { datasource = '' }: Judgment): readonly Problem[] {
-    const known = this.#sources.get(datasource)?.archs ?? [];
-    const unknown = known.length === 0 ? [] : this.#routed(pin).archs.filter((arch) => !known.includes(arch));
+    const known = this.#sources.get(datasource)?.archs;
+    const unknown = known ? this.#routed(pin).archs.filter((arch) => !known.includes(arch)) : [];
     const message = `${datasource} has no ${unknown.join(' and no ')}, so that is not checked`;
     return unknown.length === 0 ? [] : [{ rule: 'not-asked', message, archs: unknown }];
   }
 
   /** `undefined` unless one datasource has the repositories of all pins. */
   *#image(world: readonly PinToJudge[]): Generator<undefined, Image | undefined> {
+    const all = world.filter(({ tool, isRuntime, isLocked }) => tool === 'apko' && !isRuntime && !isLocked);
     const pins: PinToJudge[] = [];
     let widest: { readonly source: Source; readonly routed: Routed } | undefined;
-    let isBuilt = false;
-    for (const pin of world) {
-      if (pin.tool !== 'apko' || pin.isRuntime || pin.isLocked) continue;
+    for (const pin of all) {
       const routed = this.#routed(pin);
       const source = 'noOpinion' in routed.route ? undefined : this.#sources.get(routed.route.datasource);
       if (!source || !isReadable(spellingProblems(pin))) return undefined;
-      if (this.#isBuiltHere(pin, source)) {
-        isBuilt = true;
-        continue;
-      }
+      if (this.#isBuiltHere(pin, source)) continue;
       pins.push(pin);
       if (source === widest?.source) continue;
       if (!widest || source.repositories.isSupersetOf(widest.source.repositories))
@@ -235,7 +231,7 @@ export class Checker {
     const { source, routed } = widest;
     const where = { archs: this.#archsOf(source, routed.archs), tags: routed.tags };
     if (where.archs.length === 0) return undefined;
-    const isWhole = !isBuilt && this.#hasAll(source, routed.repositories);
+    const isWhole = pins.length === all.length && this.#hasAll(source, routed.repositories);
     const image: Image = { pins, source, ...where, obstacle: 'unknown', isWhole };
     return source.isComplete ? yield* resolved(image) : image;
   }
@@ -277,7 +273,7 @@ export class Checker {
           rule: conflict.pins.length === 1 ? 'dependency-missing' : 'contradicting-pins',
           message: `it ${contradiction(last, conflict)}`,
           archs: [conflict.arch],
-          ...(conflict.isUncertain && { level: 'warning' }),
+          ...(conflict.level && { level: conflict.level }),
         },
       ]);
     for (const [i, { floating, judgment }] of judged.entries()) {
@@ -380,8 +376,8 @@ interface Conflict {
   readonly pins: readonly PinToJudge[];
   readonly arch: string;
   readonly fact: string;
-  /** apko may be given repositories that the image does not list. */
-  readonly isUncertain?: boolean;
+  /** Another than that of the rule: apko may be given repositories that the image does not list. */
+  readonly level?: 'warning';
 }
 
 /** What apko's resolver says of an image whose repositories are all known, unless a missing dependency is reported already. */
@@ -391,7 +387,7 @@ function* possibleConflict(
 ): Generator<undefined, Conflict | undefined> {
   if (image?.obstacle !== 'unknown' || !image.isWhole || judged.some(lacks)) return undefined;
   const conflict = yield* conflictByApko(yield* resolved(image));
-  return conflict && { ...conflict, isUncertain: true };
+  return conflict && { ...conflict, level: 'warning' };
 }
 
 /** Removes pins one by one while the rest still fails; the remaining ones conflict. Of too many pins, all do. */
