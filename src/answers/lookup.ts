@@ -74,13 +74,12 @@ export class Lookups {
     const security = new Security(snapshot.advisories, report);
     const { text, urgent } = yield* securityMarks(security, from, query, releases);
     // Renovate has no other way to see that a new revision of the pinned version need not wait.
-    const dated = yield* mapInSteps(releases, (release) => {
-      const { version, revision, builtAt } = release;
-      const isUrgent = urgent.some((fix) => fix.version === `${version.text}-r${revision}`);
-      return isUrgent && version.text === query.current?.version.text
-        ? { ...release, releasedAt: builtAt }
-        : release;
-    });
+    const isUrgent = ({ version: { text: pinned }, revision }: Release): boolean =>
+      pinned === query.current?.version.text &&
+      urgent.some(({ version }) => version === `${pinned}-r${revision}`);
+    const dated = yield* mapInSteps(releases, (release) =>
+      isUrgent(release) ? { ...release, releasedAt: release.builtAt } : release,
+    );
     return { releases: dated, marks: withdrawal + text, urgent };
   }
 

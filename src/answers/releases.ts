@@ -113,7 +113,8 @@ export function* offeredReleases(
       unstable: false,
     });
   }
-  return stripRevision ? yield* stripRevisions(releases, versionWithRevision(query)) : releases;
+  if (!stripRevision) return releases;
+  return yield* stripRevisions(releases, versionWithRevision(query) && query.current?.version.text);
 }
 
 /**
@@ -122,9 +123,8 @@ export function* offeredReleases(
  */
 function* stripRevisions(
   releases: readonly Release[],
-  pinned: Version | undefined,
+  pinned: string | undefined,
 ): Generator<undefined, readonly Release[]> {
-  const pinnedText = pinned && withoutRevision(pinned).text;
   const groups = new Map<string, Release[]>();
   for (const [i, release] of releases.entries()) {
     if (isStep(i)) yield;
@@ -133,15 +133,13 @@ function* stripRevisions(
     if (group) group.push(release);
     else groups.set(text, [release]);
   }
-  return yield* mapInSteps([...groups.values()], (group) => {
+  return yield* mapInSteps([...groups], ([text, group]) => {
     const newest = group.at(-1) as Release;
-    const version = withoutRevision(newest.version);
-    const [builtAt, first] = [oldest(group, 'builtAt'), oldest(group, 'releasedAt')];
     return {
       ...newest,
-      version,
-      builtAt,
-      releasedAt: version.text === pinnedText ? newest.releasedAt : first,
+      version: withoutRevision(newest.version),
+      builtAt: oldest(group, 'builtAt'),
+      releasedAt: text === pinned ? newest.releasedAt : oldest(group, 'releasedAt'),
     };
   });
 }
