@@ -4,7 +4,7 @@ import { CloseNames } from './close-names.ts';
 import type { LookupQuery } from './query.ts';
 import { nameWith } from '../catalog/age.ts';
 import { heldBackIn, withPinned, type HeldBack } from './held-back.ts';
-import { filterInSteps, mapInSteps, finish, Shared } from '../catalog/steps.ts';
+import { filterInSteps, finish, Shared } from '../catalog/steps.ts';
 import { etagInSteps, etagOf, type Body } from './body.ts';
 import { renderInSteps, type RenderOptions } from './render.ts';
 import { Security, securityMarks, versionAt, type UrgentFix } from './security.ts';
@@ -73,14 +73,7 @@ export class Lookups {
     if (!snapshot.advisories) return { releases, marks: withdrawal };
     const security = new Security(snapshot.advisories, report);
     const { text, urgent } = yield* securityMarks(security, from, query, releases);
-    // Renovate has no other way to see that a new revision of the pinned version need not wait.
-    const isUrgent = ({ version: { text: pinned }, revision }: Release): boolean =>
-      pinned === query.current?.version.text &&
-      urgent.some(({ version }) => version === `${pinned}-r${revision}`);
-    const dated = yield* mapInSteps(releases, (release) =>
-      isUrgent(release) ? { ...release, releasedAt: release.builtAt } : release,
-    );
-    return { releases: dated, marks: withdrawal + text, urgent };
+    return { releases, marks: withdrawal + text, urgent };
   }
 
   /** Versions that this service served and the repositories no longer offer. */

@@ -15,6 +15,11 @@ export interface LookupQuery {
   readonly stripRevision: boolean;
   /** `?revision=4`: the revision of a pin whose file has version and revision in different places. */
   readonly revision?: string | undefined;
+  /**
+   * The file takes the newest revision together with the version. In a definition the version repeats that of a pin, which
+   * may get any revision.
+   */
+  readonly takesRevision?: boolean;
 }
 
 /** An invalid query; the message names the parameter and what was expected. */
@@ -44,12 +49,14 @@ export function refuseUnknown(parameters: QueryParameters, known: readonly strin
 
 /** Throws `QueryError`. An unreadable `current` is not an error: lookups must not fail because of a pin. */
 export function parseLookupQuery(parameters: QueryParameters, knownArchs: readonly string[]): LookupQuery {
+  const revision = /^\d{1,9}$/.exec(all(parameters['revision']).at(-1) ?? '')?.[0];
   return {
     archs: parseArchs(all(parameters['arch']), knownArchs),
     current: parseCurrent(all(parameters['current']).at(-1)),
     line: parseLine(all(parameters['line']).at(-1)),
     stripRevision: parseStrip(all(parameters['strip']).at(-1)),
-    revision: /^\d{1,9}$/.exec(all(parameters['revision']).at(-1) ?? '')?.[0],
+    revision,
+    takesRevision: revision !== undefined && parameters['kind'] !== 'definition',
   };
 }
 

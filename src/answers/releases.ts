@@ -17,7 +17,7 @@ import {
   mapInSteps,
   sortInSteps,
 } from '../catalog/steps.ts';
-import { pinnedVersion, versionWithRevision, type LookupQuery } from './query.ts';
+import { pinnedVersion, type LookupQuery } from './query.ts';
 import {
   listAll,
   safeToList,
@@ -96,9 +96,8 @@ function textOf({ text }: Version): string {
 /** The offered versions that the query allows, whatever the pin; oldest first. */
 export function* offeredReleases(
   report: NameReport,
-  query: LookupQuery,
+  { line, stripRevision, takesRevision = false }: LookupQuery,
 ): Generator<undefined, readonly Release[]> {
-  const { line, stripRevision } = query;
   const releases: Release[] = [];
   for (const [i, { offered, parsed, builtAt, releasedAt, chosen }] of report.versions.entries()) {
     if (isStep(i)) yield;
@@ -113,17 +112,16 @@ export function* offeredReleases(
       unstable: false,
     });
   }
-  if (!stripRevision) return releases;
-  return yield* stripRevisions(releases, versionWithRevision(query) && query.current?.version.text);
+  return stripRevision ? yield* stripRevisions(releases, takesRevision) : releases;
 }
 
 /**
- * One release per version without revision: the newest revision, with the age of the first one. The only update to the
- * pinned version is its newest revision, so that one's age counts.
+ * One release per version without revision: the newest revision. Its date is that of the first one, unless the file takes
+ * the revision, too. `builtAt` is that of the first one, where the changes since the pin begin.
  */
 function* stripRevisions(
   releases: readonly Release[],
-  pinned: string | undefined,
+  takesRevision: boolean,
 ): Generator<undefined, readonly Release[]> {
   const groups = new Map<string, Release[]>();
   for (const [i, release] of releases.entries()) {
@@ -133,13 +131,13 @@ function* stripRevisions(
     if (group) group.push(release);
     else groups.set(text, [release]);
   }
-  return yield* mapInSteps([...groups], ([text, group]) => {
+  return yield* mapInSteps([...groups.values()], (group) => {
     const newest = group.at(-1) as Release;
     return {
       ...newest,
       version: withoutRevision(newest.version),
       builtAt: oldest(group, 'builtAt'),
-      releasedAt: text === pinned ? newest.releasedAt : oldest(group, 'releasedAt'),
+      releasedAt: takesRevision ? newest.releasedAt : oldest(group, 'releasedAt'),
     };
   });
 }

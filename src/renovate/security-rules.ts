@@ -21,7 +21,10 @@ export function securityRules(
     {
       description: ['The lowest version that fixes everything that can be fixed does not wait'],
       matchDatasources,
-      matchJsonata: ['$contains($string(changelogUrl), "urgent \'" & version & "\'")'],
+      // A new revision of a repackaged version is a digest; Renovate judges it without a release.
+      matchJsonata: [
+        '$contains($string(changelogUrl), "urgent \'" & (updateType = "digest" ? currentVersion : version) & "\'")',
+      ],
       ...set({ minimumReleaseAge: null }),
     },
     {

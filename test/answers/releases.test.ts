@@ -94,14 +94,22 @@ describe('shapes of pins', () => {
     });
   });
 
-  test('a new revision of the pinned version has its own age, so that minimumReleaseAge applies to it', () => {
-    const dates = (current: string): readonly unknown[] =>
-      answer({ strip: 'revision', current, revision: '0' }).releases.map(({ version, releaseTimestamp }) => [
+  test('a file that takes the revision gets its age, so that minimumReleaseAge applies to it', () => {
+    const dates = (more: Readonly<Record<string, string>>): readonly unknown[] =>
+      answer({ strip: 'revision', ...more }).releases.map(({ version, releaseTimestamp }) => [
         version,
         releaseTimestamp?.slice(0, 10),
       ]);
-    expect(dates('1.35.0')).toContainEqual(['1.35.0', '1970-01-05']);
-    expect(dates('1.34.2')).toContainEqual(['1.35.0', '1970-01-04']);
+    expect(dates({ current: '1.35.0', revision: '0' })).toContainEqual(['1.35.0', '1970-01-05']);
+    expect(dates({ current: '1.34.2', revision: '0' })).toContainEqual(['1.35.0', '1970-01-05']);
+  });
+
+  test('a version that repeats a pin has the age of the first revision, because the pin may get any', () => {
+    const repeated = { strip: 'revision', kind: 'definition', current: '1.34.2', revision: '0' };
+    expect(answer(repeated).releases[1]).toMatchObject({
+      version: '1.35.0',
+      releaseTimestamp: '1970-01-04T00:00:00.000Z',
+    });
   });
 
   test('a provided line is offered as apk accepts it', () => {

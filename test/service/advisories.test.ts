@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { RenovateRelease } from '../../src/answers/render.ts';
 import type { FilePins } from '../../src/pins/pin.ts';
 import { readPins } from '../../src/pins/read.ts';
 import { judgeHere } from '../../src/service/check.ts';
@@ -136,19 +135,6 @@ describe('a lookup with a pin', () => {
       "{{! fixes '2.0' }}",
     ]);
     expect(await marks(running, 'strip=revision&current=1.0&revision=1')).not.toContain('CVE-2099-0001');
-  });
-
-  test('of a recipe has the age of the pinned version for its newest revision, if that is an urgent fix', async () => {
-    const versions = [10, 11].map((day, i) => pkg('libapp', `1.0-r${i}`, { o: 'app', t: `${day * 86_400}` }));
-    upstream.serve('x86_64', await signedIndex(versions));
-    const released = async (secfixes: Fixes): Promise<readonly unknown[]> => {
-      await using running = await service(await withFile(secfixes));
-      await running.beacon.refreshOnce(signal);
-      const answer = await running.get('/wolfi/libapp?strip=revision&current=1.0&revision=0');
-      return answer.json<{ releases: RenovateRelease[] }>().releases.map((each) => each.releaseTimestamp);
-    };
-    expect(await released(fixes)).toEqual(['1970-01-11T00:00:00.000Z']);
-    expect(await released({ '9-r0': ['CVE-2099-0003'] })).toEqual(['1970-01-12T00:00:00.000Z']);
   });
 
   test('nothing but the allowed characters reaches the template, whatever a feed holds', async () => {
