@@ -86,6 +86,7 @@ function unread(path: string, reason: string): CheckedFile {
     reason: 'unreadable',
     message: `it cannot be read: ${reason}`,
     range: { start: 0, end: 1 },
+    level: 'warning',
   } as const;
   return { path, text: '', encoding: 'utf8', found: { kind: 'script', pins: [], notes: [note] } };
 }

@@ -67,7 +67,7 @@ export function findingsOf(file: CheckedFile, judgments: readonly Judgment[]): r
   };
   for (const note of file.found.notes) {
     const rule = ruleOf(note);
-    if (rule) add(rule, note.range, note.message);
+    if (rule) add(rule, note.range, note.message, note.level && { level: note.level });
   }
   const { pins, included = [] } = file.found;
   const { versions: raised } = planRaises(file, judgments);

@@ -31,7 +31,7 @@ const table = {
   'missing-include': ['warning', 'an included file cannot be read'],
   'unknown-variable': ['note', 'a package or version is in a variable without a known value'],
   'not-asked': ['note', 'the repositories of the pin are unknown, or an arch of its image'],
-  'unreadable': ['warning', 'the file or folder cannot be read and is skipped'],
+  'unreadable': ['error', 'the file is not valid YAML; a warning if it cannot be opened'],
 } as const satisfies Record<string, readonly [Level, string]>; // prettier-ignore
 
 export type RuleId = keyof typeof table;

@@ -8,6 +8,7 @@ import {
   isScalar,
   isSeq,
   parseAllDocuments,
+  visit,
   type Document,
   type Node,
   type YAMLMap,
@@ -68,6 +69,29 @@ export function unreadableParts(documents: readonly Document[], file: Text): rea
   });
 }
 
+/** Keys that a mapping has twice, which apko and melange refuse. */
+function repeatedKeys(document: Document, file: Text): readonly Note[] {
+  const notes: Note[] = [];
+  visit(document, {
+    Map: (_, { items }) => {
+      const seen = new Set<string>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        const name = String(key.value);
+        const start = file.at(key.range?.[0] ?? 0);
+        if (seen.has(name))
+          notes.push({
+            reason: 'unreadable',
+            message: `the key ${name} is there twice`,
+            range: { start, end: start + 1 },
+          });
+        seen.add(name);
+      }
+    },
+  });
+  return notes;
+}
+
 function merged([first, ...others]: readonly FilePins[]): FilePins | undefined {
   if (!first || others.length === 0) return first;
   const all = [first, ...others];
@@ -95,6 +119,8 @@ function documentPins(document: Document, file: Text, readInclude: ReadInclude):
   if (kind === 'apko-lock') return lockPins(root, file);
   const isRecipe = kind === 'melange';
   if (lists.length === 0 && !(kind === 'apko' && root.has('include'))) return undefined;
+  const repeated = repeatedKeys(document, file);
+  if (repeated.length > 0) return { kind, pins: [], notes: repeated };
   const notes: Note[] = [];
   const own = listedIn(document, root);
   const isDebian =

@@ -48,6 +48,8 @@ export interface Note {
   readonly reason: 'unreadable' | 'unknown-variable' | 'missing-include' | 'other-distribution';
   readonly message: string;
   readonly range: Range;
+  /** Unless that of its rule. */
+  readonly level?: 'warning';
 }
 
 export interface FilePins {

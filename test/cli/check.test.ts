@@ -203,6 +203,16 @@ describe('what the system does not let be read', () => {
     );
   });
 
+  test.each(['contents:\n\tpackages: [curl]\n', 'contents: {packages: [curl]}\ncontents: {}\n'])(
+    'a definition that apko cannot parse is an error: %j',
+    async (text) => {
+      await put('repo/images/app.yaml', text);
+      const { code, output } = await run(['images']);
+      expect(code).toBe(1);
+      expect(plain(output)).toMatch(/^images\/app\.yaml\n {2}\d:\d {2}error .* unreadable\n/);
+    },
+  );
+
   test.each([
     ['readdirSync', 'images', ['images']],
     ['readFileSync', 'Dockerfile', ['Dockerfile']],

@@ -274,6 +274,24 @@ describe('files that are something else', () => {
       ['unreadable', expect.any(Number)],
     ]);
   });
+
+  test.each([
+    ['contents:\n  packages: [a=1]\ncontents:\n  packages: [b=1]\n', 'contents'],
+    ['contents: {packages: [a=1]}\nenvironment: {"1": a, 1: b}\n', '1'],
+    ['package: {name: a}\nenvironment:\n  contents:\n    packages: [b]\n    packages: [c]\n', 'packages'],
+  ])('a definition with a key twice, which apko refuses: %j', (text, key) => {
+    const start = text.lastIndexOf(`${key}:`);
+    expect(read('image.yaml', text)).toMatchObject({
+      pins: [],
+      notes: [{ reason: 'unreadable', message: `the key ${key} is there twice`, range: { start } }],
+    });
+  });
+
+  test('of other files, a key may be there twice', () => {
+    expect(read('values.yaml', 'packages: [a=1]\npackages: [b=1]\n')).toBeUndefined();
+    const twice = 'default: {image: alpine}\njob: {script: [apk add a=1]}\njob: {script: [apk add b=1]}\n';
+    expect(pinsIn('.gitlab-ci.yml', twice).map(({ name }) => name)).toEqual(['a', 'b']);
+  });
 });
 
 describe('hostile files', () => {
