@@ -63,28 +63,34 @@ export function parseCheckRequest(body: unknown): CheckRequest {
   return { policy, built: new Set(built), pins: asked };
 }
 
+export interface CheckBody {
+  readonly body: string;
+  /** The place of each of its pins among all. */
+  readonly places: readonly number[];
+}
+
 /** Bodies with these pins. The pins of a world stay together unless they exceed one request. */
 export function checkBodies(
-  files: readonly (readonly PinToJudge[])[],
+  pins: readonly PinToJudge[],
   { policy, built }: Pick<CheckRequest, 'policy' | 'built'>,
-): readonly string[] {
-  const bodies: string[] = [];
-  let batch: PinToJudge[] = [];
+): readonly CheckBody[] {
+  const bodies: CheckBody[] = [];
+  let places: number[] = [];
   const send = (): void => {
-    if (batch.length === 0) return;
+    if (places.length === 0) return;
+    const batch = places.map((place) => pins[place] as PinToJudge);
     const contexts = new ContextTable();
-    const pins = batch.map((pin) => ({ ...pin, context: contexts.placeOf(pin.context) }));
+    const asked = batch.map((pin) => ({ ...pin, context: contexts.placeOf(pin.context) }));
     const names = new Set(batch.map(({ name }) => name));
-    bodies.push(
-      JSON.stringify({ policy, built: [...names.intersection(built)], contexts: contexts.all, pins }),
-    );
-    batch = [];
+    const request = { policy, built: [...names.intersection(built)], contexts: contexts.all, pins: asked };
+    bodies.push({ body: JSON.stringify(request), places });
+    places = [];
   };
-  for (const pins of files) {
-    if (batch.length + pins.length > MAX_PINS) send();
-    for (const pin of pins) {
-      batch.push(pin);
-      if (batch.length === MAX_PINS) send();
+  for (const world of Map.groupBy(pins.keys(), (place) => pins[place]?.world).values()) {
+    if (places.length + world.length > MAX_PINS) send();
+    for (const place of world) {
+      places.push(place);
+      if (places.length === MAX_PINS) send();
     }
   }
   send();

@@ -28,14 +28,18 @@ async function judgeThere(
 ): Promise<readonly (readonly Judgment[])[]> {
   const url = new URL(`${serviceUrl(base)}/-/check`);
   return await judgeTogether(files, async (asked) => {
-    const bodies = checkBodies(asked, { policy, built: builtNames(files) });
-    const answers = bodies.map(async (body) =>
-      parseJudgments(await askService(url, {}, config, signal, body)),
+    const pins = asked.flat();
+    const judgments = Array<Judgment>(pins.length);
+    const bodies = checkBodies(pins, { policy, built: builtNames(files) });
+    await Promise.all(
+      bodies.map(async ({ body, places }) => {
+        const answer = parseJudgments(await askService(url, {}, config, signal, body));
+        // A pin without a judgment would pass.
+        if (answer.length !== places.length)
+          throw new IndexError('fetch-failed', `${url.host} did not judge every pin`);
+        for (const [i, place] of places.entries()) judgments[place] = answer[i] as Judgment;
+      }),
     );
-    const judgments = (await Promise.all(answers)).flat();
-    // A pin without a judgment would pass.
-    if (judgments.length !== asked.flat().length)
-      throw new IndexError('fetch-failed', `${url.host} did not judge every pin`);
     return judgments;
   });
 }

@@ -232,8 +232,24 @@ describe('POST /-/check', () => {
       ...{ name, context: { kind: 'script' } },
     }));
     const policy = { within: 'major', minAge: 0 } as const;
-    const [body = ''] = checkBodies([asked], { policy, built });
+    const [{ body } = { body: '' }] = checkBodies(asked, { policy, built });
     expect([...parseCheckRequest(JSON.parse(body)).built]).toEqual(['built-1', 'built-29999']);
+  });
+
+  test('the pins of an image are in one request, however many its file has', () => {
+    const policy = { within: 'major', minAge: 0 } as const;
+    // Pins of an included file come first.
+    const asked = Array.from({ length: 2.5 * MAX_PINS }, (_, i) => ({
+      ...(pin(`${i}-r0`) as PinToJudge),
+      ...{ context: { kind: 'script' }, world: String(i % 5) },
+    }));
+    const requests = checkBodies(asked, { policy, built: new Set() }).map(({ body, places }) => {
+      const { pins } = parseCheckRequest(JSON.parse(body));
+      expect(pins).toEqual(places.map((place) => asked[place]));
+      return { count: pins.length, worlds: new Set(pins.map(({ world }) => world)) };
+    });
+    expect(requests.map(({ count }) => count)).toEqual([MAX_PINS, MAX_PINS, MAX_PINS / 2]);
+    expect(requests.map(({ worlds }) => [...worlds])).toEqual([['0', '1'], ['2', '3'], ['4']]);
   });
 
   test('asks for the token', async () => {
