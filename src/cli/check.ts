@@ -1,5 +1,5 @@
 /** `check`: whether images will build, and which pins are outdated. Loads the indexes, or asks a running service. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { styleText } from 'node:util';
 import { baselineText, parseBaseline } from '../check/baseline.ts';
@@ -14,6 +14,7 @@ import type { Config } from '../config/config.ts';
 import type { CommandLine } from '../config/options.ts';
 import { parseDuration } from '../config/schema.ts';
 import { counted, errorLines, IndexError, printable, UsageError } from '../errors.ts';
+import { writeAtomically } from '../repository/atomic-file.ts';
 import { UNCHECKED } from './command.ts';
 import { judgeFiles } from './judge-files.ts';
 
@@ -91,7 +92,7 @@ export async function checkCommand(words: readonly string[], options: CheckOptio
     done();
   }
   if (isChanging) {
-    const code = changeFiles(files, judgments, pinsNames ? pinNames : raisePins, { root, isDiff });
+    const code = await changeFiles(files, judgments, pinsNames ? pinNames : raisePins, { root, isDiff });
     const own = files.flatMap((file, i) => ownJudgments(file, judgments[i] ?? []));
     const notAsked = own.filter((each) => each.notAsked !== undefined).length;
     if (notAsked > 0)
@@ -129,12 +130,12 @@ function write(
   process.stdout.write(textReport(report, { all, colour }));
 }
 
-function changeFiles(
+async function changeFiles(
   files: readonly CheckedFile[],
   judgments: readonly (readonly Judgment[])[],
   change: (file: CheckedFile, judgments: readonly Judgment[]) => Fixed,
   { root, isDiff }: { root: string; isDiff: boolean },
-): number {
+): Promise<number> {
   let count = 0;
   let hasFailed = false;
   for (const [i, file] of files.entries()) {
@@ -154,7 +155,7 @@ function changeFiles(
       continue;
     }
     try {
-      replaceText(join(root, file.path), file, text);
+      await replaceText(join(root, file.path), file, text);
     } catch (error) {
       process.stderr.write(`${printable(file.path)}: left unchanged: ${errorLines(error)}\n`);
       hasFailed = true;
@@ -170,11 +171,14 @@ function changeFiles(
 }
 
 /** Throws if the file has another text than the one that was checked, unless it is already the new one. */
-function replaceText(path: string, { text: old, encoding }: CheckedFile, text: string): void {
+async function replaceText(path: string, { text: old, encoding }: CheckedFile, text: string): Promise<void> {
   const present = readFileSync(path, encoding);
   if (present === text) return;
   if (present !== old) throw new Error('it was changed in the meantime');
-  writeFileSync(path, text, encoding);
+  // A link stays one.
+  const target = realpathSync(path);
+  accessSync(target, constants.W_OK);
+  await writeAtomically(target, [Buffer.from(text, encoding)], statSync(target));
 }
 
 /** Shows a line on a terminal until the returned function is called. */

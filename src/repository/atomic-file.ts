@@ -3,6 +3,7 @@
  * containers that share a volume every process has the id 1.
  */
 import { randomUUID } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { access, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
@@ -11,14 +12,25 @@ const ENDING = '.new';
 /** Milliseconds after which a temporary file counts as abandoned. */
 const ORPHAN_AGE = 3_600_000;
 
-/** Replaces the file at `path`; creates its folder if needed. */
-export async function writeAtomically(path: string, pieces: readonly (Uint8Array | string)[]): Promise<void> {
+/**
+ * Replaces the file at `path`; creates its folder if needed. With `like`, the new file has that mode, and that owner if the
+ * system allows it.
+ */
+export async function writeAtomically(
+  path: string,
+  pieces: readonly (Uint8Array | string)[],
+  like?: Pick<Stats, 'mode' | 'uid' | 'gid'>,
+): Promise<void> {
   const aside = `${path}.${randomUUID()}${ENDING}`;
   await makeFolder(dirname(path));
   try {
     const file = await open(aside, 'wx');
     try {
       for (const piece of pieces) await file.writeFile(piece);
+      if (like) {
+        await file.chown(like.uid, like.gid).catch(() => undefined);
+        await file.chmod(like.mode);
+      }
       await file.sync();
     } finally {
       await file.close();

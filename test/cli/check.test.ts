@@ -1,7 +1,18 @@
 /** The commands `check` and `pin`: files of a folder, indexes of a folder or of a running service. */
 import { once } from 'node:events';
 import fs from 'node:fs';
-import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
 import type { AddressInfo } from 'node:net';
@@ -163,10 +174,7 @@ describe('exit codes', () => {
 
 describe('what the system does not let be read', () => {
   /** Permissions do not stop the superuser. */
-  const refuse = (
-    call: 'readdirSync' | 'readFileSync' | 'statSync' | 'writeFileSync',
-    name: string,
-  ): void => {
+  const refuse = (call: 'readdirSync' | 'readFileSync' | 'statSync' | 'accessSync', name: string): void => {
     const original = fs[call] as (...all: unknown[]) => unknown;
     vi.spyOn(fs, call as 'statSync').mockImplementation((path, ...more) => {
       if (path === join(folder, 'repo', name))
@@ -232,7 +240,7 @@ describe('what the system does not let be read', () => {
   });
 
   test('a file that cannot be written: the others are changed, and the exit code is 3', async () => {
-    refuse('writeFileSync', 'Dockerfile');
+    refuse('accessSync', 'Dockerfile');
     const { code, output, errors } = await run([], { fix: true });
     expect(errors).toMatch(/^Dockerfile: left unchanged: EACCES/);
     expect(output).toBe('images/app.yaml: curl=8.19.0-r0 -> 8.20.0-r0\nchanged 1 pin\n');
@@ -275,6 +283,25 @@ test('--diff prints, --fix changes, and the second time nothing', async () => {
   );
   expect(await dockerfile()).toBe('FROM alpine:3.22\nRUN apk add curl=8.14.1-r2\n');
   expect((await run([], { fix: true })).output).toBe('nothing to change\n');
+});
+
+test('--fix replaces a file as a whole, so that one that is killed loses none; mode and links stay', async () => {
+  await symlink('../Dockerfile', join(folder, 'repo/images/Dockerfile'));
+  const path = join(folder, 'repo/Dockerfile');
+  await chmod(path, 0o751);
+  const before = await open(path);
+  try {
+    expect((await run(['images/Dockerfile'], { fix: true })).code).toBe(0);
+    expect(await before.readFile('utf8')).toContain('curl=8.12.0-r0');
+  } finally {
+    await before.close();
+  }
+  expect(await readFile(path, 'utf8')).toContain('curl=8.14.1-r2');
+  expect((await stat(path)).mode & 0o777).toBe(0o751);
+  expect(await readlink(join(folder, 'repo/images/Dockerfile'))).toBe('../Dockerfile');
+  expect((await readdir(join(folder, 'repo'))).filter((name) => name.startsWith('Dockerfile'))).toEqual([
+    'Dockerfile',
+  ]);
 });
 
 test('--fix names a file it cannot understand and leaves it', async () => {
