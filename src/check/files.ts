@@ -122,8 +122,8 @@ function createReader(listing: Listing): Reader {
 
 /** `undefined` for binary files. Text that is not UTF-8 is read as Latin-1, so that it can be written unchanged. */
 function readText(path: string): Read | undefined {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (!stat?.isFile() || stat.size > MAX_BYTES) return undefined;
+  const stat = statSync(path);
+  if (!stat.isFile() || stat.size > MAX_BYTES) return undefined;
   const bytes = readFileSync(path);
   if (bytes.subarray(0, 4096).includes(0)) return undefined;
   const encoding = isUtf8(bytes) ? 'utf8' : 'latin1';

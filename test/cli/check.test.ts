@@ -234,6 +234,18 @@ describe('what the system does not let be read', () => {
     });
   });
 
+  test('a file whose name is not UTF-8: a warning; it was skipped silently', async () => {
+    const name = Buffer.concat([
+      Buffer.from(join(folder, 'repo/images/a')),
+      Buffer.from([0xfc]),
+      Buffer.from('.yaml'),
+    ]);
+    await writeFile(name, 'contents:\n  packages: [nope=1]\n');
+    expect(plain((await run(['images'])).output)).toMatch(
+      /^images\/a\ufffd\.yaml\n {2}1:1 {2}warning .* it cannot be read: ENOENT: .* unreadable\n/m,
+    );
+  });
+
   test('a link that leads nowhere is no reason to stop', async () => {
     await symlink('nowhere', join(folder, 'repo/images/link.yaml'));
     expect((await run(['images/*.yaml'])).code).toBe(0);
