@@ -227,8 +227,6 @@ function raised(
   const newer = all.filter(isEligible);
   const isWithin = (version: Version): boolean =>
     !current || steps.indexOf(stepOf(current, version)) <= steps.indexOf(policy.within);
-  const isOld = ({ releasedAt = 0 }: VersionReport): boolean =>
-    policy.minAge === 0 || (releasedAt > 0 && now - releasedAt * 1000 >= policy.minAge);
   const at = current && (all.findLast(({ version }) => meets(version))?.parsed ?? current);
   const versions = newer.map(({ parsed }) => parsed as Version);
   const fixes = at ? source.fixes(view, at, versions) : [];
@@ -236,9 +234,18 @@ function raised(
   const textFor = (version: Version): string =>
     isTilde && current ? asPrecise(version, current) : version.text;
   // Of a line, the newest version is installed, whether or not it is offered.
+  const lineOf = (version: Version): Meets | undefined =>
+    isTilde ? meetsOf({ ...pin, version: textFor(version) }) : undefined;
   const isMet = (version: Version): boolean => {
-    const meetsLine = isTilde ? meetsOf({ ...pin, version: textFor(version) }) : undefined;
+    const meetsLine = lineOf(version);
     return !meetsLine || view.archs.every((arch) => view.isMet(meetsLine, arch));
+  };
+  const isOld = (each: VersionReport): boolean => {
+    if (policy.minAge === 0) return true;
+    const meetsLine = lineOf(each.parsed as Version);
+    const installed = view.offered.findLast(({ version }) => meetsLine?.(version)) ?? each;
+    const { releasedAt = 0 } = installed;
+    return releasedAt > 0 && now - releasedAt * 1000 >= policy.minAge;
   };
   const isPossible = (version: Version): boolean => isWithin(version) && isMet(version);
   const target = policy.security

@@ -449,6 +449,20 @@ describe('behind', () => {
     expect(target({ minAge: 3 * 86_400_000 })).toBeUndefined();
     expect(now).toBeGreaterThan(0);
   });
+
+  test.each(['apk', 'apko'])('the age of a line is that of its newest version, which %s installs', (tool) => {
+    const all = ['1.0-r0', '1.1-r0', '2.0-r0'].map((version) => built('a', version));
+    const young = built('a', '2.0-r1', { t: String(now / 1000 - 3600) });
+    const catalogs = { wolfi: catalogOf({ x86_64: [[...all, young]] }) };
+    const files: Record<string, string> =
+      tool === 'apko'
+        ? { 'i.yaml': `${image('a~1.0')}archs: [x86_64]\n` }
+        : { Dockerfile: 'FROM cgr.dev/chainguard/wolfi-base\nRUN apk add a~1.0\n' };
+    const target = (minAge: number) =>
+      checked(files, { catalogs, policy: { within: 'major', minAge } }).judgments[0]?.[0]?.target;
+    expect(target(86_400_000)).toBe('1.1');
+    expect(target(3_600_000)).toBe('2.0');
+  });
 });
 
 test('names that a recipe among the files builds are not unknown', () => {
