@@ -1,6 +1,7 @@
 /** Fetches a feed of advisories in pieces, because it may be too large for memory. */
 import { createReadStream } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { IndexError } from '../errors.ts';
 import {
   getIfChanged,
   statIfChanged,
@@ -41,6 +42,13 @@ async function readLocal(
     throw new FetchError(`${path}: ${changed.size} bytes are more than the ${maxBytes} allowed`, {
       code: 'fetch-too-large',
     });
-  for await (const piece of createReadStream(path, { signal })) await take(piece as Buffer);
+  // Up to the size that was checked; if the file grows meanwhile, the next refresh gets the rest.
+  const stream = createReadStream(path, { signal, end: Math.max(0, Number(changed.size) - 1) });
+  try {
+    for await (const piece of stream) await take(piece as Buffer);
+  } catch (cause) {
+    if (cause instanceof IndexError || signal.aborted) throw cause;
+    throw new FetchError(`cannot read ${path}`, { cause });
+  }
   return { status: 'modified', validators: { etag: changed.etag } };
 }
