@@ -4,7 +4,7 @@
  * A key from the network is trusted on first use: it is fetched once and kept in `<cacheDir>/keys/<source>/<key name>`.
  * From then on that file is the key and the network is not used, so an attacker who takes over upstream later cannot
  * replace it. To accept a new key, delete the directory of its source. Keys that could not be kept on disk are
- * remembered by the process (`KeyMemory`).
+ * remembered by the process (`KeyMemory`) until they can.
  */
 import { redactUrl } from '../addresses.ts';
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
@@ -237,8 +237,8 @@ async function pinned(
   const kept = directory === undefined ? [] : await loadDirectory(directory);
   if (kept.length > 0) return kept;
   const remembered = memory?.get(source);
-  if (remembered || offline) return remembered ?? [];
-  const keys = await fetch();
+  if (offline) return remembered ?? [];
+  const keys = remembered ?? (await fetch());
   // The repository may publish its keys later.
   if (keys.length === 0) return keys;
   const isKept =
@@ -247,11 +247,14 @@ async function pinned(
       () => true,
       (cause: unknown) => {
         const message = `cannot keep the keys of ${redactUrl(url)} in ${directory}`;
-        warn?.(new IndexError('config-invalid', message, { cause }));
+        if (!remembered) warn?.(new IndexError('config-invalid', message, { cause }));
         return false;
       },
     ));
-  if (isKept) return await loadDirectory(directory);
+  if (isKept) {
+    memory?.delete(source);
+    return await loadDirectory(directory);
+  }
   memory?.set(source, keys);
   return keys;
 }

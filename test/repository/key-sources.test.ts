@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { join } from 'node:path';
@@ -182,6 +182,27 @@ describe('a key at a URL', () => {
     expect(warnings).toEqual([
       expect.stringContaining(`cannot keep the keys of ${url.href}a.rsa.pub in ${cacheDir}`),
     ]);
+  });
+
+  test('that could not be kept is kept as it was once the disk can be written, for the next process', async () => {
+    const cacheDir = await temporaryDirectory();
+    await symlink(join(cacheDir, 'nowhere'), join(cacheDir, 'keys'));
+    const texts = { '/a.rsa.pub': pem(one) };
+    const { url } = await serve(texts);
+    const source = `${url.href}a.rsa.pub`;
+    const warnings: string[] = [];
+    const warn = (warning: IndexError): void => void warnings.push(warning.message);
+    const memory: KeyMemory = new Map();
+    const first = await load([source], { cacheDir, memory, warn });
+    texts['/a.rsa.pub'] = pem(two);
+    expect(await load([source], { cacheDir, memory, warn })).toEqual(first);
+    await rm(join(cacheDir, 'keys'));
+    expect(await load([source], { cacheDir, memory, warn })).toEqual(first);
+    expect(await load([source], { cacheDir })).toEqual(first);
+    expect(warnings).toHaveLength(1);
+    // Deleted by the operator, to accept a new key.
+    await rm(join(cacheDir, 'keys'), { recursive: true });
+    expect(await load([source], { cacheDir, memory })).toMatchObject([{ pem: pem(two) }]);
   });
 
   test('is not requested if the saved file cannot be read', async () => {
