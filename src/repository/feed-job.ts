@@ -2,8 +2,8 @@
 import type { FeedJob } from '../advisories/reduce.ts';
 
 export interface FeedReaderJob extends FeedJob {
-  /** A folder for a temporary file. */
-  readonly scratch: string;
+  /** Folders for a temporary file; the first in which one can be made is used. */
+  readonly scratch: readonly string[];
 }
 
 /** To the process. Each `piece` is acknowledged by `taken` before the next one is sent. */

@@ -1,6 +1,6 @@
 /**
  * A separate process that reads one feed, because gigabytes pass through it. The feed arrives on standard input; the
- * reduced feed is written to standard output. The argument is JSON: `FeedJob` and a scratch folder.
+ * reduced feed is written to standard output. The argument is JSON: `FeedReaderJob`.
  */
 import { randomUUID } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
@@ -32,10 +32,16 @@ async function main({ scratch, ...job }: FeedReaderJob): Promise<void> {
   }
 }
 
-/** A file without a name, which disappears with the process. */
-function createScratch(folder: string): { file: Scratch; remove: () => void } {
+/** A file without a name, which disappears with the process, in the first of these folders that can be written. */
+function createScratch([folder = '', ...others]: readonly string[]): { file: Scratch; remove: () => void } {
   const path = join(folder, `feed-${randomUUID()}.new`);
-  const file = openSync(path, 'wx+', 0o600);
+  let file: number;
+  try {
+    file = openSync(path, 'wx+', 0o600);
+  } catch (error) {
+    if (others.length === 0) throw error;
+    return createScratch(others);
+  }
   rmSync(path);
   return {
     file: {

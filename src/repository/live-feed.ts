@@ -5,6 +5,7 @@ import { Feed } from '../advisories/feed.ts';
 import { checkFeed, type FeedPolicy } from '../advisories/plausible.ts';
 import type { FeedFormat } from '../advisories/reduce.ts';
 import { IndexError } from '../errors.ts';
+import { makeFolder } from './atomic-file.ts';
 import type { CredentialLookup } from './credentials.ts';
 import { fetchFeed } from './fetch-feed.ts';
 import type { Validators } from './conditional.ts';
@@ -43,7 +44,7 @@ export interface FeedServices {
   readonly queue: FeedQueue;
   readonly pause: Pause;
   readonly warn: (message: string, error: unknown) => void;
-  /** A folder for temporary files. */
+  /** A folder for temporary files; where it cannot be written, that of the system is used. */
   readonly scratch: string | undefined;
 }
 
@@ -129,12 +130,15 @@ export class LiveFeed {
   }
 
   async #fetchAndRead(signal: AbortSignal): Promise<'changed' | 'unchanged'> {
-    const { client, credentials, store, readers, now, scratch = tmpdir() } = this.#services;
+    const { client, credentials, store, readers, now, scratch } = this.#services;
     const { location, kind, ecosystems, maxBytes, cached } = this.spec;
     const before = this.#loaded;
     const latest = now() + CLOCK_SLACK * 1000;
+    if (scratch !== undefined) await makeFolder(scratch).catch(() => undefined);
+    const folders = [...(scratch === undefined ? [] : [scratch]), tmpdir()];
     let reader: FeedProcess | undefined;
-    const start = (): FeedProcess => (reader ??= readers.read({ kind, ecosystems, latest, scratch }));
+    const start = (): FeedProcess =>
+      (reader ??= readers.read({ kind, ecosystems, latest, scratch: folders }));
     // What was fetched quickly may still take long to read.
     const stop = (): void => void reader?.stop();
     signal.addEventListener('abort', stop);
