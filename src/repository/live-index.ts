@@ -173,7 +173,7 @@ export class LiveIndex {
     try {
       const keys = await this.#services.keys(signal, 'disk');
       const index = await this.#read(stored.bytes, keys, signal, this.#labelOf(stored.validators));
-      await this.#services.pasts?.keep(index.digest, stored.bytes);
+      await this.#keepPast(index, stored.bytes);
       release(stored.bytes);
       const { validators, confirmedAt, firstSeenAt } = stored;
       const summary = summarize(index, this.#services.now());
@@ -249,7 +249,7 @@ export class LiveIndex {
   }
 
   async #fetchAndRead(signal: AbortSignal): Promise<RefreshOutcome> {
-    const { store, pasts, now } = this.#services;
+    const { store, now } = this.#services;
     const before = this.#loaded;
     const keys = await this.#services.keys(signal, 'anywhere');
     // If the keys changed, the index is verified again, even if upstream has nothing newer.
@@ -283,12 +283,19 @@ export class LiveIndex {
     // Saved before it is served, so that it is also served after a crash.
     if (this.spec.cached) await store.save(this.spec, fetched.bytes, { validators, firstSeenAt });
     // Even the same index, because another key may have signed it.
-    await pasts?.keep(index.digest, fetched.bytes);
+    await this.#keepPast(index, fetched.bytes);
     this.#loaded = isSame ? { ...after, index: { ...before.index, keyName: index.keyName } } : after;
     release(fetched.bytes);
     return isSame
       ? { status: 'unchanged', redated: after.dates !== before.dates }
       : { status: 'changed', before, after };
+  }
+
+  /** Keeps a file of the past. An unverified one replaces none: that may have the signature, which others need. */
+  async #keepPast({ digest, keyName }: VerifiedIndex, bytes: Uint8Array): Promise<void> {
+    const { pasts } = this.#services;
+    if (keyName === undefined && (await pasts?.has(digest))) await pasts?.confirm(digest);
+    else await pasts?.keep(digest, bytes);
   }
 
   async #fetch(validators: Validators | undefined, signal: AbortSignal): Promise<IndexFetch> {

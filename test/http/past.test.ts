@@ -100,6 +100,26 @@ class Scene implements AsyncDisposable {
   }
 }
 
+test('an index that only trust: none takes does not replace the signed file of the same packages', async () => {
+  await using scene = await Scene.begin();
+  const { url } = scene.upstream;
+  await scene.restart({
+    ...scene.config,
+    datasources: {
+      signed: { repositories: [url] },
+      open: { repositories: [{ url, trust: 'none' }] },
+    },
+  });
+  const forger = testKey('forger.rsa.pub');
+  await scene.offer([curl], ARCHS, forger);
+  await scene.offer([curl]);
+  await scene.offer([curl], ARCHS, forger);
+  scene.now += DAY;
+  await scene.offer([curl, curlNew]);
+  for (const name of ['signed', 'open'])
+    expect(await scene.versions(`/${name}@${at(START)}/curl`), name).toEqual(['8.0-r0']);
+});
+
 test('a time is answered with what was there then', async () => {
   await using scene = await Scene.aged();
   expect(await scene.versions(`/wolfi@${at(START)}/curl`)).toEqual(['8.0-r0']);
