@@ -14,6 +14,7 @@ describe('the order Renovate is asked to use', () => {
     ['1.9.17-r3', '<', '1.9.17_p2-r7'],
     ['1.3.7-r6', '<', '1.3.7_git20260617-r2'],
     ['1.1.1-r0', '<', '1.1.1a-r0'],
+    ['1.0y-r0', '<', '1.0z-r0'],
     ['1.0-r9', '<', '1.0-r10'],
     ['1.0', '<', '1.0-r0'],
     ['1.0_rc1-r0', '<', '1.0-r0'],
@@ -23,6 +24,9 @@ describe('the order Renovate is asked to use', () => {
     ['1.05-r0', '>', '1.1-r0'],
     ['1.05-r0', '=', '1.5-r0'],
     ['1.0_rc1-r0', '>', '1.0_p1-r0'],
+    ['1.0~ab-r0', '<', '1.0~abc-r0'],
+    ['1.0~1-r0', '>', '1.0~a1-r0'],
+    ['1.0-r0', '>', '1.0~ab-r0'],
   ];
   test.each(cases)('%s %s %s, where apk says <', (pin, sign, other) => {
     const [a, b] = [version(pin), version(other)];

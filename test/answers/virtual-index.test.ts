@@ -121,7 +121,8 @@ describe('GET /{datasource}/{arch}/APKINDEX.tar.gz', () => {
       pkg(`name-${i % 40}`, `1.${i}-r0`, {
         t: `${1_700_000_000 + i}`,
         o: `origin-${i % 7}`,
-        U: `https://example.com/${'x'.repeat(i)}`,
+        // Lengths of one, two and four bytes.
+        U: `https://example.com/${'x'.repeat(i === 299 ? 70_000 : i)}`,
         c: i % 2 === 0 ? 'ab'.repeat(20) : 'none',
       }),
     );
