@@ -71,11 +71,11 @@ function startOfRun(text: string, from: number): number {
   return at;
 }
 
-/** A `~` is a run of its own. */
+/** A `~` is a run of its own: a version has one at most. */
 function endOfRun(text: string, start: number): number {
   const kind = kindOf(text.charCodeAt(start));
   let at = start + 1;
-  while (kind !== 3 && at < text.length && kindOf(text.charCodeAt(at)) === kind) at += 1;
+  while (at < text.length && kindOf(text.charCodeAt(at)) === kind) at += 1;
   return Math.min(at, text.length);
 }
 
