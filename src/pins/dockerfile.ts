@@ -28,10 +28,10 @@ interface Instruction {
   readonly line: string;
 }
 
-/** Of a stage. */
-interface Variables {
-  readonly variables: ReadonlyMap<string, Text>;
-  readonly environment: ReadonlyMap<string, Text>;
+/** The variables of a stage: ENV overrides ARG. */
+interface Stage {
+  readonly variables: Map<string, Text>;
+  readonly environment: Map<string, Text>;
 }
 
 /** The most characters of a value, because variables may contain each other. */
@@ -46,14 +46,11 @@ export function dockerfilePins(file: Text, budget: Budget = { expanded: 0 }): Fi
   /** ARG before the first stage: visible to FROM, and to a stage that declares the name. */
   const global = new Map<string, Text>();
   /** By name. A stage inherits the variables of the one it builds on, ARG as well as ENV. */
-  const stages = new Map<string, Variables>();
-  let variables = new Map<string, Text>();
-  /** Variables of the stage: ENV overrides ARG. */
-  let environment = new Map<string, Text>();
+  const stages = new Map<string, Stage>();
+  let stage: Stage = { variables: global, environment: new Map() };
   let from = '';
-  let isInStage = false;
-  let name: string | undefined;
-  const variable = (each: string): Text | undefined => environment.get(each) ?? variables.get(each);
+  const variable = (name: string): Text | undefined =>
+    stage.environment.get(name) ?? stage.variables.get(name);
   const shell = { dockerEscape: escape, variable, budget };
   for (const instruction of instructions(file, escape)) {
     const { rest } = instruction;
@@ -61,26 +58,20 @@ export function dockerfilePins(file: Text, budget: Budget = { expanded: 0 }): Fi
     const keyword = nested?.[1]?.toUpperCase() ?? instruction.keyword;
     const body = nested ? slice(rest, nested[0].length, rest.value.length) : rest;
     if (keyword === 'FROM') {
-      if (name !== undefined) stages.set(name, { variables, environment });
-      isInStage = true;
       from = withoutTokens(instruction.line);
       const [, image = '', alias] = /^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?/i.exec(from) ?? [];
-      name = alias?.toLowerCase();
       const parent = stages.get(image.toLowerCase());
-      variables = new Map(parent?.variables);
-      environment = new Map(parent?.environment);
+      stage = { variables: new Map(parent?.variables), environment: new Map(parent?.environment) };
+      if (alias !== undefined) stages.set(alias.toLowerCase(), stage);
     } else if (keyword === 'ARG' || keyword === 'ENV') {
-      for (const [variable, value] of settings(body, keyword, shell)) {
-        const known = value ?? (keyword === 'ARG' ? global.get(variable) : undefined);
-        const scope = keyword === 'ENV' ? environment : isInStage ? variables : global;
-        if (known) scope.set(variable, known);
-        else scope.delete(variable);
+      const scope = keyword === 'ENV' ? stage.environment : stage.variables;
+      for (const [name, value] of settings(body, keyword, shell)) {
+        const known = value ?? (keyword === 'ARG' ? global.get(name) : undefined);
+        if (known) scope.set(name, known);
+        else scope.delete(name);
       }
-      if (!isInStage) variables = new Map(global);
     } else if (keyword === 'RUN') {
-      const commands = runCommands(body, shell);
-      const context = { kind: 'dockerfile', from, file: excerpt };
-      const added = packagesAdded(commands, context);
+      const added = packagesAdded(runCommands(body, shell), { kind: 'dockerfile', from, file: excerpt });
       pins.push(...added.pins);
       notes.push(...added.notes);
       uses.push(...added.uses);
