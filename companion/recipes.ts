@@ -72,11 +72,11 @@ const bothArchs = ['x86_64', 'aarch64'];
 
 export function parseRecipe(text: string, name: string): Recipe {
   const recipe = readYaml(recipeSchema, text, `${name}.yaml`);
-  const epoch = recipe.package.epoch ?? 0;
-  const fullVersion = `${recipe.package.version}-r${epoch}`;
+  const { name: first, version, epoch = 0, dependencies, 'target-architecture': archs = [] } = recipe.package;
+  const fullVersion = `${version}-r${epoch}`;
   const variables = new Map([
-    ['package.name', recipe.package.name],
-    ['package.version', recipe.package.version],
+    ['package.name', first],
+    ['package.version', version],
     ['package.epoch', `${epoch}`],
     ['package.full-version', fullVersion],
     ...Object.entries(recipe.vars ?? {}).map(([key, value]): [string, string] => [`vars.${key}`, value]),
@@ -85,14 +85,6 @@ export function parseRecipe(text: string, name: string): Recipe {
     const value = transformed(transform, variables);
     if (value !== undefined) variables.set(`vars.${transform.to}`, value);
   }
-  const listed = (list: readonly string[] | null | undefined, scope: Variables) =>
-    (list ?? []).filter((entry) => !isConflict(entry)).map((entry) => nameOf(substitute(entry, scope)));
-  const needed = (steps: z.infer<typeof pipeline>, scope: Variables): readonly string[] =>
-    (steps ?? []).flatMap((each) => [
-      ...listed(each.needs?.packages, scope),
-      ...needed(each.pipeline, scope),
-    ]);
-
   const subpackages = (recipe.subpackages ?? []).flatMap((own) => {
     if (!own.range) return [{ ...own, scope: variables }];
     // One subpackage per item of the named list.
@@ -102,7 +94,6 @@ export function parseRecipe(text: string, name: string): Recipe {
       scope: new Map([...variables, ['range.key', key], ['range.value', substitute(value, variables)]]),
     }));
   });
-  const { name: first, dependencies, 'target-architecture': archs = [] } = recipe.package;
   const all = [{ ...recipe, name: first, dependencies, scope: variables }, ...subpackages];
   return {
     name,
@@ -112,19 +103,34 @@ export function parseRecipe(text: string, name: string): Recipe {
       name,
     ),
     build: [
-      ...listed(recipe.environment?.contents?.packages, variables),
+      ...namesIn(recipe.environment?.contents?.packages, variables),
       ...all.flatMap(({ pipeline, scope }) => needed(pipeline, scope)),
     ],
     test: all.flatMap(({ test, scope }) => [
-      ...listed(test?.environment?.contents?.packages, scope),
+      ...namesIn(test?.environment?.contents?.packages, scope),
       ...needed(test?.pipeline, scope),
     ]),
     packages: all.map(({ name: text, dependencies: own, scope }) => ({
       name: substitute(text, scope),
-      runtime: listed(own?.runtime, scope),
-      provides: listed(own?.provides, scope),
+      runtime: namesIn(own?.runtime, scope),
+      provides: namesIn(own?.provides, scope),
     })),
   };
+}
+
+/** The packages that the steps of a pipeline need. */
+function needed(steps: z.infer<typeof pipeline>, scope: Variables): readonly string[] {
+  return (steps ?? []).flatMap((each) => [
+    ...namesIn(each.needs?.packages, scope),
+    ...needed(each.pipeline, scope),
+  ]);
+}
+
+/** The names in a list of dependencies, without those that must not be installed (`!busybox`). */
+function namesIn(list: readonly string[] | undefined, scope: Variables): readonly string[] {
+  return (list ?? [])
+    .filter((entry) => !entry.startsWith('!'))
+    .map((entry) => nameOf(substitute(entry, scope)));
 }
 
 /** Names of archs that apko knows as well. melange skips a recipe for them on every arch, and succeeds. */
@@ -180,9 +186,6 @@ const expand = (replacement: string, found: RegExpExecArray) =>
     const name = inBraces ?? word ?? '';
     return all === '$$' ? '$' : (found[Number(name)] ?? found.groups?.[name] ?? '');
   });
-
-/** `!busybox`: must not be installed. */
-const isConflict = (dependency: string) => dependency.startsWith('!');
 
 /** `linux-lts~6.18@local` → `linux-lts`. */
 function nameOf(dependency: string): string {
