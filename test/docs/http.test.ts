@@ -1,6 +1,7 @@
-/** The examples of answers in docs/http.md are what the service answers. */
+/** Examples of answers and parameters in docs/http.md are those of the service. */
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
+import { lookupParameters } from '../../src/answers/query.ts';
 import { startUpstream } from '../support/repository-server.ts';
 import { startService } from '../support/service.ts';
 import { pkg, signedIndex } from '../support/signed-index.ts';
@@ -9,6 +10,19 @@ const page = await readFile('docs/http.md', 'utf8');
 const examples = [...page.matchAll(/^( *)```json\n(.*?)^\1```/gms)].map(
   ([, , text = '']) => JSON.parse(text) as Record<string, unknown>,
 );
+
+test('the table of parameters has those of each lookup', () => {
+  const rows = [...page.matchAll(/^\| `(\w+)(?:=[^`]*)?` +\| ([^|]+?) +\|/gm)];
+  const routes = Object.keys(lookupParameters).map((route) => route.replace('.svg', ''));
+  const isFor = (where: string, route: string): boolean =>
+    where.startsWith('all lookups') ? !where.endsWith(`but ${route}`) : where.split(', ').includes(route);
+  const written = routes.map((route) =>
+    rows.flatMap(([, name, where = '']) => (isFor(where, route) ? [name] : [])),
+  );
+  expect(written.map((names) => names.toSorted())).toEqual(
+    Object.values(lookupParameters).map((names) => names.toSorted()),
+  );
+});
 
 /** Built at this time. */
 const built = (name: string, version: string, at: string) =>
