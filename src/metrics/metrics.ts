@@ -317,14 +317,15 @@ export class Metrics {
 }
 
 /**
- * The labels of each index and feed. The values of equal labels would be added up, and of two times the sum is never too
- * old. Labels are equal if the addresses differ only in their queries, or if two feeds select from one file.
+ * The labels of each index and feed, with a number if they would be equal: addresses may differ only in their queries, and
+ * two feeds may select from one file. The values of equal labels are added up, and the sum of two times is in the
+ * future, so that no alert for an outdated index would fire.
  */
 function labelled({ name: datasource, indexes, feeds }: LiveDatasource): [LiveIndex | LiveFeed, Labels][] {
   const times = new Map<string, number>();
-  const distinct = (label: string, among = ''): string => {
-    const time = (times.get(`${among} ${label}`) ?? 0) + 1;
-    times.set(`${among} ${label}`, time);
+  const distinct = (label: string, arch = ''): string => {
+    const time = (times.get(`${arch} ${label}`) ?? 0) + 1;
+    times.set(`${arch} ${label}`, time);
     return time === 1 ? label : `${label} (${time})`;
   };
   return [
