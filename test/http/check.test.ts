@@ -74,14 +74,14 @@ describe('POST /-/check', () => {
   });
 
   test.each([
-    ['{', 400],
-    ['[]', 400],
-    [question([{ ...pin('1'), context: 7 }]), 400],
-    [question([{ ...pin('1'), tool: 'rpm' }]), 400],
-    [question(Array.from({ length: MAX_PINS + 1 }, () => pin('1'))), 400],
-    [' '.repeat(9 * 1024 * 1024), 413],
-    [`{"contexts":[{${'"a":0,'.repeat(1_000_000)}"a":0}]}`, 413],
-  ])('%.40s is no question', async (body, status) => {
+    ['a body that is no JSON', '{', 400],
+    ['a body that is a list', '[]', 400],
+    ['a context that is a number', question([{ ...pin('1'), context: 7 }]), 400],
+    ['an unknown tool', question([{ ...pin('1'), tool: 'rpm' }]), 400],
+    ['more pins than allowed', question(Array.from({ length: MAX_PINS + 1 }, () => pin('1'))), 400],
+    ['a body that is too long', ' '.repeat(9 * 1024 * 1024), 413],
+    ['too many values', `{"contexts":[{${'"a":0,'.repeat(1_000_000)}"a":0}]}`, 413],
+  ])('refuses %s', async (_, body, status) => {
     await using service = await running();
     const answer = await post(service.port, body);
     expect(answer.status).toBe(status);

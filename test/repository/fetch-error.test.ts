@@ -18,7 +18,7 @@ test.each([
   ['Wed, 21 Oct 2026 07:29:00', undefined],
   ['9'.repeat(100_000), undefined],
   [undefined, undefined],
-])('Retry-After: %.40s', (header, milliseconds) => {
+])('Retry-After: $0', (header, milliseconds) => {
   expect(parseRetryAfter(header, now)).toBe(milliseconds);
 });
 
