@@ -338,6 +338,15 @@ describe('errors name the place, the value and the expectation', () => {
       'https://x.example/os for x86_64 is listed twice',
     ],
     ['archs: [aarch64, aarch64], repositories: [/srv/os]', '/srv/os for aarch64 is listed twice'],
+    [
+      'repositories: ["https://x.example/os", "https://X.example:443/os"]',
+      'https://x.example/os for x86_64 is listed twice',
+    ],
+    ['repositories: [/srv/os, /srv/../srv/os]', '/srv/os for x86_64 is listed twice'],
+    [
+      'repositories: [/srv/os, { url: /srv/os/x86_64/APKINDEX.tar.gz, archs: [x86_64] }]',
+      '/srv/os for x86_64 is listed twice',
+    ],
   ])('an index is not listed twice: %s', (datasource, fact) => {
     expect(() => load([], {}, `datasources: { os: { ${datasource} } }`)).toThrow(`datasource os: ${fact}`);
   });
@@ -346,6 +355,10 @@ describe('errors name the place, the value and the expectation', () => {
     ['[/srv/old, { url: /srv/new, formerly: [/srv/old/] }]', '/srv/old for x86_64'],
     ['[{ url: /srv/new, formerly: [/srv/old] }], archs: [armv7] }, b: { repositories: [/srv/old]', undefined],
     ['[{ url: /srv/new, formerly: [/srv/old] }] }, b: { repositories: [/srv/old]', '/srv/old for x86_64'],
+    [
+      '["https://x.example/old", { url: /srv/new, formerly: ["https://X.example/old"] }]',
+      'https://x.example/old for x86_64',
+    ],
   ])('an earlier address is not read any more: %s', (repositories, shown) => {
     const read = (): unknown => load([], {}, `datasources: { a: { repositories: ${repositories} } }`);
     if (shown === undefined) expect(read).not.toThrow();
@@ -357,9 +370,10 @@ describe('errors name the place, the value and the expectation', () => {
       a: { repositories: [{ url: 'https://x.example/os', credentials: { bearer: { env: A } } }] }
       b: { repositories: [{ url: '${url}', credentials: { bearer: { env: ${variable} } } }] }`;
     const shown = 'https://x.example/os for x86_64';
-    expect(() => load([], {}, config('https://x.example/os/', 'B'))).toThrow(
-      `datasource b: ${shown} has other credentials in another datasource`,
-    );
+    for (const url of ['https://x.example/os/', 'https://X.example:443/os'])
+      expect(() => load([], {}, config(url, 'B'))).toThrow(
+        `datasource b: ${shown} has other credentials in another datasource`,
+      );
     expect(() => load([], {}, config('https://x.example/os', 'A'))).not.toThrow();
     expect(() => load([], {}, config('https://b@x.example/os', 'B'))).not.toThrow();
   });
