@@ -102,12 +102,13 @@ export class Checker {
       const together = yield* this.#judgeTogether(world, judged, image);
       const held = yield* this.#heldBack(world, judged, image);
       // As for contradictions, archs that a datasource does not have are reported at its last pin.
-      const lastOf = new Map(judged.map(({ judgment }, k) => [judgment.datasource, k]));
+      const lastOf = new Map(world.map((pin, k) => [this.#sourceOf(pin), k]));
       for (const [k, i] of places.entries()) {
         const { judgment } = judged[k] as Judged;
         const { target, ...rest } = judgment;
-        const isLast = lastOf.get(judgment.datasource) === k;
-        const unchecked = isLast ? this.#uncheckedArchs(world[k] as PinToJudge, judgment) : [];
+        const pin = world[k] as PinToJudge;
+        const isLast = lastOf.get(this.#sourceOf(pin)) === k;
+        const unchecked = isLast ? this.#uncheckedArchs(pin) : [];
         const more = [...(together.get(k) ?? []), ...unchecked];
         const heldBecause = held.get(k);
         judgments[i] = {
@@ -115,7 +116,7 @@ export class Checker {
           problems: [...judgment.problems, ...more],
           ...(heldBecause !== undefined
             ? { heldBecause }
-            : target !== undefined && pins[i]?.stays !== true && { target }),
+            : target !== undefined && pin.stays !== true && { target }),
         };
       }
     }
@@ -203,11 +204,16 @@ export class Checker {
     return listed.length === 0 ? source.archs : source.archs.filter((arch) => listed.includes(arch));
   }
 
-  /** A note if the datasource of the pin has only some archs of its image. */
-  #uncheckedArchs(pin: PinToJudge, { datasource = '' }: Judgment): readonly Problem[] {
-    const known = this.#sources.get(datasource)?.archs;
-    const unknown = known ? this.#routed(pin).archs.filter((arch) => !known.includes(arch)) : [];
-    const message = `${datasource} has no ${unknown.join(' and no ')}, so that is not checked`;
+  #sourceOf(pin: PinToJudge): Source | undefined {
+    const { route } = this.#routed(pin);
+    return 'noOpinion' in route ? undefined : this.#sources.get(route.datasource);
+  }
+
+  /** A note if the datasource of the pin does not have all archs of its image. */
+  #uncheckedArchs(pin: PinToJudge): readonly Problem[] {
+    const source = this.#sourceOf(pin);
+    const unknown = source ? this.#routed(pin).archs.filter((arch) => !source.archs.includes(arch)) : [];
+    const message = `${source?.name} has no ${unknown.join(' and no ')}, so that is not checked`;
     return unknown.length === 0 ? [] : [{ rule: 'not-asked', message, archs: unknown }];
   }
 
@@ -218,7 +224,7 @@ export class Checker {
     let widest: { readonly source: Source; readonly routed: Routed } | undefined;
     for (const pin of all) {
       const routed = this.#routed(pin);
-      const source = 'noOpinion' in routed.route ? undefined : this.#sources.get(routed.route.datasource);
+      const source = this.#sourceOf(pin);
       if (!source || !isReadable(spellingProblems(pin))) return undefined;
       if (this.#isBuiltHere(pin, source)) continue;
       pins.push(pin);

@@ -76,12 +76,13 @@ export function findingsOf(file: CheckedFile, judgments: readonly Judgment[]): r
     if (!judgment) continue;
     const { datasource, newest, step } = judgment;
     const target = raised[i - included.length];
-    // For included packages only errors of this image; other problems are reported for their own file.
+    // For included packages only what concerns this image; other problems are reported for their own file.
     const isOwn = i >= included.length;
-    const notAsked = isOwn ? judgment.notAsked : undefined;
-    const problems = isOwn
-      ? judgment.problems
-      : judgment.problems.filter(({ rule, level = levelOf(rule) }) => level === 'error');
+    const problems = judgment.problems.filter(
+      ({ rule, level = levelOf(rule) }) => isOwn || level === 'error' || rule === 'not-asked',
+    );
+    const isTold = problems.some(({ rule }) => rule === 'not-asked');
+    const notAsked = isOwn && !isTold ? judgment.notAsked : undefined;
     const common = { pin: pin.text, name: pin.name, ...(datasource !== undefined && { datasource }) };
     if (notAsked !== undefined) add('not-asked', pin.range, notAsked, common);
     for (const { rule, message, archs, level, since } of problems)

@@ -43,7 +43,7 @@ test.each([
   [
     'riscv64, s390x',
     ['note not-asked a=2.0-r0', 'note not-asked b=1.0-r0'],
-    'wolfi has no riscv64 and no s390x',
+    'wolfi has no riscv64 and no s390x, so that is not checked',
   ],
   ['all', ['error withdrawn a=2.0-r0'], undefined],
 ])('an image for %s', (archs, found, message) => {
@@ -67,6 +67,17 @@ archs: [x86_64, riscv64]
   expect(findings.map(({ pin, message }) => `${pin}: ${message}`)).toEqual([
     'a=1.0-r0: wolfi has no riscv64, so that is not checked',
     'b=1.0-r0@mine: no datasource has packages.example.com/os, which is tagged @mine',
+  ]);
+});
+
+test.each(['x86_64, riscv64', 'riscv64'])('so they are if all packages are included: %s', (archs) => {
+  const wolfi = catalogOf({ x86_64: [[built('a', '1.0-r0')]] });
+  const { findings } = checked(
+    { 'base.yaml': image('a=1.0-r0'), 'i.yaml': `include: base.yaml\narchs: [${archs}]\n` },
+    { catalogs: { wolfi } },
+  );
+  expect(findings.map(({ file, message }) => `${file}: ${message}`)).toEqual([
+    'i.yaml: wolfi has no riscv64, so that is not checked',
   ]);
 });
 
