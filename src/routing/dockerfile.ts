@@ -158,7 +158,7 @@ function* defaults(line: string): Generator<[string, string]> {
 
 /** The base image of a stage, through the stages that it builds on, and the changes that these make. */
 export interface StageBase extends Changes {
-  /** `undefined` if an ARG has no default. */
+  /** A variable without a default stays as written; `undefined` if the name is empty. */
   readonly image: string | undefined;
   /** As written in the file, for messages. */
   readonly written: string;
@@ -183,14 +183,13 @@ export function baseOf({ args, stages }: Dockerfile, index: number): StageBase |
   return undefined;
 }
 
-/** `$NAME`, `${NAME}`, `${NAME:-word}`, `${NAME:+word}`; `undefined` for an unknown value. */
+/** `$NAME`, `${NAME}`, `${NAME:-word}`, `${NAME:+word}`; unknown values stay as written. `undefined` if nothing is left. */
 export function expand(text: string, args: ReadonlyMap<string, string>, depth = 0): string | undefined {
   if (depth > 8) return undefined;
-  let isKnown = true;
   const expanded = text.replace(
     /\$(?:\{([A-Za-z_]\w*)(?::?([-+])([^}]*))?\}|([A-Za-z_]\w*))/g,
     (
-      _all,
+      all: string,
       braced: string | undefined,
       operator: string | undefined,
       word: string | undefined,
@@ -199,11 +198,10 @@ export function expand(text: string, args: ReadonlyMap<string, string>, depth = 
       const value = args.get(braced ?? bare ?? '');
       if (operator === '+') return value ? (word ?? '') : '';
       const chosen = value || (operator === '-' ? word : value);
-      if (chosen === undefined) isKnown = false;
-      return chosen ?? '';
+      return chosen ?? all;
     },
   );
-  if (!isKnown || /^$|:$/.test(expanded)) return undefined;
-  if (expanded === text) return expanded.includes('$') ? undefined : expanded;
+  if (/^$|:$/.test(expanded)) return undefined;
+  if (expanded === text) return expanded;
   return expand(expanded, args, depth + 1);
 }

@@ -36,6 +36,11 @@ export function parseImage(text: string): ImageReference {
   return { name: name.slice(0, colon), tag: name.slice(colon + 1), hasDigest };
 }
 
+/** Whether a variable is left in it; those of Docker Hub's proxies are not. */
+export function hasVariable({ name, tag }: ImageReference): boolean {
+  return `${name}:${tag}`.includes('$');
+}
+
 /**
  * What the reference shows: a branch of Alpine, a distribution without branches, Alpine of an unknown branch, or
  * nothing.

@@ -4,7 +4,7 @@
  */
 import { withoutTrailingSlashes } from '../addresses.ts';
 import { baseOf, type Changes, type Dockerfile, type StageBase } from './dockerfile.ts';
-import { imageFacts, matchesGlob, matchesImage, parseImage } from './images.ts';
+import { hasVariable, imageFacts, matchesGlob, matchesImage, parseImage } from './images.ts';
 import { hardenedImage, namedAlpine, openwrtFeed, type Family } from './known.ts';
 import type { DefinitionPin, DockerfilePin, NotePin, PinContext, ScriptPin } from './pin-context.ts';
 import { repositoriesAmong, repositoryId, type RepositoryId, type RepositoryLine } from './repositories.ts';
@@ -153,10 +153,7 @@ function routeBase(base: StageBase | undefined, tag: string | undefined, all: re
   if (!base) return { reason: 'the stages of the Dockerfile build on each other' };
   if (tag !== undefined) return routeTag(tag, base.repositories, all);
   const { image, written } = base;
-  const outcome =
-    image === undefined
-      ? { reason: `no default for the ARG in the image ${written}` }
-      : routeImage(image, all);
+  const outcome = image === undefined ? unknownVariable(written) : routeImage(image, all);
   return withChanges(outcome, base, 'stage', all);
 }
 
@@ -196,6 +193,7 @@ function routeImage(text: string, all: readonly Candidate[]): Outcome {
     images.filter((pattern) => matchesImage(pattern, image)),
   );
   if (configured.length > 0) return { candidates: configured };
+  if (hasVariable(image)) return unknownVariable(text);
   const facts = imageFacts(image);
   if (!facts) return { reason: `unknown image ${text}`, isElsewhere: text === 'scratch' };
   if ('families' in facts) return routeFamilies(facts.families, text, all);
@@ -214,6 +212,10 @@ function routeImage(text: string, all: readonly Candidate[]): Outcome {
   return isMoving
     ? { reason: `no datasource has Alpine latest-stable, the branch of the image ${text}`, family: 'alpine' }
     : { ...outcome, reason: `${outcome.reason}, the branch of the image ${text}` };
+}
+
+function unknownVariable(image: string): Outcome {
+  return { reason: `the image ${image} has a variable whose value is unknown` };
 }
 
 /** Datasources with a matching pattern, the longest pattern first. */
@@ -397,7 +399,9 @@ function routeNumbered(branch: string, dockerfile: Dockerfile, all: readonly Can
 function branchOf(base: StageBase | undefined, wanted: string): string | undefined {
   if (base?.image === undefined || base.isEdited || base.isReplaced) return wanted;
   if (base.repositories.some(({ address }) => repositoryId(address).branch === wanted)) return wanted;
-  const facts = imageFacts(parseImage(base.image));
+  const image = parseImage(base.image);
+  if (hasVariable(image)) return wanted;
+  const facts = imageFacts(image);
   if (facts === undefined || !('family' in facts)) return undefined;
   return facts.branch === undefined || facts.branch === 'latest-stable' ? wanted : facts.branch;
 }
@@ -441,10 +445,7 @@ function routeItsImages({ path, images, isElsewhere }: ScriptPin, all: readonly 
   return sameForAll(
     images.map((image) => {
       if (image === '') return { reason: `${path} has an image whose name cannot be read` };
-      const { name, tag } = parseImage(image);
-      return `${name}:${tag}`.includes('$')
-        ? { reason: `the image ${image} is a variable` }
-        : routeImage(image, all);
+      return routeImage(image, all);
     }),
     `the jobs of ${path} run in different images`,
   );

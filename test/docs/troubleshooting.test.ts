@@ -30,7 +30,7 @@ test.each<[what: string, context: ContextParameters]>([
   ['an image without a branch', dockerfile('FROM node:24-alpine\n')],
   ['the latest Alpine', dockerfile('FROM alpine:latest\n')],
   ['a branch', dockerfile('FROM alpine:3.24\n')],
-  ['an ARG without a default', dockerfile('ARG BASE\nFROM ${BASE}\n')],
+  ['an ARG without a default', dockerfile('ARG REGISTRY\nFROM ${REGISTRY}/base:1\n')],
   ['no repositories', { kind: 'definition' }],
   ['a script', { kind: 'script', path: 'ci/x.sh' }],
   ['repositories edited', dockerfile('FROM alpine:3.24\nRUN sed -i s/a/b/ /etc/apk/repositories\n')],

@@ -30,13 +30,14 @@ describe('what a stage builds on', () => {
     ['FROM alpine:${T:-3.22}', 'alpine:3.22'],
     ['ARG T\nFROM alpine:${T:-3.22}', 'alpine:3.22'],
     ['ARG T=1\nFROM alpine${T:+:3.22}', 'alpine:3.22'],
-    ['ARG T\nFROM alpine:$T', undefined],
+    ['ARG T\nFROM alpine:$T', 'alpine:$T'],
     ['ARG T=\nFROM alpine:$T', undefined],
     ['ARG R=""\nFROM ${R}alpine:3.22', 'alpine:3.22'],
-    ['ARG R\nFROM ${R}alpine:3.22', undefined],
-    ['FROM alpine:${T%.*}', undefined],
+    ['ARG R\nFROM ${R}alpine:3.22', '${R}alpine:3.22'],
+    ['ARG R\nARG T=3.22\nFROM ${R}/alpine:$T', '${R}/alpine:3.22'],
+    ['FROM alpine:${T%.*}', 'alpine:${T%.*}'],
     // Only the ARG lines in front of the first FROM count.
-    ['FROM x\nARG T=3.22\nFROM alpine:$T', undefined],
+    ['FROM x\nARG T=3.22\nFROM alpine:$T', 'alpine:$T'],
     ['FROM \\\n  alpine:3.22 \\\n AS x', 'alpine:3.22'],
     ['FROM alpine:3.22 AS a\r\n\r\nFROM a\r\n', 'alpine:3.22'],
     ['# FROM debian\nFROM alpine:3.22\r\n# FROM debian\r\n', 'alpine:3.22'],
@@ -306,11 +307,7 @@ test('an image may be quoted', () => {
 test('ARG lines around a line that does not belong in front of the first FROM do not count', () => {
   const file = 'ARG A=alpine:3.22\nLABEL x=y\nARG B=alpine:3.24\nFROM $A\nFROM $B\nFROM alpine:3.20';
   const dockerfile = parseDockerfile(excerptOf(file));
-  expect(dockerfile.stages.map((_, i) => baseOf(dockerfile, i)?.image)).toEqual([
-    undefined,
-    undefined,
-    'alpine:3.20',
-  ]);
+  expect(dockerfile.stages.map((_, i) => baseOf(dockerfile, i)?.image)).toEqual(['$A', '$B', 'alpine:3.20']);
 });
 
 test('without a change of repositories, the short expression makes the same excerpt', () => {

@@ -194,6 +194,22 @@ describe('an image', () => {
     );
   });
 
+  test.each([
+    ['${CI_DEPENDENCY_PROXY_GROUP_IMAGE_PREFIX}/alpine:3.22', 'alpine-v3.22'],
+    ['$CI_DEPENDENCY_PROXY_DIRECT_GROUP_IMAGE_PREFIX/library/node:24-alpine3.24', 'alpine-v3.24'],
+    ['${CI_DEPENDENCY_PROXY_GROUP_IMAGE_PREFIX}/alpine:$TAG', '-'],
+    ['$REGISTRY/base:3.22', 'wolfi'],
+    ['${REGISTRY}/base:$TAG', '-'],
+    ['$REGISTRY/alpine:3.22', '-'],
+    ['$BASE', '-'],
+  ])('an ARG without a default in %s → %s: patterns match the text as written', (image, datasource) => {
+    const sources = [{ ...wolfi, images: ['*/base:3.22'] }, ...several.slice(1)];
+    const args = 'ARG CI_DEPENDENCY_PROXY_GROUP_IMAGE_PREFIX\nARG REGISTRY\nARG TAG\n';
+    expect(routed(inDockerfile(`${args}FROM ${image}`), sources)).toBe(datasource);
+    const script = { kind: 'script', path: '.gitlab-ci.yml', images: `\n  image: ${image}` };
+    expect(routed(script, sources)).toBe(datasource);
+  });
+
   test('goes by the longest pattern, whatever the order', () => {
     const sources = [
       { ...wolfi, images: ['ghcr.io/acme/*'] },
