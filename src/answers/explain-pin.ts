@@ -86,8 +86,16 @@ function* explainRange(
   if (newest === installed) return { current: pin, state, because: 'the newest release fits' };
   const [only] = constraints;
   const moved = constraints.length === 1 && only ? movedTo(newest, only) : undefined;
-  if (moved === undefined || compareVersions(newest, (only as Constraint).version) < 0)
+  const isOlder = only !== undefined && compareVersions(newest, only.version) < 0;
+  if (moved === undefined || (isOlder && installed))
     return { current: pin, state, because: `${now}; ${newest.text} does not` };
+  if (isOlder)
+    return {
+      current: pin,
+      state,
+      proposal: moved,
+      because: `${now}, and nothing newer exists, so this is a rollback`,
+    };
   return { current: pin, state, proposal: moved, because: `${now}; ${newest.text} is newer` };
 }
 

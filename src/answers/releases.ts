@@ -41,6 +41,13 @@ export interface Release {
   readonly withdrawn: boolean;
   /** A pre-release, proposed only for pins that follow pre-releases. */
   readonly unstable: boolean;
+  /** The text to list instead of the version. */
+  readonly shortened?: string | undefined;
+}
+
+/** The version as an answer lists it. */
+export function listedText({ version, shortened }: Release): string {
+  return shortened ?? version.text;
 }
 
 /**
@@ -60,10 +67,11 @@ export function* releasesFor(
   });
   const versions = yield* mapInSteps(offered, ({ version }) => version);
   const listed = yield* list(versions, query, remembered);
-  return yield* mapInSteps(listed, ({ version, deprecated, unstable }) => ({
+  return yield* mapInSteps(listed, ({ version, deprecated, unstable, shortened }) => ({
     ...(known.get(version.text) ?? withdrawnRelease(version)),
     withdrawn: deprecated,
     unstable,
+    shortened,
   }));
 }
 

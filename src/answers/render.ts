@@ -6,7 +6,7 @@
  * is the revision, so recipes can keep version and revision apart.
  */
 import { webAddress } from '../addresses.ts';
-import { newestRelease, type Release } from './releases.ts';
+import { listedText, newestRelease, type Release } from './releases.ts';
 import type { Candidate } from '../catalog/catalog.ts';
 import { findInSteps } from '../catalog/steps.ts';
 import { dateOf } from '../catalog/time.ts';
@@ -79,9 +79,9 @@ function linkBelow({ changelogUrl: changelog, homepage }: Links, page: string): 
 }
 
 function renderRelease(release: Release, stripRevision: boolean): RenovateRelease {
-  const { version, releasedAt, revision, withdrawn, unstable } = release;
+  const { releasedAt, revision, withdrawn, unstable } = release;
   return {
-    version: version.text,
+    version: listedText(release),
     ...(releasedAt !== undefined && { releaseTimestamp: timestamp(releasedAt) }),
     ...(unstable && { isStable: false }),
     ...(withdrawn && { isDeprecated: true }),

@@ -5,7 +5,7 @@
  * code was copied.
  */
 import { satisfies, type Constraint } from '../apk/constraint.ts';
-import { compareVersions, isPreRelease, type Version } from '../apk/version.ts';
+import { compareVersions, isPreRelease, numbersOf, type Version } from '../apk/version.ts';
 import {
   eachInSteps,
   filterInSteps,
@@ -25,6 +25,8 @@ export interface Listed {
   readonly deprecated: boolean;
   /** Renovate proposes it only for unstable pins or on request. */
   readonly unstable: boolean;
+  /** The text to list instead of the version. */
+  readonly shortened?: string | undefined;
 }
 
 /**
@@ -209,21 +211,44 @@ export function listAll(offered: readonly Version[]): Generator<undefined, reado
 
 /**
  * What to list for a pin with an operator (`~1.35`), for which the preset has Renovate use the versioning `apk`:
- * everything. If nothing is left of its line but newer versions are there, its bound is listed as deprecated for the
- * same reason as a withdrawn pin.
+ * everything but older versions that Renovate takes for newer ones. If nothing is left of its line but newer versions are
+ * there, its bound is listed as deprecated for the same reason as a withdrawn pin.
  */
 export function* filterRangeForRenovate(
   offered: readonly Version[],
   pin: Constraint,
 ): Generator<undefined, readonly Listed[]> {
-  const listed = yield* listAll(offered);
-  const newest = offered.at(-1);
+  const target =
+    (yield* findLastInSteps(offered, (version) => !isPreRelease(version))) ?? offered.at(-1) ?? pin.version;
+  const looksNewer = (version: Version, than: Version): boolean =>
+    compareVersions(version, than) < 0 && rpm.compare(version, than) > 0;
+  const inOrder = yield* filterInSteps(
+    offered,
+    (version) =>
+      isPreRelease(version) ||
+      satisfies(version, pin) ||
+      !(looksNewer(version, target) || looksNewer(version, pin.version)),
+  );
+  const listed = yield* mapInSteps(yield* listAll(inOrder), (each) => ({
+    ...each,
+    shortened: shortenedFor(each.version, pin),
+  }));
   const isLost =
     pin.operator.includes('~') &&
-    newest !== undefined &&
-    compareVersions(newest, pin.version) > 0 &&
+    compareVersions(target, pin.version) > 0 &&
     !(yield* findInSteps(offered, (version) => satisfies(version, pin)));
   return isLost ? yield* insert(listed, withdrawn(pin.version)) : listed;
+}
+
+/**
+ * Renovate shortens a version to as many numbers as a pin such as `~2025.03` has, and drops zeros in front of them
+ * (`modules/versioning/apk`): `~2025.6`, which no version fits. What is already that short is written as it is.
+ */
+function shortenedFor(version: Version, { operator, version: line }: Constraint): string | undefined {
+  const [numbers, wanted] = [numbersOf(version), numbersOf(line).length];
+  const kept = numbers.slice(0, wanted);
+  const losesZeros = kept.length < numbers.length && kept.some((number) => /^0\d/.test(number));
+  return operator.includes('~') && losesZeros ? kept.join('.') : undefined;
 }
 
 /**

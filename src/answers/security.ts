@@ -20,7 +20,7 @@ import type { NameReport, VersionReport } from '../catalog/catalog.ts';
 import { findLastInSteps, isStep } from '../catalog/steps.ts';
 import { countBefore } from '../sorted.ts';
 import { pinnedVersion, versionWithRevision, type LookupQuery } from './query.ts';
-import type { Release } from './releases.ts';
+import { listedText, type Release } from './releases.ts';
 
 /** The most identifiers in a list of an answer; the others are only counted. */
 const MAX_LISTED = 1000;
@@ -214,7 +214,7 @@ export function* securityMarks(
 ): Generator<undefined, SecurityMarks> {
   const names = newerReleases(releases, from, query);
   const fixes = yield* security.fixes(from, [...names.keys()].reverse());
-  const nameOf = ({ version }: Fix): string => (names.get(version) as Release).version.text;
+  const nameOf = ({ version }: Fix): string => listedText(names.get(version) as Release);
   // For recipes the revision is the digest. A place that only repeats the version of a pin has none.
   const digestOf = ({ version }: Fix): string | undefined =>
     query.stripRevision ? names.get(version)?.revision : undefined;

@@ -103,7 +103,7 @@ test('text ends with the verdict, after the newest versions', () => {
 test.each([
   ['2.0-r0', '1', { state: 'other-line', proposal: '1.2-r0' }],
   ['1.2-r0', '2', { state: 'other-line', proposal: '2.0-r0' }],
-  ['~2', '1', { state: 'other-line' }],
+  ['~2', '1', { state: 'other-line', proposal: '~1' }],
   ['1.2-r0', '1', { state: 'offered' }],
   ['2.1-r0', '1', { state: 'withheld', proposal: '1.2-r0' }],
   ['2.2-r0', '1', { state: 'gone', proposal: '1.2-r0' }],

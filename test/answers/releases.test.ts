@@ -358,7 +358,14 @@ describe('why', () => {
     ],
     ['~1', { state: 'offered', because: 'the newest release fits' }],
     ['>=1 <2', { state: 'offered', because: 'the newest release fits' }],
-    ['~1.1', { state: 'withheld', because: 'no release fits; 1.0-r0 does not' }],
+    [
+      '~1.1',
+      {
+        state: 'withheld',
+        proposal: '~1.0',
+        because: 'no release fits, and nothing newer exists, so this is a rollback',
+      },
+    ],
     ['~0.9', { state: 'gone', proposal: '~1.0', because: 'no release fits; 1.0-r0 is newer' }],
     ['=~0', { state: 'gone', proposal: '=~1', because: 'no release fits; 1.0-r0 is newer' }],
     ['<1', { state: 'gone', because: 'no release fits; 1.0-r0 does not' }],

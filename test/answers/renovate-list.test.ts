@@ -167,6 +167,35 @@ describe('an answer for a pin with an operator', () => {
     const listed = finish(filterRangeForRenovate(versions('1.34-r0'), parseConstraint('~1.35')!));
     expect(listed.map(show)).toEqual(['1.34-r0']);
   });
+  test('does not list the bound when only a pre-release is newer, which Renovate does not propose', () => {
+    const listed = finish(
+      filterRangeForRenovate(versions('1.34-r0', '1.36_rc1-r0'), parseConstraint('~1.35')!),
+    );
+    expect(listed.map(show)).toEqual(['1.34-r0', '1.36_rc1-r0 unstable']);
+  });
+  test('does not list older versions that Renovate takes for newer ones', () => {
+    const offered = versions('0.9-r0', '1.05-r0', '1.1-r0');
+    expect(finish(filterRangeForRenovate(offered, parseConstraint('~1.1')!)).map(show)).toEqual([
+      '0.9-r0',
+      '1.1-r0',
+    ]);
+    expect(finish(filterRangeForRenovate(offered, parseConstraint('~1.05')!)).map(show)).toEqual([
+      '0.9-r0',
+      '1.05-r0',
+      '1.1-r0',
+    ]);
+  });
+  test.each([
+    ['~2025.03', '2025.06.30-r0', '2025.06'],
+    ['=~2025.03', '2025.06.30-r0', '2025.06'],
+    ['~2025.03.01', '2025.06.30-r0', undefined],
+    ['~2025', '2025.06.30-r0', undefined],
+    ['~1.2', '1.10.05-r0', undefined],
+    ['>2025.03', '2025.06.30-r0', undefined],
+  ])('for %s, %s is shortened to %s: Renovate would drop the zero', (pin, version, text) => {
+    const listed = finish(filterRangeForRenovate(versions(version), parseConstraint(pin)!));
+    expect(listed.find((each) => each.version.text === version)?.shortened).toBe(text);
+  });
 });
 
 describe('withdrawn versions in an answer for unknown pins', () => {

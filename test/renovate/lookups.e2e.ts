@@ -48,6 +48,8 @@ const wolfi = [
   published('skewed=1.1-r0'),
   published('skewed=1.2-r0', { archs: ['x86_64'] }),
   published('line=1.36.1-r0'),
+  published('zeros=2025.03.31-r0'),
+  published('zeros=2025.06.30-r0'),
 ];
 const alpine = [published('linux-lts=6.18.43-r2'), published('kept=1.0-r3')];
 
@@ -70,6 +72,7 @@ const files = {
   'skewed.yaml': image('skewed=1.0-r0'),
   'operators.yaml': image(
     'line~1.35',
+    'zeros~2025.03',
     'curl~8.19',
     'nodejs=~24',
     'rust@local=1.94.0-r0',
@@ -171,6 +174,8 @@ describe('lookups', () => {
     test('~ moves its line on', () => expect(updates('operators.yaml', 'curl')).toEqual(['minor ~8.20']));
     test('also when nothing of the line is left', () =>
       expect(updates('operators.yaml', 'line')).toEqual(['minor ~1.36']));
+    test('a zero in front of a number stays', () =>
+      expect(updates('operators.yaml', 'zeros')).toEqual(['minor ~2025.06']));
     test('=~ that still fits is left alone', () => expect(updates('operators.yaml', 'nodejs')).toEqual([]));
     test('a tag in front of the version or behind it, of a folder and of a repository', () => {
       const tagged = report.dependencies.get('operators.yaml')?.filter(({ depName }) => depName === 'rust');
