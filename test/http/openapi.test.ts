@@ -111,8 +111,8 @@ test('the parameters described are those of docs/http.md', async () => {
   const { paths } = openApi() as { paths: Record<string, Described> };
   const described = Object.values(paths).flatMap(({ get }) => get?.parameters ?? []);
   const names = new Set(described.filter((each) => each.in === 'query').map(({ name }) => name));
-  // In the table of addresses, and of the address that only the preset writes.
-  const elsewhere = ['q', 'kind', 'at', 'only'];
+  // Of the address that only the preset writes.
+  const elsewhere = ['kind', 'at', 'only'];
   expect([...documented, ...elsewhere].toSorted()).toEqual([...names].toSorted());
 });
 
