@@ -76,7 +76,7 @@ describeWith(['apko'], 'check and apko', () => {
     );
     expect(resolved).toBeGreaterThan(tried.length / 4);
     expect(tried.length - resolved).toBeGreaterThan(tried.length / 4);
-    // The reasons of those that are left are in docs/decisions/013-check.md.
+    // The reasons of those that are left are in docs/decisions/021-images.md.
     expect(disagreed.length, shown.join('\n')).toBeLessThanOrEqual(CASES / 500);
   });
 

@@ -661,7 +661,7 @@ interface Seen {
   readonly madeAt: number;
 }
 
-/** What is a change of the repository, as docs/decisions/016 says it. */
+/** What is a change of the repository, as docs/decisions/022 says it. */
 class LagRules {
   readonly truth = new Truth();
   readonly #recorded: Seen[] = [];
