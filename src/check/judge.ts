@@ -243,8 +243,8 @@ function raised(
   const isOld = (each: VersionReport): boolean => {
     if (policy.minAge === 0) return true;
     const meetsLine = lineOf(each.parsed as Version);
-    const installed = view.offered.findLast(({ version }) => meetsLine?.(version)) ?? each;
-    const { releasedAt = 0 } = installed;
+    const newestOfLine = meetsLine && view.offered.findLast(({ version }) => meetsLine(version));
+    const { releasedAt = 0 } = newestOfLine ?? each;
     return releasedAt > 0 && now - releasedAt * 1000 >= policy.minAge;
   };
   const isPossible = (version: Version): boolean => isWithin(version) && isMet(version);
