@@ -33,6 +33,12 @@ export function indexAddress(
   return url.href;
 }
 
+/** The index of `arch` in a repository, whose address may be that of the index file itself. */
+export function indexOrFileAddress(repository: string, arch: string): string {
+  const base = withoutTrailingSlashes(repository);
+  return isIndexFile(base) ? base : indexAddress(base, arch);
+}
+
 /** The host of a URL in the form other programs use: `[::1]` → `::1`, `example.com.` → `example.com`. */
 export function bareHost(host: string): string {
   if (host.startsWith('[') && host.endsWith(']')) return host.slice(1, -1);

@@ -6,13 +6,7 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
-import {
-  addressIdentity,
-  indexAddress,
-  isIndexFile,
-  redactAddress,
-  withoutTrailingSlashes,
-} from '../addresses.ts';
+import { addressIdentity, indexOrFileAddress, redactAddress, withoutTrailingSlashes } from '../addresses.ts';
 import { UsageError } from '../errors.ts';
 import type { Environment } from '../repository/proxy.ts';
 import {
@@ -202,10 +196,7 @@ function checkIndexes(datasources: Datasources): void {
     repositories.flatMap(({ url, formerly, credentials, clientCertificate, archs: own = archs }) =>
       [url, ...formerly].map(withoutTrailingSlashes).flatMap((address, i) =>
         own.map((arch) => ({
-          index: [
-            arch,
-            ...addressIdentity(isIndexFile(address) ? address : indexAddress(address, arch)),
-          ].join(' '),
+          index: [arch, ...addressIdentity(indexOrFileAddress(address, arch))].join(' '),
           name,
           shown: `${redactAddress(address)} for ${arch}`,
           identity: JSON.stringify([credentials, clientCertificate]),

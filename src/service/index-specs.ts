@@ -3,6 +3,7 @@ import {
   indexAddress,
   indexNames,
   isIndexFile,
+  indexOrFileAddress,
   isRemote,
   redactAddress,
   redactUrl,
@@ -48,14 +49,9 @@ export function indexSpecs(
     location: indexAddress(base, arch),
     alternative: indexAddress(base, arch, indexNames[1]),
     label: redactAddress(indexAddress(base, arch)),
-    formerly: repository.formerly.map((before) => addressOf(before, arch)),
+    formerly: repository.formerly.map((before) => indexOrFileAddress(before, arch)),
     arch,
   }));
-}
-
-function addressOf(address: string, arch: string): string {
-  const base = withoutTrailingSlashes(address);
-  return isIndexFile(base) ? base : indexAddress(base, arch);
 }
 
 /**
@@ -87,7 +83,7 @@ function specsOfFile(
   repository: RepositoryConfig,
 ): IndexSpec[] {
   const label = common.repository;
-  const formerly = repository.formerly.map((before) => addressOf(before, ''));
+  const formerly = repository.formerly.map((before) => indexOrFileAddress(before, ''));
   if (!repository.archs)
     return [{ ...common, formerly, location, label, arch: undefined, archs: datasource.archs }];
   return repository.archs.map((arch) => ({
